@@ -1,0 +1,293 @@
+//! The rule on the cases that hurt, and as properties over random histories against a naive model.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const TERMS: Terms = Terms { max_per_booking: 10, max_per_account: None };
+
+fn stock(capacity: u32) -> Stock {
+    Stock { capacity, available: capacity, booked: 0, held: 0, waiting: 0, next_number: 1, version: 0 }
+}
+
+fn ask(quantity: u32) -> BookRequest {
+    BookRequest { quantity, join_waitlist: true, account_total: 0 }
+}
+
+fn heads(entries: &[(i64, u32)]) -> WaitingHeads {
+    let mut heads = WaitingHeads::default();
+    for &(number, quantity) in entries {
+        heads.push(number, quantity);
+    }
+    heads
+}
+
+#[test]
+fn a_booking_is_never_split() {
+    let mut stock = stock(3);
+    assert_eq!(stock.book(ask(2), TERMS, Phase::Open), Ok(Booked::Confirmed));
+    assert_eq!(stock.book(ask(2), TERMS, Phase::Open), Ok(Booked::Waitlisted { number: 1, position: 1 }));
+    assert_eq!(stock.book(ask(1), TERMS, Phase::Open), Ok(Booked::Confirmed), "one that fits is not blocked by one that does not");
+    assert!(stock.is_consistent());
+}
+
+#[test]
+fn a_stranger_cannot_take_what_a_waiting_party_would_have_got() {
+    // Two are available, a party of three waits, one comes back, and a stranger asks for two at that moment.
+    let mut stock = stock(5);
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    assert_eq!(stock.available, 2);
+    assert_eq!(stock.take_back(1, Phase::Open), Returned::Held);
+    assert_eq!((stock.available, stock.held), (0, 3));
+    assert_eq!(stock.book(ask(2), TERMS, Phase::Open), Ok(Booked::Waitlisted { number: 2, position: 2 }));
+    let walk = stock.reallocate(&mut heads(&[(1, 3), (2, 2)]), 100);
+    assert_eq!(walk, Walk { promoted: vec![(1, 3)], leftover: 0, unfinished: false });
+}
+
+#[test]
+fn what_nobody_can_take_becomes_available() {
+    let mut stock = stock(4);
+    stock.book(ask(4), TERMS, Phase::Open).unwrap();
+    stock.book(ask(5), TERMS, Phase::Open).unwrap();
+    stock.take_back(4, Phase::Open);
+    let walk = stock.reallocate(&mut heads(&[(1, 5)]), 100);
+    assert_eq!(walk, Walk { promoted: vec![], leftover: 4, unfinished: false });
+    assert_eq!((stock.available, stock.held, stock.waiting), (4, 0, 1));
+}
+
+#[test]
+fn a_walk_that_reaches_its_limit_leaves_the_rest_held() {
+    let mut stock = stock(3);
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    for _ in 0..3 {
+        stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    }
+    stock.take_back(3, Phase::Open);
+    let mut heads = heads(&[(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(stock.reallocate(&mut heads, 2), Walk { promoted: vec![(1, 1), (2, 1)], leftover: 0, unfinished: true });
+    assert_eq!(stock.held, 1);
+    assert_eq!(stock.reallocate(&mut heads, 2), Walk { promoted: vec![(3, 1)], leftover: 0, unfinished: false });
+}
+
+#[test]
+fn when_the_last_who_waits_leaves_what_was_held_is_for_everybody() {
+    let mut stock = stock(1);
+    stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    stock.take_back(1, Phase::Open);
+    stock.leave();
+    assert_eq!((stock.available, stock.held), (1, 0));
+}
+
+#[test]
+fn capacity_is_taken_from_available_then_from_held_and_never_from_booked() {
+    let mut stock = stock(4);
+    stock.book(ask(4), TERMS, Phase::Open).unwrap();
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    stock.take_back(2, Phase::Open);
+    assert_eq!(stock.set_capacity(3, Phase::Open), Ok(Returned::Available));
+    assert_eq!((stock.available, stock.held, stock.booked), (0, 1, 2));
+    assert_eq!(stock.set_capacity(1, Phase::Open), Err(CapacityBelowBooked { booked: 2 }));
+    assert_eq!(stock.set_capacity(5, Phase::Open), Ok(Returned::Held));
+    assert_eq!(stock.held, 3);
+}
+
+#[test]
+fn the_account_limit_counts_what_is_booked_and_waited_for() {
+    let terms = Terms { max_per_booking: 10, max_per_account: Some(3) };
+    let mut stock = stock(10);
+    let request = BookRequest { quantity: 2, join_waitlist: true, account_total: 2 };
+    assert_eq!(stock.book(request, terms, Phase::Open), Err(BookRefusal::AccountLimit { max: 3 }));
+    assert_eq!(stock.book(ask(11), terms, Phase::Open), Err(BookRefusal::QuantityTooLarge { max: 10 }));
+}
+
+#[test]
+fn after_the_start_nothing_is_held_and_nobody_joins() {
+    let mut stock = stock(1);
+    stock.book(ask(1), TERMS, Phase::Begun).unwrap();
+    assert_eq!(stock.book(ask(1), TERMS, Phase::Begun), Err(BookRefusal::SoldOut));
+    stock.waiting = 1;
+    assert_eq!(stock.take_back(1, Phase::Begun), Returned::Available);
+}
+
+#[test]
+fn sales_happen_within_their_window_and_end_when_the_event_starts() {
+    let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+    let schedule = Schedule { status: EventStatus::Published, sales_start_at: Some(at(10)), sales_end_at: None, starts_at: Some(at(20)) };
+    assert_eq!(schedule.on_sale(at(9)), Err(BookRefusal::SalesClosed));
+    assert_eq!(schedule.on_sale(at(10)), Ok(()));
+    assert_eq!(schedule.on_sale(at(20)), Err(BookRefusal::SalesClosed));
+    assert_eq!(Schedule { sales_end_at: Some(at(30)), ..schedule }.on_sale(at(25)), Ok(()), "the box office at the door");
+    assert_eq!(Schedule { status: EventStatus::Draft, ..schedule }.on_sale(at(15)), Err(BookRefusal::NotPublic));
+    assert_eq!(schedule.phase(at(19)), Phase::Open);
+    assert_eq!(schedule.phase(at(20)), Phase::Begun);
+}
+
+/// The rule said again in the most naive way: one list, walked from the front each time.
+#[derive(Debug, Default)]
+struct Naive {
+    capacity: u32,
+    available: u32,
+    held: u32,
+    bookings: Vec<u32>,
+    queue: Vec<(i64, u32)>,
+    next: i64,
+}
+
+impl Naive {
+    fn book(&mut self, quantity: u32) -> bool {
+        let confirmed = self.held == 0 && quantity <= self.available;
+        if confirmed {
+            self.available -= quantity;
+            self.bookings.push(quantity);
+        } else {
+            self.next += 1;
+            self.queue.push((self.next, quantity));
+        }
+        confirmed
+    }
+
+    fn put_back(&mut self, quantity: u32) {
+        if self.queue.is_empty() {
+            self.available += quantity;
+        } else {
+            self.held += quantity + self.available;
+            self.available = 0;
+        }
+    }
+
+    fn walk(&mut self, limit: usize) -> Vec<(i64, u32)> {
+        let mut promoted = Vec::new();
+        let mut index = 0;
+        while index < self.queue.len() && promoted.len() < limit && self.held > 0 {
+            if self.queue[index].1 <= self.held {
+                let entry = self.queue.remove(index);
+                self.held -= entry.1;
+                self.bookings.push(entry.1);
+                promoted.push(entry);
+            } else {
+                index += 1;
+            }
+        }
+        let stopped = promoted.len() == limit && self.held > 0 && !self.queue.is_empty();
+        if !stopped {
+            self.available += self.held;
+            self.held = 0;
+        }
+        promoted
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Book(u32),
+    GiveBack { which: usize, part: u32 },
+    Leave(usize),
+    Capacity(u32),
+    Walk { limit: usize, known: usize },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1u32..=6).prop_map(Step::Book),
+        4 => (any::<usize>(), 1u32..=6).prop_map(|(which, part)| Step::GiveBack { which, part }),
+        1 => any::<usize>().prop_map(Step::Leave),
+        1 => (0u32..=20).prop_map(Step::Capacity),
+        3 => (1usize..=4, 0usize..=3).prop_map(|(limit, known)| Step::Walk { limit, known }),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+/// The heads as the database would give them: at most `known` entries per quantity.
+fn read_heads(queue: &[(i64, u32)], known: usize) -> WaitingHeads {
+    let mut heads = WaitingHeads::default();
+    for quantity in 1..=6 {
+        let numbers: Vec<_> = queue.iter().filter(|entry| entry.1 == quantity).collect();
+        for entry in numbers.iter().take(known) {
+            heads.push(entry.0, entry.1);
+        }
+        if numbers.len() > known {
+            heads.truncate(quantity);
+        }
+    }
+    heads
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_agrees_with_the_naive_model(capacity in 0u32..=12, steps in steps()) {
+        let mut stock = stock(capacity);
+        let mut naive = Naive { capacity, available: capacity, ..Naive::default() };
+        for step in steps {
+            match step {
+                Step::Book(quantity) => {
+                    let outcome = stock.book(ask(quantity), TERMS, Phase::Open).unwrap();
+                    prop_assert_eq!(outcome == Booked::Confirmed, naive.book(quantity));
+                    if let Booked::Waitlisted { number, position } = outcome {
+                        prop_assert_eq!(number, naive.next);
+                        prop_assert_eq!(usize::try_from(position).unwrap(), naive.queue.len());
+                    }
+                }
+                Step::GiveBack { which, part } if !naive.bookings.is_empty() => {
+                    let which = which % naive.bookings.len();
+                    let part = part.min(naive.bookings[which]);
+                    naive.bookings[which] -= part;
+                    if naive.bookings[which] == 0 {
+                        naive.bookings.swap_remove(which);
+                    }
+                    naive.put_back(part);
+                    stock.take_back(part, Phase::Open);
+                }
+                Step::Leave(which) if !naive.queue.is_empty() => {
+                    let which = which % naive.queue.len();
+                    naive.queue.remove(which);
+                    if naive.queue.is_empty() {
+                        naive.available += std::mem::take(&mut naive.held);
+                    }
+                    stock.leave();
+                }
+                Step::Capacity(capacity) => {
+                    let booked: u32 = naive.bookings.iter().sum();
+                    let outcome = stock.set_capacity(capacity, Phase::Open);
+                    prop_assert_eq!(outcome.is_err(), capacity < booked);
+                    if capacity >= booked {
+                        if capacity > naive.capacity {
+                            naive.put_back(capacity - naive.capacity);
+                        } else {
+                            let fewer = naive.capacity - capacity;
+                            let first = fewer.min(naive.available);
+                            naive.available -= first;
+                            naive.held -= fewer - first;
+                        }
+                        naive.capacity = capacity;
+                    }
+                }
+                Step::Walk { limit, known } => {
+                    // With heads that were read in part the walk may stop early, but what it did is what the naive walk did first.
+                    let mut heads = read_heads(&naive.queue, known);
+                    let walk = stock.reallocate(&mut heads, limit);
+                    let walked_by_naive = if walk.unfinished { walk.promoted.len() } else { usize::MAX };
+                    if !(walk.unfinished && walk.promoted.is_empty()) {
+                        prop_assert_eq!(&walk.promoted, &naive.walk(walked_by_naive));
+                    }
+                    if known >= limit {
+                        prop_assert!(!walk.unfinished || walk.promoted.len() == limit, "enough heads: only the limit stops a walk");
+                    }
+                }
+                Step::GiveBack { .. } | Step::Leave(_) => {}
+            }
+            prop_assert!(stock.is_consistent(), "{:?}", stock);
+            prop_assert_eq!((stock.capacity, stock.available, stock.held), (naive.capacity, naive.available, naive.held));
+            prop_assert_eq!(stock.booked, naive.bookings.iter().sum::<u32>());
+            prop_assert_eq!(usize::try_from(stock.waiting).unwrap(), naive.queue.len());
+        }
+        // When nothing is in flight: nothing is held, and nobody waits for what could be had.
+        stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), usize::MAX);
+        naive.walk(usize::MAX);
+        prop_assert_eq!(stock.held, 0);
+        prop_assert!(naive.queue.iter().all(|entry| entry.1 > stock.available));
+    }
+}

@@ -1,0 +1,230 @@
+//! Texts that people type: checked once at the edge, never again.
+//!
+//! Every kind trims, counts characters (not bytes), and refuses null bytes and other control characters,
+//! so that no text inside can surprise the database, a log line or a terminal.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// Why a text, number or time was refused; reads as the end of «field x …».
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(String);
+
+impl Invalid {
+    /// A refusal with its reason, in the words a user reads.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// Checks what every one-line text must satisfy, and trims it.
+fn one_line(text: &str, max: usize) -> Result<&str, Invalid> {
+    checked(text, max, |_| false)
+}
+
+fn checked(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<&str, Invalid> {
+    if text.chars().any(|c| is_forbidden(c) && !allowed(c)) {
+        return Err(Invalid::new("must not contain control characters"));
+    }
+    let text = text.trim();
+    if text.chars().count() > max {
+        return Err(Invalid::new(format!("must be at most {max} characters")));
+    }
+    Ok(text)
+}
+
+/// Control characters, and the invisible ones that reorder the text around them.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn not_blank(text: &str) -> Result<&str, Invalid> {
+    if text.is_empty() { Err(Invalid::new("must not be empty")) } else { Ok(text) }
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The checked text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Takes the text back out.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let parse: fn(&str) -> Result<&str, Invalid> = $parse;
+                parse(text).map(|text| Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text! {
+    /// What a person is called. 1 to 200 characters.
+    PersonName, |text| one_line(text, 200).and_then(not_blank)
+}
+text! {
+    /// The name of an event, of a ticket type or of a venue. 1 to 200 characters.
+    Title, |text| one_line(text, 200).and_then(not_blank)
+}
+text! {
+    /// What an event is about. Up to 10,000 characters, lines allowed.
+    Description, |text| checked(text, 10_000, |c| matches!(c, '\n' | '\r' | '\t'))
+}
+text! {
+    /// The handle of an account. 1 to 64 characters without white space.
+    Username, |text| {
+        let text = one_line(text, 64).and_then(not_blank)?;
+        if text.contains(char::is_whitespace) { Err(Invalid::new("must not contain white space")) } else { Ok(text) }
+    }
+}
+text! {
+    /// What people type to find an event or an account. Up to 200 characters.
+    SearchTerm, |text| one_line(text, 200)
+}
+text! {
+    /// The key that makes a request repeatable. 1 to 200 visible ASCII characters.
+    IdempotencyKey, |text| {
+        let text = not_blank(text)?;
+        if text.len() > 200 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Invalid::new("must be 1 to 200 visible ASCII characters"));
+        }
+        Ok(text)
+    }
+}
+text! {
+    /// An e-mail address as its owner writes it. At most 254 bytes (RFC 5321, section 4.5.3.1.3).
+    Email, |text| {
+        let text = one_line(text, 254)?;
+        let options = email_address::Options::default().without_display_text().without_domain_literal();
+        if text.len() > 254 || email_address::EmailAddress::parse_with_options(text, options).is_err() {
+            return Err(Invalid::new("must be an e-mail address"));
+        }
+        Ok(text)
+    }
+}
+
+impl Email {
+    /// The form in which two spellings of one address are equal.
+    pub fn normalized(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl Username {
+    /// The form in which two spellings of one username are equal.
+    pub fn normalized(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+/// A password that was chosen, not yet hashed. Never printed.
+#[derive(Debug, Clone)]
+pub struct Password(secrecy::SecretString);
+
+impl Password {
+    /// The fewest characters a new password may have.
+    pub const MIN_CHARS: usize = 8;
+    /// bcrypt reads no further than this; a longer password would be cut silently.
+    pub const MAX_BYTES: usize = 72;
+
+    /// The password itself, for the hash alone.
+    pub fn expose(&self) -> &str {
+        secrecy::ExposeSecret::expose_secret(&self.0)
+    }
+}
+
+impl FromStr for Password {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.chars().any(char::is_control) {
+            return Err(Invalid::new("must not contain control characters"));
+        }
+        if text.chars().count() < Self::MIN_CHARS {
+            return Err(Invalid::new(format!("must be at least {} characters", Self::MIN_CHARS)));
+        }
+        if text.len() > Self::MAX_BYTES {
+            return Err(Invalid::new(format!("must be at most {} bytes", Self::MAX_BYTES)));
+        }
+        Ok(Self(text.to_owned().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_counted_in_characters() {
+        assert_eq!(" Ada ".parse::<PersonName>().unwrap().as_str(), "Ada");
+        assert_eq!("🎟️🎉".parse::<PersonName>().unwrap().as_str(), "🎟️🎉");
+        assert!("é".repeat(200).parse::<PersonName>().is_ok());
+        assert!("é".repeat(201).parse::<PersonName>().is_err());
+        assert!("a".repeat(10_000).parse::<PersonName>().is_err());
+    }
+
+    #[test]
+    fn control_characters_are_refused_everywhere_but_lines_in_a_description() {
+        for bad in ["a\0b", "a\nb", "a\u{7f}", "a\u{202e}b"] {
+            assert!(bad.parse::<PersonName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<Title>().is_err(), "{bad:?}");
+            assert!(bad.parse::<SearchTerm>().is_err(), "{bad:?}");
+        }
+        assert!("first\nsecond".parse::<Description>().is_ok());
+        assert!("null\0".parse::<Description>().is_err());
+    }
+
+    #[test]
+    fn an_email_is_compared_without_regard_to_case() {
+        assert_eq!("Ada@Example.org".parse::<Email>().unwrap().normalized(), "ada@example.org");
+        for bad in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada lovelace@example.org",
+            "Ada <ada@example.org>",
+            &format!("{}@example.org", "a".repeat(300)),
+        ] {
+            assert!(bad.parse::<Email>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_longer_than_bcrypt_reads_is_refused_by_name() {
+        let reason = "x".repeat(73).parse::<Password>().unwrap_err().to_string();
+        assert_eq!(reason, "must be at most 72 bytes");
+        assert!("é".repeat(37).parse::<Password>().is_err(), "74 bytes in 37 characters");
+        assert!("x".repeat(72).parse::<Password>().is_ok());
+        assert!("short".parse::<Password>().is_err());
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let password: Password = "correct horse".parse().unwrap();
+        assert!(!format!("{password:?}").contains("horse"));
+    }
+}
