@@ -1,0 +1,300 @@
+//! What can be asked of the box office, and what it answers.
+//!
+//! A command carries the ids of what it may make, so that after a lost COMMIT answer their existence tells the truth.
+//! A command that cannot be done is an outcome, not an error.
+
+use rowlock_domain::Timestamp;
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::states::EventStatus;
+use rowlock_domain::text::{Description, IdempotencyKey, Title};
+use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
+
+use crate::views::{EventWithTypes, Holder, NamedBooking, NamedEntry};
+
+/// Something to be done in a transaction.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Book, or join the waiting list.
+    Book(Book),
+    /// Give a booking or a part of it back.
+    Cancel(Cancel),
+    /// Leave the waiting list.
+    Leave(Leave),
+    /// Change an event, its terms or its capacities, publish or cancel it.
+    Change(Box<Change>),
+    /// Hand held tickets on; for an event that has begun or is cancelled, close what is open.
+    Reallocate(Reallocate),
+}
+
+/// What makes a request repeatable, within its event and account.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the request.
+    pub request_hash: [u8; 32],
+}
+
+/// Book, or join the waiting list.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// What to book.
+    pub key: TypeKey,
+    /// For whom.
+    pub holder: Holder,
+    /// How many tickets.
+    pub quantity: Quantity,
+    /// Whether to wait when there are not enough.
+    pub join_waitlist: bool,
+    /// The id of the booking, if one is made.
+    pub booking: BookingId,
+    /// The id of the entry, if one is made.
+    pub entry: WaitlistEntryId,
+    /// What makes the request repeatable.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Which of an account's bookings or entries is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<Id> {
+    /// This one, of this ticket type.
+    One(Id, TicketTypeId),
+    /// The only one at the event.
+    OnlyOne,
+}
+
+/// Give a booking or a part of it back.
+#[derive(Debug, Clone)]
+pub struct Cancel {
+    /// The event.
+    pub event: EventId,
+    /// Whose booking.
+    pub account: AccountId,
+    /// Which booking.
+    pub target: Target<BookingId>,
+    /// How many tickets; all unless told.
+    pub quantity: Option<Quantity>,
+    /// What makes the request repeatable.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Leave the waiting list.
+#[derive(Debug, Clone)]
+pub struct Leave {
+    /// The event.
+    pub event: EventId,
+    /// Whose entry.
+    pub account: AccountId,
+    /// Which entry.
+    pub target: Target<WaitlistEntryId>,
+    /// What makes the request repeatable.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A change of an event by an administrator. What is `None` stays as it is.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The event.
+    pub event: EventId,
+    /// The version that the administrator saw, if they care.
+    pub expected_version: Option<i64>,
+    /// A new name.
+    pub name: Option<Title>,
+    /// A new description, or none.
+    pub description: Option<Option<Description>>,
+    /// A new venue, or none.
+    pub venue: Option<Option<Title>>,
+    /// New times.
+    pub starts_at: Option<Option<Timestamp>>,
+    /// New times.
+    pub ends_at: Option<Option<Timestamp>>,
+    /// New times.
+    pub sales_start_at: Option<Option<Timestamp>>,
+    /// New times.
+    pub sales_end_at: Option<Option<Timestamp>>,
+    /// A step of the event's state.
+    pub step: Option<Step>,
+    /// Changes of ticket types.
+    pub types: Vec<TypeChange>,
+}
+
+impl Change {
+    /// A change of nothing, to be filled in.
+    pub const fn of(event: EventId) -> Self {
+        Self {
+            event,
+            expected_version: None,
+            name: None,
+            description: None,
+            venue: None,
+            starts_at: None,
+            ends_at: None,
+            sales_start_at: None,
+            sales_end_at: None,
+            step: None,
+            types: Vec::new(),
+        }
+    }
+}
+
+/// A step of an event's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Make it public.
+    Publish,
+    /// Call it off.
+    Cancel,
+}
+
+/// A change of a ticket type. What is `None` stays as it is.
+#[derive(Debug, Clone)]
+pub struct TypeChange {
+    /// The type.
+    pub id: TicketTypeId,
+    /// A new name.
+    pub name: Option<Title>,
+    /// How many tickets there are from now on.
+    pub capacity: Option<Capacity>,
+    /// The largest quantity of one booking.
+    pub max_per_booking: Option<Quantity>,
+    /// The most one account may have; the inner `None` lifts the limit. What exists is never touched.
+    pub max_per_account: Option<Option<AccountLimit>>,
+}
+
+/// Hand held tickets on.
+#[derive(Debug, Clone, Copy)]
+pub struct Reallocate {
+    /// The ticket type.
+    pub key: TypeKey,
+    /// Most promotions, closings and cancellations in this transaction.
+    pub limit: usize,
+}
+
+impl Command {
+    /// The event, which is what commands are kept in order by.
+    pub const fn event(&self) -> EventId {
+        match self {
+            Self::Book(book) => book.key.event,
+            Self::Cancel(cancel) => cancel.event,
+            Self::Leave(leave) => leave.event,
+            Self::Change(change) => change.event,
+            Self::Reallocate(reallocate) => reallocate.key.event,
+        }
+    }
+
+    /// The scope and the key of a repeatable request: its account and what it sent.
+    pub(crate) const fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
+        match self {
+            Self::Book(Book { holder, idempotency: Some(idempotency), .. }) => Some((holder.account, "book", idempotency)),
+            Self::Cancel(Cancel { account, idempotency: Some(idempotency), .. }) => Some((*account, "cancel", idempotency)),
+            Self::Leave(Leave { account, idempotency: Some(idempotency), .. }) => Some((*account, "leave", idempotency)),
+            _ => None,
+        }
+    }
+}
+
+/// What came of a command. Everything but a refusal and a skip is committed when it is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Sold.
+    Booked(NamedBooking),
+    /// Put on the waiting list.
+    Waitlisted(NamedEntry),
+    /// Given back, whole or in part, now or before.
+    Returned(NamedBooking),
+    /// No longer waiting, since now or before.
+    Left(NamedEntry),
+    /// The event as it is now.
+    Changed(Box<EventWithTypes>),
+    /// Held tickets were handed on, or what was open was closed.
+    Reallocated(Reallocated),
+    /// The answer that the same request got before.
+    Replayed(Answer),
+    /// Not possible; nothing was changed.
+    Refused(Refusal),
+    /// A row that the command needs is locked by somebody else; nothing was changed. Only with `LockWait::Skip`.
+    Skipped,
+}
+
+/// What a reallocation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reallocated {
+    /// Entries that became bookings.
+    pub promoted: u32,
+    /// Tickets that became available.
+    pub leftover: u32,
+    /// Entries that were closed.
+    pub closed: u32,
+    /// Bookings that were cancelled with their event.
+    pub cancelled: u32,
+    /// There is more to do.
+    pub unfinished: bool,
+}
+
+/// An answer as it is kept for a repeated request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status, 200 to 299.
+    pub status: u16,
+    /// Its body, to the letter.
+    pub body: String,
+}
+
+/// Why a command was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such event.
+    EventNotFound,
+    /// The event has no such ticket type.
+    TicketTypeNotFound(TicketTypeId),
+    /// The rule says no.
+    Book(BookRefusal),
+    /// No such booking of this account.
+    BookingNotFound,
+    /// Several bookings match.
+    AmbiguousBooking(Vec<BookingId>),
+    /// More tickets than the booking has.
+    MoreThanBooked {
+        /// What it has.
+        booked: u32,
+    },
+    /// No such entry of this account.
+    EntryNotFound,
+    /// Several entries match.
+    AmbiguousEntry(Vec<WaitlistEntryId>),
+    /// The entry has become a booking.
+    AlreadyPromoted(BookingId),
+    /// The key was used for another request.
+    KeyReused,
+    /// The event has changed since it was read.
+    VersionMismatch,
+    /// Fewer tickets than are booked.
+    CapacityBelowBooked(TicketTypeId, CapacityBelowBooked),
+    /// The event does not allow the change in this state.
+    WrongStatus(EventStatus),
+    /// The times do not follow each other.
+    TimesOutOfOrder {
+        /// The field that comes too early.
+        field: &'static str,
+        /// What it must not come before.
+        than: &'static str,
+    },
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The database is away; nothing was changed.
+    #[error("the database is away: {0}")]
+    Unavailable(String),
+    /// A row stayed locked for too long, or all connections are in use; nothing was changed.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// The COMMIT was sent and nobody can tell whether it took place.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(String),
+    /// The database refused the command's data; nothing was changed. Our fault.
+    #[error("the database refused: {0}")]
+    Failed(String),
+}

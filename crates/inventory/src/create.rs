@@ -1,0 +1,203 @@
+//! Making an event with its ticket types. Nothing is locked: what is made is seen by nobody before the commit.
+
+use diesel::dsl::{exists, select};
+use diesel::prelude::*;
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use rowlock_domain::Timestamp;
+use rowlock_domain::allocation::{Stock, Terms};
+use rowlock_domain::ids::{AccountId, EventId, MessageId, TicketTypeId, TypeKey};
+use rowlock_domain::messages::{Fact, Message, Subject};
+use rowlock_domain::states::EventStatus;
+use rowlock_domain::text::{Description, Title};
+use rowlock_domain::values::{AccountLimit, Capacity, Price, Quantity};
+use rowlock_postgres::{DatabaseError, Fault, Pool, checkout};
+
+use crate::command::{CommandError, Refusal};
+use crate::schema::{events, ticket_types};
+use crate::views::{Event, EventWithTypes, TicketType};
+
+/// An event to be made.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Its id, made beforehand.
+    pub id: EventId,
+    /// What it is called.
+    pub name: Title,
+    /// What it is about.
+    pub description: Option<Description>,
+    /// Where it takes place.
+    pub venue: Option<Title>,
+    /// When it begins.
+    pub starts_at: Option<Timestamp>,
+    /// When it ends.
+    pub ends_at: Option<Timestamp>,
+    /// When sales begin.
+    pub sales_start_at: Option<Timestamp>,
+    /// When sales end.
+    pub sales_end_at: Option<Timestamp>,
+    /// Public at once, or a draft.
+    pub publish: bool,
+    /// The administrator.
+    pub created_by: AccountId,
+    /// Its types, in their order.
+    pub types: Vec<NewType>,
+    /// The id of the message that tells of it.
+    pub message: MessageId,
+}
+
+/// A ticket type to be made.
+#[derive(Debug, Clone)]
+pub struct NewType {
+    /// Its id, made beforehand.
+    pub id: TicketTypeId,
+    /// What it is called.
+    pub name: Title,
+    /// What it costs.
+    pub price: Price,
+    /// How many tickets there are.
+    pub capacity: Capacity,
+    /// The largest quantity of one booking.
+    pub max_per_booking: Quantity,
+    /// The most one account may have.
+    pub max_per_account: Option<AccountLimit>,
+}
+
+/// Checks that an event's times follow each other.
+pub fn check_times(
+    starts_at: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+    sales_start_at: Option<Timestamp>,
+    sales_end_at: Option<Timestamp>,
+) -> Result<(), Refusal> {
+    if ends_at.is_some_and(|ends_at| starts_at.is_none_or(|starts_at| ends_at < starts_at)) {
+        return Err(Refusal::TimesOutOfOrder { field: "endsAt", than: "startsAt" });
+    }
+    if let (Some(start), Some(end)) = (sales_start_at, sales_end_at)
+        && end <= start
+    {
+        return Err(Refusal::TimesOutOfOrder { field: "salesEndAt", than: "salesStartAt" });
+    }
+    Ok(())
+}
+
+/// Makes an event. If the answer to the COMMIT is lost, looks whether the event is there.
+pub async fn create_event(pool: &Pool, new: NewEvent, now: Timestamp, source: &'static str) -> Result<EventWithTypes, CommandError> {
+    let pool = pool.clone();
+    let made = tokio::spawn(async move {
+        let id = new.id;
+        let made = rows_of(new, now);
+        let mut conn = checkout(&pool).await.map_err(failed)?;
+        AnsiTransactionManager::begin_transaction(&mut *conn).await.map_err(refused)?;
+        if let Err(error) = insert(&mut conn, &made, source).await {
+            let _ = AnsiTransactionManager::rollback_transaction(&mut *conn).await;
+            return Err(refused(error));
+        }
+        match AnsiTransactionManager::commit_transaction(&mut *conn).await {
+            Ok(()) => Ok(made.0),
+            Err(error) if Fault::of(&error) == Fault::Data => Err(refused(error)),
+            Err(error) => {
+                let mut conn = checkout(&pool).await.map_err(|_| CommandError::Unknown(error.to_string()))?;
+                let found: bool = select(exists(events::table.find(id.as_uuid())))
+                    .get_result(&mut conn)
+                    .await
+                    .map_err(|_| CommandError::Unknown(error.to_string()))?;
+                // Without a lock to wait for, an absent event may still appear: only a present one is the truth.
+                if found { Ok(made.0) } else { Err(CommandError::Unknown(error.to_string())) }
+            }
+        }
+    });
+    made.await.unwrap_or_else(|error| Err(CommandError::Unknown(error.to_string())))
+}
+
+fn failed(error: DatabaseError) -> CommandError {
+    match error {
+        DatabaseError::Unavailable(reason) => CommandError::Unavailable(reason),
+        DatabaseError::Busy(reason) => CommandError::Busy(reason),
+        DatabaseError::Refused(error) => CommandError::Failed(error.to_string()),
+    }
+}
+
+fn refused(error: diesel::result::Error) -> CommandError {
+    failed(error.into())
+}
+
+fn rows_of(new: NewEvent, now: Timestamp) -> (EventWithTypes, MessageId) {
+    let event = Event {
+        id: new.id,
+        name: new.name.into_string(),
+        description: new.description.map(Description::into_string),
+        venue: new.venue.map(Title::into_string),
+        starts_at: new.starts_at,
+        ends_at: new.ends_at,
+        sales_start_at: new.sales_start_at,
+        sales_end_at: new.sales_end_at,
+        status: if new.publish { EventStatus::Published } else { EventStatus::Draft },
+        published_at: new.publish.then_some(now),
+        version: 1,
+        created_by: new.created_by,
+        created_at: now,
+        updated_at: now,
+    };
+    let types = (0i16..).zip(new.types).map(|(position, new_type)| TicketType {
+        key: TypeKey { event: new.id, ticket_type: new_type.id },
+        position,
+        name: new_type.name.into_string(),
+        price_minor: new_type.price.amount_minor,
+        currency: new_type.price.currency.as_str().to_owned(),
+        stock: Stock {
+            capacity: new_type.capacity.get(),
+            available: new_type.capacity.get(),
+            booked: 0,
+            held: 0,
+            waiting: 0,
+            next_number: 1,
+            version: 0,
+        },
+        terms: Terms { max_per_booking: new_type.max_per_booking.get(), max_per_account: new_type.max_per_account.map(AccountLimit::get) },
+    });
+    (EventWithTypes { types: types.collect(), event }, new.message)
+}
+
+async fn insert(conn: &mut AsyncPgConnection, (made, message): &(EventWithTypes, MessageId), source: &str) -> QueryResult<()> {
+    let event = &made.event;
+    diesel::insert_into(events::table)
+        .values((
+            events::id.eq(event.id.as_uuid()),
+            events::name.eq(&event.name),
+            events::description.eq(&event.description),
+            events::venue.eq(&event.venue),
+            events::starts_at.eq(event.starts_at),
+            events::ends_at.eq(event.ends_at),
+            events::sales_start_at.eq(event.sales_start_at),
+            events::sales_end_at.eq(event.sales_end_at),
+            events::status.eq(event.status.as_str()),
+            events::published_at.eq(event.published_at),
+            events::version.eq(event.version),
+            events::created_by.eq(event.created_by.as_uuid()),
+            events::created_at.eq(event.created_at),
+            events::updated_at.eq(event.updated_at),
+        ))
+        .execute(conn)
+        .await?;
+    let int = |value: u32| i32::try_from(value).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)));
+    for ticket_type in &made.types {
+        diesel::insert_into(ticket_types::table)
+            .values((
+                ticket_types::event_id.eq(event.id.as_uuid()),
+                ticket_types::id.eq(ticket_type.key.ticket_type.as_uuid()),
+                ticket_types::position.eq(ticket_type.position),
+                ticket_types::name.eq(&ticket_type.name),
+                ticket_types::price_minor.eq(ticket_type.price_minor),
+                ticket_types::currency.eq(&ticket_type.currency),
+                ticket_types::capacity.eq(int(ticket_type.stock.capacity)?),
+                ticket_types::available.eq(int(ticket_type.stock.available)?),
+                ticket_types::max_per_booking.eq(int(ticket_type.terms.max_per_booking)?),
+                ticket_types::max_per_account.eq(ticket_type.terms.max_per_account.map(int).transpose()?),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    let fact = Fact::EventCreated { status: event.status };
+    let message = Message { id: *message, subject: Subject::Event(event.id), sequence: event.version, time: event.created_at, fact };
+    crate::execute::insert_message(conn, &message, source).await
+}

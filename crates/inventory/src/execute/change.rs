@@ -1,0 +1,138 @@
+//! The decision about a change of an event: all of it or nothing.
+
+use rowlock_domain::allocation::{Phase, Returned};
+use rowlock_domain::ids::{EventId, TypeKey};
+use rowlock_domain::messages::Fact;
+use rowlock_domain::states::EventStatus;
+
+use super::ledger::Ledger;
+use crate::command::{Change, Outcome, Refusal, Step, TypeChange};
+use crate::create::check_times;
+use crate::views::{Event, EventWithTypes, TicketType};
+
+impl Ledger<'_> {
+    pub(super) fn change_event(&mut self, change: &Change) -> Result<Outcome, Refusal> {
+        let before = self.events.get(&change.event).ok_or(Refusal::EventNotFound)?.get();
+        if change.expected_version.is_some_and(|version| version != before.version) {
+            return Err(Refusal::VersionMismatch);
+        }
+        if before.status == EventStatus::Cancelled {
+            // Cancelling again is no change; anything else would be a change of what no longer takes place.
+            return if change.step == Some(Step::Cancel) {
+                Ok(self.changed(change.event))
+            } else {
+                Err(Refusal::WrongStatus(before.status))
+            };
+        }
+        let mut event = with_details(before, change);
+        match change.step {
+            Some(Step::Publish) => event.status = event.status.publish().map_err(|refused| Refusal::WrongStatus(refused.0))?,
+            Some(Step::Cancel) => event.status = event.status.cancel(),
+            None => {}
+        }
+        check_times(event.starts_at, event.ends_at, event.sales_start_at, event.sales_end_at)?;
+        if event.status == EventStatus::Published {
+            event.published_at = event.published_at.or(Some(self.now));
+        }
+        let phase = event.schedule().phase(self.now);
+        let types = self.changed_types(change, phase)?;
+        let details_changed = event != *before;
+        if !details_changed && types.iter().all(|(key, changed, _)| self.types.get(key).is_some_and(|present| present.get() == changed)) {
+            return Ok(self.changed(change.event));
+        }
+        self.store_change(event, types, phase);
+        Ok(self.changed(change.event))
+    }
+
+    /// The types as they would be, with where added tickets went. Changes nothing yet.
+    fn changed_types(&self, change: &Change, phase: Phase) -> Result<Vec<(TypeKey, TicketType, Returned)>, Refusal> {
+        let mut changed = Vec::with_capacity(change.types.len());
+        for wanted in &change.types {
+            let key = TypeKey { event: change.event, ticket_type: wanted.id };
+            let mut ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(wanted.id))?.get().clone();
+            let returned = apply_to_type(&mut ticket_type, wanted, phase)?;
+            changed.push((key, ticket_type, returned));
+        }
+        Ok(changed)
+    }
+
+    fn store_change(&mut self, mut event: Event, types: Vec<(TypeKey, TicketType, Returned)>, phase: Phase) {
+        let id = event.id;
+        event.version += 1;
+        event.updated_at = self.now;
+        let (version, status) = (event.version, event.status);
+        if let Some(row) = self.events.get_mut(&id) {
+            *row.change() = event;
+        }
+        for (key, changed, returned) in types {
+            let Some(row) = self.types.get_mut(&key) else { continue };
+            let capacity = (changed.stock.capacity != row.get().stock.capacity).then_some(changed.stock.capacity);
+            *row.change() = changed;
+            if let Some(capacity) = capacity {
+                self.note(key, Fact::TicketsCapacityChanged { capacity });
+            }
+            if returned == Returned::Held {
+                self.released.insert(key);
+            }
+        }
+        if phase != Phase::Open {
+            self.unhold_all(id);
+        }
+        let fact = if status == EventStatus::Cancelled { Fact::EventCancelled {} } else { Fact::EventUpdated { status } };
+        self.note_event(id, version, fact);
+    }
+
+    /// Nobody is promoted any more: what is held for the waiting is everybody's.
+    fn unhold_all(&mut self, event: EventId) {
+        let keys: Vec<_> =
+            self.types.iter().filter(|(key, row)| key.event == event && row.get().stock.held > 0).map(|(key, _)| *key).collect();
+        for key in keys {
+            let Some(row) = self.types.get_mut(&key) else { continue };
+            let leftover = row.change().stock.unhold();
+            self.note(key, Fact::TicketsReallocated { promoted: 0, leftover });
+        }
+    }
+
+    fn changed(&self, id: EventId) -> Outcome {
+        let Some(event) = self.events.get(&id) else { return Outcome::Refused(Refusal::EventNotFound) };
+        let mut types: Vec<_> = self.types.iter().filter(|(key, _)| key.event == id).map(|(_, row)| row.get().clone()).collect();
+        types.sort_by_key(|ticket_type| ticket_type.position);
+        Outcome::Changed(Box::new(EventWithTypes { event: event.get().clone(), types }))
+    }
+}
+
+fn with_details(before: &Event, change: &Change) -> Event {
+    let mut event = before.clone();
+    if let Some(name) = &change.name {
+        name.as_str().clone_into(&mut event.name);
+    }
+    if let Some(description) = &change.description {
+        event.description = description.as_ref().map(|text| text.as_str().to_owned());
+    }
+    if let Some(venue) = &change.venue {
+        event.venue = venue.as_ref().map(|text| text.as_str().to_owned());
+    }
+    event.starts_at = change.starts_at.unwrap_or(event.starts_at);
+    event.ends_at = change.ends_at.unwrap_or(event.ends_at);
+    event.sales_start_at = change.sales_start_at.unwrap_or(event.sales_start_at);
+    event.sales_end_at = change.sales_end_at.unwrap_or(event.sales_end_at);
+    event
+}
+
+fn apply_to_type(ticket_type: &mut TicketType, wanted: &TypeChange, phase: Phase) -> Result<Returned, Refusal> {
+    if let Some(name) = &wanted.name {
+        name.as_str().clone_into(&mut ticket_type.name);
+    }
+    if let Some(max) = wanted.max_per_booking {
+        ticket_type.terms.max_per_booking = max.get();
+    }
+    if let Some(max) = wanted.max_per_account {
+        ticket_type.terms.max_per_account = max.map(rowlock_domain::values::AccountLimit::get);
+    }
+    match wanted.capacity {
+        Some(capacity) => {
+            ticket_type.stock.set_capacity(capacity.get(), phase).map_err(|error| Refusal::CapacityBelowBooked(wanted.id, error))
+        }
+        None => Ok(Returned::Available),
+    }
+}

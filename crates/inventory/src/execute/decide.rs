@@ -1,0 +1,314 @@
+//! The decisions, in the order of arrival, on rows in memory. The rule itself is `rowlock_domain::allocation`.
+
+use rowlock_domain::allocation::{BookRefusal, BookRequest, Booked, Phase, Returned};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TypeKey, WaitlistEntryId};
+use rowlock_domain::messages::Fact;
+use rowlock_domain::queue::WaitingHeads;
+use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
+
+use super::ledger::{Kept, Ledger, Tracked};
+use crate::command::{Book, Cancel, Command, Leave, Outcome, Reallocate, Reallocated, Refusal, Target};
+use crate::run::Render;
+use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
+
+impl Ledger<'_> {
+    /// Does one command, unless the same request was done before.
+    pub(super) fn apply(&mut self, command: &Command, render: &Render) -> Outcome {
+        let Some((account, operation, idempotency)) = command.idempotency() else { return self.apply_fresh(command) };
+        let scope = (command.event(), account, idempotency.key.as_str().to_owned());
+        if let Some(kept) = self.kept.get(&scope).map(Tracked::get) {
+            let same = kept.operation == operation && kept.request_hash == idempotency.request_hash;
+            return if same { Outcome::Replayed(kept.answer.clone()) } else { Outcome::Refused(Refusal::KeyReused) };
+        }
+        let outcome = self.apply_fresh(command);
+        if let Some(answer) = render(&outcome) {
+            let kept = Kept { operation: operation.to_owned(), request_hash: idempotency.request_hash, answer };
+            self.kept.insert(scope, Tracked::new(kept));
+        }
+        outcome
+    }
+
+    fn apply_fresh(&mut self, command: &Command) -> Outcome {
+        let result = match command {
+            Command::Book(book) => self.book(book),
+            Command::Cancel(cancel) => self.cancel(cancel),
+            Command::Leave(leave) => self.leave(leave),
+            Command::Change(change) => self.change_event(change),
+            Command::Reallocate(reallocate) => self.reallocate(*reallocate),
+        };
+        result.unwrap_or_else(Outcome::Refused)
+    }
+
+    pub(super) fn phase(&self, event: EventId) -> Phase {
+        // An event that is not there has no types either; nothing is promoted for it.
+        self.events.get(&event).map_or(Phase::Cancelled, |event| event.get().schedule().phase(self.now))
+    }
+
+    fn book(&mut self, book: &Book) -> Result<Outcome, Refusal> {
+        let key = book.key;
+        let event = self.events.get(&key.event).ok_or(Refusal::EventNotFound)?.get();
+        let on_sale = event.schedule().on_sale(self.now);
+        let phase = event.schedule().phase(self.now);
+        match on_sale {
+            Err(BookRefusal::NotPublic) => return Err(Refusal::EventNotFound),
+            Err(refusal) => return Err(Refusal::Book(refusal)),
+            Ok(()) => {}
+        }
+        let account_total = self.totals.get(&(key, book.holder.account)).copied().unwrap_or_default();
+        let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let terms = ticket_type.get().terms;
+        let request = BookRequest { quantity: book.quantity.get(), join_waitlist: book.join_waitlist, account_total };
+        // A refusal must leave no trace, so the counters are tried on a copy.
+        let mut stock = ticket_type.get().stock.clone();
+        let booked = stock.book(request, terms, phase).map_err(Refusal::Book)?;
+        ticket_type.change().stock = stock;
+        let quantity = book.quantity.get();
+        let event_name = self.event_name(key.event);
+        self.add_to_total(key, book.holder.account, quantity);
+        Ok(match booked {
+            Booked::Confirmed => {
+                let booking = self.new_booking(book, quantity);
+                Outcome::Booked(NamedBooking { event_name, booking })
+            }
+            Booked::Waitlisted { number, position } => {
+                let entry = self.new_entry(book, quantity, number);
+                Outcome::Waitlisted(NamedEntry { event_name, place: Some(i64::from(position)), entry })
+            }
+        })
+    }
+
+    fn new_booking(&mut self, book: &Book, quantity: u32) -> Booking {
+        let booking = Booking {
+            id: book.booking,
+            key: book.key,
+            holder: book.holder.clone(),
+            quantity,
+            status: BookingStatus::Confirmed,
+            origin: BookingOrigin::Direct,
+            booked_at: self.now,
+            cancelled_at: None,
+        };
+        self.bookings.insert_new((book.key.event, book.booking), booking.clone());
+        self.note(book.key, Fact::BookingConfirmed { booking_id: booking.id, account_id: booking.holder.account, quantity });
+        booking
+    }
+
+    fn new_entry(&mut self, book: &Book, quantity: u32, number: i64) -> WaitlistEntry {
+        let entry = WaitlistEntry {
+            id: book.entry,
+            key: book.key,
+            holder: book.holder.clone(),
+            quantity,
+            number,
+            status: WaitlistStatus::Waiting,
+            booking: None,
+            joined_at: self.now,
+            ended_at: None,
+        };
+        self.entries.insert_new((book.key.event, book.entry), entry.clone());
+        self.entry_at.insert((book.key, number), book.entry);
+        if let Some(heads) = self.heads.get_mut(&book.key) {
+            heads.push(number, quantity);
+        }
+        self.note(book.key, Fact::WaitlistJoined { waitlist_entry_id: entry.id, account_id: entry.holder.account, quantity, number });
+        entry
+    }
+
+    fn cancel(&mut self, cancel: &Cancel) -> Result<Outcome, Refusal> {
+        let id = self.booking_meant(cancel)?;
+        let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?;
+        if booking.holder.account != cancel.account {
+            return Err(Refusal::BookingNotFound);
+        }
+        if booking.status == BookingStatus::Confirmed {
+            let wanted = cancel.quantity.map_or(booking.quantity, rowlock_domain::values::Quantity::get);
+            if wanted > booking.quantity {
+                return Err(Refusal::MoreThanBooked { booked: booking.quantity });
+            }
+            self.give_back((cancel.event, id), wanted)?;
+        }
+        let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?.clone();
+        Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
+    }
+
+    fn booking_meant(&self, cancel: &Cancel) -> Result<BookingId, Refusal> {
+        match cancel.target {
+            Target::One(id, _) => Ok(id),
+            Target::OnlyOne => {
+                let own = |b: &&Booking| {
+                    b.key.event == cancel.event && b.holder.account == cancel.account && b.status == BookingStatus::Confirmed
+                };
+                let ids: Vec<_> = self.bookings.iter().map(Tracked::get).filter(own).map(|b| b.id).collect();
+                match ids.as_slice() {
+                    [] => Err(Refusal::BookingNotFound),
+                    [id] => Ok(*id),
+                    _ => Err(Refusal::AmbiguousBooking(ids)),
+                }
+            }
+        }
+    }
+
+    /// Takes `quantity` tickets of a confirmed booking back, all of them or fewer.
+    fn give_back(&mut self, booking: (EventId, BookingId), quantity: u32) -> Result<(), Refusal> {
+        let now = self.now;
+        let phase = self.phase(booking.0);
+        let row = self.bookings.get(&booking).ok_or(Refusal::BookingNotFound)?;
+        let (key, account_id, booking_id) = (row.key, row.holder.account, row.id);
+        let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let returned = ticket_type.change().stock.take_back(quantity, phase);
+        let row = self.bookings.change(&booking).ok_or(Refusal::BookingNotFound)?;
+        let fact = if quantity == row.quantity {
+            row.status = BookingStatus::Cancelled;
+            row.cancelled_at = Some(now);
+            Fact::BookingCancelled { booking_id, account_id, returned: quantity }
+        } else {
+            row.quantity -= quantity;
+            Fact::BookingReduced { booking_id, account_id, quantity: row.quantity, returned: quantity }
+        };
+        self.take_from_total(key, account_id, quantity);
+        self.note(key, fact);
+        if returned == Returned::Held {
+            self.released.insert(key);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, leave: &Leave) -> Result<Outcome, Refusal> {
+        let id = self.entry_meant(leave)?;
+        let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?;
+        if entry.holder.account != leave.account {
+            return Err(Refusal::EntryNotFound);
+        }
+        if let Some(booking) = entry.booking {
+            return Err(Refusal::AlreadyPromoted(booking));
+        }
+        if entry.status == WaitlistStatus::Waiting {
+            self.stop_waiting((leave.event, id), WaitlistStatus::Left)?;
+        }
+        let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?.clone();
+        Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), place: None, entry }))
+    }
+
+    fn entry_meant(&self, leave: &Leave) -> Result<WaitlistEntryId, Refusal> {
+        match leave.target {
+            Target::One(id, _) => Ok(id),
+            Target::OnlyOne => {
+                let own = |w: &&WaitlistEntry| {
+                    w.key.event == leave.event && w.holder.account == leave.account && w.status == WaitlistStatus::Waiting
+                };
+                let ids: Vec<_> = self.entries.iter().map(Tracked::get).filter(own).map(|w| w.id).collect();
+                match ids.as_slice() {
+                    [] => Err(Refusal::EntryNotFound),
+                    [id] => Ok(*id),
+                    _ => Err(Refusal::AmbiguousEntry(ids)),
+                }
+            }
+        }
+    }
+
+    /// Ends the wait of an entry without a booking.
+    fn stop_waiting(&mut self, entry: (EventId, WaitlistEntryId), status: WaitlistStatus) -> Result<(), Refusal> {
+        let now = self.now;
+        let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
+        row.status = status;
+        row.ended_at = Some(now);
+        let (key, number, quantity, waitlist_entry_id, account_id) = (row.key, row.number, row.quantity, row.id, row.holder.account);
+        self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.leave();
+        if let Some(heads) = self.heads.get_mut(&key) {
+            heads.remove(number, quantity);
+        }
+        self.take_from_total(key, account_id, quantity);
+        self.note(
+            key,
+            match status {
+                WaitlistStatus::Closed => Fact::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+                _ => Fact::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
+            },
+        );
+        Ok(())
+    }
+
+    fn reallocate(&mut self, command: Reallocate) -> Result<Outcome, Refusal> {
+        let key = command.key;
+        if !self.types.contains_key(&key) {
+            return Err(Refusal::TicketTypeNotFound(key.ticket_type));
+        }
+        match self.phase(key.event) {
+            Phase::Open => self.walk(key, command.limit),
+            phase => self.wind_down(key, phase),
+        }
+    }
+
+    /// Hands held tickets on.
+    fn walk(&mut self, key: TypeKey, limit: usize) -> Result<Outcome, Refusal> {
+        let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        if ticket_type.get().stock.held == 0 {
+            return Ok(Outcome::Reallocated(Reallocated::default()));
+        }
+        let mut nothing_known = WaitingHeads::default();
+        let heads = self.heads.get_mut(&key).unwrap_or(&mut nothing_known);
+        let walk = ticket_type.change().stock.reallocate(heads, limit);
+        let tickets: u32 = walk.promoted.iter().map(|(_, quantity)| quantity).sum();
+        for &(number, _) in &walk.promoted {
+            self.promote(key, number)?;
+        }
+        if tickets > 0 || walk.leftover > 0 {
+            self.note(key, Fact::TicketsReallocated { promoted: tickets, leftover: walk.leftover });
+        }
+        if walk.unfinished {
+            self.released.insert(key);
+        }
+        let promoted = u32::try_from(walk.promoted.len()).unwrap_or(u32::MAX);
+        Ok(Outcome::Reallocated(Reallocated { promoted, leftover: walk.leftover, unfinished: walk.unfinished, ..Reallocated::default() }))
+    }
+
+    fn promote(&mut self, key: TypeKey, number: i64) -> Result<(), Refusal> {
+        let now = self.now;
+        let id = *self.entry_at.get(&(key, number)).ok_or(Refusal::EntryNotFound)?;
+        let booking_id = BookingId::from_uuid((self.new_id)());
+        let entry = self.entries.change(&(key.event, id)).ok_or(Refusal::EntryNotFound)?;
+        entry.status = WaitlistStatus::Promoted;
+        entry.booking = Some(booking_id);
+        entry.ended_at = Some(now);
+        let booking = Booking {
+            id: booking_id,
+            key,
+            holder: entry.holder.clone(),
+            quantity: entry.quantity,
+            status: BookingStatus::Confirmed,
+            origin: BookingOrigin::Waitlist,
+            booked_at: now,
+            cancelled_at: None,
+        };
+        let (account_id, quantity): (AccountId, u32) = (booking.holder.account, booking.quantity);
+        self.bookings.insert_new((key.event, booking_id), booking);
+        self.note(key, Fact::WaitlistPromoted { waitlist_entry_id: id, booking_id, account_id, quantity, number });
+        Ok(())
+    }
+
+    /// Closes what is open of an event that has begun or is cancelled, as much as was read.
+    fn wind_down(&mut self, key: TypeKey, phase: Phase) -> Result<Outcome, Refusal> {
+        let missing = || Refusal::TicketTypeNotFound(key.ticket_type);
+        let mut done = Reallocated::default();
+        if self.types.get(&key).ok_or_else(missing)?.get().stock.held > 0 {
+            done.leftover = self.types.get_mut(&key).ok_or_else(missing)?.change().stock.unhold();
+            self.note(key, Fact::TicketsReallocated { promoted: 0, leftover: done.leftover });
+        }
+        for id in self.to_close.remove(&key).unwrap_or_default() {
+            if self.entries.get(&(key.event, id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting) {
+                self.stop_waiting((key.event, id), WaitlistStatus::Closed)?;
+                done.closed += 1;
+            }
+        }
+        for id in self.to_cancel.remove(&key).unwrap_or_default() {
+            let row = self.bookings.get(&(key.event, id)).map(|booking| (booking.status, booking.quantity));
+            if let Some((BookingStatus::Confirmed, quantity)) = row {
+                self.give_back((key.event, id), quantity)?;
+                done.cancelled += 1;
+            }
+        }
+        let stock = &self.types.get(&key).ok_or_else(missing)?.get().stock;
+        done.unfinished = stock.waiting > 0 || (phase == Phase::Cancelled && stock.booked > 0);
+        Ok(Outcome::Reallocated(done))
+    }
+}

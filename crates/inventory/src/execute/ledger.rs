@@ -1,0 +1,202 @@
+//! The rows of one transaction in memory: as they were locked and read, and as the decisions left them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TypeKey, WaitlistEntryId};
+use rowlock_domain::messages::{Fact, Message, Subject};
+use rowlock_domain::queue::WaitingHeads;
+use uuid::Uuid;
+
+use crate::command::Answer;
+use crate::views::{Booking, Event, TicketType, WaitlistEntry};
+
+/// A row and what it was before the first change.
+#[derive(Debug)]
+pub(super) struct Tracked<T> {
+    now: T,
+    before: Before<T>,
+}
+
+#[derive(Debug)]
+enum Before<T> {
+    Unchanged,
+    Was(Box<T>),
+    New,
+}
+
+impl<T: Clone> Tracked<T> {
+    pub(super) const fn stored(row: T) -> Self {
+        Self { now: row, before: Before::Unchanged }
+    }
+
+    pub(super) const fn new(row: T) -> Self {
+        Self { now: row, before: Before::New }
+    }
+
+    pub(super) const fn get(&self) -> &T {
+        &self.now
+    }
+
+    pub(super) fn change(&mut self) -> &mut T {
+        if matches!(self.before, Before::Unchanged) {
+            self.before = Before::Was(Box::new(self.now.clone()));
+        }
+        &mut self.now
+    }
+
+    /// What the row was, if it was stored and has changed.
+    pub(super) fn was(&self) -> Option<&T> {
+        match &self.before {
+            Before::Was(before) => Some(before),
+            Before::Unchanged | Before::New => None,
+        }
+    }
+
+    pub(super) const fn is_new(&self) -> bool {
+        matches!(self.before, Before::New)
+    }
+}
+
+/// Rows by key, in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Rows<K, T> {
+    order: Vec<K>,
+    by_key: HashMap<K, Tracked<T>>,
+}
+
+impl<K, T> Default for Rows<K, T> {
+    fn default() -> Self {
+        Self { order: Vec::new(), by_key: HashMap::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash, T: Clone> Rows<K, T> {
+    pub(super) fn keep(&mut self, key: K, row: T) {
+        if !self.by_key.contains_key(&key) {
+            self.order.push(key);
+            self.by_key.insert(key, Tracked::stored(row));
+        }
+    }
+
+    pub(super) fn insert_new(&mut self, key: K, row: T) {
+        self.order.push(key);
+        self.by_key.insert(key, Tracked::new(row));
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<&T> {
+        self.by_key.get(key).map(Tracked::get)
+    }
+
+    pub(super) fn change(&mut self, key: &K) -> Option<&mut T> {
+        self.by_key.get_mut(key).map(Tracked::change)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Tracked<T>> {
+        self.order.iter().filter_map(|key| self.by_key.get(key))
+    }
+}
+
+/// What a repeatable request got.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) operation: String,
+    pub(super) request_hash: [u8; 32],
+    pub(super) answer: Answer,
+}
+
+/// The scope of an idempotency key, and the key.
+pub(super) type KeyScope = (EventId, AccountId, String);
+
+/// Makes ids.
+pub(crate) type NewId<'a> = &'a (dyn Fn() -> Uuid + Send + Sync);
+
+/// Everything that the commands of one transaction look at and change.
+pub(super) struct Ledger<'a> {
+    /// The database's clock after the locks were got.
+    pub(super) now: Timestamp,
+    pub(super) new_id: NewId<'a>,
+    /// The locked types.
+    pub(super) types: BTreeMap<TypeKey, Tracked<TicketType>>,
+    pub(super) events: HashMap<EventId, Tracked<Event>>,
+    pub(super) bookings: Rows<(EventId, BookingId), Booking>,
+    pub(super) entries: Rows<(EventId, WaitlistEntryId), WaitlistEntry>,
+    /// What accounts have booked and wait for, of types with a limit.
+    pub(super) totals: HashMap<(TypeKey, AccountId), u32>,
+    pub(super) heads: HashMap<TypeKey, WaitingHeads>,
+    pub(super) entry_at: HashMap<(TypeKey, i64), WaitlistEntryId>,
+    /// Entries to close and bookings to cancel of events that have begun or are cancelled.
+    pub(super) to_close: HashMap<TypeKey, Vec<WaitlistEntryId>>,
+    pub(super) to_cancel: HashMap<TypeKey, Vec<BookingId>>,
+    pub(super) kept: HashMap<KeyScope, Tracked<Kept>>,
+    pub(super) messages: Vec<Message>,
+    /// Types for which tickets were held in this batch: one message each, at its end.
+    pub(super) released: BTreeSet<TypeKey>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(now: Timestamp, new_id: NewId<'a>) -> Self {
+        Self {
+            now,
+            new_id,
+            types: BTreeMap::new(),
+            events: HashMap::new(),
+            bookings: Rows::default(),
+            entries: Rows::default(),
+            totals: HashMap::new(),
+            heads: HashMap::new(),
+            entry_at: HashMap::new(),
+            to_close: HashMap::new(),
+            to_cancel: HashMap::new(),
+            kept: HashMap::new(),
+            messages: Vec::new(),
+            released: BTreeSet::new(),
+        }
+    }
+
+    /// Writes down a fact about a type: a message, and a step of the type's version.
+    pub(super) fn note(&mut self, key: TypeKey, fact: Fact) {
+        let Some(ticket_type) = self.types.get_mut(&key) else { return };
+        let sequence = ticket_type.change().stock.next_sequence();
+        self.push(Subject::TicketType(key), sequence, fact);
+    }
+
+    /// Writes down a fact about an event, whose version was raised already.
+    pub(super) fn note_event(&mut self, event: EventId, version: i64, fact: Fact) {
+        self.push(Subject::Event(event), version, fact);
+    }
+
+    fn push(&mut self, subject: Subject, sequence: i64, fact: Fact) {
+        let id = MessageId::from_uuid((self.new_id)());
+        self.messages.push(Message { id, subject, sequence, time: self.now, fact });
+    }
+
+    /// The name of an event that is known to be loaded.
+    pub(super) fn event_name(&self, event: EventId) -> String {
+        self.events.get(&event).map(|event| event.get().name.clone()).unwrap_or_default()
+    }
+
+    /// Says for each type that got held tickets, and has some still, that there is work.
+    pub(super) fn announce_released(&mut self) {
+        for key in std::mem::take(&mut self.released) {
+            if self.types.get(&key).is_some_and(|ticket_type| ticket_type.get().stock.held > 0) {
+                self.note(key, Fact::TicketsReleased {});
+            }
+        }
+    }
+
+    /// Adds to what an account has, where that is counted.
+    pub(super) fn add_to_total(&mut self, key: TypeKey, account: AccountId, quantity: u32) {
+        if let Some(total) = self.totals.get_mut(&(key, account)) {
+            *total = total.saturating_add(quantity);
+        }
+    }
+
+    /// Takes from what an account has, where that is counted.
+    pub(super) fn take_from_total(&mut self, key: TypeKey, account: AccountId, quantity: u32) {
+        if let Some(total) = self.totals.get_mut(&(key, account)) {
+            *total = total.saturating_sub(quantity);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The set-wise statements of the transaction. Each has a fixed text and takes its rows as arrays, so it is prepared
+//! once per connection and costs one round trip however many commands there are.
+
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use rowlock_domain::Timestamp;
+use rowlock_postgres::statement;
+use uuid::Uuid;
+
+use crate::views::rows::{BookingColumns, EntryColumns, EventColumns, TypeColumns};
+
+statement! {
+    /// The ticket types of whole events. They never change after the event is made, so this needs no lock.
+    pub(super) struct TypesOfEvents { events: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
+    "SELECT event_id, id FROM ticket_types WHERE event_id = ANY($1)"
+}
+
+statement! {
+    /// Takes the rows in the order of their key, waiting for each.
+    pub(super) struct Lock { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
+            t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
+       FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id
+      ORDER BY t.event_id, t.id FOR UPDATE OF t"
+}
+
+statement! {
+    /// Takes the rows that nobody else has locked.
+    pub(super) struct LockFree { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
+            t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
+       FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id
+      ORDER BY t.event_id, t.id FOR UPDATE OF t SKIP LOCKED"
+}
+
+statement! {
+    /// Which of some ticket types exist.
+    pub(super) struct Existing { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
+    "SELECT t.event_id, t.id FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id"
+}
+
+statement! {
+    /// The database's clock, after the locks were got.
+    pub(super) struct Now {} -> (Timestamptz,);
+    "SELECT clock_timestamp()"
+}
+
+statement! {
+    /// The events of the locked types, read after the lock.
+    pub(super) struct Events { ids: Array<SqlUuid> = Vec<Uuid> } -> EventColumns;
+    "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, status, published_at, version, created_by, created_at, updated_at
+       FROM events WHERE id = ANY($1)"
+}
+
+statement! {
+    /// What repeated requests got before.
+    pub(super) struct Keys { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String> }
+    -> (SqlUuid, SqlUuid, Text, Text, Binary, SmallInt, Text);
+    "SELECT i.event_id, i.account_id, i.key, i.operation, i.request_hash, i.status, i.response
+       FROM unnest($1, $2, $3) AS k (event_id, account_id, key)
+       JOIN idempotency_keys i ON i.event_id = k.event_id AND i.account_id = k.account_id AND i.key = k.key
+      WHERE i.created_at > now() - interval '24 hours'"
+}
+
+statement! {
+    /// Bookings by id.
+    pub(super) struct BookingsById { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
+    "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
+       FROM unnest($1, $2) AS k (event_id, id) JOIN bookings b ON b.event_id = k.event_id AND b.id = k.id"
+}
+
+statement! {
+    /// The confirmed bookings of accounts at events.
+    pub(super) struct BookingsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
+    "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
+       FROM unnest($1, $2) AS k (event_id, account_id) JOIN bookings b ON b.account_id = k.account_id AND b.event_id = k.event_id
+      WHERE b.status = 'confirmed' ORDER BY b.id"
+}
+
+statement! {
+    /// Waiting-list entries by id.
+    pub(super) struct EntriesById { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
+    "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+       FROM unnest($1, $2) AS k (event_id, id) JOIN waitlist_entries w ON w.event_id = k.event_id AND w.id = k.id"
+}
+
+statement! {
+    /// The waiting entries of accounts at events.
+    pub(super) struct EntriesOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
+    "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+       FROM unnest($1, $2) AS k (event_id, account_id) JOIN waitlist_entries w ON w.account_id = k.account_id AND w.event_id = k.event_id
+      WHERE w.status = 'waiting' ORDER BY w.number"
+}
+
+statement! {
+    /// What accounts have booked and wait for, of types with a limit per account.
+    pub(super) struct Totals { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
+    -> (SqlUuid, SqlUuid, SqlUuid, BigInt);
+    "SELECT k.event_id, k.ticket_type_id, k.account_id,
+            (SELECT coalesce(sum(b.quantity), 0) FROM bookings b
+              WHERE b.account_id = k.account_id AND b.event_id = k.event_id AND b.ticket_type_id = k.ticket_type_id AND b.status = 'confirmed')
+          + (SELECT coalesce(sum(w.quantity), 0) FROM waitlist_entries w
+              WHERE w.account_id = k.account_id AND w.event_id = k.event_id AND w.ticket_type_id = k.ticket_type_id AND w.status = 'waiting')
+       FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, account_id)"
+}
+
+statement! {
+    /// The heads of the queues per quantity: of each no more than a walk over `pool` tickets could promote.
+    pub(super) struct Heads { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, pools: Array<Integer> = Vec<i32>, limits: Array<Integer> = Vec<i32> }
+    -> EntryColumns;
+    "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+       FROM unnest($1, $2, $3, $4) AS k (event_id, ticket_type_id, pool, most)
+      CROSS JOIN LATERAL generate_series(1, least(k.pool, 100)) AS q (quantity)
+      CROSS JOIN LATERAL (SELECT * FROM waitlist_entries e
+                           WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.quantity = q.quantity AND e.status = 'waiting'
+                           ORDER BY e.number LIMIT least(k.most, k.pool / q.quantity)) AS w"
+}
+
+statement! {
+    /// The first waiting entries of types, whatever their quantity, to be closed.
+    pub(super) struct FirstWaiting { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> EntryColumns;
+    "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+       FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, most)
+      CROSS JOIN LATERAL (SELECT * FROM waitlist_entries e WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.status = 'waiting'
+                           ORDER BY e.number LIMIT k.most) AS w"
+}
+
+statement! {
+    /// Some confirmed bookings of types, to be cancelled with their event.
+    pub(super) struct FirstConfirmed { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> BookingColumns;
+    "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
+       FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, most)
+      CROSS JOIN LATERAL (SELECT * FROM bookings c WHERE c.event_id = k.event_id AND c.ticket_type_id = k.ticket_type_id AND c.status = 'confirmed'
+                           ORDER BY c.id LIMIT k.most) AS b"
+}
+
+statement! {
+    /// New bookings.
+    pub(super) struct InsertBookings {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
+        names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
+        now: Timestamptz = Timestamp,
+    }
+    "INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, booked_at)
+     SELECT r.*, 'confirmed', n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r CROSS JOIN (SELECT $9 AS at) AS n"
+}
+
+statement! {
+    /// New waiting-list entries.
+    pub(super) struct InsertEntries {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
+        names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
+        now: Timestamptz = Timestamp,
+    }
+    "INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, joined_at)
+     SELECT r.*, 'waiting', n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r CROSS JOIN (SELECT $9 AS at) AS n"
+}
+
+statement! {
+    /// Bookings given back, whole or in part. Filters on what was read, so a wrong decision changes nothing and is noticed.
+    pub(super) struct UpdateBookings {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<Integer> = Vec<i32>, quantities: Array<Integer> = Vec<i32>,
+        statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
+    }
+    "UPDATE bookings b SET quantity = r.quantity, status = r.status, cancelled_at = r.cancelled_at
+       FROM unnest($1, $2, $3, $4, $5, $6) AS r (event_id, id, before, quantity, status, cancelled_at)
+      WHERE b.event_id = r.event_id AND b.id = r.id AND b.status = 'confirmed' AND b.quantity = r.before"
+}
+
+statement! {
+    /// Entries that stop waiting.
+    pub(super) struct UpdateEntries {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, statuses: Array<Text> = Vec<&'static str>,
+        bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>, now: Timestamptz = Timestamp,
+    }
+    "UPDATE waitlist_entries w SET status = r.status, booking_id = r.booking_id, ended_at = n.at
+       FROM unnest($1, $2, $3, $4) AS r (event_id, id, status, booking_id) CROSS JOIN (SELECT $5 AS at) AS n
+      WHERE w.event_id = r.event_id AND w.id = r.id AND w.status = 'waiting'"
+}
+
+statement! {
+    /// The counters after the batch. Filters on the version that was locked.
+    pub(super) struct UpdateStock {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>, versions: Array<BigInt> = Vec<i64>,
+        capacities: Array<Integer> = Vec<i32>, available: Array<Integer> = Vec<i32>, booked: Array<Integer> = Vec<i32>, held: Array<Integer> = Vec<i32>,
+        waiting: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
+    }
+    "UPDATE ticket_types t SET version = r.version, capacity = r.capacity, available = r.available, booked = r.booked, held = r.held, waiting = r.waiting,
+            next_waitlist_number = r.number
+       FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS r (event_id, id, before, version, capacity, available, booked, held, waiting, number)
+      WHERE t.event_id = r.event_id AND t.id = r.id AND t.version = r.before"
+}
+
+statement! {
+    /// Names and limits that an administrator changed.
+    pub(super) struct UpdateTerms {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, names: Array<Text> = Vec<String>,
+        per_booking: Array<Integer> = Vec<i32>, per_account: Array<Nullable<Integer>> = Vec<Option<i32>>,
+    }
+    "UPDATE ticket_types t SET name = r.name, max_per_booking = r.per_booking, max_per_account = r.per_account
+       FROM unnest($1, $2, $3, $4, $5) AS r (event_id, id, name, per_booking, per_account)
+      WHERE t.event_id = r.event_id AND t.id = r.id"
+}
+
+statement! {
+    /// Buckets of the queue that got more.
+    pub(super) struct RaiseCounts {
+        events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>, buckets: Array<BigInt> = Vec<i64>,
+        by: Array<Integer> = Vec<i32>,
+    }
+    "INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($1, $2, $3, $4, $5)
+     ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
+}
+
+statement! {
+    /// Buckets of the queue that got fewer.
+    pub(super) struct LowerCounts {
+        events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>, buckets: Array<BigInt> = Vec<i64>,
+        by: Array<Integer> = Vec<i32>,
+    }
+    "UPDATE waitlist_counts c SET waiting = c.waiting - r.fewer
+       FROM unnest($1, $2, $3, $4, $5) AS r (event_id, ticket_type_id, level, bucket, fewer)
+      WHERE c.event_id = r.event_id AND c.ticket_type_id = r.ticket_type_id AND c.level = r.level AND c.bucket = r.bucket"
+}
+
+statement! {
+    /// Messages, in the order of the decisions.
+    pub(super) struct InsertMessages {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String>,
+        now: Timestamptz = Timestamp,
+    }
+    "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
+     SELECT r.event_id, r.id, r.key, r.payload, n.at
+       FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS r (event_id, id, key, payload, n) CROSS JOIN (SELECT $5 AS at) AS n ORDER BY r.n"
+}
+
+statement! {
+    /// Answers to be repeated. A key that somebody else took meanwhile is not written, and its absence is noticed.
+    pub(super) struct InsertKeys {
+        events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String>, operations: Array<Text> = Vec<&'static str>,
+        hashes: Array<Binary> = Vec<Vec<u8>>, statuses: Array<SmallInt> = Vec<i16>, responses: Array<Text> = Vec<String>, now: Timestamptz = Timestamp,
+    }
+    "INSERT INTO idempotency_keys AS i (event_id, account_id, key, operation, request_hash, status, response, created_at)
+     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7) AS r CROSS JOIN (SELECT $8 AS at) AS n
+     ON CONFLICT (event_id, account_id, key) DO UPDATE SET operation = excluded.operation, request_hash = excluded.request_hash,
+            status = excluded.status, response = excluded.response, created_at = excluded.created_at
+      WHERE i.created_at <= now() - interval '24 hours'"
+}
+
+statement! {
+    /// Proof of a batch that made neither a booking nor an entry.
+    pub(super) struct InsertMarker { event: SqlUuid = Uuid, id: SqlUuid = Uuid, now: Timestamptz = Timestamp }
+    "INSERT INTO committed_batches (event_id, id, committed_at) VALUES ($1, $2, $3)"
+}
+
+statement! {
+    /// An event that an administrator changed. Whoever settles it looks again.
+    pub(super) struct UpdateEvent {
+        id: SqlUuid = Uuid, before: BigInt = i64, version: BigInt = i64, name: Text = String, description: Nullable<Text> = Option<String>,
+        venue: Nullable<Text> = Option<String>, starts_at: Nullable<Timestamptz> = Option<Timestamp>, ends_at: Nullable<Timestamptz> = Option<Timestamp>,
+        sales_start_at: Nullable<Timestamptz> = Option<Timestamp>, sales_end_at: Nullable<Timestamptz> = Option<Timestamp>, status: Text = &'static str,
+        published_at: Nullable<Timestamptz> = Option<Timestamp>, updated_at: Timestamptz = Timestamp,
+    }
+    "WITH r AS (SELECT $1 AS id, $2 AS before, $3 AS version, $4 AS name, $5 AS description, $6 AS venue, $7 AS starts_at, $8 AS ends_at,
+                       $9 AS sales_start_at, $10 AS sales_end_at, $11 AS status, $12 AS published_at, $13 AS updated_at)
+     UPDATE events e SET version = r.version, name = r.name, description = r.description, venue = r.venue, starts_at = r.starts_at, ends_at = r.ends_at,
+            sales_start_at = r.sales_start_at, sales_end_at = r.sales_end_at, status = r.status, published_at = r.published_at, updated_at = r.updated_at,
+            settled_at = NULL
+       FROM r WHERE e.id = r.id AND e.version = r.before"
+}
+
+statement! {
+    /// Whether a batch was committed: its proof is one of these.
+    pub(super) struct Proven { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> (diesel::sql_types::Bool,);
+    "SELECT EXISTS (SELECT FROM bookings b WHERE b.event_id = $1 AND b.id = $2)
+         OR EXISTS (SELECT FROM waitlist_entries w WHERE w.event_id = $1 AND w.id = $2)
+         OR EXISTS (SELECT FROM committed_batches c WHERE c.event_id = $1 AND c.id = $2)"
+}

@@ -1,0 +1,91 @@
+//! What administrators see of an event.
+
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::ids::{BookingId, EventId, TicketTypeId};
+
+use super::events::event;
+use super::places::places;
+use crate::schema::{bookings, ticket_types, waitlist_entries};
+use crate::views::rows::{BookingRow, EntryRow};
+use crate::views::{Booking, EventWithTypes, WaitlistEntry};
+
+/// The counters of an event and a page of its waiting lists, all of one moment.
+#[derive(Debug, Clone)]
+pub struct EventStatusPage {
+    /// The event with its counters.
+    pub event: EventWithTypes,
+    /// Waiting entries with their places, type by type in the event's order, by number.
+    pub waitlist: Vec<(i64, WaitlistEntry)>,
+}
+
+/// Reads the status of an event: at most `limit` waiting entries, behind the given type's place and number.
+pub async fn status_page(
+    conn: &mut AsyncPgConnection,
+    id: EventId,
+    only: Option<TicketTypeId>,
+    after: Option<(i16, i64)>,
+    limit: i64,
+) -> QueryResult<Option<EventStatusPage>> {
+    conn.build_transaction()
+        .read_only()
+        .repeatable_read()
+        .run(async |conn| {
+            let Some(event) = event(conn, id).await? else { return Ok::<_, Error>(None) };
+            let entries = waiting_entries(conn, id, only, after, limit).await?;
+            let places = places(conn, &entries).await?;
+            let waitlist = entries.into_iter().map(|entry| (places.get(&entry.id).copied().unwrap_or_default(), entry)).collect();
+            Ok(Some(EventStatusPage { event, waitlist }))
+        })
+        .await
+}
+
+async fn waiting_entries(
+    conn: &mut AsyncPgConnection,
+    id: EventId,
+    only: Option<TicketTypeId>,
+    after: Option<(i16, i64)>,
+    limit: i64,
+) -> QueryResult<Vec<WaitlistEntry>> {
+    let mut query = waitlist_entries::table
+        .inner_join(
+            ticket_types::table
+                .on(ticket_types::event_id.eq(waitlist_entries::event_id).and(ticket_types::id.eq(waitlist_entries::ticket_type_id))),
+        )
+        .filter(waitlist_entries::event_id.eq(id.as_uuid()))
+        .filter(waitlist_entries::status.eq("waiting"))
+        .order((ticket_types::position, waitlist_entries::number))
+        .limit(limit)
+        .select(EntryRow::as_select())
+        .into_boxed();
+    if let Some(only) = only {
+        query = query.filter(waitlist_entries::ticket_type_id.eq(only.as_uuid()));
+    }
+    if let Some((position, number)) = after {
+        query = query
+            .filter(ticket_types::position.gt(position).or(ticket_types::position.eq(position).and(waitlist_entries::number.gt(number))));
+    }
+    let rows: Vec<EntryRow> = query.load(conn).await?;
+    rows.into_iter().map(WaitlistEntry::try_from).collect()
+}
+
+/// All bookings of an event, the oldest first, behind the one with id `after`.
+pub async fn bookings_of_event(
+    conn: &mut AsyncPgConnection,
+    id: EventId,
+    after: Option<BookingId>,
+    limit: i64,
+) -> QueryResult<Vec<Booking>> {
+    let mut query = bookings::table
+        .filter(bookings::event_id.eq(id.as_uuid()))
+        .order(bookings::id)
+        .limit(limit)
+        .select(BookingRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(bookings::id.gt(after.as_uuid()));
+    }
+    let rows: Vec<BookingRow> = query.load(conn).await?;
+    rows.into_iter().map(Booking::try_from).collect()
+}

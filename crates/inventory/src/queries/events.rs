@@ -1,0 +1,135 @@
+//! Events as the public sees them. Lists go by a cursor on an index, never by an offset.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{EventId, TicketTypeId};
+use rowlock_domain::text::SearchTerm;
+use rowlock_postgres::statement;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::schema::{events, ticket_types};
+use crate::views::rows::{EventColumns, EventRow, TypeColumns, TypeRow};
+use crate::views::{Event, EventWithTypes, TicketType};
+
+/// Where a page of the public list begins: behind this event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventCursor {
+    starts_at: Option<Timestamp>,
+    created_at: Timestamp,
+    id: EventId,
+}
+
+impl EventCursor {
+    /// The cursor behind an event.
+    pub const fn behind(event: &Event) -> Self {
+        Self { starts_at: event.starts_at, created_at: event.created_at, id: event.id }
+    }
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// In the name, the venue or the description.
+    pub q: Option<SearchTerm>,
+    /// Beginning at or after.
+    pub from: Option<Timestamp>,
+    /// Beginning before.
+    pub to: Option<Timestamp>,
+}
+
+statement! {
+    /// Published events by start (those without one last), then by creation.
+    struct List {
+        q: Nullable<Text> = Option<String>, from: Nullable<Timestamptz> = Option<Timestamp>, to: Nullable<Timestamptz> = Option<Timestamp>,
+        created_at: Nullable<Timestamptz> = Option<Timestamp>, starts_at: Nullable<Timestamptz> = Option<Timestamp>, id: Nullable<SqlUuid> = Option<Uuid>,
+        limit: BigInt = i64,
+    } -> EventColumns;
+    "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, status, published_at, version, created_by, created_at, updated_at
+       FROM events
+      WHERE status = 'published'
+        AND ($1 IS NULL OR name ILIKE $1 OR venue ILIKE $1 OR description ILIKE $1)
+        AND ($2 IS NULL OR starts_at >= $2)
+        AND ($3 IS NULL OR starts_at < $3)
+        AND ($4 IS NULL OR (coalesce(starts_at, 'infinity'::timestamptz), created_at, id) > (coalesce($5, 'infinity'::timestamptz), $4, $6))
+      ORDER BY coalesce(starts_at, 'infinity'::timestamptz), created_at, id LIMIT $7"
+}
+
+statement! {
+    /// The ticket types of some events.
+    struct TypesOf { events: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    "SELECT event_id, id, position, name, price_minor, currency, capacity, available, booked, held, waiting, next_waitlist_number, version,
+            max_per_booking, max_per_account
+       FROM ticket_types WHERE event_id = ANY($1) ORDER BY event_id, position"
+}
+
+/// A pattern that finds a text as it is: `%`, `_` and `\` stand for themselves.
+fn containing(term: &SearchTerm) -> Option<String> {
+    let term = term.as_str();
+    (!term.is_empty()).then(|| format!("%{}%", term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
+}
+
+/// Published events, at most `limit`, behind a cursor.
+pub async fn list_events(
+    conn: &mut AsyncPgConnection,
+    filter: &EventFilter,
+    after: Option<EventCursor>,
+    limit: i64,
+) -> QueryResult<Vec<EventWithTypes>> {
+    let query = List {
+        q: filter.q.as_ref().and_then(containing),
+        from: filter.from,
+        to: filter.to,
+        created_at: after.map(|cursor| cursor.created_at),
+        starts_at: after.and_then(|cursor| cursor.starts_at),
+        id: after.map(|cursor| cursor.id.as_uuid()),
+        limit,
+    };
+    let rows: Vec<EventRow> = query.load(conn).await?;
+    let listed: Vec<_> = rows.into_iter().map(Event::try_from).collect::<QueryResult<_>>()?;
+    with_types(conn, listed).await
+}
+
+async fn with_types(conn: &mut AsyncPgConnection, listed: Vec<Event>) -> QueryResult<Vec<EventWithTypes>> {
+    let ids = listed.iter().map(|event| event.id.as_uuid()).collect();
+    let rows: Vec<TypeRow> = TypesOf { events: ids }.load(conn).await?;
+    let mut types: HashMap<EventId, Vec<TicketType>> = HashMap::new();
+    for row in rows {
+        let ticket_type = TicketType::try_from(row)?;
+        types.entry(ticket_type.key.event).or_default().push(ticket_type);
+    }
+    Ok(listed.into_iter().map(|event| EventWithTypes { types: types.remove(&event.id).unwrap_or_default(), event }).collect())
+}
+
+/// One event, whatever its status.
+pub async fn event(conn: &mut AsyncPgConnection, id: EventId) -> QueryResult<Option<EventWithTypes>> {
+    let row: Option<EventRow> = events::table.find(id.as_uuid()).select(EventRow::as_select()).first(conn).await.optional()?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(with_types(conn, vec![Event::try_from(row)?]).await?.pop())
+}
+
+/// The ids of an event's types, in their order. They never change; empty for an unknown event.
+pub async fn ticket_type_ids(conn: &mut AsyncPgConnection, id: EventId) -> QueryResult<Vec<TicketTypeId>> {
+    let ids: Vec<Uuid> = ticket_types::table
+        .filter(ticket_types::event_id.eq(id.as_uuid()))
+        .order(ticket_types::position)
+        .select(ticket_types::id)
+        .load(conn)
+        .await?;
+    Ok(ids.into_iter().map(TicketTypeId::from_uuid).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_stand_for_themselves() {
+        assert_eq!(containing(&"50%_\\".parse().unwrap()).unwrap(), "%50\\%\\_\\\\%");
+        assert_eq!(containing(&" ".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! Reading without locks: what visitors, holders, administrators and the sweep look at.
+
+mod admin;
+mod events;
+mod own;
+mod places;
+mod sweep;
+
+pub use admin::{EventStatusPage, bookings_of_event, status_page};
+pub use events::{EventCursor, EventFilter, event, list_events, ticket_type_ids};
+pub use own::{booking_key, bookings_of, entries_of, entry_key};
+pub use sweep::{due_types, settle_events};

@@ -1,0 +1,88 @@
+//! What an account sees of its own.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use uuid::Uuid;
+
+use super::places::places;
+use crate::schema::{bookings, events, waitlist_entries};
+use crate::views::rows::{BookingRow, EntryRow};
+use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
+
+/// An account's bookings, the newest first, behind the one with id `after`.
+pub async fn bookings_of(
+    conn: &mut AsyncPgConnection,
+    account: AccountId,
+    after: Option<BookingId>,
+    limit: i64,
+) -> QueryResult<Vec<NamedBooking>> {
+    let mut query = bookings::table
+        .inner_join(events::table.on(events::id.eq(bookings::event_id)))
+        .filter(bookings::account_id.eq(account.as_uuid()))
+        .order(bookings::id.desc())
+        .limit(limit)
+        .select((events::name, BookingRow::as_select()))
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(bookings::id.lt(after.as_uuid()));
+    }
+    let rows: Vec<(String, BookingRow)> = query.load(conn).await?;
+    rows.into_iter().map(|(event_name, row)| Ok(NamedBooking { event_name, booking: Booking::try_from(row)? })).collect()
+}
+
+/// An account's waiting-list entries with their present places, the newest first, behind the one with id `after`.
+pub async fn entries_of(
+    conn: &mut AsyncPgConnection,
+    account: AccountId,
+    after: Option<WaitlistEntryId>,
+    limit: i64,
+) -> QueryResult<Vec<NamedEntry>> {
+    let mut query = waitlist_entries::table
+        .inner_join(events::table.on(events::id.eq(waitlist_entries::event_id)))
+        .filter(waitlist_entries::account_id.eq(account.as_uuid()))
+        .order(waitlist_entries::id.desc())
+        .limit(limit)
+        .select((events::name, EntryRow::as_select()))
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(waitlist_entries::id.lt(after.as_uuid()));
+    }
+    let rows: Vec<(String, EntryRow)> = query.load(conn).await?;
+    let mut names = Vec::with_capacity(rows.len());
+    let mut entries = Vec::with_capacity(rows.len());
+    for (name, row) in rows {
+        names.push(name);
+        entries.push(WaitlistEntry::try_from(row)?);
+    }
+    let places = places(conn, &entries).await?;
+    Ok(names
+        .into_iter()
+        .zip(entries)
+        .map(|(event_name, entry)| NamedEntry { event_name, place: places.get(&entry.id).copied(), entry })
+        .collect())
+}
+
+/// The ticket type of an account's booking, which never changes; `None` for another's or an unknown one.
+pub async fn booking_key(conn: &mut AsyncPgConnection, account: AccountId, booking: BookingId) -> QueryResult<Option<TypeKey>> {
+    let found: Option<(Uuid, Uuid)> = bookings::table
+        .filter(bookings::account_id.eq(account.as_uuid()))
+        .filter(bookings::id.eq(booking.as_uuid()))
+        .select((bookings::event_id, bookings::ticket_type_id))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }))
+}
+
+/// The ticket type of an account's waiting-list entry; `None` for another's or an unknown one.
+pub async fn entry_key(conn: &mut AsyncPgConnection, account: AccountId, entry: WaitlistEntryId) -> QueryResult<Option<TypeKey>> {
+    let found: Option<(Uuid, Uuid)> = waitlist_entries::table
+        .filter(waitlist_entries::account_id.eq(account.as_uuid()))
+        .filter(waitlist_entries::id.eq(entry.as_uuid()))
+        .select((waitlist_entries::event_id, waitlist_entries::ticket_type_id))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }))
+}

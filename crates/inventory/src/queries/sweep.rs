@@ -1,0 +1,37 @@
+//! What the sweep looks for: types that have something to be handed on or closed, whether or not a message told of it.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
+use rowlock_postgres::statement;
+use uuid::Uuid;
+
+statement! {
+    /// Types with held tickets, and types of events that have begun or are cancelled with something still open.
+    struct Due { limit: BigInt = i64 } -> (SqlUuid, SqlUuid);
+    "(SELECT t.event_id, t.id FROM ticket_types t WHERE t.held > 0 ORDER BY t.event_id, t.id LIMIT $1)
+     UNION
+     (SELECT t.event_id, t.id FROM events e JOIN ticket_types t ON t.event_id = e.id
+       WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.starts_at <= now())
+         AND (t.waiting > 0 OR t.held > 0 OR (e.status = 'cancelled' AND t.booked > 0)) LIMIT $1)"
+}
+
+statement! {
+    /// Events that have begun or are cancelled and have nothing left to close.
+    struct Settle {}
+    "UPDATE events e SET settled_at = now()
+      WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.starts_at <= now())
+        AND NOT EXISTS (SELECT FROM ticket_types t WHERE t.event_id = e.id AND (t.waiting > 0 OR t.held > 0 OR (e.status = 'cancelled' AND t.booked > 0)))"
+}
+
+/// The types that need a reallocation. A plain read: what happens to them is decided under their lock.
+pub async fn due_types(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<Vec<TypeKey>> {
+    let rows: Vec<(Uuid, Uuid)> = Due { limit }.load(conn).await?;
+    Ok(rows.into_iter().map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }).collect())
+}
+
+/// Marks the events that are through, so that the sweep need not look at them again. Any later change unmarks them.
+pub async fn settle_events(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
+    Settle {}.execute(conn).await
+}

@@ -1,0 +1,187 @@
+//! Running commands: a connection, a transaction in a task of its own, and the truth about lost answers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::Error;
+use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
+use uuid::Uuid;
+
+use crate::command::{Answer, Command, CommandError, Outcome};
+use crate::execute::{Context, Ended, LockWait, Proof, execute, was_committed};
+
+/// Turns an outcome into the answer that is kept for a repeated request; `None` for what is not kept.
+pub type Render = dyn Fn(&Outcome) -> Option<Answer> + Send + Sync;
+
+/// What an [`Inventory`] is made of.
+pub struct InventoryParts {
+    /// Connections to the booking database.
+    pub pool: Pool,
+    /// Makes UUIDv7s.
+    pub new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    /// Writes the answers that are kept.
+    pub render: Arc<Render>,
+    /// Called after a commit that wrote messages. Must not block.
+    pub on_messages: Arc<dyn Fn() + Send + Sync>,
+    /// The `source` of the messages.
+    pub source: &'static str,
+    /// How long to look for the truth about a lost answer before saying that it is unknown.
+    pub resolve_for: Duration,
+}
+
+/// The box office. Cheap to clone.
+#[derive(Clone)]
+pub struct Inventory(Arc<InventoryParts>);
+
+impl fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inventory").field("source", &self.0.source).finish_non_exhaustive()
+    }
+}
+
+type Answers = Vec<Result<Outcome, CommandError>>;
+
+impl Inventory {
+    /// Puts the parts together.
+    pub fn new(parts: InventoryParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Runs commands in one transaction and tells what came of each. The transaction runs in a task of its own, so a
+    /// caller that goes away cannot leave it half-way with its locks held.
+    pub async fn run(&self, commands: Vec<Command>, wait: LockWait) -> Answers {
+        let count = commands.len();
+        let this = self.clone();
+        match tokio::spawn(async move { this.run_here(&commands, wait).await }).await {
+            Ok(answers) => answers,
+            Err(error) => vec![Err(CommandError::Unknown(error.to_string())); count],
+        }
+    }
+
+    /// Runs a single command, waiting for its rows.
+    pub async fn run_one(&self, command: Command) -> Result<Outcome, CommandError> {
+        self.run(vec![command], LockWait::Wait).await.pop().unwrap_or_else(|| Err(CommandError::Failed("no outcome".to_owned())))
+    }
+
+    async fn run_here(&self, commands: &[Command], wait: LockWait) -> Answers {
+        let all: Vec<&Command> = commands.iter().collect();
+        match self.attempt(&all, wait).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            // One bad command must not fail its neighbours, and a key that was taken meanwhile has an answer by now.
+            Err(Failure::Data(error)) => {
+                tracing::warn!(%error, commands = all.len(), "a batch was refused by the database; trying its commands one by one");
+                let mut answers = Vec::with_capacity(all.len());
+                for command in all {
+                    answers.push(self.run_alone(command, wait).await);
+                }
+                answers
+            }
+            Err(failure) => vec![Err(failure.into_command_error()); commands.len()],
+        }
+    }
+
+    async fn run_alone(&self, command: &Command, wait: LockWait) -> Result<Outcome, CommandError> {
+        let outcomes = self.attempt(&[command], wait).await.map_err(Failure::into_command_error)?;
+        outcomes.into_iter().next().ok_or_else(|| CommandError::Failed("no outcome".to_owned()))
+    }
+
+    /// One transaction, and if the answer to its COMMIT is lost, the search for the truth. What was found not to have
+    /// taken place is done again, once.
+    async fn attempt(&self, commands: &[&Command], wait: LockWait) -> Result<Vec<Outcome>, Failure> {
+        match self.once(commands, wait).await? {
+            Attempt::Committed(outcomes) => Ok(outcomes),
+            Attempt::NotCommitted => match self.once(commands, wait).await? {
+                Attempt::Committed(outcomes) => Ok(outcomes),
+                Attempt::NotCommitted => Err(Failure::Away("the connection was lost twice before a commit took place".to_owned())),
+            },
+        }
+    }
+
+    async fn once(&self, commands: &[&Command], wait: LockWait) -> Result<Attempt, Failure> {
+        let parts = &*self.0;
+        let mut conn = self.connection().await?;
+        let context = Context { new_id: &*parts.new_id, render: &*parts.render, source: parts.source };
+        match execute(&mut conn, commands, wait, context).await? {
+            Ended::Done { outcomes, wrote } => {
+                if wrote {
+                    (parts.on_messages)();
+                }
+                Ok(Attempt::Committed(outcomes))
+            }
+            Ended::Unknown { outcomes, proof, error } => {
+                tracing::warn!(%error, "the answer to a COMMIT was lost; looking whether it took place");
+                // Not to be used again, whatever state it is in.
+                drop(Connection::take(conn));
+                if self.find_out(commands, proof, &error).await? {
+                    (parts.on_messages)();
+                    Ok(Attempt::Committed(outcomes))
+                } else {
+                    Ok(Attempt::NotCommitted)
+                }
+            }
+        }
+    }
+
+    async fn find_out(&self, commands: &[&Command], proof: Proof, error: &Error) -> Result<bool, Failure> {
+        let deadline = tokio::time::Instant::now() + self.0.resolve_for;
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let looked = async {
+                let mut conn = self.connection().await?;
+                was_committed(&mut conn, commands, proof).await.map_err(Failure::from)
+            };
+            match tokio::time::timeout_at(deadline, looked).await {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(failure)) => tracing::debug!(?failure, "could not look yet"),
+                Err(_) => return Err(Failure::Unknown(error.to_string())),
+            }
+            if tokio::time::Instant::now() + pause >= deadline {
+                return Err(Failure::Unknown(error.to_string()));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    async fn connection(&self) -> Result<Connection, Failure> {
+        checkout(&self.0.pool).await.map_err(|error| match error {
+            DatabaseError::Busy(reason) => Failure::Busy(reason),
+            other => Failure::Away(other.to_string()),
+        })
+    }
+}
+
+enum Attempt {
+    Committed(Vec<Outcome>),
+    NotCommitted,
+}
+
+#[derive(Debug)]
+enum Failure {
+    Away(String),
+    Busy(String),
+    Data(String),
+    Unknown(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match Fault::of(&error) {
+            Fault::Unavailable => Self::Away(error.to_string()),
+            Fault::Busy => Self::Busy(error.to_string()),
+            Fault::Data => Self::Data(error.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    fn into_command_error(self) -> CommandError {
+        match self {
+            Self::Away(reason) => CommandError::Unavailable(reason),
+            Self::Busy(reason) => CommandError::Busy(reason),
+            Self::Data(reason) => CommandError::Failed(reason),
+            Self::Unknown(reason) => CommandError::Unknown(reason),
+        }
+    }
+}

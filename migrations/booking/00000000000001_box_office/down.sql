@@ -1,0 +1,9 @@
+DROP TABLE outbox_failed;
+DROP TABLE outbox;
+DROP TABLE committed_batches;
+DROP TABLE idempotency_keys;
+DROP TABLE waitlist_counts;
+DROP TABLE waitlist_entries;
+DROP TABLE bookings;
+DROP TABLE ticket_types;
+DROP TABLE events;
