@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Accounts, passwords, sessions and signing keys; the only service that reads `rowlock_auth`.
+//!
+//! [`start`] runs it, for the binary and for tests alike. `routes` is HTTP, `sign_in` and `registration` are the use
+//! cases, `store` is the database.
+
+pub mod cli;
+mod keys;
+mod passwords;
+mod refresh_token;
+mod registration;
+mod routes;
+mod schema;
+mod secrets;
+mod service;
+mod settings;
+mod sign_in;
+mod store;
+
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+pub use rowlock_platform::running::Running;
+pub use service::{StartError, start};
+pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};
+
+/// The schema of `rowlock_auth`.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/auth");

@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Events, bookings and waiting lists over HTTP.
+//!
+//! A handler parses, makes a command, and turns its outcome into an answer. What a command does is decided in
+//! `rowlock-inventory`; no SQL is written here.
+
+pub mod cli;
+mod outcome;
+mod resources;
+mod routes;
+mod service;
+mod settings;
+
+pub use service::{StartError, start};
+pub use settings::{BookingSettings, MaintenanceSettings};

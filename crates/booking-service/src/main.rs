@@ -1,2 +1,8 @@
-//! Placeholder.
-fn main() {}
+//! The binary: see [`booking_service::cli`].
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    booking_service::cli::run().await
+}

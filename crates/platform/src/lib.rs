@@ -5,4 +5,15 @@
 //! states and error codes only.
 
 pub mod amqp;
+pub mod cli;
+pub mod clock;
+pub mod database;
+pub mod http;
+pub mod lifecycle;
+pub mod management;
 pub mod outbox;
+pub mod problem;
+pub mod running;
+pub mod settings;
+pub mod telemetry;
+pub mod tokens;

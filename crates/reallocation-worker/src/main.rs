@@ -1,2 +1,8 @@
-//! Placeholder.
-fn main() {}
+//! The binary: see [`reallocation_worker::cli`].
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    reallocation_worker::cli::run().await
+}

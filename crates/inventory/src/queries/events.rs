@@ -112,10 +112,12 @@ pub async fn event(conn: &mut AsyncPgConnection, id: EventId) -> QueryResult<Opt
     Ok(with_types(conn, vec![Event::try_from(row)?]).await?.pop())
 }
 
-/// The ids of an event's types, in their order. They never change; empty for an unknown event.
+/// The ids of a public event's types, in their order. They never change; empty for an unknown event and for a draft.
 pub async fn ticket_type_ids(conn: &mut AsyncPgConnection, id: EventId) -> QueryResult<Vec<TicketTypeId>> {
     let ids: Vec<Uuid> = ticket_types::table
+        .inner_join(events::table.on(events::id.eq(ticket_types::event_id)))
         .filter(ticket_types::event_id.eq(id.as_uuid()))
+        .filter(events::published_at.is_not_null())
         .order(ticket_types::position)
         .select(ticket_types::id)
         .load(conn)

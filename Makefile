@@ -1,0 +1,43 @@
+# What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs reset demo test test-servers fmt lint ci
+
+help: ## show this list
+	@printf 'Rowlock, a box office. What you can do here:\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+up: ## set up and run the whole system on http://localhost:3000 (ROWLOCK_PORT)
+	@scripts/up.sh
+
+down: ## stop it; data stay
+	@scripts/down.sh
+
+status: ## what runs, with pids and ports
+	@scripts/status.sh
+
+logs: ## follow the logs (PART=booking-service: of one part)
+	@scripts/logs.sh
+
+reset: ## stop it and delete its data (asks first)
+	@scripts/reset.sh
+
+demo: ## six people, three tickets: the story on the running system
+	@scripts/demo.sh
+
+test: ## all tests, on servers of their own (TEST='-p rowlock-inventory': some)
+	@scripts/test.sh $(TEST)
+
+test-servers: ## keep the tests' servers running between test runs
+	@scripts/test-servers.sh start
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## clippy with warnings denied, and the scripts if shellcheck is there
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/lint-scripts.sh
+
+ci: ## what the checks of a change run: format, lint, test
+	cargo fmt --all --check
+	$(MAKE) lint
+	$(MAKE) test

@@ -1,0 +1,126 @@
+//! The command line: `serve`, `migrate`, `create-admin`, `healthcheck`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use rowlock_domain::states::Role;
+use rowlock_domain::text::{Email, Password, PersonName, Username};
+use rowlock_platform::cli::{BAD_SETTINGS, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::clock::Clock;
+use rowlock_postgres::build_pool;
+
+use crate::passwords::Passwords;
+use crate::registration::{Registration, RegistrationError, register};
+use crate::store::{Admission, Store};
+use crate::{AuthSettings, MIGRATIONS, MaintenanceSettings, start};
+
+/// Accounts, log-in and tokens of the Rowlock box office.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// A file with settings (TOML); the environment overrides it.
+    #[arg(long, global = true, env = "ROWLOCK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until it is told to stop. This is the default.
+    Serve,
+    /// Brings the schema of the database up to date.
+    Migrate,
+    /// Makes an administrator's account, also when there are others.
+    CreateAdmin(CreateAdmin),
+    /// Asks the service that runs with the same settings whether it is ready.
+    Healthcheck,
+}
+
+#[derive(Debug, Args)]
+struct CreateAdmin {
+    /// The e-mail address to log in with.
+    #[arg(long)]
+    email: Email,
+    /// The handle of the account.
+    #[arg(long)]
+    username: Username,
+    /// What the administrator is called.
+    #[arg(long)]
+    name: PersonName,
+    /// A file that holds the password; a newline at its end does not count.
+    #[arg(long, value_name = "FILE")]
+    password_file: PathBuf,
+}
+
+/// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
+pub async fn run() -> ExitCode {
+    let Arguments { config, command } = Arguments::parse();
+    if let None | Some(Command::Serve) = command {
+        return match AuthSettings::load(config.as_deref(), environment()) {
+            Ok(settings) => serve(settings).await,
+            Err(error) => fail(BAD_SETTINGS, error),
+        };
+    }
+    let settings = match MaintenanceSettings::load(config.as_deref(), environment()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(BAD_SETTINGS, error),
+    };
+    match command {
+        None | Some(Command::Serve) => ExitCode::SUCCESS,
+        Some(Command::Migrate) => {
+            settings.log.start();
+            run_migrations(&settings.database, MIGRATIONS).await
+        }
+        Some(Command::CreateAdmin(arguments)) => create_admin(settings, arguments).await,
+        Some(Command::Healthcheck) => healthcheck(settings.management.listen),
+    }
+}
+
+async fn serve(settings: AuthSettings) -> ExitCode {
+    settings.log.start();
+    let drain = settings.drain;
+    let running = match start(settings, Clock::system()) {
+        Ok(running) => running,
+        Err(error) => return fail(1, error),
+    };
+    run_until_stopped(running, drain).await
+}
+
+async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> ExitCode {
+    settings.log.start();
+    let password: Password = match std::fs::read_to_string(&arguments.password_file) {
+        Ok(text) => match text.trim_end_matches(['\r', '\n']).parse() {
+            Ok(password) => password,
+            Err(error) => return fail(BAD_SETTINGS, format!("the password in {} {error}", arguments.password_file.display())),
+        },
+        Err(error) => return fail(BAD_SETTINGS, format!("{} cannot be read: {error}", arguments.password_file.display())),
+    };
+    let store = match build_pool(&settings.database.url, 1, settings.database.limits, "auth-service create-admin") {
+        Ok(pool) => Store::new(pool),
+        Err(error) => return fail(1, error),
+    };
+    let CreateAdmin { email, username, name, .. } = arguments;
+    let registration = Registration { name, username, email: email.clone(), password };
+    match register(&store, &Passwords::new(settings.passwords), &Clock::system(), registration, Admission::Admin).await {
+        Ok(account) => {
+            println!("The administrator {email} has been made, with the id {}.", account.id);
+            ExitCode::SUCCESS
+        }
+        Err(RegistrationError::EmailTaken) => existing(&store, &email).await,
+        Err(error) => fail(1, error),
+    }
+}
+
+/// An administrator that is there already is what was wanted; a user is not made one behind their back.
+async fn existing(store: &Store, email: &Email) -> ExitCode {
+    match store.account_with_hash(email).await {
+        Ok(Some((account, _))) if account.role == Role::Admin => {
+            println!("The administrator {email} is there already; nothing was changed, the password neither.");
+            ExitCode::SUCCESS
+        }
+        Ok(_) => fail(1, format!("the account {email} exists and is not an administrator's")),
+        Err(error) => fail(1, error),
+    }
+}

@@ -1,0 +1,130 @@
+//! Passwords: bcrypt, off the async threads, a bounded number at once.
+//!
+//! Whether an account exists cannot be told from the time that a check takes: without an account, or with a password
+//! that nobody can have, a decoy of the same cost is checked.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bcrypt::{BcryptError, HashParts};
+use rowlock_domain::text::Password;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::settings::PasswordSettings;
+
+/// Salt and hash of nothing in particular; the cost is put before it.
+const DECOY: &str = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+/// Why a password was not hashed or checked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HashError {
+    #[error("too many passwords are waiting to be hashed")]
+    Overloaded,
+    #[error("a password could not be hashed")]
+    Bcrypt(#[from] BcryptError),
+    #[error("a hash was not finished")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+/// The one place where passwords are hashed and checked.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    cost: u32,
+    decoy: Arc<str>,
+    /// Those that wait and those that run.
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub(crate) fn new(settings: PasswordSettings) -> Self {
+        Self {
+            cost: settings.bcrypt_cost,
+            decoy: format!("$2b${:02}${DECOY}", settings.bcrypt_cost).into(),
+            places: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
+            running: Arc::new(Semaphore::new(settings.concurrency)),
+        }
+    }
+
+    /// Hashes a new password.
+    pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
+        let cost = self.cost;
+        // bcrypt's «non-truncating» call refuses 72 bytes, of which none would be lost; `Password` has no more than that.
+        self.in_turn(move || bcrypt::hash(password.expose(), cost)).await
+    }
+
+    /// Whether this is the password of an account, if there is an account.
+    pub(crate) async fn check(&self, password: &SecretString, hash: Option<&str>) -> Result<bool, HashError> {
+        let possible = is_possible(password.expose_secret());
+        let candidate = if possible { password.clone() } else { SecretString::default() };
+        let compared = hash.map_or_else(|| self.decoy.to_string(), str::to_owned);
+        let equal = self.in_turn(move || bcrypt::verify(candidate.expose_secret(), &compared)).await?;
+        Ok(equal && possible && hash.is_some())
+    }
+
+    /// Whether a hash was made at another cost than today's.
+    pub(crate) fn is_outdated(&self, hash: &str) -> bool {
+        HashParts::from_str(hash).is_ok_and(|parts| parts.get_cost() != self.cost)
+    }
+
+    /// Waits for a turn, if the queue has room. A turn lasts until the work is done, even when the client has gone.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, BcryptError> + Send + 'static) -> Result<T, HashError> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| HashError::Overloaded)?;
+        let turn = self.running.clone().acquire_owned().await.map_err(|_| HashError::Overloaded)?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop((turn, place));
+            result
+        });
+        Ok(hashed.await??)
+    }
+}
+
+/// Whether a stored password can be this one. bcrypt would cut a longer one and compare the rest.
+fn is_possible(password: &str) -> bool {
+    password.len() <= Password::MAX_BYTES && !password.contains('\0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords(concurrency: usize, queue: usize) -> Passwords {
+        Passwords::new(PasswordSettings { bcrypt_cost: 4, concurrency, queue })
+    }
+
+    #[tokio::test]
+    async fn all_72_bytes_of_a_password_count_and_none_beyond() {
+        let passwords = passwords(2, 2);
+        let longest = "x".repeat(72);
+        let hash = passwords.hash(longest.parse().unwrap()).await.unwrap();
+        assert!(passwords.check(&longest.as_str().into(), Some(&hash)).await.unwrap());
+        for other in ["x".repeat(71), "x".repeat(73), format!("{longest}\0"), String::new()] {
+            assert!(!passwords.check(&other.as_str().into(), Some(&hash)).await.unwrap(), "{other:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_has_the_decoys_password() {
+        let passwords = passwords(1, 0);
+        assert!(bcrypt::verify("U*U", &passwords.decoy.replace("$2b$04$", "$2b$05$")).unwrap(), "the decoy is a well-formed hash");
+        assert!(!passwords.check(&"U*U".into(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn past_the_queue_nobody_waits() {
+        let passwords = passwords(1, 1);
+        let _running = passwords.places.clone().try_acquire_owned().unwrap();
+        let _waiting = passwords.places.clone().try_acquire_owned().unwrap();
+        assert!(matches!(passwords.check(&"secret".into(), None).await, Err(HashError::Overloaded)));
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_cost_is_outdated() {
+        let passwords = passwords(1, 0);
+        let hash = passwords.hash("correct horse".parse().unwrap()).await.unwrap();
+        assert!(!passwords.is_outdated(&hash));
+        assert!(passwords.is_outdated(&bcrypt::hash("correct horse", 5).unwrap()));
+    }
+}

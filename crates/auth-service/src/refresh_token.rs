@@ -1,0 +1,57 @@
+//! Refresh tokens: not stored, but signed. One names a session and a generation of it; the signature proves that it was
+//! this service that gave it out.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rowlock_domain::ids::SessionId;
+use uuid::Uuid;
+
+use crate::secrets::Secrets;
+use crate::store::Presented;
+
+/// The first byte of every token, so that another form can follow.
+const VERSION: u8 = 1;
+const LENGTH: usize = 1 + 16 + 4;
+
+/// Writes the token of a generation of a session. The same generation always has the same token.
+pub(crate) fn write(secrets: &Secrets, session: SessionId, generation: i32) -> String {
+    let token = [[VERSION].as_slice(), session.as_uuid().as_bytes(), &generation.to_be_bytes()].concat();
+    URL_SAFE_NO_PAD.encode([token.as_slice(), &secrets.sign(&token)].concat())
+}
+
+/// Reads a token back; `None` for what this service never wrote.
+pub(crate) fn read(secrets: &Secrets, text: &str) -> Option<Presented> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (token, signature) = bytes.split_at_checked(LENGTH)?;
+    if !secrets.is_signed(token, signature) {
+        return None;
+    }
+    let (version, rest) = token.split_first()?;
+    let (session, generation) = rest.split_at_checked(16)?;
+    (*version == VERSION).then_some(Presented {
+        session: SessionId::from_uuid(Uuid::from_slice(session).ok()?),
+        generation: i32::from_be_bytes(generation.try_into().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_back_as_it_was_written_and_in_no_other_way() {
+        let secrets = Secrets::derive(&"an encryption key of many characters".into()).unwrap();
+        let session = SessionId::from_uuid(Uuid::from_bytes([9; 16]));
+        let token = write(&secrets, session, 3);
+        assert_eq!(read(&secrets, &token), Some(Presented { session, generation: 3 }));
+        assert_eq!(token, write(&secrets, session, 3));
+        for place in 0..token.len() {
+            let mut forged = token.clone().into_bytes();
+            forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
+            assert_eq!(read(&secrets, std::str::from_utf8(&forged).unwrap()), None, "changed at {place}");
+        }
+        for bad in ["", "x", "AAAA", &token[1..], &format!("{token}AAAA"), &format!("{token}="), "🎟️"] {
+            assert_eq!(read(&secrets, bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Making an account: the use case behind both routes and the command line.
+
+use rowlock_domain::ids::AccountId;
+use rowlock_domain::text::{Email, Password, PersonName, Username};
+use rowlock_platform::clock::Clock;
+use rowlock_postgres::DatabaseError;
+
+use crate::passwords::{HashError, Passwords};
+use crate::store::{Account, Admission, InsertError, NewAccount, Store};
+
+/// What a person says to get an account.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub(crate) name: PersonName,
+    pub(crate) username: Username,
+    pub(crate) email: Email,
+    pub(crate) password: Password,
+}
+
+/// Why there is no account.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistrationError {
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    #[error("the username is taken")]
+    UsernameTaken,
+    #[error("there is an administrator already")]
+    AdminExists,
+    #[error("it is not known whether the account was made: {0}")]
+    OutcomeUnknown(DatabaseError),
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Makes an account. The unique constraints decide who was first.
+pub(crate) async fn register(
+    store: &Store,
+    passwords: &Passwords,
+    clock: &Clock,
+    registration: Registration,
+    admission: Admission,
+) -> Result<Account, RegistrationError> {
+    let Registration { name, username, email, password } = registration;
+    let password_hash = passwords.hash(password).await?;
+    let id = AccountId::from_uuid(clock.uuid());
+    let new = NewAccount { id, name, username, email: email.clone(), password_hash, created_at: clock.now() };
+    match store.insert_account(new, admission).await {
+        Ok(account) => Ok(account),
+        Err(InsertError::EmailTaken | InsertError::UsernameTaken) if admission == Admission::FirstAdmin && store.admin_exists().await? => {
+            Err(RegistrationError::AdminExists)
+        }
+        // The database names the first constraint that failed, in an order that it does not promise.
+        Err(InsertError::UsernameTaken) if store.account_with_hash(&email).await?.is_none() => Err(RegistrationError::UsernameTaken),
+        Err(InsertError::EmailTaken | InsertError::UsernameTaken) => Err(RegistrationError::EmailTaken),
+        Err(InsertError::AdminExists) => Err(RegistrationError::AdminExists),
+        Err(InsertError::Unknown(error)) => Err(RegistrationError::OutcomeUnknown(error)),
+        Err(InsertError::Database(error)) => Err(RegistrationError::Database(error)),
+    }
+}

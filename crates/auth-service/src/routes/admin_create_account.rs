@@ -1,0 +1,67 @@
+//! POST `/admin/createaccount`: an administrator makes another, or the bootstrap token makes the first.
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_platform::http::{AdminCaller, JsonFields};
+use rowlock_platform::problem::Problem;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::account::AccountView;
+use super::create_account::registration;
+use crate::registration::{RegistrationError, register};
+use crate::service::Auth;
+use crate::store::Admission;
+
+const BOOTSTRAP_HEADER: &str = "x-bootstrap-token";
+
+/// Whether a header is the bootstrap token. Digests are compared, so that time tells nothing, not even the length.
+fn is_bootstrap_token(expected: Option<&SecretString>, header: &[u8]) -> bool {
+    expected.is_some_and(|expected| {
+        let [expected, header] = [expected.expose_secret().as_bytes(), header].map(Sha256::digest);
+        expected.as_slice().ct_eq(header.as_slice()).into()
+    })
+}
+
+/// On what ground the caller may make an administrator. An administrator's token goes first: a script may send both.
+async fn admission(auth: &Auth, request: &HttpRequest) -> Result<Admission, Problem> {
+    let Err(refusal) = AdminCaller::from_request(request, &mut Payload::None).await else { return Ok(Admission::Admin) };
+    let Some(header) = request.headers().get(BOOTSTRAP_HEADER) else { return Err(refusal) };
+    if !is_bootstrap_token(auth.bootstrap_token.as_ref(), header.as_bytes()) {
+        return Err(Problem::new(ProblemCode::Unauthenticated, "The bootstrap token is wrong."));
+    }
+    // The insert decides; this only saves the work of a hash.
+    if auth.store.admin_exists().await? {
+        return Err(RegistrationError::AdminExists.into());
+    }
+    Ok(Admission::FirstAdmin)
+}
+
+/// Answers 201 with the account; 401 without a token, 403 for a user or when the bootstrap token is used up.
+pub(super) async fn admin_create_account(
+    auth: web::Data<Auth>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    // Who may not is told so before the body is looked at.
+    let admission = admission(&auth, &request).await?;
+    let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
+    let account = register(&auth.store, &auth.passwords, &auth.clock, registration(fields)?, admission).await?;
+    Ok(HttpResponse::Created().json(AccountView::from(account)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_bootstrap_token_is_right() {
+        let token = SecretString::from("a token of sixteen or more");
+        assert!(is_bootstrap_token(Some(&token), b"a token of sixteen or more"));
+        assert!(!is_bootstrap_token(Some(&token), b"a token of sixteen or mor"));
+        assert!(!is_bootstrap_token(Some(&token), b""));
+        assert!(!is_bootstrap_token(None, b""));
+    }
+}

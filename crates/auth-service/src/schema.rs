@@ -1,0 +1,17 @@
+//! The table of `rowlock_auth` that is asked in more than one way, as diesel sees it. `migrations/auth` makes it.
+
+diesel::table! {
+    accounts (id) {
+        id -> Uuid,
+        name -> Text,
+        name_normalized -> Text,
+        username -> Text,
+        username_normalized -> Text,
+        email -> Text,
+        email_normalized -> Text,
+        role -> Text,
+        bootstrapped -> Bool,
+        password_hash -> Text,
+        created_at -> Timestamptz,
+    }
+}

@@ -1,0 +1,176 @@
+//! The running service: two ports, a database, and what goes on in the background.
+//!
+//! Both ports are taken at once, so that a wrong address is told before anything else. The management port answers from
+//! the start; the public one as soon as the schema is there and a key can sign.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, middleware, web};
+use rowlock_platform::clock::Clock;
+use rowlock_platform::database::{schema_ready, wait_for_schema};
+use rowlock_platform::http::{self, HttpMetrics, HttpSettings, no_such_route};
+use rowlock_platform::lifecycle::Lifecycle;
+use rowlock_platform::management::{self, Readiness};
+use rowlock_platform::running::Running;
+use rowlock_platform::telemetry::Metrics;
+use rowlock_platform::tokens::TokenVerifier;
+use rowlock_postgres::{DatabaseError, Pool, build_pool};
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::keys::Keys;
+use crate::passwords::Passwords;
+use crate::secrets::Secrets;
+use crate::settings::{AuthSettings, TokenSettings};
+use crate::store::Store;
+use crate::{MIGRATIONS, routes};
+
+/// What the routes work with.
+pub(crate) struct Auth {
+    pub(crate) store: Store,
+    pub(crate) passwords: Passwords,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) secrets: Secrets,
+    pub(crate) tokens: TokenSettings,
+    pub(crate) bootstrap_token: Option<SecretString>,
+    pub(crate) clock: Clock,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] std::io::Error),
+    /// The database's address cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// No keys could be derived from the encryption key.
+    #[error("no keys could be derived from keys.encryption_key")]
+    Keys,
+}
+
+/// Takes both ports and starts the service, which gets ready in the background. To be called within a tokio runtime.
+pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError> {
+    let public = http::bind(settings.http.listen)?;
+    let operators = http::bind(settings.management.listen)?;
+    let http_addr = public.local_addr()?;
+    let management_addr = operators.local_addr()?;
+    let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "auth-service")?;
+    let lifecycle = Lifecycle::default();
+    let stop = lifecycle.draining.clone();
+    let secrets = Secrets::derive(&settings.keys.encryption_key).map_err(|_| StartError::Keys)?;
+    let service = Service::new(settings, secrets, clock, pool, lifecycle);
+    service.serve_management(operators);
+    tracing::info!(%http_addr, %management_addr, "started");
+    let ended = tokio::spawn(service.run(public));
+    Ok(Running::new(Some(http_addr), management_addr, stop, ended))
+}
+
+struct Service {
+    http: HttpSettings,
+    drain: Duration,
+    pool: Pool,
+    auth: Arc<Auth>,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+}
+
+impl Service {
+    fn new(settings: AuthSettings, secrets: Secrets, clock: Clock, pool: Pool, lifecycle: Lifecycle) -> Self {
+        let store = Store::new(pool.clone());
+        let auth = Auth {
+            keys: Arc::new(Keys::new(store.clone(), secrets.clone(), settings.keys.publish_ahead)),
+            passwords: Passwords::new(settings.passwords),
+            store,
+            secrets,
+            tokens: settings.tokens,
+            bootstrap_token: settings.bootstrap_token,
+            clock,
+        };
+        Self { http: settings.http, drain: settings.drain, pool, auth: Arc::new(auth), metrics: Metrics::default(), lifecycle }
+    }
+
+    fn serve_management(&self, listener: TcpListener) {
+        let (pool, keys, draining) = (self.pool.clone(), self.auth.keys.clone(), self.lifecycle.draining.clone());
+        let readiness = Readiness::default()
+            .check("database", move || {
+                let pool = pool.clone();
+                async move { schema_ready(&pool, &MIGRATIONS).await }
+            })
+            .check("signing key", move || std::future::ready(keys.is_ready().map_err(|error| error.to_string())))
+            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
+        let (metrics, stop) = (self.metrics.clone(), self.lifecycle.stopping.clone());
+        self.lifecycle.spawn(async move {
+            if let Err(error) = management::serve(listener, Arc::new(readiness), metrics, stop).await {
+                tracing::error!(%error, "the management port ended");
+            }
+        });
+    }
+
+    /// Serves until told to stop, then lets the background end.
+    async fn run(self, listener: TcpListener) -> std::io::Result<()> {
+        let served = self.serve_public(listener).await;
+        self.lifecycle.shut_down(std::future::ready(())).await;
+        tracing::info!("stopped");
+        served
+    }
+
+    async fn serve_public(&self, listener: TcpListener) -> std::io::Result<()> {
+        let Lifecycle { draining, stopping, .. } = &self.lifecycle;
+        if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await || !self.auth.keys.wait(draining).await {
+            return Ok(());
+        }
+        let TokenSettings { issuer, audience, .. } = &self.auth.tokens;
+        let verifier = Arc::new(TokenVerifier::new(issuer, audience, self.auth.keys.clone().fetch()));
+        self.lifecycle.spawn(self.auth.keys.clone().keep_fresh(verifier.clone(), stopping.clone()));
+        self.lifecycle.spawn(forget_sessions(self.auth.store.clone(), stopping.clone()));
+        http::serve(self.public_server(listener, verifier)?, draining.clone()).await
+    }
+
+    fn public_server(&self, listener: TcpListener, verifier: Arc<TokenVerifier>) -> std::io::Result<actix_web::dev::Server> {
+        let http_metrics = HttpMetrics::default();
+        self.metrics.register(|registry| http_metrics.register(registry));
+        let http_metrics = web::Data::new(http_metrics);
+        let auth = web::Data::from(self.auth.clone());
+        let verifier = web::Data::from(verifier);
+        let body_limit = web::PayloadConfig::new(self.http.max_body_bytes);
+        let app = move || {
+            App::new()
+                .app_data(auth.clone())
+                .app_data(verifier.clone())
+                .app_data(http_metrics.clone())
+                .app_data(body_limit.clone())
+                .wrap(middleware::from_fn(http::log_requests))
+                .configure(routes::configure)
+                .default_service(web::to(no_such_route))
+        };
+        let server = HttpServer::new(app)
+            .workers(self.http.workers)
+            .disable_signals()
+            .shutdown_timeout(self.drain.as_secs().max(1))
+            .listen(listener)?;
+        Ok(server.run())
+    }
+}
+
+/// Forgets sessions that ran out, every hour and at the start.
+async fn forget_sessions(store: Store, stop: CancellationToken) {
+    const AT_ONCE: u16 = 1000;
+    loop {
+        let more = match store.delete_expired_sessions(AT_ONCE.into()).await {
+            Ok(deleted) => deleted == usize::from(AT_ONCE),
+            Err(error) => {
+                tracing::warn!(%error, "expired sessions were not deleted");
+                false
+            }
+        };
+        let pause = Duration::from_secs(if more { 0 } else { 3600 });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Accounts. E-mail and username are unique without regard to case, and it is the database that says so.
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{Bool, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::AccountId;
+use rowlock_domain::states::Role;
+use rowlock_domain::text::{Email, PersonName, SearchTerm, Username};
+use rowlock_postgres::{DatabaseError, statement};
+use uuid::Uuid;
+
+use super::Store;
+use crate::schema::accounts;
+
+/// An account as it is stored, without its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) name: String,
+    pub(crate) username: String,
+    pub(crate) email: String,
+    pub(crate) role: Role,
+    pub(crate) created_at: Timestamp,
+}
+
+/// An account to be stored.
+#[derive(Clone)]
+pub(crate) struct NewAccount {
+    pub(crate) id: AccountId,
+    pub(crate) name: PersonName,
+    pub(crate) username: Username,
+    pub(crate) email: Email,
+    pub(crate) password_hash: String,
+    pub(crate) created_at: Timestamp,
+}
+
+/// On what ground an account is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Anyone may become a user.
+    User,
+    /// An administrator, or the operator at the command line, makes an administrator.
+    Admin,
+    /// The bootstrap token makes an administrator while there is none.
+    FirstAdmin,
+}
+
+impl Admission {
+    const fn role(self) -> Role {
+        match self {
+            Self::User => Role::User,
+            Self::Admin | Self::FirstAdmin => Role::Admin,
+        }
+    }
+}
+
+/// Why an account was not stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InsertError {
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    #[error("the username is taken")]
+    UsernameTaken,
+    #[error("there is an administrator already")]
+    AdminExists,
+    /// The connection was lost after the statement was sent.
+    #[error("it is not known whether the account was stored: {0}")]
+    Unknown(DatabaseError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl InsertError {
+    fn of(error: Error) -> Self {
+        if let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = &error {
+            match info.constraint_name() {
+                Some("accounts_email_key") => return Self::EmailTaken,
+                Some("accounts_username_key") => return Self::UsernameTaken,
+                Some("accounts_one_bootstrapped") => return Self::AdminExists,
+                _ => {}
+            }
+        }
+        match DatabaseError::from(error) {
+            lost @ DatabaseError::Unavailable(_) => Self::Unknown(lost),
+            other => Self::Database(other),
+        }
+    }
+}
+
+/// A role that the database has and the program does not know.
+pub(super) fn role_of(word: &str) -> Result<Role, Error> {
+    word.parse().map_err(|error: rowlock_domain::states::UnknownState| Error::DeserializationError(error.into()))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = accounts, check_for_backend(diesel::pg::Pg))]
+pub(super) struct AccountRow {
+    id: Uuid,
+    name: String,
+    username: String,
+    email: String,
+    role: String,
+    created_at: Timestamp,
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = Error;
+
+    fn try_from(row: AccountRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: AccountId::from_uuid(row.id),
+            name: row.name,
+            username: row.username,
+            email: row.email,
+            role: role_of(&row.role)?,
+            created_at: row.created_at,
+        })
+    }
+}
+
+statement! {
+    /// One statement for every ground: two bootstraps at once collide in the index `accounts_one_bootstrapped`.
+    struct InsertAccount {
+        id: SqlUuid = Uuid,
+        name: Text = String,
+        name_normalized: Text = String,
+        username: Text = String,
+        username_normalized: Text = String,
+        email: Text = String,
+        email_normalized: Text = String,
+        role: Text = &'static str,
+        bootstrapped: Bool = bool,
+        password_hash: Text = String,
+        created_at: Timestamptz = Timestamp,
+    }
+    "INSERT INTO accounts (id, name, name_normalized, username, username_normalized, email, email_normalized, role, bootstrapped, password_hash, created_at)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+     WHERE NOT $9 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')"
+}
+
+impl Store {
+    /// Stores an account.
+    pub(crate) async fn insert_account(&self, new: NewAccount, admission: Admission) -> Result<Account, InsertError> {
+        let role = admission.role();
+        let insert = InsertAccount {
+            id: new.id.as_uuid(),
+            name: new.name.as_str().to_owned(),
+            name_normalized: new.name.as_str().to_lowercase(),
+            username: new.username.as_str().to_owned(),
+            username_normalized: new.username.normalized(),
+            email: new.email.as_str().to_owned(),
+            email_normalized: new.email.normalized(),
+            role: role.as_str(),
+            bootstrapped: admission == Admission::FirstAdmin,
+            password_hash: new.password_hash,
+            created_at: new.created_at,
+        };
+        let mut conn = self.conn().await?;
+        if insert.execute(&mut conn).await.map_err(InsertError::of)? == 0 {
+            return Err(InsertError::AdminExists);
+        }
+        Ok(Account {
+            id: new.id,
+            name: new.name.into_string(),
+            username: new.username.into_string(),
+            email: new.email.into_string(),
+            role,
+            created_at: new.created_at,
+        })
+    }
+
+    /// An account by its id.
+    pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let row = accounts::table.find(id.as_uuid()).select(AccountRow::as_select()).first(&mut conn).await.optional()?;
+        Ok(row.map(Account::try_from).transpose()?)
+    }
+
+    /// An account and the hash of its password, by its e-mail in any spelling.
+    pub(crate) async fn account_with_hash(&self, email: &Email) -> Result<Option<(Account, String)>, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let found: Option<(AccountRow, String)> = accounts::table
+            .filter(accounts::email_normalized.eq(email.normalized()))
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .first(&mut conn)
+            .await
+            .optional()?;
+        let found = found.map(|(row, hash)| Account::try_from(row).map(|account| (account, hash))).transpose()?;
+        Ok(found)
+    }
+
+    /// Puts a new hash of the same password in the place of an old one, unless somebody else did meanwhile.
+    pub(crate) async fn replace_hash(&self, id: AccountId, old: &str, new: &str) -> Result<(), DatabaseError> {
+        let mut conn = self.conn().await?;
+        let account = accounts::table.find(id.as_uuid()).filter(accounts::password_hash.eq(old));
+        diesel::update(account).set(accounts::password_hash.eq(new)).execute(&mut conn).await?;
+        Ok(())
+    }
+
+    /// Whether anybody may run events yet.
+    pub(crate) async fn admin_exists(&self) -> Result<bool, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let admins = accounts::table.filter(accounts::role.eq(Role::Admin.as_str()));
+        Ok(diesel::select(diesel::dsl::exists(admins)).get_result(&mut conn).await?)
+    }
+
+    /// Accounts, the newest first, from the one made before `before`; one more than `limit`, to tell whether there are
+    /// more. `term` is looked for in names, usernames and e-mails.
+    pub(crate) async fn accounts(
+        &self,
+        term: Option<&SearchTerm>,
+        before: Option<AccountId>,
+        limit: i64,
+    ) -> Result<Vec<Account>, DatabaseError> {
+        // Ids are UUIDv7: their order is that of making, and the primary key is the index of the page.
+        let mut page = accounts::table.select(AccountRow::as_select()).order(accounts::id.desc()).limit(limit + 1).into_boxed();
+        if let Some(before) = before {
+            page = page.filter(accounts::id.lt(before.as_uuid()));
+        }
+        if let Some(pattern) = term.map(containing) {
+            page = page.filter(
+                accounts::name_normalized
+                    .like(pattern.clone())
+                    .or(accounts::username_normalized.like(pattern.clone()))
+                    .or(accounts::email_normalized.like(pattern)),
+            );
+        }
+        let mut conn = self.conn().await?;
+        let rows: Vec<AccountRow> = page.load(&mut conn).await?;
+        Ok(rows.into_iter().map(Account::try_from).collect::<Result<_, _>>()?)
+    }
+}
+
+/// The LIKE pattern for «contains this text», in which nothing of the text is a wildcard.
+fn containing(term: &SearchTerm) -> String {
+    let escaped = term.as_str().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_search_for_has_no_wildcards() {
+        assert_eq!(containing(&"50%_Ä\\".parse().unwrap()), "%50\\%\\_ä\\\\%");
+    }
+}

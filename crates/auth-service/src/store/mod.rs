@@ -1,0 +1,28 @@
+//! The database of `auth-service`. Nothing here knows HTTP; every change is a single statement or a transaction that
+//! no client can drop half-way.
+
+mod accounts;
+mod sessions;
+mod signing_keys;
+
+use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
+
+pub(crate) use accounts::{Account, Admission, InsertError, NewAccount};
+pub(crate) use sessions::{Presented, Rotation};
+pub(crate) use signing_keys::{NewSigningKey, StoredKey};
+
+/// Access to the database.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pool: Pool,
+}
+
+impl Store {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    async fn conn(&self) -> Result<Connection, DatabaseError> {
+        checkout(&self.pool).await
+    }
+}

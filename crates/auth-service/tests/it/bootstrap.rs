@@ -1,0 +1,78 @@
+//! The bootstrap token makes the first administrator and no other.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{BOOTSTRAP_TOKEN, Service, answer, close, person, query, sql, system, system_with};
+
+#[tokio::test]
+async fn the_bootstrap_token_makes_the_first_administrator_once() {
+    let (database, service) = system().await;
+    service.create_account("ada").await;
+    service.bootstrap("not the bootstrap token", &person("root")).await.problem(401, "unauthenticated");
+    service.bootstrap("", &person("root")).await.problem(401, "unauthenticated");
+    assert_eq!(service.bootstrap(BOOTSTRAP_TOKEN, &json!({})).await.bad_fields(), ["email", "name", "password", "username"]);
+    service.bootstrap(BOOTSTRAP_TOKEN, &person("ada")).await.problem(409, "email-taken");
+    let made = service.bootstrap(BOOTSTRAP_TOKEN, &person("root")).await.expect(201);
+    assert_eq!(made["role"], "admin");
+    service.bootstrap(BOOTSTRAP_TOKEN, &person("second")).await.problem(403, "forbidden");
+    service.bootstrap(BOOTSTRAP_TOKEN, &json!({})).await.problem(403, "forbidden");
+    service.bootstrap("not the bootstrap token", &person("second")).await.problem(401, "unauthenticated");
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn a_users_token_does_not_spoil_the_bootstrap_token_nor_stand_for_it() {
+    let (database, service) = system().await;
+    let user = service.user("ada").await;
+    let request = |token: &str| {
+        service.request(Method::POST, "/admin/createaccount").bearer_auth(&user).header("X-Bootstrap-Token", token).json(&person("root"))
+    };
+    answer(request("not the bootstrap token")).await.problem(401, "unauthenticated");
+    answer(request(BOOTSTRAP_TOKEN)).await.expect(201);
+    answer(request(BOOTSTRAP_TOKEN)).await.problem(403, "forbidden");
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn an_administrators_token_goes_before_a_used_up_bootstrap_token() {
+    let (database, service) = system().await;
+    let admin = service.first_admin().await;
+    let request = service.request(Method::POST, "/admin/createaccount").bearer_auth(&admin).header("X-Bootstrap-Token", BOOTSTRAP_TOKEN);
+    answer(request.json(&person("grace"))).await.expect(201);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn without_the_setting_no_header_is_right() {
+    let (database, service) = system_with(&[("BOOTSTRAP__TOKEN", "")]).await;
+    service.bootstrap("", &person("root")).await.problem(401, "unauthenticated");
+    service.bootstrap(BOOTSTRAP_TOKEN, &person("root")).await.problem(401, "unauthenticated");
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn of_many_at_the_same_instant_one_becomes_the_first() {
+    let (database, service) = system().await;
+    let other = Service::start(&database, &[]).await;
+    let people: Vec<_> = (0..10).map(|number| person(&format!("root{number}"))).collect();
+    let attempts = people.iter().enumerate().map(|(number, person)| {
+        let service = if number % 2 == 0 { &service } else { &other };
+        service.bootstrap(BOOTSTRAP_TOKEN, person)
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = join_all(attempts).await.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!(made.len(), 1);
+    for answer in refused {
+        answer.problem(403, "forbidden");
+    }
+    // The same request, twice at once, is no different.
+    sql(&database, "DELETE FROM accounts").await;
+    let same = person("root");
+    let answers = join_all([service.bootstrap(BOOTSTRAP_TOKEN, &same), other.bootstrap(BOOTSTRAP_TOKEN, &same)]).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 403]);
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM accounts WHERE role = 'admin'").await, ["1"]);
+    close(database, [service, other]).await;
+}

@@ -1,0 +1,80 @@
+//! What holds for every route.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{answer, close, system};
+
+const ROUTES: [(&str, &str); 9] = [
+    ("POST", "/api/createaccount"),
+    ("POST", "/api/loginaccount"),
+    ("POST", "/api/refreshtoken"),
+    ("POST", "/api/logoutaccount"),
+    ("GET", "/api/account"),
+    ("POST", "/admin/createaccount"),
+    ("POST", "/admin/loginaccount"),
+    ("GET", "/admin/accounts"),
+    ("GET", "/.well-known/jwks.json"),
+];
+
+#[tokio::test]
+async fn another_method_is_answered_with_the_one_that_there_is() {
+    let (database, service) = system().await;
+    for (allowed, path) in ROUTES {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            if method.as_str() != allowed {
+                let answer = answer(service.request(method, path)).await;
+                assert_eq!(answer.headers["allow"], allowed, "{path}");
+                answer.problem(405, "method-not-allowed");
+            }
+        }
+    }
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_not_found() {
+    let (database, service) = system().await;
+    for path in ["/", "/api", "/api/", "/api/account/", "/api/accounts", "/admin/accounts/1", "/health/live", "/metrics", "/api/%00"] {
+        service.get(path).await.problem(404, "not-found");
+        service.post(path, &json!({})).await.problem(404, "not-found");
+    }
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn every_route_that_takes_a_body_refuses_a_bad_one() {
+    let (database, service) = system().await;
+    let admin = service.first_admin().await;
+    for (_, path) in ROUTES.into_iter().filter(|(method, _)| *method == "POST") {
+        let post = |body: Vec<u8>| answer(service.request(Method::POST, path).bearer_auth(&admin).body(body));
+        post(b"{".to_vec()).await.problem(400, "malformed-json");
+        post(b"{\"surprise\": 1}".to_vec()).await.problem(400, "unknown-field");
+        post(b"{}".to_vec()).await.problem(422, "invalid-input");
+        post(vec![b' '; 70_000]).await.problem(413, "body-too-large");
+    }
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn an_answer_carries_the_id_of_its_request() {
+    let (database, service) = system().await;
+    let answered = answer(service.request(Method::GET, "/api/account").header("X-Request-Id", "from-the-gateway:1")).await;
+    assert_eq!(answered.headers["x-request-id"], "from-the-gateway:1");
+    let made = service.get("/.well-known/jwks.json").await;
+    assert_eq!(made.headers["x-request-id"].len(), 32);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn operators_see_health_and_counts_on_a_port_of_their_own() {
+    let (database, service) = system().await;
+    service.get("/api/account").await.problem(401, "unauthenticated");
+    let look = async |path: &str| reqwest::get(format!("http://{}{path}", service.management_addr())).await.unwrap();
+    assert_eq!(look("/health/live").await.status(), 200);
+    assert_eq!(look("/health/ready").await.status(), 200);
+    let metrics = look("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("route=\"/api/account\",status=\"401\""), "{metrics}");
+    assert_eq!(look("/api/account").await.status(), 404);
+    close(database, [service]).await;
+}

@@ -1,0 +1,17 @@
+//! `auth-service` through its real HTTP API, with a real PostgreSQL and a database for each test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+
+mod accounts;
+mod admin;
+mod bootstrap;
+mod command_line;
+mod edge;
+mod log_in;
+mod migrations;
+mod outages;
+mod sessions;
+mod settings;
+mod signing_keys;
+mod support;
+mod tokens;

@@ -1,0 +1,158 @@
+//! One key signs; a new one is public before it does; the private half leaves the process encrypted only.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rowlock_platform::clock::Clock;
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::wait::{until, until_some};
+use serde_json::Value;
+
+use crate::support::{Migrated, Service, close, query, sql, system, system_with, text};
+
+fn kid_of(token: &Value) -> String {
+    let header = text(token).split('.').next().map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+    text(&serde_json::from_slice::<Value>(&header).unwrap()["kid"])
+}
+
+async fn published(service: &Service) -> Vec<String> {
+    let keys = service.get("/.well-known/jwks.json").await.expect(200);
+    keys["keys"].as_array().unwrap().iter().map(|key| text(&key["kid"])).collect()
+}
+
+#[tokio::test]
+async fn the_public_keys_are_public_and_nothing_else_of_them_is() {
+    let (database, service) = system().await;
+    let answer = service.get("/.well-known/jwks.json").await;
+    assert_eq!(answer.headers["cache-control"], "public, max-age=30");
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let keys = answer.expect(200);
+    assert_eq!(keys.as_object().unwrap().len(), 1);
+    let key = keys["keys"][0].as_object().unwrap();
+    let mut members: Vec<_> = key.keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x"]);
+    assert_eq!((text(&key["kty"]), text(&key["crv"]), text(&key["alg"])), ("OKP".into(), "Ed25519".into(), "EdDSA".into()));
+    assert_eq!(URL_SAFE_NO_PAD.decode(text(&key["x"])).unwrap().len(), 32);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn services_that_start_at_the_same_instant_make_one_key() {
+    let database = TestDatabase::new(&Migrated).await;
+    let services: Vec<_> = (0..4).map(|_| Service::launch(&database.service_url(), &[], Clock::system())).collect();
+    for service in &services {
+        service.ready().await;
+    }
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM signing_keys").await, ["1"]);
+    services[0].create_account("ada").await;
+    for (signing, checking) in services.iter().zip(services.iter().rev()) {
+        let login = signing.log_in("ada").await;
+        checking.get_as(&text(&login["token"]), "/api/account").await.expect(200);
+    }
+    close(database, services).await;
+}
+
+#[tokio::test]
+async fn a_restarted_service_signs_with_the_same_key() {
+    let (database, service) = system().await;
+    let token = service.user("ada").await;
+    service.stop().await;
+    let again = Service::start(&database, &[]).await;
+    again.get_as(&token, "/api/account").await.expect(200);
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM signing_keys").await, ["1"]);
+    close(database, [again]).await;
+}
+
+/// Stores another service's key, which the same encryption key opens.
+async fn store_second_key(database: &TestDatabase, signs_from: &str) -> String {
+    let (other, service) = system().await;
+    let signs_from = signs_from.replace('\'', "''");
+    let copy = format!(
+        "SELECT format('INSERT INTO signing_keys (kid, public_key, private_key, created_at, signs_from) VALUES (%L, %L, %L, now(), {signs_from})', kid, public_key, private_key) AS value FROM signing_keys"
+    );
+    let insert = query(&other, &copy).await.remove(0);
+    let kid = published(&service).await.remove(0);
+    sql(database, &insert).await;
+    close(other, [service]).await;
+    kid
+}
+
+#[tokio::test]
+async fn a_new_key_is_public_before_it_signs_and_the_old_one_stays_public() {
+    let (database, service) = system_with(&[("KEYS__PUBLISH_AHEAD_SECONDS", "1")]).await;
+    service.create_account("ada").await;
+    let first = service.log_in("ada").await;
+    let old = kid_of(&first["token"]);
+    let new = store_second_key(&database, "now() + interval '1 hour'").await;
+    until("the new key is public", async || published(&service).await.contains(&new)).await;
+    assert_eq!(kid_of(&service.log_in("ada").await["token"]), old);
+    // As if the hour were over.
+    sql(&database, "UPDATE signing_keys SET signs_from = clock_timestamp() WHERE signs_from > now()").await;
+    let second = until_some("the new key signs", async || {
+        let login = service.log_in("ada").await;
+        (kid_of(&login["token"]) == new).then_some(login)
+    })
+    .await;
+    for login in [&first, &second] {
+        service.get_as(&text(&login["token"]), "/api/account").await.expect(200);
+    }
+    sql(&database, &format!("UPDATE signing_keys SET retired_at = now() WHERE kid = '{old}'")).await;
+    until("the old key is gone", async || published(&service).await == [new.clone()]).await;
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn a_token_of_a_key_that_was_not_seen_yet_is_good() {
+    // This one reads the keys every ten seconds.
+    let (database, service) = system().await;
+    service.create_account("ada").await;
+    store_second_key(&database, "now()").await;
+    let newer = Service::start(&database, &[]).await;
+    let login = newer.log_in("ada").await;
+    // The first service looked for keys at its start, and looks again at most once in ten seconds.
+    until("the token is good", async || service.get_as(&text(&login["token"]), "/api/account").await.status == 200).await;
+    close(database, [service, newer]).await;
+}
+
+#[tokio::test]
+async fn when_the_only_key_is_retired_another_is_made() {
+    let (database, service) = system_with(&[("KEYS__PUBLISH_AHEAD_SECONDS", "1")]).await;
+    service.create_account("ada").await;
+    let old = kid_of(&service.log_in("ada").await["token"]);
+    sql(&database, "UPDATE signing_keys SET retired_at = now()").await;
+    until("another key signs", async || kid_of(&service.log_in("ada").await["token"]) != old).await;
+    assert!(!published(&service).await.contains(&old));
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn with_another_encryption_key_the_service_says_so_and_makes_no_key() {
+    let (database, service) = system().await;
+    let changes = [("KEYS__ENCRYPTION_KEY", "not the key that the signing key was stored with")];
+    let other = Service::launch(&database.service_url(), &changes, Clock::system());
+    let failing = until_some("the database is there and the key is not", async || {
+        let failing = other.readiness().await.expect(503)["failing"].clone();
+        failing["database"].is_null().then_some(failing)
+    })
+    .await;
+    assert!(failing["signing key"].is_string(), "{failing}");
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM signing_keys").await, ["1"]);
+    close(database, [service, other]).await;
+}
+
+#[tokio::test]
+async fn the_private_key_is_not_in_the_database_as_it_is() {
+    let (database, service) = system().await;
+    let ours = query(&database, "SELECT encode(private_key, 'hex') AS value FROM signing_keys").await;
+    assert_eq!(ours[0].len(), 120);
+    // A row cannot be given another key's private half.
+    let new = store_second_key(&database, "now()").await;
+    sql(
+        &database,
+        &format!("UPDATE signing_keys SET private_key = (SELECT private_key FROM signing_keys WHERE kid <> '{new}') WHERE kid = '{new}'"),
+    )
+    .await;
+    let other = Service::launch(&database.service_url(), &[], Clock::system());
+    until("the key is refused", async || other.readiness().await.body["failing"]["signing key"].is_string()).await;
+    close(database, [service, other]).await;
+}

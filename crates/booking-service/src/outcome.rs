@@ -1,0 +1,145 @@
+//! Outcomes of commands as answers of the API, and refusals as problem documents.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use rowlock_domain::allocation::BookRefusal;
+use rowlock_domain::problem::ProblemCode;
+use rowlock_inventory::command::Answer;
+use rowlock_inventory::{CommandError, Outcome, Refusal};
+use rowlock_platform::problem::Problem;
+use serde_json::json;
+
+use crate::resources::{BookingResource, WaitlistEntryResource};
+
+/// The answer to a successful command of a user, which is also what a repeated request gets.
+pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
+    let (status, body) = match outcome {
+        Outcome::Booked(booking) => (201, json!({"status": "confirmed", "booking": BookingResource::from(booking)})),
+        Outcome::Waitlisted(entry) => (202, json!({"status": "waitlisted", "waitlistEntry": WaitlistEntryResource::from(entry)})),
+        Outcome::Returned(booking) => (200, json!({"booking": BookingResource::from(booking)})),
+        Outcome::Left(entry) => (200, json!({"waitlistEntry": WaitlistEntryResource::from(entry)})),
+        Outcome::Changed(_) | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
+    };
+    Some(Answer { status, body: body.to_string() })
+}
+
+/// The response to a command of a user.
+pub(crate) fn respond(outcome: Result<Outcome, CommandError>) -> Result<HttpResponse, Problem> {
+    match outcome.map_err(problem_of_error)? {
+        Outcome::Replayed(answer) => Ok(send(answer, true)),
+        Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
+        other => render(&other).map(|answer| send(answer, false)).ok_or_else(unexpected),
+    }
+}
+
+fn send(answer: Answer, replayed: bool) -> HttpResponse {
+    let mut response = HttpResponseBuilder::new(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK));
+    if replayed {
+        response.insert_header(("idempotent-replayed", "true"));
+    }
+    response.content_type("application/json").body(answer.body)
+}
+
+/// An outcome that the command cannot have.
+pub(crate) fn unexpected() -> Problem {
+    Problem::internal(&CommandError::Failed("the command has an outcome of another kind".to_owned()))
+}
+
+/// What went wrong without a decision.
+pub(crate) fn problem_of_error(error: CommandError) -> Problem {
+    match &error {
+        CommandError::Unavailable(_) => {
+            tracing::warn!(%error, "command not run");
+            Problem::new(ProblemCode::Unavailable, "The database cannot be reached at the moment. Nothing was changed; please try again.")
+        }
+        CommandError::Busy(_) => {
+            tracing::warn!(%error, "command not run");
+            Problem::new(
+                ProblemCode::Overloaded,
+                "Too many requests for the same tickets at the moment. Nothing was changed; please try again.",
+            )
+            .retry_after(Duration::from_secs(1))
+        }
+        CommandError::Unknown(_) => {
+            tracing::error!(%error, "outcome unknown");
+            Problem::new(
+                ProblemCode::OutcomeUnknown,
+                "The connection to the database was lost at the last moment. Sending the same request again with the same Idempotency-Key is safe and tells the outcome; without a key, look at your bookings first.",
+            )
+        }
+        CommandError::Failed(_) => Problem::internal(&error),
+    }
+}
+
+/// Why the box office said no.
+pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::EventNotFound => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
+        Refusal::TicketTypeNotFound(_) => Problem::invalid_field("ticketTypeId", "is not a ticket type of this event"),
+        Refusal::Book(refusal) => problem_of_booking(refusal),
+        Refusal::BookingNotFound => Problem::new(ProblemCode::BookingNotFound, "You have no such booking."),
+        Refusal::AmbiguousBooking(ids) => {
+            Problem::new(ProblemCode::AmbiguousBooking, "You have several bookings at this event; say which one with bookingId.")
+                .with("bookingIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
+        }
+        Refusal::MoreThanBooked { booked } => {
+            Problem::invalid_field("quantity", format!("must be at most {booked}, which is what the booking has"))
+        }
+        Refusal::EntryNotFound => Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry."),
+        Refusal::AmbiguousEntry(ids) => {
+            Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You wait several times at this event; say which entry with waitlistEntryId.")
+                .with("waitlistEntryIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
+        }
+        Refusal::AlreadyPromoted(booking) => {
+            Problem::new(ProblemCode::AlreadyPromoted, "Your turn has come: the entry has become a booking, which you can cancel.")
+                .with("bookingId", booking.to_string())
+        }
+        Refusal::KeyReused => Problem::new(
+            ProblemCode::IdempotencyKeyReused,
+            "This Idempotency-Key was used for another request at this event. Use a fresh key for each request, and the same one only to repeat it.",
+        ),
+        Refusal::VersionMismatch => {
+            Problem::new(ProblemCode::PreconditionFailed, "The event has changed since you read it. Read it again and repeat your change.")
+        }
+        Refusal::CapacityBelowBooked(id, error) => Problem::new(
+            ProblemCode::CapacityBelowBooked,
+            format!("{} tickets of the type are booked; it cannot have fewer.", error.booked),
+        )
+        .with("ticketTypeId", id.to_string())
+        .with("bookedTickets", error.booked),
+        Refusal::WrongStatus(_) => Problem::new(ProblemCode::EventCancelled, "The event is cancelled; it cannot be changed any more."),
+        Refusal::TimesOutOfOrder { field, than } => Problem::invalid_field(field, format!("must not come before {than}")),
+    }
+}
+
+fn problem_of_booking(refusal: BookRefusal) -> Problem {
+    match refusal {
+        BookRefusal::NotPublic => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
+        BookRefusal::EventCancelled => Problem::new(ProblemCode::EventCancelled, "The event is cancelled; nothing is sold any more."),
+        BookRefusal::SalesClosed => {
+            Problem::new(ProblemCode::SalesClosed, "Tickets are not on sale at this time; see salesStartAt and salesEndAt of the event.")
+        }
+        BookRefusal::QuantityTooLarge { max } => {
+            Problem::invalid_field("quantity", format!("must be from 1 to {max} for this ticket type"))
+        }
+        BookRefusal::AccountLimit { max } => Problem::new(
+            ProblemCode::AccountLimit,
+            format!("An account may have at most {max} of these tickets, booked and waited for together."),
+        )
+        .with("maxPerAccount", max),
+        BookRefusal::SoldOut => Problem::new(ProblemCode::SoldOut, "There are not enough tickets left for this request."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_not_kept_for_repetition() {
+        assert_eq!(render(&Outcome::Refused(Refusal::EventNotFound)), None);
+        assert_eq!(render(&Outcome::Skipped), None);
+    }
+}

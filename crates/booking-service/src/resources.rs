@@ -1,0 +1,268 @@
+//! What the API shows: the JSON of events, bookings and waiting-list entries.
+
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
+use rowlock_inventory::queries::EventStatusPage;
+use rowlock_inventory::views::{EventWithTypes, NamedBooking, NamedEntry, TicketType};
+use rowlock_platform::http::Page;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PriceResource {
+    amount_minor: i64,
+    currency: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TicketTypeResource {
+    id: TicketTypeId,
+    name: String,
+    price: PriceResource,
+    total_tickets: u32,
+    /// Can be sold to anyone; never counts held ones.
+    available_tickets: u32,
+    booked_tickets: u32,
+    waitlist_length: u32,
+    max_per_booking: u32,
+    max_per_account: Option<u32>,
+    /// For administrators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_tickets: Option<u32>,
+}
+
+impl TicketTypeResource {
+    fn new(ticket_type: &TicketType, for_admin: bool) -> Self {
+        let stock = &ticket_type.stock;
+        Self {
+            id: ticket_type.key.ticket_type,
+            name: ticket_type.name.clone(),
+            price: PriceResource { amount_minor: ticket_type.price_minor, currency: ticket_type.currency.clone() },
+            total_tickets: stock.capacity,
+            available_tickets: stock.available,
+            booked_tickets: stock.booked,
+            waitlist_length: stock.waiting,
+            max_per_booking: ticket_type.terms.max_per_booking,
+            max_per_account: ticket_type.terms.max_per_account,
+            held_tickets: for_admin.then_some(stock.held),
+        }
+    }
+}
+
+/// The sums over an event's types.
+#[derive(Debug, Default)]
+struct Totals {
+    total: u64,
+    available: u64,
+    held: u64,
+    booked: u64,
+    waiting: u64,
+}
+
+impl Totals {
+    fn of(event: &EventWithTypes) -> Self {
+        event.types.iter().map(|ticket_type| &ticket_type.stock).fold(Self::default(), |sum, stock| Self {
+            total: sum.total + u64::from(stock.capacity),
+            available: sum.available + u64::from(stock.available),
+            held: sum.held + u64::from(stock.held),
+            booked: sum.booked + u64::from(stock.booked),
+            waiting: sum.waiting + u64::from(stock.waiting),
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventResource {
+    id: EventId,
+    name: String,
+    description: Option<String>,
+    venue: Option<String>,
+    starts_at: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+    sales_start_at: Option<Timestamp>,
+    sales_end_at: Option<Timestamp>,
+    status: EventStatus,
+    total_tickets: u64,
+    available_tickets: u64,
+    booked_tickets: u64,
+    waitlist_length: u64,
+    ticket_types: Vec<TicketTypeResource>,
+}
+
+impl From<&EventWithTypes> for EventResource {
+    fn from(row: &EventWithTypes) -> Self {
+        let totals = Totals::of(row);
+        let event = &row.event;
+        Self {
+            id: event.id,
+            name: event.name.clone(),
+            description: event.description.clone(),
+            venue: event.venue.clone(),
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            sales_start_at: event.sales_start_at,
+            sales_end_at: event.sales_end_at,
+            status: event.status,
+            total_tickets: totals.total,
+            available_tickets: totals.available,
+            booked_tickets: totals.booked,
+            waitlist_length: totals.waiting,
+            ticket_types: row.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type, false)).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BookingResource {
+    id: BookingId,
+    event_id: EventId,
+    event_name: String,
+    ticket_type_id: TicketTypeId,
+    quantity: u32,
+    status: BookingStatus,
+    origin: BookingOrigin,
+    booked_at: Timestamp,
+    cancelled_at: Option<Timestamp>,
+}
+
+impl From<&NamedBooking> for BookingResource {
+    fn from(row: &NamedBooking) -> Self {
+        let booking = &row.booking;
+        Self {
+            id: booking.id,
+            event_id: booking.key.event,
+            event_name: row.event_name.clone(),
+            ticket_type_id: booking.key.ticket_type,
+            quantity: booking.quantity,
+            status: booking.status,
+            origin: booking.origin,
+            booked_at: booking.booked_at,
+            cancelled_at: booking.cancelled_at,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaitlistEntryResource {
+    id: WaitlistEntryId,
+    event_id: EventId,
+    event_name: String,
+    ticket_type_id: TicketTypeId,
+    quantity: u32,
+    /// The place in the queue, from 1; null when it no longer waits.
+    position: Option<i64>,
+    status: WaitlistStatus,
+    joined_at: Timestamp,
+    booking_id: Option<BookingId>,
+}
+
+impl From<&NamedEntry> for WaitlistEntryResource {
+    fn from(row: &NamedEntry) -> Self {
+        let entry = &row.entry;
+        Self {
+            id: entry.id,
+            event_id: entry.key.event,
+            event_name: row.event_name.clone(),
+            ticket_type_id: entry.key.ticket_type,
+            quantity: entry.quantity,
+            position: row.place,
+            status: entry.status,
+            joined_at: entry.joined_at,
+            booking_id: entry.booking,
+        }
+    }
+}
+
+/// Who holds or waits, for administrators.
+#[derive(Debug, Serialize)]
+pub(crate) struct HolderResource {
+    id: AccountId,
+    name: String,
+    email: String,
+}
+
+/// A place in the queue, for administrators.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaitingResource {
+    position: i64,
+    waitlist_entry_id: WaitlistEntryId,
+    ticket_type_id: TicketTypeId,
+    account: HolderResource,
+    quantity: u32,
+    joined_at: Timestamp,
+}
+
+/// The status of an event, for administrators.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventStatusResource {
+    event_id: EventId,
+    event_name: String,
+    status: EventStatus,
+    total_tickets: u64,
+    available_tickets: u64,
+    held_tickets: u64,
+    booked_tickets: u64,
+    waitlist_length: u64,
+    ticket_types: Vec<TicketTypeResource>,
+    waitlist: Page<WaitingResource>,
+}
+
+impl EventStatusResource {
+    /// `page` was read with one entry more than `limit`.
+    pub(crate) fn new(page: EventStatusPage, limit: i64) -> Self {
+        let EventStatusPage { event, waitlist } = page;
+        let totals = Totals::of(&event);
+        let position_of = |id: TicketTypeId| {
+            event.types.iter().find(|ticket_type| ticket_type.key.ticket_type == id).map_or(0, |ticket_type| ticket_type.position)
+        };
+        let waitlist = Page::cut(
+            waitlist,
+            limit,
+            |(_, entry)| (position_of(entry.key.ticket_type), entry.number),
+            |(position, entry)| WaitingResource {
+                position,
+                waitlist_entry_id: entry.id,
+                ticket_type_id: entry.key.ticket_type,
+                account: HolderResource { id: entry.holder.account, name: entry.holder.name, email: entry.holder.email },
+                quantity: entry.quantity,
+                joined_at: entry.joined_at,
+            },
+        );
+        Self {
+            event_id: event.event.id,
+            event_name: event.event.name.clone(),
+            status: event.event.status,
+            total_tickets: totals.total,
+            available_tickets: totals.available,
+            held_tickets: totals.held,
+            booked_tickets: totals.booked,
+            waitlist_length: totals.waiting,
+            ticket_types: event.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type, true)).collect(),
+            waitlist,
+        }
+    }
+}
+
+/// A booking with its holder, for administrators.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HeldBookingResource {
+    #[serde(flatten)]
+    booking: BookingResource,
+    account: HolderResource,
+}
+
+impl From<NamedBooking> for HeldBookingResource {
+    fn from(row: NamedBooking) -> Self {
+        let booking = BookingResource::from(&row);
+        let holder = row.booking.holder;
+        Self { booking, account: HolderResource { id: holder.account, name: holder.name, email: holder.email } }
+    }
+}

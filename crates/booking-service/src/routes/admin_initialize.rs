@@ -1,0 +1,127 @@
+//! `POST /admin/initialize`: a new event with its tickets.
+
+use std::collections::HashSet;
+
+use actix_web::{HttpResponse, web};
+use rowlock_domain::ids::{EventId, MessageId, TicketTypeId};
+use rowlock_domain::states::EventStatus;
+use rowlock_domain::text::{Description, Invalid, Title};
+use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
+use rowlock_inventory::create::{NewEvent, NewType, check_times, create_event};
+use rowlock_platform::http::{AdminCaller, JsonFields, integer, text, time};
+use rowlock_platform::problem::Problem;
+use serde_json::Value;
+
+use super::etag;
+use super::event_fields::{MAX_TYPES, price};
+use crate::outcome::{problem_of_error, problem_of_refusal};
+use crate::resources::EventResource;
+use crate::service::{Booking, SOURCE};
+
+/// What the type of an event is called that has only one.
+const ONLY_TYPE: &str = "General admission";
+
+/// `{name, totalTickets}` or `{name, ticketTypes: [{name, totalTickets, …}]}`, and optionally the rest of an event →
+/// 201 with the event, published unless `status` is `draft`.
+pub(super) async fn initialize(caller: AdminCaller, mut body: JsonFields, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+    let read = read(&mut body, &caller, &booking);
+    let new = body.finish(read)?;
+    check_times(new.starts_at, new.ends_at, new.sales_start_at, new.sales_end_at).map_err(problem_of_refusal)?;
+    let event = create_event(&booking.pool, new, booking.clock.now(), SOURCE).await.map_err(problem_of_error)?;
+    booking.notifier.notify();
+    let location = format!("/api/events/{}", event.event.id);
+    Ok(HttpResponse::Created().insert_header(("location", location)).insert_header(etag(&event)).json(EventResource::from(&event)))
+}
+
+fn read(body: &mut JsonFields, caller: &AdminCaller, booking: &Booking) -> Option<NewEvent> {
+    let name = body.required("name", text::<Title>);
+    let description = body.optional("description", text::<Description>);
+    let venue = body.optional("venue", text::<Title>);
+    let starts_at = body.optional("startsAt", time);
+    let ends_at = body.optional("endsAt", time);
+    let sales_start_at = body.optional("salesStartAt", time);
+    let sales_end_at = body.optional("salesEndAt", time);
+    let status = body.optional("status", status);
+    let types = types(body, booking);
+    Some(NewEvent {
+        id: EventId::from_uuid(booking.clock.uuid()),
+        name: name?,
+        description: description?,
+        venue: venue?,
+        starts_at: starts_at?,
+        ends_at: ends_at?,
+        sales_start_at: sales_start_at?,
+        sales_end_at: sales_end_at?,
+        publish: status? != Some(EventStatus::Draft),
+        created_by: caller.sub,
+        types: types?,
+        message: MessageId::from_uuid(booking.clock.uuid()),
+    })
+}
+
+fn status(value: &Value) -> Result<EventStatus, String> {
+    match text(value) {
+        Ok(status @ (EventStatus::Draft | EventStatus::Published)) => Ok(status),
+        _ => Err("must be draft or published".to_owned()),
+    }
+}
+
+fn at_least_one(value: i64) -> Result<Capacity, Invalid> {
+    if value < 1 { Err(Invalid::new(format!("must be from 1 to {}", Capacity::MAX))) } else { Capacity::new(value) }
+}
+
+/// The ticket types: listed, or a single one for `totalTickets`. Both may be given if they agree.
+fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
+    let several = body.has("ticketTypes");
+    if several {
+        let listed = body.objects("ticketTypes", MAX_TYPES, |item| {
+            let name = item.required("name", text::<Title>);
+            let capacity = item.required("totalTickets", integer(at_least_one));
+            new_type(item, name, capacity, booking)
+        });
+        let total = body.optional("totalTickets", integer(Ok));
+        let (listed, total) = (listed??, total?);
+        return checked(body, listed, total);
+    }
+    let capacity = if body.has("totalTickets") {
+        body.required("totalTickets", integer(at_least_one))
+    } else {
+        body.complain("totalTickets", "is required, or ticketTypes");
+        body.complain("ticketTypes", "is required, or totalTickets");
+        None
+    };
+    let name = ONLY_TYPE.parse().ok();
+    Some(vec![new_type(body, name, capacity, booking)?])
+}
+
+fn new_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Capacity>, booking: &Booking) -> Option<NewType> {
+    let price = price(fields);
+    let max_per_booking = fields.optional("maxPerBooking", integer(Quantity::new));
+    let max_per_account = fields.optional("maxPerAccount", integer(AccountLimit::new));
+    Some(NewType {
+        id: TicketTypeId::from_uuid(booking.clock.uuid()),
+        name: name?,
+        price: price?,
+        capacity: capacity?,
+        max_per_booking: max_per_booking?.map_or_else(|| Quantity::new(10).ok(), Some)?,
+        max_per_account: max_per_account?,
+    })
+}
+
+fn checked(body: &mut JsonFields, listed: Vec<NewType>, total: Option<i64>) -> Option<Vec<NewType>> {
+    if listed.is_empty() {
+        body.complain("ticketTypes", "must have at least one item");
+        return None;
+    }
+    let mut names = HashSet::new();
+    if !listed.iter().all(|new| names.insert(new.name.as_str().to_lowercase())) {
+        body.complain("ticketTypes", "must have different names");
+        return None;
+    }
+    let sum: i64 = listed.iter().map(|new| i64::from(new.capacity.get())).sum();
+    if total.is_some_and(|total| total != sum) {
+        body.complain("totalTickets", format!("must be {sum}, the sum of the ticket types, or be left out"));
+        return None;
+    }
+    Some(listed)
+}

@@ -1,0 +1,53 @@
+//! `POST /api/book`: tickets, or a place in the queue.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::values::Quantity;
+use rowlock_inventory::command::Book;
+use rowlock_inventory::{Command, queries};
+use rowlock_platform::http::{Caller, JsonFields, boolean, integer, text};
+use rowlock_platform::problem::Problem;
+use rowlock_postgres::checkout;
+
+use super::{holder, idempotency, no_such_event};
+use crate::outcome::respond;
+use crate::service::Booking;
+
+/// `{eventId, ticketTypeId?, quantity?, joinWaitlist?}` → 201 with a booking, or 202 with a waiting-list entry.
+pub(super) async fn book(
+    caller: Caller,
+    request: HttpRequest,
+    mut body: JsonFields,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    let idempotency = idempotency(&request, body.hash())?;
+    let event = body.required("eventId", text::<EventId>);
+    let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);
+    let quantity = body.optional("quantity", integer(Quantity::new));
+    let join_waitlist = body.optional("joinWaitlist", boolean);
+    let (event, ticket_type, quantity, join_waitlist) = body.finish((|| Some((event?, ticket_type?, quantity?, join_waitlist?)))())?;
+    let ticket_type = match ticket_type {
+        Some(ticket_type) => ticket_type,
+        None => only_type(&booking, event).await?,
+    };
+    let command = Command::Book(Book {
+        key: TypeKey { event, ticket_type },
+        holder: holder(&caller),
+        quantity: quantity.unwrap_or(Quantity::ONE),
+        join_waitlist: join_waitlist.unwrap_or(true),
+        booking: BookingId::from_uuid(booking.clock.uuid()),
+        entry: WaitlistEntryId::from_uuid(booking.clock.uuid()),
+        idempotency,
+    });
+    respond(booking.inventory.run_one(command).await)
+}
+
+/// The type that is meant when none is named. Types never change after the event is made.
+async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
+    let mut conn = checkout(&booking.pool).await?;
+    match queries::ticket_type_ids(&mut conn, event).await?.as_slice() {
+        [] => Err(no_such_event()),
+        [only] => Ok(*only),
+        _ => Err(Problem::invalid_field("ticketTypeId", "is required: the event has several ticket types")),
+    }
+}

@@ -1,0 +1,45 @@
+//! `POST /api/leavewaitlist`: a place in the queue is given up.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::ids::{EventId, WaitlistEntryId};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_inventory::command::{Leave, Target};
+use rowlock_inventory::{Command, queries};
+use rowlock_platform::http::{Caller, JsonFields, text};
+use rowlock_platform::problem::Problem;
+use rowlock_postgres::checkout;
+
+use super::cancel_booking::one_of;
+use super::idempotency;
+use crate::outcome::respond;
+use crate::service::Booking;
+
+/// `{waitlistEntryId}` or `{eventId}` → 200 with the entry as it is now.
+pub(super) async fn leave_waitlist(
+    caller: Caller,
+    request: HttpRequest,
+    mut body: JsonFields,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    let idempotency = idempotency(&request, body.hash())?;
+    let meant = one_of(&mut body, "waitlistEntryId", "eventId");
+    let id = body.optional("waitlistEntryId", text::<WaitlistEntryId>);
+    let event = body.optional("eventId", text::<EventId>);
+    let (id, event) = body.finish((|| meant.and(Some((id?, event?))))())?;
+    let account = caller.sub;
+    let (event, target) = match (id, event) {
+        (Some(id), _) => {
+            let mut conn = checkout(&booking.pool).await?;
+            let key = queries::entry_key(&mut conn, account, id).await?.ok_or_else(not_found)?;
+            (key.event, Target::One(id, key.ticket_type))
+        }
+        (None, Some(event)) => (event, Target::OnlyOne),
+        (None, None) => return Err(not_found()),
+    };
+    let command = Command::Leave(Leave { event, account, target, idempotency });
+    respond(booking.inventory.run_one(command).await)
+}
+
+fn not_found() -> Problem {
+    Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry.")
+}

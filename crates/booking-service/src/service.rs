@@ -1,0 +1,191 @@
+//! The running service: two ports, a database, the relay of the outbox, and what goes on in the background.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, middleware, web};
+use rowlock_inventory::housekeeping::tidy;
+use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
+use rowlock_platform::clock::Clock;
+use rowlock_platform::database::{schema_ready, wait_for_schema};
+use rowlock_platform::http::{self, HttpMetrics, no_such_route};
+use rowlock_platform::lifecycle::Lifecycle;
+use rowlock_platform::management::{self, Readiness};
+use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
+use rowlock_platform::running::Running;
+use rowlock_platform::telemetry::Metrics;
+use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
+use rowlock_postgres::{DatabaseError, Pool, build_pool, checkout};
+use tokio_util::sync::CancellationToken;
+
+use crate::outcome::render;
+use crate::routes;
+use crate::settings::BookingSettings;
+
+/// Who writes the messages.
+pub(crate) const SOURCE: &str = "/rowlock/booking-service";
+
+/// What the routes work with.
+pub(crate) struct Booking {
+    pub(crate) inventory: Inventory,
+    pub(crate) pool: Pool,
+    pub(crate) clock: Clock,
+    pub(crate) notifier: OutboxNotifier,
+    pub(crate) cancel_chunk: usize,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] std::io::Error),
+    /// The database's address cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// No HTTP client for the token keys could be made.
+    #[error("no client for the token keys: {0}")]
+    Client(String),
+}
+
+/// Takes both ports and starts the service, which gets ready in the background. To be called within a tokio runtime.
+pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartError> {
+    let public = http::bind(settings.http.listen)?;
+    let operators = http::bind(settings.management.listen)?;
+    let http_addr = public.local_addr()?;
+    let management_addr = operators.local_addr()?;
+    let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "booking-service")?;
+    let fetch = fetch_over_http(settings.tokens.jwks_url.to_string()).map_err(|error| StartError::Client(error.to_string()))?;
+    let verifier = Arc::new(TokenVerifier::new(&settings.tokens.issuer, &settings.tokens.audience, fetch));
+    let lifecycle = Lifecycle::default();
+    let stop = lifecycle.draining.clone();
+    let service = Service { settings, clock, pool, verifier, metrics: Metrics::default(), lifecycle };
+    service.serve_management(operators);
+    tracing::info!(%http_addr, %management_addr, "started");
+    let ended = tokio::spawn(service.run(public));
+    Ok(Running::new(Some(http_addr), management_addr, stop, ended))
+}
+
+struct Service {
+    settings: BookingSettings,
+    clock: Clock,
+    pool: Pool,
+    verifier: Arc<TokenVerifier>,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+}
+
+impl Service {
+    fn serve_management(&self, listener: TcpListener) {
+        let (pool, verifier, draining) = (self.pool.clone(), self.verifier.clone(), self.lifecycle.draining.clone());
+        let readiness = Readiness::default()
+            .check("database", move || {
+                let pool = pool.clone();
+                async move { schema_ready(&pool, &MIGRATIONS).await }
+            })
+            .check("token keys", move || {
+                std::future::ready(if verifier.has_keys() { Ok(()) } else { Err("none fetched from auth-service yet".to_owned()) })
+            })
+            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
+        let (metrics, stop) = (self.metrics.clone(), self.lifecycle.stopping.clone());
+        self.lifecycle.spawn(async move {
+            if let Err(error) = management::serve(listener, Arc::new(readiness), metrics, stop).await {
+                tracing::error!(%error, "the management port ended");
+            }
+        });
+    }
+
+    /// Serves until told to stop, then lets the background end: the relay last, with what the last requests wrote.
+    async fn run(self, listener: TcpListener) -> std::io::Result<()> {
+        let served = self.serve_public(listener).await;
+        self.lifecycle.shut_down(std::future::ready(())).await;
+        tracing::info!("stopped");
+        served
+    }
+
+    async fn serve_public(&self, listener: TcpListener) -> std::io::Result<()> {
+        let Lifecycle { draining, stopping, .. } = &self.lifecycle;
+        let (verifier, stop) = (self.verifier.clone(), stopping.clone());
+        self.lifecycle.spawn(async move { verifier.keep_fresh(stop).await });
+        if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
+            return Ok(());
+        }
+        if let Some(relay) = self.settings.relay.clone() {
+            let metrics = RelayMetrics::default();
+            self.metrics.register(|registry| metrics.register(registry));
+            self.lifecycle.spawn(Relay::new(relay, metrics).run(stopping.clone()));
+        }
+        self.lifecycle.spawn(keep_tidy(self.pool.clone(), stopping.clone()));
+        let booking = self.booking();
+        tracing::info!("ready");
+        http::serve(self.public_server(listener, booking)?, draining.clone()).await
+    }
+
+    fn booking(&self) -> Arc<Booking> {
+        let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
+        let (clock, wake) = (self.clock.clone(), notifier.clone());
+        let inventory = Inventory::new(InventoryParts {
+            pool: self.pool.clone(),
+            new_id: Arc::new(move || clock.uuid()),
+            render: Arc::new(render),
+            on_messages: Arc::new(move || wake.notify()),
+            source: SOURCE,
+            resolve_for: self.settings.resolve_for,
+        });
+        Arc::new(Booking {
+            inventory,
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            notifier,
+            cancel_chunk: self.settings.cancel_chunk,
+        })
+    }
+
+    fn public_server(&self, listener: TcpListener, booking: Arc<Booking>) -> std::io::Result<actix_web::dev::Server> {
+        let http_metrics = HttpMetrics::default();
+        self.metrics.register(|registry| http_metrics.register(registry));
+        let http_metrics = web::Data::new(http_metrics);
+        let booking = web::Data::from(booking);
+        let verifier = web::Data::from(self.verifier.clone());
+        let body_limit = web::PayloadConfig::new(self.settings.http.max_body_bytes);
+        let app = move || {
+            App::new()
+                .app_data(booking.clone())
+                .app_data(verifier.clone())
+                .app_data(http_metrics.clone())
+                .app_data(body_limit.clone())
+                .wrap(middleware::from_fn(http::log_requests))
+                .configure(routes::configure)
+                .default_service(web::to(no_such_route))
+        };
+        let server = HttpServer::new(app)
+            .workers(self.settings.http.workers)
+            .disable_signals()
+            .shutdown_timeout(self.settings.drain.as_secs().max(1))
+            .listen(listener)?;
+        Ok(server.run())
+    }
+}
+
+/// Forgets old idempotency keys and proofs, every minute.
+async fn keep_tidy(pool: Pool, stop: CancellationToken) {
+    const AT_ONCE: u16 = 1000;
+    loop {
+        let more = match checkout(&pool).await {
+            Ok(mut conn) => match tidy(&mut conn, AT_ONCE.into()).await {
+                Ok(removed) => removed == usize::from(AT_ONCE),
+                Err(error) => {
+                    tracing::warn!(%error, "old rows were not removed");
+                    false
+                }
+            },
+            Err(_) => false,
+        };
+        let pause = Duration::from_secs(if more { 0 } else { 60 });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

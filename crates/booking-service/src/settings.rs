@@ -1,0 +1,125 @@
+//! The settings of `booking-service`. `default.toml` says what each of them means.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rowlock_platform::amqp::AmqpSettings;
+use rowlock_platform::database::DatabaseSettings;
+use rowlock_platform::http::HttpSettings;
+use rowlock_platform::management::ManagementSettings;
+use rowlock_platform::outbox::RelaySettings;
+use rowlock_platform::settings::{SettingsError, SettingsReader};
+use rowlock_platform::telemetry::LogSettings;
+use url::Url;
+
+const DEFAULTS: &str = include_str!("default.toml");
+
+/// All settings of a serving `booking-service`.
+#[derive(Debug, Clone)]
+pub struct BookingSettings {
+    /// The public port.
+    pub http: HttpSettings,
+    /// The operators' port.
+    pub management: ManagementSettings,
+    /// The database `rowlock_booking`.
+    pub database: DatabaseSettings,
+    /// The relay of the outbox, and whether this process takes part in it.
+    pub relay: Option<RelaySettings>,
+    /// How tokens are checked.
+    pub tokens: TokenSettings,
+    /// How long to look for the truth about a lost answer.
+    pub resolve_for: Duration,
+    /// Bookings cancelled and entries closed per transaction.
+    pub cancel_chunk: usize,
+    /// How long requests in flight may take to end.
+    pub drain: Duration,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// What the other commands need, so that a migration job does not have to be given a broker.
+#[derive(Debug, Clone)]
+pub struct MaintenanceSettings {
+    /// The operators' port.
+    pub management: ManagementSettings,
+    /// The database `rowlock_booking`.
+    pub database: DatabaseSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// How tokens are checked.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// Where the public keys are.
+    pub jwks_url: Url,
+    /// The `iss` that tokens must have.
+    pub issuer: String,
+    /// The `aud` that tokens must have.
+    pub audience: String,
+}
+
+impl BookingSettings {
+    /// Merges the defaults, an optional file and the environment. The error names every wrong setting.
+    pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+        let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
+        let settings = Self::read(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read(reader: &mut SettingsReader) -> Option<Self> {
+        let http = HttpSettings::read(reader);
+        let management = ManagementSettings::read(reader);
+        let database = DatabaseSettings::read(reader);
+        let amqp = AmqpSettings::read(reader, "booking-service");
+        let relay = reader.value::<bool>("outbox.relay");
+        let batch_size = reader.number("outbox.batch_size", 1..=10_000);
+        let poll_interval = reader.millis("outbox.poll_interval_ms", 10..=3_600_000);
+        let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
+        let tokens = TokenSettings::read(reader);
+        let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
+        let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
+        let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
+        let log = LogSettings::read(reader);
+        let database = database?;
+        let settings = RelaySettings {
+            batch_size: batch_size?,
+            poll_interval: poll_interval?,
+            lease_timeout: lease_timeout?,
+            ..RelaySettings::new(database.url.clone(), amqp?)
+        };
+        Some(Self {
+            http: http?,
+            management: management?,
+            database,
+            relay: relay?.then_some(settings),
+            tokens: tokens?,
+            resolve_for: resolve_for?,
+            cancel_chunk: cancel_chunk?,
+            drain: drain?,
+            log: log?,
+        })
+    }
+}
+
+impl TokenSettings {
+    fn read(reader: &mut SettingsReader) -> Option<Self> {
+        let jwks_url = reader.value("tokens.jwks_url");
+        let issuer = reader.value("tokens.issuer");
+        let audience = reader.value("tokens.audience");
+        Some(Self { jwks_url: jwks_url?, issuer: issuer?, audience: audience? })
+    }
+}
+
+impl MaintenanceSettings {
+    /// Merges the defaults, an optional file and the environment. What only a serving process needs is not looked at.
+    pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+        let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
+        let management = ManagementSettings::read(&mut reader);
+        let database = DatabaseSettings::read(&mut reader);
+        let log = LogSettings::read(&mut reader);
+        let settings = (|| Some(Self { management: management?, database: database?, log: log? }))();
+        reader.ignore_rest();
+        reader.finish(settings)
+    }
+}

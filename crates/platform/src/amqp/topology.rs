@@ -1,0 +1,161 @@
+//! The exchange and the queues, named after the prefix and declared by whoever connects.
+//!
+//! All queues are quorum queues, and every argument is explicit: the defaults differ between RabbitMQ 3.10 and 4.
+//! A queue's arguments cannot be changed, so its name holds a version, and a retry queue's name its delay.
+
+use std::time::Duration;
+
+use amqprs::channel::{
+    Channel, ExchangeDeclareArguments, ExchangeDeleteArguments, ExchangeType, QueueBindArguments, QueueDeclareArguments,
+    QueueDeleteArguments,
+};
+use amqprs::{FieldTable, FieldValue};
+use rowlock_domain::messages::TICKETS_RELEASED;
+
+use super::link::Link;
+use super::{AmqpSettings, LinkError};
+
+/// Deliveries of one message that the broker lets fail by lost connections before it is a dead letter.
+const DELIVERY_LIMIT: i64 = 20;
+/// A dead letter has nowhere else to go, and each look at it counts as a delivery: it is never given up. An explicit
+/// number, because no limit means 20 on RabbitMQ 4, and -1 means none at all on 3.10.
+const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
+
+/// A queue in which a failed delivery waits before it goes back to the work queue by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryQueue {
+    /// How long it waits.
+    pub delay: Duration,
+    /// The queue's name.
+    pub queue: String,
+}
+
+/// The names of the exchange and the queues of one prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    /// The durable topic exchange that all events go to.
+    pub exchange: String,
+    /// The queue of `tickets.released`.
+    pub work_queue: String,
+    /// What has no try left.
+    pub dead_queue: String,
+    /// One after the other, in the order of the tries.
+    pub retry_queues: Vec<RetryQueue>,
+}
+
+impl Topology {
+    /// The topology of some settings.
+    pub fn new(settings: &AmqpSettings) -> Self {
+        let work_queue = format!("{}.tickets-released.v1", settings.prefix);
+        let retry_queues = settings
+            .retry_delays
+            .iter()
+            .map(|&delay| RetryQueue { delay, queue: format!("{work_queue}.retry.{}", delay_name(delay)) })
+            .collect();
+        Self { exchange: format!("{}.events", settings.prefix), dead_queue: format!("{work_queue}.dead"), retry_queues, work_queue }
+    }
+
+    /// Where a delivery goes whose `attempt`-th try (from 1) has failed; nowhere after the last.
+    pub fn retry_after(&self, attempt: u32) -> Option<&RetryQueue> {
+        let index = usize::try_from(attempt.checked_sub(1)?).ok()?;
+        self.retry_queues.get(index)
+    }
+
+    /// All queues.
+    pub fn queues(&self) -> impl Iterator<Item = &str> {
+        [self.work_queue.as_str(), &self.dead_queue].into_iter().chain(self.retry_queues.iter().map(|retry| retry.queue.as_str()))
+    }
+
+    pub(super) async fn declare(&self, link: &mut Link) -> Result<(), LinkError> {
+        let exchange = ExchangeDeclareArguments::of_type(&self.exchange, ExchangeType::Topic).durable(true).finish();
+        link.call("declaring the exchange", |channel| async move { channel.exchange_declare(exchange).await }).await?;
+        // What a queue dead-letters into is declared before it.
+        declare_queue(link, &self.dead_queue, vec![("x-delivery-limit", FieldValue::l(NO_DELIVERY_LIMIT))]).await?;
+        declare_queue(link, &self.work_queue, dead_lettering_to(&self.dead_queue)).await?;
+        for retry in &self.retry_queues {
+            let mut arguments = dead_lettering_to(&self.work_queue);
+            arguments.push(("x-message-ttl", FieldValue::l(i64::try_from(retry.delay.as_millis()).unwrap_or(i64::MAX))));
+            declare_queue(link, &retry.queue, arguments).await?;
+        }
+        let binding = QueueBindArguments::new(&self.work_queue, &self.exchange, TICKETS_RELEASED);
+        link.call("binding the work queue", |channel| async move { channel.queue_bind(binding).await }).await
+    }
+
+    /// Deletes the exchange and the queues with all that is in them. For tests, and for giving up an installation.
+    pub async fn delete(settings: &AmqpSettings) -> Result<(), LinkError> {
+        let topology = Self::new(settings);
+        let mut link = Link::open(settings).await?;
+        for queue in topology.queues() {
+            let arguments = QueueDeleteArguments::new(queue);
+            link.call("deleting a queue", |channel: Channel| async move { channel.queue_delete(arguments).await }).await?;
+        }
+        let arguments = ExchangeDeleteArguments::new(&topology.exchange);
+        link.call("deleting the exchange", |channel| async move { channel.exchange_delete(arguments).await }).await?;
+        link.close().await;
+        Ok(())
+    }
+}
+
+fn delay_name(delay: Duration) -> String {
+    if delay.subsec_nanos() == 0 { format!("{}s", delay.as_secs()) } else { format!("{}ms", delay.as_millis()) }
+}
+
+/// At least once also between queues: the broker keeps a message until the next queue has confirmed it.
+fn dead_lettering_to(queue: &str) -> Vec<(&'static str, FieldValue)> {
+    vec![
+        ("x-delivery-limit", FieldValue::l(DELIVERY_LIMIT)),
+        ("x-dead-letter-exchange", FieldValue::from("")),
+        ("x-dead-letter-routing-key", FieldValue::from(queue)),
+        ("x-dead-letter-strategy", FieldValue::from("at-least-once")),
+    ]
+}
+
+async fn declare_queue(link: &mut Link, name: &str, further: Vec<(&'static str, FieldValue)>) -> Result<(), LinkError> {
+    let mut arguments = vec![("x-queue-type", FieldValue::from("quorum")), ("x-overflow", FieldValue::from("reject-publish"))];
+    arguments.extend(further);
+    let declaration = QueueDeclareArguments::durable_client_named(name).arguments(table(arguments)?).finish();
+    link.call("declaring a queue", |channel| async move { channel.queue_declare(declaration).await }).await?;
+    Ok(())
+}
+
+/// Builds an argument table; each name may occur once only.
+pub(super) fn table(arguments: Vec<(&'static str, FieldValue)>) -> Result<FieldTable, LinkError> {
+    let mut table = FieldTable::new();
+    for (name, value) in arguments {
+        let name = name.try_into().map_err(|_| LinkError::Settings(format!("the argument name {name} is too long")))?;
+        table.insert(name, value);
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_prefix_and_the_delays() {
+        let mut settings = AmqpSettings::new("amqp://localhost".into());
+        let topology = Topology::new(&settings);
+        assert_eq!(topology.exchange, "rowlock.events");
+        assert_eq!(
+            topology.queues().collect::<Vec<_>>(),
+            [
+                "rowlock.tickets-released.v1",
+                "rowlock.tickets-released.v1.dead",
+                "rowlock.tickets-released.v1.retry.1s",
+                "rowlock.tickets-released.v1.retry.10s",
+                "rowlock.tickets-released.v1.retry.60s",
+                "rowlock.tickets-released.v1.retry.300s",
+            ]
+        );
+        settings.retry_delays = vec![Duration::from_millis(1500)];
+        assert_eq!(Topology::new(&settings).retry_queues[0].queue, "rowlock.tickets-released.v1.retry.1500ms");
+    }
+
+    #[test]
+    fn each_try_has_its_queue_and_after_the_last_there_is_none() {
+        let topology = Topology::new(&AmqpSettings::new("amqp://localhost".into()));
+        let delays: Vec<_> = (0..=5).map(|attempt| topology.retry_after(attempt).map(|retry| retry.delay.as_secs())).collect();
+        assert_eq!(delays, [None, Some(1), Some(10), Some(60), Some(300), None]);
+    }
+}

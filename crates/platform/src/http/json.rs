@@ -1,0 +1,305 @@
+//! Reading a JSON body field by field, so that every bad field is named at once.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::{FromRequest, HttpRequest, web};
+use rowlock_domain::Timestamp;
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::text::Invalid;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::problem::{FieldError, Problem};
+
+/// The fields of a JSON object that have not been read yet, and what was wrong with those that have.
+#[derive(Debug)]
+pub struct JsonFields {
+    fields: Map<String, Value>,
+    path: String,
+    unknown: Vec<String>,
+    errors: Vec<FieldError>,
+    hash: [u8; 32],
+}
+
+/// A field of a PATCH: left alone, cleared, or set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// Not in the body.
+    Keep,
+    /// `null`.
+    Clear,
+    /// A value.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// The value after the change.
+    pub fn apply(self, present: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => present,
+            Self::Clear => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+}
+
+impl JsonFields {
+    /// Reads an object out of a body.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let hash = Sha256::digest(body).into();
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self { fields, path: String::new(), unknown: Vec::new(), errors: Vec::new(), hash }),
+            Ok(_) => Err(Problem::new(ProblemCode::MalformedJson, "The body must be a JSON object.")),
+            Err(error) => Err(Problem::new(ProblemCode::MalformedJson, format!("The body is not JSON: {error}."))),
+        }
+    }
+
+    /// SHA-256 of the body as it was sent.
+    pub const fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// Whether a field was given and is not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn complain(&mut self, name: &str, message: impl Into<String>) {
+        self.errors.push(FieldError { field: format!("{}{name}", self.path), message: message.into() });
+    }
+
+    fn take<T>(&mut self, name: &str, value: &Value, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
+        match parse(value) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.complain(name, message);
+                None
+            }
+        }
+    }
+
+    /// A field that must be there.
+    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => {
+                self.complain(name, "is required");
+                None
+            }
+            Some(value) => self.take(name, &value, parse),
+        }
+    }
+
+    /// A field that may be absent or null. The outer `None` means that it was bad.
+    pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.take(name, &value, parse).map(Some),
+        }
+    }
+
+    /// A field of a PATCH.
+    pub fn patch<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Patch<T>> {
+        match self.fields.remove(name) {
+            None => Some(Patch::Keep),
+            Some(Value::Null) => Some(Patch::Clear),
+            Some(value) => self.take(name, &value, parse).map(Patch::Set),
+        }
+    }
+
+    /// An object within, read by a function of its own. Absent and null are `Some(None)`.
+    pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(Value::Object(fields)) => {
+                let path = format!("{}{name}.", self.path);
+                self.nested(fields, path, read).map(Some)
+            }
+            Some(_) => {
+                self.complain(name, "must be an object");
+                None
+            }
+        }
+    }
+
+    /// A list of objects, each read by the same function. Absent and null are `Some(None)`.
+    pub fn objects<T>(&mut self, name: &str, max: usize, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Option<Vec<T>>> {
+        let items: VecDeque<Value> = match self.fields.remove(name) {
+            None | Some(Value::Null) => return Some(None),
+            Some(Value::Array(items)) if items.len() <= max => items.into(),
+            Some(Value::Array(_)) => {
+                self.complain(name, format!("must have at most {max} items"));
+                return None;
+            }
+            Some(_) => {
+                self.complain(name, "must be a list");
+                return None;
+            }
+        };
+        let mut read_items = Vec::with_capacity(items.len());
+        let mut all_good = true;
+        for (index, item) in items.into_iter().enumerate() {
+            match item {
+                Value::Object(fields) => {
+                    let path = format!("{}{name}[{index}].", self.path);
+                    match self.nested(fields, path, &mut read) {
+                        Some(item) => read_items.push(item),
+                        None => all_good = false,
+                    }
+                }
+                _ => {
+                    self.complain(&format!("{name}[{index}]"), "must be an object");
+                    all_good = false;
+                }
+            }
+        }
+        all_good.then_some(Some(read_items))
+    }
+
+    fn nested<T>(&mut self, fields: Map<String, Value>, path: String, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let mut inner = Self { fields, path, unknown: Vec::new(), errors: Vec::new(), hash: self.hash };
+        let value = read(&mut inner);
+        inner.note_unknown();
+        self.unknown.append(&mut inner.unknown);
+        self.errors.append(&mut inner.errors);
+        value
+    }
+
+    fn note_unknown(&mut self) {
+        let path = &self.path;
+        self.unknown.extend(self.fields.keys().map(|name| format!("{path}{name}")));
+    }
+
+    /// Ends the reading: the request, or a problem that names every bad field.
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Problem> {
+        self.note_unknown();
+        if !self.unknown.is_empty() {
+            let errors: Vec<_> =
+                self.unknown.iter().map(|field| serde_json::json!({"field": field, "message": "is not known here"})).collect();
+            return Err(
+                Problem::new(ProblemCode::UnknownField, format!("Not known here: {}.", self.unknown.join(", "))).with("errors", errors)
+            );
+        }
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(Problem::invalid_input(self.errors)),
+        }
+    }
+}
+
+impl FromRequest for JsonFields {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let body = body.await.map_err(|error| match error.as_error::<PayloadError>() {
+                Some(PayloadError::Overflow) => Problem::new(ProblemCode::BodyTooLarge, "Send a smaller body."),
+                // `web::Bytes` checks the announced length by itself and answers with 413.
+                None if error.as_response_error().status_code() == actix_web::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                    Problem::new(ProblemCode::BodyTooLarge, "Send a smaller body.")
+                }
+                _ => Problem::new(ProblemCode::MalformedRequest, "The body could not be read."),
+            })?;
+            Self::parse(&body)
+        })
+    }
+}
+
+/// Reads a text into a type that checks it.
+pub fn text<T: FromStr>(value: &Value) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    let text = value.as_str().ok_or("must be a text")?;
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// Reads a whole number into a type that checks it.
+pub fn integer<T>(parse: fn(i64) -> Result<T, Invalid>) -> impl Fn(&Value) -> Result<T, String> {
+    move |value| match value {
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => parse(number).map_err(|error| error.to_string()),
+            // Too large for any number we take, or a fraction: the type's own words tell the range.
+            None if number.as_u64().is_some() => parse(i64::MAX).map_err(|error| error.to_string()),
+            None => Err("must be a whole number".to_owned()),
+        },
+        _ => Err("must be a whole number".to_owned()),
+    }
+}
+
+/// Reads `true` or `false`.
+pub fn boolean(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// Reads an RFC 3339 time with any offset, kept to the microsecond.
+pub fn time(value: &Value) -> Result<Timestamp, String> {
+    const MESSAGE: &str = "must be a time as 2026-12-31T20:00:00Z";
+    let parsed = chrono::DateTime::parse_from_rfc3339(value.as_str().ok_or(MESSAGE)?).map_err(|_| MESSAGE)?;
+    let years = 1970..=9999;
+    chrono::DateTime::from_timestamp_micros(parsed.timestamp_micros())
+        .filter(|time| years.contains(&chrono::Datelike::year(time)))
+        .ok_or_else(|| "must be between the years 1970 and 9999".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rowlock_domain::text::{Email, PersonName};
+    use rowlock_domain::values::Quantity;
+
+    use super::*;
+
+    fn field_names(problem: &Problem) -> String {
+        actix_web::ResponseError::error_response(problem);
+        format!("{problem:?}")
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once() {
+        let mut fields = JsonFields::parse(br#"{"email": 5, "quantity": 0, "items": [{"name": "ok"}, {"name": "a\u0000"}, 3]}"#).unwrap();
+        let read = (
+            fields.required("name", text::<PersonName>),
+            fields.required("email", text::<Email>),
+            fields.optional("quantity", integer(Quantity::new)),
+            fields.objects("items", 9, |item| item.required("name", text::<PersonName>)),
+        );
+        let problem = fields.finish(Some(read)).unwrap_err();
+        assert_eq!(problem.code(), ProblemCode::InvalidInput);
+        let names = field_names(&problem);
+        for name in ["\"name\"", "\"email\"", "\"quantity\"", "items[1].name", "items[2]"] {
+            assert!(names.contains(name), "{name} in {names}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_broken_json_are_malformed_not_invalid() {
+        let fields = JsonFields::parse(br#"{"nmae": "x"}"#).unwrap();
+        assert_eq!(fields.finish(Some(())).unwrap_err().code(), ProblemCode::UnknownField);
+        for body in [&b"{"[..], b"", b"[]", b"null", b"{\"a\":\xff}"] {
+            assert_eq!(JsonFields::parse(body).unwrap_err().code(), ProblemCode::MalformedJson);
+        }
+    }
+
+    #[test]
+    fn numbers_of_every_size_are_refused_with_the_range() {
+        for bad in ["0", "101", "-1", "99999999999999999999", "1.5", "1e400", "\"1\""] {
+            let Ok(value) = serde_json::from_str::<Value>(bad) else { continue };
+            assert!(integer(Quantity::new)(&value).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_have_an_offset_and_a_sane_year() {
+        assert_eq!(time(&"2026-12-31T20:00:00+01:00".into()).unwrap().to_rfc3339(), "2026-12-31T19:00:00+00:00");
+        for bad in ["2026-12-31", "2026-12-31T20:00:00", "yesterday", "0001-01-01T00:00:00Z"] {
+            assert!(time(&bad.into()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The HTTP edge that all services share: reading requests, answering, serving.
+
+mod auth;
+mod json;
+mod query;
+mod request_log;
+mod server;
+
+pub use auth::{AdminCaller, Caller};
+pub use json::{JsonFields, Patch, boolean, integer, text, time};
+pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
+pub use request_log::{HttpMetrics, log_requests};
+pub use server::{HttpSettings, bind, method_not_allowed, no_such_route, serve};

@@ -1,0 +1,92 @@
+//! One log line and one observation per request. No personal data: the route's pattern, not its query.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tracing::Instrument;
+use uuid::Uuid;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a request is counted under.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+/// Requests by route and status, with their latency.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    requests: Family<RequestLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram>,
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        // 0.5 ms to 8 s, doubling.
+        let buckets = || Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15));
+        Self { requests: Family::default(), seconds: Family::new_with_constructor(buckets) }
+    }
+}
+
+impl HttpMetrics {
+    /// Adds these metrics to what `/metrics` shows.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register("http_request_duration_seconds", "Time to answer a request", self.seconds.clone());
+    }
+}
+
+/// Takes the gateway's request id if it is a sane one, or makes one.
+fn request_id(request: &ServiceRequest) -> String {
+    let sane = |text: &&str| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b));
+    match request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane) {
+        Some(text) => text.to_owned(),
+        None => Uuid::new_v4().simple().to_string(),
+    }
+}
+
+/// The middleware. Put it outermost.
+pub async fn log_requests(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().to_string();
+    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
+    let span = tracing::info_span!("request", id = %id);
+    let result = next.call(request).instrument(span.clone()).await;
+    let status = match &result {
+        Ok(response) => response.status().as_u16(),
+        Err(error) => error.as_response_error().status_code().as_u16(),
+    };
+    let elapsed = started.elapsed();
+    span.in_scope(|| tracing::info!(target: "rowlock::request", %method, %route, status, micros = elapsed.as_micros(), "request"));
+    if let Some(metrics) = metrics {
+        metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
+        metrics.seconds.get_or_create(&RouteLabels { route }).observe(elapsed.as_secs_f64());
+    }
+    let mut response = result?;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    Ok(response)
+}

@@ -1,0 +1,65 @@
+//! Starting and stopping: on the first signal everything drains, on the second or at the deadline it ends hard.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The tasks of a process and the words that stop them.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle {
+    /// Cancelled first: take no more work.
+    pub draining: CancellationToken,
+    /// Cancelled when the work taken has been done: background tasks end.
+    pub stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Lifecycle {
+    /// Starts a background task that ends when `stopping` is cancelled.
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task);
+    }
+
+    /// Stops everything in order and waits for it: first the intake, then the background.
+    pub async fn shut_down(&self, intake: impl Future<Output = ()>) {
+        self.draining.cancel();
+        intake.await;
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn signalled() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs a service until a signal, then drains it. Returns whether it drained within the deadline; a second signal ends
+/// the waiting.
+pub async fn run_until_signalled(stop: CancellationToken, drain: Duration, service: impl Future<Output = ()>) -> std::io::Result<bool> {
+    tokio::pin!(service);
+    tokio::select! {
+        () = &mut service => return Ok(true),
+        signal = signalled() => signal?,
+    }
+    tracing::info!("stopping: finishing what is in flight");
+    stop.cancel();
+    tokio::select! {
+        () = &mut service => Ok(true),
+        signal = signalled() => { signal?; Ok(false) }
+        () = tokio::time::sleep(drain) => Ok(false),
+    }
+}

@@ -1,0 +1,102 @@
+//! The port for operators: is it alive, is it ready, what does it count. Never reached through the gateway.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use tokio_util::sync::CancellationToken;
+
+use crate::http;
+use crate::settings::SettingsReader;
+use crate::telemetry::Metrics;
+
+/// Where operators look.
+#[derive(Debug, Clone, Copy)]
+pub struct ManagementSettings {
+    /// Address and port.
+    pub listen: SocketAddr,
+}
+
+impl ManagementSettings {
+    /// Reads the section `management`.
+    pub fn read(reader: &mut SettingsReader) -> Option<Self> {
+        Some(Self { listen: reader.value("management.listen")? })
+    }
+}
+
+type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// What must be well for the process to be ready.
+#[derive(Default)]
+pub struct Readiness {
+    checks: Vec<(&'static str, Check)>,
+}
+
+impl std::fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.checks.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Readiness {
+    /// Adds a part with its check, which gets two seconds.
+    pub fn check<F, T>(mut self, part: &'static str, check: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.checks.push((part, Box::new(move || Box::pin(check()))));
+        self
+    }
+
+    /// The parts that are not well, with the reason.
+    pub async fn failures(&self) -> Vec<(&'static str, String)> {
+        let limit = Duration::from_secs(2);
+        let checks = self.checks.iter().map(|(part, check)| async move {
+            let result = tokio::time::timeout(limit, check()).await.unwrap_or_else(|_| Err(format!("no answer within {limit:?}")));
+            result.err().map(|reason| (*part, reason))
+        });
+        futures_util::future::join_all(checks).await.into_iter().flatten().collect()
+    }
+}
+
+async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
+    let failures = readiness.failures().await;
+    if failures.is_empty() {
+        return HttpResponse::Ok().json(serde_json::json!({"status": "ready"}));
+    }
+    let parts: serde_json::Map<_, _> = failures.into_iter().map(|(part, reason)| (part.to_owned(), reason.into())).collect();
+    HttpResponse::ServiceUnavailable().json(serde_json::json!({"status": "not ready", "failing": parts}))
+}
+
+async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"status": "alive"}))
+}
+
+async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.render())
+}
+
+/// Serves the management port until the token is cancelled.
+pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, all: Metrics, stop: CancellationToken) -> std::io::Result<()> {
+    let readiness = web::Data::from(readiness);
+    let all = web::Data::new(all);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(readiness.clone())
+            .app_data(all.clone())
+            .route("/health/live", web::get().to(live))
+            .route("/health/ready", web::get().to(ready))
+            .route("/metrics", web::get().to(metrics))
+            .default_service(web::to(http::no_such_route))
+    })
+    .workers(1)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)?
+    .run();
+    http::serve(server, stop).await
+}

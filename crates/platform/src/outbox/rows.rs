@@ -1,0 +1,79 @@
+//! The two tables, and a row as a message.
+
+use diesel::{Insertable, Queryable, Selectable};
+use rowlock_domain::Timestamp;
+use rowlock_domain::messages::TICKETS_RELEASED;
+use uuid::Uuid;
+
+use crate::amqp::OutboundMessage;
+
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        event_id -> Uuid,
+        message_id -> Uuid,
+        routing_key -> Text,
+        payload -> Text,
+        occurred_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox_failed (id) {
+        id -> BigInt,
+        event_id -> Uuid,
+        message_id -> Uuid,
+        routing_key -> Text,
+        payload -> Text,
+        occurred_at -> Timestamptz,
+        failed_at -> Timestamptz,
+        attempts -> Integer,
+        reason -> Text,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = outbox, check_for_backend(diesel::pg::Pg))]
+pub(super) struct OutboxRow {
+    pub(super) id: i64,
+    pub(super) event_id: Uuid,
+    pub(super) message_id: Uuid,
+    pub(super) routing_key: String,
+    pub(super) payload: String,
+    pub(super) occurred_at: Timestamp,
+}
+
+impl OutboxRow {
+    pub(super) fn message(&self) -> OutboundMessage {
+        let message = OutboundMessage::event(self.routing_key.clone(), self.message_id.to_string(), self.payload.clone());
+        OutboundMessage {
+            // It has a queue by contract. The others are settled by the confirm, queue or not.
+            mandatory: self.routing_key == TICKETS_RELEASED,
+            occurred_at: Some(self.occurred_at),
+            ..message
+        }
+    }
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = outbox)]
+pub(super) struct NewOutboxRow {
+    pub(super) event_id: Uuid,
+    pub(super) message_id: Uuid,
+    pub(super) routing_key: String,
+    pub(super) payload: String,
+    pub(super) occurred_at: Timestamp,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = outbox_failed)]
+pub(super) struct NewFailedRow {
+    pub(super) id: i64,
+    pub(super) event_id: Uuid,
+    pub(super) message_id: Uuid,
+    pub(super) routing_key: String,
+    pub(super) payload: String,
+    pub(super) occurred_at: Timestamp,
+    pub(super) attempts: i32,
+    pub(super) reason: String,
+}

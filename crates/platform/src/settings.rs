@@ -1,0 +1,279 @@
+//! Settings: defaults < file < environment, read into one typed struct per binary.
+//!
+//! A reader hands out one value after the other and remembers what was wrong with each, so that one message names
+//! every wrong setting. A setting that nobody asked for is wrong too: it is a typing error somewhere.
+//! Any value can come from a file: `ROWLOCK__DATABASE__URL_FILE` names the file that holds `database.url`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat};
+use secrecy::SecretString;
+
+/// What every environment variable of ours begins with.
+pub const ENV_PREFIX: &str = "ROWLOCK__";
+
+/// All that is wrong with the settings, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the settings are not usable:\n  {}", .0.join("\n  "))]
+pub struct SettingsError(pub Vec<String>);
+
+/// Hands out settings by their dotted name and collects complaints.
+#[derive(Debug)]
+pub struct SettingsReader {
+    values: BTreeMap<String, String>,
+    asked: BTreeSet<String>,
+    complaints: Vec<String>,
+}
+
+impl SettingsReader {
+    /// Merges the embedded defaults (TOML), an optional file (TOML) and the environment.
+    pub fn load(
+        defaults: &str,
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut complaints = Vec::new();
+        let mut builder = Config::builder().add_source(File::from_str(defaults, FileFormat::Toml));
+        if let Some(path) = file {
+            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        let source = resolve_files(environment, &mut complaints);
+        builder = builder.add_source(Environment::with_prefix("ROWLOCK").prefix_separator("__").separator("__").source(Some(source)));
+        let merged = builder
+            .build()
+            .and_then(Config::try_deserialize::<serde_json::Value>)
+            .map_err(|error| SettingsError(vec![error.to_string()]))?;
+        let mut values = BTreeMap::new();
+        flatten(String::new(), &merged, &mut values);
+        Ok(Self { values, asked: BTreeSet::new(), complaints })
+    }
+
+    fn raw(&mut self, name: &str) -> Option<String> {
+        self.asked.insert(name.to_owned());
+        self.values.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// Notes what is wrong with a setting.
+    pub fn complain(&mut self, name: &str, problem: impl Display) {
+        self.complaints.push(format!("{name} ({}): {problem}", env_name(name)));
+    }
+
+    fn parsed<T>(&mut self, name: &str, value: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        match parse(value) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.complain(name, problem);
+                None
+            }
+        }
+    }
+
+    fn required(&mut self, name: &str) -> Option<String> {
+        let value = self.raw(name);
+        if value.is_none() {
+            self.complain(name, "must be set");
+        }
+        value
+    }
+
+    /// A value that must be there.
+    pub fn value<T: FromStr>(&mut self, name: &str) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        let value = self.required(name)?;
+        self.parsed(name, &value, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    }
+
+    /// A value that may be absent or empty.
+    pub fn optional<T: FromStr>(&mut self, name: &str) -> Option<Option<T>>
+    where
+        T::Err: Display,
+    {
+        match self.raw(name) {
+            None => Some(None),
+            Some(value) => self.parsed(name, &value, |text| text.parse().map_err(|error: T::Err| error.to_string())).map(Some),
+        }
+    }
+
+    /// A whole number within limits.
+    pub fn number<T: FromStr + PartialOrd + Display>(&mut self, name: &str, limits: RangeInclusive<T>) -> Option<T> {
+        let value = self.required(name)?;
+        self.parsed(name, &value, |text| {
+            text.parse()
+                .ok()
+                .filter(|number| limits.contains(number))
+                .ok_or_else(|| format!("must be a number from {} to {}", limits.start(), limits.end()))
+        })
+    }
+
+    /// A length of time; the name of the setting ends in `_ms`.
+    pub fn millis(&mut self, name: &str, limits: RangeInclusive<u64>) -> Option<Duration> {
+        self.number(name, limits).map(Duration::from_millis)
+    }
+
+    /// A secret that must be there. Its value appears in no complaint.
+    pub fn secret(&mut self, name: &str) -> Option<SecretString> {
+        self.required(name).map(SecretString::from)
+    }
+
+    /// A secret that may be absent or empty.
+    pub fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
+        self.raw(name).map(SecretString::from)
+    }
+
+    /// A secret address of one of the given schemes.
+    pub fn secret_url(&mut self, name: &str, schemes: &[&str]) -> Option<SecretString> {
+        let value = self.required(name)?;
+        self.checked_url(name, &value, schemes)
+    }
+
+    /// A secret address that may be absent or empty.
+    pub fn optional_secret_url(&mut self, name: &str, schemes: &[&str]) -> Option<Option<SecretString>> {
+        match self.raw(name) {
+            None => Some(None),
+            Some(value) => self.checked_url(name, &value, schemes).map(Some),
+        }
+    }
+
+    fn checked_url(&mut self, name: &str, value: &str, schemes: &[&str]) -> Option<SecretString> {
+        self.parsed(name, value, |text| match url::Url::parse(text) {
+            Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(SecretString::from(text)),
+            _ => Err(format!("must be an address that begins with {}://", schemes.join(":// or "))),
+        })
+    }
+
+    /// Lets settings be that this command has no use for.
+    pub fn ignore_rest(&mut self) {
+        self.asked.extend(self.values.keys().cloned());
+    }
+
+    /// Ends the reading: the struct, or everything that was wrong.
+    pub fn finish<T>(mut self, settings: Option<T>) -> Result<T, SettingsError> {
+        let unknown: Vec<_> = self.values.keys().filter(|name| !self.asked.contains(*name)).cloned().collect();
+        for name in unknown {
+            self.complain(&name, "there is no such setting");
+        }
+        match settings {
+            Some(settings) if self.complaints.is_empty() => Ok(settings),
+            _ => Err(SettingsError(self.complaints)),
+        }
+    }
+}
+
+/// The environment variable of a setting.
+pub fn env_name(name: &str) -> String {
+    format!("{ENV_PREFIX}{}", name.to_uppercase().replace('.', "__"))
+}
+
+/// Keeps our variables, and replaces each `…_FILE` by what its file holds.
+fn resolve_files(environment: impl IntoIterator<Item = (String, String)>, complaints: &mut Vec<String>) -> config::Map<String, String> {
+    let mut values = config::Map::new();
+    for (name, value) in environment.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)) {
+        let Some(plain) = name.strip_suffix("_FILE") else {
+            values.entry(name).or_insert(value);
+            continue;
+        };
+        match std::fs::read_to_string(&value) {
+            Ok(content) => {
+                values.insert(plain.to_owned(), content.trim_end_matches(['\r', '\n']).to_owned());
+            }
+            Err(error) => complaints.push(format!("{name}: the file {value} cannot be read: {error}")),
+        }
+    }
+    values
+}
+
+fn flatten(prefix: String, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                flatten(path, value, into);
+            }
+        }
+        serde_json::Value::String(text) => {
+            into.insert(prefix, text.clone());
+        }
+        serde_json::Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+            into.insert(prefix, items.join(","));
+        }
+        serde_json::Value::Null => {}
+        other => {
+            into.insert(prefix, other.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULTS: &str = "[http]\nlisten = '127.0.0.1:80'\nworkers = 2\n[database]\nurl = ''\n";
+
+    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_environment_beats_the_file_beats_the_defaults() {
+        let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        std::fs::write(file.path(), "[http]\nworkers = 3\nlisten = 'file:1'\n").unwrap();
+        let mut reader = SettingsReader::load(
+            DEFAULTS,
+            Some(file.path()),
+            env(&[("ROWLOCK__HTTP__LISTEN", "env:1"), ("ROWLOCK__DATABASE__URL", "postgres://u@h/d")]),
+        )
+        .unwrap();
+        let read = (
+            reader.value::<String>("http.listen").unwrap(),
+            reader.number("http.workers", 1..=8).unwrap(),
+            reader.secret("database.url").is_some(),
+        );
+        assert_eq!(reader.finish(Some(read)), Ok(("env:1".to_owned(), 3, true)));
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named_in_one_message() {
+        let mut reader = SettingsReader::load(
+            DEFAULTS,
+            None,
+            env(&[
+                ("ROWLOCK__HTTP__WORKERS", "many"),
+                ("ROWLOCK__HTPP__PORT", "1"),
+                ("ROWLOCK__KEY_FILE", "/does/not/exist"),
+                ("ROWLOCK_PORT", "3000"),
+            ]),
+        )
+        .unwrap();
+        let read =
+            (reader.value::<String>("http.listen"), reader.number("http.workers", 1..=8), reader.secret_url("database.url", &["postgres"]));
+        let SettingsError(complaints) = reader.finish(Some(read)).unwrap_err();
+        let all = complaints.join("\n");
+        assert_eq!(complaints.len(), 4, "{all}");
+        for part in [
+            "ROWLOCK__HTTP__WORKERS): must be a number from 1 to 8",
+            "htpp.port",
+            "/does/not/exist",
+            "database.url (ROWLOCK__DATABASE__URL): must be set",
+        ] {
+            assert!(all.contains(part), "{part} is not in {all}");
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_without_its_newline() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "postgres://u:p@h/d\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let mut reader = SettingsReader::load(DEFAULTS, None, env(&[("ROWLOCK__DATABASE__URL_FILE", path)])).unwrap();
+        let url = reader.secret_url("database.url", &["postgres", "postgresql"]).unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&url), "postgres://u:p@h/d");
+    }
+}

@@ -1,0 +1,191 @@
+//! The token check: EdDSA signatures against the public keys of `auth-service`.
+//!
+//! A token is never refused because keys are missing: without any key yet the answer is «not now». A new `kid`
+//! causes at most one fetch in ten seconds, however many ask.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use rowlock_domain::ids::{AccountId, SessionId};
+use rowlock_domain::states::Role;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// What an access token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The account.
+    pub sub: AccountId,
+    /// What the person is called.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Who signed.
+    pub iss: String,
+    /// For whom.
+    pub aud: String,
+    /// When it was signed, in seconds since 1970.
+    pub iat: i64,
+    /// Until when it is valid, in seconds since 1970.
+    pub exp: i64,
+    /// The token's own id.
+    pub jti: Uuid,
+    /// The session it belongs to.
+    pub sid: SessionId,
+}
+
+/// A public key as `/.well-known/jwks.json` shows it (RFC 8037).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// Always `OKP`.
+    pub kty: String,
+    /// Always `Ed25519`.
+    pub crv: String,
+    /// The key, base64url.
+    pub x: String,
+    /// Its name in the header of tokens.
+    pub kid: String,
+    /// Always `sig`.
+    #[serde(rename = "use", default)]
+    pub usage: String,
+    /// Always `EdDSA`.
+    #[serde(default)]
+    pub alg: String,
+}
+
+/// The document at `/.well-known/jwks.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKeys {
+    /// The keys that tokens may be signed with.
+    pub keys: Vec<PublicKey>,
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Forged, expired, of another issuer, or not a token.
+    #[error("the token is not valid")]
+    Invalid,
+    /// No key has been loaded yet.
+    #[error("there are no keys to check the token with")]
+    NoKeys,
+}
+
+/// Loads the present public keys.
+pub type FetchKeys = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<PublicKeys, String>> + Send>> + Send + Sync>;
+
+/// Fetches the keys over HTTP, within five seconds.
+pub fn fetch_over_http(url: String) -> Result<FetchKeys, reqwest::Error> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+    Ok(Box::new(move || {
+        let request = client.get(&url);
+        Box::pin(async move {
+            let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| error.to_string())?;
+            answer.json::<PublicKeys>().await.map_err(|error| error.to_string())
+        })
+    }))
+}
+
+/// Checks tokens.
+pub struct TokenVerifier {
+    keys: ArcSwap<HashMap<String, DecodingKey>>,
+    validation: Validation,
+    fetch: FetchKeys,
+    last_fetch: Mutex<Option<Instant>>,
+    min_interval: Duration,
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier").field("keys", &self.keys.load().len()).finish_non_exhaustive()
+    }
+}
+
+impl TokenVerifier {
+    /// Unknown keys are looked for at most this often.
+    pub const MIN_INTERVAL: Duration = Duration::from_secs(10);
+
+    /// A check for tokens of one issuer and audience.
+    pub fn new(issuer: &str, audience: &str, fetch: FetchKeys) -> Self {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.leeway = 0;
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        Self { keys: ArcSwap::default(), validation, fetch, last_fetch: Mutex::new(None), min_interval: Self::MIN_INTERVAL }
+    }
+
+    /// Whether any key is known.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.load().is_empty()
+    }
+
+    /// Checks a token and tells what it says.
+    pub async fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        // A header that names another algorithm, or none, is no token of ours; `alg` never chooses how we check.
+        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let kid = header.kid.filter(|_| header.alg == Algorithm::EdDSA).ok_or(TokenError::Invalid)?;
+        if !self.keys.load().contains_key(&kid) {
+            self.refresh_once().await;
+        }
+        let keys = self.keys.load();
+        let Some(key) = keys.get(&kid) else {
+            return Err(if keys.is_empty() { TokenError::NoKeys } else { TokenError::Invalid });
+        };
+        let data = decode::<Claims>(token, key, &self.validation).map_err(|_| TokenError::Invalid)?;
+        Ok(Arc::new(data.claims))
+    }
+
+    /// Fetches the keys, unless somebody else just did. Those who wait here share the one fetch.
+    async fn refresh_once(&self) {
+        let mut last = self.last_fetch.lock().await;
+        let interval = if self.has_keys() { self.min_interval } else { Duration::from_secs(1) };
+        if last.is_none_or(|at| at.elapsed() >= interval) {
+            self.load().await;
+            *last = Some(Instant::now());
+        }
+    }
+
+    async fn load(&self) {
+        match (self.fetch)().await {
+            Ok(published) => self.install(&published),
+            Err(error) => tracing::warn!(%error, "the token keys could not be fetched"),
+        }
+    }
+
+    /// Puts keys in the place of those that are known, unless there are none among them.
+    pub fn install(&self, published: &PublicKeys) {
+        let usable = published.keys.iter().filter(|key| key.kty == "OKP" && key.crv == "Ed25519");
+        let keys: HashMap<_, _> =
+            usable.filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?))).collect();
+        if !keys.is_empty() {
+            self.keys.store(Arc::new(keys));
+        }
+    }
+
+    /// Loads keys at the start, soon again while there are none, and now and then afterwards.
+    pub async fn keep_fresh(&self, stop: CancellationToken) {
+        loop {
+            {
+                let mut last = self.last_fetch.lock().await;
+                self.load().await;
+                *last = Some(Instant::now());
+            }
+            let pause = if self.has_keys() { Duration::from_secs(60) } else { Duration::from_secs(1) };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line: `serve`, `migrate`, `dead-letters`, `healthcheck`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rowlock_inventory::MIGRATIONS;
+use rowlock_platform::amqp::{AmqpSettings, LinkError, dead_letters};
+use rowlock_platform::cli::{BAD_SETTINGS, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::clock::Clock;
+use rowlock_platform::database::DatabaseSettings;
+use rowlock_platform::management::ManagementSettings;
+
+use crate::{MaintenanceSettings, WorkerSettings, start};
+
+/// Hands returned tickets on to those who wait, for the Rowlock box office.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// A file with settings (TOML); the environment overrides it.
+    #[arg(long, global = true, env = "ROWLOCK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Works until it is told to stop. This is the default.
+    Serve,
+    /// Brings the schema of the booking database up to date.
+    Migrate,
+    /// Looks after messages that could not be handled.
+    DeadLetters {
+        #[command(subcommand)]
+        action: DeadLetters,
+    },
+    /// Asks the worker that runs with the same settings whether it is ready.
+    Healthcheck,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum DeadLetters {
+    /// Shows them with their reasons and leaves them where they are.
+    List {
+        /// Most letters shown.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Moves all of them back to the work queue, with their tries reset.
+    Replay,
+}
+
+/// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
+pub async fn run() -> ExitCode {
+    let Arguments { config, command } = Arguments::parse();
+    let config = config.as_deref();
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => match WorkerSettings::load(config, environment()) {
+            Ok(settings) => serve(settings).await,
+            Err(error) => fail(BAD_SETTINGS, error),
+        },
+        Command::Migrate => match MaintenanceSettings::load(config, environment(), DatabaseSettings::read) {
+            Ok(settings) => {
+                settings.log.start();
+                run_migrations(&settings.part, MIGRATIONS).await
+            }
+            Err(error) => fail(BAD_SETTINGS, error),
+        },
+        Command::DeadLetters { action } => {
+            let read = |reader: &mut _| AmqpSettings::read(reader, "reallocation-worker dead-letters");
+            match MaintenanceSettings::load(config, environment(), read) {
+                Ok(settings) => look_after(&settings.part, action).await.map_or_else(|error| fail(1, error), |()| ExitCode::SUCCESS),
+                Err(error) => fail(BAD_SETTINGS, error),
+            }
+        }
+        Command::Healthcheck => match MaintenanceSettings::load(config, environment(), ManagementSettings::read) {
+            Ok(settings) => healthcheck(settings.part.listen),
+            Err(error) => fail(BAD_SETTINGS, error),
+        },
+    }
+}
+
+async fn serve(settings: WorkerSettings) -> ExitCode {
+    settings.log.start();
+    let drain = settings.drain;
+    match start(settings, Clock::system()) {
+        Ok(running) => run_until_stopped(running, drain).await,
+        Err(error) => fail(1, error),
+    }
+}
+
+async fn look_after(amqp: &AmqpSettings, action: DeadLetters) -> Result<(), LinkError> {
+    match action {
+        DeadLetters::List { limit } => {
+            let letters = dead_letters::list(amqp, limit).await?;
+            if letters.is_empty() {
+                println!("There are no dead letters.");
+            }
+            for letter in letters {
+                let when = letter.failed_at.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_rfc3339());
+                let id = letter.message_id.as_deref().unwrap_or("(no id)");
+                println!("{id}  {}  given up {when} after {} tries: {}", letter.routing_key, letter.attempts, letter.reason);
+                println!("    {}", letter.body_start.escape_debug());
+            }
+        }
+        DeadLetters::Replay => {
+            let replayed = dead_letters::replay(amqp).await?;
+            println!("{} messages are in the work queue again; {} could not be moved.", replayed.moved, replayed.kept);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! The running worker: a management port, the consumer, the sweep.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
+use rowlock_platform::amqp::LinkMetrics;
+use rowlock_platform::clock::Clock;
+use rowlock_platform::database::{schema_ready, wait_for_schema};
+use rowlock_platform::http;
+use rowlock_platform::lifecycle::Lifecycle;
+use rowlock_platform::management::{self, Readiness};
+use rowlock_platform::outbox::OutboxNotifier;
+use rowlock_platform::running::Running;
+use rowlock_platform::telemetry::Metrics;
+use rowlock_postgres::{DatabaseError, Pool, build_pool};
+
+use crate::consume::Intake;
+use crate::metrics::WorkMetrics;
+use crate::settings::WorkerSettings;
+use crate::sweep::sweep;
+use crate::work::Work;
+
+/// Who writes the messages.
+const SOURCE: &str = "/rowlock/reallocation-worker";
+
+/// Why the worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] std::io::Error),
+    /// The database's address cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Takes the management port and starts the worker, which gets ready in the background. To be called within a tokio runtime.
+pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartError> {
+    let operators = http::bind(settings.management.listen)?;
+    let management_addr = operators.local_addr()?;
+    let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "reallocation-worker")?;
+    let lifecycle = Lifecycle::default();
+    let stop = lifecycle.draining.clone();
+    let worker = Worker { settings, clock, pool, metrics: Metrics::default(), lifecycle };
+    worker.serve_management(operators);
+    tracing::info!(%management_addr, "started");
+    let ended = tokio::spawn(worker.run());
+    Ok(Running::new(None, management_addr, stop, ended))
+}
+
+struct Worker {
+    settings: WorkerSettings,
+    clock: Clock,
+    pool: Pool,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+}
+
+impl Worker {
+    fn serve_management(&self, listener: TcpListener) {
+        let (pool, draining) = (self.pool.clone(), self.lifecycle.draining.clone());
+        let readiness = Readiness::default()
+            .check("database", move || {
+                let pool = pool.clone();
+                async move { schema_ready(&pool, &MIGRATIONS).await }
+            })
+            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
+        let (metrics, stop) = (self.metrics.clone(), self.lifecycle.stopping.clone());
+        self.lifecycle.spawn(async move {
+            if let Err(error) = management::serve(listener, Arc::new(readiness), metrics, stop).await {
+                tracing::error!(%error, "the management port ended");
+            }
+        });
+    }
+
+    /// Works until told to stop, then finishes the transaction in flight.
+    async fn run(self) -> std::io::Result<()> {
+        let draining = &self.lifecycle.draining;
+        if wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
+            tracing::info!("ready");
+            let work = self.work();
+            let (consuming, sweeping) = (self.consume(work.clone()), self.sweep(work));
+            tokio::join!(consuming, sweeping, draining.cancelled());
+        }
+        self.lifecycle.shut_down(std::future::ready(())).await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn work(&self) -> Work {
+        let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
+        let clock = self.clock.clone();
+        let metrics = WorkMetrics::default();
+        self.metrics.register(|registry| metrics.register(registry));
+        let inventory = Inventory::new(InventoryParts {
+            pool: self.pool.clone(),
+            new_id: Arc::new(move || clock.uuid()),
+            render: Arc::new(|_| None),
+            on_messages: Arc::new(move || notifier.notify()),
+            source: SOURCE,
+            resolve_for: self.settings.work.resolve_for,
+        });
+        Work { inventory, limit: self.settings.work.max_promotions, metrics }
+    }
+
+    async fn consume(&self, work: Work) {
+        if !self.settings.work.messages {
+            return;
+        }
+        let metrics = LinkMetrics::default();
+        self.metrics.register(|registry| metrics.register(registry));
+        let intake = Intake {
+            work,
+            pool: self.pool.clone(),
+            amqp: self.settings.amqp.clone(),
+            prefetch: self.settings.work.prefetch,
+            clock: self.clock.clone(),
+            metrics,
+            stop: self.lifecycle.draining.clone(),
+        };
+        intake.run().await;
+    }
+
+    async fn sweep(&self, work: Work) {
+        let settings = self.settings.work;
+        if settings.sweep {
+            sweep(work, self.pool.clone(), settings.sweep_interval, settings.sweep_batch, self.lifecycle.draining.clone()).await;
+        }
+    }
+}

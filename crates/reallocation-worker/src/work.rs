@@ -1,0 +1,63 @@
+//! The work itself: ticket types in, what came of each out.
+
+use rowlock_domain::ids::TypeKey;
+use rowlock_inventory::command::Reallocate;
+use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome};
+
+use crate::metrics::WorkMetrics;
+
+/// Hands on the tickets of ticket types.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) inventory: Inventory,
+    pub(crate) limit: usize,
+    pub(crate) metrics: WorkMetrics,
+}
+
+/// What came of a ticket type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Treated {
+    /// Done as far as one transaction goes.
+    Done,
+    /// There is something left to close, which no message will tell of.
+    More,
+    /// Its row is locked by somebody else.
+    Locked,
+    /// The database is away or busy, or the outcome is not known: the same may be tried again, whatever happened.
+    Later(String),
+    /// It cannot be done: there is no such type, or the database refuses.
+    Impossible(String),
+}
+
+impl Work {
+    /// Treats each ticket type once, all in one transaction.
+    pub(crate) async fn treat(&self, keys: &[TypeKey], wait: LockWait) -> Vec<Treated> {
+        let commands = keys.iter().map(|key| Command::Reallocate(Reallocate { key: *key, limit: self.limit })).collect();
+        self.inventory.run(commands, wait).await.into_iter().map(|outcome| self.judge(outcome)).collect()
+    }
+
+    /// Treats one ticket type, waiting for its row, until there is nothing left that no message tells of.
+    pub(crate) async fn treat_fully(&self, key: TypeKey) -> Treated {
+        loop {
+            match self.treat(&[key], LockWait::Wait).await.pop() {
+                Some(Treated::More) => {}
+                Some(other) => return other,
+                None => return Treated::Done,
+            }
+        }
+    }
+
+    fn judge(&self, outcome: Result<Outcome, CommandError>) -> Treated {
+        match outcome {
+            Ok(Outcome::Reallocated(done)) => {
+                self.metrics.count(done);
+                // What a walk left held has been announced anew; what is left to be closed has not.
+                if done.unfinished && done.promoted == 0 { Treated::More } else { Treated::Done }
+            }
+            Ok(Outcome::Skipped) => Treated::Locked,
+            Ok(other) => Treated::Impossible(format!("{other:?}")),
+            Err(CommandError::Failed(reason)) => Treated::Impossible(reason),
+            Err(error) => Treated::Later(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A TCP proxy in front of a server, for tests of what happens when the network or the server fails.
+
+#![allow(clippy::expect_used, reason = "a test cannot go on without its servers, and says why")]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+/// A proxy on a port of its own on 127.0.0.1. Dropped, it closes everything.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _listener: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: String,
+    /// Cancelled to cut the connections of the moment; replaced at once for those to come.
+    connections: Mutex<CancellationToken>,
+    refusing: watch::Sender<bool>,
+    paused: watch::Sender<bool>,
+    trap: Mutex<Option<Trap>>,
+    accepted: watch::Sender<usize>,
+}
+
+/// Waits for a client message with these bytes.
+#[derive(Debug)]
+struct Trap {
+    needle: Vec<u8>,
+    sprung: Arc<Notify>,
+}
+
+/// Tells when a connection was cut by [`Proxy::cut_after_answer_to`].
+#[derive(Debug)]
+pub struct Sprung(Arc<Notify>);
+
+impl Sprung {
+    /// Waits until the connection is cut.
+    pub async fn wait(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl Proxy {
+    /// Starts a proxy in front of `host:port`.
+    ///
+    /// # Panics
+    ///
+    /// When no port can be had.
+    pub async fn start(target: impl Into<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("the port's number");
+        let shared = Arc::new(Shared {
+            target: target.into(),
+            connections: Mutex::new(CancellationToken::new()),
+            refusing: watch::Sender::new(false),
+            paused: watch::Sender::new(false),
+            trap: Mutex::new(None),
+            accepted: watch::Sender::new(0),
+        });
+        let accepting = accept(listener, Arc::clone(&shared));
+        Self { address, shared, _listener: AbortOnDropHandle::new(tokio::spawn(accepting)) }
+    }
+
+    /// Starts a proxy in front of the server in a URL, and returns the URL that goes through it too.
+    ///
+    /// # Panics
+    ///
+    /// When the URL has no host and port.
+    pub async fn in_front_of(url: &str) -> (Self, String) {
+        let mut through = Url::parse(url).expect("a URL");
+        let host = through.host_str().expect("the URL has a host").to_owned();
+        let standard = match through.scheme() {
+            "amqp" => Some(5672),
+            "postgres" | "postgresql" => Some(5432),
+            _ => through.port_or_known_default(),
+        };
+        let port = through.port().or(standard).expect("the URL has a port");
+        let proxy = Self::start(format!("{host}:{port}")).await;
+        through.set_host(Some("127.0.0.1")).expect("the host can be replaced");
+        through.set_port(Some(proxy.address.port())).expect("the port can be replaced");
+        (proxy, through.into())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections it has accepted so far.
+    pub fn accepted(&self) -> usize {
+        *self.shared.accepted.borrow()
+    }
+
+    /// Cuts all connections of the moment. New ones are served.
+    pub fn cut(&self) {
+        let cut = std::mem::take(&mut *lock(&self.shared.connections));
+        cut.cancel();
+    }
+
+    /// Cuts all connections and closes every new one at once, like a server that is down.
+    pub fn refuse(&self) {
+        self.shared.refusing.send_replace(true);
+        self.cut();
+    }
+
+    /// Passes nothing on and closes nothing, like a server or a network that is frozen. New connections freeze too.
+    pub fn pause(&self) {
+        self.shared.paused.send_replace(true);
+    }
+
+    /// Ends [`Proxy::refuse`] and [`Proxy::pause`].
+    pub fn pass(&self) {
+        self.shared.refusing.send_replace(false);
+        self.shared.paused.send_replace(false);
+    }
+
+    /// Lets the next client message that contains these bytes (such as `COMMIT`) reach the server, waits for the
+    /// server's answer, and cuts that connection without passing the answer on. Happens once.
+    pub fn cut_after_answer_to(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+        let sprung = Arc::new(Notify::new());
+        *lock(&self.shared.trap) = Some(Trap { needle: needle.into(), sprung: Arc::clone(&sprung) });
+        Sprung(sprung)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        lock(&self.shared.connections).cancel();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        // In this order, a connection that slips past the question is still cut by the one who asked for refusals.
+        let cut = lock(&shared.connections).clone();
+        if *shared.refusing.borrow() {
+            continue;
+        }
+        shared.accepted.send_modify(|count| *count += 1);
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = serve(client, &shared) => {}
+            }
+        });
+    }
+}
+
+async fn serve(client: TcpStream, shared: &Shared) {
+    unpaused(shared).await;
+    let Ok(server) = TcpStream::connect(&shared.target).await else { return };
+    // Tests measure time; Nagle's algorithm would add to it.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (client_in, client_out) = client.into_split();
+    let (server_in, server_out) = server.into_split();
+    let caught = Mutex::new(None);
+    // The first end of either direction ends both.
+    tokio::select! {
+        () = to_server(client_in, server_out, shared, &caught) => {}
+        () = to_client(server_in, client_out, shared, &caught) => {}
+    }
+}
+
+async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared, caught: &Mutex<Option<Arc<Notify>>>) {
+    let mut buffer = vec![0; 16 * 1024];
+    // The end of what was passed on, in case the bytes looked for come in two pieces.
+    let mut seen: Vec<u8> = Vec::new();
+    while let Ok(count @ 1..) = client.read(&mut buffer).await {
+        unpaused(shared).await;
+        let data = buffer.get(..count).unwrap_or_default();
+        {
+            let mut trap = lock(&shared.trap);
+            seen.extend_from_slice(data);
+            if let Some(Trap { needle, .. }) = &*trap {
+                let found = !needle.is_empty() && seen.windows(needle.len()).any(|window| window == needle);
+                let keep = needle.len().saturating_sub(1).min(seen.len());
+                seen.drain(..seen.len() - keep);
+                if found {
+                    seen.clear();
+                    *lock(caught) = trap.take().map(|trap| trap.sprung);
+                }
+            } else {
+                seen.clear();
+            }
+        }
+        if server.write_all(data).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared, caught: &Mutex<Option<Arc<Notify>>>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = server.read(&mut buffer).await {
+        unpaused(shared).await;
+        if let Some(sprung) = lock(caught).take() {
+            sprung.notify_one();
+            return;
+        }
+        let data = buffer.get(..count).unwrap_or_default();
+        if client.write_all(data).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn unpaused(shared: &Shared) {
+    // Cannot fail: the sender lives in `shared`.
+    let _ = shared.paused.subscribe().wait_for(|paused| !paused).await;
+}

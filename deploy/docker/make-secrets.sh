@@ -1,0 +1,63 @@
+#!/bin/sh
+# Makes the secrets of the compose set-up in the volume /secrets, once; they stay for as long as the volume does.
+# Keeps true: every container finds in its own folder what it needs, and can read no other folder (each runs as a user
+# of its own). A value given in .env is taken instead of a random one, at the first start.
+set -eu
+umask 077
+cd /secrets
+chmod 755 .
+mkdir -p master
+
+# secret NAME GIVEN: a random secret unless one was given or is there already.
+secret() {
+  [ ! -s "master/$1" ] || return 0
+  case $2 in
+    *[!A-Za-z0-9._~-]*)
+      echo "The secret for '$1' in .env may hold letters, digits and . _ ~ - only, as it becomes part of an address." >&2
+      exit 1
+      ;;
+  esac
+  printf '%s' "${2:-$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')}" >"master/$1.new"
+  mv "master/$1.new" "master/$1"
+}
+of() { cat "master/$1"; }
+
+secret postgres "${ROWLOCK_POSTGRES_PASSWORD:-}"
+secret rabbitmq "${ROWLOCK_RABBITMQ_PASSWORD:-}"
+secret encryption-key "${ROWLOCK_ENCRYPTION_KEY:-}"
+secret bootstrap-token "${ROWLOCK_BOOTSTRAP_TOKEN:-}"
+secret admin-password "${ROWLOCK_ADMIN_PASSWORD:-}"
+for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do secret "$role" ''; done
+
+# give FOLDER NAME VALUE
+give() {
+  mkdir -p "$1"
+  printf '%s' "$3" >"$1/$2"
+}
+database() { printf 'postgres://%s:%s@postgres:5432/%s' "$1" "$(of "$1")" "$2"; }
+amqp=amqp://rowlock:$(of rabbitmq)@rabbitmq:5672/%2f
+
+give postgres password "$(of postgres)"
+give rabbitmq password "$(of rabbitmq)"
+give databases url "postgres://postgres:$(of postgres)@postgres:5432/postgres"
+for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do give databases "$role" "$(of "$role")"; done
+for folder in auth-service auth-migrate create-admin; do
+  give "$folder" database-url "$(database rowlock_auth rowlock_auth)"
+  give "$folder" encryption-key "$(of encryption-key)"
+done
+give auth-service bootstrap-token "$(of bootstrap-token)"
+give auth-migrate migration-url "$(database rowlock_auth_owner rowlock_auth)"
+give create-admin password "$(of admin-password)"
+for folder in booking-service booking-migrate reallocation-worker; do
+  give "$folder" database-url "$(database rowlock_booking rowlock_booking)"
+  give "$folder" amqp-url "$amqp"
+done
+give booking-migrate migration-url "$(database rowlock_booking_owner rowlock_booking)"
+
+# The users are those of the Dockerfile and of docker-compose.yml; what PostgreSQL's and RabbitMQ's images read, they read as root.
+chown -R 10001:10001 auth-service
+chown -R 10002:10002 booking-service
+chown -R 10003:10003 reallocation-worker
+chown -R 10011:10011 auth-migrate
+chown -R 10012:10012 booking-migrate
+chown -R 10021:10021 create-admin

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# make demo: tells the story of the waiting list on a running system, by its public API. An event with 3 tickets, 6 people
+# who book at the same moment, one who returns a ticket, and who got it. It fails if anything is not as it must be.
+# It works on the system of this checkout, or on another one:
+#   ROWLOCK_URL=http://… ROWLOCK_ADMIN_EMAIL=… ROWLOCK_ADMIN_PASSWORD=… make demo
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+NAMES=(Ada Ben Chloe Dario Elif Femi)
+TICKETS=3
+# How long the returned ticket may take to its new holder. It takes well under a second when all is well.
+PATIENCE=30
+
+WORK=$(mktemp -d)
+trap 'rm -rf -- "$WORK"' EXIT
+RUN=$(date +%s)$RANDOM
+declare -a TOKEN=() FIRST=() PLACE=() BOOKING=() LAST=()
+
+# Every person has an account of their own, made for this run.
+person_signs_up() {
+  local i=$1 name=${NAMES[$1]} password
+  local handle=${name,,}$RUN
+  password=$(random_secret | cut -c1-20)
+  api POST /api/createaccount '' "$(jq -cn --arg name "$name" --arg handle "$handle" --arg password "$password" \
+    '{name: $name, username: $handle, email: "\($handle)@demo.example", password: $password}')"
+  [ "$API_STATUS" = 201 ] || fail "$name could not create an account: $(api_problem)."
+  api POST /api/loginaccount '' "$(jq -cn --arg handle "$handle" --arg password "$password" \
+    '{email: "\($handle)@demo.example", password: $password}')"
+  [ "$API_STATUS" = 200 ] || fail "$name could not log in: $(api_problem)."
+  jq -r .token <<<"$API_BODY" | write_private "$WORK/token-$i"
+}
+
+# All six are ready before the first may go.
+person_books() {
+  local i=$1 deadline=$((SECONDS + 60))
+  : >"$WORK/ready-$i"
+  until [ -e "$WORK/go" ]; do
+    [ $SECONDS -lt $deadline ] || exit 1
+    sleep 0.01
+  done
+  api POST /api/book "${TOKEN[$i]}" "{\"eventId\":\"$EVENT\",\"quantity\":1}"
+  printf '%s\n%s\n' "$API_STATUS" "$API_BODY" >"$WORK/booked-$i"
+}
+all_ready() {
+  local i
+  for i in "${!NAMES[@]}"; do [ -e "$WORK/ready-$i" ] || return 1; done
+}
+
+# for_each FUNCTION: for all six at once; fails when it failed for one of them.
+for_each() {
+  local i pid pids=()
+  for i in "${!NAMES[@]}"; do
+    "$1" "$i" &
+    pids+=($!)
+  done
+  if [ "$1" = person_books ]; then
+    wait_until 30 all_ready || fail "Not all of the six came to the box office in time."
+    : >"$WORK/go"
+  fi
+  for pid in "${pids[@]}"; do wait "$pid" || exit 1; done
+}
+
+# read_answers: what each was told; FIRST is `booked` or `waiting`.
+read_answers() {
+  local i
+  for i in "${!NAMES[@]}"; do
+    { read -r API_STATUS && API_BODY=$(cat); } <"$WORK/booked-$i"
+    case "$API_STATUS $(jq -r .status <<<"$API_BODY" 2>/dev/null || true)" in
+      '201 confirmed')
+        FIRST[i]=booked PLACE[i]='' BOOKING[i]=$(jq -r .booking.id <<<"$API_BODY")
+        ;;
+      '202 waitlisted')
+        FIRST[i]=waiting PLACE[i]=$(jq -r .waitlistEntry.position <<<"$API_BODY") BOOKING[i]=''
+        ;;
+      *) fail "${NAMES[$i]} got an answer that nobody should get: $(api_problem)." ;;
+    esac
+  done
+}
+
+# expect_status BOOKED WAITING: what the administrator sees must be just this, with nothing available and nothing held.
+expect_status() {
+  api GET "/admin/status/$EVENT" "$ADMIN_TOKEN"
+  [ "$API_STATUS" = 200 ] || fail "The administrator could not see the event's status: $(api_problem)."
+  local counts
+  counts=$(jq -r '"\(.totalTickets) tickets, \(.bookedTickets) booked, \(.availableTickets) available, \(.heldTickets) held, \(.waitlistLength) waiting"' <<<"$API_BODY")
+  [ "$counts" = "$TICKETS tickets, $1 booked, 0 available, 0 held, $2 waiting" ] || fail "The administrator sees wrong numbers: $counts."
+}
+
+# has_ticket PERSON: whether they hold a confirmed booking of the event that came by the waiting list.
+has_ticket() {
+  api GET /api/bookings "${TOKEN[$1]}"
+  [ "$API_STATUS" = 200 ] && jq -e --arg event "$EVENT" \
+    'any(.items[]; .eventId == $event and .status == "confirmed" and .origin == "waitlist")' <<<"$API_BODY" >/dev/null
+}
+
+# place_of PERSON: their place in the queue now, or nothing if they do not wait.
+place_of() {
+  api GET /api/waitlist "${TOKEN[$1]}"
+  [ "$API_STATUS" = 200 ] || fail "${NAMES[$1]} could not see the queue: $(api_problem)."
+  jq -r --arg event "$EVENT" '.items[] | select(.eventId == $event and .status == "waiting") | .position' <<<"$API_BODY"
+}
+
+# who_has_place NUMBER: sets WHO; fails unless exactly one person was given it.
+who_has_place() {
+  local i found=()
+  for i in "${!NAMES[@]}"; do [ "${PLACE[$i]}" != "$1" ] || found+=("$i"); done
+  [ ${#found[@]} = 1 ] || fail "Place $1 of the waiting list was given to ${#found[@]} people, and it must be one."
+  WHO=${found[0]}
+}
+
+need_tools ""
+find_api
+log_in_admin
+
+say "The box office at ${ROWLOCK_URL:-$(gateway_url)} puts $TICKETS tickets on sale."
+api POST /admin/initialize "$ADMIN_TOKEN" "{\"name\":\"Demo $RUN\",\"totalTickets\":$TICKETS}"
+[ "$API_STATUS" = 201 ] || fail "The event could not be created: $(api_problem)."
+EVENT=$(jq -r .id <<<"$API_BODY")
+
+for_each person_signs_up
+for i in "${!NAMES[@]}"; do TOKEN[i]=$(cat "$WORK/token-$i"); done
+
+say "${#NAMES[@]} people ask for one ticket each, all at the same moment."
+for_each person_books
+read_answers
+
+booked=() waiting=0
+for i in "${!NAMES[@]}"; do
+  if [ "${FIRST[$i]}" = booked ]; then booked+=("$i"); else waiting=$((waiting + 1)); fi
+done
+[ ${#booked[@]} = "$TICKETS" ] || fail "${#booked[@]} people were told that they have a ticket, and there are $TICKETS."
+[ "$waiting" = 3 ] || fail "$waiting people wait, and it must be 3."
+who_has_place 3
+third=$WHO
+who_has_place 2
+second=$WHO
+who_has_place 1
+first=$WHO
+expect_status "$TICKETS" 3
+
+giver=${booked[0]}
+say "${NAMES[$giver]} returns the ticket. ${NAMES[$first]} has waited longest."
+api POST /api/cancelbooking "${TOKEN[$giver]}" "{\"bookingId\":\"${BOOKING[$giver]}\"}"
+[ "$API_STATUS" = 200 ] && [ "$(jq -r .booking.status <<<"$API_BODY")" = cancelled ] || fail "${NAMES[$giver]} could not return the ticket: $(api_problem)."
+wait_until "$PATIENCE" has_ticket "$first" || fail "${NAMES[$first]} has waited longest and did not get the returned ticket within $PATIENCE seconds."
+
+for i in "${!NAMES[@]}"; do
+  place=$(place_of "$i")
+  case $i in
+    "$giver") LAST[i]='gave it back' ;;
+    "$first") LAST[i]='has the returned ticket' ;;
+    "$second" | "$third") LAST[i]="waits at place $place" ;;
+    *) LAST[i]='has a ticket' ;;
+  esac
+  case $i in
+    "$second") [ "$place" = 1 ] || fail "${NAMES[$i]} should have moved up to place 1 and is at place ${place:-none}." ;;
+    "$third") [ "$place" = 2 ] || fail "${NAMES[$i]} should have moved up to place 2 and is at place ${place:-none}." ;;
+    *) [ -z "$place" ] || fail "${NAMES[$i]} should not be on the waiting list any more and is at place $place." ;;
+  esac
+  if [ "$i" != "$first" ] && has_ticket "$i"; then fail "${NAMES[$i]} got a ticket from the waiting list out of turn."; fi
+done
+expect_status "$TICKETS" 2
+
+printf '\n  %-8s  %-24s  %s\n' 'person' 'when all asked at once' "after ${NAMES[$giver]} returned one"
+printf '  %-8s  %-24s  %s\n' '--------' '------------------------' '-------------------------'
+for i in "${!NAMES[@]}"; do
+  if [ "${FIRST[$i]}" = booked ]; then answer='got a ticket'; else answer="was put at place ${PLACE[$i]}"; fi
+  printf '  %-8s  %-24s  %s\n' "${NAMES[$i]}" "$answer" "${LAST[$i]}"
+done
+printf '\nAll is as it must be: %s tickets, %s holders, and the returned one went to the first who waited.\n' "$TICKETS" "$TICKETS"

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# nginx from deploy/gateway, with files and ports of our own. It runs as the user who starts it.
+
+# gateway_render DIR PORT AUTH BOOKING: writes the configuration into DIR, which is nginx's prefix.
+gateway_render() {
+  local dir=$1 text
+  mkdir -p "$dir/conf.d"
+  text=$(cat "$ROOT/deploy/gateway/rowlock.conf.template")
+  text=${text//"\${ROWLOCK_GATEWAY_LISTEN}"/127.0.0.1:$2}
+  text=${text//"\${ROWLOCK_AUTH_UPSTREAM}"/$3}
+  text=${text//"\${ROWLOCK_BOOKING_UPSTREAM}"/$4}
+  printf '%s\n' "$text" >"$dir/conf.d/rowlock.conf"
+  cp -- "$ROOT/deploy/gateway/nginx.conf" "$dir/nginx.conf"
+}
+
+gateway_launch() {
+  launch gateway "$(command -v nginx)" -p "$1/" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;'
+}
+
+# gateway_check DIR: fails with nginx's own words when the configuration is wrong.
+gateway_check() {
+  nginx -p "$1/" -c nginx.conf -e stderr -g 'pid nginx.pid;' -t -q >>"$(log_file gateway)" 2>&1 ||
+    fail_with_log "nginx refuses its configuration." "$(log_file gateway)"
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# make test: all tests, with a PostgreSQL and a RabbitMQ that are started for this run and gone after it, whatever happens.
+# It may run beside `make up` and beside another `make test`. Arguments go to cargo: scripts/test.sh -p rowlock-domain
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/test-servers.sh
+. "$ROOT/scripts/lib/test-servers.sh"
+
+# The set of a run is named after its process, so that a later run can tell whether it is still at work.
+run_name() {
+  local birth
+  birth=$(process_birth "$1") && printf 'run-%s-%s' "$1" "${birth%% *}"
+}
+
+# A run that was killed could not clean up after itself.
+clean_up_after_killed_runs() {
+  local dir pid
+  for dir in "$STATE"/test/run-*; do
+    [ -d "$dir" ] || continue
+    pid=${dir##*/run-}
+    [ "$(run_name "${pid%-*}")" != "${dir##*/}" ] || continue
+    use_test_servers "${dir##*/}"
+    test_servers_stop
+  done
+}
+
+need_tools postgres rabbitmq nginx
+need_rust
+[ -d "$STATE" ] || mkdir -m 700 "$STATE"
+use_test_servers kept
+if test_servers_run; then
+  say "Using the servers that 'scripts/test-servers.sh start' keeps up."
+else
+  clean_up_after_killed_runs
+  use_test_servers "$(run_name $$)"
+  trap test_servers_stop EXIT
+  trap 'exit 130' INT TERM HUP
+  say "Starting PostgreSQL and RabbitMQ for the tests"
+  test_servers_start
+fi
+while IFS= read -r line; do export "${line?}"; done < <(test_servers_env)
+
+cd "$ROOT"
+cargo test --workspace --locked "$@"
