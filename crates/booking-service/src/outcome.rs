@@ -27,7 +27,7 @@ pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
 
 /// The response to a command of a user.
 pub(crate) fn respond(outcome: Result<Outcome, CommandError>) -> Result<HttpResponse, Problem> {
-    match outcome.map_err(problem_of_error)? {
+    match outcome.map_err(|error| problem_of_error(&error))? {
         Outcome::Replayed(answer) => Ok(send(answer, true)),
         Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
         other => render(&other).map(|answer| send(answer, false)).ok_or_else(unexpected),
@@ -48,8 +48,8 @@ pub(crate) fn unexpected() -> Problem {
 }
 
 /// What went wrong without a decision.
-pub(crate) fn problem_of_error(error: CommandError) -> Problem {
-    match &error {
+pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
+    match error {
         CommandError::Unavailable(_) => {
             tracing::warn!(%error, "command not run");
             Problem::new(ProblemCode::Unavailable, "The database cannot be reached at the moment. Nothing was changed; please try again.")
@@ -69,7 +69,7 @@ pub(crate) fn problem_of_error(error: CommandError) -> Problem {
                 "The connection to the database was lost at the last moment. Sending the same request again with the same Idempotency-Key is safe and tells the outcome; without a key, look at your bookings first.",
             )
         }
-        CommandError::Failed(_) => Problem::internal(&error),
+        CommandError::Failed(_) => Problem::internal(error),
     }
 }
 

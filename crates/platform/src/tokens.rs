@@ -166,8 +166,7 @@ impl TokenVerifier {
     /// Puts keys in the place of those that are known, unless there are none among them.
     pub fn install(&self, published: &PublicKeys) {
         let usable = published.keys.iter().filter(|key| key.kty == "OKP" && key.crv == "Ed25519");
-        let keys: HashMap<_, _> =
-            usable.filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?))).collect();
+        let keys: HashMap<_, _> = usable.filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?))).collect();
         if !keys.is_empty() {
             self.keys.store(Arc::new(keys));
         }

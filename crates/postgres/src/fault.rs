@@ -38,7 +38,8 @@ impl Fault {
     /// Tells what an error means.
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::BrokenTransactionManager | Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => Self::Unavailable,
+            Error::BrokenTransactionManager
+            | Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => Self::Unavailable,
             Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Busy,
             Error::DatabaseError(DatabaseErrorKind::Unknown, info) => Self::of_message(info.message()),
             // A statement that could not be read or written because the connection broke in the middle of it.

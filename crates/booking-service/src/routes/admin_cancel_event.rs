@@ -23,7 +23,7 @@ const IN_REQUEST: Duration = Duration::from_secs(2);
 pub(super) async fn cancel_event(_: AdminCaller, path: web::Path<String>, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
     let change = Change { step: Some(Step::Cancel), ..Change::of(id) };
-    let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(problem_of_error)?;
+    let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(event) => event,
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),

@@ -33,7 +33,7 @@ pub(super) async fn change_event(
     let change = read(&mut body, id);
     let mut change = body.finish(change)?;
     change.expected_version = expected_version(&request)?;
-    let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(problem_of_error)?;
+    let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     match outcome {
         Outcome::Changed(event) => Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&*event))),
         Outcome::Refused(Refusal::TicketTypeNotFound(id)) => {

@@ -27,7 +27,7 @@ pub(super) async fn initialize(caller: AdminCaller, mut body: JsonFields, bookin
     let read = read(&mut body, &caller, &booking);
     let new = body.finish(read)?;
     check_times(new.starts_at, new.ends_at, new.sales_start_at, new.sales_end_at).map_err(problem_of_refusal)?;
-    let event = create_event(&booking.pool, new, booking.clock.now(), SOURCE).await.map_err(problem_of_error)?;
+    let event = create_event(&booking.pool, new, booking.clock.now(), SOURCE).await.map_err(|error| problem_of_error(&error))?;
     booking.notifier.notify();
     let location = format!("/api/events/{}", event.event.id);
     Ok(HttpResponse::Created().insert_header(("location", location)).insert_header(etag(&event)).json(EventResource::from(&event)))

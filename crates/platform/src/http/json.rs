@@ -144,18 +144,15 @@ impl JsonFields {
         let mut read_items = Vec::with_capacity(items.len());
         let mut all_good = true;
         for (index, item) in items.into_iter().enumerate() {
-            match item {
-                Value::Object(fields) => {
-                    let path = format!("{}{name}[{index}].", self.path);
-                    match self.nested(fields, path, &mut read) {
-                        Some(item) => read_items.push(item),
-                        None => all_good = false,
-                    }
+            if let Value::Object(fields) = item {
+                let path = format!("{}{name}[{index}].", self.path);
+                match self.nested(fields, path, &mut read) {
+                    Some(item) => read_items.push(item),
+                    None => all_good = false,
                 }
-                _ => {
-                    self.complain(&format!("{name}[{index}]"), "must be an object");
-                    all_good = false;
-                }
+            } else {
+                self.complain(&format!("{name}[{index}]"), "must be an object");
+                all_good = false;
             }
         }
         all_good.then_some(Some(read_items))

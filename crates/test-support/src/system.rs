@@ -1,0 +1,430 @@
+//! A whole box office for one test: databases, a broker namespace and the services, in this process, on free ports.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test cannot go on without its system, and says why")]
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::RunQueryDsl;
+use futures_util::future::join_all;
+use rowlock_platform::clock::Clock;
+use rowlock_platform::running::Running;
+use rowlock_postgres::migrate;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::broker::TestBroker;
+use crate::client::{Client, Person};
+use crate::database::{Template, TestDatabase, fingerprint};
+use crate::wait::until_some;
+
+/// The schema of `rowlock_auth`.
+#[derive(Debug, Clone, Copy)]
+pub struct AuthTemplate;
+
+/// The schema of `rowlock_booking`.
+#[derive(Debug, Clone, Copy)]
+pub struct BookingTemplate;
+
+/// All that is in the migration folders of a database.
+fn migration_texts(database: &str) -> Vec<String> {
+    let root = format!("{}/../../migrations/{database}", env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<_> = std::fs::read_dir(root)
+        .expect("the migrations")
+        .map(|entry| entry.expect("a migration").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    folders.iter().map(|folder| std::fs::read_to_string(folder.join("up.sql")).expect("an up.sql")).collect()
+}
+
+impl Template for AuthTemplate {
+    fn name(&self) -> &'static str {
+        "auth"
+    }
+
+    fn fingerprint(&self) -> String {
+        fingerprint(migration_texts("auth"))
+    }
+
+    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
+        migrate(owner_url, service_url, auth_service::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+impl Template for BookingTemplate {
+    fn name(&self) -> &'static str {
+        "booking"
+    }
+
+    fn fingerprint(&self) -> String {
+        fingerprint(migration_texts("booking"))
+    }
+
+    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
+        migrate(owner_url, service_url, rowlock_inventory::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+/// How many of each, and what is special about them.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    bookings: usize,
+    workers: usize,
+    booking_settings: Vec<(String, String)>,
+    worker_settings: Vec<(String, String)>,
+    booking_database: Option<String>,
+    broker: Option<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { bookings: 1, workers: 1, booking_settings: Vec::new(), worker_settings: Vec::new(), booking_database: None, broker: None }
+    }
+}
+
+impl Plan {
+    /// So many instances of `booking-service`.
+    pub fn bookings(mut self, count: usize) -> Self {
+        self.bookings = count;
+        self
+    }
+
+    /// So many workers.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    /// A setting of every `booking-service`, by its dotted name.
+    pub fn booking_setting(mut self, name: &str, value: &str) -> Self {
+        self.booking_settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A setting of every worker, by its dotted name.
+    pub fn worker_setting(mut self, name: &str, value: &str) -> Self {
+        self.worker_settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `HOST:PORT` of a proxy through which the services reach PostgreSQL.
+    pub fn database_through(mut self, address: impl ToString) -> Self {
+        self.booking_database = Some(address.to_string());
+        self
+    }
+
+    /// `HOST:PORT` of a proxy through which the services reach the broker.
+    pub fn broker_through(mut self, address: impl ToString) -> Self {
+        self.broker = Some(address.to_string());
+        self
+    }
+
+    /// Starts everything and waits until it is ready.
+    pub async fn start(self) -> System {
+        System::start(self).await
+    }
+}
+
+/// Makes environment variables of dotted names.
+pub fn environment(settings: &[(&str, String)], more: &[(String, String)]) -> Vec<(String, String)> {
+    let named = |name: &str| rowlock_platform::settings::env_name(name);
+    settings
+        .iter()
+        .map(|(name, value)| (named(name), value.clone()))
+        .chain(more.iter().map(|(name, value)| (named(name), value.clone())))
+        .collect()
+}
+
+/// The box office of one test. End it with [`System::stop`].
+#[derive(Debug)]
+pub struct System {
+    /// The database of `auth-service`.
+    pub auth_database: TestDatabase,
+    /// The database of `booking-service`.
+    pub booking_database: TestDatabase,
+    /// The namespace at the broker.
+    pub broker: TestBroker,
+    auth: Running,
+    bookings: Vec<Running>,
+    workers: Vec<Running>,
+    plan: Plan,
+    admin: Option<Person>,
+}
+
+/// What makes the first administrator.
+pub const BOOTSTRAP_TOKEN: &str = "the-bootstrap-token-of-a-test";
+
+/// The password of everybody.
+pub const PASSWORD: &str = "correct horse battery";
+
+#[derive(QueryableByName)]
+struct Wrong {
+    #[diesel(sql_type = Text)]
+    what: String,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl System {
+    /// One of each.
+    pub async fn new() -> Self {
+        Plan::default().start().await
+    }
+
+    async fn start(plan: Plan) -> Self {
+        let (auth_database, booking_database) = tokio::join!(TestDatabase::new(&AuthTemplate), TestDatabase::new(&BookingTemplate));
+        let broker = TestBroker::new();
+        let auth = start_auth(&auth_database);
+        let mut system =
+            Self { auth_database, booking_database, broker, auth, bookings: Vec::new(), workers: Vec::new(), plan, admin: None };
+        for _ in 0..system.plan.bookings {
+            system.bookings.push(system.start_booking());
+        }
+        for _ in 0..system.plan.workers {
+            system.workers.push(system.start_worker());
+        }
+        let all: Vec<_> = system.bookings.iter().chain(&system.workers).chain([&system.auth]).map(Running::management_addr).collect();
+        join_all(all.into_iter().map(ready)).await;
+        system.admin = Some(system.make_admin().await);
+        system
+    }
+
+    fn through(url: &SecretString, proxy: Option<&String>) -> String {
+        let mut url = url::Url::parse(url.expose_secret()).expect("an address");
+        if let Some((host, port)) = proxy.and_then(|proxy| proxy.split_once(':')) {
+            url.set_host(Some(host)).expect("a host");
+            url.set_port(port.parse().ok()).expect("a port");
+        }
+        url.into()
+    }
+
+    fn shared_settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("management.listen", "127.0.0.1:0".to_owned()),
+            ("database.url", Self::through(&self.booking_database.service_url(), self.plan.booking_database.as_ref())),
+            ("amqp.url", Self::through(&self.broker.settings().url, self.plan.broker.as_ref())),
+            ("amqp.prefix", self.broker.settings().prefix),
+        ]
+    }
+
+    /// Starts one more `booking-service`, not waiting until it is ready.
+    pub fn start_booking(&self) -> Running {
+        let mut settings = self.shared_settings();
+        settings.push(("http.listen", "127.0.0.1:0".to_owned()));
+        settings.push(("tokens.jwks_url", format!("{}/.well-known/jwks.json", self.auth_url())));
+        let settings = booking_service::BookingSettings::load(None, environment(&settings, &self.plan.booking_settings)).expect("settings");
+        booking_service::start(settings, Clock::system()).expect("booking-service starts")
+    }
+
+    /// Starts one more worker, not waiting until it is ready.
+    pub fn start_worker(&self) -> Running {
+        let settings = reallocation_worker::WorkerSettings::load(None, environment(&self.shared_settings(), &self.plan.worker_settings))
+            .expect("settings");
+        reallocation_worker::start(settings, Clock::system()).expect("the worker starts")
+    }
+
+    /// Adds a worker and waits until it is ready.
+    pub async fn add_worker(&mut self) {
+        let worker = self.start_worker();
+        ready(worker.management_addr()).await;
+        self.workers.push(worker);
+    }
+
+    /// Stops all workers.
+    pub async fn stop_workers(&mut self) {
+        for worker in self.workers.drain(..) {
+            worker.stop().await.expect("the worker stops");
+        }
+    }
+
+    /// Where `auth-service` is.
+    pub fn auth_url(&self) -> String {
+        format!("http://{}", self.auth.http_addr().expect("a public port"))
+    }
+
+    /// Where the instances of `booking-service` are.
+    pub fn booking_urls(&self) -> Vec<String> {
+        self.bookings.iter().filter_map(Running::http_addr).map(|address| format!("http://{address}")).collect()
+    }
+
+    /// Where operators look at the instances of `booking-service`.
+    pub fn booking_management_urls(&self) -> Vec<String> {
+        self.bookings.iter().map(|running| format!("http://{}", running.management_addr())).collect()
+    }
+
+    /// Where operators look at the workers.
+    pub fn worker_management_urls(&self) -> Vec<String> {
+        self.workers.iter().map(|running| format!("http://{}", running.management_addr())).collect()
+    }
+
+    /// A visitor of the first `booking-service`, without a token.
+    pub fn visitor(&self) -> Client {
+        Client::new(self.booking_urls().swap_remove(0))
+    }
+
+    async fn make_admin(&self) -> Person {
+        let auth = Client::new(self.auth_url());
+        let account = json!({"name": "Admin", "username": "admin", "email": "admin@example.org", "password": PASSWORD});
+        let made = auth
+            .send(
+                reqwest::Method::POST,
+                "/admin/createaccount",
+                &[("x-bootstrap-token", BOOTSTRAP_TOKEN)],
+                Some(account.to_string().into_bytes()),
+            )
+            .await
+            .expect(201);
+        let login = auth.post("/admin/loginaccount", json!({"email": "admin@example.org", "password": PASSWORD})).await.expect(200);
+        self.person("admin", &made, &login)
+    }
+
+    fn person(&self, name: &str, account: &Value, login: &Value) -> Person {
+        Person {
+            id: account["id"].as_str().expect("an account has an id").to_owned(),
+            name: name.to_owned(),
+            client: self.visitor().with_token(login["token"].as_str().expect("a token")),
+        }
+    }
+
+    /// The administrator.
+    pub fn admin(&self) -> &Person {
+        self.admin.as_ref().expect("the administrator")
+    }
+
+    /// Makes an account and logs it in.
+    pub async fn user(&self, name: &str) -> Person {
+        let auth = Client::new(self.auth_url());
+        let email = format!("{name}@example.org");
+        let account = json!({"name": name, "username": name, "email": email, "password": PASSWORD});
+        let made = auth.post("/api/createaccount", account).await.expect(201);
+        let login = auth.post("/api/loginaccount", json!({"email": email, "password": PASSWORD})).await.expect(200);
+        self.person(name, &made, &login)
+    }
+
+    /// Makes accounts `PREFIX-0`, `PREFIX-1`, … and logs them in.
+    pub async fn users(&self, prefix: &str, count: usize) -> Vec<Person> {
+        let mut people = Vec::with_capacity(count);
+        // In portions, because the service refuses more log-ins than it can queue.
+        for first in (0..count).step_by(25) {
+            let portion = (first..count.min(first + 25)).map(|index| async move { self.user(&format!("{prefix}-{index}")).await });
+            people.extend(join_all(portion).await);
+        }
+        people
+    }
+
+    /// Makes a published event of one ticket type; gives its id.
+    pub async fn event(&self, tickets: u32) -> String {
+        self.event_like(json!({"name": "A test", "totalTickets": tickets})).await["id"].as_str().expect("an event has an id").to_owned()
+    }
+
+    /// Makes any event; gives it whole.
+    pub async fn event_like(&self, body: Value) -> Value {
+        self.admin().client.post("/admin/initialize", body).await.expect(201)
+    }
+
+    /// The status that administrators see.
+    pub async fn status(&self, event: &str) -> Value {
+        self.admin().client.get(&format!("/admin/status/{event}?limit=100")).await.expect(200)
+    }
+
+    /// Booked, available, held and waiting.
+    pub async fn counts(&self, event: &str) -> (u64, u64, u64, u64) {
+        let status = self.status(event).await;
+        let count = |name: &str| status[name].as_u64().expect("a number");
+        (count("bookedTickets"), count("availableTickets"), count("heldTickets"), count("waitlistLength"))
+    }
+
+    /// Changes the only ticket type of an event.
+    pub async fn change_type(&self, event: &str, change: Value) -> crate::client::Answer {
+        let shown = self.admin().client.get(&format!("/admin/status/{event}")).await.expect(200);
+        let mut change = change;
+        change["id"] = shown["ticketTypes"][0]["id"].clone();
+        self.admin().client.patch(&format!("/admin/events/{event}"), json!({"ticketTypes": [change]})).await
+    }
+
+    /// Waits until nothing is in flight: nothing is held and the outbox is empty. Then checks that all is as it must be.
+    pub async fn quiet(&self) {
+        let mut conn = self.booking_database.admin().await;
+        until_some("nothing is in flight", async || {
+            let sql =
+                "SELECT 'in flight' AS what, (SELECT count(*) FROM outbox) + (SELECT count(*) FROM ticket_types WHERE held > 0) AS count";
+            let row: Wrong = diesel::sql_query(sql).get_result(&mut conn).await.expect("a look at the outbox");
+            (row.count == 0).then_some(())
+        })
+        .await;
+        self.check().await;
+    }
+
+    /// Checks what must be true at every commit.
+    ///
+    /// # Panics
+    ///
+    /// When something is wrong; says what.
+    pub async fn check(&self) {
+        let mut conn = self.booking_database.admin().await;
+        let wrong: Vec<Wrong> = diesel::sql_query(INVARIANTS).load(&mut conn).await.expect("a look at the invariants");
+        let wrong: Vec<_> = wrong.iter().filter(|row| row.count > 0).map(|row| format!("{}: {}", row.what, row.count)).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    /// Stops everything and removes it.
+    pub async fn stop(self) {
+        for running in self.bookings.into_iter().chain(self.workers) {
+            running.stop().await.expect("the service stops");
+        }
+        self.auth.stop().await.expect("auth-service stops");
+        self.broker.close().await;
+        self.auth_database.close().await;
+        self.booking_database.close().await;
+    }
+}
+
+/// Starts an `auth-service` on a database, not waiting until it is ready.
+pub fn start_auth(database: &TestDatabase) -> Running {
+    let settings = [
+        ("http.listen", "127.0.0.1:0".to_owned()),
+        ("management.listen", "127.0.0.1:0".to_owned()),
+        ("database.url", database.service_url().expose_secret().to_owned()),
+        ("keys.encryption_key", "0123456789abcdef0123456789abcdef".to_owned()),
+        ("bootstrap.token", BOOTSTRAP_TOKEN.to_owned()),
+        ("passwords.bcrypt_cost", "4".to_owned()),
+    ];
+    let settings = auth_service::AuthSettings::load(None, environment(&settings, &[])).expect("settings");
+    auth_service::start(settings, Clock::system()).expect("auth-service starts")
+}
+
+/// Waits until a service says that it is ready.
+pub async fn ready(management: std::net::SocketAddr) {
+    let http = reqwest::Client::new();
+    until_some(&format!("the service at {management} is ready"), async || {
+        let answer = http.get(format!("http://{management}/health/ready")).send().await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
+}
+
+/// The invariants of every commit, set-wise: each row says how much is wrong.
+const INVARIANTS: &str = "
+SELECT 'counters that do not add up' AS what, count(*) AS count FROM ticket_types
+ WHERE capacity <> available + booked + held OR least(available, booked, held, waiting) < 0 OR (held > 0 AND (available > 0 OR waiting = 0))
+UNION ALL
+SELECT 'booked is not the sum of the confirmed bookings', count(*) FROM ticket_types t
+ WHERE booked <> (SELECT coalesce(sum(quantity), 0) FROM bookings b WHERE b.event_id = t.event_id AND b.ticket_type_id = t.id AND b.status = 'confirmed')
+UNION ALL
+SELECT 'waiting is not the number of waiting entries', count(*) FROM ticket_types t
+ WHERE waiting <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = t.event_id AND w.ticket_type_id = t.id AND w.status = 'waiting')
+UNION ALL
+SELECT 'a bucket of the queue is wrong', count(*) FROM waitlist_counts c
+ WHERE waiting <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = c.event_id AND w.ticket_type_id = c.ticket_type_id
+                      AND w.status = 'waiting' AND w.number / (64 ^ (c.level + 1))::bigint = c.bucket)
+UNION ALL
+SELECT 'a promoted entry without its booking', count(*) FROM waitlist_entries w
+ WHERE status = 'promoted' AND NOT EXISTS (SELECT FROM bookings b WHERE b.event_id = w.event_id AND b.id = w.booking_id AND b.origin = 'waitlist'
+                                              AND b.account_id = w.account_id)
+UNION ALL
+SELECT 'a booking from the waiting list without its entry', count(*) FROM bookings b
+ WHERE origin = 'waitlist' AND 1 <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = b.event_id AND w.booking_id = b.id)
+UNION ALL
+SELECT 'somebody waits for what is available', count(*) FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
+ WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= t.available
+";
