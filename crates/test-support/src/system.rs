@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test cannot go on without its system, and says why")]
 
+use std::net::SocketAddr;
+
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
@@ -107,14 +109,14 @@ impl Plan {
         self
     }
 
-    /// `HOST:PORT` of a proxy through which the services reach PostgreSQL.
-    pub fn database_through(mut self, address: impl ToString) -> Self {
+    /// The address of a proxy through which the services reach PostgreSQL.
+    pub fn database_through(mut self, address: SocketAddr) -> Self {
         self.booking_database = Some(address.to_string());
         self
     }
 
-    /// `HOST:PORT` of a proxy through which the services reach the broker.
-    pub fn broker_through(mut self, address: impl ToString) -> Self {
+    /// The address of a proxy through which the services reach the broker.
+    pub fn broker_through(mut self, address: SocketAddr) -> Self {
         self.broker = Some(address.to_string());
         self
     }
@@ -394,7 +396,7 @@ pub fn start_auth(database: &TestDatabase) -> Running {
 }
 
 /// Waits until a service says that it is ready.
-pub async fn ready(management: std::net::SocketAddr) {
+pub async fn ready(management: SocketAddr) {
     let http = reqwest::Client::new();
     until_some(&format!("the service at {management} is ready"), async || {
         let answer = http.get(format!("http://{management}/health/ready")).send().await.ok()?;
