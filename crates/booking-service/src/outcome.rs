@@ -8,7 +8,7 @@ use rowlock_domain::allocation::BookRefusal;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::command::Answer;
 use rowlock_inventory::{CommandError, Outcome, Refusal};
-use rowlock_platform::problem::Problem;
+use rowlock_platform::problem::{FieldError, Problem};
 use serde_json::json;
 
 use crate::resources::{BookingResource, WaitlistEntryResource};
@@ -78,6 +78,10 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::EventNotFound => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
         Refusal::TicketTypeNotFound(_) => Problem::invalid_field("ticketTypeId", "is not a ticket type of this event"),
+        Refusal::TicketTypesNotFound(ids) => {
+            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            Problem::invalid_field("ticketTypes", format!("names what is not a ticket type of this event: {}", ids.join(", ")))
+        }
         Refusal::Book(refusal) => problem_of_booking(refusal),
         Refusal::BookingNotFound => Problem::new(ProblemCode::BookingNotFound, "You have no such booking."),
         Refusal::AmbiguousBooking(ids) => {
@@ -110,7 +114,9 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         .with("ticketTypeId", id.to_string())
         .with("bookedTickets", error.booked),
         Refusal::WrongStatus(_) => Problem::new(ProblemCode::EventCancelled, "The event is cancelled; it cannot be changed any more."),
-        Refusal::TimesOutOfOrder { field, than } => Problem::invalid_field(field, format!("must not come before {than}")),
+        Refusal::TimesOutOfOrder(wrong) => Problem::invalid_input(
+            wrong.into_iter().map(|time| FieldError { field: time.field.to_owned(), message: time.reason.to_owned() }).collect(),
+        ),
     }
 }
 

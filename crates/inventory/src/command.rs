@@ -248,6 +248,8 @@ pub enum Refusal {
     EventNotFound,
     /// The event has no such ticket type.
     TicketTypeNotFound(TicketTypeId),
+    /// The event has not all the ticket types that a change names: these it has not.
+    TicketTypesNotFound(Vec<TicketTypeId>),
     /// The rule says no.
     Book(BookRefusal),
     /// No such booking of this account.
@@ -274,12 +276,16 @@ pub enum Refusal {
     /// The event does not allow the change in this state.
     WrongStatus(EventStatus),
     /// The times do not follow each other.
-    TimesOutOfOrder {
-        /// The field that comes too early.
-        field: &'static str,
-        /// What it must not come before.
-        than: &'static str,
-    },
+    TimesOutOfOrder(Vec<OutOfOrder>),
+}
+
+/// A time that comes too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfOrder {
+    /// The field that comes too early.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub reason: &'static str,
 }
 
 /// Why a command has no outcome.

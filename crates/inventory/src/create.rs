@@ -12,7 +12,7 @@ use rowlock_domain::text::{Description, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Price, Quantity};
 use rowlock_postgres::{DatabaseError, Fault, Pool, checkout};
 
-use crate::command::{CommandError, Refusal};
+use crate::command::{CommandError, OutOfOrder};
 use crate::schema::{events, ticket_types};
 use crate::views::{Event, EventWithTypes, TicketType};
 
@@ -62,22 +62,25 @@ pub struct NewType {
     pub max_per_account: Option<AccountLimit>,
 }
 
-/// Checks that an event's times follow each other.
+/// Checks that an event's times follow each other; tells all that do not.
 pub fn check_times(
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     sales_start_at: Option<Timestamp>,
     sales_end_at: Option<Timestamp>,
-) -> Result<(), Refusal> {
-    if ends_at.is_some_and(|ends_at| starts_at.is_none_or(|starts_at| ends_at < starts_at)) {
-        return Err(Refusal::TimesOutOfOrder { field: "endsAt", than: "startsAt" });
+) -> Vec<OutOfOrder> {
+    let mut wrong = Vec::new();
+    match (starts_at, ends_at) {
+        (None, Some(_)) => wrong.push(OutOfOrder { field: "endsAt", reason: "needs startsAt" }),
+        (Some(start), Some(end)) if end < start => wrong.push(OutOfOrder { field: "endsAt", reason: "must not come before startsAt" }),
+        _ => {}
     }
     if let (Some(start), Some(end)) = (sales_start_at, sales_end_at)
         && end <= start
     {
-        return Err(Refusal::TimesOutOfOrder { field: "salesEndAt", than: "salesStartAt" });
+        wrong.push(OutOfOrder { field: "salesEndAt", reason: "must come after salesStartAt" });
     }
-    Ok(())
+    wrong
 }
 
 /// Makes an event. If the answer to the COMMIT is lost, looks whether the event is there.

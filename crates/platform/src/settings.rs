@@ -117,6 +117,18 @@ impl SettingsReader {
         self.number(name, limits).map(Duration::from_millis)
     }
 
+    /// A list of lengths of time, none or more, separated by commas.
+    pub fn millis_list(&mut self, name: &str, limits: RangeInclusive<u64>) -> Option<Vec<Duration>> {
+        let Some(value) = self.raw(name) else { return Some(Vec::new()) };
+        self.parsed(name, &value, |text| {
+            let number = |part: &str| part.trim().parse().ok().filter(|number| limits.contains(number)).map(Duration::from_millis);
+            text.split(',')
+                .map(number)
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(|| format!("must be numbers from {} to {}, separated by commas", limits.start(), limits.end()))
+        })
+    }
+
     /// A secret that must be there. Its value appears in no complaint.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         self.required(name).map(SecretString::from)

@@ -3,12 +3,11 @@
 //! An error of the message is retried with growing delay and ends among the dead letters. While the database is away
 //! nothing is taken and no try is used up: what was taken is held until the database is back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::read_tickets_released;
-use rowlock_inventory::LockWait;
 use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{Pool, checkout};
@@ -32,6 +31,23 @@ const DATABASE_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest wait before an absent broker is asked again.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// How long to wait before asking for a row again that was locked elsewhere.
+const LOCKED_PAUSE: Duration = Duration::from_millis(50);
+
+/// One unacknowledged delivery for each ticket type that is to be treated.
+type Pending = BTreeMap<TypeKey, Delivery>;
+
+/// How to go on after a transaction. The worse comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    /// Take more messages.
+    Go,
+    /// There is more to close of a type.
+    Again,
+    /// Take none until the database is back.
+    DatabaseAway,
+}
 
 impl Intake {
     /// Consumes until told to stop, connecting anew whenever the link ends.
@@ -65,12 +81,16 @@ impl Intake {
         };
         backoff.reset();
         tracing::info!("consuming");
+        let mut pending = Pending::new();
         loop {
             let batch = tokio::select! {
                 () = self.stop.cancelled() => break,
                 batch = consumer.next_batch(self.prefetch.into()) => batch?,
+                // A row that was locked elsewhere is asked for again soon, while others go on being handed on.
+                () = tokio::time::sleep(LOCKED_PAUSE), if !pending.is_empty() => Vec::new(),
             };
-            if !self.treat(&mut consumer, batch).await? {
+            self.sort_in(&mut consumer, batch, &mut pending).await?;
+            if !self.treat(&mut consumer, &mut pending).await? {
                 break;
             }
         }
@@ -79,36 +99,42 @@ impl Intake {
         Ok(())
     }
 
-    /// Treats what was taken. False when told to stop before it was done.
-    async fn treat(&self, consumer: &mut Consumer, batch: Vec<Delivery>) -> Result<bool, LinkError> {
-        let mut by_type: BTreeMap<TypeKey, Vec<Delivery>> = BTreeMap::new();
+    /// Puts deliveries to their ticket types. All messages of a type say the same, so one of them is held and the others
+    /// are acknowledged.
+    async fn sort_in(&self, consumer: &mut Consumer, batch: Vec<Delivery>, pending: &mut Pending) -> Result<(), LinkError> {
+        let mut repeated = Vec::new();
         for delivery in batch {
             match read_tickets_released(&delivery.body) {
-                Ok(key) => by_type.entry(key).or_default().push(delivery),
+                Ok(key) => repeated.extend(pending.insert(key, delivery).map(|earlier| earlier.tag)),
                 Err(error) => {
                     tracing::warn!(message_id = delivery.message_id, %error, "a message that nobody can read is a dead letter now");
                     consumer.dead_letter(&delivery, &error.to_string(), self.clock.now()).await?;
                 }
             }
         }
-        let mut wait = LockWait::Skip;
-        while !by_type.is_empty() {
-            let keys: Vec<TypeKey> = by_type.keys().copied().collect();
-            let treated: HashMap<TypeKey, Treated> = match wait {
-                LockWait::Skip => keys.iter().copied().zip(self.work.treat(&keys, wait).await).collect(),
-                // Those whose row is locked elsewhere are waited for one by one, behind those that are free.
-                LockWait::Wait => self.treat_one_by_one(&keys).await,
-            };
-            let away = self.settle(consumer, &mut by_type, treated).await?;
-            wait = LockWait::Wait;
-            if away {
-                if !consumer.is_paused() {
-                    consumer.pause().await?;
+        consumer.ack(&repeated).await
+    }
+
+    /// Treats what is pending, all types in one transaction. What is locked elsewhere stays pending. False when told to
+    /// stop before the database was back.
+    async fn treat(&self, consumer: &mut Consumer, pending: &mut Pending) -> Result<bool, LinkError> {
+        loop {
+            let keys: Vec<TypeKey> = pending.keys().copied().collect();
+            if keys.is_empty() {
+                break;
+            }
+            let treated = self.work.treat(&keys).await;
+            match self.settle(consumer, pending, keys.into_iter().zip(treated)).await? {
+                Next::Go => break,
+                Next::Again => {}
+                Next::DatabaseAway => {
+                    if !consumer.is_paused() {
+                        consumer.pause().await?;
+                    }
+                    if !self.wait_for_database().await {
+                        return Ok(false);
+                    }
                 }
-                if !self.wait_for_database().await {
-                    return Ok(false);
-                }
-                wait = LockWait::Skip;
             }
         }
         if consumer.is_paused() {
@@ -117,33 +143,26 @@ impl Intake {
         Ok(true)
     }
 
-    async fn treat_one_by_one(&self, keys: &[TypeKey]) -> HashMap<TypeKey, Treated> {
-        let mut treated = HashMap::new();
-        for key in keys {
-            treated.insert(*key, self.work.treat_fully(*key).await);
-        }
-        treated
-    }
-
-    /// Ends the deliveries of the types that were treated. Tells whether the database seems to be away.
+    /// Ends the deliveries of the types that were treated, and tells how to go on.
     async fn settle(
         &self,
         consumer: &mut Consumer,
-        by_type: &mut BTreeMap<TypeKey, Vec<Delivery>>,
-        treated: HashMap<TypeKey, Treated>,
-    ) -> Result<bool, LinkError> {
+        pending: &mut Pending,
+        treated: impl Iterator<Item = (TypeKey, Treated)>,
+    ) -> Result<Next, LinkError> {
         let mut done = Vec::new();
-        let mut away = false;
+        let mut next = Next::Go;
         for (key, treated) in treated {
             match treated {
-                Treated::Done => done.extend(by_type.remove(&key).unwrap_or_default().iter().map(|delivery| delivery.tag)),
-                Treated::More | Treated::Locked => {}
+                Treated::Done => done.extend(pending.remove(&key).map(|delivery| delivery.tag)),
+                Treated::Locked => {}
+                Treated::More => next = next.max(Next::Again),
                 Treated::Later(reason) => {
                     tracing::warn!(%reason, "holding what was taken until the database is back");
-                    away = true;
+                    next = next.max(Next::DatabaseAway);
                 }
                 Treated::Impossible(reason) => {
-                    for delivery in by_type.remove(&key).unwrap_or_default() {
+                    if let Some(delivery) = pending.remove(&key) {
                         let disposition = consumer.retry(&delivery, &reason, self.clock.now()).await?;
                         tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, ?disposition, "a message could not be handled");
                     }
@@ -151,7 +170,7 @@ impl Intake {
             }
         }
         consumer.ack(&done).await?;
-        Ok(away)
+        Ok(next)
     }
 
     /// Waits until the database answers. False when told to stop.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowlock_inventory::{LockWait, queries};
+use rowlock_inventory::queries;
 use rowlock_postgres::{DatabaseError, Pool, checkout};
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +38,7 @@ async fn sweep_once(work: &Work, pool: &Pool, batch: u16) -> Result<bool, Databa
         work.metrics.swept(0);
         return Ok(false);
     }
-    let treated = work.treat(&keys, LockWait::Skip).await;
+    let treated = work.treat(&keys).await;
     work.metrics.swept(keys.len());
     for (key, treated) in keys.iter().zip(&treated) {
         if let Treated::Impossible(reason) | Treated::Later(reason) = treated {

@@ -30,21 +30,10 @@ pub(crate) enum Treated {
 }
 
 impl Work {
-    /// Treats each ticket type once, all in one transaction.
-    pub(crate) async fn treat(&self, keys: &[TypeKey], wait: LockWait) -> Vec<Treated> {
+    /// Treats each ticket type once, all in one transaction. None waits for a row that somebody else has locked.
+    pub(crate) async fn treat(&self, keys: &[TypeKey]) -> Vec<Treated> {
         let commands = keys.iter().map(|key| Command::Reallocate(Reallocate { key: *key, limit: self.limit })).collect();
-        self.inventory.run(commands, wait).await.into_iter().map(|outcome| self.judge(outcome)).collect()
-    }
-
-    /// Treats one ticket type, waiting for its row, until there is nothing left that no message tells of.
-    pub(crate) async fn treat_fully(&self, key: TypeKey) -> Treated {
-        loop {
-            match self.treat(&[key], LockWait::Wait).await.pop() {
-                Some(Treated::More) => {}
-                Some(other) => return other,
-                None => return Treated::Done,
-            }
-        }
+        self.inventory.run(commands, LockWait::Skip).await.into_iter().map(|outcome| self.judge(outcome)).collect()
     }
 
     fn judge(&self, outcome: Result<Outcome, CommandError>) -> Treated {

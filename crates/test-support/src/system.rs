@@ -206,6 +206,10 @@ impl System {
             ("database.url", Self::through(&self.booking_database.service_url(), self.plan.booking_database.as_ref())),
             ("amqp.url", Self::through(&self.broker.settings().url, self.plan.broker.as_ref())),
             ("amqp.prefix", self.broker.settings().prefix),
+            (
+                "amqp.retry_delays_ms",
+                self.broker.settings().retry_delays.iter().map(|delay| delay.as_millis().to_string()).collect::<Vec<_>>().join(","),
+            ),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TypeKey;
 use rowlock_inventory::command::{Change, Reallocate, Reallocated, Step};
 use rowlock_inventory::{Command, Outcome};
@@ -10,6 +10,7 @@ use rowlock_platform::http::AdminCaller;
 use rowlock_platform::problem::Problem;
 use rowlock_postgres::checkout;
 
+use super::admin_change_event::expected_version;
 use super::{etag, event_in, no_such_event};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
@@ -19,10 +20,16 @@ use crate::service::Booking;
 const IN_REQUEST: Duration = Duration::from_secs(2);
 
 /// Sets the status first, so nothing more is sold; then cancels bookings and closes waiting-list entries in chunks. If it
-/// is interrupted or there is much to do, the worker's sweep does the rest.
-pub(super) async fn cancel_event(_: AdminCaller, path: web::Path<String>, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+/// is interrupted or there is much to do, the worker's sweep does the rest. With `If-Match`, only if nobody changed it
+/// meanwhile.
+pub(super) async fn cancel_event(
+    _: AdminCaller,
+    path: web::Path<String>,
+    request: HttpRequest,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
-    let change = Change { step: Some(Step::Cancel), ..Change::of(id) };
+    let change = Change { step: Some(Step::Cancel), expected_version: expected_version(&request)?, ..Change::of(id) };
     let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(event) => event,

@@ -12,7 +12,7 @@ use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::command::{Change, Step, TypeChange};
 use rowlock_inventory::{Command, Outcome, Refusal};
 use rowlock_platform::http::{AdminCaller, JsonFields, Patch, integer, text, time};
-use rowlock_platform::problem::Problem;
+use rowlock_platform::problem::{FieldError, Problem};
 use serde_json::Value;
 
 use super::event_fields::MAX_TYPES;
@@ -33,26 +33,27 @@ pub(super) async fn change_event(
     let change = read(&mut body, id);
     let mut change = body.finish(change)?;
     change.expected_version = expected_version(&request)?;
+    let named: Vec<_> = change.types.iter().map(|change| change.id).collect();
     let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     match outcome {
         Outcome::Changed(event) => Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&*event))),
-        Outcome::Refused(Refusal::TicketTypeNotFound(id)) => {
-            Err(Problem::invalid_field("ticketTypes", format!("{id} is not a ticket type of this event")))
-        }
+        Outcome::Refused(Refusal::TicketTypesNotFound(unknown)) => Err(Problem::invalid_input(
+            named.iter().enumerate().filter(|(_, id)| unknown.contains(id)).map(|(index, _)| not_of_this_event(index)).collect(),
+        )),
         Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
         _ => Err(unexpected()),
     }
 }
 
 fn read(body: &mut JsonFields, id: EventId) -> Option<Change> {
-    let name = body.optional("name", text::<Title>);
+    let name = body.change("name", text::<Title>);
     let description = body.patch("description", text::<Description>);
     let venue = body.patch("venue", text::<Title>);
     let starts_at = body.patch("startsAt", time);
     let ends_at = body.patch("endsAt", time);
     let sales_start_at = body.patch("salesStartAt", time);
     let sales_end_at = body.patch("salesEndAt", time);
-    let step = body.optional("status", step);
+    let step = body.change("status", step);
     let types = body.objects("ticketTypes", MAX_TYPES, type_change);
     if let Some(Some(types)) = &types {
         let mut ids = HashSet::new();
@@ -76,9 +77,9 @@ fn read(body: &mut JsonFields, id: EventId) -> Option<Change> {
 
 fn type_change(item: &mut JsonFields) -> Option<TypeChange> {
     let id = item.required("id", text::<TicketTypeId>);
-    let name = item.optional("name", text::<Title>);
-    let capacity = item.optional("totalTickets", integer(Capacity::new));
-    let max_per_booking = item.optional("maxPerBooking", integer(Quantity::new));
+    let name = item.change("name", text::<Title>);
+    let capacity = item.change("totalTickets", integer(Capacity::new));
+    let max_per_booking = item.change("maxPerBooking", integer(Quantity::new));
     let max_per_account = item.patch("maxPerAccount", integer(AccountLimit::new));
     Some(TypeChange {
         id: id?,
@@ -105,9 +106,13 @@ fn step(value: &Value) -> Result<Step, String> {
     }
 }
 
+fn not_of_this_event(index: usize) -> FieldError {
+    FieldError { field: format!("ticketTypes[{index}].id"), message: "is not a ticket type of this event".to_owned() }
+}
+
 /// The version in `If-Match`. An ETag is `"VERSION.CONTENT"`; an administrator's change minds the version alone, so that
 /// each sold ticket does not refuse it. `*` is any version.
-fn expected_version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+pub(super) fn expected_version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::etag;
 use super::event_fields::{MAX_TYPES, price};
-use crate::outcome::{problem_of_error, problem_of_refusal};
+use crate::outcome::problem_of_error;
 use crate::resources::EventResource;
 use crate::service::{Booking, SOURCE};
 
@@ -26,7 +26,6 @@ const ONLY_TYPE: &str = "General admission";
 pub(super) async fn initialize(caller: AdminCaller, mut body: JsonFields, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let read = read(&mut body, &caller, &booking);
     let new = body.finish(read)?;
-    check_times(new.starts_at, new.ends_at, new.sales_start_at, new.sales_end_at).map_err(problem_of_refusal)?;
     let event = create_event(&booking.pool, new, booking.clock.now(), SOURCE).await.map_err(|error| problem_of_error(&error))?;
     booking.notifier.notify();
     let location = format!("/api/events/{}", event.event.id);
@@ -43,6 +42,11 @@ fn read(body: &mut JsonFields, caller: &AdminCaller, booking: &Booking) -> Optio
     let sales_end_at = body.optional("salesEndAt", time);
     let status = body.optional("status", status);
     let types = types(body, booking);
+    if let (Some(starts_at), Some(ends_at), Some(sales_start_at), Some(sales_end_at)) = (starts_at, ends_at, sales_start_at, sales_end_at) {
+        for wrong in check_times(starts_at, ends_at, sales_start_at, sales_end_at) {
+            body.complain(wrong.field, wrong.reason);
+        }
+    }
     Some(NewEvent {
         id: EventId::from_uuid(booking.clock.uuid()),
         name: name?,
@@ -70,6 +74,12 @@ fn at_least_one(value: i64) -> Result<Capacity, Invalid> {
     if value < 1 { Err(Invalid::new(format!("must be from 1 to {}", Capacity::MAX))) } else { Capacity::new(value) }
 }
 
+/// What the types of an event can add up to.
+fn sum(value: i64) -> Result<i64, Invalid> {
+    let max = i64::from(Capacity::MAX) * i64::try_from(MAX_TYPES).unwrap_or(1);
+    if (1..=max).contains(&value) { Ok(value) } else { Err(Invalid::new(format!("must be from 1 to {max}"))) }
+}
+
 /// The ticket types: listed, or a single one for `totalTickets`. Both may be given if they agree.
 fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
     let several = body.has("ticketTypes");
@@ -79,19 +89,18 @@ fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
             let capacity = item.required("totalTickets", integer(at_least_one));
             new_type(item, name, capacity, booking)
         });
-        let total = body.optional("totalTickets", integer(Ok));
-        let (listed, total) = (listed??, total?);
-        return checked(body, listed, total);
+        let total = body.optional("totalTickets", integer(sum));
+        return checked(body, listed??, total);
     }
-    let capacity = if body.has("totalTickets") {
-        body.required("totalTickets", integer(at_least_one))
-    } else {
+    // A null is as good as nothing; that is all it can be here.
+    body.objects("ticketTypes", 0, |_| Some(()))?;
+    let capacity = body.optional("totalTickets", integer(at_least_one));
+    if capacity == Some(None) {
         body.complain("totalTickets", "is required, or ticketTypes");
         body.complain("ticketTypes", "is required, or totalTickets");
-        None
-    };
+    }
     let name = ONLY_TYPE.parse().ok();
-    Some(vec![new_type(body, name, capacity, booking)?])
+    Some(vec![new_type(body, name, capacity.flatten(), booking)?])
 }
 
 fn new_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Capacity>, booking: &Booking) -> Option<NewType> {
@@ -108,7 +117,8 @@ fn new_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Capac
     })
 }
 
-fn checked(body: &mut JsonFields, listed: Vec<NewType>, total: Option<i64>) -> Option<Vec<NewType>> {
+/// Checks what concerns the types together. Of `total` the outer `None` means that it was bad.
+fn checked(body: &mut JsonFields, listed: Vec<NewType>, total: Option<Option<i64>>) -> Option<Vec<NewType>> {
     if listed.is_empty() {
         body.complain("ticketTypes", "must have at least one item");
         return None;
@@ -116,12 +126,11 @@ fn checked(body: &mut JsonFields, listed: Vec<NewType>, total: Option<i64>) -> O
     let mut names = HashSet::new();
     if !listed.iter().all(|new| names.insert(new.name.as_str().to_lowercase())) {
         body.complain("ticketTypes", "must have different names");
-        return None;
     }
     let sum: i64 = listed.iter().map(|new| i64::from(new.capacity.get())).sum();
-    if total.is_some_and(|total| total != sum) {
+    if total?.is_some_and(|total| total != sum) {
         body.complain("totalTickets", format!("must be {sum}, the sum of the ticket types, or be left out"));
-        return None;
     }
+    // A complaint is enough to refuse the whole.
     Some(listed)
 }

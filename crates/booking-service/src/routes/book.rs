@@ -20,12 +20,13 @@ pub(super) async fn book(
     mut body: JsonFields,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = idempotency(&request, body.hash())?;
+    let idempotency = idempotency(&request, &mut body);
     let event = body.required("eventId", text::<EventId>);
     let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);
     let quantity = body.optional("quantity", integer(Quantity::new));
     let join_waitlist = body.optional("joinWaitlist", boolean);
-    let (event, ticket_type, quantity, join_waitlist) = body.finish((|| Some((event?, ticket_type?, quantity?, join_waitlist?)))())?;
+    let read = (|| Some((idempotency?, event?, ticket_type?, quantity?, join_waitlist?)))();
+    let (idempotency, event, ticket_type, quantity, join_waitlist) = body.finish(read)?;
     let ticket_type = match ticket_type {
         Some(ticket_type) => ticket_type,
         None => only_type(&booking, event).await?,

@@ -21,12 +21,12 @@ pub(super) async fn cancel_booking(
     mut body: JsonFields,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = idempotency(&request, body.hash())?;
+    let idempotency = idempotency(&request, &mut body);
     let meant = one_of(&mut body, "bookingId", "eventId");
     let id = body.optional("bookingId", text::<BookingId>);
     let event = body.optional("eventId", text::<EventId>);
     let quantity = body.optional("quantity", integer(Quantity::new));
-    let (id, event, quantity) = body.finish((|| meant.and(Some((id?, event?, quantity?))))())?;
+    let (idempotency, id, event, quantity) = body.finish((|| meant.and(Some((idempotency?, id?, event?, quantity?))))())?;
     let account = caller.sub;
     let (event, target) = match (id, event) {
         (Some(id), _) => {

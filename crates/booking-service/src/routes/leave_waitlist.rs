@@ -21,11 +21,11 @@ pub(super) async fn leave_waitlist(
     mut body: JsonFields,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = idempotency(&request, body.hash())?;
+    let idempotency = idempotency(&request, &mut body);
     let meant = one_of(&mut body, "waitlistEntryId", "eventId");
     let id = body.optional("waitlistEntryId", text::<WaitlistEntryId>);
     let event = body.optional("eventId", text::<EventId>);
-    let (id, event) = body.finish((|| meant.and(Some((id?, event?))))())?;
+    let (idempotency, id, event) = body.finish((|| meant.and(Some((idempotency?, id?, event?))))())?;
     let account = caller.sub;
     let (event, target) = match (id, event) {
         (Some(id), _) => {

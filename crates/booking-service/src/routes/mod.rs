@@ -21,7 +21,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::IdempotencyKey;
 use rowlock_inventory::command::Idempotency;
 use rowlock_inventory::views::{EventWithTypes, Holder};
-use rowlock_platform::http::method_not_allowed;
+use rowlock_platform::http::{JsonFields, method_not_allowed};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::tokens::Claims;
 
@@ -66,11 +66,18 @@ fn holder(claims: &Claims) -> Holder {
     Holder { account: claims.sub, name: claims.name.clone(), email: claims.email.clone() }
 }
 
-/// What makes the request repeatable, if the client sent a key.
-fn idempotency(request: &HttpRequest, request_hash: [u8; 32]) -> Result<Option<Idempotency>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+/// What makes the request repeatable, if the client sent a key. The outer `None` means that the key was bad, which is
+/// noted beside what is bad in the body.
+fn idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Idempotency>> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Some(None) };
     let key = value.to_str().ok().map_or_else(|| "\u{0}".parse(), str::parse::<IdempotencyKey>);
-    key.map(|key| Some(Idempotency { key, request_hash })).map_err(|error| Problem::invalid_field("Idempotency-Key", error.to_string()))
+    match key {
+        Ok(key) => Some(Some(Idempotency { key, request_hash: body.hash() })),
+        Err(error) => {
+            body.complain("Idempotency-Key", error.to_string());
+            None
+        }
+    }
 }
 
 /// The ETag of an event: the version that administrators change, and one that moves with each ticket.

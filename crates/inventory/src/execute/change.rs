@@ -30,7 +30,10 @@ impl Ledger<'_> {
             Some(Step::Cancel) => event.status = event.status.cancel(),
             None => {}
         }
-        check_times(event.starts_at, event.ends_at, event.sales_start_at, event.sales_end_at)?;
+        let wrong = check_times(event.starts_at, event.ends_at, event.sales_start_at, event.sales_end_at);
+        if !wrong.is_empty() {
+            return Err(Refusal::TimesOutOfOrder(wrong));
+        }
         if event.status == EventStatus::Published {
             event.published_at = event.published_at.or(Some(self.now));
         }
@@ -46,9 +49,15 @@ impl Ledger<'_> {
 
     /// The types as they would be, with where added tickets went. Changes nothing yet.
     fn changed_types(&self, change: &Change, phase: Phase) -> Result<Vec<(TypeKey, TicketType, Returned)>, Refusal> {
+        let key_of = |wanted: &TypeChange| TypeKey { event: change.event, ticket_type: wanted.id };
+        let unknown: Vec<_> =
+            change.types.iter().filter(|wanted| !self.types.contains_key(&key_of(wanted))).map(|wanted| wanted.id).collect();
+        if !unknown.is_empty() {
+            return Err(Refusal::TicketTypesNotFound(unknown));
+        }
         let mut changed = Vec::with_capacity(change.types.len());
         for wanted in &change.types {
-            let key = TypeKey { event: change.event, ticket_type: wanted.id };
+            let key = key_of(wanted);
             let mut ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(wanted.id))?.get().clone();
             let returned = apply_to_type(&mut ticket_type, wanted, phase)?;
             changed.push((key, ticket_type, returned));

@@ -46,7 +46,9 @@ impl Ledger<'_> {
 
     fn book(&mut self, book: &Book) -> Result<Outcome, Refusal> {
         let key = book.key;
-        let event = self.events.get(&key.event).ok_or(Refusal::EventNotFound)?.get();
+        // What never was public is unknown to the public, also when it was called off.
+        let event = self.events.get(&key.event).map(Tracked::get).filter(|event| event.published_at.is_some());
+        let event = event.ok_or(Refusal::EventNotFound)?;
         let on_sale = event.schedule().on_sale(self.now);
         let phase = event.schedule().phase(self.now);
         match on_sale {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::Datelike;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -9,7 +10,8 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::text::SearchTerm;
 use rowlock_postgres::statement;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::schema::{events, ticket_types};
@@ -19,7 +21,9 @@ use crate::views::{Event, EventWithTypes, TicketType};
 /// Where a page of the public list begins: behind this event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventCursor {
+    #[serde(deserialize_with = "storable_or_none")]
     starts_at: Option<Timestamp>,
+    #[serde(deserialize_with = "storable")]
     created_at: Timestamp,
     id: EventId,
 }
@@ -29,6 +33,16 @@ impl EventCursor {
     pub const fn behind(event: &Event) -> Self {
         Self { starts_at: event.starts_at, created_at: event.created_at, id: event.id }
     }
+}
+
+/// A time that the database can hold. A cursor comes from a client, who may have made it up.
+fn storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    storable_or_none(deserializer)?.ok_or_else(|| D::Error::custom("not a time"))
+}
+
+fn storable_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let time = Option::<Timestamp>::deserialize(deserializer)?;
+    if time.is_none_or(|time| (1970..=9999).contains(&time.year())) { Ok(time) } else { Err(D::Error::custom("out of range")) }
 }
 
 /// Which events to list.

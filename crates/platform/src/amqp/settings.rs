@@ -51,7 +51,9 @@ impl AmqpSettings {
         let heartbeat = reader.number("amqp.heartbeat_seconds", 2..=600).map(Duration::from_secs);
         let connect_timeout = reader.millis("amqp.connect_timeout_ms", 100..=120_000);
         let confirm_timeout = reader.millis("amqp.confirm_timeout_ms", 100..=120_000);
+        let retry_delays = reader.millis_list("amqp.retry_delays_ms", 1..=86_400_000);
         let settings = Self {
+            retry_delays: retry_delays?,
             prefix: prefix?,
             connection_name: connection_name.to_owned(),
             heartbeat: heartbeat?,

@@ -112,6 +112,18 @@ impl JsonFields {
         }
     }
 
+    /// A field of a PATCH that can be changed and not cleared.
+    pub fn change<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
+        match self.patch(name, parse)? {
+            Patch::Keep => Some(None),
+            Patch::Set(value) => Some(Some(value)),
+            Patch::Clear => {
+                self.complain(name, "must not be null");
+                None
+            }
+        }
+    }
+
     /// An object within, read by a function of its own. Absent and null are `Some(None)`.
     pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.fields.remove(name) {

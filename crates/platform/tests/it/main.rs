@@ -4,6 +4,7 @@
 
 mod amqp;
 mod faults;
+mod gateway;
 mod outbox;
 mod relays;
 mod support;

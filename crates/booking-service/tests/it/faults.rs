@@ -1,0 +1,221 @@
+//! Servers and connections that go away at the worst moment.
+
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use futures_util::future::join_all;
+use rowlock_platform::settings::env_name;
+use rowlock_test_support::database::DATABASE_ENV;
+use rowlock_test_support::proxy::Proxy;
+use rowlock_test_support::system::{Plan, ready};
+use rowlock_test_support::wait::until;
+use serde_json::json;
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+async fn proxy_of(variable: &str) -> Proxy {
+    let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`"));
+    Proxy::in_front_of(&url).await.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
+    let proxy = proxy_of(DATABASE_ENV).await;
+    // Without the relay and the worker, the only COMMIT is the booking's.
+    let system = Plan::default().workers(0).booking_setting("outbox.relay", "false").database_through(proxy.address()).start().await;
+    let event = system.event(3).await;
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+
+    let sprung = proxy.cut_after_answer_to("COMMIT");
+    let answer = ada.client.post_with_key("/api/book", "k", json!({"eventId": event})).await;
+    sprung.wait().await;
+    // The transaction took place, and the service found that out under the lock of the row.
+    let booked = answer.expect(201);
+    assert_eq!(system.counts(&event).await, (1, 2, 0, 0));
+    assert_eq!(ada.bookings().await[0]["id"], booked["booking"]["id"]);
+    let again = ada.client.post_with_key("/api/book", "k", json!({"eventId": event})).await;
+    assert_eq!((again.status, &again.text), (201, &answer.text));
+
+    // The same for a return, which makes no new row but its proof.
+    let sprung = proxy.cut_after_answer_to("COMMIT");
+    let returned = ada.cancel(booked["booking"]["id"].as_str().unwrap()).await.expect(200);
+    sprung.wait().await;
+    assert_eq!(returned["booking"]["status"], "cancelled");
+    assert_eq!(system.counts(&event).await, (0, 3, 0, 0));
+
+    ben.must_book(&event, 3).await;
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_is_safe() {
+    let proxy = proxy_of(DATABASE_ENV).await;
+    let system = Plan::default()
+        .workers(0)
+        .booking_setting("outbox.relay", "false")
+        .booking_setting("booking.resolve_timeout_ms", "300")
+        .database_through(proxy.address())
+        .start()
+        .await;
+    let event = system.event(3).await;
+    let ada = system.user("ada").await;
+    let body = json!({"eventId": event, "quantity": 2});
+
+    let sprung = proxy.cut_after_answer_to("COMMIT");
+    let (answer, ()) = tokio::join!(ada.client.post_with_key("/api/book", "k", body.clone()), async {
+        sprung.wait().await;
+        proxy.refuse();
+    });
+    if answer.status == 503 {
+        answer.refused(503, "outcome-unknown");
+        assert!(answer.header("retry-after").is_some());
+    } else {
+        // The look-up slipped through before the door was closed.
+        answer.expect(201);
+    }
+    proxy.pass();
+    until("the retry gets its answer", async || ada.client.post_with_key("/api/book", "k", body.clone()).await.status == 201).await;
+    assert_eq!(system.counts(&event).await, (2, 1, 0, 0));
+    assert_eq!(ada.bookings().await.len(), 1);
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_away_the_answer_is_503_and_everything_comes_back_by_itself() {
+    let proxy = proxy_of(DATABASE_ENV).await;
+    let system = Plan::default().worker_setting("worker.sweep_interval_ms", "100").database_through(proxy.address()).start().await;
+    let event = system.event(1).await;
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    let booking = ada.must_book(&event, 1).await;
+    ben.must_wait(&event, 1).await;
+
+    proxy.refuse();
+    proxy.cut();
+    for answer in [ada.cancel(&booking).await, ada.client.get("/api/bookings").await, ada.client.get("/api/events").await] {
+        answer.refused(503, "unavailable");
+        assert!(answer.header("retry-after").is_some());
+    }
+    let http = reqwest::Client::new();
+    for management in system.booking_management_urls().into_iter().chain(system.worker_management_urls()) {
+        let readiness = http.get(format!("{management}/health/ready")).send().await.unwrap();
+        assert_eq!(readiness.status(), 503);
+        assert!(readiness.text().await.unwrap().contains("database"), "says which part");
+        assert_eq!(http.get(format!("{management}/health/live")).send().await.unwrap().status(), 200);
+    }
+    assert_eq!(system.broker.depth(&system.broker.topology().dead_queue).await, Some(0), "no try was used up");
+
+    proxy.pass();
+    until("the cancellation goes through", async || ada.cancel(&booking).await.status == 200).await;
+    system.quiet().await;
+    assert_eq!(ben.tickets().await, 1);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_is_away_everything_goes_on_and_messages_wait_in_the_outbox() {
+    let proxy = proxy_of("ROWLOCK_TEST_AMQP_URL").await;
+    let system = Plan::default().worker_setting("worker.sweep", "false").broker_through(proxy.address()).start().await;
+    let event = system.event(1).await;
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+
+    proxy.refuse();
+    proxy.cut();
+    let booking = ada.must_book(&event, 1).await;
+    ben.must_wait(&event, 1).await;
+    ada.cancel(&booking).await.expect(200);
+    assert_eq!(system.counts(&event).await, (0, 0, 1, 1), "held, until a worker hears of it");
+    let http = reqwest::Client::new();
+    for management in system.booking_management_urls().into_iter().chain(system.worker_management_urls()) {
+        assert_eq!(http.get(format!("{management}/health/ready")).send().await.unwrap().status(), 200, "ready without the broker");
+    }
+
+    proxy.pass();
+    system.quiet().await;
+    assert_eq!(ben.tickets().await, 1, "nobody was restarted");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_leaves_nothing_half_done_and_nothing_locked() {
+    let system = Plan::default().start().await;
+    let event = system.event(30).await;
+    let people = system.users("impatient", 30).await;
+    let url = system.booking_urls().swap_remove(0);
+    join_all(people.iter().enumerate().map(|(index, person)| {
+        let (url, event, client) = (url.clone(), event.clone(), person.client.clone());
+        // Hangs up after a time between nothing and a few milliseconds.
+        let patience = Duration::from_micros(u64::try_from(index).unwrap() * 300);
+        async move {
+            let _ = tokio::time::timeout(patience, client.at(url).post("/api/book", json!({"eventId": event}))).await;
+        }
+    }))
+    .await;
+    let last = system.user("last").await;
+    let answer = last.book(&event, 1).await;
+    assert!(matches!(answer.status, 201 | 202), "{answer:?}");
+    system.quiet().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_service_finishes_what_it_has_accepted() {
+    let system = Plan::default().workers(0).start().await;
+    let event = system.event(100).await;
+    let people = system.users("fan", 8).await;
+    let extra = system.start_booking();
+    ready(extra.management_addr()).await;
+    let url = format!("http://{}", extra.http_addr().unwrap());
+
+    // Somebody holds the row, so all requests are in flight when the service is told to stop.
+    let mut somebody = system.booking_database.admin().await;
+    somebody.batch_execute("BEGIN; SELECT FROM ticket_types FOR UPDATE").await.unwrap();
+    let requests = people.iter().map(|person| {
+        let (client, event) = (person.client.at(url.clone()), event.clone());
+        tokio::spawn(async move { client.post("/api/book", json!({"eventId": event})).await.status })
+    });
+    let requests: Vec<_> = requests.collect();
+    let mut admin = system.booking_database.admin().await;
+    until("all requests wait for the row", async || {
+        let waiting = "SELECT count(*) AS count FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        diesel::sql_query(waiting).get_result::<Count>(&mut admin).await.unwrap().count == 8
+    })
+    .await;
+    let stopping = tokio::spawn(extra.stop());
+    somebody.batch_execute("COMMIT").await.unwrap();
+
+    for request in requests {
+        assert_eq!(request.await.unwrap(), 201);
+    }
+    stopping.await.unwrap().unwrap();
+    assert_eq!(system.counts(&event).await, (8, 92, 0, 0));
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_stays_locked_is_an_honest_503() {
+    let system = Plan::default().workers(0).booking_setting("database.lock_timeout_ms", "50").start().await;
+    let event = system.event(1).await;
+    let ada = system.user("ada").await;
+    let mut somebody = system.booking_database.admin().await;
+    somebody.batch_execute("BEGIN; SELECT FROM ticket_types FOR UPDATE").await.unwrap();
+    let refused = ada.book(&event, 1).await;
+    refused.refused(503, "overloaded");
+    assert!(refused.header("retry-after").is_some());
+    somebody.batch_execute("COMMIT").await.unwrap();
+    ada.must_book(&event, 1).await;
+    system.stop().await;
+}
+
+#[test]
+fn the_environment_variable_of_a_setting_is_what_the_docs_say() {
+    assert_eq!(env_name("database.url"), "ROWLOCK__DATABASE__URL");
+}
