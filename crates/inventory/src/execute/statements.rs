@@ -134,25 +134,26 @@ statement! {
 }
 
 statement! {
-    /// New bookings.
+    /// New bookings; one that was given back in the same batch is new and cancelled.
     pub(super) struct InsertBookings {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
-        now: Timestamptz = Timestamp,
+        statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
     }
-    "INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, booked_at)
-     SELECT r.*, 'confirmed', n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r CROSS JOIN (SELECT $9 AS at) AS n"
+    "INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, booked_at)
+     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS r CROSS JOIN (SELECT $11 AS at) AS n"
 }
 
 statement! {
-    /// New waiting-list entries.
+    /// New waiting-list entries; one that was promoted or left in the same batch is new and ended.
     pub(super) struct InsertEntries {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
-        now: Timestamptz = Timestamp,
+        statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
     }
-    "INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, joined_at)
-     SELECT r.*, 'waiting', n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r CROSS JOIN (SELECT $9 AS at) AS n"
+    "INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, joined_at)
+     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n"
 }
 
 statement! {

@@ -8,7 +8,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::try_join;
-use rowlock_domain::ids::{BatchId, EventId, TypeKey};
+use rowlock_domain::ids::{BatchId, BookingId, EventId, TypeKey};
 use rowlock_domain::queue::LEVEL_SPANS;
 use rowlock_domain::states::WaitlistStatus;
 use uuid::Uuid;
@@ -112,6 +112,8 @@ fn new_bookings(ledger: &Ledger<'_>) -> QueryResult<sql::InsertBookings> {
         emails: Vec::new(),
         quantities: Vec::new(),
         origins: Vec::new(),
+        statuses: Vec::new(),
+        cancelled: Vec::new(),
         now: ledger.now,
     };
     for booking in ledger.bookings.iter().filter(|row| row.is_new()).map(Tracked::get) {
@@ -123,6 +125,8 @@ fn new_bookings(ledger: &Ledger<'_>) -> QueryResult<sql::InsertBookings> {
         rows.emails.push(booking.holder.email.clone());
         rows.quantities.push(int(booking.quantity)?);
         rows.origins.push(booking.origin.as_str());
+        rows.statuses.push(booking.status.as_str());
+        rows.cancelled.push(booking.cancelled_at);
     }
     Ok(rows)
 }
@@ -137,6 +141,9 @@ fn new_entries(ledger: &Ledger<'_>) -> QueryResult<sql::InsertEntries> {
         emails: Vec::new(),
         quantities: Vec::new(),
         numbers: Vec::new(),
+        statuses: Vec::new(),
+        bookings: Vec::new(),
+        ended: Vec::new(),
         now: ledger.now,
     };
     for entry in ledger.entries.iter().filter(|row| row.is_new()).map(Tracked::get) {
@@ -148,6 +155,9 @@ fn new_entries(ledger: &Ledger<'_>) -> QueryResult<sql::InsertEntries> {
         rows.emails.push(entry.holder.email.clone());
         rows.quantities.push(int(entry.quantity)?);
         rows.numbers.push(entry.number);
+        rows.statuses.push(entry.status.as_str());
+        rows.bookings.push(entry.booking.map(BookingId::as_uuid));
+        rows.ended.push(entry.ended_at);
     }
     Ok(rows)
 }
@@ -178,7 +188,7 @@ fn ended_entries(ledger: &Ledger<'_>) -> sql::UpdateEntries {
         rows.events.push(entry.key.event.as_uuid());
         rows.ids.push(entry.id.as_uuid());
         rows.statuses.push(entry.status.as_str());
-        rows.bookings.push(entry.booking.map(rowlock_domain::ids::BookingId::as_uuid));
+        rows.bookings.push(entry.booking.map(BookingId::as_uuid));
     }
     rows
 }

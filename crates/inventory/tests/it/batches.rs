@@ -1,0 +1,202 @@
+//! Batches: the same outcomes as one by one, and neighbours that do not suffer for each other.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use proptest::prelude::*;
+use rowlock_domain::ids::TypeKey;
+use rowlock_inventory::command::Book;
+use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
+use rowlock_postgres::checkout;
+
+use crate::desk::{Desk, cancel, leave, reallocate};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Book { account: usize, quantity: u32 },
+    Cancel { which: usize, part: Option<u32> },
+    Leave(usize),
+    Reallocate(usize),
+}
+
+fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
+    let step = prop_oneof![
+        6 => (0usize..5, 1u32..=5).prop_map(|(account, quantity)| Step::Book { account, quantity }),
+        4 => (any::<usize>(), prop::option::of(1u32..=5)).prop_map(|(which, part)| Step::Cancel { which, part }),
+        1 => any::<usize>().prop_map(Step::Leave),
+        2 => (1usize..=3).prop_map(Step::Reallocate),
+    ];
+    prop::collection::vec(prop::collection::vec(step, 1..12), 1..8)
+}
+
+/// What can be compared between two events: no ids, no times.
+fn essence(outcome: &Result<Outcome, CommandError>) -> String {
+    match outcome {
+        Ok(Outcome::Booked(b)) => format!("booked {}", b.booking.quantity),
+        Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
+        Ok(Outcome::Returned(b)) => format!("returned {} {}", b.booking.quantity, b.booking.status),
+        Ok(Outcome::Left(w)) => format!("left {} {}", w.entry.number, w.entry.status),
+        Ok(Outcome::Reallocated(done)) => format!("{done:?}"),
+        Ok(Outcome::Refused(Refusal::AlreadyPromoted(_))) => "promoted before".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The commands of one event for a history; what a step refers to is the same in every event.
+fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
+    let mut booked: Vec<Book> = Vec::new();
+    let mut all = Vec::new();
+    for batch in history {
+        let mut commands = Vec::new();
+        for step in batch {
+            match step {
+                Step::Book { account, quantity } => {
+                    let book = desk.book(key, accounts[*account], *quantity);
+                    booked.push(book.clone());
+                    commands.push(Command::Book(book));
+                }
+                Step::Cancel { which, part } if !booked.is_empty() => commands.push(cancel(&booked[which % booked.len()], *part)),
+                Step::Leave(which) if !booked.is_empty() => commands.push(leave(&booked[which % booked.len()])),
+                Step::Reallocate(limit) => commands.push(reallocate(key, *limit)),
+                Step::Cancel { .. } | Step::Leave(_) => {}
+            }
+        }
+        all.push(commands);
+    }
+    all
+}
+
+#[derive(QueryableByName, Debug, PartialEq)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+/// Everything about an event that must be the same however its commands were grouped.
+async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
+    let mut conn = desk.database.admin().await;
+    let event = key.event;
+    // `tickets.released` is announced once per transaction, so it and the numbers behind it depend on the grouping.
+    let sql = format!(
+        "SELECT format('%s %s %s %s %s %s', capacity, available, booked, held, waiting, next_waitlist_number) AS row FROM ticket_types WHERE event_id = '{event}'
+         UNION ALL (SELECT format('entry %s %s %s', number, quantity, status) FROM waitlist_entries WHERE event_id = '{event}' ORDER BY number)
+         UNION ALL (SELECT format('booking %s %s %s', quantity, status, origin) FROM bookings WHERE event_id = '{event}' ORDER BY quantity, status, origin)
+         UNION ALL (SELECT format('count %s %s %s', level, bucket, waiting) FROM waitlist_counts WHERE event_id = '{event}' AND waiting > 0 ORDER BY level, bucket)
+         UNION ALL (SELECT 'message ' || routing_key FROM outbox WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id)"
+    );
+    diesel::sql_query(sql).load(&mut conn).await.unwrap()
+}
+
+#[derive(QueryableByName)]
+struct Sequence {
+    #[diesel(sql_type = BigInt)]
+    sequence: i64,
+}
+
+/// The messages of a type count 1, 2, 3 … in the order of the outbox, up to the version of its row.
+async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
+    let mut conn = desk.database.admin().await;
+    let sql = format!(
+        "SELECT (payload::json->>'sequence')::bigint AS sequence FROM outbox WHERE event_id = '{0}' AND routing_key NOT LIKE 'event.%' ORDER BY id",
+        key.event
+    );
+    let sequences: Vec<i64> =
+        diesel::sql_query(sql).load::<Sequence>(&mut conn).await.unwrap().into_iter().map(|row| row.sequence).collect();
+    assert_eq!(sequences, (1..=i64::try_from(sequences.len()).unwrap()).collect::<Vec<_>>());
+}
+
+async fn compare(desk: &Desk, history: &[Vec<Step>], capacity: u32) {
+    let accounts: Vec<_> = (0..5).map(|_| desk.account()).collect();
+    let (single, grouped) = (desk.event(capacity).await, desk.event(capacity).await);
+    let mut one_by_one = Vec::new();
+    for command in commands(desk, single, &accounts, history).into_iter().flatten() {
+        one_by_one.push(essence(&desk.inventory.run_one(command).await));
+    }
+    let mut in_batches = Vec::new();
+    for batch in commands(desk, grouped, &accounts, history) {
+        in_batches.extend(desk.inventory.run(batch, LockWait::Wait).await.iter().map(essence));
+    }
+    assert_eq!(in_batches, one_by_one);
+    assert_eq!(state(desk, grouped).await, state(desk, single).await);
+    assert_sequences_are_gapless(desk, single).await;
+    assert_sequences_are_gapless(desk, grouped).await;
+}
+
+#[test]
+fn a_batch_is_the_same_as_its_commands_one_after_the_other() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let desk = runtime.block_on(Desk::new());
+    proptest!(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() }, |(history in histories(), capacity in 0u32..=9)| {
+        runtime.block_on(compare(&desk, &history, capacity));
+    });
+    runtime.block_on(desk.close());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_spans_events_and_an_unknown_one_is_its_own_trouble() {
+    let desk = Desk::new().await;
+    let keys = [desk.event(1).await, desk.event(0).await];
+    let unknown = TypeKey { event: rowlock_domain::ids::EventId::from_uuid(desk.clock.uuid()), ..keys[0] };
+    let ada = desk.account();
+    let batch = [keys[1], unknown, keys[0], keys[0]].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();
+    let outcomes = desk.inventory.run(batch, LockWait::Wait).await;
+    let essences: Vec<_> = outcomes.iter().map(essence).collect();
+    assert_eq!(essences, ["waits 1 1 Some(1)", "Ok(Refused(EventNotFound))", "booked 1", "waits 1 1 Some(1)"]);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_command_does_not_fail_its_neighbours() {
+    let desk = Desk::new().await;
+    let key = desk.event(5).await;
+    let (ada, ben) = (desk.account(), desk.account());
+    let first = desk.book(key, ada, 1);
+    desk.inventory.run_one(Command::Book(first.clone())).await.unwrap();
+    // An id that is taken already: the database refuses the whole statement.
+    let bad = Book { booking: first.booking, ..desk.book(key, ben, 1) };
+    let outcomes =
+        desk.inventory.run(vec![Command::Book(desk.book(key, ben, 2)), Command::Book(bad), cancel(&first, None)], LockWait::Wait).await;
+    assert_eq!(essence(&outcomes[0]), "booked 2");
+    assert!(matches!(outcomes[1], Err(CommandError::Failed(_))), "{:?}", outcomes[1]);
+    assert_eq!(essence(&outcomes[2]), "returned 1 cancelled");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_locked_elsewhere_is_skipped_and_the_rest_is_done() {
+    let desk = Desk::new().await;
+    let (stuck, free) = (desk.event(1).await, desk.event(1).await);
+    let mut somebody = desk.database.admin().await;
+    somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{}' FOR UPDATE", stuck.event)).await.unwrap();
+    let ada = desk.account();
+    let batch = [stuck, free].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();
+    let outcomes = desk.inventory.run(batch, LockWait::Skip).await;
+    assert_eq!(outcomes[0], Ok(Outcome::Skipped));
+    assert_eq!(essence(&outcomes[1]), "booked 1");
+    somebody.batch_execute("COMMIT").await.unwrap();
+    let mut conn = checkout(&desk.pool).await.unwrap();
+    assert_eq!(queries::event(&mut conn, stuck.event).await.unwrap().unwrap().types[0].stock.available, 1);
+    drop(conn);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_refuses_what_the_rule_forbids() {
+    let desk = Desk::new().await;
+    let key = desk.event(3).await;
+    let mut conn = desk.database.admin().await;
+    for wrong in [
+        "booked = booked + 1",
+        "available = available - 1",
+        "available = -1, booked = 4",
+        "held = 1, available = 2",
+        "held = 3, available = 0",
+        "capacity = 2",
+        "waiting = -1",
+    ] {
+        let sql = format!("UPDATE ticket_types SET {wrong} WHERE event_id = '{}'", key.event);
+        let refused = conn.batch_execute(&sql).await.unwrap_err().to_string();
+        assert!(refused.contains("violates check constraint"), "{wrong}: {refused}");
+    }
+    desk.close().await;
+}

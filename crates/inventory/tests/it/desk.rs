@@ -1,0 +1,113 @@
+//! A box office with an event, for tests below HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::values::{Capacity, Price, Quantity};
+use rowlock_inventory::command::{Book, Cancel, Leave, Reallocate, Target};
+use rowlock_inventory::create::{NewEvent, NewType, create_event};
+use rowlock_inventory::views::Holder;
+use rowlock_inventory::{Command, Inventory, InventoryParts};
+use rowlock_platform::clock::Clock;
+use rowlock_postgres::{Limits, Pool, build_pool};
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::BookingTemplate;
+
+pub(crate) struct Desk {
+    pub(crate) database: TestDatabase,
+    pub(crate) pool: Pool,
+    pub(crate) inventory: Inventory,
+    pub(crate) clock: Clock,
+}
+
+impl Desk {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::new(&BookingTemplate).await;
+        let pool = build_pool(&database.service_url(), 4, Limits::default(), "a test").unwrap();
+        let clock = Clock::system();
+        let ids = clock.clone();
+        let inventory = Inventory::new(InventoryParts {
+            pool: pool.clone(),
+            new_id: Arc::new(move || ids.uuid()),
+            render: Arc::new(|_| None),
+            on_messages: Arc::new(|| {}),
+            source: "/a/test",
+            resolve_for: Duration::from_secs(1),
+        });
+        Self { database, pool, inventory, clock }
+    }
+
+    pub(crate) async fn event(&self, capacity: u32) -> TypeKey {
+        let id = EventId::from_uuid(self.clock.uuid());
+        let ticket_type = TicketTypeId::from_uuid(self.clock.uuid());
+        let only = NewType {
+            id: ticket_type,
+            name: "Only".parse().unwrap(),
+            price: Price { amount_minor: 0, currency: "EUR".parse().unwrap() },
+            capacity: Capacity::new(capacity.into()).unwrap(),
+            max_per_booking: Quantity::new(10).unwrap(),
+            max_per_account: None,
+        };
+        let new = NewEvent {
+            id,
+            name: "A test".parse().unwrap(),
+            description: None,
+            venue: None,
+            starts_at: None,
+            ends_at: None,
+            sales_start_at: None,
+            sales_end_at: None,
+            publish: true,
+            created_by: AccountId::from_uuid(self.clock.uuid()),
+            types: vec![only],
+            message: MessageId::from_uuid(self.clock.uuid()),
+        };
+        create_event(&self.pool, new, self.clock.now(), "/a/test").await.unwrap();
+        TypeKey { event: id, ticket_type }
+    }
+
+    pub(crate) fn account(&self) -> AccountId {
+        AccountId::from_uuid(self.clock.uuid())
+    }
+
+    pub(crate) fn book(&self, key: TypeKey, account: AccountId, quantity: u32) -> Book {
+        Book {
+            key,
+            holder: Holder { account, name: "Ada".to_owned(), email: "ada@example.org".to_owned() },
+            quantity: Quantity::new(quantity.into()).unwrap(),
+            join_waitlist: true,
+            booking: BookingId::from_uuid(self.clock.uuid()),
+            entry: WaitlistEntryId::from_uuid(self.clock.uuid()),
+            idempotency: None,
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        drop((self.inventory, self.pool));
+        self.database.close().await;
+    }
+}
+
+pub(crate) fn cancel(book: &Book, quantity: Option<u32>) -> Command {
+    Command::Cancel(Cancel {
+        event: book.key.event,
+        account: book.holder.account,
+        target: Target::One(book.booking, book.key.ticket_type),
+        quantity: quantity.map(|quantity| Quantity::new(quantity.into()).unwrap()),
+        idempotency: None,
+    })
+}
+
+pub(crate) fn leave(book: &Book) -> Command {
+    Command::Leave(Leave {
+        event: book.key.event,
+        account: book.holder.account,
+        target: Target::One(book.entry, book.key.ticket_type),
+        idempotency: None,
+    })
+}
+
+pub(crate) fn reallocate(key: TypeKey, limit: usize) -> Command {
+    Command::Reallocate(Reallocate { key, limit })
+}

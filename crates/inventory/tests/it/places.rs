@@ -1,0 +1,36 @@
+//! Places in a long queue.
+
+use rowlock_inventory::command::Book;
+use rowlock_inventory::{Command, LockWait, queries};
+use rowlock_postgres::checkout;
+
+use crate::desk::{Desk, leave};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_place_of_each_is_one_more_than_the_number_of_those_before() {
+    let desk = Desk::new().await;
+    let key = desk.event(0).await;
+    let books: Vec<Book> = (0..300).map(|_| desk.book(key, desk.account(), 1)).collect();
+    for batch in books.chunks(77) {
+        desk.inventory.run(batch.iter().cloned().map(Command::Book).collect(), LockWait::Wait).await;
+    }
+    // Some leave: whole stretches, single ones, and across the edges of the buckets.
+    let gone = |index: usize| index < 70 || index % 7 == 0 || (120..=130).contains(&index);
+    let leaving = books.iter().enumerate().filter(|(index, _)| gone(*index)).map(|(_, book)| leave(book)).collect();
+    desk.inventory.run(leaving, LockWait::Wait).await;
+
+    let mut conn = checkout(&desk.pool).await.unwrap();
+    let mut before = 0;
+    for (index, book) in books.iter().enumerate() {
+        let own = queries::entries_of(&mut conn, book.holder.account, None, 10).await.unwrap();
+        assert_eq!(own.len(), 1);
+        if gone(index) {
+            assert_eq!(own[0].place, None);
+        } else {
+            before += 1;
+            assert_eq!(own[0].place, Some(before), "the one with number {}", own[0].entry.number);
+        }
+    }
+    drop(conn);
+    desk.close().await;
+}
