@@ -41,4 +41,5 @@ fi
 while IFS= read -r line; do export "${line?}"; done < <(test_servers_env)
 
 cd "$ROOT"
-cargo test --workspace --locked "$@"
+# Without arguments that is every crate; with --workspace, -p would not narrow it.
+cargo test --locked "$@"

@@ -127,13 +127,13 @@ impl Plan {
     }
 }
 
-/// Makes environment variables of dotted names.
+/// Makes environment variables of dotted names. Of a name that is in both, the one in `more` counts.
 pub fn environment(settings: &[(&str, String)], more: &[(String, String)]) -> Vec<(String, String)> {
     let named = |name: &str| rowlock_platform::settings::env_name(name);
-    settings
-        .iter()
+    // The reader keeps the first of two.
+    more.iter()
         .map(|(name, value)| (named(name), value.clone()))
-        .chain(more.iter().map(|(name, value)| (named(name), value.clone())))
+        .chain(settings.iter().map(|(name, value)| (named(name), value.clone())))
         .collect()
 }
 

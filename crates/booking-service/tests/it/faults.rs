@@ -6,7 +6,6 @@ use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
-use rowlock_platform::settings::env_name;
 use rowlock_test_support::database::DATABASE_ENV;
 use rowlock_test_support::proxy::Proxy;
 use rowlock_test_support::system::{Plan, ready};
@@ -213,9 +212,4 @@ async fn a_row_that_stays_locked_is_an_honest_503() {
     somebody.batch_execute("COMMIT").await.unwrap();
     ada.must_book(&event, 1).await;
     system.stop().await;
-}
-
-#[test]
-fn the_environment_variable_of_a_setting_is_what_the_docs_say() {
-    assert_eq!(env_name("database.url"), "ROWLOCK__DATABASE__URL");
 }

@@ -1,7 +1,12 @@
 //! The booking service through its HTTP API, with a real PostgreSQL, a real RabbitMQ and real workers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+
+mod command_line;
 mod crowd;
 mod faults;
 mod handing_on;
 mod idempotency;
+mod input;
 mod startup;
+mod support;

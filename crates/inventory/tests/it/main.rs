@@ -1,5 +1,7 @@
 //! The booking transaction on a real PostgreSQL: a batch is the same as its commands one after the other.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+
 mod batches;
 mod desk;
 mod places;

@@ -1,6 +1,8 @@
 //! The worker with a real PostgreSQL and a real RabbitMQ: messages that come twice, late or never, and those that
 //! nobody can read.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+
 use std::time::Duration;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};

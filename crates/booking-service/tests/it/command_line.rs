@@ -1,0 +1,63 @@
+//! The binary itself: settings that cannot be used, migrations, and stopping at a signal.
+
+use std::process::{Command, Output};
+
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::BookingTemplate;
+use secrecy::ExposeSecret;
+
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_booking-service")).args(arguments).env_clear().envs(environment.iter().copied()).output().unwrap()
+}
+
+#[test]
+fn every_wrong_setting_is_named_in_one_message_and_the_exit_code_is_2() {
+    let output = run(
+        &[],
+        &[
+            ("ROWLOCK__HTTP__LISTEN", "nowhere"),
+            ("ROWLOCK__DATABASE__URL", "mysql://u:very-secret@h/d"),
+            ("ROWLOCK__DATABASE__POOL_SIZE", "0"),
+            ("ROWLOCK__OUTBOX__BATCH_SISE", "5"),
+        ],
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for name in ["http.listen", "database.url", "database.pool_size", "amqp.url (ROWLOCK__AMQP__URL): must be set", "outbox.batch_sise"] {
+        assert!(said.contains(name), "{name} is not named in: {said}");
+    }
+    assert!(!said.contains("very-secret"), "{said}");
+}
+
+#[test]
+fn a_wrong_argument_is_told_with_the_usage() {
+    let output = run(&["sell"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("unrecognized subcommand"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_needs_the_owner_and_may_be_repeated() {
+    let database = TestDatabase::new(&BookingTemplate).await;
+    let (service, owner) = (database.service_url(), database.owner_url());
+    let url = ("ROWLOCK__DATABASE__URL", service.expose_secret());
+    let without = run(&["migrate"], &[url]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(String::from_utf8(without.stderr).unwrap().contains("database.migration_url"));
+    let as_service = run(&["migrate"], &[url, ("ROWLOCK__DATABASE__MIGRATION_URL", service.expose_secret())]);
+    assert_eq!(as_service.status.code(), Some(1), "the role that serves cannot migrate");
+    let repeated = run(&["migrate"], &[url, ("ROWLOCK__DATABASE__MIGRATION_URL", owner.expose_secret())]);
+    assert_eq!(repeated.status.code(), Some(0), "{repeated:?}");
+    assert!(String::from_utf8(repeated.stdout).unwrap().contains("up to date"));
+    let failed = run(&["failed-messages", "list"], &[url]);
+    assert_eq!(String::from_utf8(failed.stdout).unwrap(), "There are no failed messages.\n");
+    database.close().await;
+}
+
+#[test]
+fn a_health_check_of_nothing_fails_with_a_sentence() {
+    let output =
+        run(&["healthcheck"], &[("ROWLOCK__DATABASE__URL", "postgres://u@127.0.0.1:1/d"), ("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:1")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("does not answer"));
+}
