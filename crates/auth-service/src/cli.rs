@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use rowlock_domain::states::Role;
 use rowlock_domain::text::{Email, Password, PersonName, Username};
-use rowlock_platform::cli::{BAD_SETTINGS, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::build_pool;
 
@@ -19,9 +19,8 @@ use crate::{AuthSettings, MIGRATIONS, MaintenanceSettings, start};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A file with settings (TOML); the environment overrides it.
-    #[arg(long, global = true, env = "ROWLOCK_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: ConfigArgument,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -56,7 +55,7 @@ struct CreateAdmin {
 
 /// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
 pub async fn run() -> ExitCode {
-    let Arguments { config, command } = Arguments::parse();
+    let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
     if let None | Some(Command::Serve) = command {
         return match AuthSettings::load(config.as_deref(), environment()) {
             Ok(settings) => serve(settings).await,

@@ -7,10 +7,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{App, HttpServer, middleware, web};
+use actix_web::web;
 use rowlock_platform::clock::Clock;
-use rowlock_platform::database::{schema_ready, wait_for_schema};
-use rowlock_platform::http::{self, HttpMetrics, HttpSettings, no_such_route};
+use rowlock_platform::database::wait_for_schema;
+use rowlock_platform::http::{self, HttpSettings};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::running::Running;
@@ -94,26 +94,16 @@ impl Service {
     }
 
     fn serve_management(&self, listener: TcpListener) {
-        let (pool, keys, draining) = (self.pool.clone(), self.auth.keys.clone(), self.lifecycle.draining.clone());
-        let readiness = Readiness::default()
-            .check("database", move || {
-                let pool = pool.clone();
-                async move { schema_ready(&pool, &MIGRATIONS).await }
-            })
-            .check("signing key", move || std::future::ready(keys.is_ready().map_err(|error| error.to_string())))
-            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
-        let (metrics, stop) = (self.metrics.clone(), self.lifecycle.stopping.clone());
-        self.lifecycle.spawn(async move {
-            if let Err(error) = management::serve(listener, Arc::new(readiness), metrics, stop).await {
-                tracing::error!(%error, "the management port ended");
-            }
-        });
+        let keys = self.auth.keys.clone();
+        let readiness = Readiness::of(self.pool.clone(), &MIGRATIONS, self.lifecycle.draining.clone())
+            .check("signing key", move || std::future::ready(keys.is_ready().map_err(|error| error.to_string())));
+        management::start(listener, readiness, &self.metrics, &self.lifecycle);
     }
 
     /// Serves until told to stop, then lets the background end.
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
-        self.lifecycle.shut_down(std::future::ready(())).await;
+        self.lifecycle.shut_down().await;
         tracing::info!("stopped");
         served
     }
@@ -127,32 +117,12 @@ impl Service {
         let verifier = Arc::new(TokenVerifier::new(issuer, audience, self.auth.keys.clone().fetch()));
         self.lifecycle.spawn(self.auth.keys.clone().keep_fresh(verifier.clone(), stopping.clone()));
         self.lifecycle.spawn(forget_sessions(self.auth.store.clone(), stopping.clone()));
-        http::serve(self.public_server(listener, verifier)?, draining.clone()).await
-    }
-
-    fn public_server(&self, listener: TcpListener, verifier: Arc<TokenVerifier>) -> std::io::Result<actix_web::dev::Server> {
-        let http_metrics = HttpMetrics::default();
-        self.metrics.register(|registry| http_metrics.register(registry));
-        let http_metrics = web::Data::new(http_metrics);
-        let auth = web::Data::from(self.auth.clone());
-        let verifier = web::Data::from(verifier);
-        let body_limit = web::PayloadConfig::new(self.http.max_body_bytes);
-        let app = move || {
-            App::new()
-                .app_data(auth.clone())
-                .app_data(verifier.clone())
-                .app_data(http_metrics.clone())
-                .app_data(body_limit.clone())
-                .wrap(middleware::from_fn(http::log_requests))
-                .configure(routes::configure)
-                .default_service(web::to(no_such_route))
+        let (auth, verifier) = (web::Data::from(self.auth.clone()), web::Data::from(verifier));
+        let configure = move |config: &mut web::ServiceConfig| {
+            routes::configure(config.app_data(auth.clone()).app_data(verifier.clone()));
         };
-        let server = HttpServer::new(app)
-            .workers(self.http.workers)
-            .disable_signals()
-            .shutdown_timeout(self.drain.as_secs().max(1))
-            .listen(listener)?;
-        Ok(server.run())
+        let server = http::public_server(listener, &self.http, self.drain, &self.metrics, configure)?;
+        http::serve(server, draining.clone()).await
     }
 }
 

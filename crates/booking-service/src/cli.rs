@@ -1,11 +1,10 @@
 //! The command line: `serve`, `migrate`, `failed-messages`, `healthcheck`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rowlock_inventory::MIGRATIONS;
-use rowlock_platform::cli::{BAD_SETTINGS, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::outbox::failed;
 use rowlock_postgres::{DatabaseError, connect};
@@ -16,9 +15,8 @@ use crate::{BookingSettings, MaintenanceSettings, start};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A file with settings (TOML); the environment overrides it.
-    #[arg(long, global = true, env = "ROWLOCK_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: ConfigArgument,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -52,7 +50,7 @@ enum FailedMessages {
 
 /// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
 pub async fn run() -> ExitCode {
-    let Arguments { config, command } = Arguments::parse();
+    let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
     if let None | Some(Command::Serve) = command {
         return match BookingSettings::load(config.as_deref(), environment()) {
             Ok(settings) => serve(settings).await,

@@ -4,12 +4,12 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{App, HttpServer, middleware, web};
+use actix_web::web;
 use rowlock_inventory::housekeeping::tidy;
 use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
 use rowlock_platform::clock::Clock;
-use rowlock_platform::database::{schema_ready, wait_for_schema};
-use rowlock_platform::http::{self, HttpMetrics, no_such_route};
+use rowlock_platform::database::wait_for_schema;
+use rowlock_platform::http;
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
@@ -78,28 +78,17 @@ struct Service {
 
 impl Service {
     fn serve_management(&self, listener: TcpListener) {
-        let (pool, verifier, draining) = (self.pool.clone(), self.verifier.clone(), self.lifecycle.draining.clone());
-        let readiness = Readiness::default()
-            .check("database", move || {
-                let pool = pool.clone();
-                async move { schema_ready(&pool, &MIGRATIONS).await }
-            })
-            .check("token keys", move || {
-                std::future::ready(if verifier.has_keys() { Ok(()) } else { Err("none fetched from auth-service yet".to_owned()) })
-            })
-            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
-        let (metrics, stop) = (self.metrics.clone(), self.lifecycle.stopping.clone());
-        self.lifecycle.spawn(async move {
-            if let Err(error) = management::serve(listener, Arc::new(readiness), metrics, stop).await {
-                tracing::error!(%error, "the management port ended");
-            }
+        let verifier = self.verifier.clone();
+        let readiness = Readiness::of(self.pool.clone(), &MIGRATIONS, self.lifecycle.draining.clone()).check("token keys", move || {
+            std::future::ready(if verifier.has_keys() { Ok(()) } else { Err("none fetched from auth-service yet".to_owned()) })
         });
+        management::start(listener, readiness, &self.metrics, &self.lifecycle);
     }
 
     /// Serves until told to stop, then lets the background end: the relay last, with what the last requests wrote.
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
-        self.lifecycle.shut_down(std::future::ready(())).await;
+        self.lifecycle.shut_down().await;
         tracing::info!("stopped");
         served
     }
@@ -117,9 +106,14 @@ impl Service {
             self.lifecycle.spawn(Relay::new(relay, metrics).run(stopping.clone()));
         }
         self.lifecycle.spawn(keep_tidy(self.pool.clone(), stopping.clone()));
-        let booking = self.booking();
+        let (booking, verifier) = (web::Data::from(self.booking()), web::Data::from(self.verifier.clone()));
+        let configure = move |config: &mut web::ServiceConfig| {
+            routes::configure(config.app_data(booking.clone()).app_data(verifier.clone()));
+        };
+        let Self { settings, metrics, .. } = self;
+        let server = http::public_server(listener, &settings.http, settings.drain, metrics, configure)?;
         tracing::info!("ready");
-        http::serve(self.public_server(listener, booking)?, draining.clone()).await
+        http::serve(server, draining.clone()).await
     }
 
     fn booking(&self) -> Arc<Booking> {
@@ -140,31 +134,6 @@ impl Service {
             notifier,
             cancel_chunk: self.settings.cancel_chunk,
         })
-    }
-
-    fn public_server(&self, listener: TcpListener, booking: Arc<Booking>) -> std::io::Result<actix_web::dev::Server> {
-        let http_metrics = HttpMetrics::default();
-        self.metrics.register(|registry| http_metrics.register(registry));
-        let http_metrics = web::Data::new(http_metrics);
-        let booking = web::Data::from(booking);
-        let verifier = web::Data::from(self.verifier.clone());
-        let body_limit = web::PayloadConfig::new(self.settings.http.max_body_bytes);
-        let app = move || {
-            App::new()
-                .app_data(booking.clone())
-                .app_data(verifier.clone())
-                .app_data(http_metrics.clone())
-                .app_data(body_limit.clone())
-                .wrap(middleware::from_fn(http::log_requests))
-                .configure(routes::configure)
-                .default_service(web::to(no_such_route))
-        };
-        let server = HttpServer::new(app)
-            .workers(self.settings.http.workers)
-            .disable_signals()
-            .shutdown_timeout(self.settings.drain.as_secs().max(1))
-            .listen(listener)?;
-        Ok(server.run())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,6 +15,14 @@ use crate::running::Running;
 
 /// Exit code for settings that cannot be used.
 pub const BAD_SETTINGS: u8 = 2;
+
+/// Where settings come from, besides the environment.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigArgument {
+    /// A file with settings (TOML); the environment overrides it.
+    #[arg(long, global = true, env = "ROWLOCK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
 
 /// The environment, for the settings. A variable that is not UTF-8 is none of ours.
 pub fn environment() -> Vec<(String, String)> {

@@ -26,10 +26,9 @@ impl Lifecycle {
         self.tasks.spawn(task);
     }
 
-    /// Stops everything in order and waits for it: first the intake, then the background.
-    pub async fn shut_down(&self, intake: impl Future<Output = ()>) {
+    /// Ends the background when the work that was taken has been done, and waits for it.
+    pub async fn shut_down(&self) {
         self.draining.cancel();
-        intake.await;
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;

@@ -3,13 +3,16 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
+use diesel_migrations::EmbeddedMigrations;
+use rowlock_postgres::Pool;
 use tokio_util::sync::CancellationToken;
 
+use crate::database::schema_ready;
 use crate::http;
+use crate::lifecycle::Lifecycle;
 use crate::settings::SettingsReader;
 use crate::telemetry::Metrics;
 
@@ -42,6 +45,16 @@ impl std::fmt::Debug for Readiness {
 }
 
 impl Readiness {
+    /// What every service needs: a database with its schema, and not to be stopping.
+    pub fn of(pool: Pool, migrations: &'static EmbeddedMigrations, draining: CancellationToken) -> Self {
+        Self::default()
+            .check("database", move || {
+                let pool = pool.clone();
+                async move { schema_ready(&pool, migrations).await }
+            })
+            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }))
+    }
+
     /// Adds a part with its check, which gets two seconds.
     pub fn check<F, T>(mut self, part: &'static str, check: F) -> Self
     where
@@ -80,9 +93,18 @@ async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.render())
 }
 
-/// Serves the management port until the token is cancelled.
-pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, all: Metrics, stop: CancellationToken) -> std::io::Result<()> {
-    let readiness = web::Data::from(readiness);
+/// Serves the management port in the background, from now until everything else has ended.
+pub fn start(listener: TcpListener, readiness: Readiness, metrics: &Metrics, lifecycle: &Lifecycle) {
+    let (metrics, stop) = (metrics.clone(), lifecycle.stopping.clone());
+    lifecycle.spawn(async move {
+        if let Err(error) = serve(listener, readiness, metrics, stop).await {
+            tracing::error!(%error, "the management port ended");
+        }
+    });
+}
+
+async fn serve(listener: TcpListener, readiness: Readiness, all: Metrics, stop: CancellationToken) -> std::io::Result<()> {
+    let readiness = web::Data::new(readiness);
     let all = web::Data::new(all);
     let server = HttpServer::new(move || {
         App::new()

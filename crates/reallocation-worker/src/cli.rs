@@ -1,12 +1,11 @@
 //! The command line: `serve`, `migrate`, `dead-letters`, `healthcheck`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rowlock_inventory::MIGRATIONS;
 use rowlock_platform::amqp::{AmqpSettings, LinkError, dead_letters};
-use rowlock_platform::cli::{BAD_SETTINGS, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::management::ManagementSettings;
@@ -17,9 +16,8 @@ use crate::{MaintenanceSettings, WorkerSettings, start};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A file with settings (TOML); the environment overrides it.
-    #[arg(long, global = true, env = "ROWLOCK_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: ConfigArgument,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -53,7 +51,7 @@ enum DeadLetters {
 
 /// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
 pub async fn run() -> ExitCode {
-    let Arguments { config, command } = Arguments::parse();
+    let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
     let config = config.as_deref();
     match command.unwrap_or(Command::Serve) {
         Command::Serve => match WorkerSettings::load(config, environment()) {

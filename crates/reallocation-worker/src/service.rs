@@ -1,12 +1,11 @@
 //! The running worker: a management port, the consumer, the sweep.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
 use rowlock_platform::amqp::LinkMetrics;
 use rowlock_platform::clock::Clock;
-use rowlock_platform::database::{schema_ready, wait_for_schema};
+use rowlock_platform::database::wait_for_schema;
 use rowlock_platform::http;
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
@@ -43,7 +42,8 @@ pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartErr
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
     let worker = Worker { settings, clock, pool, metrics: Metrics::default(), lifecycle };
-    worker.serve_management(operators);
+    let readiness = Readiness::of(worker.pool.clone(), &MIGRATIONS, worker.lifecycle.draining.clone());
+    management::start(operators, readiness, &worker.metrics, &worker.lifecycle);
     tracing::info!(%management_addr, "started");
     let ended = tokio::spawn(worker.run());
     Ok(Running::new(None, management_addr, stop, ended))
@@ -58,22 +58,6 @@ struct Worker {
 }
 
 impl Worker {
-    fn serve_management(&self, listener: TcpListener) {
-        let (pool, draining) = (self.pool.clone(), self.lifecycle.draining.clone());
-        let readiness = Readiness::default()
-            .check("database", move || {
-                let pool = pool.clone();
-                async move { schema_ready(&pool, &MIGRATIONS).await }
-            })
-            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
-        let (metrics, stop) = (self.metrics.clone(), self.lifecycle.stopping.clone());
-        self.lifecycle.spawn(async move {
-            if let Err(error) = management::serve(listener, Arc::new(readiness), metrics, stop).await {
-                tracing::error!(%error, "the management port ended");
-            }
-        });
-    }
-
     /// Works until told to stop, then finishes the transaction in flight.
     async fn run(self) -> std::io::Result<()> {
         let draining = &self.lifecycle.draining;
@@ -83,7 +67,7 @@ impl Worker {
             let (consuming, sweeping) = (self.consume(work.clone()), self.sweep(work));
             tokio::join!(consuming, sweeping, draining.cancelled());
         }
-        self.lifecycle.shut_down(std::future::ready(())).await;
+        self.lifecycle.shut_down().await;
         tracing::info!("stopped");
         Ok(())
     }

@@ -9,5 +9,4 @@ mod server;
 pub use auth::{AdminCaller, Caller};
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
-pub use request_log::{HttpMetrics, log_requests};
-pub use server::{HttpSettings, bind, method_not_allowed, no_such_route, serve};
+pub use server::{HttpSettings, bind, method_not_allowed, no_such_route, public_server, serve};

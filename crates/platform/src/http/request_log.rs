@@ -32,7 +32,7 @@ struct RouteLabels {
 
 /// Requests by route and status, with their latency.
 #[derive(Debug, Clone)]
-pub struct HttpMetrics {
+pub(super) struct HttpMetrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
 }
@@ -47,7 +47,7 @@ impl Default for HttpMetrics {
 
 impl HttpMetrics {
     /// Adds these metrics to what `/metrics` shows.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register("http_request_duration_seconds", "Time to answer a request", self.seconds.clone());
     }
@@ -63,7 +63,7 @@ fn request_id(request: &ServiceRequest) -> String {
 }
 
 /// The middleware. Put it outermost.
-pub async fn log_requests(
+pub(super) async fn log_requests(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

@@ -1,15 +1,18 @@
 //! Binding and serving, and the answers for what no route takes.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, middleware, web};
 use rowlock_domain::problem::ProblemCode;
 use tokio_util::sync::CancellationToken;
 
+use super::request_log::{HttpMetrics, log_requests};
 use crate::problem::Problem;
 use crate::settings::SettingsReader;
+use crate::telemetry::Metrics;
 
 /// How a service listens.
 #[derive(Debug, Clone)]
@@ -38,6 +41,31 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
         TcpListener::bind(address).map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// The server of a service's public routes: with the limit on bodies, one log line per request, metrics, and answers
+/// in the API's form for what no route takes. `configure` adds the routes and what they work with.
+pub fn public_server(
+    listener: TcpListener,
+    settings: &HttpSettings,
+    drain: Duration,
+    metrics: &Metrics,
+    configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> std::io::Result<Server> {
+    let counted = HttpMetrics::default();
+    metrics.register(|registry| counted.register(registry));
+    let counted = web::Data::new(counted);
+    let body_limit = web::PayloadConfig::new(settings.max_body_bytes);
+    let app = move || {
+        App::new()
+            .app_data(counted.clone())
+            .app_data(body_limit.clone())
+            .wrap(middleware::from_fn(log_requests))
+            .configure(configure.clone())
+            .default_service(web::to(no_such_route))
+    };
+    let server = HttpServer::new(app).workers(settings.workers).disable_signals().shutdown_timeout(drain.as_secs().max(1));
+    Ok(server.listen(listener)?.run())
 }
 
 /// Serves until the token is cancelled, then finishes what is in flight and returns.
