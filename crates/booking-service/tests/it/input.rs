@@ -544,7 +544,7 @@ async fn what_cannot_be_understood_is_refused_before_it_is_judged() {
         // Unknown fields are all named, wherever they are, whatever else is wrong.
         let mut places = vec![String::new()];
         for (field, kind, _) in &body.fields {
-            set_all_objects(&mut places, field, *kind);
+            note_object(&mut places, field, *kind);
         }
         let mut everywhere = body.good.clone();
         let mut names = Vec::new();
@@ -577,11 +577,10 @@ async fn what_cannot_be_understood_is_refused_before_it_is_judged() {
     system.stop().await;
 }
 
-/// Notes where a good body has an object.
-fn set_all_objects(places: &mut Vec<String>, field: &str, kind: Kind) {
+/// Notes the object that a field is, or is in.
+fn note_object(places: &mut Vec<String>, field: &str, kind: Kind) {
     let place = match kind {
         Kind::Object => field.to_owned(),
-        // The first of a list may be named by its fields alone.
         _ => match field.rsplit_once('.') {
             Some((place, _)) => place.to_owned(),
             None => return,
@@ -609,7 +608,7 @@ async fn a_bad_idempotency_key_is_named_beside_what_else_is_bad() {
     let system = Plan::default().workers(0).start().await;
     let (desk, stock) = desk(&system).await;
     let token = token(&system, "ada").await;
-    for body in bodies(&stock).iter().filter(|body| body.path.starts_with("/api/")) {
+    for (index, body) in bodies(&stock).iter().enumerate().filter(|(_, body)| body.path.starts_with("/api/")) {
         let long = "k".repeat(201);
         for key in ["", " ", "a b", "a\tb", long.as_str()] {
             let answer = desk.ask_with(body, &[("idempotency-key", key)], body.good.to_string()).await;
@@ -627,7 +626,7 @@ async fn a_bad_idempotency_key_is_named_beside_what_else_is_bad() {
         answer.refused(422, "invalid-input");
         assert_eq!(answer.bad_fields(), ["Idempotency-Key", field]);
         desk.ask_with(body, &[("idempotency-key", "a b")], "{").await.refused(400, "malformed-json");
-        let longest = "k".repeat(200);
+        let longest = format!("{index:k>200}");
         desk.ask_with(body, &[("idempotency-key", longest.as_str())], body.good.to_string()).await.expect(body.status);
     }
     system.stop().await;

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 
+mod admin;
 mod command_line;
 mod crowd;
+mod events;
 mod faults;
 mod handing_on;
 mod idempotency;
 mod input;
+mod own;
 mod startup;
 mod support;
+mod tokens;
