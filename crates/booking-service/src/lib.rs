@@ -4,11 +4,13 @@
 //! `rowlock-inventory`; no SQL is written here.
 
 pub mod cli;
+mod lanes;
 mod outcome;
 mod resources;
 mod routes;
 mod service;
 mod settings;
 
+pub use lanes::LaneSettings;
 pub use service::{StartError, start};
 pub use settings::{BookingSettings, MaintenanceSettings};

@@ -54,6 +54,9 @@ pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
             tracing::warn!(%error, "command not run");
             Problem::new(ProblemCode::Unavailable, "The database cannot be reached at the moment. Nothing was changed; please try again.")
         }
+        CommandError::Overloaded => {
+            Problem::new(ProblemCode::Overloaded, "More requests are waiting than can be served. Nothing was changed; please try again.")
+        }
         CommandError::Busy(_) => {
             tracing::warn!(%error, "command not run");
             Problem::new(

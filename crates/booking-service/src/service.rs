@@ -19,6 +19,7 @@ use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_postgres::{DatabaseError, Pool, build_pool, checkout};
 use tokio_util::sync::CancellationToken;
 
+use crate::lanes::{LaneMetrics, Lanes};
 use crate::outcome::render;
 use crate::routes;
 use crate::settings::BookingSettings;
@@ -28,6 +29,9 @@ pub(crate) const SOURCE: &str = "/rowlock/booking-service";
 
 /// What the routes work with.
 pub(crate) struct Booking {
+    /// For what users and administrators ask.
+    pub(crate) lanes: Lanes,
+    /// For what goes on behind a request.
     pub(crate) inventory: Inventory,
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
@@ -127,7 +131,11 @@ impl Service {
             source: SOURCE,
             resolve_for: self.settings.resolve_for,
         });
+        let metrics = LaneMetrics::default();
+        self.metrics.register(|registry| metrics.register(registry));
+        let lanes = Lanes::start(&inventory, self.settings.lanes, metrics, &self.lifecycle);
         Arc::new(Booking {
+            lanes,
             inventory,
             pool: self.pool.clone(),
             clock: self.clock.clone(),

@@ -12,6 +12,8 @@ use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::LogSettings;
 use url::Url;
 
+use crate::lanes::LaneSettings;
+
 const DEFAULTS: &str = include_str!("default.toml");
 
 /// All settings of a serving `booking-service`.
@@ -25,6 +27,8 @@ pub struct BookingSettings {
     pub database: DatabaseSettings,
     /// The relay of the outbox, and whether this process takes part in it.
     pub relay: Option<RelaySettings>,
+    /// The lanes of the commands.
+    pub lanes: LaneSettings,
     /// How tokens are checked.
     pub tokens: TokenSettings,
     /// How long to look for the truth about a lost answer.
@@ -76,6 +80,7 @@ impl BookingSettings {
         let batch_size = reader.number("outbox.batch_size", 1..=10_000);
         let poll_interval = reader.millis("outbox.poll_interval_ms", 10..=3_600_000);
         let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
+        let lanes = LaneSettings::read(reader);
         let tokens = TokenSettings::read(reader);
         let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
         let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
@@ -93,6 +98,7 @@ impl BookingSettings {
             management: management?,
             database,
             relay: relay?.then_some(settings),
+            lanes: lanes?,
             tokens: tokens?,
             resolve_for: resolve_for?,
             cancel_chunk: cancel_chunk?,

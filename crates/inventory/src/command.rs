@@ -183,6 +183,25 @@ impl Command {
         }
     }
 
+    /// The one type that the command is about, or none if it concerns all types of its event.
+    pub const fn only_type(&self) -> Option<TypeKey> {
+        let event = self.event();
+        let ticket_type = match self {
+            Self::Book(book) => return Some(book.key),
+            Self::Reallocate(reallocate) => return Some(reallocate.key),
+            Self::Cancel(cancel) => match cancel.target {
+                Target::One(_, ticket_type) => ticket_type,
+                Target::OnlyOne => return None,
+            },
+            Self::Leave(leave) => match leave.target {
+                Target::One(_, ticket_type) => ticket_type,
+                Target::OnlyOne => return None,
+            },
+            Self::Change(_) => return None,
+        };
+        Some(TypeKey { event, ticket_type })
+    }
+
     /// The scope and the key of a repeatable request: its account and what it sent.
     pub(crate) const fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
         match self {
@@ -297,6 +316,9 @@ pub enum CommandError {
     /// A row stayed locked for too long, or all connections are in use; nothing was changed.
     #[error("the database is busy: {0}")]
     Busy(String),
+    /// More commands wait than may; nothing was changed.
+    #[error("too many commands wait")]
+    Overloaded,
     /// The COMMIT was sent and nobody can tell whether it took place.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),

@@ -188,3 +188,109 @@ impl TokenVerifier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Shared;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ed25519_dalek::SigningKey;
+    use ed25519_dalek::pkcs8::EncodePrivateKey;
+    use futures_util::future::join_all;
+    use jsonwebtoken::{EncodingKey, Header, encode};
+
+    use super::*;
+    use crate::clock::Clock;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    fn kid(seed: u8) -> String {
+        format!("key-{seed}")
+    }
+
+    fn public(seed: u8) -> PublicKey {
+        let x = URL_SAFE_NO_PAD.encode(key(seed).verifying_key().as_bytes());
+        PublicKey { kty: "OKP".to_owned(), crv: "Ed25519".to_owned(), x, kid: kid(seed), usage: String::new(), alg: String::new() }
+    }
+
+    fn token(seed: u8) -> String {
+        let (clock, now) = (Clock::system(), Clock::system().now().timestamp());
+        let claims = Claims {
+            sub: AccountId::from_uuid(clock.uuid()),
+            name: "Ada".to_owned(),
+            email: "ada@example.org".to_owned(),
+            role: Role::User,
+            iss: "us".to_owned(),
+            aud: "here".to_owned(),
+            iat: now,
+            exp: now + 900,
+            jti: clock.uuid(),
+            sid: SessionId::from_uuid(clock.uuid()),
+        };
+        let header = Header { kid: Some(kid(seed)), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &claims, &EncodingKey::from_ed_der(key(seed).to_pkcs8_der().unwrap().as_bytes())).unwrap()
+    }
+
+    /// A verifier, what is published to it, and how often it asked. It got its first keys just now.
+    async fn verifier() -> (TokenVerifier, Arc<Shared<Vec<u8>>>, Arc<AtomicUsize>) {
+        let (published, asked) = (Arc::new(Shared::new(vec![1])), Arc::new(AtomicUsize::new(0)));
+        let (seeds, count) = (published.clone(), asked.clone());
+        let fetch: FetchKeys = Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            let keys = seeds.lock().unwrap().iter().copied().map(public).collect();
+            Box::pin(async move {
+                // Others get their turn while the answer is on its way.
+                tokio::task::yield_now().await;
+                Ok(PublicKeys { keys })
+            })
+        });
+        let verifier = TokenVerifier::new("us", "here", fetch);
+        verifier.verify(&token(1)).await.unwrap();
+        (verifier, published, asked)
+    }
+
+    async fn let_the_interval_pass(verifier: &TokenVerifier) {
+        let mut last = verifier.last_fetch.lock().await;
+        *last = last.and_then(|at| at.checked_sub(TokenVerifier::MIN_INTERVAL));
+    }
+
+    #[tokio::test]
+    async fn a_new_key_causes_one_fetch_however_many_ask() {
+        let (verifier, published, asked) = verifier().await;
+        *published.lock().unwrap() = vec![1, 2];
+        let_the_interval_pass(&verifier).await;
+        let token = token(2);
+        let answers = join_all((0..100).map(|_| verifier.verify(&token))).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "one at the start, one for the new key");
+    }
+
+    #[tokio::test]
+    async fn unknown_keys_are_looked_for_once_in_an_interval() {
+        let (verifier, _, asked) = verifier().await;
+        for interval in 1..4 {
+            for seed in 10..20 {
+                assert_eq!(verifier.verify(&token(seed)).await, Err(TokenError::Invalid));
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), interval);
+            let_the_interval_pass(&verifier).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_withdrawn_opens_nothing_and_an_empty_answer_withdraws_none() {
+        let (verifier, published, _) = verifier().await;
+        published.lock().unwrap().clear();
+        let_the_interval_pass(&verifier).await;
+        assert_eq!(verifier.verify(&token(2)).await, Err(TokenError::Invalid));
+        assert!(verifier.verify(&token(1)).await.is_ok());
+        *published.lock().unwrap() = vec![2];
+        let_the_interval_pass(&verifier).await;
+        assert!(verifier.verify(&token(2)).await.is_ok());
+        assert_eq!(verifier.verify(&token(1)).await, Err(TokenError::Invalid));
+    }
+}

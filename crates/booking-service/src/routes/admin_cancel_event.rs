@@ -30,7 +30,7 @@ pub(super) async fn cancel_event(
 ) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
     let change = Change { step: Some(Step::Cancel), expected_version: expected_version(&request)?, ..Change::of(id) };
-    let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
+    let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(event) => event,
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),

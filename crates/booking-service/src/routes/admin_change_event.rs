@@ -34,7 +34,7 @@ pub(super) async fn change_event(
     let mut change = body.finish(change)?;
     change.expected_version = expected_version(&request)?;
     let named: Vec<_> = change.types.iter().map(|change| change.id).collect();
-    let outcome = booking.inventory.run_one(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
+    let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     match outcome {
         Outcome::Changed(event) => Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&*event))),
         Outcome::Refused(Refusal::TicketTypesNotFound(unknown)) => Err(Problem::invalid_input(

@@ -40,7 +40,7 @@ pub(super) async fn book(
         entry: WaitlistEntryId::from_uuid(booking.clock.uuid()),
         idempotency,
     });
-    respond(booking.inventory.run_one(command).await)
+    respond(booking.lanes.run(command).await)
 }
 
 /// The type that is meant when none is named. Types never change after the event is made.

@@ -38,7 +38,7 @@ pub(super) async fn cancel_booking(
         (None, None) => return Err(not_found()),
     };
     let command = Command::Cancel(Cancel { event, account, target, quantity, idempotency });
-    respond(booking.inventory.run_one(command).await)
+    respond(booking.lanes.run(command).await)
 }
 
 fn not_found() -> Problem {

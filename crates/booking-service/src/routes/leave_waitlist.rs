@@ -37,7 +37,7 @@ pub(super) async fn leave_waitlist(
         (None, None) => return Err(not_found()),
     };
     let command = Command::Leave(Leave { event, account, target, idempotency });
-    respond(booking.inventory.run_one(command).await)
+    respond(booking.lanes.run(command).await)
 }
 
 fn not_found() -> Problem {

@@ -1,6 +1,7 @@
 //! Events from their making to their end, as administrators and the public see them.
 
 use chrono::{TimeDelta, Utc};
+use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::{Answer, Person};
@@ -404,7 +405,6 @@ async fn a_cancelled_event_ends_all_that_was_booked_and_waited_for() {
             assert_eq!((&entry["status"], &entry["position"], &entry["bookingId"]), (&json!("closed"), &Value::Null, &Value::Null));
         }
     }
-    assert_eq!(people.iter().map(|_| ()).count(), 6);
 
     let first = &event["ticketTypes"][0]["id"];
     let book = json!({"eventId": id, "ticketTypeId": first});
@@ -437,7 +437,7 @@ async fn what_a_request_left_undone_of_a_cancelled_event_is_done_by_the_sweep() 
     ada.must_book(&id, 2).await;
     ben.must_wait(&id, 1).await;
     // As if the process had died right after the status was set.
-    set_status(&system, &id, "cancelled").await;
+    set(&system, &id, "status = 'cancelled'").await;
     ada.book(&id, 1).await.refused(409, "event-cancelled");
     system.add_worker().await;
     until("all is cancelled and closed", async || system.counts(&id).await == (0, 2, 0, 0)).await;
@@ -446,24 +446,20 @@ async fn what_a_request_left_undone_of_a_cancelled_event_is_done_by_the_sweep() 
     system.stop().await;
 }
 
-async fn set_status(system: &System, event: &str, status: &str) {
-    use diesel_async::RunQueryDsl;
-    let sql = format!("UPDATE events SET status = '{status}' WHERE id = '{event}'");
+/// Changes an event behind the services' back.
+async fn set(system: &System, event: &str, change: &str) {
+    let sql = format!("UPDATE events SET {change} WHERE id = '{event}'");
     assert_eq!(diesel::sql_query(sql).execute(&mut system.booking_database.admin().await).await, Ok(1));
 }
 
 /// One ticket that came back and is held, and somebody who waits for it, with no worker to hand it on.
 async fn held(system: &System, event: &str) -> [Person; 2] {
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
-    hold(system, event, [&ada, &ben]).await;
-    [ada, ben]
-}
-
-async fn hold(system: &System, event: &str, [ada, ben]: [&Person; 2]) {
     let booking = ada.must_book(event, 1).await;
     ben.must_wait(event, 1).await;
     ada.cancel(&booking).await.expect(200);
     assert_eq!(system.counts(event).await, (0, 0, 1, 1));
+    [ada, ben]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -486,14 +482,12 @@ async fn when_an_event_is_set_to_have_begun_nobody_waits_any_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_time_of_an_event_comes_nobody_waits_any_more() {
     let mut system = Plan::default().workers(0).worker_setting("worker.sweep_interval_ms", "50").start().await;
-    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
-    let id = make(&system, json!({"name": "Soon", "totalTickets": 1, "startsAt": in_seconds(2)})).await;
-    hold(&system, &id, [&ada, &ben]).await;
-    until("the event begins", async || {
-        let answer = ada.client.post("/api/book", json!({"eventId": id, "joinWaitlist": false})).await;
-        answer.status == 409 && answer.code() == "sales-closed"
-    })
-    .await;
+    let id = make(&system, json!({"name": "Soon", "totalTickets": 1, "startsAt": in_seconds(3600)})).await;
+    let [ada, ben] = held(&system, &id).await;
+    // As if the hour had passed.
+    set(&system, &id, "starts_at = starts_at - interval '1 hour'").await;
+    ada.book(&id, 1).await.refused(409, "sales-closed");
+    assert_eq!(system.counts(&id).await, (0, 0, 1, 1));
     // Nobody is promoted, though tickets are held and a message about them waits.
     system.add_worker().await;
     until("what was held is available and nobody waits", async || system.counts(&id).await == (0, 1, 0, 0)).await;

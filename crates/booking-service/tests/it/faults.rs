@@ -2,21 +2,13 @@
 
 use std::time::Duration;
 
-use diesel::QueryableByName;
-use diesel::sql_types::BigInt;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use rowlock_test_support::database::DATABASE_ENV;
 use rowlock_test_support::proxy::Proxy;
 use rowlock_test_support::system::{Plan, ready};
 use rowlock_test_support::wait::until;
 use serde_json::json;
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
 
 async fn proxy_of(variable: &str) -> Proxy {
     let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`"));
@@ -181,10 +173,10 @@ async fn a_stopped_service_finishes_what_it_has_accepted() {
         tokio::spawn(async move { client.post("/api/book", json!({"eventId": event})).await.status })
     });
     let requests: Vec<_> = requests.collect();
-    let mut admin = system.booking_database.admin().await;
-    until("all requests wait for the row", async || {
-        let waiting = "SELECT count(*) AS count FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        diesel::sql_query(waiting).get_result::<Count>(&mut admin).await.unwrap().count == 8
+    let (http, metrics) = (reqwest::Client::new(), format!("http://{}/metrics", extra.management_addr()));
+    until("all requests have been taken", async || {
+        let shown = http.get(&metrics).send().await.unwrap().text().await.unwrap();
+        shown.contains("rowlock_lane_waiting_commands 8\n")
     })
     .await;
     let stopping = tokio::spawn(extra.stop());

@@ -10,6 +10,7 @@ mod faults;
 mod handing_on;
 mod idempotency;
 mod input;
+mod lanes;
 mod own;
 mod startup;
 mod support;

@@ -37,27 +37,6 @@ fn columns<'a>(keys: impl IntoIterator<Item = &'a TypeKey>) -> (Vec<Uuid>, Vec<U
     keys.into_iter().map(|key| (key.event.as_uuid(), key.ticket_type.as_uuid())).unzip()
 }
 
-impl Command {
-    /// The one type that the command is about, or none if it concerns all types of its event.
-    pub(super) fn only_type(&self) -> Option<TypeKey> {
-        let event = self.event();
-        let ticket_type = match self {
-            Self::Book(book) => return Some(book.key),
-            Self::Reallocate(reallocate) => return Some(reallocate.key),
-            Self::Cancel(cancel) => match cancel.target {
-                Target::One(_, ticket_type) => ticket_type,
-                Target::OnlyOne => return None,
-            },
-            Self::Leave(leave) => match leave.target {
-                Target::One(_, ticket_type) => ticket_type,
-                Target::OnlyOne => return None,
-            },
-            Self::Change(_) => return None,
-        };
-        Some(TypeKey { event, ticket_type })
-    }
-}
-
 /// Finds the types to lock. Which types an event has never changes, so this may be read before the lock.
 pub(super) async fn needs(conn: &mut AsyncPgConnection, commands: &[&Command]) -> QueryResult<Needs> {
     let mut keys: BTreeSet<_> = commands.iter().filter_map(|command| command.only_type()).collect();

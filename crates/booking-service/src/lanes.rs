@@ -1,0 +1,275 @@
+//! Group commit: commands queue up while a batch commits, and the next batch takes all that wait.
+//!
+//! A lane runs one transaction at a time. Nobody waits for a timer: a lone command goes straight through. The commands of
+//! an event always go to the same lane, in the order of their arrival. What is locked by somebody else moves to a side
+//! queue of its own, with the later commands for the same tickets behind it, and holds up no other. All that waits is
+//! bounded; past that the answer is «overloaded» at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use rowlock_domain::ids::{EventId, TicketTypeId};
+use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome};
+use rowlock_platform::lifecycle::Lifecycle;
+use rowlock_platform::settings::SettingsReader;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// How many lanes there are and what they hold.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneSettings {
+    /// Lanes per process.
+    pub count: usize,
+    /// Most commands in one transaction.
+    pub max_batch: usize,
+    /// Most commands that wait in a lane, side queues included.
+    pub queue: usize,
+    /// Side queues that wait for their rows at the same time, each with a connection.
+    pub side_queues: usize,
+}
+
+impl LaneSettings {
+    /// Reads the section `lanes`.
+    pub fn read(reader: &mut SettingsReader) -> Option<Self> {
+        let count = reader.number("lanes.count", 1..=64);
+        let max_batch = reader.number("lanes.max_batch", 1..=5_000);
+        let queue = reader.number("lanes.queue", 1..=1_000_000);
+        let side_queues = reader.number("lanes.side_queues", 1..=100);
+        Some(Self { count: count?, max_batch: max_batch?, queue: queue?, side_queues: side_queues? })
+    }
+}
+
+type Answer = Result<Outcome, CommandError>;
+
+/// A command that waits for its turn, and who waits for its answer.
+struct Waiting {
+    command: Command,
+    answer: oneshot::Sender<Answer>,
+    /// Its room in the lane, given back with the answer.
+    _room: Room,
+}
+
+/// A place among the bounded number of those who wait.
+struct Room {
+    waiting: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn new(permit: OwnedSemaphorePermit, waiting: Gauge) -> Self {
+        waiting.inc();
+        Self { waiting, _permit: permit }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.waiting.dec();
+    }
+}
+
+/// What the lanes count.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneMetrics {
+    waiting: Gauge,
+    batch_size: Histogram,
+}
+
+impl Default for LaneMetrics {
+    fn default() -> Self {
+        Self { waiting: Gauge::default(), batch_size: Histogram::new(exponential_buckets(1.0, 2.0, 12)) }
+    }
+}
+
+impl LaneMetrics {
+    /// Adds these metrics to what `/metrics` shows.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("lane");
+        registry.register("waiting_commands", "Commands that were taken and have no answer yet", self.waiting.clone());
+        registry.register("batch_size", "Commands in one transaction", self.batch_size.clone());
+    }
+}
+
+/// All lanes of a process.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    doors: Vec<Door>,
+    metrics: LaneMetrics,
+}
+
+/// Where commands enter a lane.
+#[derive(Debug)]
+struct Door {
+    sender: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+impl Lanes {
+    /// Starts the lanes. They end when nobody can send any more, or at the latest when the lifecycle stops.
+    pub(crate) fn start(inventory: &Inventory, settings: LaneSettings, metrics: LaneMetrics, lifecycle: &Lifecycle) -> Self {
+        let door = |_| {
+            let (sender, commands) = mpsc::unbounded_channel();
+            let lane = Lane {
+                inventory: inventory.clone(),
+                max_batch: settings.max_batch,
+                side: Side::default(),
+                waiters: Arc::new(Semaphore::new(settings.side_queues)),
+                metrics: metrics.clone(),
+                lifecycle: lifecycle.clone(),
+            };
+            lifecycle.spawn(lane.run(commands, lifecycle.stopping.clone()));
+            Door { sender, room: Arc::new(Semaphore::new(settings.queue)) }
+        };
+        let doors = (0..settings.count).map(door).collect();
+        Self { doors, metrics }
+    }
+
+    /// Runs a command in its turn.
+    pub(crate) async fn run(&self, command: Command) -> Answer {
+        let door = self.door(command.event()).ok_or_else(stopped)?;
+        let permit = door.room.clone().try_acquire_owned().map_err(|_| CommandError::Overloaded)?;
+        let room = Room::new(permit, self.metrics.waiting.clone());
+        let (answer, answered) = oneshot::channel();
+        door.sender.send(Waiting { command, answer, _room: room }).map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(CommandError::Unknown("the lane ended".to_owned())))
+    }
+
+    fn door(&self, event: EventId) -> Option<&Door> {
+        let lanes = u128::try_from(self.doors.len()).ok()?;
+        let index = event.as_uuid().as_u128().checked_rem(lanes)?;
+        self.doors.get(usize::try_from(index).ok()?)
+    }
+}
+
+fn stopped() -> CommandError {
+    CommandError::Unavailable("the service is stopping".to_owned())
+}
+
+/// One lane.
+#[derive(Clone)]
+struct Lane {
+    inventory: Inventory,
+    max_batch: usize,
+    side: Side,
+    waiters: Arc<Semaphore>,
+    metrics: LaneMetrics,
+    lifecycle: Lifecycle,
+}
+
+impl Lane {
+    async fn run(self, mut commands: mpsc::UnboundedReceiver<Waiting>, stop: CancellationToken) {
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                received = commands.recv_many(&mut batch, self.max_batch) => if received == 0 { return },
+                () = stop.cancelled() => return,
+            }
+            let batch = self.side.keep_stuck(std::mem::take(&mut batch));
+            for skipped in self.transact(batch, LockWait::Skip).await {
+                self.set_aside(skipped);
+            }
+        }
+    }
+
+    /// Runs commands in one transaction and answers them. Those whose row is locked elsewhere are given back.
+    async fn transact(&self, mut batch: Vec<Waiting>, wait: LockWait) -> Vec<Waiting> {
+        // Whoever went away before their command began gets nothing done.
+        batch.retain(|waiting| !waiting.answer.is_closed());
+        if batch.is_empty() {
+            return batch;
+        }
+        self.metrics.batch_size.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        let outcomes = self.inventory.run(batch.iter().map(|waiting| waiting.command.clone()).collect(), wait).await;
+        let mut skipped = Vec::new();
+        for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+            if outcome == Ok(Outcome::Skipped) {
+                skipped.push(waiting);
+            } else {
+                // Nobody listens any more: the command was done all the same, as if the answer had been lost on its way.
+                let _ = waiting.answer.send(outcome);
+            }
+        }
+        skipped
+    }
+
+    /// Moves a command to the side queue of its tickets, and starts the queue if it is the first.
+    fn set_aside(&self, waiting: Waiting) {
+        let key = Tickets::of(&waiting.command);
+        if self.side.push(key, waiting) {
+            let lane = self.clone();
+            self.lifecycle.spawn(async move { lane.wait_for_row(key).await });
+        }
+    }
+
+    /// Works a side queue off, waiting for its row alone, until it is empty.
+    async fn wait_for_row(&self, key: Tickets) {
+        let Ok(_turn) = self.waiters.acquire().await else { return };
+        while let Some(batch) = self.side.next_batch(key, self.max_batch) {
+            // With `Wait` nothing is skipped.
+            self.transact(batch, LockWait::Wait).await;
+        }
+    }
+}
+
+/// What a command needs the rows of: one ticket type, or all of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Tickets {
+    event: EventId,
+    only: Option<TicketTypeId>,
+}
+
+impl Tickets {
+    fn of(command: &Command) -> Self {
+        Self { event: command.event(), only: command.only_type().map(|key| key.ticket_type) }
+    }
+}
+
+/// The side queues of a lane. A queue is there as long as somebody works it off.
+#[derive(Clone, Default)]
+struct Side(Arc<Mutex<HashMap<Tickets, VecDeque<Waiting>>>>);
+
+impl Side {
+    fn queues(&self) -> MutexGuard<'_, HashMap<Tickets, VecDeque<Waiting>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts those commands behind their side queue whose tickets have one, and gives back the others.
+    fn keep_stuck(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let mut queues = self.queues();
+        if queues.is_empty() {
+            return batch;
+        }
+        let mut free = Vec::with_capacity(batch.len());
+        for waiting in batch {
+            match queues.get_mut(&Tickets::of(&waiting.command)) {
+                Some(queue) => queue.push_back(waiting),
+                None => free.push(waiting),
+            }
+        }
+        free
+    }
+
+    /// Adds a command. Tells whether its queue is new and needs somebody to work it off.
+    fn push(&self, key: Tickets, waiting: Waiting) -> bool {
+        let mut queues = self.queues();
+        let is_new = !queues.contains_key(&key);
+        queues.entry(key).or_default().push_back(waiting);
+        is_new
+    }
+
+    /// Takes the next commands; an empty queue is removed.
+    fn next_batch(&self, key: Tickets, max: usize) -> Option<Vec<Waiting>> {
+        let mut queues = self.queues();
+        let queue = queues.get_mut(&key)?;
+        if queue.is_empty() {
+            queues.remove(&key);
+            return None;
+        }
+        let count = queue.len().min(max);
+        Some(queue.drain(..count).collect())
+    }
+}

@@ -1,0 +1,68 @@
+//! Group commit: what waits is bounded, and a row that somebody holds delays nobody else.
+
+use std::time::{Duration, Instant};
+
+use diesel_async::SimpleAsyncConnection;
+use futures_util::future::join_all;
+use rowlock_test_support::system::Plan;
+use rowlock_test_support::wait::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_held_elsewhere_delays_others_in_its_lane_by_milliseconds() {
+    let system = Plan::default().workers(0).start().await;
+    let [stuck, free] = [system.event(10).await, system.event(100).await];
+    let people = system.users("fan", 20).await;
+    let mut somebody = system.booking_database.admin().await;
+    somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{stuck}' FOR UPDATE")).await.unwrap();
+
+    // In the order in which they ask: the side queue keeps it.
+    let waiting: Vec<_> = people
+        .iter()
+        .take(5)
+        .map(|person| {
+            let (person, stuck) = (person.clone(), stuck.clone());
+            tokio::spawn(async move { (Instant::now(), person.book(&stuck, 1).await, Instant::now()) })
+        })
+        .collect();
+    let mut slowest = Duration::ZERO;
+    for person in &people {
+        let asked = Instant::now();
+        person.must_book(&free, 1).await;
+        slowest = slowest.max(asked.elapsed());
+    }
+    assert!(waiting.iter().all(|request| !request.is_finished()), "the row is held all the time");
+    // The lock time-out is four seconds; whoever waited for the row would have been slower than this by far.
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    somebody.batch_execute("COMMIT").await.unwrap();
+    for request in waiting {
+        request.await.unwrap().1.expect(201);
+    }
+    assert_eq!(system.counts(&stuck).await, (5, 5, 0, 0));
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_lane_refuses_at_once_and_serves_again() {
+    let system = Plan::default().workers(0).booking_setting("lanes.queue", "3").start().await;
+    let event = system.event(10).await;
+    let people = system.users("fan", 8).await;
+    let mut somebody = system.booking_database.admin().await;
+    somebody.batch_execute("BEGIN; SELECT FROM ticket_types FOR UPDATE").await.unwrap();
+    let all = tokio::spawn({
+        let (people, event) = (people.clone(), event.clone());
+        async move { join_all(people.iter().map(|person| person.book(&event, 1))).await }
+    });
+    until("the lane is full", async || people[0].book(&event, 1).await.status == 503).await;
+    somebody.batch_execute("COMMIT").await.unwrap();
+    let answers = all.await.unwrap();
+    let (served, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert!(!served.is_empty() && !refused.is_empty(), "{answers:?}");
+    for answer in refused {
+        answer.refused(503, "overloaded");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    people[0].must_book(&event, 1).await;
+    system.check().await;
+    system.stop().await;
+}
