@@ -8,7 +8,7 @@ cd /secrets
 chmod 755 .
 mkdir -p master
 
-# secret NAME GIVEN: a random secret unless one was given or is there already.
+# secret NAME GIVEN [LENGTH]: a random secret unless one is there already or was given, with that length at least.
 secret() {
   [ ! -s "master/$1" ] || return 0
   case $2 in
@@ -17,6 +17,10 @@ secret() {
       exit 1
       ;;
   esac
+  if [ -n "$2" ] && [ ${#2} -lt "${3:-1}" ]; then
+    echo "The secret for '$1' in .env needs at least $3 characters." >&2
+    exit 1
+  fi
   printf '%s' "${2:-$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')}" >"master/$1.new"
   mv "master/$1.new" "master/$1"
 }
@@ -24,9 +28,9 @@ of() { cat "master/$1"; }
 
 secret postgres "${ROWLOCK_POSTGRES_PASSWORD:-}"
 secret rabbitmq "${ROWLOCK_RABBITMQ_PASSWORD:-}"
-secret encryption-key "${ROWLOCK_ENCRYPTION_KEY:-}"
-secret bootstrap-token "${ROWLOCK_BOOTSTRAP_TOKEN:-}"
-secret admin-password "${ROWLOCK_ADMIN_PASSWORD:-}"
+secret encryption-key "${ROWLOCK_ENCRYPTION_KEY:-}" 32
+secret bootstrap-token "${ROWLOCK_BOOTSTRAP_TOKEN:-}" 16
+secret admin-password "${ROWLOCK_ADMIN_PASSWORD:-}" 8
 for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do secret "$role" ''; done
 
 # give FOLDER NAME VALUE

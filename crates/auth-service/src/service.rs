@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use rowlock_platform::clock::Clock;
-use rowlock_platform::database::wait_for_schema;
+use rowlock_platform::database::{DatabaseSettings, wait_for_schema};
 use rowlock_platform::http::{self, HttpSettings};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
@@ -62,8 +62,9 @@ pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
     let secrets = Secrets::derive(&settings.keys.encryption_key).map_err(|_| StartError::Keys)?;
+    let database = settings.database.clone();
     let service = Service::new(settings, secrets, clock, pool, lifecycle);
-    service.serve_management(operators);
+    service.serve_management(operators, &database)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
     Ok(Running::new(Some(http_addr), management_addr, stop, ended))
@@ -93,11 +94,12 @@ impl Service {
         Self { http: settings.http, drain: settings.drain, pool, auth: Arc::new(auth), metrics: Metrics::default(), lifecycle }
     }
 
-    fn serve_management(&self, listener: TcpListener) {
+    fn serve_management(&self, listener: TcpListener, database: &DatabaseSettings) -> Result<(), DatabaseError> {
         let keys = self.auth.keys.clone();
-        let readiness = Readiness::of(self.pool.clone(), &MIGRATIONS, self.lifecycle.draining.clone())
+        let readiness = Readiness::of(database, &MIGRATIONS, self.lifecycle.draining.clone())?
             .check("signing key", move || std::future::ready(keys.is_ready().map_err(|error| error.to_string())));
         management::start(listener, readiness, &self.metrics, &self.lifecycle);
+        Ok(())
     }
 
     /// Serves until told to stop, then lets the background end.

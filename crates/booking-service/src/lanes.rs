@@ -166,7 +166,13 @@ impl Lane {
             tokio::select! {
                 biased;
                 received = commands.recv_many(&mut batch, self.max_batch) => if received == 0 { return },
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {
+                    commands.close();
+                    while let Some(waiting) = commands.recv().await {
+                        let _ = waiting.answer.send(Err(stopped()));
+                    }
+                    return;
+                }
             }
             let batch = self.side.keep_stuck(std::mem::take(&mut batch));
             for skipped in self.transact(batch, LockWait::Skip).await {

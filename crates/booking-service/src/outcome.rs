@@ -69,7 +69,7 @@ pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
             tracing::error!(%error, "outcome unknown");
             Problem::new(
                 ProblemCode::OutcomeUnknown,
-                "The connection to the database was lost at the last moment. Sending the same request again with the same Idempotency-Key is safe and tells the outcome; without a key, look at your bookings first.",
+                "The connection to the database was lost at the last moment. If you sent an Idempotency-Key, sending the same request again with it is safe and tells the outcome; if not, look first whether the request took effect.",
             )
         }
         CommandError::Failed(_) => Problem::internal(error),

@@ -16,7 +16,7 @@ use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::Metrics;
 use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
-use rowlock_postgres::{DatabaseError, Pool, build_pool, checkout};
+use rowlock_postgres::{DatabaseError, Pool, Reader, build_pool, checkout};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{LaneMetrics, Lanes};
@@ -33,6 +33,8 @@ pub(crate) struct Booking {
     pub(crate) lanes: Lanes,
     /// For what goes on behind a request.
     pub(crate) inventory: Inventory,
+    pub(crate) reader: Reader,
+    /// For making events.
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
     pub(crate) notifier: OutboxNotifier,
@@ -65,7 +67,7 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
     let service = Service { settings, clock, pool, verifier, metrics: Metrics::default(), lifecycle };
-    service.serve_management(operators);
+    service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
     Ok(Running::new(Some(http_addr), management_addr, stop, ended))
@@ -81,15 +83,18 @@ struct Service {
 }
 
 impl Service {
-    fn serve_management(&self, listener: TcpListener) {
+    fn serve_management(&self, listener: TcpListener) -> Result<(), DatabaseError> {
         let verifier = self.verifier.clone();
-        let readiness = Readiness::of(self.pool.clone(), &MIGRATIONS, self.lifecycle.draining.clone()).check("token keys", move || {
-            std::future::ready(if verifier.has_keys() { Ok(()) } else { Err("none fetched from auth-service yet".to_owned()) })
-        });
+        let readiness = Readiness::of(&self.settings.database, &MIGRATIONS, self.lifecycle.draining.clone())?
+            .check("token keys", move || {
+                std::future::ready(if verifier.has_keys() { Ok(()) } else { Err("none fetched from auth-service yet".to_owned()) })
+            });
         management::start(listener, readiness, &self.metrics, &self.lifecycle);
+        Ok(())
     }
 
-    /// Serves until told to stop, then lets the background end: the relay last, with what the last requests wrote.
+    /// Serves until told to stop, then lets the background end. What the last requests wrote and this relay did not
+    /// send is in the outbox, for another relay or the next start.
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
         self.lifecycle.shut_down().await;
@@ -129,6 +134,7 @@ impl Service {
             render: Arc::new(render),
             on_messages: Arc::new(move || wake.notify()),
             source: SOURCE,
+            patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.resolve_for,
         });
         let metrics = LaneMetrics::default();
@@ -137,6 +143,7 @@ impl Service {
         Arc::new(Booking {
             lanes,
             inventory,
+            reader: Reader::new(self.pool.clone(), self.settings.database.limits.patience()),
             pool: self.pool.clone(),
             clock: self.clock.clone(),
             notifier,

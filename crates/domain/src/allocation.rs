@@ -193,6 +193,9 @@ impl Stock {
         {
             return Err(BookRefusal::AccountLimit { max });
         }
+        if phase != Phase::Open {
+            self.unhold();
+        }
         if self.held == 0 && self.available >= request.quantity {
             self.available -= request.quantity;
             self.booked += request.quantity;
@@ -220,9 +223,19 @@ impl Stock {
             self.available = 0;
             Returned::Held
         } else {
-            self.available += quantity;
+            // Once the event has begun, what is still held is nobody's any more.
+            self.available += quantity + std::mem::take(&mut self.held);
             Returned::Available
         }
+    }
+
+    /// Holds what is available for those who wait, because promotions go on after all: the event was postponed.
+    pub fn hold_again(&mut self) -> bool {
+        let due = self.waiting > 0 && self.available > 0;
+        if due {
+            self.held += std::mem::take(&mut self.available);
+        }
+        due
     }
 
     /// One entry stops waiting without a booking. Tickets held for nobody become available.

@@ -10,7 +10,7 @@ use rowlock_domain::messages::{Fact, Message, Subject};
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Price, Quantity};
-use rowlock_postgres::{DatabaseError, Fault, Pool, checkout};
+use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
 
 use crate::command::{CommandError, OutOfOrder};
 use crate::schema::{events, ticket_types};
@@ -99,6 +99,7 @@ pub async fn create_event(pool: &Pool, new: NewEvent, now: Timestamp, source: &'
             Ok(()) => Ok(made.0),
             Err(error) if Fault::of(&error) == Fault::Data => Err(refused(error)),
             Err(error) => {
+                drop(Connection::take(conn));
                 let mut conn = checkout(&pool).await.map_err(|_| CommandError::Unknown(error.to_string()))?;
                 let found: bool = select(exists(events::table.find(id.as_uuid())))
                     .get_result(&mut conn)

@@ -14,12 +14,15 @@ statement! {
 
 statement! {
     /// Proofs of commits that nobody can still be looking for.
-    struct ForgetBatches {}
-    "DELETE FROM committed_batches WHERE committed_at < now() - interval '5 minutes'"
+    struct ForgetBatches { limit: BigInt = i64 }
+    "DELETE FROM committed_batches WHERE (event_id, id) IN
+       (SELECT event_id, id FROM committed_batches WHERE committed_at < now() - interval '5 minutes' LIMIT $1)"
 }
 
-/// Removes old idempotency keys, at most `limit`, and old proofs. Returns how many keys went: if `limit`, there may be more.
+/// Removes old idempotency keys and old proofs, at most `limit` of each. Returns the larger number: if `limit`, there may
+/// be more.
 pub async fn tidy(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<usize> {
-    ForgetBatches {}.execute(conn).await?;
-    ForgetKeys { limit }.execute(conn).await
+    let keys = ForgetKeys { limit }.execute(conn).await?;
+    let batches = ForgetBatches { limit }.execute(conn).await?;
+    Ok(keys.max(batches))
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use diesel::result::Error;
 use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::command::{Answer, Command, CommandError, Outcome};
-use crate::execute::{Context, Ended, LockWait, Proof, execute, was_committed};
+use crate::execute::{Context, LockWait, Prepared, Proof, commit, prepare, was_committed};
 
 /// Turns an outcome into the answer that is kept for a repeated request; `None` for what is not kept.
 pub type Render = dyn Fn(&Outcome) -> Option<Answer> + Send + Sync;
@@ -26,6 +27,9 @@ pub struct InventoryParts {
     pub on_messages: Arc<dyn Fn() + Send + Sync>,
     /// The `source` of the messages.
     pub source: &'static str,
+    /// How long to wait for the answers to a transaction's statements, and to its COMMIT, before giving the connection up.
+    /// Longer than the limits that the server keeps by itself: it is for servers that say nothing any more.
+    pub patience: Duration,
     /// How long to look for the truth about a lost answer before saying that it is unknown.
     pub resolve_for: Duration,
 }
@@ -52,6 +56,9 @@ impl Inventory {
     /// caller that goes away cannot leave it half-way with its locks held.
     pub async fn run(&self, commands: Vec<Command>, wait: LockWait) -> Answers {
         let count = commands.len();
+        if count == 0 {
+            return Vec::new();
+        }
         let this = self.clone();
         match tokio::spawn(async move { this.run_here(&commands, wait).await }).await {
             Ok(answers) => answers,
@@ -102,42 +109,50 @@ impl Inventory {
         let parts = &*self.0;
         let mut conn = self.connection().await?;
         let context = Context { new_id: &*parts.new_id, render: &*parts.render, source: parts.source };
-        match execute(&mut conn, commands, wait, context).await? {
-            Ended::Done { outcomes, wrote } => {
-                if wrote {
-                    (parts.on_messages)();
-                }
-                Ok(Attempt::Committed(outcomes))
-            }
-            Ended::Unknown { outcomes, proof, error } => {
-                tracing::warn!(%error, "the answer to a COMMIT was lost; looking whether it took place");
-                // Not to be used again, whatever state it is in.
-                drop(Connection::take(conn));
-                if self.find_out(commands, proof, &error).await? {
-                    (parts.on_messages)();
-                    Ok(Attempt::Committed(outcomes))
-                } else {
-                    Ok(Attempt::NotCommitted)
-                }
+        let Ok(prepared) = timeout(parts.patience, prepare(&mut conn, commands, wait, context)).await else {
+            // Not to be used again: its transaction is open. Closing it takes everything back.
+            drop(Connection::take(conn));
+            return Err(Failure::Away(format!("no answer within {:?}", parts.patience)));
+        };
+        let Prepared { outcomes, proof } = prepared?;
+        let Some(proof) = proof else { return Ok(Attempt::Committed(outcomes)) };
+        let lost = match timeout(parts.patience, commit(&mut conn)).await {
+            Ok(Ok(())) => None,
+            // A COMMIT that was answered with an error of the data did not take place.
+            Ok(Err(error)) if Fault::of(&error) == Fault::Data => return Err(error.into()),
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("no answer within {:?}", parts.patience)),
+        };
+        if let Some(reason) = lost {
+            tracing::warn!(%reason, "the answer to a COMMIT was lost; looking whether it took place");
+            drop(Connection::take(conn));
+            if !self.find_out(&proof, &reason).await? {
+                return Ok(Attempt::NotCommitted);
             }
         }
+        (parts.on_messages)();
+        Ok(Attempt::Committed(outcomes))
     }
 
-    async fn find_out(&self, commands: &[&Command], proof: Proof, error: &Error) -> Result<bool, Failure> {
-        let deadline = tokio::time::Instant::now() + self.0.resolve_for;
+    async fn find_out(&self, proof: &Proof, reason: &str) -> Result<bool, Failure> {
+        let deadline = Instant::now() + self.0.resolve_for;
+        let unknown = || Failure::Unknown(reason.to_owned());
         let mut pause = Duration::from_millis(20);
         loop {
-            let looked = async {
-                let mut conn = self.connection().await?;
-                was_committed(&mut conn, commands, proof).await.map_err(Failure::from)
-            };
-            match tokio::time::timeout_at(deadline, looked).await {
-                Ok(Ok(found)) => return Ok(found),
-                Ok(Err(failure)) => tracing::debug!(?failure, "could not look yet"),
-                Err(_) => return Err(Failure::Unknown(error.to_string())),
+            match timeout_at(deadline, self.connection()).await.map_err(|_| unknown())? {
+                Ok(mut conn) => match timeout_at(deadline, was_committed(&mut conn, proof)).await {
+                    Ok(Ok(found)) => return Ok(found),
+                    Ok(Err(error)) => tracing::debug!(%error, "could not look yet"),
+                    Err(_) => {
+                        // It may get the rows' locks yet, and must not keep them.
+                        drop(Connection::take(conn));
+                        return Err(unknown());
+                    }
+                },
+                Err(failure) => tracing::debug!(?failure, "could not look yet"),
             }
-            if tokio::time::Instant::now() + pause >= deadline {
-                return Err(Failure::Unknown(error.to_string()));
+            if Instant::now() + pause >= deadline {
+                return Err(unknown());
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));

@@ -56,8 +56,12 @@ fn is_ready(listen: SocketAddr) -> std::io::Result<bool> {
     Ok(answer.split_whitespace().nth(1) == Some("200"))
 }
 
-/// Runs a service until a signal, drains it, and tells how that went.
+/// What the background may take to end after the last request has.
+const BACKGROUND_MARGIN: Duration = Duration::from_secs(5);
+
+/// Runs a service until a signal, drains it, and tells how that went. `drain` is what requests in flight may take.
 pub async fn run_until_stopped(running: Running, drain: Duration) -> ExitCode {
+    let drain = drain + BACKGROUND_MARGIN;
     let stop = running.stop_token();
     let mut served = Ok(());
     let drained = run_until_signalled(stop, drain, async { served = running.wait().await }).await;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use diesel_migrations::EmbeddedMigrations;
-use rowlock_postgres::Pool;
+use rowlock_postgres::{DatabaseError, build_pool};
 use tokio_util::sync::CancellationToken;
 
-use crate::database::schema_ready;
+use crate::database::{DatabaseSettings, schema_ready};
 use crate::http;
 use crate::lifecycle::Lifecycle;
 use crate::settings::SettingsReader;
@@ -45,14 +45,21 @@ impl std::fmt::Debug for Readiness {
 }
 
 impl Readiness {
-    /// What every service needs: a database with its schema, and not to be stopping.
-    pub fn of(pool: Pool, migrations: &'static EmbeddedMigrations, draining: CancellationToken) -> Self {
-        Self::default()
+    /// What every service needs: a database with its schema, and not to be stopping. The database is asked on a
+    /// connection of its own, so that a service whose connections are all at work is not taken for a broken one.
+    pub fn of(
+        database: &DatabaseSettings,
+        migrations: &'static EmbeddedMigrations,
+        draining: CancellationToken,
+    ) -> Result<Self, DatabaseError> {
+        let pool = build_pool(&database.url, 1, database.limits, "rowlock health")?;
+        let readiness = Self::default()
             .check("database", move || {
                 let pool = pool.clone();
                 async move { schema_ready(&pool, migrations).await }
             })
-            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }))
+            .check("service", move || std::future::ready(if draining.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) }));
+        Ok(readiness)
     }
 
     /// Adds a part with its check, which gets two seconds.

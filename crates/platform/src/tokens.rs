@@ -151,8 +151,9 @@ impl TokenVerifier {
         let mut last = self.last_fetch.lock().await;
         let interval = if self.has_keys() { self.min_interval } else { Duration::from_secs(1) };
         if last.is_none_or(|at| at.elapsed() >= interval) {
-            self.load().await;
+            // Noted before the fetch: whoever hangs up in the middle of it must not cause another.
             *last = Some(Instant::now());
+            self.load().await;
         }
     }
 

@@ -17,7 +17,7 @@ pub enum Fault {
 }
 
 /// Beginnings of messages that mean «not now, and not because of you» (classes 08, 53, 57).
-const AWAY: [&str; 11] = [
+const AWAY: [&str; 16] = [
     "terminating connection",
     "the database system is",
     "server closed the connection",
@@ -29,6 +29,11 @@ const AWAY: [&str; 11] = [
     "too many connections for",
     "could not receive data",
     "broken pipe",
+    "no space left on device",
+    "out of memory",
+    "out of shared memory",
+    "could not write",
+    "cannot execute",
 ];
 
 /// Beginnings of messages that mean «somebody else is at it» (55P03, 57014, 40P01, 40001).
@@ -39,7 +44,10 @@ impl Fault {
     pub fn of(error: &Error) -> Self {
         match error {
             Error::BrokenTransactionManager
-            | Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => Self::Unavailable,
+            | Error::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            ) => Self::Unavailable,
             Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Busy,
             Error::DatabaseError(DatabaseErrorKind::Unknown, info) => Self::of_message(info.message()),
             // A statement that could not be read or written because the connection broke in the middle of it.
@@ -72,6 +80,8 @@ mod tests {
             ("canceling statement due to lock timeout", Fault::Busy),
             ("canceling statement due to statement timeout", Fault::Busy),
             ("deadlock detected", Fault::Busy),
+            ("could not extend file \"base/1/2\": No space left on device", Fault::Unavailable),
+            ("cannot execute UPDATE in a read-only transaction", Fault::Unavailable),
             ("value too long for type character varying(3)", Fault::Data),
             ("invalid byte sequence for encoding \"UTF8\": 0x00", Fault::Data),
         ] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{PoolError as DeadpoolError, Timeouts};
-use diesel::ConnectionError;
+use diesel::{ConnectionError, QueryResult};
 use diesel_async::pooled_connection::deadpool as diesel_pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
@@ -32,6 +32,14 @@ pub struct Limits {
     pub connect: Duration,
     /// How long to wait for a free connection of the pool.
     pub checkout: Duration,
+}
+
+impl Limits {
+    /// How long to wait for the answer to a statement before the connection is given up: longer than the server would
+    /// need to say no.
+    pub fn patience(&self) -> Duration {
+        self.lock + self.statement + Duration::from_secs(1)
+    }
 }
 
 impl Default for Limits {
@@ -75,9 +83,21 @@ pub async fn connect(url: &SecretString, limits: Limits, name: &str) -> Result<A
     establish(url.expose_secret().to_owned(), limits, name.to_owned()).await.map_err(|error| DatabaseError::Unavailable(error.to_string()))
 }
 
+/// Lets the operating system notice within half a minute that the other end is gone, unless the address says otherwise.
+fn with_keepalives(url: &str) -> String {
+    let Ok(mut parsed) = url::Url::parse(url) else { return url.to_owned() };
+    for (name, value) in [("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_retries", "3"), ("tcp_user_timeout", "30")]
+    {
+        if !parsed.query_pairs().any(|(given, _)| given == name) {
+            parsed.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    parsed.into()
+}
+
 async fn establish(url: String, limits: Limits, name: String) -> Result<AsyncPgConnection, ConnectionError> {
     let open = async {
-        let mut conn = AsyncPgConnection::establish(&url).await?;
+        let mut conn = AsyncPgConnection::establish(&with_keepalives(&url)).await?;
         let settings = format!(
             "SET application_name = '{}'; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'",
             name.replace('\'', ""),
@@ -116,4 +136,34 @@ pub async fn checkout(pool: &Pool) -> Result<Connection, DatabaseError> {
         DeadpoolError::Backend(PoolError::QueryError(error)) => error.into(),
         other => DatabaseError::Unavailable(other.to_string()),
     })
+}
+
+/// Reads from a pool, with a limit on how long a silent server is waited for.
+#[derive(Clone)]
+pub struct Reader {
+    pool: Pool,
+    patience: Duration,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// A reader that gives a connection up after `patience`.
+    pub const fn new(pool: Pool, patience: Duration) -> Self {
+        Self { pool, patience }
+    }
+
+    /// Runs queries on a connection of the pool. One that does not answer in time is closed, not lent again.
+    pub async fn run<T>(&self, queries: impl AsyncFnOnce(&mut AsyncPgConnection) -> QueryResult<T>) -> Result<T, DatabaseError> {
+        let mut conn = checkout(&self.pool).await?;
+        if let Ok(result) = tokio::time::timeout(self.patience, queries(&mut conn)).await {
+            return Ok(result?);
+        }
+        drop(Connection::take(conn));
+        Err(DatabaseError::Unavailable(format!("no answer within {:?}", self.patience)))
+    }
 }

@@ -10,15 +10,15 @@ use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::read_tickets_released;
 use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics};
 use rowlock_platform::clock::Clock;
-use rowlock_postgres::{Pool, checkout};
 use tokio_util::sync::CancellationToken;
 
+use crate::sweep::Look;
 use crate::work::{Treated, Work};
 
 /// What the consumer works with.
 pub(crate) struct Intake {
     pub(crate) work: Work,
-    pub(crate) pool: Pool,
+    pub(crate) look: Look,
     pub(crate) amqp: AmqpSettings,
     pub(crate) prefetch: u16,
     pub(crate) clock: Clock,
@@ -82,15 +82,21 @@ impl Intake {
         backoff.reset();
         tracing::info!("consuming");
         let mut pending = Pending::new();
+        let mut next = Next::Go;
         loop {
+            // A row that was locked elsewhere is asked for again soon, while others go on being handed on; where there is
+            // more to close, at once.
+            let pause = if next == Next::Again { Duration::ZERO } else { LOCKED_PAUSE };
             let batch = tokio::select! {
                 () = self.stop.cancelled() => break,
                 batch = consumer.next_batch(self.prefetch.into()) => batch?,
-                // A row that was locked elsewhere is asked for again soon, while others go on being handed on.
-                () = tokio::time::sleep(LOCKED_PAUSE), if !pending.is_empty() => Vec::new(),
+                () = tokio::time::sleep(pause), if !pending.is_empty() => Vec::new(),
             };
             self.sort_in(&mut consumer, batch, &mut pending).await?;
-            if !self.treat(&mut consumer, &mut pending).await? {
+            let keys: Vec<TypeKey> = pending.keys().copied().collect();
+            let treated = self.work.treat(&keys).await;
+            next = self.settle(&mut consumer, &mut pending, keys.into_iter().zip(treated)).await?;
+            if next == Next::DatabaseAway && !self.pause_until_back(&mut consumer).await? {
                 break;
             }
         }
@@ -115,31 +121,14 @@ impl Intake {
         consumer.ack(&repeated).await
     }
 
-    /// Treats what is pending, all types in one transaction. What is locked elsewhere stays pending. False when told to
-    /// stop before the database was back.
-    async fn treat(&self, consumer: &mut Consumer, pending: &mut Pending) -> Result<bool, LinkError> {
-        loop {
-            let keys: Vec<TypeKey> = pending.keys().copied().collect();
-            if keys.is_empty() {
-                break;
-            }
-            let treated = self.work.treat(&keys).await;
-            match self.settle(consumer, pending, keys.into_iter().zip(treated)).await? {
-                Next::Go => break,
-                Next::Again => {}
-                Next::DatabaseAway => {
-                    if !consumer.is_paused() {
-                        consumer.pause().await?;
-                    }
-                    if !self.wait_for_database().await {
-                        return Ok(false);
-                    }
-                }
-            }
+    /// Takes nothing more until the database is back. False when told to stop before that.
+    async fn pause_until_back(&self, consumer: &mut Consumer) -> Result<bool, LinkError> {
+        consumer.pause().await?;
+        tokio::time::sleep(DATABASE_PAUSE).await;
+        if !self.wait_for_database().await {
+            return Ok(false);
         }
-        if consumer.is_paused() {
-            consumer.resume().await?;
-        }
+        consumer.resume().await?;
         Ok(true)
     }
 
@@ -154,7 +143,7 @@ impl Intake {
         let mut next = Next::Go;
         for (key, treated) in treated {
             match treated {
-                Treated::Done => done.extend(pending.remove(&key).map(|delivery| delivery.tag)),
+                Treated::Done | Treated::Idle => done.extend(pending.remove(&key).map(|delivery| delivery.tag)),
                 Treated::Locked => {}
                 Treated::More => next = next.max(Next::Again),
                 Treated::Later(reason) => {
@@ -176,20 +165,13 @@ impl Intake {
     /// Waits until the database answers. False when told to stop.
     async fn wait_for_database(&self) -> bool {
         loop {
-            if self.database_answers().await {
+            if self.look.due().await.is_ok() {
                 return true;
             }
             tokio::select! {
                 () = self.stop.cancelled() => return false,
                 () = tokio::time::sleep(DATABASE_PAUSE) => {}
             }
-        }
-    }
-
-    async fn database_answers(&self) -> bool {
-        match checkout(&self.pool).await {
-            Ok(mut conn) => rowlock_inventory::queries::due_types(&mut conn, 1).await.is_ok(),
-            Err(_) => false,
         }
     }
 }

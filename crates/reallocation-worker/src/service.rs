@@ -17,7 +17,7 @@ use rowlock_postgres::{DatabaseError, Pool, build_pool};
 use crate::consume::Intake;
 use crate::metrics::WorkMetrics;
 use crate::settings::WorkerSettings;
-use crate::sweep::sweep;
+use crate::sweep::{Look, sweep};
 use crate::work::Work;
 
 /// Who writes the messages.
@@ -42,7 +42,7 @@ pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartErr
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
     let worker = Worker { settings, clock, pool, metrics: Metrics::default(), lifecycle };
-    let readiness = Readiness::of(worker.pool.clone(), &MIGRATIONS, worker.lifecycle.draining.clone());
+    let readiness = Readiness::of(&worker.settings.database, &MIGRATIONS, worker.lifecycle.draining.clone())?;
     management::start(operators, readiness, &worker.metrics, &worker.lifecycle);
     tracing::info!(%management_addr, "started");
     let ended = tokio::spawn(worker.run());
@@ -83,6 +83,7 @@ impl Worker {
             render: Arc::new(|_| None),
             on_messages: Arc::new(move || notifier.notify()),
             source: SOURCE,
+            patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.work.resolve_for,
         });
         Work { inventory, limit: self.settings.work.max_promotions, metrics }
@@ -96,7 +97,7 @@ impl Worker {
         self.metrics.register(|registry| metrics.register(registry));
         let intake = Intake {
             work,
-            pool: self.pool.clone(),
+            look: Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: 1 },
             amqp: self.settings.amqp.clone(),
             prefetch: self.settings.work.prefetch,
             clock: self.clock.clone(),
@@ -109,7 +110,8 @@ impl Worker {
     async fn sweep(&self, work: Work) {
         let settings = self.settings.work;
         if settings.sweep {
-            sweep(work, self.pool.clone(), settings.sweep_interval, settings.sweep_batch, self.lifecycle.draining.clone()).await;
+            let look = Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: settings.sweep_batch };
+            sweep(work, look, settings.sweep_interval, self.lifecycle.draining.clone()).await;
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Work {
 pub(crate) enum Treated {
     /// Done as far as one transaction goes.
     Done,
+    /// There was nothing to do.
+    Idle,
     /// There is something left to close, which no message will tell of.
     More,
     /// Its row is locked by somebody else.
@@ -40,8 +42,13 @@ impl Work {
         match outcome {
             Ok(Outcome::Reallocated(done)) => {
                 self.metrics.count(done);
-                // What a walk left held has been announced anew; what is left to be closed has not.
-                if done.unfinished && done.promoted == 0 { Treated::More } else { Treated::Done }
+                let progress = done.promoted > 0 || done.leftover > 0 || done.closed > 0 || done.cancelled > 0;
+                match (progress, done.unfinished && done.promoted == 0) {
+                    // What a walk left held has been announced anew; what is left to be closed has not.
+                    (true, true) => Treated::More,
+                    (true, false) => Treated::Done,
+                    (false, _) => Treated::Idle,
+                }
             }
             Ok(Outcome::Skipped) => Treated::Locked,
             Ok(other) => Treated::Impossible(format!("{other:?}")),

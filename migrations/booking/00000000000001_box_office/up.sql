@@ -29,6 +29,7 @@ CREATE TABLE events (
 CREATE INDEX events_public ON events ((coalesce(starts_at, 'infinity'::timestamptz)), created_at, id) WHERE status = 'published';
 -- The sweep: events that may have something to close.
 CREATE INDEX events_unsettled ON events (starts_at) WHERE settled_at IS NULL;
+CREATE INDEX events_unsettled_cancelled ON events (id) WHERE settled_at IS NULL AND status = 'cancelled';
 
 CREATE TABLE ticket_types (
     event_id             uuid NOT NULL REFERENCES events (id),

@@ -8,7 +8,7 @@ use rowlock_inventory::queries;
 use rowlock_inventory::views::{Booking as BookingRow, EventWithTypes, NamedBooking};
 use rowlock_platform::http::{AdminCaller, Page, QueryFields};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::{Pool, checkout};
+use rowlock_postgres::Reader;
 
 use super::{event_in, no_such_event};
 use crate::resources::HeldBookingResource;
@@ -32,13 +32,11 @@ pub(super) async fn bookings(
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let mut conn = checkout(&booking.pool).await?;
-    let event = queries::event(&mut conn, id).await?.ok_or_else(no_such_event)?;
+    let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
     if wants_csv(&request) {
-        drop(conn);
-        return Ok(export(booking.pool.clone(), event));
+        return Ok(export(booking.reader.clone(), event));
     }
-    let rows = queries::bookings_of_event(&mut conn, id, cursor, limit + 1).await?;
+    let rows = booking.reader.run(async |conn| queries::bookings_of_event(conn, id, cursor, limit + 1).await).await?;
     let item = |row: BookingRow| HeldBookingResource::from(NamedBooking { event_name: event.event.name.clone(), booking: row });
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.id, item)))
 }
@@ -55,26 +53,25 @@ enum Export {
     End,
 }
 
-fn export(pool: Pool, event: EventWithTypes) -> HttpResponse {
+fn export(reader: Reader, event: EventWithTypes) -> HttpResponse {
     let file_name = format!("attachment; filename=\"bookings-{}.csv\"", event.event.id);
-    let chunks = stream::try_unfold((pool, event, Export::Begin), |(pool, event, state)| async move {
+    let chunks = stream::try_unfold((reader, event, Export::Begin), |(reader, event, state)| async move {
         let after = match state {
             Export::Begin => None,
             Export::After(id) => Some(id),
             Export::End => return Ok(None),
         };
-        let rows = read_chunk(&pool, event.event.id, after).await?;
+        let rows = read_chunk(&reader, event.event.id, after).await?;
         let text = csv_of(&event, &rows, after.is_none()).map_err(|error| Problem::internal(&error))?;
         let full = i64::try_from(rows.len()).is_ok_and(|length| length == CHUNK);
         let next = rows.last().filter(|_| full).map_or(Export::End, |row| Export::After(row.id));
-        Ok::<_, Problem>(Some((web::Bytes::from(text), (pool, event, next))))
+        Ok::<_, Problem>(Some((web::Bytes::from(text), (reader, event, next))))
     });
     HttpResponse::Ok().content_type("text/csv; charset=utf-8").insert_header((header::CONTENT_DISPOSITION, file_name)).streaming(chunks)
 }
 
-async fn read_chunk(pool: &Pool, event: EventId, after: Option<BookingId>) -> Result<Vec<BookingRow>, Problem> {
-    let mut conn = checkout(pool).await?;
-    Ok(queries::bookings_of_event(&mut conn, event, after, CHUNK).await?)
+async fn read_chunk(reader: &Reader, event: EventId, after: Option<BookingId>) -> Result<Vec<BookingRow>, Problem> {
+    Ok(reader.run(async |conn| queries::bookings_of_event(conn, event, after, CHUNK).await).await?)
 }
 
 fn csv_of(event: &EventWithTypes, rows: &[BookingRow], with_header: bool) -> Result<Vec<u8>, csv::Error> {

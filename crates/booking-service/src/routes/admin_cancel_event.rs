@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TypeKey;
 use rowlock_inventory::command::{Change, Reallocate, Reallocated, Step};
-use rowlock_inventory::{Command, Outcome};
+use rowlock_inventory::{Command, Outcome, queries};
 use rowlock_platform::http::AdminCaller;
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use super::admin_change_event::expected_version;
-use super::{etag, event_in, no_such_event};
+use super::{etag, event_in};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
 use crate::service::Booking;
@@ -41,8 +40,9 @@ pub(super) async fn cancel_event(
         // The status is committed; an error from here on costs the client nothing, the sweep comes anyway.
         while started.elapsed() < IN_REQUEST && wind_down(&booking, key).await {}
     }
-    let mut conn = checkout(&booking.pool).await?;
-    let event = rowlock_inventory::queries::event(&mut conn, id).await?.ok_or_else(no_such_event)?;
+    // What was done stands, whether or not the event can be read again.
+    let now = booking.reader.run(async |conn| queries::event(conn, id).await).await;
+    let event = now.ok().flatten().unwrap_or(*event);
     Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&event)))
 }
 

@@ -5,7 +5,6 @@ use rowlock_domain::ids::TicketTypeId;
 use rowlock_inventory::queries;
 use rowlock_platform::http::{AdminCaller, QueryFields};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use super::{etag, event_in, no_such_event};
 use crate::resources::EventStatusResource;
@@ -24,8 +23,8 @@ pub(super) async fn status(
     let cursor = query.cursor::<(i16, i64)>();
     let limit = query.limit();
     let (only, cursor, limit) = query.finish((|| Some((only?, cursor?, limit?)))())?;
-    let mut conn = checkout(&booking.pool).await?;
-    let page = queries::status_page(&mut conn, id, only, cursor, limit + 1).await?.ok_or_else(no_such_event)?;
+    let page = booking.reader.run(async |conn| queries::status_page(conn, id, only, cursor, limit + 1).await).await?;
+    let page = page.ok_or_else(no_such_event)?;
     let etag = etag(&page.event);
     Ok(HttpResponse::Ok().insert_header(etag).json(EventStatusResource::new(page, limit)))
 }

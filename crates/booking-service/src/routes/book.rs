@@ -7,7 +7,6 @@ use rowlock_inventory::command::Book;
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, boolean, integer, text};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use super::{holder, idempotency, no_such_event};
 use crate::outcome::respond;
@@ -45,8 +44,8 @@ pub(super) async fn book(
 
 /// The type that is meant when none is named. Types never change after the event is made.
 async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
-    let mut conn = checkout(&booking.pool).await?;
-    match queries::ticket_type_ids(&mut conn, event).await?.as_slice() {
+    let types = booking.reader.run(async |conn| queries::ticket_type_ids(conn, event).await).await?;
+    match types.as_slice() {
         [] => Err(no_such_event()),
         [only] => Ok(*only),
         _ => Err(Problem::invalid_field("ticketTypeId", "is required: the event has several ticket types")),

@@ -8,7 +8,6 @@ use rowlock_inventory::command::{Cancel, Target};
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, integer, text};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use super::idempotency;
 use crate::outcome::respond;
@@ -30,8 +29,7 @@ pub(super) async fn cancel_booking(
     let account = caller.sub;
     let (event, target) = match (id, event) {
         (Some(id), _) => {
-            let mut conn = checkout(&booking.pool).await?;
-            let key = queries::booking_key(&mut conn, account, id).await?.ok_or_else(not_found)?;
+            let key = booking.reader.run(async |conn| queries::booking_key(conn, account, id).await).await?.ok_or_else(not_found)?;
             (key.event, Target::One(id, key.ticket_type))
         }
         (None, Some(event)) => (event, Target::OnlyOne),

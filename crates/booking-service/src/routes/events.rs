@@ -4,7 +4,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_inventory::queries::{self, EventCursor, EventFilter};
 use rowlock_platform::http::{Page, QueryFields};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use super::{etag, event_in, no_such_event};
 use crate::resources::EventResource;
@@ -19,8 +18,7 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
     let cursor = query.cursor::<EventCursor>();
     let limit = query.limit();
     let (filter, cursor, limit) = query.finish((|| Some((EventFilter { q: q?, from: from?, to: to? }, cursor?, limit?)))())?;
-    let mut conn = checkout(&booking.pool).await?;
-    let rows = queries::list_events(&mut conn, &filter, cursor, limit + 1).await?;
+    let rows = booking.reader.run(async |conn| queries::list_events(conn, &filter, cursor, limit + 1).await).await?;
     let page = Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| EventResource::from(&row));
     Ok(HttpResponse::Ok().json(page))
 }
@@ -28,7 +26,7 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
 /// One event that is or was public.
 pub(super) async fn get(path: web::Path<String>, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
-    let mut conn = checkout(&booking.pool).await?;
-    let event = queries::event(&mut conn, id).await?.filter(|row| row.event.published_at.is_some()).ok_or_else(no_such_event)?;
+    let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?;
+    let event = event.filter(|row| row.event.published_at.is_some()).ok_or_else(no_such_event)?;
     Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&event)))
 }

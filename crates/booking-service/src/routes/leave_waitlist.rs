@@ -7,7 +7,6 @@ use rowlock_inventory::command::{Leave, Target};
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, text};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use super::cancel_booking::one_of;
 use super::idempotency;
@@ -29,8 +28,7 @@ pub(super) async fn leave_waitlist(
     let account = caller.sub;
     let (event, target) = match (id, event) {
         (Some(id), _) => {
-            let mut conn = checkout(&booking.pool).await?;
-            let key = queries::entry_key(&mut conn, account, id).await?.ok_or_else(not_found)?;
+            let key = booking.reader.run(async |conn| queries::entry_key(conn, account, id).await).await?.ok_or_else(not_found)?;
             (key.event, Target::One(id, key.ticket_type))
         }
         (None, Some(event)) => (event, Target::OnlyOne),

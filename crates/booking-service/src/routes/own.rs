@@ -5,7 +5,6 @@ use rowlock_domain::ids::{BookingId, WaitlistEntryId};
 use rowlock_inventory::queries;
 use rowlock_platform::http::{Caller, Page, QueryFields};
 use rowlock_platform::problem::Problem;
-use rowlock_postgres::checkout;
 
 use crate::resources::{BookingResource, WaitlistEntryResource};
 use crate::service::Booking;
@@ -16,8 +15,7 @@ pub(super) async fn bookings(caller: Caller, request: HttpRequest, booking: web:
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let mut conn = checkout(&booking.pool).await?;
-    let rows = queries::bookings_of(&mut conn, caller.sub, cursor, limit + 1).await?;
+    let rows = booking.reader.run(async |conn| queries::bookings_of(conn, caller.sub, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.booking.id, |row| BookingResource::from(&row))))
 }
 
@@ -27,7 +25,6 @@ pub(super) async fn waitlist(caller: Caller, request: HttpRequest, booking: web:
     let cursor = query.cursor::<WaitlistEntryId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let mut conn = checkout(&booking.pool).await?;
-    let rows = queries::entries_of(&mut conn, caller.sub, cursor, limit + 1).await?;
+    let rows = booking.reader.run(async |conn| queries::entries_of(conn, caller.sub, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.entry.id, |row| WaitlistEntryResource::from(&row))))
 }

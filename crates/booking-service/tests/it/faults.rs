@@ -51,6 +51,7 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
     let system = Plan::default()
         .workers(0)
         .booking_setting("outbox.relay", "false")
+        .booking_setting("database.pool_size", "2")
         .booking_setting("booking.resolve_timeout_ms", "300")
         .database_through(proxy.address())
         .start()
@@ -59,22 +60,18 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
     let ada = system.user("ada").await;
     let body = json!({"eventId": event, "quantity": 2});
 
+    // A first booking, so that a connection is there; then no new one is to be had, and this one is lost with the answer.
+    ada.must_book(&event, 1).await;
+    proxy.refuse_new();
     let sprung = proxy.cut_after_answer_to("COMMIT");
-    let (answer, ()) = tokio::join!(ada.client.post_with_key("/api/book", "k", body.clone()), async {
-        sprung.wait().await;
-        proxy.refuse();
-    });
-    if answer.status == 503 {
-        answer.refused(503, "outcome-unknown");
-        assert!(answer.header("retry-after").is_some());
-    } else {
-        // The look-up slipped through before the door was closed.
-        answer.expect(201);
-    }
+    let answer = ada.client.post_with_key("/api/book", "k", body.clone()).await;
+    sprung.wait().await;
+    answer.refused(503, "outcome-unknown");
+    assert!(answer.header("retry-after").is_some());
     proxy.pass();
     until("the retry gets its answer", async || ada.client.post_with_key("/api/book", "k", body.clone()).await.status == 201).await;
-    assert_eq!(system.counts(&event).await, (2, 1, 0, 0));
-    assert_eq!(ada.bookings().await.len(), 1);
+    assert_eq!(system.counts(&event).await, (3, 0, 0, 0));
+    assert_eq!(ada.bookings().await.len(), 2);
     system.check().await;
     system.stop().await;
 }
@@ -101,12 +98,40 @@ async fn while_the_database_is_away_the_answer_is_503_and_everything_comes_back_
         assert!(readiness.text().await.unwrap().contains("database"), "says which part");
         assert_eq!(http.get(format!("{management}/health/live")).send().await.unwrap().status(), 200);
     }
-    assert_eq!(system.broker.depth(&system.broker.topology().dead_queue).await, Some(0), "no try was used up");
+    let topology = system.broker.topology();
+    for queue in topology.retry_queues.iter().map(|retry| &retry.queue).chain([&topology.dead_queue]) {
+        assert_eq!(system.broker.depth(queue).await, Some(0), "no try was used up: {queue}");
+    }
 
     proxy.pass();
     until("the cancellation goes through", async || ada.cancel(&booking).await.status == 200).await;
     system.quiet().await;
     assert_eq!(ben.tickets().await, 1);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_says_nothing_any_more_is_an_honest_503_and_holds_up_nothing_afterwards() {
+    let proxy = proxy_of(DATABASE_ENV).await;
+    let system = Plan::default()
+        .workers(0)
+        .booking_setting("database.lock_timeout_ms", "100")
+        .booking_setting("database.statement_timeout_ms", "200")
+        .booking_setting("database.connect_timeout_ms", "300")
+        .booking_setting("booking.resolve_timeout_ms", "300")
+        .database_through(proxy.address())
+        .start()
+        .await;
+    let event = system.event(5).await;
+    let ada = system.user("ada").await;
+    ada.must_book(&event, 1).await;
+    proxy.pause();
+    // Neither cut nor refused: frozen. The service gives the connection up by itself.
+    let (booked, listed) = tokio::join!(ada.book(&event, 1), ada.client.get("/api/bookings"));
+    assert_eq!((booked.status, listed.status), (503, 503), "{booked:?} {listed:?}");
+    proxy.pass();
+    until("bookings go on", async || ada.book(&event, 1).await.status == 201).await;
+    system.check().await;
     system.stop().await;
 }
 

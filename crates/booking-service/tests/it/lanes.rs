@@ -49,15 +49,18 @@ async fn a_full_lane_refuses_at_once_and_serves_again() {
     let people = system.users("fan", 8).await;
     let mut somebody = system.booking_database.admin().await;
     somebody.batch_execute("BEGIN; SELECT FROM ticket_types FOR UPDATE").await.unwrap();
-    let all = tokio::spawn({
-        let (people, event) = (people.clone(), event.clone());
-        async move { join_all(people.iter().map(|person| person.book(&event, 1))).await }
-    });
-    until("the lane is full", async || people[0].book(&event, 1).await.status == 503).await;
+    let requests: Vec<_> = people
+        .iter()
+        .map(|person| {
+            let (person, event) = (person.clone(), event.clone());
+            tokio::spawn(async move { person.book(&event, 1).await })
+        })
+        .collect();
+    until("the lane is full", async || requests.iter().filter(|request| request.is_finished()).count() == 5).await;
     somebody.batch_execute("COMMIT").await.unwrap();
-    let answers = all.await.unwrap();
+    let answers: Vec<_> = join_all(requests).await.into_iter().map(Result::unwrap).collect();
     let (served, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    assert!(!served.is_empty() && !refused.is_empty(), "{answers:?}");
+    assert_eq!((served.len(), refused.len()), (3, 5), "{answers:?}");
     for answer in refused {
         answer.refused(503, "overloaded");
         assert_eq!(answer.header("retry-after"), Some("1"));

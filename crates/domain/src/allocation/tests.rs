@@ -112,6 +112,28 @@ fn after_the_start_nothing_is_held_and_nobody_joins() {
 }
 
 #[test]
+fn what_was_held_when_the_event_began_is_everybodys_with_the_next_return() {
+    let mut stock = stock(2);
+    stock.book(ask(2), TERMS, Phase::Open).unwrap();
+    stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    assert_eq!(stock.take_back(1, Phase::Open), Returned::Held);
+    assert_eq!(stock.take_back(1, Phase::Begun), Returned::Available);
+    assert_eq!((stock.available, stock.held), (2, 0));
+    assert!(stock.is_consistent());
+}
+
+#[test]
+fn when_the_event_is_postponed_those_who_still_wait_come_first_again() {
+    let mut stock = stock(3);
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    stock.book(ask(2), TERMS, Phase::Open).unwrap();
+    stock.take_back(3, Phase::Begun);
+    assert!(stock.hold_again());
+    assert_eq!(stock.book(ask(1), TERMS, Phase::Open), Ok(Booked::Waitlisted { number: 2, position: 2 }));
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), 9).promoted, [(1, 2), (2, 1)]);
+}
+
+#[test]
 fn sales_happen_within_their_window_and_end_when_the_event_starts() {
     let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
     let schedule = Schedule { status: EventStatus::Published, sales_start_at: Some(at(10)), sales_end_at: None, starts_at: Some(at(20)) };
@@ -125,7 +147,7 @@ fn sales_happen_within_their_window_and_end_when_the_event_starts() {
 }
 
 /// The rule said again in the most naive way: one list, walked from the front each time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Naive {
     capacity: u32,
     available: u32,
@@ -133,24 +155,31 @@ struct Naive {
     bookings: Vec<u32>,
     queue: Vec<(i64, u32)>,
     next: i64,
+    begun: bool,
 }
 
 impl Naive {
-    fn book(&mut self, quantity: u32) -> bool {
+    /// Whether it was sold; `None` when it was refused.
+    fn book(&mut self, quantity: u32) -> Option<bool> {
+        if self.begun {
+            self.available += std::mem::take(&mut self.held);
+        }
         let confirmed = self.held == 0 && quantity <= self.available;
         if confirmed {
             self.available -= quantity;
             self.bookings.push(quantity);
+        } else if self.begun {
+            return None;
         } else {
             self.next += 1;
             self.queue.push((self.next, quantity));
         }
-        confirmed
+        Some(confirmed)
     }
 
     fn put_back(&mut self, quantity: u32) {
-        if self.queue.is_empty() {
-            self.available += quantity;
+        if self.queue.is_empty() || self.begun {
+            self.available += quantity + std::mem::take(&mut self.held);
         } else {
             self.held += quantity + self.available;
             self.available = 0;
@@ -182,10 +211,20 @@ impl Naive {
 #[derive(Debug, Clone)]
 enum Step {
     Book(u32),
-    GiveBack { which: usize, part: u32 },
+    GiveBack {
+        which: usize,
+        part: u32,
+    },
     Leave(usize),
     Capacity(u32),
-    Walk { limit: usize, known: usize },
+    Walk {
+        limit: usize,
+        known: usize,
+    },
+    /// The event begins: nobody is promoted any more.
+    Begin,
+    /// It is postponed.
+    Postpone,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -194,6 +233,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (any::<usize>(), 1u32..=6).prop_map(|(which, part)| Step::GiveBack { which, part }),
         1 => any::<usize>().prop_map(Step::Leave),
         1 => (0u32..=20).prop_map(Step::Capacity),
+        1 => prop_oneof![Just(Step::Begin), Just(Step::Postpone)],
         3 => (1usize..=4, 0usize..=3).prop_map(|(limit, known)| Step::Walk { limit, known }),
     ];
     prop::collection::vec(step, 1..120)
@@ -222,11 +262,28 @@ proptest! {
         let mut stock = stock(capacity);
         let mut naive = Naive { capacity, available: capacity, ..Naive::default() };
         for step in steps {
+            let phase = if naive.begun { Phase::Begun } else { Phase::Open };
             match step {
+                Step::Begin => naive.begun = true,
+                Step::Postpone => {
+                    naive.begun = false;
+                    if !naive.queue.is_empty() {
+                        naive.held += std::mem::take(&mut naive.available);
+                    }
+                    stock.hold_again();
+                }
                 Step::Book(quantity) => {
-                    let outcome = stock.book(ask(quantity), TERMS, Phase::Open).unwrap();
-                    prop_assert_eq!(outcome == Booked::Confirmed, naive.book(quantity));
-                    if let Booked::Waitlisted { number, position } = outcome {
+                    // A refusal leaves no trace: the transaction works on a copy.
+                    let mut tried = stock.clone();
+                    let outcome = tried.book(ask(quantity), TERMS, phase);
+                    let mut naive_tried = naive.clone();
+                    let sold = naive_tried.book(quantity);
+                    prop_assert_eq!(outcome.ok().map(|outcome| outcome == Booked::Confirmed), sold);
+                    if sold.is_some() {
+                        stock = tried;
+                        naive = naive_tried;
+                    }
+                    if let Ok(Booked::Waitlisted { number, position }) = outcome {
                         prop_assert_eq!(number, naive.next);
                         prop_assert_eq!(usize::try_from(position).unwrap(), naive.queue.len());
                     }
@@ -239,7 +296,7 @@ proptest! {
                         naive.bookings.swap_remove(which);
                     }
                     naive.put_back(part);
-                    stock.take_back(part, Phase::Open);
+                    stock.take_back(part, phase);
                 }
                 Step::Leave(which) if !naive.queue.is_empty() => {
                     let which = which % naive.queue.len();
@@ -251,7 +308,7 @@ proptest! {
                 }
                 Step::Capacity(capacity) => {
                     let booked: u32 = naive.bookings.iter().sum();
-                    let outcome = stock.set_capacity(capacity, Phase::Open);
+                    let outcome = stock.set_capacity(capacity, phase);
                     prop_assert_eq!(outcome.is_err(), capacity < booked);
                     if capacity >= booked {
                         if capacity > naive.capacity {
@@ -265,7 +322,7 @@ proptest! {
                         naive.capacity = capacity;
                     }
                 }
-                Step::Walk { limit, known } => {
+                Step::Walk { limit, known } if !naive.begun => {
                     // With heads that were read in part the walk may stop early, but what it did is what the naive walk did first.
                     let mut heads = read_heads(&naive.queue, known);
                     let walk = stock.reallocate(&mut heads, limit);
@@ -277,12 +334,15 @@ proptest! {
                         prop_assert!(!walk.unfinished || walk.promoted.len() == limit, "enough heads: only the limit stops a walk");
                     }
                 }
-                Step::GiveBack { .. } | Step::Leave(_) => {}
+                Step::GiveBack { .. } | Step::Leave(_) | Step::Walk { .. } => {}
             }
             prop_assert!(stock.is_consistent(), "{:?}", stock);
             prop_assert_eq!((stock.capacity, stock.available, stock.held), (naive.capacity, naive.available, naive.held));
             prop_assert_eq!(stock.booked, naive.bookings.iter().sum::<u32>());
             prop_assert_eq!(usize::try_from(stock.waiting).unwrap(), naive.queue.len());
+        }
+        if naive.begun {
+            return Ok(());
         }
         // When nothing is in flight: nothing is held, and nobody waits for what could be had.
         stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), usize::MAX);

@@ -38,12 +38,16 @@ impl Ledger<'_> {
             event.published_at = event.published_at.or(Some(self.now));
         }
         let phase = event.schedule().phase(self.now);
+        let postponed = phase == Phase::Open && before.schedule().phase(self.now) != Phase::Open;
         let types = self.changed_types(change, phase)?;
         let details_changed = event != *before;
         if !details_changed && types.iter().all(|(key, changed, _)| self.types.get(key).is_some_and(|present| present.get() == changed)) {
             return Ok(self.changed(change.event));
         }
         self.store_change(event, types, phase);
+        if postponed {
+            self.hold_again(change.event);
+        }
         Ok(self.changed(change.event))
     }
 
@@ -91,6 +95,15 @@ impl Ledger<'_> {
         self.note_event(id, version, fact);
     }
 
+    /// Promotions go on after all: what is available belongs to those who still wait, as if it had come back now.
+    fn hold_again(&mut self, event: EventId) {
+        for (key, row) in self.types.iter_mut().filter(|(key, _)| key.event == event) {
+            if row.get().stock.waiting > 0 && row.change().stock.hold_again() {
+                self.released.insert(*key);
+            }
+        }
+    }
+
     /// Nobody is promoted any more: what is held for the waiting is everybody's.
     fn unhold_all(&mut self, event: EventId) {
         let keys: Vec<_> =
@@ -98,7 +111,7 @@ impl Ledger<'_> {
         for key in keys {
             let Some(row) = self.types.get_mut(&key) else { continue };
             let leftover = row.change().stock.unhold();
-            self.note(key, Fact::TicketsReallocated { promoted: 0, leftover });
+            self.note_unheld(key, leftover);
         }
     }
 

@@ -1,9 +1,10 @@
 //! The decisions, in the order of arrival, on rows in memory. The rule itself is `rowlock_domain::allocation`.
 
+use std::collections::VecDeque;
+
 use rowlock_domain::allocation::{BookRefusal, BookRequest, Booked, Phase, Returned};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::Fact;
-use rowlock_domain::queue::WaitingHeads;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
 
 use super::ledger::{Kept, Ledger, Tracked};
@@ -63,7 +64,9 @@ impl Ledger<'_> {
         // A refusal must leave no trace, so the counters are tried on a copy.
         let mut stock = ticket_type.get().stock.clone();
         let booked = stock.book(request, terms, phase).map_err(Refusal::Book)?;
+        let unheld = ticket_type.get().stock.held - stock.held;
         ticket_type.change().stock = stock;
+        self.note_unheld(key, unheld);
         let quantity = book.quantity.get();
         let event_name = self.event_name(key.event);
         self.add_to_total(key, book.holder.account, quantity);
@@ -133,6 +136,13 @@ impl Ledger<'_> {
         Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
     }
 
+    /// Tells that tickets are no longer held because nobody is promoted any more.
+    pub(super) fn note_unheld(&mut self, key: TypeKey, leftover: u32) {
+        if leftover > 0 {
+            self.note(key, Fact::TicketsReallocated { promoted: 0, leftover });
+        }
+    }
+
     fn booking_meant(&self, cancel: &Cancel) -> Result<BookingId, Refusal> {
         match cancel.target {
             Target::One(id, _) => Ok(id),
@@ -157,7 +167,9 @@ impl Ledger<'_> {
         let row = self.bookings.get(&booking).ok_or(Refusal::BookingNotFound)?;
         let (key, account_id, booking_id) = (row.key, row.holder.account, row.id);
         let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let held = ticket_type.get().stock.held;
         let returned = ticket_type.change().stock.take_back(quantity, phase);
+        let unheld = held.saturating_sub(ticket_type.get().stock.held);
         let row = self.bookings.change(&booking).ok_or(Refusal::BookingNotFound)?;
         let fact = if quantity == row.quantity {
             row.status = BookingStatus::Cancelled;
@@ -169,6 +181,7 @@ impl Ledger<'_> {
         };
         self.take_from_total(key, account_id, quantity);
         self.note(key, fact);
+        self.note_unheld(key, unheld);
         if returned == Returned::Held {
             self.released.insert(key);
         }
@@ -237,7 +250,7 @@ impl Ledger<'_> {
         }
         match self.phase(key.event) {
             Phase::Open => self.walk(key, command.limit),
-            phase => self.wind_down(key, phase),
+            phase => self.wind_down(command, phase),
         }
     }
 
@@ -247,8 +260,11 @@ impl Ledger<'_> {
         if ticket_type.get().stock.held == 0 {
             return Ok(Outcome::Reallocated(Reallocated::default()));
         }
-        let mut nothing_known = WaitingHeads::default();
-        let heads = self.heads.get_mut(&key).unwrap_or(&mut nothing_known);
+        let Some(heads) = self.heads.get_mut(&key) else {
+            // Tickets came to be held within this batch and the queue was not read: the next walk knows it.
+            self.released.insert(key);
+            return Ok(Outcome::Reallocated(Reallocated { unfinished: true, ..Reallocated::default() }));
+        };
         let walk = ticket_type.change().stock.reallocate(heads, limit);
         let tickets: u32 = walk.promoted.iter().map(|(_, quantity)| quantity).sum();
         for &(number, _) in &walk.promoted {
@@ -289,20 +305,24 @@ impl Ledger<'_> {
     }
 
     /// Closes what is open of an event that has begun or is cancelled, as much as was read.
-    fn wind_down(&mut self, key: TypeKey, phase: Phase) -> Result<Outcome, Refusal> {
+    fn wind_down(&mut self, Reallocate { key, limit }: Reallocate, phase: Phase) -> Result<Outcome, Refusal> {
         let missing = || Refusal::TicketTypeNotFound(key.ticket_type);
         let mut done = Reallocated::default();
         if self.types.get(&key).ok_or_else(missing)?.get().stock.held > 0 {
             done.leftover = self.types.get_mut(&key).ok_or_else(missing)?.change().stock.unhold();
-            self.note(key, Fact::TicketsReallocated { promoted: 0, leftover: done.leftover });
+            self.note_unheld(key, done.leftover);
         }
-        for id in self.to_close.remove(&key).unwrap_or_default() {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        while done.closed < limit {
+            let Some(id) = self.to_close.get_mut(&key).and_then(VecDeque::pop_front) else { break };
+            // One that left within this batch is closed already.
             if self.entries.get(&(key.event, id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting) {
                 self.stop_waiting((key.event, id), WaitlistStatus::Closed)?;
                 done.closed += 1;
             }
         }
-        for id in self.to_cancel.remove(&key).unwrap_or_default() {
+        while done.cancelled < limit {
+            let Some(id) = self.to_cancel.get_mut(&key).and_then(VecDeque::pop_front) else { break };
             let row = self.bookings.get(&(key.event, id)).map(|booking| (booking.status, booking.quantity));
             if let Some((BookingStatus::Confirmed, quantity)) = row {
                 self.give_back((key.event, id), quantity)?;

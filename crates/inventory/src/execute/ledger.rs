@@ -1,6 +1,6 @@
 //! The rows of one transaction in memory: as they were locked and read, and as the decisions left them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
@@ -127,8 +127,8 @@ pub(super) struct Ledger<'a> {
     pub(super) heads: HashMap<TypeKey, WaitingHeads>,
     pub(super) entry_at: HashMap<(TypeKey, i64), WaitlistEntryId>,
     /// Entries to close and bookings to cancel of events that have begun or are cancelled.
-    pub(super) to_close: HashMap<TypeKey, Vec<WaitlistEntryId>>,
-    pub(super) to_cancel: HashMap<TypeKey, Vec<BookingId>>,
+    pub(super) to_close: HashMap<TypeKey, VecDeque<WaitlistEntryId>>,
+    pub(super) to_cancel: HashMap<TypeKey, VecDeque<BookingId>>,
     pub(super) kept: HashMap<KeyScope, Tracked<Kept>>,
     pub(super) messages: Vec<Message>,
     /// Types for which tickets were held in this batch: one message each, at its end.

@@ -13,12 +13,12 @@ mod write;
 
 use diesel::QueryResult;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
-use rowlock_postgres::Fault;
 
 pub(crate) use self::ledger::NewId;
 pub(crate) use self::write::Proof;
 use crate::command::{Command, Outcome};
 use crate::run::Render;
+use crate::views::rows::TypeRow;
 
 /// What to do about a row that somebody else has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,39 +38,39 @@ pub(crate) struct Context<'a> {
     pub(crate) source: &'a str,
 }
 
-/// How a transaction ended.
-pub(crate) enum Ended {
-    /// Committed, or nothing had to be. `wrote` tells whether there are new messages.
-    Done { outcomes: Vec<Outcome>, wrote: bool },
-    /// COMMIT was sent and its answer did not come: whether it took place is told by the proof.
-    Unknown { outcomes: Vec<Outcome>, proof: Proof, error: diesel::result::Error },
+/// A transaction that was decided and written.
+pub(crate) struct Prepared {
+    pub(crate) outcomes: Vec<Outcome>,
+    /// What will prove its commit. `None` if there was nothing to write; then the transaction has ended already.
+    pub(crate) proof: Option<Proof>,
 }
 
-/// Runs the commands in one transaction. An error means that nothing was changed.
-pub(crate) async fn execute(
+/// Runs the commands in a transaction, up to its COMMIT. An error means that nothing was changed.
+pub(crate) async fn prepare(
     conn: &mut AsyncPgConnection,
     commands: &[&Command],
     wait: LockWait,
     context: Context<'_>,
-) -> QueryResult<Ended> {
+) -> QueryResult<Prepared> {
     let needs = read::needs(conn, commands).await?;
     AnsiTransactionManager::begin_transaction(conn).await?;
     match inside(conn, needs, commands, wait, context).await {
-        Ok((outcomes, Some(proof))) => match AnsiTransactionManager::commit_transaction(conn).await {
-            Ok(()) => Ok(Ended::Done { outcomes, wrote: true }),
-            // A COMMIT that was answered with an error of the data did not take place.
-            Err(error) if Fault::of(&error) == Fault::Data => Err(error),
-            Err(error) => Ok(Ended::Unknown { outcomes, proof, error }),
-        },
-        Ok((outcomes, None)) => {
-            roll_back(conn).await;
-            Ok(Ended::Done { outcomes, wrote: false })
+        Ok(prepared) => {
+            if prepared.proof.is_none() {
+                roll_back(conn).await;
+            }
+            Ok(prepared)
         }
         Err(error) => {
             roll_back(conn).await;
             Err(error)
         }
     }
+}
+
+/// Sends the COMMIT. An error whose fault is not the data leaves open whether it took place.
+pub(crate) async fn commit(conn: &mut AsyncPgConnection) -> QueryResult<()> {
+    AnsiTransactionManager::commit_transaction(conn).await
 }
 
 /// Ends a transaction in which nothing is to be kept. If that fails the connection is broken and the pool drops it.
@@ -86,12 +86,12 @@ async fn inside(
     commands: &[&Command],
     wait: LockWait,
     context: Context<'_>,
-) -> QueryResult<(Vec<Outcome>, Option<Proof>)> {
+) -> QueryResult<Prepared> {
     let locked = read::lock(conn, needs, wait).await?;
     let skipped: Vec<bool> = commands.iter().map(|command| locked.lacks(command)).collect();
     let active: Vec<&Command> = commands.iter().zip(&skipped).filter(|(_, skipped)| !**skipped).map(|(command, _)| *command).collect();
     if active.is_empty() {
-        return Ok((vec![Outcome::Skipped; commands.len()], None));
+        return Ok(Prepared { outcomes: vec![Outcome::Skipped; commands.len()], proof: None });
     }
     let mut ledger = read::read(conn, locked, &active, context.new_id).await?;
     let mut outcomes = Vec::with_capacity(commands.len());
@@ -100,16 +100,16 @@ async fn inside(
     }
     ledger.announce_released();
     let proof = write::write(conn, &ledger, context.source).await?;
-    Ok((outcomes, proof))
+    Ok(Prepared { outcomes, proof })
 }
 
-/// Tells whether a batch was committed whose COMMIT had no answer. Takes the locks of its types first: while its
+/// Tells whether a batch was committed whose COMMIT had no answer. Takes the locks that the batch had first: while its
 /// transaction lives on the server, these are not to be had, so what is seen afterwards is final.
-pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, commands: &[&Command], proof: Proof) -> QueryResult<bool> {
-    let needs = read::needs(conn, commands).await?;
+pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -> QueryResult<bool> {
     AnsiTransactionManager::begin_transaction(conn).await?;
     let found = async {
-        read::lock(conn, needs, LockWait::Wait).await?;
+        let (events, types) = proof.locked.iter().map(|key| (key.event.as_uuid(), key.ticket_type.as_uuid())).unzip();
+        let _: Vec<TypeRow> = statements::Lock { events, types }.load(conn).await?;
         let (found,): (bool,) = statements::Proven { event: proof.event.as_uuid(), id: proof.id }.get_result(conn).await?;
         Ok(found)
     }

@@ -1,6 +1,6 @@
 //! Locks the rows and reads what the commands need, set-wise: never one query per command.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -8,6 +8,7 @@ use futures_util::try_join;
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::Phase;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::values::Capacity;
 use uuid::Uuid;
 
 use super::LockWait;
@@ -91,7 +92,10 @@ pub(super) async fn read<'a>(
         wanted.add(command);
     }
     let limited: HashSet<_> = locked.types.iter().filter(|t| t.terms.max_per_account.is_some()).map(|t| t.key).collect();
-    wanted.totals.retain(|(key, _)| limited.contains(key));
+    // A change within this batch may set a limit where there was none.
+    let changed: HashSet<_> =
+        commands.iter().filter(|command| matches!(command, Command::Change(_))).map(|command| command.event()).collect();
+    wanted.totals.retain(|(key, _)| limited.contains(key) || changed.contains(&key.event));
     let event_ids: BTreeSet<_> = locked.wanted.iter().map(|key| key.event).chain(commands.iter().map(|command| command.event())).collect();
 
     let (now, events, keys, by_id, of_accounts, entries_by_id, entries_of_accounts, totals) = try_join!(
@@ -251,12 +255,24 @@ impl Wanted {
     }
 }
 
+/// What the reallocations of a type in one batch may need of its queues.
+#[derive(Debug, Default)]
+struct Walk {
+    /// The most tickets there can be to hand on.
+    pool: i32,
+    /// Most promotions, all walks together.
+    limit: i32,
+    /// How many may leave before.
+    spare: i32,
+}
+
 /// Reads the heads of the queues, or what is to be closed, of the types to reallocate.
 async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger<'_>) -> QueryResult<()> {
-    let mut heads = sql::Heads { events: Vec::new(), types: Vec::new(), pools: Vec::new(), limits: Vec::new() };
+    let mut heads = sql::Heads { events: Vec::new(), types: Vec::new(), pools: Vec::new(), limits: Vec::new(), spares: Vec::new() };
     let mut waiting = sql::FirstWaiting { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
     let mut confirmed = sql::FirstConfirmed { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
-    let mut pools: HashMap<TypeKey, (i32, i32)> = HashMap::new();
+    let mut walks: BTreeMap<TypeKey, Walk> = BTreeMap::new();
+    let mut closings: BTreeMap<TypeKey, (i32, bool)> = BTreeMap::new();
     for Reallocate { key, limit } in
         commands.iter().filter_map(|command| if let Command::Reallocate(command) = command { Some(*command) } else { None })
     {
@@ -264,39 +280,60 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         match ledger.phase(key.event) {
             Phase::Open => {
-                // Other commands of the batch may return tickets before the walk; the pool is never more than all there are.
-                let alone =
-                    commands.iter().filter(|command| command.event() == key.event).all(|command| matches!(command, Command::Reallocate(_)));
-                let pool = if alone { ticket_type.stock.held } else { ticket_type.stock.capacity };
-                let pool = i32::try_from(pool).unwrap_or(i32::MAX);
-                if pool > 0 && pools.insert(key, (pool, limit)).is_none() {
-                    heads.events.push(key.event.as_uuid());
-                    heads.types.push(key.ticket_type.as_uuid());
-                    heads.pools.push(pool);
-                    heads.limits.push(limit);
-                }
+                // Other commands of the batch may bring tickets before the walk: never more than there are, unless the
+                // number itself is changed.
+                let others = || commands.iter().filter(|command| command.event() == key.event);
+                let pool = if others().any(|command| matches!(command, Command::Change(_))) {
+                    Capacity::MAX
+                } else if others().all(|command| matches!(command, Command::Reallocate(_))) {
+                    ticket_type.stock.held
+                } else {
+                    ticket_type.stock.capacity
+                };
+                // Those who leave in this batch may be the heads that were read.
+                let leaving = commands.iter().filter(|command| command.event() == key.event && matches!(command, Command::Leave(_)));
+                let walk = walks.entry(key).or_default();
+                walk.pool = i32::try_from(pool).unwrap_or(i32::MAX);
+                walk.limit = walk.limit.saturating_add(limit);
+                walk.spare = i32::try_from(leaving.count()).unwrap_or(i32::MAX);
             }
             phase => {
-                waiting.events.push(key.event.as_uuid());
-                waiting.types.push(key.ticket_type.as_uuid());
-                waiting.limits.push(limit);
-                if phase == Phase::Cancelled {
-                    confirmed.events.push(key.event.as_uuid());
-                    confirmed.types.push(key.ticket_type.as_uuid());
-                    confirmed.limits.push(limit);
-                }
+                let (most, cancelled) = closings.entry(key).or_default();
+                *most = most.saturating_add(limit);
+                *cancelled = phase == Phase::Cancelled;
             }
         }
     }
+    for (key, (most, cancelled)) in closings {
+        // Those who leave or cancel in this batch may be among the first that are read.
+        let leaving = commands.iter().filter(|c| c.event() == key.event && matches!(c, Command::Leave(_) | Command::Cancel(_))).count();
+        let most = most.saturating_add(i32::try_from(leaving).unwrap_or(i32::MAX));
+        waiting.events.push(key.event.as_uuid());
+        waiting.types.push(key.ticket_type.as_uuid());
+        waiting.limits.push(most);
+        if cancelled {
+            confirmed.events.push(key.event.as_uuid());
+            confirmed.types.push(key.ticket_type.as_uuid());
+            confirmed.limits.push(most);
+        }
+    }
+    walks.retain(|_, walk| walk.pool > 0);
+    for (key, walk) in &walks {
+        heads.events.push(key.event.as_uuid());
+        heads.types.push(key.ticket_type.as_uuid());
+        heads.pools.push(walk.pool);
+        heads.limits.push(walk.limit);
+        heads.spares.push(walk.spare);
+    }
     if !heads.events.is_empty() {
         let rows: Vec<EntryRow> = heads.load(&mut conn).await?;
-        load_heads(ledger, rows, &pools)?;
+        load_heads(ledger, rows, &walks)?;
     }
     if !waiting.events.is_empty() {
         let rows: Vec<EntryRow> = waiting.load(&mut conn).await?;
         for entry in rows.into_iter().map(WaitlistEntry::try_from) {
             let entry = entry?;
-            ledger.to_close.entry(entry.key).or_default().push(entry.id);
+            ledger.to_close.entry(entry.key).or_default().push_back(entry.id);
             ledger.entries.keep((entry.key.event, entry.id), entry);
         }
     }
@@ -304,14 +341,14 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
         let rows: Vec<BookingRow> = confirmed.load(&mut conn).await?;
         for booking in rows.into_iter().map(Booking::try_from) {
             let booking = booking?;
-            ledger.to_cancel.entry(booking.key).or_default().push(booking.id);
+            ledger.to_cancel.entry(booking.key).or_default().push_back(booking.id);
             ledger.bookings.keep((booking.key.event, booking.id), booking);
         }
     }
     Ok(())
 }
 
-fn load_heads(ledger: &mut Ledger<'_>, rows: Vec<EntryRow>, pools: &HashMap<TypeKey, (i32, i32)>) -> QueryResult<()> {
+fn load_heads(ledger: &mut Ledger<'_>, rows: Vec<EntryRow>, walks: &BTreeMap<TypeKey, Walk>) -> QueryResult<()> {
     let mut read: HashMap<(TypeKey, u32), Vec<i64>> = HashMap::new();
     for entry in rows.into_iter().map(WaitlistEntry::try_from) {
         let entry = entry?;
@@ -319,13 +356,13 @@ fn load_heads(ledger: &mut Ledger<'_>, rows: Vec<EntryRow>, pools: &HashMap<Type
         ledger.entry_at.insert((entry.key, entry.number), entry.id);
         ledger.entries.keep((entry.key.event, entry.id), entry);
     }
-    for key in pools.keys() {
+    for key in walks.keys() {
         ledger.heads.entry(*key).or_default();
     }
     for ((key, quantity), mut numbers) in read {
         numbers.sort_unstable();
-        let Some((pool, limit)) = pools.get(&key) else { continue };
-        let asked = i64::from((*limit).min(pool / i32::try_from(quantity).unwrap_or(i32::MAX)));
+        let Some(walk) = walks.get(&key) else { continue };
+        let asked = i64::from(walk.limit.min(walk.pool / i32::try_from(quantity).unwrap_or(i32::MAX))) + i64::from(walk.spare);
         let heads = ledger.heads.entry(key).or_default();
         let truncated = i64::try_from(numbers.len()).unwrap_or(i64::MAX) >= asked;
         for number in numbers {

@@ -104,15 +104,19 @@ statement! {
 }
 
 statement! {
-    /// The heads of the queues per quantity: of each no more than a walk over `pool` tickets could promote.
-    pub(super) struct Heads { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, pools: Array<Integer> = Vec<i32>, limits: Array<Integer> = Vec<i32> }
+    /// The heads of the queues per quantity: of each no more than a walk over `pool` tickets could promote, and some to
+    /// spare for those who leave before the walk.
+    pub(super) struct Heads {
+        events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, pools: Array<Integer> = Vec<i32>, limits: Array<Integer> = Vec<i32>,
+        spares: Array<Integer> = Vec<i32>,
+    }
     -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
-       FROM unnest($1, $2, $3, $4) AS k (event_id, ticket_type_id, pool, most)
+       FROM unnest($1, $2, $3, $4, $5) AS k (event_id, ticket_type_id, pool, most, spare)
       CROSS JOIN LATERAL generate_series(1, least(k.pool, 100)) AS q (quantity)
       CROSS JOIN LATERAL (SELECT * FROM waitlist_entries e
                            WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.quantity = q.quantity AND e.status = 'waiting'
-                           ORDER BY e.number LIMIT least(k.most, k.pool / q.quantity)) AS w"
+                           ORDER BY e.number LIMIT least(k.most, k.pool / q.quantity) + k.spare) AS w"
 }
 
 statement! {

@@ -18,10 +18,12 @@ use super::statements as sql;
 use crate::views::WaitlistEntry;
 
 /// What proves, after a lost answer, that the transaction was committed: the key of a row that it made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) event: EventId,
     pub(crate) id: Uuid,
+    /// The types whose rows the transaction has locked.
+    pub(crate) locked: Vec<TypeKey>,
 }
 
 /// A statement changed fewer rows than it was given: somebody changed them in spite of the lock, or took a key meanwhile.
@@ -57,13 +59,14 @@ pub(super) async fn write(conn: &mut AsyncPgConnection, ledger: &Ledger<'_>, sou
     let bookings = new_bookings(ledger)?;
     let entries = new_entries(ledger)?;
     let keys = new_keys(ledger)?;
-    let proof = bookings.proof().or_else(|| entries.proof());
+    let made = bookings.first_key().or_else(|| entries.first_key());
     // Every change is told in a message, so a batch without one, and without an answer to keep, changed nothing.
     let told = ledger.messages.as_slice().first().map(|message| message.subject.event().as_uuid());
     let Some(event) = told.or_else(|| keys.events.as_slice().first().copied()) else { return Ok(None) };
     let marker = sql::InsertMarker { event, id: BatchId::from_uuid((ledger.new_id)()).as_uuid(), now: ledger.now };
-    let needs_marker = usize::from(proof.is_none());
-    let proof = proof.unwrap_or(Proof { event: EventId::from_uuid(event), id: marker.id });
+    let needs_marker = usize::from(made.is_none());
+    let (event, id) = made.unwrap_or((event, marker.id));
+    let proof = Proof { event: EventId::from_uuid(event), id, locked: ledger.types.keys().copied().collect() };
 
     let returned = changed_bookings(ledger)?;
     let ended = ended_entries(ledger);
@@ -91,14 +94,16 @@ pub(super) async fn write(conn: &mut AsyncPgConnection, ledger: &Ledger<'_>, sou
 }
 
 impl sql::InsertBookings {
-    fn proof(&self) -> Option<Proof> {
-        Some(Proof { event: EventId::from_uuid(*self.events.as_slice().first()?), id: *self.ids.as_slice().first()? })
+    /// The key of the first, if there is one.
+    fn first_key(&self) -> Option<(Uuid, Uuid)> {
+        Some((*self.events.as_slice().first()?, *self.ids.as_slice().first()?))
     }
 }
 
 impl sql::InsertEntries {
-    fn proof(&self) -> Option<Proof> {
-        Some(Proof { event: EventId::from_uuid(*self.events.as_slice().first()?), id: *self.ids.as_slice().first()? })
+    /// The key of the first, if there is one.
+    fn first_key(&self) -> Option<(Uuid, Uuid)> {
+        Some((*self.events.as_slice().first()?, *self.ids.as_slice().first()?))
     }
 }
 
@@ -287,7 +292,10 @@ fn new_keys(ledger: &Ledger<'_>) -> QueryResult<sql::InsertKeys> {
         responses: Vec::new(),
         now: ledger.now,
     };
-    for ((event, account, key), row) in ledger.kept.iter().filter(|(_, row)| row.is_new()) {
+    // In one order everywhere, so that two transactions with the same keys cannot wait for each other.
+    let mut kept_now: Vec<_> = ledger.kept.iter().filter(|(_, row)| row.is_new()).collect();
+    kept_now.sort_by_key(|(scope, _)| *scope);
+    for ((event, account, key), row) in kept_now {
         let kept = row.get();
         rows.events.push(event.as_uuid());
         rows.accounts.push(account.as_uuid());

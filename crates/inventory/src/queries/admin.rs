@@ -7,7 +7,7 @@ use rowlock_domain::ids::{BookingId, EventId, TicketTypeId};
 
 use super::events::event;
 use super::places::places;
-use crate::schema::{bookings, ticket_types, waitlist_entries};
+use crate::schema::{bookings, waitlist_entries};
 use crate::views::rows::{BookingRow, EntryRow};
 use crate::views::{Booking, EventWithTypes, WaitlistEntry};
 
@@ -33,7 +33,7 @@ pub async fn status_page(
         .repeatable_read()
         .run(async |conn| {
             let Some(event) = event(conn, id).await? else { return Ok::<_, Error>(None) };
-            let entries = waiting_entries(conn, id, only, after, limit).await?;
+            let entries = waiting_entries(conn, &event, only, after, limit).await?;
             let places = places(conn, &entries).await?;
             let waitlist = entries.into_iter().map(|entry| (places.get(&entry.id).copied().unwrap_or_default(), entry)).collect();
             Ok(Some(EventStatusPage { event, waitlist }))
@@ -41,33 +41,40 @@ pub async fn status_page(
         .await
 }
 
+/// Type by type, each by its index: the cost is that of the page, however long the lists are.
 async fn waiting_entries(
     conn: &mut AsyncPgConnection,
-    id: EventId,
+    event: &EventWithTypes,
     only: Option<TicketTypeId>,
     after: Option<(i16, i64)>,
     limit: i64,
 ) -> QueryResult<Vec<WaitlistEntry>> {
-    let mut query = waitlist_entries::table
-        .inner_join(
-            ticket_types::table
-                .on(ticket_types::event_id.eq(waitlist_entries::event_id).and(ticket_types::id.eq(waitlist_entries::ticket_type_id))),
-        )
-        .filter(waitlist_entries::event_id.eq(id.as_uuid()))
-        .filter(waitlist_entries::status.eq("waiting"))
-        .order((ticket_types::position, waitlist_entries::number))
-        .limit(limit)
-        .select(EntryRow::as_select())
-        .into_boxed();
-    if let Some(only) = only {
-        query = query.filter(waitlist_entries::ticket_type_id.eq(only.as_uuid()));
+    let mut entries = Vec::new();
+    for ticket_type in &event.types {
+        let left = limit - i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let behind = match after {
+            Some((position, _)) if ticket_type.position < position => continue,
+            Some((position, number)) if ticket_type.position == position => number,
+            _ => 0,
+        };
+        if left <= 0 || only.is_some_and(|only| only != ticket_type.key.ticket_type) {
+            continue;
+        }
+        let rows: Vec<EntryRow> = waitlist_entries::table
+            .filter(waitlist_entries::event_id.eq(ticket_type.key.event.as_uuid()))
+            .filter(waitlist_entries::ticket_type_id.eq(ticket_type.key.ticket_type.as_uuid()))
+            .filter(waitlist_entries::status.eq("waiting"))
+            .filter(waitlist_entries::number.gt(behind))
+            .order(waitlist_entries::number)
+            .limit(left)
+            .select(EntryRow::as_select())
+            .load(conn)
+            .await?;
+        for row in rows {
+            entries.push(WaitlistEntry::try_from(row)?);
+        }
     }
-    if let Some((position, number)) = after {
-        query = query
-            .filter(ticket_types::position.gt(position).or(ticket_types::position.eq(position).and(waitlist_entries::number.gt(number))));
-    }
-    let rows: Vec<EntryRow> = query.load(conn).await?;
-    rows.into_iter().map(WaitlistEntry::try_from).collect()
+    Ok(entries)
 }
 
 /// All bookings of an event, the oldest first, behind the one with id `after`.

@@ -1,7 +1,7 @@
 //! What the sweep looks for: types that have something to be handed on or closed, whether or not a message told of it.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
 use rowlock_postgres::statement;
@@ -10,19 +10,29 @@ use uuid::Uuid;
 statement! {
     /// Types with held tickets, and types of events that have begun or are cancelled with something still open.
     struct Due { limit: BigInt = i64 } -> (SqlUuid, SqlUuid);
-    "(SELECT t.event_id, t.id FROM ticket_types t WHERE t.held > 0 ORDER BY t.event_id, t.id LIMIT $1)
+    "(SELECT t.event_id, t.id FROM ticket_types t WHERE t.held > 0 LIMIT $1)
      UNION
      (SELECT t.event_id, t.id FROM events e JOIN ticket_types t ON t.event_id = e.id
-       WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.starts_at <= now())
-         AND (t.waiting > 0 OR t.held > 0 OR (e.status = 'cancelled' AND t.booked > 0)) LIMIT $1)"
+       WHERE e.settled_at IS NULL AND e.starts_at <= now() AND (t.waiting > 0 OR t.held > 0) LIMIT $1)
+     UNION
+     (SELECT t.event_id, t.id FROM events e JOIN ticket_types t ON t.event_id = e.id
+       WHERE e.settled_at IS NULL AND e.status = 'cancelled' AND (t.waiting > 0 OR t.held > 0 OR t.booked > 0) LIMIT $1)"
 }
 
 statement! {
-    /// Events that have begun or are cancelled and have nothing left to close.
-    struct Settle {}
-    "UPDATE events e SET settled_at = now()
-      WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.starts_at <= now())
+    /// Events that have begun or are cancelled and have nothing left to close. One that has only just begun may still get
+    /// an entry from a transaction that read the clock before: that is over after a minute.
+    struct Through {} -> (SqlUuid, BigInt);
+    "SELECT e.id, e.version FROM events e
+      WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.starts_at <= now() - interval '1 minute')
         AND NOT EXISTS (SELECT FROM ticket_types t WHERE t.event_id = e.id AND (t.waiting > 0 OR t.held > 0 OR (e.status = 'cancelled' AND t.booked > 0)))"
+}
+
+statement! {
+    /// Marks them, unless an administrator changed them since they were read.
+    struct Settle { ids: Array<SqlUuid> = Vec<Uuid>, versions: Array<BigInt> = Vec<i64> }
+    "UPDATE events e SET settled_at = now() FROM unnest($1, $2) AS c (id, version)
+      WHERE e.id = c.id AND e.version = c.version AND e.settled_at IS NULL"
 }
 
 /// The types that need a reallocation. A plain read: what happens to them is decided under their lock.
@@ -33,5 +43,10 @@ pub async fn due_types(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<
 
 /// Marks the events that are through, so that the sweep need not look at them again. Any later change unmarks them.
 pub async fn settle_events(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
-    Settle {}.execute(conn).await
+    let through: Vec<(Uuid, i64)> = Through {}.load(conn).await?;
+    if through.is_empty() {
+        return Ok(0);
+    }
+    let (ids, versions) = through.into_iter().unzip();
+    Settle { ids, versions }.execute(conn).await
 }

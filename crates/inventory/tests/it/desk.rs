@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::values::{Capacity, Price, Quantity};
-use rowlock_inventory::command::{Book, Cancel, Leave, Reallocate, Target};
+use rowlock_inventory::command::{Answer, Book, Cancel, Change, Leave, Reallocate, Target, TypeChange};
 use rowlock_inventory::create::{NewEvent, NewType, create_event};
 use rowlock_inventory::views::Holder;
-use rowlock_inventory::{Command, Inventory, InventoryParts};
+use rowlock_inventory::{Command, Inventory, InventoryParts, Outcome};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{Limits, Pool, build_pool};
 use rowlock_test_support::database::TestDatabase;
@@ -30,9 +31,10 @@ impl Desk {
         let inventory = Inventory::new(InventoryParts {
             pool: pool.clone(),
             new_id: Arc::new(move || ids.uuid()),
-            render: Arc::new(|_| None),
+            render: Arc::new(answer),
             on_messages: Arc::new(|| {}),
             source: "/a/test",
+            patience: Limits::default().patience(),
             resolve_for: Duration::from_secs(1),
         });
         Self { database, pool, inventory, clock }
@@ -110,4 +112,23 @@ pub(crate) fn leave(book: &Book) -> Command {
 
 pub(crate) fn reallocate(key: TypeKey, limit: usize) -> Command {
     Command::Reallocate(Reallocate { key, limit })
+}
+
+/// What a repeated request gets: the same for every event, as no id is in it.
+fn answer(outcome: &Outcome) -> Option<Answer> {
+    match outcome {
+        Outcome::Booked(b) => Some(Answer { status: 201, body: format!("booked {}", b.booking.quantity) }),
+        Outcome::Waitlisted(w) => Some(Answer { status: 202, body: format!("waits {}", w.entry.number) }),
+        _ => None,
+    }
+}
+
+pub(crate) fn change(key: TypeKey, set: impl FnOnce(&mut TypeChange)) -> Command {
+    let mut types = TypeChange { id: key.ticket_type, name: None, capacity: None, max_per_booking: None, max_per_account: None };
+    set(&mut types);
+    Command::Change(Box::new(Change { types: vec![types], ..Change::of(key.event) }))
+}
+
+pub(crate) fn move_start(key: TypeKey, starts_at: Timestamp) -> Command {
+    Command::Change(Box::new(Change { starts_at: Some(Some(starts_at)), ..Change::of(key.event) }))
 }
