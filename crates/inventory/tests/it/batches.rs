@@ -80,7 +80,7 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
                 Step::Leave(which) if !booked.is_empty() => commands.push(leave(&booked[which % booked.len()])),
                 Step::Reallocate(limit) => commands.push(reallocate(key, *limit)),
                 Step::Capacity(capacity) => {
-                    commands.push(change(key, |types| types.capacity = Some(Capacity::new((*capacity).into()).unwrap())))
+                    commands.push(change(key, |types| types.capacity = Some(Capacity::new((*capacity).into()).unwrap())));
                 }
                 Step::Limit(limit) => {
                     commands
