@@ -42,4 +42,10 @@ while IFS= read -r line; do export "${line?}"; done < <(test_servers_env)
 
 cd "$ROOT"
 # Without arguments that is every crate; with --workspace, -p would not narrow it.
-cargo test --locked "$@"
+results=$(mktemp)
+status=0
+cargo test --locked "$@" 2>&1 | tee "$results" || status=$?
+# cargo ends with the last crate's count; people want the sum.
+awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$results"
+rm -f "$results"
+exit "$status"

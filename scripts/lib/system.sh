@@ -241,7 +241,7 @@ gateway_answers_or_dead() {
 # stop_system: everything that runs here, from the door inwards, so that what is in flight can end. Quiet about the rest.
 stop_system() {
   local part
-  for part in "${PARTS[@]}"; do
+  for part in gateway "${SERVICES[@]}" rabbitmq postgres; do
     ! alive "$part" || step "Stopping $part"
   done
   stop_process gateway QUIT 10

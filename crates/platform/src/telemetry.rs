@@ -66,7 +66,7 @@ impl LogSettings {
         // diesel-async runs migrations without a word; tokio-postgres reports each notice.
         let filter = EnvFilter::new(format!("{},tokio_postgres=warn,amqprs=error", self.level));
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let started = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+        let started = if json { builder.json().flatten_event(true).with_span_list(false).try_init() } else { builder.try_init() };
         if let Err(error) = started {
             eprintln!("logging was started already: {error}");
         }

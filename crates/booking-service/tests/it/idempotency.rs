@@ -1,5 +1,6 @@
 //! The same request again: one effect, the same answer to the letter.
 
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::json;
@@ -115,5 +116,23 @@ async fn a_refusal_is_not_kept_and_may_turn_out_otherwise() {
     ben.client.post_with_key("/api/book", "k", body.clone()).await.refused(409, "sold-out");
     ada.cancel(&booking).await.expect(200);
     ben.client.post_with_key("/api/book", "k", body).await.expect(201);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_day_a_key_is_as_good_as_new() {
+    let system = System::new().await;
+    let event = system.event(5).await;
+    let ada = system.user("ada").await;
+    ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 1})).await.expect(201);
+    let mut admin = system.booking_database.admin().await;
+    admin.batch_execute("UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'").await.unwrap();
+    let second = ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 2})).await;
+    second.expect(201);
+    assert_eq!(second.header("idempotent-replayed"), None);
+    // And it is kept again.
+    let repeated = ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 2})).await;
+    assert_eq!((repeated.header("idempotent-replayed"), &repeated.text), (Some("true"), &second.text));
+    assert_eq!(system.counts(&event).await, (3, 2, 0, 0));
     system.stop().await;
 }
