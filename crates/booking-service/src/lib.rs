@@ -6,6 +6,7 @@
 pub mod cli;
 mod lanes;
 mod outcome;
+mod reads;
 mod resources;
 mod routes;
 mod service;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{LaneMetrics, Lanes};
 use crate::outcome::render;
+use crate::reads::Reads;
 use crate::routes;
 use crate::settings::BookingSettings;
 
@@ -33,6 +34,9 @@ pub(crate) struct Booking {
     pub(crate) lanes: Lanes,
     /// For what goes on behind a request.
     pub(crate) inventory: Inventory,
+    /// What visitors read.
+    pub(crate) reads: Reads,
+    /// For what must be fresh.
     pub(crate) reader: Reader,
     /// For making events.
     pub(crate) pool: Pool,
@@ -137,13 +141,15 @@ impl Service {
             patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.resolve_for,
         });
+        let reader = Reader::new(self.pool.clone(), self.settings.database.limits.patience());
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
         let lanes = Lanes::start(&inventory, self.settings.lanes, metrics, &self.lifecycle);
         Arc::new(Booking {
             lanes,
             inventory,
-            reader: Reader::new(self.pool.clone(), self.settings.database.limits.patience()),
+            reads: Reads::new(reader.clone(), self.settings.keep_reads_for),
+            reader,
             pool: self.pool.clone(),
             clock: self.clock.clone(),
             notifier,

@@ -29,6 +29,8 @@ pub struct BookingSettings {
     pub relay: Option<RelaySettings>,
     /// The lanes of the commands.
     pub lanes: LaneSettings,
+    /// How long what visitors read is kept in memory; zero for not at all.
+    pub keep_reads_for: Duration,
     /// How tokens are checked.
     pub tokens: TokenSettings,
     /// How long to look for the truth about a lost answer.
@@ -81,6 +83,7 @@ impl BookingSettings {
         let poll_interval = reader.millis("outbox.poll_interval_ms", 10..=3_600_000);
         let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
         let lanes = LaneSettings::read(reader);
+        let keep_reads_for = reader.millis("reads.keep_ms", 0..=60_000);
         let tokens = TokenSettings::read(reader);
         let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
         let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
@@ -99,6 +102,7 @@ impl BookingSettings {
             database,
             relay: relay?.then_some(settings),
             lanes: lanes?,
+            keep_reads_for: keep_reads_for?,
             tokens: tokens?,
             resolve_for: resolve_for?,
             cancel_chunk: cancel_chunk?,

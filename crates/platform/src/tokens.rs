@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp};
+use moka::sync::Cache;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_domain::states::Role;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -96,9 +98,20 @@ pub fn fetch_over_http(url: String) -> Result<FetchKeys, reqwest::Error> {
     }))
 }
 
+/// The public keys of the moment.
+#[derive(Default)]
+struct KeySet {
+    by_kid: HashMap<String, DecodingKey>,
+    /// Raised whenever a key is withdrawn.
+    generation: u64,
+}
+
 /// Checks tokens.
 pub struct TokenVerifier {
-    keys: ArcSwap<HashMap<String, DecodingKey>>,
+    /// Tokens whose signature was checked, by their hash and the generation of the keys: when a key is withdrawn nothing
+    /// that was checked before counts any more.
+    checked: Cache<([u8; 32], u64), Arc<Claims>>,
+    keys: ArcSwap<KeySet>,
     validation: Validation,
     fetch: FetchKeys,
     last_fetch: Mutex<Option<Instant>>,
@@ -107,11 +120,13 @@ pub struct TokenVerifier {
 
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenVerifier").field("keys", &self.keys.load().len()).finish_non_exhaustive()
+        f.debug_struct("TokenVerifier").field("keys", &self.keys.load().by_kid.len()).finish_non_exhaustive()
     }
 }
 
 impl TokenVerifier {
+    /// How many checked tokens are remembered; some 300 bytes each.
+    pub const REMEMBERED: u64 = 50_000;
     /// Unknown keys are looked for at most this often.
     pub const MIN_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -122,25 +137,38 @@ impl TokenVerifier {
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Self { keys: ArcSwap::default(), validation, fetch, last_fetch: Mutex::new(None), min_interval: Self::MIN_INTERVAL }
+        let checked = Cache::new(Self::REMEMBERED);
+        Self { checked, keys: ArcSwap::default(), validation, fetch, last_fetch: Mutex::new(None), min_interval: Self::MIN_INTERVAL }
     }
 
     /// Whether any key is known.
     pub fn has_keys(&self) -> bool {
-        !self.keys.load().is_empty()
+        !self.keys.load().by_kid.is_empty()
     }
 
     /// Checks a token and tells what it says.
     pub async fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        // A signature costs tens of microseconds to check, a hash one. The hash is over the whole token, signature included.
+        let key = (Sha256::digest(token).into(), self.keys.load().generation);
+        if let Some(claims) = self.checked.get(&key) {
+            let live = u64::try_from(claims.exp).is_ok_and(|exp| exp > get_current_timestamp());
+            return if live { Ok(claims) } else { Err(TokenError::Invalid) };
+        }
+        let claims = self.check(token).await?;
+        self.checked.insert(key, claims.clone());
+        Ok(claims)
+    }
+
+    async fn check(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         // A header that names another algorithm, or none, is no token of ours; `alg` never chooses how we check.
         let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
         let kid = header.kid.filter(|_| header.alg == Algorithm::EdDSA).ok_or(TokenError::Invalid)?;
-        if !self.keys.load().contains_key(&kid) {
+        if !self.keys.load().by_kid.contains_key(&kid) {
             self.refresh_once().await;
         }
         let keys = self.keys.load();
-        let Some(key) = keys.get(&kid) else {
-            return Err(if keys.is_empty() { TokenError::NoKeys } else { TokenError::Invalid });
+        let Some(key) = keys.by_kid.get(&kid) else {
+            return Err(if keys.by_kid.is_empty() { TokenError::NoKeys } else { TokenError::Invalid });
         };
         let data = decode::<Claims>(token, key, &self.validation).map_err(|_| TokenError::Invalid)?;
         Ok(Arc::new(data.claims))
@@ -167,9 +195,12 @@ impl TokenVerifier {
     /// Puts keys in the place of those that are known, unless there are none among them.
     pub fn install(&self, published: &PublicKeys) {
         let usable = published.keys.iter().filter(|key| key.kty == "OKP" && key.crv == "Ed25519");
-        let keys: HashMap<_, _> = usable.filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?))).collect();
-        if !keys.is_empty() {
-            self.keys.store(Arc::new(keys));
+        let by_kid: HashMap<_, _> =
+            usable.filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?))).collect();
+        if !by_kid.is_empty() {
+            let known = self.keys.load();
+            let withdrawn = known.by_kid.keys().any(|kid| !by_kid.contains_key(kid));
+            self.keys.store(Arc::new(KeySet { by_kid, generation: known.generation + u64::from(withdrawn) }));
         }
     }
 
@@ -219,6 +250,10 @@ mod tests {
     }
 
     fn token(seed: u8) -> String {
+        token_for(seed, 900)
+    }
+
+    fn token_for(seed: u8, seconds: i64) -> String {
         let (clock, now) = (Clock::system(), Clock::system().now().timestamp());
         let claims = Claims {
             sub: AccountId::from_uuid(clock.uuid()),
@@ -228,7 +263,7 @@ mod tests {
             iss: "us".to_owned(),
             aud: "here".to_owned(),
             iat: now,
-            exp: now + 900,
+            exp: now + seconds,
             jti: clock.uuid(),
             sid: SessionId::from_uuid(clock.uuid()),
         };
@@ -257,6 +292,28 @@ mod tests {
     async fn let_the_interval_pass(verifier: &TokenVerifier) {
         let mut last = verifier.last_fetch.lock().await;
         *last = last.and_then(|at| at.checked_sub(TokenVerifier::MIN_INTERVAL));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_checked_is_good_until_it_expires() {
+        let (verifier, ..) = verifier().await;
+        let token = token_for(1, 2);
+        let first = verifier.verify(&token).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &verifier.verify(&token).await.unwrap()), "the second time from memory");
+        while get_current_timestamp() < u64::try_from(first.exp).unwrap() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(verifier.verify(&token).await, Err(TokenError::Invalid));
+    }
+
+    #[tokio::test]
+    async fn what_a_withdrawn_key_has_signed_is_forgotten() {
+        let (verifier, published, _) = verifier().await;
+        let token = token(1);
+        verifier.verify(&token).await.unwrap();
+        *published.lock().unwrap() = vec![2];
+        verifier.load().await;
+        assert_eq!(verifier.verify(&token).await, Err(TokenError::Invalid));
     }
 
     #[tokio::test]

@@ -217,6 +217,8 @@ impl System {
     pub fn start_booking(&self) -> Running {
         let mut settings = self.shared_settings();
         settings.push(("http.listen", "127.0.0.1:0".to_owned()));
+        // Tests look at once at what they have done.
+        settings.push(("reads.keep_ms", "0".to_owned()));
         settings.push(("tokens.jwks_url", format!("{}/.well-known/jwks.json", self.auth_url())));
         let settings = booking_service::BookingSettings::load(None, environment(&settings, &self.plan.booking_settings)).expect("settings");
         booking_service::start(settings, Clock::system()).expect("booking-service starts")

@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::values::Quantity;
+use rowlock_inventory::Command;
 use rowlock_inventory::command::Book;
-use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, boolean, integer, text};
 use rowlock_platform::problem::Problem;
 
@@ -44,10 +44,9 @@ pub(super) async fn book(
 
 /// The type that is meant when none is named. Types never change after the event is made.
 async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
-    let types = booking.reader.run(async |conn| queries::ticket_type_ids(conn, event).await).await?;
-    match types.as_slice() {
+    match *booking.reads.ticket_types(event).await? {
         [] => Err(no_such_event()),
-        [only] => Ok(*only),
+        [only] => Ok(only),
         _ => Err(Problem::invalid_field("ticketTypeId", "is required: the event has several ticket types")),
     }
 }

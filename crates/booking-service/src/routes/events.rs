@@ -1,12 +1,11 @@
 //! `GET /api/events` and `GET /api/events/{eventId}`: what there is to book.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use rowlock_inventory::queries::{self, EventCursor, EventFilter};
-use rowlock_platform::http::{Page, QueryFields};
+use rowlock_inventory::queries::{EventCursor, EventFilter};
+use rowlock_platform::http::QueryFields;
 use rowlock_platform::problem::Problem;
 
-use super::{etag, event_in, no_such_event};
-use crate::resources::EventResource;
+use super::{event_in, no_such_event};
 use crate::service::Booking;
 
 /// Published events by start, then by creation. `?q&from&to&cursor&limit`.
@@ -18,15 +17,11 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
     let cursor = query.cursor::<EventCursor>();
     let limit = query.limit();
     let (filter, cursor, limit) = query.finish((|| Some((EventFilter { q: q?, from: from?, to: to? }, cursor?, limit?)))())?;
-    let rows = booking.reader.run(async |conn| queries::list_events(conn, &filter, cursor, limit + 1).await).await?;
-    let page = Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| EventResource::from(&row));
-    Ok(HttpResponse::Ok().json(page))
+    Ok(booking.reads.list(&filter, cursor, limit).await?.answer(&request))
 }
 
 /// One event that is or was public.
-pub(super) async fn get(path: web::Path<String>, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn get(path: web::Path<String>, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
-    let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?;
-    let event = event.filter(|row| row.event.published_at.is_some()).ok_or_else(no_such_event)?;
-    Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&event)))
+    Ok(booking.reads.event(id).await?.ok_or_else(no_such_event)?.answer(&request))
 }

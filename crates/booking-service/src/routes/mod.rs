@@ -81,7 +81,11 @@ fn idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Id
 }
 
 /// The ETag of an event: the version that administrators change, and one that moves with each ticket.
-fn etag(event: &EventWithTypes) -> (header::HeaderName, String) {
+pub(crate) fn etag_of(event: &EventWithTypes) -> String {
     let (version, content) = event.content_version();
-    (header::ETAG, format!("\"{version}.{content}\""))
+    format!("\"{version}.{content}\"")
+}
+
+fn etag(event: &EventWithTypes) -> (header::HeaderName, String) {
+    (header::ETAG, etag_of(event))
 }

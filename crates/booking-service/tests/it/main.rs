@@ -12,6 +12,7 @@ mod idempotency;
 mod input;
 mod lanes;
 mod own;
+mod reads;
 mod startup;
 mod support;
 mod tokens;

@@ -1,0 +1,155 @@
+//! What visitors read, from memory: at most about a second old, read by one query at a time however many ask.
+//!
+//! Half the world reloads the page of an event when its sale opens. Each list and each event is read from the database
+//! once in that second, written as JSON once, and handed to everybody from there.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use moka::future::Cache;
+use rowlock_domain::ids::{EventId, TicketTypeId};
+use rowlock_inventory::queries::{self, EventCursor, EventFilter};
+use rowlock_platform::http::Page;
+use rowlock_platform::problem::Problem;
+use rowlock_postgres::Reader;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::resources::EventResource;
+use crate::routes::etag_of;
+
+/// The most that lists and events may take in memory, each, in bytes.
+const CAPACITY: u64 = 8 * 1024 * 1024;
+
+/// How many events' ticket types are remembered.
+const TYPES: u64 = 10_000;
+
+/// A body with its ETag.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    body: Bytes,
+    etag: String,
+}
+
+impl Shown {
+    fn new(resource: &impl Serialize, etag: Option<String>) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(resource).map_err(|error| Problem::internal(&error))?;
+        let etag = etag.unwrap_or_else(|| {
+            let hex = Sha256::digest(&body).iter().take(12).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            format!("\"{hex}\"")
+        });
+        Ok(Self { body: body.into(), etag })
+    }
+
+    /// The answer: the body, or 304 for who has it already.
+    pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let mut response = if has_it(request.headers(), &self.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((header::ETAG, self.etag.as_str())).insert_header((header::CACHE_CONTROL, "public, max-age=1"));
+        if has_it(request.headers(), &self.etag) {
+            return response.finish();
+        }
+        response.content_type("application/json").body(self.body.clone())
+    }
+
+    fn weight(&self) -> u32 {
+        u32::try_from(self.body.len() + self.etag.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Whether `If-None-Match` names an ETag, compared weakly as RFC 9110 asks (section 13.1.2).
+fn has_it(headers: &HeaderMap, etag: &str) -> bool {
+    let named = |value: &str| value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
+    headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(named)
+}
+
+/// The reads of visitors.
+#[derive(Debug)]
+pub(crate) struct Reads {
+    reader: Reader,
+    keep: bool,
+    lists: Cache<String, Shown>,
+    events: Cache<EventId, Option<Shown>>,
+    types: Cache<EventId, Arc<[TicketTypeId]>>,
+}
+
+impl Reads {
+    /// Reads that are kept for a time; none are kept if that is zero.
+    pub(crate) fn new(reader: Reader, keep_for: Duration) -> Self {
+        let lists = Cache::builder().max_capacity(CAPACITY).weigher(|_, shown: &Shown| shown.weight());
+        let events = Cache::builder().max_capacity(CAPACITY).weigher(|_, shown: &Option<Shown>| shown.as_ref().map_or(1, Shown::weight));
+        let time = keep_for.max(Duration::from_millis(1));
+        Self {
+            reader,
+            keep: !keep_for.is_zero(),
+            lists: lists.time_to_live(time).build(),
+            events: events.time_to_live(time).build(),
+            types: Cache::new(TYPES),
+        }
+    }
+
+    /// A page of the public events.
+    pub(crate) async fn list(&self, filter: &EventFilter, cursor: Option<EventCursor>, limit: i64) -> Result<Shown, Problem> {
+        let read = async {
+            let rows = self.reader.run(async |conn| queries::list_events(conn, filter, cursor, limit + 1).await).await?;
+            let page = Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| EventResource::from(&row));
+            Shown::new(&page, None)
+        };
+        let key = serde_json::to_string(&(filter.q.as_ref(), filter.from, filter.to, cursor, limit))
+            .map_err(|error| Problem::internal(&error))?;
+        self.kept(&self.lists, key, read).await
+    }
+
+    /// An event that is or was public.
+    pub(crate) async fn event(&self, id: EventId) -> Result<Option<Shown>, Problem> {
+        let read = async {
+            let event = self.reader.run(async |conn| queries::event(conn, id).await).await?;
+            let public = event.filter(|row| row.event.published_at.is_some());
+            public.map(|row| Shown::new(&EventResource::from(&row), Some(etag_of(&row)))).transpose()
+        };
+        self.kept(&self.events, id, read).await
+    }
+
+    /// The ticket types of a public event; none of an unknown one. They never change, so they are kept without a limit in
+    /// time.
+    pub(crate) async fn ticket_types(&self, id: EventId) -> Result<Arc<[TicketTypeId]>, Problem> {
+        if let Some(types) = self.types.get(&id).await {
+            return Ok(types);
+        }
+        let types: Arc<[TicketTypeId]> = self.reader.run(async |conn| queries::ticket_type_ids(conn, id).await).await?.into();
+        if !types.is_empty() {
+            self.types.insert(id, types.clone()).await;
+        }
+        Ok(types)
+    }
+
+    /// What is kept, or what one reading on behalf of all who ask meanwhile brings.
+    async fn kept<K, V>(&self, cache: &Cache<K, V>, key: K, read: impl Future<Output = Result<V, Problem>>) -> Result<V, Problem>
+    where
+        K: std::hash::Hash + Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        if self.keep { cache.try_get_with(key, read).await.map_err(|problem| (*problem).clone()) } else { read.await }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn who_has_it_is_told_by_any_of_the_tags() {
+        for (value, has) in
+            [("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), ("\"b\"", false), ("a", false), ("", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static("if-none-match"), HeaderValue::from_str(value).unwrap());
+            assert_eq!(has_it(&headers, "\"a\""), has, "{value}");
+        }
+    }
+}
