@@ -5,8 +5,10 @@
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod invariants;
 pub mod proxy;
 pub mod system;
+pub mod templates;
 pub mod wait;
 
 mod environment;

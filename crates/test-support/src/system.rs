@@ -4,68 +4,18 @@
 
 use std::net::SocketAddr;
 
-use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text};
-use diesel_async::RunQueryDsl;
 use futures_util::future::join_all;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::running::Running;
-use rowlock_postgres::migrate;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::broker::TestBroker;
 use crate::client::{Client, Person};
-use crate::database::{Template, TestDatabase, fingerprint};
-use crate::wait::until_some;
-
-/// The schema of `rowlock_auth`.
-#[derive(Debug, Clone, Copy)]
-pub struct AuthTemplate;
-
-/// The schema of `rowlock_booking`.
-#[derive(Debug, Clone, Copy)]
-pub struct BookingTemplate;
-
-/// All that is in the migration folders of a database.
-fn migration_texts(database: &str) -> Vec<String> {
-    let root = format!("{}/../../migrations/{database}", env!("CARGO_MANIFEST_DIR"));
-    let mut folders: Vec<_> = std::fs::read_dir(root)
-        .expect("the migrations")
-        .map(|entry| entry.expect("a migration").path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
-    folders.iter().map(|folder| std::fs::read_to_string(folder.join("up.sql")).expect("an up.sql")).collect()
-}
-
-impl Template for AuthTemplate {
-    fn name(&self) -> &'static str {
-        "auth"
-    }
-
-    fn fingerprint(&self) -> String {
-        fingerprint(migration_texts("auth"))
-    }
-
-    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
-        migrate(owner_url, service_url, auth_service::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
-    }
-}
-
-impl Template for BookingTemplate {
-    fn name(&self) -> &'static str {
-        "booking"
-    }
-
-    fn fingerprint(&self) -> String {
-        fingerprint(migration_texts("booking"))
-    }
-
-    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
-        migrate(owner_url, service_url, rowlock_inventory::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
-    }
-}
+use crate::database::TestDatabase;
+use crate::invariants::{broken_invariants, in_flight};
+pub use crate::templates::{AuthTemplate, BookingTemplate};
+use crate::wait::{until, until_some};
 
 /// How many of each, and what is special about them.
 #[derive(Debug, Clone)]
@@ -158,14 +108,6 @@ pub const BOOTSTRAP_TOKEN: &str = "the-bootstrap-token-of-a-test";
 
 /// The password of everybody.
 pub const PASSWORD: &str = "correct horse battery";
-
-#[derive(QueryableByName)]
-struct Wrong {
-    #[diesel(sql_type = Text)]
-    what: String,
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
 
 impl System {
     /// One of each.
@@ -353,13 +295,7 @@ impl System {
     /// Waits until nothing is in flight: nothing is held and the outbox is empty. Then checks that all is as it must be.
     pub async fn quiet(&self) {
         let mut conn = self.booking_database.admin().await;
-        until_some("nothing is in flight", async || {
-            let sql =
-                "SELECT 'in flight' AS what, (SELECT count(*) FROM outbox) + (SELECT count(*) FROM ticket_types WHERE held > 0) AS count";
-            let row: Wrong = diesel::sql_query(sql).get_result(&mut conn).await.expect("a look at the outbox");
-            (row.count == 0).then_some(())
-        })
-        .await;
+        until("nothing is in flight", async || in_flight(&mut conn).await == 0).await;
         self.check().await;
     }
 
@@ -369,9 +305,7 @@ impl System {
     ///
     /// When something is wrong; says what.
     pub async fn check(&self) {
-        let mut conn = self.booking_database.admin().await;
-        let wrong: Vec<Wrong> = diesel::sql_query(INVARIANTS).load(&mut conn).await.expect("a look at the invariants");
-        let wrong: Vec<_> = wrong.iter().filter(|row| row.count > 0).map(|row| format!("{}: {}", row.what, row.count)).collect();
+        let wrong = broken_invariants(&mut self.booking_database.admin().await).await;
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 
@@ -410,29 +344,3 @@ pub async fn ready(management: SocketAddr) {
     })
     .await;
 }
-
-/// The invariants of every commit, set-wise: each row says how much is wrong.
-const INVARIANTS: &str = "
-SELECT 'counters that do not add up' AS what, count(*) AS count FROM ticket_types
- WHERE capacity <> available + booked + held OR least(available, booked, held, waiting) < 0 OR (held > 0 AND (available > 0 OR waiting = 0))
-UNION ALL
-SELECT 'booked is not the sum of the confirmed bookings', count(*) FROM ticket_types t
- WHERE booked <> (SELECT coalesce(sum(quantity), 0) FROM bookings b WHERE b.event_id = t.event_id AND b.ticket_type_id = t.id AND b.status = 'confirmed')
-UNION ALL
-SELECT 'waiting is not the number of waiting entries', count(*) FROM ticket_types t
- WHERE waiting <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = t.event_id AND w.ticket_type_id = t.id AND w.status = 'waiting')
-UNION ALL
-SELECT 'a bucket of the queue is wrong', count(*) FROM waitlist_counts c
- WHERE waiting <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = c.event_id AND w.ticket_type_id = c.ticket_type_id
-                      AND w.status = 'waiting' AND w.number / (64 ^ (c.level + 1))::bigint = c.bucket)
-UNION ALL
-SELECT 'a promoted entry without its booking', count(*) FROM waitlist_entries w
- WHERE status = 'promoted' AND NOT EXISTS (SELECT FROM bookings b WHERE b.event_id = w.event_id AND b.id = w.booking_id AND b.origin = 'waitlist'
-                                              AND b.account_id = w.account_id)
-UNION ALL
-SELECT 'a booking from the waiting list without its entry', count(*) FROM bookings b
- WHERE origin = 'waitlist' AND 1 <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = b.event_id AND w.booking_id = b.id)
-UNION ALL
-SELECT 'somebody waits for what is available', count(*) FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
- WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= t.available
-";
