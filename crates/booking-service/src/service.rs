@@ -16,7 +16,7 @@ use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::Metrics;
 use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
-use rowlock_postgres::{DatabaseError, Pool, Reader, build_pool, checkout};
+use rowlock_postgres::{DatabaseError, Pool, Reader, build_keyed_pool, checkout};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{LaneMetrics, Lanes};
@@ -65,7 +65,7 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let operators = http::bind(settings.management.listen)?;
     let http_addr = public.local_addr()?;
     let management_addr = operators.local_addr()?;
-    let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "booking-service")?;
+    let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "booking-service")?;
     let fetch = fetch_over_http(settings.tokens.jwks_url.to_string()).map_err(|error| StartError::Client(error.to_string()))?;
     let verifier = Arc::new(TokenVerifier::new(&settings.tokens.issuer, &settings.tokens.audience, fetch));
     let lifecycle = Lifecycle::default();

@@ -80,7 +80,9 @@ impl From<diesel::result::Error> for DatabaseError {
 
 /// Opens a single connection with the limits set on it. `name` is what `pg_stat_activity` shows.
 pub async fn connect(url: &SecretString, limits: Limits, name: &str) -> Result<AsyncPgConnection, DatabaseError> {
-    establish(url.expose_secret().to_owned(), limits, name.to_owned()).await.map_err(|error| DatabaseError::Unavailable(error.to_string()))
+    establish(url.expose_secret().to_owned(), limits, name.to_owned(), "")
+        .await
+        .map_err(|error| DatabaseError::Unavailable(error.to_string()))
 }
 
 /// Lets the operating system notice within half a minute that the other end is gone, unless the address says otherwise.
@@ -95,11 +97,11 @@ fn with_keepalives(url: &str) -> String {
     parsed.into()
 }
 
-async fn establish(url: String, limits: Limits, name: String) -> Result<AsyncPgConnection, ConnectionError> {
+async fn establish(url: String, limits: Limits, name: String, planner: &str) -> Result<AsyncPgConnection, ConnectionError> {
     let open = async {
         let mut conn = AsyncPgConnection::establish(&with_keepalives(&url)).await?;
         let settings = format!(
-            "SET application_name = '{}'; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'",
+            "SET application_name = '{}'; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'; {planner}",
             name.replace('\'', ""),
             limits.lock.as_millis(),
             limits.statement.as_millis(),
@@ -115,11 +117,24 @@ async fn establish(url: String, limits: Limits, name: String) -> Result<AsyncPgC
 
 /// Makes a pool. Connections are opened when they are needed, so this succeeds while the database is away.
 pub fn build_pool(url: &SecretString, size: usize, limits: Limits, name: &str) -> Result<Pool, DatabaseError> {
+    pool_with(url, size, limits, name, "")
+}
+
+/// A plan that was made while a table was empty, and is kept with its prepared statement, reads the whole table once it is
+/// full. Statements that go by keys alone are kept to the indexes.
+const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+
+/// Makes a pool for statements that go by keys: lookups, joins with a few given rows, pages in the order of an index.
+pub fn build_keyed_pool(url: &SecretString, size: usize, limits: Limits, name: &str) -> Result<Pool, DatabaseError> {
+    pool_with(url, size, limits, name, BY_KEYS)
+}
+
+fn pool_with(url: &SecretString, size: usize, limits: Limits, name: &str, planner: &'static str) -> Result<Pool, DatabaseError> {
     let name = name.to_owned();
     let mut config = ManagerConfig::default();
     // `Fast` still notices an open transaction and a closed connection, and saves a round trip for each use.
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| establish(url.to_owned(), limits, name.clone()).boxed());
+    config.custom_setup = Box::new(move |url| establish(url.to_owned(), limits, name.clone(), planner).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
     Pool::builder(manager)
         .max_size(size)

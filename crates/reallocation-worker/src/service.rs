@@ -12,7 +12,7 @@ use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::outbox::OutboxNotifier;
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::Metrics;
-use rowlock_postgres::{DatabaseError, Pool, build_pool};
+use rowlock_postgres::{DatabaseError, Pool, build_keyed_pool};
 
 use crate::consume::Intake;
 use crate::metrics::WorkMetrics;
@@ -38,7 +38,7 @@ pub enum StartError {
 pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartError> {
     let operators = http::bind(settings.management.listen)?;
     let management_addr = operators.local_addr()?;
-    let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "reallocation-worker")?;
+    let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "reallocation-worker")?;
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
     let worker = Worker { settings, clock, pool, metrics: Metrics::default(), lifecycle };

@@ -11,7 +11,7 @@ use rowlock_inventory::create::{NewEvent, NewType, create_event};
 use rowlock_inventory::views::Holder;
 use rowlock_inventory::{Command, Inventory, InventoryParts, Outcome};
 use rowlock_platform::clock::Clock;
-use rowlock_postgres::{Limits, Pool, build_pool};
+use rowlock_postgres::{Limits, Pool, build_keyed_pool};
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::BookingTemplate;
 
@@ -25,7 +25,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new(&BookingTemplate).await;
-        let pool = build_pool(&database.service_url(), 4, Limits::default(), "a test").unwrap();
+        let pool = build_keyed_pool(&database.service_url(), 4, Limits::default(), "a test").unwrap();
         let clock = Clock::system();
         let ids = clock.clone();
         let inventory = Inventory::new(InventoryParts {
