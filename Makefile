@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset demo test test-servers fmt lint ci
+.PHONY: help up down status logs reset demo test test-servers bench fmt lint ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -29,6 +29,9 @@ test: ## all tests, on servers of their own (TEST='-p rowlock-inventory': some)
 
 test-servers: ## keep the tests' servers running between test runs
 	@scripts/test-servers.sh start
+
+bench: ## measure it against the engine's limit, on servers of its own (QUICK=1: in two minutes)
+	@QUICK=$(QUICK) ONLY=$(ONLY) scripts/bench.sh
 
 fmt: ## format the code
 	cargo fmt --all

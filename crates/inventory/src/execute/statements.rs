@@ -105,7 +105,8 @@ statement! {
 
 statement! {
     /// The heads of the queues per quantity: of each no more than a walk over `pool` tickets could promote, and some to
-    /// spare for those who leave before the walk.
+    /// spare for those who leave before the walk. Written as a range of the index by quantity, because for a quantity that
+    /// nobody waits for the planner else reads the whole list in its order to find that out.
     pub(super) struct Heads {
         events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, pools: Array<Integer> = Vec<i32>, limits: Array<Integer> = Vec<i32>,
         spares: Array<Integer> = Vec<i32>,
@@ -115,8 +116,9 @@ statement! {
        FROM unnest($1, $2, $3, $4, $5) AS k (event_id, ticket_type_id, pool, most, spare)
       CROSS JOIN LATERAL generate_series(1, least(k.pool, 100)) AS q (quantity)
       CROSS JOIN LATERAL (SELECT * FROM waitlist_entries e
-                           WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.quantity = q.quantity AND e.status = 'waiting'
-                           ORDER BY e.number LIMIT least(k.most, k.pool / q.quantity) + k.spare) AS w"
+                           WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.status = 'waiting'
+                             AND (e.quantity, e.number) >= (q.quantity, 0) AND (e.quantity, e.number) < (q.quantity + 1, 0)
+                           ORDER BY e.quantity, e.number LIMIT least(k.most, k.pool / q.quantity) + k.spare) AS w"
 }
 
 statement! {

@@ -1,0 +1,113 @@
+//! The picture: throughput and latency over the number of clients.
+
+use std::fmt::Write;
+
+use crate::numbers::{float, median};
+use crate::pgbench::Script;
+use crate::plan::Slices;
+use crate::side::Side;
+use crate::slice::Slice;
+
+const WIDTH: f64 = 440.0;
+const HEIGHT: f64 = 260.0;
+const TOP: f64 = 56.0;
+const CLIENTS: [usize; 5] = [1, 4, 16, 64, 256];
+
+struct Line {
+    label: &'static str,
+    colour: &'static str,
+    dash: &'static str,
+    points: Vec<(usize, f64)>,
+}
+
+struct Panel {
+    title: &'static str,
+    left: f64,
+    low: f64,
+    high: f64,
+    logarithmic: bool,
+    marks: Vec<f64>,
+}
+
+impl Panel {
+    fn x(&self, clients: usize) -> f64 {
+        self.left + float(u64::try_from(clients).unwrap_or(1)).log2() / 8.0 * WIDTH
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let scale = |value: f64| if self.logarithmic { value.max(self.low).ln() } else { value };
+        TOP + HEIGHT * (1.0 - (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low)))
+    }
+
+    fn draw(&self, svg: &mut String, lines: &[Line]) {
+        let (left, right, bottom) = (self.left, self.left + WIDTH, TOP + HEIGHT);
+        let _ = writeln!(svg, r#"<text x="{left}" y="{}" font-size="15" font-weight="600">{}</text>"#, TOP - 18.0, self.title);
+        for mark in &self.marks {
+            let y = self.y(*mark);
+            let _ = writeln!(svg, r##"<line x1="{left}" y1="{y:.1}" x2="{right}" y2="{y:.1}" stroke="#ddd"/>"##);
+            let text = if *mark >= 1000.0 { format!("{},000", mark / 1000.0) } else { format!("{mark}") };
+            let _ = writeln!(svg, r#"<text x="{}" y="{:.1}" text-anchor="end">{text}</text>"#, left - 8.0, y + 4.0);
+        }
+        for clients in CLIENTS {
+            let x = self.x(clients);
+            let _ = writeln!(svg, r#"<text x="{x:.1}" y="{}" text-anchor="middle">{clients}</text>"#, bottom + 18.0);
+        }
+        let middle = left + WIDTH / 2.0;
+        let _ = writeln!(svg, r#"<text x="{middle}" y="{}" text-anchor="middle">clients</text>"#, bottom + 36.0);
+        for (index, line) in lines.iter().enumerate() {
+            let Line { label, colour, dash, points } = line;
+            let path: Vec<String> =
+                points.iter().map(|(clients, value)| format!("{:.1},{:.1}", self.x(*clients), self.y(*value))).collect();
+            let style = format!(r#"stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}""#);
+            let _ = writeln!(svg, r#"<polyline points="{}" fill="none" {style}/>"#, path.join(" "));
+            for (clients, value) in points {
+                let _ = writeln!(svg, r#"<circle cx="{:.1}" cy="{:.1}" r="3" fill="{colour}"/>"#, self.x(*clients), self.y(*value));
+            }
+            // The key, in two columns below.
+            let row = u32::try_from(index).unwrap_or_default();
+            let (x, y) = (left + f64::from(row % 2) * 220.0, bottom + 60.0 + f64::from(row / 2) * 20.0);
+            let _ = writeln!(svg, r#"<line x1="{x}" y1="{}" x2="{}" y2="{}" {style}/>"#, y - 4.0, x + 24.0, y - 4.0);
+            let _ = writeln!(svg, r#"<text x="{}" y="{y}">{label}</text>"#, x + 30.0);
+        }
+    }
+}
+
+/// Draws the picture out of the medians of all slices.
+pub fn draw(slices: &Slices) -> String {
+    let line = |label, colour, dash, side: fn(usize) -> Side, of: fn(&Slice) -> f64| {
+        let value = |clients: usize| {
+            let wanted = side(clients);
+            let values: Vec<f64> = slices.iter().filter(|(other, _)| *other == wanted).map(|(_, slice)| of(slice)).collect();
+            Some((clients, median(&values)?))
+        };
+        Line { label, colour, dash, points: CLIENTS.into_iter().filter_map(value).collect() }
+    };
+    let (blue, green, grey) = ("#1f5fa8", "#2e8b57", "#888888");
+    let rates = [
+        line("one hot event", blue, "", Side::Hot, |slice| slice.rate),
+        line("200 events", green, "", Side::Spread, |slice| slice.rate),
+        line("pgbench, one hot event", grey, "", |clients| Side::Engine(Script::Full, clients), |slice| slice.rate),
+        line("pgbench, 200 events", grey, "5 4", |clients| Side::Engine(Script::Spread, clients), |slice| slice.rate),
+    ];
+    let latencies = [
+        line("one hot event, median", blue, "", Side::Hot, |slice| slice.p50),
+        line("one hot event, 99 %", blue, "5 4", Side::Hot, |slice| slice.p99),
+        line("200 events, median", green, "", Side::Spread, |slice| slice.p50),
+        line("200 events, 99 %", green, "5 4", Side::Spread, |slice| slice.p99),
+    ];
+    let most = rates.iter().flat_map(|line| &line.points).map(|(_, value)| *value).fold(1000.0, f64::max);
+    let step = [1000.0, 2000.0, 5000.0, 10_000.0, 20_000.0].into_iter().find(|step| most / step <= 6.0).unwrap_or(50_000.0);
+    let marks: Vec<f64> = (0..=6).map(|index| f64::from(index) * step).filter(|mark| *mark < most + step).collect();
+    let high = marks.last().copied().unwrap_or(most);
+    let throughput = Panel { title: "Bookings per second", left: 70.0, low: 0.0, high, logarithmic: false, marks };
+    let marks = vec![0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+    let latency = Panel { title: "Latency in milliseconds", left: 590.0, low: 0.1, high: 300.0, logarithmic: true, marks };
+    let mut svg = String::from(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1060 430" font-family="system-ui, sans-serif" font-size="12" fill="#333">
+<rect width="1060" height="430" fill="#fff"/>
+"##,
+    );
+    throughput.draw(&mut svg, &rates);
+    latency.draw(&mut svg, &latencies);
+    svg + "</svg>\n"
+}

@@ -1,0 +1,82 @@
+//! The services as real processes: release binaries with their defaults, started, awaited and stopped.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tokio::process::{Child, Command};
+
+use crate::Fallible;
+use crate::http::{Connection, get};
+
+/// A process that is ended with this value.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    /// Its pid.
+    pub pid: u32,
+    /// From its start until it was ready.
+    pub startup: Duration,
+}
+
+/// How services are started.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// The folder with the binaries.
+    pub bin_dir: PathBuf,
+    /// The folder for their logs.
+    pub logs: PathBuf,
+}
+
+impl Launcher {
+    /// Starts `NAME serve` with these settings and waits until the management port says that it is ready.
+    pub async fn start(&self, name: &str, management: u16, settings: &[(&str, String)]) -> Fallible<Service> {
+        let mut command = Command::new(self.bin_dir.join(name));
+        command.arg("serve").env_clear().envs(settings.iter().map(|(name, value)| (name, value)));
+        command.env("ROWLOCK__MANAGEMENT__LISTEN", format!("127.0.0.1:{management}"));
+        self.run(command, &format!("{name}-{management}"), management, "/health/ready").await
+    }
+
+    /// Starts the other task of this very program.
+    pub async fn start_hello(&self, port: u16, body: &Path) -> Fallible<Service> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("hello").arg("--port").arg(port.to_string()).arg("--body").arg(body);
+        self.run(command, "hello", port, "/").await
+    }
+
+    async fn run(&self, mut command: Command, name: &str, port: u16, path: &str) -> Fallible<Service> {
+        std::fs::create_dir_all(&self.logs)?;
+        let log = File::create(self.logs.join(format!("{name}.log")))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        let start = Instant::now();
+        let mut child = command.spawn()?;
+        let pid = child.id().ok_or("a process that ended at once")?;
+        while !answers(port, path).await {
+            if let Some(status) = child.try_wait()? {
+                return Err(format!("{name} ended by itself: {status}; see {}", self.logs.display()).into());
+            }
+            if start.elapsed() > Duration::from_secs(30) {
+                return Err(format!("{name} is not ready after 30 seconds; see {}", self.logs.display()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(Service { child, pid, startup: start.elapsed() })
+    }
+}
+
+async fn answers(port: u16, path: &str) -> bool {
+    let Ok(mut connection) = Connection::open(port).await else { return false };
+    let mut request = Vec::new();
+    get(&mut request, path);
+    matches!(connection.call(&request).await, Ok(200))
+}
+
+impl Service {
+    /// Asks it to stop and waits; what does not stop within ten seconds is ended with the value.
+    pub async fn stop(mut self) -> Fallible<()> {
+        Command::new("kill").arg(self.pid.to_string()).status().await?;
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
+        Ok(())
+    }
+}
