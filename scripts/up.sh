@@ -38,7 +38,7 @@ build() {
   else
     need_rust
     step "Building the services (the first time takes some minutes)"
-    (cd "$ROOT" && cargo build --release --locked --bins 9>&-) || fail "The build failed. The compiler's messages above say why."
+    (cd "$ROOT" && cargo build --release --locked --bins -p auth-service -p booking-service -p reallocation-worker 9>&-) || fail "The build failed. The compiler's messages above say why."
     BIN_DIR=$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)/release
   fi
   local service
