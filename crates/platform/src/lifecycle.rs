@@ -36,7 +36,7 @@ impl Lifecycle {
 }
 
 /// Waits for SIGTERM or SIGINT.
-pub async fn signalled() -> std::io::Result<()> {
+async fn signalled() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -41,11 +41,6 @@ impl OutboxNotifier {
         Self { wake }
     }
 
-    /// A handle that does nothing, for parts that are used without a relay.
-    pub fn disabled() -> Self {
-        Self { wake: Arc::new(Notify::new()) }
-    }
-
     /// Says that there are new rows. Never waits and never fails.
     pub fn notify(&self) {
         self.wake.notify_one();
