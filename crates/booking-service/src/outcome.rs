@@ -9,20 +9,32 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::command::Answer;
 use rowlock_inventory::{CommandError, Outcome, Refusal};
 use rowlock_platform::problem::{FieldError, Problem};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::resources::{BookingResource, WaitlistEntryResource};
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    booking: Option<BookingResource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waitlist_entry: Option<WaitlistEntryResource>,
+}
+
 /// The answer to a successful command of a user, which is also what a repeated request gets.
 pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
+    let nothing = Body { status: None, booking: None, waitlist_entry: None };
     let (status, body) = match outcome {
-        Outcome::Booked(booking) => (201, json!({"status": "confirmed", "booking": BookingResource::from(booking)})),
-        Outcome::Waitlisted(entry) => (202, json!({"status": "waitlisted", "waitlistEntry": WaitlistEntryResource::from(entry)})),
-        Outcome::Returned(booking) => (200, json!({"booking": BookingResource::from(booking)})),
-        Outcome::Left(entry) => (200, json!({"waitlistEntry": WaitlistEntryResource::from(entry)})),
+        Outcome::Booked(booking) => (201, Body { status: Some("confirmed"), booking: Some(booking.into()), ..nothing }),
+        Outcome::Waitlisted(entry) => (202, Body { status: Some("waitlisted"), waitlist_entry: Some(entry.into()), ..nothing }),
+        Outcome::Returned(booking) => (200, Body { booking: Some(booking.into()), ..nothing }),
+        Outcome::Left(entry) => (200, Body { waitlist_entry: Some(entry.into()), ..nothing }),
         Outcome::Changed(_) | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
     };
-    Some(Answer { status, body: body.to_string() })
+    Some(Answer { status, body: serde_json::to_string(&body).ok()? })
 }
 
 /// The response to a command of a user.

@@ -107,28 +107,34 @@ impl Inventory {
 
     async fn once(&self, commands: &[&Command], wait: LockWait) -> Result<Attempt, Failure> {
         let parts = &*self.0;
-        let mut conn = self.connection().await?;
+        let mut conn = Lent(Some(self.connection().await?));
         let context = Context { new_id: &*parts.new_id, render: &*parts.render, source: parts.source };
-        let Ok(prepared) = timeout(parts.patience, prepare(&mut conn, commands, wait, context)).await else {
-            // Not to be used again: its transaction is open. Closing it takes everything back.
-            drop(Connection::take(conn));
+        let Ok(prepared) = timeout(parts.patience, prepare(conn.get()?, commands, wait, context)).await else {
             return Err(Failure::Away(format!("no answer within {:?}", parts.patience)));
         };
-        let Prepared { outcomes, proof } = prepared?;
-        let Some(proof) = proof else { return Ok(Attempt::Committed(outcomes)) };
-        let lost = match timeout(parts.patience, commit(&mut conn)).await {
+        let Prepared { outcomes, writes } = prepared?;
+        let Some(writes) = writes else {
+            conn.give_back();
+            return Ok(Attempt::Committed(outcomes));
+        };
+        let proof = writes.proof.clone();
+        let lost = match timeout(parts.patience, commit(conn.get()?, writes)).await {
             Ok(Ok(())) => None,
-            // A COMMIT that was answered with an error of the data did not take place.
-            Ok(Err(error)) if Fault::of(&error) == Fault::Data => return Err(error.into()),
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(error)) => match Fault::of(&error) {
+                // What the database has refused, it has not committed.
+                Fault::Data | Fault::Busy => return Err(error.into()),
+                Fault::Unavailable => Some(error.to_string()),
+            },
             Err(_) => Some(format!("no answer within {:?}", parts.patience)),
         };
         if let Some(reason) = lost {
             tracing::warn!(%reason, "the answer to a COMMIT was lost; looking whether it took place");
-            drop(Connection::take(conn));
+            drop(conn);
             if !self.find_out(&proof, &reason).await? {
                 return Ok(Attempt::NotCommitted);
             }
+        } else {
+            conn.give_back();
         }
         (parts.on_messages)();
         Ok(Attempt::Committed(outcomes))
@@ -140,15 +146,18 @@ impl Inventory {
         let mut pause = Duration::from_millis(20);
         loop {
             match timeout_at(deadline, self.connection()).await.map_err(|_| unknown())? {
-                Ok(mut conn) => match timeout_at(deadline, was_committed(&mut conn, proof)).await {
-                    Ok(Ok(found)) => return Ok(found),
-                    Ok(Err(error)) => tracing::debug!(%error, "could not look yet"),
-                    Err(_) => {
+                Ok(conn) => {
+                    let mut conn = Lent(Some(conn));
+                    match timeout_at(deadline, was_committed(conn.get()?, proof)).await {
+                        Ok(Ok(found)) => {
+                            conn.give_back();
+                            return Ok(found);
+                        }
+                        Ok(Err(error)) => tracing::debug!(%error, "could not look yet"),
                         // It may get the rows' locks yet, and must not keep them.
-                        drop(Connection::take(conn));
-                        return Err(unknown());
+                        Err(_) => return Err(unknown()),
                     }
-                },
+                }
                 Err(failure) => tracing::debug!(?failure, "could not look yet"),
             }
             if Instant::now() + pause >= deadline {
@@ -164,6 +173,25 @@ impl Inventory {
             DatabaseError::Busy(reason) => Failure::Busy(reason),
             other => Failure::Away(other.to_string()),
         })
+    }
+}
+
+/// A connection that is closed, which takes back what it has open, unless it is given back.
+struct Lent(Option<Connection>);
+
+impl Lent {
+    fn get(&mut self) -> Result<&mut Connection, Failure> {
+        self.0.as_mut().ok_or_else(|| Failure::Away("the connection was given back".to_owned()))
+    }
+
+    fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Connection::take));
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp};
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_domain::states::Role;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ impl fmt::Debug for TokenVerifier {
 
 impl TokenVerifier {
     /// How many checked tokens are remembered; some 300 bytes each.
-    pub const REMEMBERED: u64 = 50_000;
+    pub const REMEMBERED: usize = 50_000;
     /// Unknown keys are looked for at most this often.
     pub const MIN_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -3,13 +3,14 @@
 //! An error of the message is retried with growing delay and ends among the dead letters. While the database is away
 //! nothing is taken and no try is used up: what was taken is held until the database is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::read_tickets_released;
 use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics};
 use rowlock_platform::clock::Clock;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::sweep::Look;
@@ -21,6 +22,8 @@ pub(crate) struct Intake {
     pub(crate) look: Look,
     pub(crate) amqp: AmqpSettings,
     pub(crate) prefetch: u16,
+    /// Ticket types whose rows are waited for at a time, each with a connection.
+    pub(crate) most_in_line: usize,
     pub(crate) clock: Clock,
     pub(crate) metrics: LinkMetrics,
     pub(crate) stop: CancellationToken,
@@ -32,11 +35,54 @@ const DATABASE_PAUSE: Duration = Duration::from_millis(250);
 /// The longest wait before an absent broker is asked again.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// How long to wait before asking for a row again that was locked elsewhere.
+/// How long to wait before asking for rows again that were locked elsewhere, if there is no room in the line.
 const LOCKED_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a row that is asked for without a pause is left to others between two turns: what comes back in that time is
+/// handed on together, in one transaction instead of several.
+const REST: Duration = Duration::from_millis(3);
 
 /// One unacknowledged delivery for each ticket type that is to be treated.
 type Pending = BTreeMap<TypeKey, Delivery>;
+
+/// The ticket types whose rows are locked elsewhere, each waited for in a task of its own, so that the others go on.
+struct Line {
+    work: Work,
+    most: usize,
+    tasks: JoinSet<(TypeKey, Treated)>,
+    keys: BTreeSet<TypeKey>,
+    /// Those of which a message has come since: what it tells of may be too new for the task.
+    stale: BTreeSet<TypeKey>,
+}
+
+impl Line {
+    fn new(work: &Work, most: usize) -> Self {
+        Self { work: work.clone(), most, tasks: JoinSet::new(), keys: BTreeSet::new(), stale: BTreeSet::new() }
+    }
+
+    /// Has a row waited for, if there is room in the line.
+    fn join(&mut self, key: TypeKey, after: Duration) {
+        if self.keys.len() < self.most && self.keys.insert(key) {
+            let waiting = self.work.clone().treat_in_line(key);
+            self.tasks.spawn(async move {
+                tokio::time::sleep(after).await;
+                (key, waiting.await)
+            });
+        }
+    }
+
+    /// The next that had its turn, if it is through with it. One of which a message has come since gets in line again.
+    async fn next(&mut self) -> Option<(TypeKey, Treated)> {
+        let (key, treated) = self.tasks.join_next().await?.ok()?;
+        self.keys.remove(&key);
+        if self.stale.remove(&key) {
+            self.join(key, REST);
+            return None;
+        }
+        // A row that was not got in time is asked for anew, which also tells whether the database is there.
+        (!matches!(treated, Treated::Later(_))).then_some((key, treated))
+    }
+}
 
 /// How to go on after a transaction. The worse comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,20 +128,29 @@ impl Intake {
         backoff.reset();
         tracing::info!("consuming");
         let mut pending = Pending::new();
+        let mut line = Line::new(&self.work, self.most_in_line);
         let mut next = Next::Go;
         loop {
-            // A row that was locked elsewhere is asked for again soon, while others go on being handed on; where there is
-            // more to close, at once.
+            // Where there is more to close, it is done at once.
             let pause = if next == Next::Again { Duration::ZERO } else { LOCKED_PAUSE };
-            let batch = tokio::select! {
+            let (batch, had_turn) = tokio::select! {
                 () = self.stop.cancelled() => break,
-                batch = consumer.next_batch(self.prefetch.into()) => batch?,
-                () = tokio::time::sleep(pause), if !pending.is_empty() => Vec::new(),
+                batch = consumer.next_batch(self.prefetch.into()) => (batch?, None),
+                had_turn = line.next(), if !line.keys.is_empty() => (Vec::new(), had_turn),
+                () = tokio::time::sleep(pause), if pending.len() > line.keys.len() => (Vec::new(), None),
             };
-            self.sort_in(&mut consumer, batch, &mut pending).await?;
-            let keys: Vec<TypeKey> = pending.keys().copied().collect();
-            let treated = self.work.treat(&keys).await;
-            next = self.settle(&mut consumer, &mut pending, keys.into_iter().zip(treated)).await?;
+            self.sort_in(&mut consumer, batch, &mut pending, &mut line).await?;
+            let mut treated: Vec<(TypeKey, Treated)> = had_turn.into_iter().collect();
+            let settled: BTreeSet<TypeKey> = treated.iter().map(|(key, _)| *key).collect();
+            let keys: Vec<TypeKey> = pending.keys().filter(|key| !line.keys.contains(key) && !settled.contains(key)).copied().collect();
+            if !keys.is_empty() {
+                let answers = self.work.treat(&keys).await;
+                treated.extend(keys.into_iter().zip(answers));
+            }
+            for (key, _) in treated.iter().filter(|(_, treated)| *treated == Treated::Locked) {
+                line.join(*key, Duration::ZERO);
+            }
+            next = self.settle(&mut consumer, &mut pending, treated.into_iter()).await?;
             if next == Next::DatabaseAway && !self.pause_until_back(&mut consumer).await? {
                 break;
             }
@@ -107,11 +162,22 @@ impl Intake {
 
     /// Puts deliveries to their ticket types. All messages of a type say the same, so one of them is held and the others
     /// are acknowledged.
-    async fn sort_in(&self, consumer: &mut Consumer, batch: Vec<Delivery>, pending: &mut Pending) -> Result<(), LinkError> {
+    async fn sort_in(
+        &self,
+        consumer: &mut Consumer,
+        batch: Vec<Delivery>,
+        pending: &mut Pending,
+        line: &mut Line,
+    ) -> Result<(), LinkError> {
         let mut repeated = Vec::new();
         for delivery in batch {
             match read_tickets_released(&delivery.body) {
-                Ok(key) => repeated.extend(pending.insert(key, delivery).map(|earlier| earlier.tag)),
+                Ok(key) => {
+                    if line.keys.contains(&key) {
+                        line.stale.insert(key);
+                    }
+                    repeated.extend(pending.insert(key, delivery).map(|earlier| earlier.tag));
+                }
                 Err(error) => {
                     tracing::warn!(message_id = delivery.message_id, %error, "a message that nobody can read is a dead letter now");
                     consumer.dead_letter(&delivery, &error.to_string(), self.clock.now()).await?;

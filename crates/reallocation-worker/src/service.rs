@@ -100,6 +100,8 @@ impl Worker {
             look: Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: 1 },
             amqp: self.settings.amqp.clone(),
             prefetch: self.settings.work.prefetch,
+            // One connection stays for the others, and one for the sweep.
+            most_in_line: self.settings.database.pool_size.saturating_sub(2).min(4),
             clock: self.clock.clone(),
             metrics,
             stop: self.lifecycle.draining.clone(),

@@ -38,6 +38,13 @@ impl Work {
         self.inventory.run(commands, LockWait::Skip).await.into_iter().map(|outcome| self.judge(outcome)).collect()
     }
 
+    /// Treats one ticket type and waits for its row: whoever sells without a pause leaves no gap to come upon, but there is
+    /// a line for the row, and this gets its turn in it.
+    pub(crate) async fn treat_in_line(self, key: TypeKey) -> Treated {
+        let command = Command::Reallocate(Reallocate { key, limit: self.limit });
+        self.judge(self.inventory.run_one(command).await)
+    }
+
     fn judge(&self, outcome: Result<Outcome, CommandError>) -> Treated {
         match outcome {
             Ok(Outcome::Reallocated(done)) => {

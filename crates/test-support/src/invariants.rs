@@ -41,6 +41,9 @@ SELECT 'a bucket of the queue is wrong', count(*) FROM waitlist_counts c
  WHERE waiting <> (SELECT count(*) FROM waitlist_entries w WHERE w.event_id = c.event_id AND w.ticket_type_id = c.ticket_type_id
                       AND w.status = 'waiting' AND w.number / (64 ^ (c.level + 1))::bigint = c.bucket)
 UNION ALL
+SELECT 'an entry without its ticket type', count(*) FROM waitlist_entries w
+ WHERE NOT EXISTS (SELECT FROM ticket_types t WHERE t.event_id = w.event_id AND t.id = w.ticket_type_id)
+UNION ALL
 SELECT 'a promoted entry without its booking', count(*) FROM waitlist_entries w
  WHERE status = 'promoted' AND NOT EXISTS (SELECT FROM bookings b WHERE b.event_id = w.event_id AND b.id = w.booking_id AND b.origin = 'waitlist'
                                               AND b.account_id = w.account_id)

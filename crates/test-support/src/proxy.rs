@@ -32,14 +32,26 @@ struct Shared {
     accepted: watch::Sender<usize>,
 }
 
-/// Waits for a client message with these bytes.
+/// Waits for a message with these bytes, from the client or from the server.
 #[derive(Debug)]
 struct Trap {
     needle: Vec<u8>,
+    in_answer: bool,
     sprung: Arc<Notify>,
 }
 
-/// Tells when a connection was cut by [`Proxy::cut_after_answer_to`].
+impl Trap {
+    /// Whether the bytes are in what was passed on. `seen` is its end so far, in case they come in two pieces.
+    fn is_in(&self, seen: &mut Vec<u8>, data: &[u8]) -> bool {
+        seen.extend_from_slice(data);
+        let found = !self.needle.is_empty() && seen.windows(self.needle.len()).any(|window| window == self.needle);
+        let keep = self.needle.len().saturating_sub(1).min(seen.len());
+        seen.drain(..seen.len() - keep);
+        found
+    }
+}
+
+/// Tells when a connection was cut by a trap.
 #[derive(Debug)]
 pub struct Sprung(Arc<Notify>);
 
@@ -132,8 +144,17 @@ impl Proxy {
     /// Lets the next client message that contains these bytes (such as `COMMIT`) reach the server, waits for the
     /// server's answer, and cuts that connection without passing the answer on. Happens once.
     pub fn cut_after_answer_to(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+        self.set_trap(needle.into(), false)
+    }
+
+    /// Cuts the connection on which the server's next answer contains these bytes, without passing it on. Happens once.
+    pub fn cut_before_answer(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+        self.set_trap(needle.into(), true)
+    }
+
+    fn set_trap(&self, needle: Vec<u8>, in_answer: bool) -> Sprung {
         let sprung = Arc::new(Notify::new());
-        *lock(&self.shared.trap) = Some(Trap { needle: needle.into(), sprung: Arc::clone(&sprung) });
+        *lock(&self.shared.trap) = Some(Trap { needle, in_answer, sprung: Arc::clone(&sprung) });
         Sprung(sprung)
     }
 }
@@ -183,25 +204,12 @@ async fn serve(client: TcpStream, shared: &Shared) {
 
 async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared, caught: &Mutex<Option<Arc<Notify>>>) {
     let mut buffer = vec![0; 16 * 1024];
-    // The end of what was passed on, in case the bytes looked for come in two pieces.
     let mut seen: Vec<u8> = Vec::new();
     while let Ok(count @ 1..) = client.read(&mut buffer).await {
         unpaused(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
-        {
-            let mut trap = lock(&shared.trap);
-            seen.extend_from_slice(data);
-            if let Some(Trap { needle, .. }) = &*trap {
-                let found = !needle.is_empty() && seen.windows(needle.len()).any(|window| window == needle);
-                let keep = needle.len().saturating_sub(1).min(seen.len());
-                seen.drain(..seen.len() - keep);
-                if found {
-                    seen.clear();
-                    *lock(caught) = trap.take().map(|trap| trap.sprung);
-                }
-            } else {
-                seen.clear();
-            }
+        if let Some(sprung) = spring(shared, false, &mut seen, data) {
+            *lock(caught) = Some(sprung);
         }
         if server.write_all(data).await.is_err() {
             return;
@@ -211,15 +219,29 @@ async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared
 
 async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared, caught: &Mutex<Option<Arc<Notify>>>) {
     let mut buffer = vec![0; 16 * 1024];
+    let mut seen: Vec<u8> = Vec::new();
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
         unpaused(shared).await;
-        if let Some(sprung) = lock(caught).take() {
+        let data = buffer.get(..count).unwrap_or_default();
+        let sprung = lock(caught).take().or_else(|| spring(shared, true, &mut seen, data));
+        if let Some(sprung) = sprung {
             sprung.notify_one();
             return;
         }
-        let data = buffer.get(..count).unwrap_or_default();
         if client.write_all(data).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Takes the trap of this direction, if what it waits for is there.
+fn spring(shared: &Shared, in_answer: bool, seen: &mut Vec<u8>, data: &[u8]) -> Option<Arc<Notify>> {
+    let mut trap = lock(&shared.trap);
+    match &*trap {
+        Some(set) if set.in_answer == in_answer => set.is_in(seen, data).then(|| trap.take()).flatten().map(|trap| trap.sprung),
+        _ => {
+            seen.clear();
+            None
         }
     }
 }

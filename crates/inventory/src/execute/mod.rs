@@ -12,10 +12,10 @@ mod statements;
 mod write;
 
 use diesel::QueryResult;
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 pub(crate) use self::ledger::NewId;
-pub(crate) use self::write::Proof;
+pub(crate) use self::write::{Proof, Writes};
 use crate::command::{Command, Outcome};
 use crate::run::Render;
 use crate::views::rows::TypeRow;
@@ -38,14 +38,14 @@ pub(crate) struct Context<'a> {
     pub(crate) source: &'a str,
 }
 
-/// A transaction that was decided and written.
+/// A transaction that was decided, with its rows locked.
 pub(crate) struct Prepared {
     pub(crate) outcomes: Vec<Outcome>,
-    /// What will prove its commit. `None` if there was nothing to write; then the transaction has ended already.
-    pub(crate) proof: Option<Proof>,
+    /// What is to be written. `None` if nothing is; then the transaction has ended already.
+    pub(crate) writes: Option<Writes>,
 }
 
-/// Runs the commands in a transaction, up to its COMMIT. An error means that nothing was changed.
+/// Runs the commands in a transaction, up to its writes. After an error the connection must not be used again.
 pub(crate) async fn prepare(
     conn: &mut AsyncPgConnection,
     commands: &[&Command],
@@ -53,60 +53,32 @@ pub(crate) async fn prepare(
     context: Context<'_>,
 ) -> QueryResult<Prepared> {
     let needs = read::needs(conn, commands).await?;
-    AnsiTransactionManager::begin_transaction(conn).await?;
-    match inside(conn, needs, commands, wait, context).await {
-        Ok(prepared) => {
-            if prepared.proof.is_none() {
-                roll_back(conn).await;
-            }
-            Ok(prepared)
-        }
-        Err(error) => {
-            roll_back(conn).await;
-            Err(error)
-        }
-    }
-}
-
-/// Sends the COMMIT. An error whose fault is not the data leaves open whether it took place.
-pub(crate) async fn commit(conn: &mut AsyncPgConnection) -> QueryResult<()> {
-    AnsiTransactionManager::commit_transaction(conn).await
-}
-
-/// Ends a transaction in which nothing is to be kept. If that fails the connection is broken and the pool drops it.
-async fn roll_back(conn: &mut AsyncPgConnection) {
-    if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
-        tracing::debug!(%error, "rollback failed");
-    }
-}
-
-async fn inside(
-    conn: &mut AsyncPgConnection,
-    needs: read::Needs,
-    commands: &[&Command],
-    wait: LockWait,
-    context: Context<'_>,
-) -> QueryResult<Prepared> {
-    let locked = read::lock(conn, needs, wait).await?;
+    let (locked, mut ledger) = read::begin(conn, needs, commands, wait, context.new_id).await?;
     let skipped: Vec<bool> = commands.iter().map(|command| locked.lacks(command)).collect();
     let active: Vec<&Command> = commands.iter().zip(&skipped).filter(|(_, skipped)| !**skipped).map(|(command, _)| *command).collect();
-    if active.is_empty() {
-        return Ok(Prepared { outcomes: vec![Outcome::Skipped; commands.len()], proof: None });
-    }
-    let mut ledger = read::read(conn, locked, &active, context.new_id).await?;
+    read::read_more(conn, &active, &mut ledger).await?;
     let mut outcomes = Vec::with_capacity(commands.len());
     for (command, skipped) in commands.iter().zip(skipped) {
         outcomes.push(if skipped { Outcome::Skipped } else { ledger.apply(command, context.render) });
     }
     ledger.announce_released();
-    let proof = write::write(conn, &ledger, context.source).await?;
-    Ok(Prepared { outcomes, proof })
+    let writes = Writes::of(&ledger, context.source)?;
+    if writes.is_none() {
+        conn.batch_execute("ROLLBACK").await?;
+    }
+    Ok(Prepared { outcomes, writes })
+}
+
+/// Writes and commits, in one round trip. After an error the connection must not be used again. Of an error that the
+/// database has told of the data nothing is left; any other leaves open whether the transaction was committed.
+pub(crate) async fn commit(conn: &mut AsyncPgConnection, writes: Writes) -> QueryResult<()> {
+    writes.commit(conn).await
 }
 
 /// Tells whether a batch was committed whose COMMIT had no answer. Takes the locks that the batch had first: while its
 /// transaction lives on the server, these are not to be had, so what is seen afterwards is final.
 pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -> QueryResult<bool> {
-    AnsiTransactionManager::begin_transaction(conn).await?;
+    conn.batch_execute("BEGIN").await?;
     let found = async {
         let (events, types) = proof.locked.iter().map(|key| (key.event.as_uuid(), key.ticket_type.as_uuid())).unzip();
         let _: Vec<TypeRow> = statements::Lock { events, types }.load(conn).await?;
@@ -114,7 +86,7 @@ pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -
         Ok(found)
     }
     .await;
-    roll_back(conn).await;
+    conn.batch_execute("ROLLBACK").await?;
     found
 }
 

@@ -23,11 +23,9 @@ pub(super) struct Needs {
     keys: BTreeSet<TypeKey>,
 }
 
-/// What was locked, and the types that somebody else holds.
+/// What came of the locking: the types that somebody else holds.
 pub(super) struct Locked {
-    types: Vec<TicketType>,
-    pub(super) elsewhere: HashSet<TypeKey>,
-    wanted: BTreeSet<TypeKey>,
+    elsewhere: HashSet<TypeKey>,
 }
 
 fn key(event: Uuid, ticket_type: Uuid) -> TypeKey {
@@ -50,23 +48,89 @@ pub(super) async fn needs(conn: &mut AsyncPgConnection, commands: &[&Command]) -
     Ok(Needs { keys })
 }
 
-/// Takes the rows in the order of their key. A statement of its own: what is read afterwards is fresh.
-pub(super) async fn lock(conn: &mut AsyncPgConnection, needs: Needs, wait: LockWait) -> QueryResult<Locked> {
-    let (events, types) = columns(&needs.keys);
-    let rows: Vec<TypeRow> = match wait {
-        LockWait::Wait => sql::Lock { events, types }.load(conn).await?,
-        LockWait::Skip => sql::LockFree { events, types }.load(conn).await?,
-    };
-    let locked = rows.into_iter().map(TicketType::try_from).collect::<QueryResult<Vec<_>>>()?;
-    let mut elsewhere = HashSet::new();
-    if wait == LockWait::Skip && locked.len() < needs.keys.len() {
-        // Not locked means locked elsewhere, or not there at all.
-        let got: HashSet<_> = locked.iter().map(|ticket_type| ticket_type.key).collect();
-        let (events, types) = columns(needs.keys.iter().filter(|key| !got.contains(*key)));
-        let rows: Vec<(Uuid, Uuid)> = sql::Existing { events, types }.load(conn).await?;
-        elsewhere.extend(rows.into_iter().map(|(event, id)| key(event, id)));
+/// Begins the transaction, takes the rows in the order of their key, and reads what the commands look at, all in one
+/// round trip: the server runs the statements one after the other, so each sees what was committed before it began, and
+/// what stands behind the lock is read after the lock was got.
+pub(super) async fn begin<'a>(
+    conn: &AsyncPgConnection,
+    needs: Needs,
+    commands: &[&Command],
+    wait: LockWait,
+    new_id: NewId<'a>,
+) -> QueryResult<(Locked, Ledger<'a>)> {
+    let mut wanted = Wanted::default();
+    for command in commands {
+        wanted.add(command);
     }
-    Ok(Locked { types: locked, elsewhere, wanted: needs.keys })
+    let event_ids: BTreeSet<_> = needs.keys.iter().map(|key| key.event).chain(commands.iter().map(|command| command.event())).collect();
+    let ((), types, events, kept, by_id, of_accounts, entries_by_id, entries_of_accounts) = try_join!(
+        open(conn),
+        take_rows(conn, &needs, wait),
+        read_events(conn, event_ids),
+        wanted.read_keys(conn),
+        wanted.read_bookings_by_id(conn),
+        wanted.read_bookings_of_accounts(conn),
+        wanted.read_entries_by_id(conn),
+        wanted.read_entries_of_accounts(conn),
+    )?;
+    let elsewhere =
+        if types.len() < needs.keys.len() && wait == LockWait::Skip { find_existing(conn, &needs, &types).await? } else { HashSet::new() };
+    let now = match events.as_slice().first() {
+        Some((_, now)) => *now,
+        // Without an event there is nothing to decide by the clock, but refusals have a time, too.
+        None => read_clock(conn).await?,
+    };
+    let mut ledger = Ledger::new(now, new_id);
+    ledger.types = types.into_iter().map(|row| (row.key, Tracked::stored(row))).collect();
+    ledger.events = events.into_iter().map(|(row, _)| (row.id, Tracked::stored(row))).collect();
+    for booking in by_id.into_iter().chain(of_accounts) {
+        ledger.bookings.keep((booking.key.event, booking.id), booking);
+    }
+    for entry in entries_by_id.into_iter().chain(entries_of_accounts) {
+        ledger.entries.keep((entry.key.event, entry.id), entry);
+    }
+    ledger.kept = kept;
+    Ok((Locked { elsewhere }, ledger))
+}
+
+/// Reads what depends on the locked rows: totals of types with a limit per account, and the queues of those to reallocate.
+/// Most batches need none of it and wait for no second answer.
+pub(super) async fn read_more(conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger<'_>) -> QueryResult<()> {
+    ledger.totals = read_totals(conn, totals_wanted(commands, ledger)).await?;
+    read_for_reallocation(conn, commands, ledger).await
+}
+
+async fn open(mut conn: &AsyncPgConnection) -> QueryResult<()> {
+    sql::Begin {}.execute(&mut conn).await.map(|_| ())
+}
+
+async fn take_rows(mut conn: &AsyncPgConnection, needs: &Needs, wait: LockWait) -> QueryResult<Vec<TicketType>> {
+    let (events, types) = columns(&needs.keys);
+    let rows: Vec<TypeRow> = match (wait, events.as_slice(), types.as_slice()) {
+        (LockWait::Wait, &[event], &[id]) => sql::LockOne { event, id }.load(&mut conn).await?,
+        (LockWait::Skip, &[event], &[id]) => sql::LockOneFree { event, id }.load(&mut conn).await?,
+        (LockWait::Wait, ..) => sql::Lock { events, types }.load(&mut conn).await?,
+        (LockWait::Skip, ..) => sql::LockFree { events, types }.load(&mut conn).await?,
+    };
+    rows.into_iter().map(TicketType::try_from).collect()
+}
+
+/// Of the types that were not locked, those that exist: they are locked elsewhere.
+async fn find_existing(mut conn: &AsyncPgConnection, needs: &Needs, locked: &[TicketType]) -> QueryResult<HashSet<TypeKey>> {
+    let got: HashSet<_> = locked.iter().map(|ticket_type| ticket_type.key).collect();
+    let (events, types) = columns(needs.keys.iter().filter(|key| !got.contains(*key)));
+    let rows: Vec<(Uuid, Uuid)> = sql::Existing { events, types }.load(&mut conn).await?;
+    Ok(rows.into_iter().map(|(event, id)| key(event, id)).collect())
+}
+
+/// Whose totals are needed: those of types with a limit, or that may get one within this batch.
+fn totals_wanted(commands: &[&Command], ledger: &Ledger<'_>) -> BTreeSet<(TypeKey, AccountId)> {
+    let changed: HashSet<_> =
+        commands.iter().filter(|command| matches!(command, Command::Change(_))).map(|command| command.event()).collect();
+    let counted =
+        |key: &TypeKey| changed.contains(&key.event) || ledger.types.get(key).is_some_and(|row| row.get().terms.max_per_account.is_some());
+    let books = commands.iter().filter_map(|command| if let Command::Book(book) = command { Some(book) } else { None });
+    books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account)).collect()
 }
 
 impl Locked {
@@ -79,60 +143,15 @@ impl Locked {
     }
 }
 
-/// Reads into a ledger what the commands look at. The statements are sent without waiting for each other's answers.
-pub(super) async fn read<'a>(
-    conn: &mut AsyncPgConnection,
-    locked: Locked,
-    commands: &[&Command],
-    new_id: NewId<'a>,
-) -> QueryResult<Ledger<'a>> {
-    let conn = &*conn;
-    let mut wanted = Wanted::default();
-    for command in commands {
-        wanted.add(command);
-    }
-    let limited: HashSet<_> = locked.types.iter().filter(|t| t.terms.max_per_account.is_some()).map(|t| t.key).collect();
-    // A change within this batch may set a limit where there was none.
-    let changed: HashSet<_> =
-        commands.iter().filter(|command| matches!(command, Command::Change(_))).map(|command| command.event()).collect();
-    wanted.totals.retain(|(key, _)| limited.contains(key) || changed.contains(&key.event));
-    let event_ids: BTreeSet<_> = locked.wanted.iter().map(|key| key.event).chain(commands.iter().map(|command| command.event())).collect();
-
-    let (now, events, keys, by_id, of_accounts, entries_by_id, entries_of_accounts, totals) = try_join!(
-        read_clock(conn),
-        read_events(conn, event_ids),
-        wanted.read_keys(conn),
-        wanted.read_bookings_by_id(conn),
-        wanted.read_bookings_of_accounts(conn),
-        wanted.read_entries_by_id(conn),
-        wanted.read_entries_of_accounts(conn),
-        wanted.read_totals(conn),
-    )?;
-
-    let mut ledger = Ledger::new(now, new_id);
-    ledger.types = locked.types.into_iter().map(|row| (row.key, Tracked::stored(row))).collect();
-    ledger.events = events.into_iter().map(|row| (row.id, Tracked::stored(row))).collect();
-    for booking in by_id.into_iter().chain(of_accounts) {
-        ledger.bookings.keep((booking.key.event, booking.id), booking);
-    }
-    for entry in entries_by_id.into_iter().chain(entries_of_accounts) {
-        ledger.entries.keep((entry.key.event, entry.id), entry);
-    }
-    ledger.kept = keys;
-    ledger.totals = totals;
-    read_for_reallocation(conn, commands, &mut ledger).await?;
-    Ok(ledger)
-}
-
 async fn read_clock(mut conn: &AsyncPgConnection) -> QueryResult<Timestamp> {
     let (now,): (Timestamp,) = sql::Now {}.get_result(&mut conn).await?;
     Ok(now)
 }
 
-async fn read_events(mut conn: &AsyncPgConnection, ids: BTreeSet<EventId>) -> QueryResult<Vec<Event>> {
+async fn read_events(mut conn: &AsyncPgConnection, ids: BTreeSet<EventId>) -> QueryResult<Vec<(Event, Timestamp)>> {
     let ids = ids.into_iter().map(EventId::as_uuid).collect();
-    let rows: Vec<EventRow> = sql::Events { ids }.load(&mut conn).await?;
-    rows.into_iter().map(Event::try_from).collect()
+    let rows: Vec<(EventRow, Timestamp)> = sql::Events { ids }.load(&mut conn).await?;
+    rows.into_iter().map(|(row, now)| Ok((Event::try_from(row)?, now))).collect()
 }
 
 /// A kept answer: event, account, key, operation, hash of the request, status, body.
@@ -146,7 +165,6 @@ struct Wanted {
     bookings_of: BTreeSet<(EventId, AccountId)>,
     entries: BTreeSet<(EventId, WaitlistEntryId)>,
     entries_of: BTreeSet<(EventId, AccountId)>,
-    totals: BTreeSet<(TypeKey, AccountId)>,
 }
 
 impl Wanted {
@@ -156,9 +174,6 @@ impl Wanted {
             self.keys.push((event, account, idempotency.key.as_str().to_owned()));
         }
         match command {
-            Command::Book(book) => {
-                self.totals.insert((book.key, book.holder.account));
-            }
             Command::Cancel(cancel) => match cancel.target {
                 Target::One(id, _) => {
                     self.bookings.insert((event, id));
@@ -175,7 +190,7 @@ impl Wanted {
                     self.entries_of.insert((event, leave.account));
                 }
             },
-            Command::Change(_) | Command::Reallocate(_) => {}
+            Command::Book(_) | Command::Change(_) | Command::Reallocate(_) => {}
         }
     }
 
@@ -235,24 +250,25 @@ impl Wanted {
         let rows: Vec<EntryRow> = sql::EntriesOfAccounts { events, accounts }.load(&mut conn).await?;
         rows.into_iter().map(WaitlistEntry::try_from).collect()
     }
+}
 
-    async fn read_totals(&self, mut conn: &AsyncPgConnection) -> QueryResult<HashMap<(TypeKey, AccountId), u32>> {
-        if self.totals.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut query = sql::Totals { events: Vec::new(), types: Vec::new(), accounts: Vec::new() };
-        for (key, account) in &self.totals {
-            query.events.push(key.event.as_uuid());
-            query.types.push(key.ticket_type.as_uuid());
-            query.accounts.push(account.as_uuid());
-        }
-        let rows: Vec<(Uuid, Uuid, Uuid, i64)> = query.load(&mut conn).await?;
-        rows.into_iter()
-            .map(|(event, id, account, total)| {
-                Ok(((key(event, id), AccountId::from_uuid(account)), u32::try_from(total).map_err(unreadable)?))
-            })
-            .collect()
+async fn read_totals(
+    mut conn: &AsyncPgConnection,
+    wanted: BTreeSet<(TypeKey, AccountId)>,
+) -> QueryResult<HashMap<(TypeKey, AccountId), u32>> {
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
     }
+    let mut query = sql::Totals { events: Vec::new(), types: Vec::new(), accounts: Vec::new() };
+    for (key, account) in wanted {
+        query.events.push(key.event.as_uuid());
+        query.types.push(key.ticket_type.as_uuid());
+        query.accounts.push(account.as_uuid());
+    }
+    let rows: Vec<(Uuid, Uuid, Uuid, i64)> = query.load(&mut conn).await?;
+    rows.into_iter()
+        .map(|(event, id, account, total)| Ok(((key(event, id), AccountId::from_uuid(account)), u32::try_from(total).map_err(unreadable)?)))
+        .collect()
 }
 
 /// What the reallocations of a type in one batch may need of its queues.

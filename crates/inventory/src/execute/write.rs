@@ -1,12 +1,12 @@
-//! Writes what the decisions changed, set-wise, and checks that each statement changed as many rows as it should.
+//! Writes what the decisions changed, set-wise, and commits it. Each statement must find as many rows as it was given.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use diesel::QueryResult;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::try_join_all;
 use futures_util::try_join;
 use rowlock_domain::ids::{BatchId, BookingId, EventId, TypeKey};
 use rowlock_domain::queue::LEVEL_SPANS;
@@ -26,25 +26,14 @@ pub(crate) struct Proof {
     pub(crate) locked: Vec<TypeKey>,
 }
 
-/// A statement changed fewer rows than it was given: somebody changed them in spite of the lock, or took a key meanwhile.
-#[derive(Debug)]
-struct Overtaken(&'static str);
-
-impl fmt::Display for Overtaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} were not as they had been read", self.0)
-    }
-}
-
-impl std::error::Error for Overtaken {}
-
-/// Runs a statement over `rows` rows, all of which must take part. Nothing is sent for no rows.
-async fn all<S>(mut conn: &AsyncPgConnection, statement: S, rows: usize, what: &'static str) -> QueryResult<()>
+/// Runs a statement over `rows` rows. Nothing is sent for no rows. One that finds fewer rows than it was given fails in
+/// the database (`expect_rows`): somebody changed them in spite of the lock, or took a key meanwhile.
+async fn all<S>(mut conn: &AsyncPgConnection, statement: S, rows: usize) -> QueryResult<()>
 where
     S: QueryFragment<diesel::pg::Pg> + QueryId + Send,
 {
-    if rows > 0 && statement.execute(&mut conn).await? != rows {
-        return Err(Error::QueryBuilderError(Box::new(Overtaken(what))));
+    if rows > 0 {
+        statement.execute(&mut conn).await?;
     }
     Ok(())
 }
@@ -53,48 +42,86 @@ fn int(value: u32) -> QueryResult<i32> {
     i32::try_from(value).map_err(|error| Error::SerializationError(Box::new(error)))
 }
 
-/// Writes the ledger. Returns the proof of the batch, or `None` if there was nothing to write.
-pub(super) async fn write(conn: &mut AsyncPgConnection, ledger: &Ledger<'_>, source: &str) -> QueryResult<Option<Proof>> {
-    let conn = &*conn;
-    let bookings = new_bookings(ledger)?;
-    let entries = new_entries(ledger)?;
-    let keys = new_keys(ledger)?;
-    let made = bookings.first_key().or_else(|| entries.first_key());
-    // Every change is told in a message, so a batch without one, and without an answer to keep, changed nothing.
-    let told = ledger.messages.as_slice().first().map(|message| message.subject.event().as_uuid());
-    let Some(event) = told.or_else(|| keys.events.as_slice().first().copied()) else { return Ok(None) };
-    let marker = sql::InsertMarker { event, id: BatchId::from_uuid((ledger.new_id)()).as_uuid(), now: ledger.now };
-    let needs_marker = usize::from(made.is_none());
-    let (event, id) = made.unwrap_or((event, marker.id));
-    let proof = Proof { event: EventId::from_uuid(event), id, locked: ledger.types.keys().copied().collect() };
-
-    let returned = changed_bookings(ledger)?;
-    let ended = ended_entries(ledger);
-    let (stock, terms) = changed_types(ledger)?;
-    let (raised, lowered) = changed_counts(ledger);
-    let messages = messages(ledger, source)?;
-    let sizes = [bookings.ids.len(), entries.ids.len(), returned.ids.len(), ended.ids.len(), stock.ids.len(), terms.ids.len()];
-    let [n_bookings, n_entries, n_returned, n_ended, n_stock, n_terms] = sizes;
-    let (n_raised, n_lowered, n_messages, n_keys) = (raised.types.len(), lowered.types.len(), messages.ids.len(), keys.keys.len());
-    try_join!(
-        all(conn, bookings, n_bookings, "new bookings"),
-        all(conn, entries, n_entries, "new waiting-list entries"),
-        all(conn, returned, n_returned, "bookings"),
-        all(conn, ended, n_ended, "waiting-list entries"),
-        all(conn, stock, n_stock, "counters"),
-        all(conn, terms, n_terms, "ticket types"),
-        all(conn, raised, n_raised, "queue buckets"),
-        all(conn, lowered, n_lowered, "queue buckets"),
-        all(conn, messages, n_messages, "messages"),
-        all(conn, keys, n_keys, "idempotency keys"),
-        all(conn, marker, needs_marker, "the marker"),
-        changed_events(conn, ledger),
-    )?;
-    Ok(Some(proof))
+/// All that one transaction writes.
+pub(crate) struct Writes {
+    pub(crate) proof: Proof,
+    sales: sql::WriteSales,
+    entries: sql::InsertEntries,
+    returned: sql::UpdateBookings,
+    ended: sql::UpdateEntries,
+    terms: sql::UpdateTerms,
+    raised: sql::RaiseCounts,
+    lowered: sql::LowerCounts,
+    keys: sql::InsertKeys,
+    marker: Option<sql::InsertMarker>,
+    events: Vec<sql::UpdateEvent>,
 }
 
-impl sql::InsertBookings {
-    /// The key of the first, if there is one.
+impl Writes {
+    /// What the decisions changed, or `None` if that is nothing.
+    pub(super) fn of(ledger: &Ledger<'_>, source: &str) -> QueryResult<Option<Self>> {
+        let mut sales = sales(ledger)?;
+        let entries = new_entries(ledger)?;
+        let keys = new_keys(ledger)?;
+        let made = sales.first_key().or_else(|| entries.first_key());
+        // Every change is told in a message, so a batch without one, and without an answer to keep, changed nothing.
+        let told = ledger.messages.as_slice().first().map(|message| message.subject.event().as_uuid());
+        let Some(event) = told.or_else(|| keys.events.as_slice().first().copied()) else { return Ok(None) };
+        let marker = sql::InsertMarker { event, id: BatchId::from_uuid((ledger.new_id)()).as_uuid(), now: ledger.now };
+        let (proven_by, id) = made.unwrap_or((event, marker.id));
+        let proof = Proof { event: EventId::from_uuid(proven_by), id, locked: ledger.types.keys().copied().collect() };
+        add_counters(ledger, &mut sales)?;
+        add_messages(ledger, source, &mut sales)?;
+        let (raised, lowered) = changed_counts(ledger);
+        Ok(Some(Self {
+            proof,
+            returned: changed_bookings(ledger)?,
+            ended: ended_entries(ledger),
+            terms: changed_terms(ledger)?,
+            raised,
+            lowered,
+            marker: made.is_none().then_some(marker),
+            events: changed_events(ledger),
+            sales,
+            entries,
+            keys,
+        }))
+    }
+
+    /// Sends everything and the COMMIT behind it, and waits for the answers. The statements are sent in the order in which
+    /// they stand here, so if one of them fails, here or in the database, the COMMIT is not sent or does not commit.
+    pub(super) async fn commit(self, conn: &AsyncPgConnection) -> QueryResult<()> {
+        let (entries, returned, ended) = (self.entries.ids.len(), self.returned.ids.len(), self.ended.ids.len());
+        let (terms, raised, lowered, keys) =
+            (self.terms.ids.len(), self.raised.types.len(), self.lowered.types.len(), self.keys.keys.len());
+        let sales = self.sales.ids.len() + self.sales.stock_ids.len() + self.sales.message_ids.len();
+        try_join!(
+            all(conn, self.sales, sales),
+            all(conn, self.entries, entries),
+            all(conn, self.returned, returned),
+            all(conn, self.ended, ended),
+            all(conn, self.terms, terms),
+            all(conn, self.raised, raised),
+            all(conn, self.lowered, lowered),
+            all(conn, self.keys, keys),
+            each(conn, self.marker),
+            each(conn, self.events),
+            all(conn, sql::Commit {}, 1),
+        )?;
+        Ok(())
+    }
+}
+
+/// Runs statements of which there are few.
+async fn each<S>(conn: &AsyncPgConnection, statements: impl IntoIterator<Item = S>) -> QueryResult<()>
+where
+    S: QueryFragment<diesel::pg::Pg> + QueryId + Send,
+{
+    try_join_all(statements.into_iter().map(|statement| all(conn, statement, 1))).await.map(|_| ())
+}
+
+impl sql::WriteSales {
+    /// The key of the first new booking, if there is one.
     fn first_key(&self) -> Option<(Uuid, Uuid)> {
         Some((*self.events.as_slice().first()?, *self.ids.as_slice().first()?))
     }
@@ -107,8 +134,9 @@ impl sql::InsertEntries {
     }
 }
 
-fn new_bookings(ledger: &Ledger<'_>) -> QueryResult<sql::InsertBookings> {
-    let mut rows = sql::InsertBookings {
+/// The new bookings; counters and messages are added to them.
+fn sales(ledger: &Ledger<'_>) -> QueryResult<sql::WriteSales> {
+    let mut rows = sql::WriteSales {
         events: Vec::new(),
         ids: Vec::new(),
         types: Vec::new(),
@@ -120,6 +148,20 @@ fn new_bookings(ledger: &Ledger<'_>) -> QueryResult<sql::InsertBookings> {
         statuses: Vec::new(),
         cancelled: Vec::new(),
         now: ledger.now,
+        stock_events: Vec::new(),
+        stock_ids: Vec::new(),
+        before: Vec::new(),
+        versions: Vec::new(),
+        capacities: Vec::new(),
+        available: Vec::new(),
+        booked: Vec::new(),
+        held: Vec::new(),
+        waiting: Vec::new(),
+        numbers: Vec::new(),
+        subjects: Vec::new(),
+        message_ids: Vec::new(),
+        keys: Vec::new(),
+        payloads: Vec::new(),
     };
     for booking in ledger.bookings.iter().filter(|row| row.is_new()).map(Tracked::get) {
         rows.events.push(booking.key.event.as_uuid());
@@ -198,34 +240,29 @@ fn ended_entries(ledger: &Ledger<'_>) -> sql::UpdateEntries {
     rows
 }
 
-fn changed_types(ledger: &Ledger<'_>) -> QueryResult<(sql::UpdateStock, sql::UpdateTerms)> {
-    let mut stock = sql::UpdateStock {
-        events: Vec::new(),
-        ids: Vec::new(),
-        before: Vec::new(),
-        versions: Vec::new(),
-        capacities: Vec::new(),
-        available: Vec::new(),
-        booked: Vec::new(),
-        held: Vec::new(),
-        waiting: Vec::new(),
-        numbers: Vec::new(),
-    };
+/// Adds the counters that have changed.
+fn add_counters(ledger: &Ledger<'_>, rows: &mut sql::WriteSales) -> QueryResult<()> {
+    for (key, before, row) in ledger.types.iter().filter_map(|(key, row)| Some((key, row.was()?, row.get()))) {
+        if before.stock != row.stock {
+            rows.stock_events.push(key.event.as_uuid());
+            rows.stock_ids.push(key.ticket_type.as_uuid());
+            rows.before.push(before.stock.version);
+            rows.versions.push(row.stock.version);
+            rows.capacities.push(int(row.stock.capacity)?);
+            rows.available.push(int(row.stock.available)?);
+            rows.booked.push(int(row.stock.booked)?);
+            rows.held.push(int(row.stock.held)?);
+            rows.waiting.push(int(row.stock.waiting)?);
+            rows.numbers.push(row.stock.next_number);
+        }
+    }
+    Ok(())
+}
+
+fn changed_terms(ledger: &Ledger<'_>) -> QueryResult<sql::UpdateTerms> {
     let mut terms =
         sql::UpdateTerms { events: Vec::new(), ids: Vec::new(), names: Vec::new(), per_booking: Vec::new(), per_account: Vec::new() };
     for (key, before, row) in ledger.types.iter().filter_map(|(key, row)| Some((key, row.was()?, row.get()))) {
-        if before.stock != row.stock {
-            stock.events.push(key.event.as_uuid());
-            stock.ids.push(key.ticket_type.as_uuid());
-            stock.before.push(before.stock.version);
-            stock.versions.push(row.stock.version);
-            stock.capacities.push(int(row.stock.capacity)?);
-            stock.available.push(int(row.stock.available)?);
-            stock.booked.push(int(row.stock.booked)?);
-            stock.held.push(int(row.stock.held)?);
-            stock.waiting.push(int(row.stock.waiting)?);
-            stock.numbers.push(row.stock.next_number);
-        }
         if before.terms != row.terms || before.name != row.name {
             terms.events.push(key.event.as_uuid());
             terms.ids.push(key.ticket_type.as_uuid());
@@ -234,7 +271,7 @@ fn changed_types(ledger: &Ledger<'_>) -> QueryResult<(sql::UpdateStock, sql::Upd
             terms.per_account.push(row.terms.max_per_account.map(int).transpose()?);
         }
     }
-    Ok((stock, terms))
+    Ok(terms)
 }
 
 /// Sums up, per bucket, how many began and stopped waiting.
@@ -270,15 +307,15 @@ fn changed_counts(ledger: &Ledger<'_>) -> (sql::RaiseCounts, sql::LowerCounts) {
     (raised, lowered)
 }
 
-fn messages(ledger: &Ledger<'_>, source: &str) -> QueryResult<sql::InsertMessages> {
-    let mut rows = sql::InsertMessages { events: Vec::new(), ids: Vec::new(), keys: Vec::new(), payloads: Vec::new(), now: ledger.now };
+/// Adds the messages.
+fn add_messages(ledger: &Ledger<'_>, source: &str, rows: &mut sql::WriteSales) -> QueryResult<()> {
     for message in &ledger.messages {
-        rows.events.push(message.subject.event().as_uuid());
-        rows.ids.push(message.id.as_uuid());
+        rows.subjects.push(message.subject.event().as_uuid());
+        rows.message_ids.push(message.id.as_uuid());
         rows.keys.push(message.fact.routing_key());
         rows.payloads.push(message.to_json(source).map_err(|error| Error::SerializationError(Box::new(error)))?);
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn new_keys(ledger: &Ledger<'_>) -> QueryResult<sql::InsertKeys> {
@@ -312,10 +349,10 @@ fn new_keys(ledger: &Ledger<'_>) -> QueryResult<sql::InsertKeys> {
     Ok(rows)
 }
 
-/// Events are changed by administrators alone, one command each; there is no set to speak of.
-async fn changed_events(conn: &AsyncPgConnection, ledger: &Ledger<'_>) -> QueryResult<()> {
-    for (before, event) in ledger.events.values().filter_map(|row| Some((row.was()?, row.get()))) {
-        let update = sql::UpdateEvent {
+fn changed_events(ledger: &Ledger<'_>) -> Vec<sql::UpdateEvent> {
+    let changed = ledger.events.values().filter_map(|row| Some((row.was()?, row.get())));
+    changed
+        .map(|(before, event)| sql::UpdateEvent {
             id: event.id.as_uuid(),
             before: before.version,
             version: event.version,
@@ -329,8 +366,6 @@ async fn changed_events(conn: &AsyncPgConnection, ledger: &Ledger<'_>) -> QueryR
             status: event.status.as_str(),
             published_at: event.published_at,
             updated_at: event.updated_at,
-        };
-        all(conn, update, 1, "the event").await?;
-    }
-    Ok(())
+        })
+        .collect()
 }

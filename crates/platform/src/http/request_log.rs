@@ -88,13 +88,14 @@ pub(super) async fn log_requests(
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
     let span = tracing::info_span!("request", id = %id);
-    let result = next.call(request).instrument(span.clone()).await;
+    let result = next.call(request).instrument(span).await;
     let status = match &result {
         Ok(response) => response.status().as_u16(),
         Err(error) => error.as_response_error().status_code().as_u16(),
     };
     let elapsed = started.elapsed();
-    span.in_scope(|| tracing::info!(target: "rowlock::request", %method, %route, status, micros = elapsed.as_micros(), "request"));
+    // Outside the span, whose fields would be formatted, parsed and formatted again for this line.
+    tracing::info!(target: "rowlock::request", parent: None, id, method, route, status, micros = elapsed.as_micros(), "request");
     if let Some(metrics) = metrics {
         metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
         metrics.seconds.get_or_create(&RouteLabels { route }).observe(elapsed.as_secs_f64());
