@@ -197,15 +197,21 @@ statement! {
 }
 
 statement! {
-    /// New waiting-list entries; one that was promoted or left in the same batch is new and ended.
-    pub(super) struct InsertEntries {
+    /// New waiting-list entries (one that was promoted or left in the same batch is new and ended), and the buckets of the
+    /// queue that got more.
+    pub(super) struct WriteEntries {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
         statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
         ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
+        count_events: Array<SqlUuid> = Vec<Uuid>, count_types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>,
+        buckets: Array<BigInt> = Vec<i64>, by: Array<Integer> = Vec<i32>,
     }
-    "INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, joined_at)
-     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n"
+    "WITH joined AS (
+        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, joined_at)
+        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n)
+     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($13, $14, $15, $16, $17)
+     ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
 }
 
 statement! {
@@ -242,16 +248,6 @@ statement! {
        FROM unnest($1, $2, $3, $4, $5) AS r (event_id, id, name, per_booking, per_account)
       WHERE t.event_id = r.event_id AND t.id = r.id RETURNING 1)
      SELECT expect_rows(count(*), cardinality($1), 'ticket types') FROM done"
-}
-
-statement! {
-    /// Buckets of the queue that got more.
-    pub(super) struct RaiseCounts {
-        events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>, buckets: Array<BigInt> = Vec<i64>,
-        by: Array<Integer> = Vec<i32>,
-    }
-    "INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($1, $2, $3, $4, $5)
-     ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
 }
 
 statement! {

@@ -46,11 +46,10 @@ fn int(value: u32) -> QueryResult<i32> {
 pub(crate) struct Writes {
     pub(crate) proof: Proof,
     sales: sql::WriteSales,
-    entries: sql::InsertEntries,
+    entries: sql::WriteEntries,
     returned: sql::UpdateBookings,
     ended: sql::UpdateEntries,
     terms: sql::UpdateTerms,
-    raised: sql::RaiseCounts,
     lowered: sql::LowerCounts,
     keys: sql::InsertKeys,
     marker: Option<sql::InsertMarker>,
@@ -61,7 +60,7 @@ impl Writes {
     /// What the decisions changed, or `None` if that is nothing.
     pub(super) fn of(ledger: &Ledger<'_>, source: &str) -> QueryResult<Option<Self>> {
         let mut sales = sales(ledger)?;
-        let entries = new_entries(ledger)?;
+        let mut entries = new_entries(ledger)?;
         let keys = new_keys(ledger)?;
         let made = sales.first_key().or_else(|| entries.first_key());
         // Every change is told in a message, so a batch without one, and without an answer to keep, changed nothing.
@@ -72,13 +71,12 @@ impl Writes {
         let proof = Proof { event: EventId::from_uuid(proven_by), id, locked: ledger.types.keys().copied().collect() };
         add_counters(ledger, &mut sales)?;
         add_messages(ledger, source, &mut sales)?;
-        let (raised, lowered) = changed_counts(ledger);
+        let lowered = change_counts(ledger, &mut entries);
         Ok(Some(Self {
             proof,
             returned: changed_bookings(ledger)?,
             ended: ended_entries(ledger),
             terms: changed_terms(ledger)?,
-            raised,
             lowered,
             marker: made.is_none().then_some(marker),
             events: changed_events(ledger),
@@ -91,9 +89,8 @@ impl Writes {
     /// Sends everything and the COMMIT behind it, and waits for the answers. The statements are sent in the order in which
     /// they stand here, so if one of them fails, here or in the database, the COMMIT is not sent or does not commit.
     pub(super) async fn commit(self, conn: &AsyncPgConnection) -> QueryResult<()> {
-        let (entries, returned, ended) = (self.entries.ids.len(), self.returned.ids.len(), self.ended.ids.len());
-        let (terms, raised, lowered, keys) =
-            (self.terms.ids.len(), self.raised.types.len(), self.lowered.types.len(), self.keys.keys.len());
+        let (entries, returned, ended) = (self.entries.ids.len() + self.entries.by.len(), self.returned.ids.len(), self.ended.ids.len());
+        let (terms, lowered, keys) = (self.terms.ids.len(), self.lowered.types.len(), self.keys.keys.len());
         let sales = self.sales.ids.len() + self.sales.stock_ids.len() + self.sales.message_ids.len();
         try_join!(
             all(conn, self.sales, sales),
@@ -101,7 +98,6 @@ impl Writes {
             all(conn, self.returned, returned),
             all(conn, self.ended, ended),
             all(conn, self.terms, terms),
-            all(conn, self.raised, raised),
             all(conn, self.lowered, lowered),
             all(conn, self.keys, keys),
             each(conn, self.marker),
@@ -127,7 +123,7 @@ impl sql::WriteSales {
     }
 }
 
-impl sql::InsertEntries {
+impl sql::WriteEntries {
     /// The key of the first, if there is one.
     fn first_key(&self) -> Option<(Uuid, Uuid)> {
         Some((*self.events.as_slice().first()?, *self.ids.as_slice().first()?))
@@ -178,8 +174,14 @@ fn sales(ledger: &Ledger<'_>) -> QueryResult<sql::WriteSales> {
     Ok(rows)
 }
 
-fn new_entries(ledger: &Ledger<'_>) -> QueryResult<sql::InsertEntries> {
-    let mut rows = sql::InsertEntries {
+/// The new entries; what they change in the buckets of the queue is added to them.
+fn new_entries(ledger: &Ledger<'_>) -> QueryResult<sql::WriteEntries> {
+    let mut rows = sql::WriteEntries {
+        count_events: Vec::new(),
+        count_types: Vec::new(),
+        levels: Vec::new(),
+        buckets: Vec::new(),
+        by: Vec::new(),
         events: Vec::new(),
         ids: Vec::new(),
         types: Vec::new(),
@@ -275,7 +277,7 @@ fn changed_terms(ledger: &Ledger<'_>) -> QueryResult<sql::UpdateTerms> {
 }
 
 /// Sums up, per bucket, how many began and stopped waiting.
-fn changed_counts(ledger: &Ledger<'_>) -> (sql::RaiseCounts, sql::LowerCounts) {
+fn change_counts(ledger: &Ledger<'_>, raised: &mut sql::WriteEntries) -> sql::LowerCounts {
     let mut change: HashMap<(TypeKey, i16, i64), i32> = HashMap::new();
     let mut count = |entry: &WaitlistEntry, by: i32| {
         for (level, span) in (0i16..).zip(LEVEL_SPANS) {
@@ -290,11 +292,10 @@ fn changed_counts(ledger: &Ledger<'_>) -> (sql::RaiseCounts, sql::LowerCounts) {
             _ => {}
         }
     }
-    let mut raised = sql::RaiseCounts { events: Vec::new(), types: Vec::new(), levels: Vec::new(), buckets: Vec::new(), by: Vec::new() };
     let mut lowered = sql::LowerCounts { events: Vec::new(), types: Vec::new(), levels: Vec::new(), buckets: Vec::new(), by: Vec::new() };
     for ((key, level, bucket), by) in change {
         let (events, types, levels, buckets, amounts) = match by {
-            1.. => (&mut raised.events, &mut raised.types, &mut raised.levels, &mut raised.buckets, &mut raised.by),
+            1.. => (&mut raised.count_events, &mut raised.count_types, &mut raised.levels, &mut raised.buckets, &mut raised.by),
             ..=-1 => (&mut lowered.events, &mut lowered.types, &mut lowered.levels, &mut lowered.buckets, &mut lowered.by),
             0 => continue,
         };
@@ -304,7 +305,7 @@ fn changed_counts(ledger: &Ledger<'_>) -> (sql::RaiseCounts, sql::LowerCounts) {
         buckets.push(bucket);
         amounts.push(by.abs());
     }
-    (raised, lowered)
+    lowered
 }
 
 /// Adds the messages.
