@@ -109,7 +109,10 @@ pub fn groups(quick: bool) -> Vec<Group> {
         Group {
             name: "reads",
             sides: vec![Events(64), HelloEvents(64), Event(64), HelloEvent(64)],
-            ratios: vec![rate("events_vs_hello", Events(64), HelloEvents(64), 0.8), rate("event_vs_hello", Event(64), HelloEvent(64), 0.8)],
+            ratios: vec![
+                rate("events_vs_hello", Events(64), HelloEvents(64), 0.8),
+                Ratio { name: "event_vs_hello", over: Event(64), under: HelloEvent(64), of: Of::Rate, goal: None },
+            ],
             once: false,
         },
         Group { name: "logins", sides: vec![Login, Bcrypt], ratios: vec![rate("login_vs_bcrypt", Login, Bcrypt, 0.9)], once: false },

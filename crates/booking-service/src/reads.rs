@@ -132,7 +132,13 @@ impl Reads {
         K: std::hash::Hash + Eq + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
     {
-        if self.keep { cache.try_get_with(key, read).await.map_err(|problem| (*problem).clone()) } else { read.await }
+        if !self.keep {
+            return read.await;
+        }
+        match cache.get(&key).await {
+            Some(kept) => Ok(kept),
+            None => cache.try_get_with(key, read).await.map_err(|problem| (*problem).clone()),
+        }
     }
 }
 

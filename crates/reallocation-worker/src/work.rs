@@ -6,6 +6,12 @@ use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome};
 
 use crate::metrics::WorkMetrics;
 
+/// Ticket types in one transaction.
+const MOST_TOGETHER: usize = 50;
+
+/// Promotions in one transaction, of all its types together: what it writes is in memory until it is committed.
+const MOST_PROMOTIONS: usize = 4_000;
+
 /// Hands on the tickets of ticket types.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
@@ -32,10 +38,15 @@ pub(crate) enum Treated {
 }
 
 impl Work {
-    /// Treats each ticket type once, all in one transaction. None waits for a row that somebody else has locked.
+    /// Treats each ticket type once, many in one transaction. None waits for a row that somebody else has locked.
     pub(crate) async fn treat(&self, keys: &[TypeKey]) -> Vec<Treated> {
-        let commands = keys.iter().map(|key| Command::Reallocate(Reallocate { key: *key, limit: self.limit })).collect();
-        self.inventory.run(commands, LockWait::Skip).await.into_iter().map(|outcome| self.judge(outcome)).collect()
+        let mut treated = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(MOST_TOGETHER) {
+            let limit = (MOST_PROMOTIONS / keys.len()).min(self.limit);
+            let commands = keys.iter().map(|key| Command::Reallocate(Reallocate { key: *key, limit })).collect();
+            treated.extend(self.inventory.run(commands, LockWait::Skip).await.into_iter().map(|outcome| self.judge(outcome)));
+        }
+        treated
     }
 
     /// Treats one ticket type and waits for its row: whoever sells without a pause leaves no gap to come upon, but there is

@@ -29,14 +29,15 @@ use rowlock_platform::tokens::Claims;
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     let get = || web::to(method_not_allowed("GET"));
     let post = || web::to(method_not_allowed("POST"));
+    // In the order of the load: routes are tried one after the other, and those with a parameter are regular expressions.
     config
-        .service(web::resource("/api/events").route(web::get().to(events::list)).default_service(get()))
-        .service(web::resource("/api/events/{event_id}").route(web::get().to(events::get)).default_service(get()))
         .service(web::resource("/api/book").route(web::post().to(book::book)).default_service(post()))
         .service(web::resource("/api/cancelbooking").route(web::post().to(cancel_booking::cancel_booking)).default_service(post()))
+        .service(web::resource("/api/events").route(web::get().to(events::list)).default_service(get()))
         .service(web::resource("/api/leavewaitlist").route(web::post().to(leave_waitlist::leave_waitlist)).default_service(post()))
         .service(web::resource("/api/bookings").route(web::get().to(own::bookings)).default_service(get()))
         .service(web::resource("/api/waitlist").route(web::get().to(own::waitlist)).default_service(get()))
+        .service(web::resource("/api/events/{event_id}").route(web::get().to(events::get)).default_service(get()))
         .service(web::resource("/admin/initialize").route(web::post().to(admin_initialize::initialize)).default_service(post()))
         .service(web::resource("/admin/status/{event_id}").route(web::get().to(admin_status::status)).default_service(get()))
         .service(

@@ -73,10 +73,10 @@ impl Lease {
         }
     }
 
-    /// The oldest rows but those that have to wait.
-    pub(super) async fn read(&mut self, count: u32, waiting: Vec<i64>) -> Result<Vec<OutboxRow>, DatabaseError> {
-        let query =
-            outbox::table.filter(outbox::id.ne_all(waiting)).order(outbox::id).limit(i64::from(count)).select(OutboxRow::as_select());
+    /// The oldest rows from an id on, but those that have to wait.
+    pub(super) async fn read(&mut self, count: u32, from: i64, waiting: Vec<i64>) -> Result<Vec<OutboxRow>, DatabaseError> {
+        let rows = outbox::table.filter(outbox::id.ge(from)).filter(outbox::id.ne_all(waiting));
+        let query = rows.order(outbox::id).limit(i64::from(count)).select(OutboxRow::as_select());
         limited(self.limit, query.load(&mut self.conn)).await
     }
 

@@ -72,11 +72,11 @@ impl Refusals {
     }
 
     /// Forgets rows that were due and yet not found: an operator deleted them, or another leader settled them.
-    /// `ids` is what was read, in order; `all` says that nothing was left unread behind it.
-    pub(super) fn keep_found(&mut self, ids: &[i64], all: bool, now: Instant) {
+    /// `ids` is what was read from an id on, in order; `all` says that nothing was left unread behind it.
+    pub(super) fn keep_found(&mut self, from: i64, ids: &[i64], all: bool, now: Instant) {
         let last = ids.last().copied();
         self.rows.retain(|id, refusal| {
-            let was_read = all || last.is_some_and(|last| *id <= last);
+            let was_read = *id >= from && (all || last.is_some_and(|last| *id <= last));
             refusal.due > now || !was_read || ids.binary_search(id).is_ok()
         });
     }
@@ -111,9 +111,9 @@ mod tests {
             refusals.record(id, now);
         }
         let later = now + SECOND;
-        refusals.keep_found(&[2, 5], false, later);
+        refusals.keep_found(0, &[2, 5], false, later);
         assert_eq!(refusals.rows.keys().copied().collect::<Vec<_>>(), [2, 9]);
-        refusals.keep_found(&[], true, later);
+        refusals.keep_found(0, &[], true, later);
         assert!(refusals.rows.is_empty());
     }
 

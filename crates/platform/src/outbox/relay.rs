@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::floor::Floor;
 use super::lease::Lease;
 use super::metrics::{LeaderGuard, RelayMetrics};
 use super::refusals::{Refusals, Verdict};
@@ -126,15 +127,19 @@ impl Turn {
     }
 
     async fn lead(&mut self, lease: &mut Lease) -> Result<(), RelayError> {
+        let mut floor = Floor::new();
         while !self.stop.is_cancelled() {
             let now = Instant::now();
             let room = self.refusals.room(self.settings.batch_size.max(1), now);
             let mut more = false;
             if room > 0 {
-                let rows = lease.read(room, self.refusals.waiting(now)).await?;
+                let waiting = self.refusals.waiting(now);
+                let (from, left_out) = (floor.read_from(now), waiting.first().copied());
+                let rows = lease.read(room, from, waiting).await?;
                 let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
                 more = usize::try_from(room).is_ok_and(|room| rows.len() >= room);
-                self.refusals.keep_found(&ids, !more, now);
+                floor.learn(from, &ids, left_out, now);
+                self.refusals.keep_found(from, &ids, !more, now);
                 self.publisher()?.check()?;
                 if !rows.is_empty() {
                     self.relay(lease, rows).await?;
