@@ -1,13 +1,14 @@
-//! The command line: `serve`, `migrate`, `failed-messages`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `audit`, `failed-messages`, `healthcheck`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use rowlock_inventory::MIGRATIONS;
 use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::outbox::failed;
-use rowlock_postgres::{DatabaseError, connect};
+use rowlock_postgres::{DatabaseError, Limits, connect};
 
 use crate::{BookingSettings, MaintenanceSettings, start};
 
@@ -27,6 +28,8 @@ enum Command {
     Serve,
     /// Brings the schema of the database up to date.
     Migrate,
+    /// Checks what must be true of the database at every commit, while it is in use, and says what is wrong.
+    Audit,
     /// Looks after messages that the broker refused several times.
     FailedMessages {
         #[command(subcommand)]
@@ -67,6 +70,11 @@ pub async fn run() -> ExitCode {
             settings.log.start();
             run_migrations(&settings.database, MIGRATIONS).await
         }
+        Some(Command::Audit) => match audit(&settings).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => fail(1, "the database is not as it must be; what is wrong is listed above"),
+            Err(error) => fail(1, error),
+        },
         Some(Command::FailedMessages { action }) => match failed_messages(&settings, action).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(1, error),
@@ -82,6 +90,21 @@ async fn serve(settings: BookingSettings) -> ExitCode {
         Ok(running) => run_until_stopped(running, drain).await,
         Err(error) => fail(1, error),
     }
+}
+
+/// Prints every invariant with what was found, and tells whether all hold.
+async fn audit(settings: &MaintenanceSettings) -> Result<bool, DatabaseError> {
+    // It reads every booking, which takes as long as it takes.
+    let limits = Limits { statement: Duration::ZERO, ..settings.database.limits };
+    let mut conn = connect(&settings.database.url, limits, "booking-service audit").await?;
+    let findings = rowlock_inventory::audit::check(&mut conn).await?;
+    for finding in &findings {
+        match &finding.example {
+            None => println!("ok     no {}", finding.what),
+            Some(example) => println!("WRONG  {} {}, one of them: {example}", finding.count, finding.what),
+        }
+    }
+    Ok(findings.iter().all(|finding| finding.count == 0))
 }
 
 async fn failed_messages(settings: &MaintenanceSettings, action: FailedMessages) -> Result<(), DatabaseError> {

@@ -7,6 +7,7 @@
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub mod audit;
 pub mod command;
 pub mod create;
 mod execute;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use diesel_async::SimpleAsyncConnection;
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::BookingTemplate;
 use secrecy::ExposeSecret;
@@ -51,6 +52,26 @@ async fn migrate_needs_the_owner_and_may_be_repeated() {
     assert!(String::from_utf8(repeated.stdout).unwrap().contains("up to date"));
     let failed = run(&["failed-messages", "list"], &[url]);
     assert_eq!(String::from_utf8(failed.stdout).unwrap(), "There are no failed messages.\n");
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_lists_what_it_checked_and_fails_when_something_is_wrong() {
+    let database = TestDatabase::new(&BookingTemplate).await;
+    let url = database.service_url();
+    let url = ("ROWLOCK__DATABASE__URL", url.expose_secret());
+    let sound = run(&["audit"], &[url]);
+    assert_eq!(sound.status.code(), Some(0), "{sound:?}");
+    let lines = String::from_utf8(sound.stdout).unwrap();
+    assert!(lines.lines().count() >= 9 && lines.lines().all(|line| line.starts_with("ok ")), "{lines}");
+
+    let plant = "INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, joined_at)
+                 SELECT e, e, e, e, 'Ada', 'ada@example.org', 1, 1, 'waiting', now() FROM (SELECT gen_random_uuid() AS e) AS x";
+    database.admin().await.batch_execute(plant).await.unwrap();
+    let broken = run(&["audit"], &[url]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8(broken.stdout).unwrap().contains("WRONG  1 entries without their ticket type, one of them: "));
+    assert!(String::from_utf8(broken.stderr).unwrap().contains("not as it must be"));
     database.close().await;
 }
 

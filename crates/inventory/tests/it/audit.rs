@@ -1,0 +1,58 @@
+//! The audit finds each kind of wrong that can be planted.
+
+use diesel_async::SimpleAsyncConnection;
+use rowlock_inventory::audit::{Finding, check};
+use rowlock_inventory::{Command, LockWait};
+
+use crate::desk::{Desk, cancel, reallocate};
+
+/// What is planted, and what the audit must say of it.
+const PLANTED: [(&str, &str); 11] = [
+    ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
+    ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
+    (
+        "INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, status, origin, booked_at)
+         SELECT event_id, gen_random_uuid(), ticket_type_id, account_id, holder_name, holder_email, quantity, status, origin, booked_at
+           FROM bookings WHERE origin = 'direct' AND status = 'confirmed'",
+        "sum of their confirmed bookings",
+    ),
+    ("UPDATE bookings SET quantity = quantity + 1 WHERE status = 'confirmed'", "sum of their confirmed bookings"),
+    ("DELETE FROM waitlist_entries WHERE status = 'waiting'", "not as long as they say"),
+    ("UPDATE waitlist_counts SET waiting = waiting + 1 WHERE level = 1", "buckets of a queue"),
+    ("UPDATE waitlist_entries SET ticket_type_id = gen_random_uuid() WHERE status = 'promoted'", "without their ticket type"),
+    ("UPDATE waitlist_entries SET number = 99 WHERE status = 'waiting'", "number that was not given out"),
+    ("UPDATE waitlist_entries SET booking_id = gen_random_uuid() WHERE status = 'promoted'", "promoted entries without their booking"),
+    ("UPDATE bookings SET origin = 'waitlist' WHERE origin = 'direct'", "not one entry's"),
+    ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "wait for what is for sale"),
+];
+
+fn wrong(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().filter(|finding| finding.count > 0).map(|finding| finding.what.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_what_is_wrong_and_nothing_else() {
+    let desk = Desk::new().await;
+    let key = desk.event(2).await;
+    let books: Vec<_> = (0..4).map(|_| desk.book(key, desk.account(), 1)).collect();
+    let mut commands: Vec<Command> = books.iter().cloned().map(Command::Book).collect();
+    commands.extend([cancel(&books[0], None), reallocate(key, 10)]);
+    desk.inventory.run(commands, LockWait::Wait).await;
+
+    let mut conn = desk.database.admin().await;
+    let sound = check(&mut conn).await.unwrap();
+    assert_eq!(wrong(&sound), Vec::<&str>::new());
+    for (sql, expected) in PLANTED {
+        conn.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
+        let findings = check(&mut conn).await.unwrap();
+        conn.batch_execute("ROLLBACK").await.unwrap();
+        let found = wrong(&findings);
+        assert!(found.iter().any(|what| what.contains(expected)), "{sql}: {found:?}");
+        assert!(findings.iter().all(|finding| (finding.count > 0) == finding.example.is_some()), "{findings:?}");
+    }
+    let all: Vec<&str> = sound.iter().map(|finding| finding.what.as_str()).collect();
+    let never_planted: Vec<_> = all.iter().filter(|what| !PLANTED.iter().any(|(_, expected)| what.contains(expected))).collect();
+    assert!(never_planted.is_empty(), "{never_planted:?}");
+    drop(conn);
+    desk.close().await;
+}
