@@ -41,7 +41,7 @@ pub struct WorkSettings {
     pub sweep_batch: u16,
     /// Messages taken at a time.
     pub prefetch: u16,
-    /// Most promotions of one ticket type in one transaction.
+    /// Most promotions in one transaction, of all its ticket types together.
     pub max_promotions: usize,
     /// How long to look for the truth about a lost answer.
     pub resolve_for: Duration,

@@ -9,9 +9,6 @@ use crate::metrics::WorkMetrics;
 /// Ticket types in one transaction.
 const MOST_TOGETHER: usize = 50;
 
-/// Promotions in one transaction, of all its types together: what it writes is in memory until it is committed.
-const MOST_PROMOTIONS: usize = 4_000;
-
 /// Hands on the tickets of ticket types.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
@@ -42,7 +39,7 @@ impl Work {
     pub(crate) async fn treat(&self, keys: &[TypeKey]) -> Vec<Treated> {
         let mut treated = Vec::with_capacity(keys.len());
         for keys in keys.chunks(MOST_TOGETHER) {
-            let limit = (MOST_PROMOTIONS / keys.len()).min(self.limit);
+            let limit = (self.limit / keys.len()).max(1);
             let commands = keys.iter().map(|key| Command::Reallocate(Reallocate { key: *key, limit })).collect();
             treated.extend(self.inventory.run(commands, LockWait::Skip).await.into_iter().map(|outcome| self.judge(outcome)));
         }
