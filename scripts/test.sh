@@ -48,4 +48,11 @@ cargo test --locked "$@" 2>&1 | tee "$results" || status=$?
 # cargo ends with the last crate's count; people want the sum.
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$results"
 rm -f "$results"
+# The servers' own folders are gone in a moment, and what failed may be told there.
+if [ "$status" != 0 ]; then
+  rm -rf target/test-logs
+  mkdir -p target/test-logs
+  cp -- "$PARTS_DIR"/log/* target/test-logs/
+  say "What PostgreSQL and RabbitMQ wrote is kept in target/test-logs."
+fi
 exit "$status"

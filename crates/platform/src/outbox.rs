@@ -12,7 +12,7 @@
 //! - A row that the broker refuses does not block those behind it, and after several refusals it is set aside in
 //!   `outbox_failed`, where operators find it.
 //! - A lost wake-up costs one poll interval, nothing else.
-//! - Rows that were deleted and not vacuumed yet cost nothing: see `floor`.
+//! - Rows that were deleted and not vacuumed yet are walked over once a second, not at each read: see `floor`.
 //!
 //! The tables, in any database whose messages are to be relayed:
 //!

@@ -10,7 +10,7 @@ use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::read_tickets_released;
 use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics};
 use rowlock_platform::clock::Clock;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::sweep::Look;
@@ -49,38 +49,53 @@ type Pending = BTreeMap<TypeKey, Delivery>;
 struct Line {
     work: Work,
     most: usize,
-    tasks: JoinSet<(TypeKey, Treated)>,
-    keys: BTreeSet<TypeKey>,
+    tasks: JoinSet<Treated>,
+    keys: BTreeMap<task::Id, TypeKey>,
     /// Those of which a message has come since: what it tells of may be too new for the task.
     stale: BTreeSet<TypeKey>,
 }
 
 impl Line {
     fn new(work: &Work, most: usize) -> Self {
-        Self { work: work.clone(), most, tasks: JoinSet::new(), keys: BTreeSet::new(), stale: BTreeSet::new() }
+        Self { work: work.clone(), most, tasks: JoinSet::new(), keys: BTreeMap::new(), stale: BTreeSet::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn contains(&self, key: TypeKey) -> bool {
+        self.keys.values().any(|waiting| *waiting == key)
     }
 
     /// Has a row waited for, if there is room in the line.
     fn join(&mut self, key: TypeKey, after: Duration) {
-        if self.keys.len() < self.most && self.keys.insert(key) {
+        if self.len() < self.most && !self.contains(key) {
             let waiting = self.work.clone().treat_in_line(key);
-            self.tasks.spawn(async move {
+            let task = self.tasks.spawn(async move {
                 tokio::time::sleep(after).await;
-                (key, waiting.await)
+                waiting.await
             });
+            self.keys.insert(task.id(), key);
         }
     }
 
     /// The next that had its turn, if it is through with it. One of which a message has come since gets in line again.
     async fn next(&mut self) -> Option<(TypeKey, Treated)> {
-        let (key, treated) = self.tasks.join_next().await?.ok()?;
-        self.keys.remove(&key);
+        let (id, treated) = match self.tasks.join_next_with_id().await? {
+            Ok((id, treated)) => (id, Some(treated)),
+            Err(error) => {
+                tracing::error!(%error, "a task that waited for a row has failed; the row is asked for anew");
+                (error.id(), None)
+            }
+        };
+        let key = self.keys.remove(&id)?;
         if self.stale.remove(&key) {
             self.join(key, REST);
             return None;
         }
         // A row that was not got in time is asked for anew, which also tells whether the database is there.
-        (!matches!(treated, Treated::Later(_))).then_some((key, treated))
+        treated.filter(|treated| !matches!(treated, Treated::Later(_))).map(|treated| (key, treated))
     }
 }
 
@@ -136,13 +151,13 @@ impl Intake {
             let (batch, had_turn) = tokio::select! {
                 () = self.stop.cancelled() => break,
                 batch = consumer.next_batch(self.prefetch.into()) => (batch?, None),
-                had_turn = line.next(), if !line.keys.is_empty() => (Vec::new(), had_turn),
-                () = tokio::time::sleep(pause), if pending.len() > line.keys.len() => (Vec::new(), None),
+                had_turn = line.next(), if line.len() > 0 => (Vec::new(), had_turn),
+                () = tokio::time::sleep(pause), if pending.len() > line.len() => (Vec::new(), None),
             };
             self.sort_in(&mut consumer, batch, &mut pending, &mut line).await?;
             let mut treated: Vec<(TypeKey, Treated)> = had_turn.into_iter().collect();
             let settled: BTreeSet<TypeKey> = treated.iter().map(|(key, _)| *key).collect();
-            let keys: Vec<TypeKey> = pending.keys().filter(|key| !line.keys.contains(key) && !settled.contains(key)).copied().collect();
+            let keys: Vec<TypeKey> = pending.keys().filter(|key| !line.contains(**key) && !settled.contains(key)).copied().collect();
             if !keys.is_empty() {
                 let answers = self.work.treat(&keys).await;
                 treated.extend(keys.into_iter().zip(answers));
@@ -173,7 +188,7 @@ impl Intake {
         for delivery in batch {
             match read_tickets_released(&delivery.body) {
                 Ok(key) => {
-                    if line.keys.contains(&key) {
+                    if line.contains(key) {
                         line.stale.insert(key);
                     }
                     repeated.extend(pending.insert(key, delivery).map(|earlier| earlier.tag));

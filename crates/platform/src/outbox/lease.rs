@@ -34,8 +34,9 @@ impl Lease {
         let limit = settings.lease_timeout;
         // Idle: a leader that stands still loses its session. The keepalives and the user time-out are for one that
         // vanished while the server was sending, when it is not idle.
+        // No delete waits for the disk: one that a crash undoes is published once more, which is allowed.
         let sql = format!(
-            "SET idle_session_timeout = {millis}; SET tcp_user_timeout = {millis}; \
+            "SET synchronous_commit = off; SET idle_session_timeout = {millis}; SET tcp_user_timeout = {millis}; \
              SET tcp_keepalives_idle = {seconds}; SET tcp_keepalives_interval = {seconds}; SET tcp_keepalives_count = 2",
             millis = limit.as_millis(),
             seconds = limit.as_secs().max(1),
