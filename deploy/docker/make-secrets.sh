@@ -56,6 +56,7 @@ for folder in booking-service booking-migrate reallocation-worker; do
   give "$folder" database-url "$(database rowlock_booking rowlock_booking)"
   give "$folder" amqp-url "$amqp"
 done
+give auth-service amqp-url "$amqp"
 give booking-migrate migration-url "$(database rowlock_booking_owner rowlock_booking)"
 
 # The users are those of the Dockerfile and of docker-compose.yml; what PostgreSQL's and RabbitMQ's images read, they read as root.

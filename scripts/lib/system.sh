@@ -127,6 +127,11 @@ service_settings() {
         "ROWLOCK__DATABASE__URL_FILE=$SECRETS/auth-database-url"
         "ROWLOCK__KEYS__ENCRYPTION_KEY_FILE=$SECRETS/encryption-key"
         "ROWLOCK__BOOTSTRAP__TOKEN_FILE=$SECRETS/bootstrap-token"
+        "ROWLOCK__AMQP__URL_FILE=$SECRETS/amqp-url"
+        "ROWLOCK__BOOKING__URL=http://127.0.0.1:${PORT[BOOKING]}"
+        # One laptop plays the whole crowd.
+        ROWLOCK__LIMITS__LOG_IN_PER_ADDRESS=6000 ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT=600
+        ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_ADDRESS=6000 ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_EMAIL=600
       )
       ;;
     booking-service)
@@ -136,6 +141,8 @@ service_settings() {
         "ROWLOCK__DATABASE__URL_FILE=$SECRETS/booking-database-url"
         "ROWLOCK__AMQP__URL_FILE=$SECRETS/amqp-url"
         "ROWLOCK__TOKENS__JWKS_URL=http://127.0.0.1:${PORT[AUTH]}/.well-known/jwks.json"
+        "ROWLOCK__TOKENS__REVOCATIONS_URL=http://127.0.0.1:${PORT[AUTH]}/internal/revocations"
+        ROWLOCK__LIMITS__BOOK_PER_ACCOUNT=6000
       )
       ;;
     reallocation-worker)

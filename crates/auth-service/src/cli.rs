@@ -1,12 +1,16 @@
-//! The command line: `serve`, `migrate`, `create-admin`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `create-admin`, `failed-messages`, `healthcheck`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::states::Role;
 use rowlock_domain::text::{Email, Password, PersonName, Username};
-use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::cli::{
+    BAD_SETTINGS, ConfigArgument, FailedMessages, environment, fail, healthcheck, look_after_failed_messages, run_migrations,
+    run_until_stopped,
+};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::build_pool;
 
@@ -33,6 +37,11 @@ enum Command {
     Migrate,
     /// Makes an administrator's account, also when there are others.
     CreateAdmin(CreateAdmin),
+    /// Looks after messages that the broker refused several times.
+    FailedMessages {
+        #[command(subcommand)]
+        action: FailedMessages,
+    },
     /// Asks the service that runs with the same settings whether it is ready.
     Healthcheck,
 }
@@ -73,6 +82,7 @@ pub async fn run() -> ExitCode {
             run_migrations(&settings.database, MIGRATIONS).await
         }
         Some(Command::CreateAdmin(arguments)) => create_admin(settings, arguments).await,
+        Some(Command::FailedMessages { action }) => look_after_failed_messages(&settings.database, action).await,
         Some(Command::Healthcheck) => healthcheck(settings.management.listen),
     }
 }
@@ -101,8 +111,9 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
         Err(error) => return fail(1, error),
     };
     let CreateAdmin { email, username, name, .. } = arguments;
+    let operator = Actor { account_id: None, role: ActorRole::Operator, request_id: None };
     let registration = Registration { name, username, email: email.clone(), password };
-    match register(&store, &Passwords::new(settings.passwords), &Clock::system(), registration, Admission::Admin).await {
+    match register(&store, &Passwords::new(settings.passwords), &Clock::system(), registration, Admission::Admin, Some(operator)).await {
         Ok(account) => {
             println!("The administrator {email} has been made, with the id {}.", account.id);
             ExitCode::SUCCESS

@@ -4,7 +4,10 @@
 //! cases, `store` is the database.
 
 pub mod cli;
+mod closing;
+mod export;
 mod keys;
+mod limits;
 mod passwords;
 mod refresh_token;
 mod registration;
@@ -18,6 +21,7 @@ mod store;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub use limits::LimitSettings;
 pub use rowlock_platform::running::Running;
 pub use service::{StartError, start};
 pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};

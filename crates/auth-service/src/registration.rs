@@ -1,12 +1,14 @@
 //! Making an account: the use case behind both routes and the command line.
 
+use rowlock_domain::auditlog::{Action, Actor};
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::text::{Email, Password, PersonName, Username};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::DatabaseError;
 
+use crate::closing::audited;
 use crate::passwords::{HashError, Passwords};
-use crate::store::{Account, Admission, InsertError, NewAccount, Store};
+use crate::store::{Account, Admission, InsertError, Messages, NewAccount, Store};
 
 /// What a person says to get an account.
 #[derive(Debug, Clone)]
@@ -28,25 +30,31 @@ pub(crate) enum RegistrationError {
     AdminExists,
     #[error("it is not known whether the account was made: {0}")]
     OutcomeUnknown(DatabaseError),
+    #[error("a message could not be written")]
+    Message(#[from] serde_json::Error),
     #[error(transparent)]
     Hash(#[from] HashError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-/// Makes an account. The unique constraints decide who was first.
+/// Makes an account. `actor` is who makes an administrator, for the audit log. The unique constraints decide who was first.
 pub(crate) async fn register(
     store: &Store,
     passwords: &Passwords,
     clock: &Clock,
     registration: Registration,
     admission: Admission,
+    actor: Option<Actor>,
 ) -> Result<Account, RegistrationError> {
     let Registration { name, username, email, password } = registration;
     let password_hash = passwords.hash(password).await?;
     let id = AccountId::from_uuid(clock.uuid());
     let new = NewAccount { id, name, username, email: email.clone(), password_hash, created_at: clock.now() };
-    match store.insert_account(new, admission).await {
+    let details = serde_json::Map::new();
+    let told: Vec<_> = actor.into_iter().map(|actor| audited(clock, actor, Action::CreateAdmin, id.as_uuid(), details.clone())).collect();
+    let told = Messages::of(&told, clock, new.created_at)?;
+    match store.insert_account(new, admission, told).await {
         Ok(account) => Ok(account),
         Err(InsertError::EmailTaken | InsertError::UsernameTaken) if admission == Admission::FirstAdmin && store.admin_exists().await? => {
             Err(RegistrationError::AdminExists)

@@ -13,5 +13,7 @@ diesel::table! {
         bootstrapped -> Bool,
         password_hash -> Text,
         created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+        version -> BigInt,
     }
 }

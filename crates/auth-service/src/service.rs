@@ -13,14 +13,18 @@ use rowlock_platform::database::{DatabaseSettings, wait_for_schema};
 use rowlock_platform::http::{self, HttpSettings};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
+use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics, RelaySettings};
+use rowlock_platform::revocations::{RevocationList, Revocations};
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::Metrics;
-use rowlock_platform::tokens::TokenVerifier;
+use rowlock_platform::tokens::{Fetch, TokenVerifier};
 use rowlock_postgres::{DatabaseError, Pool, build_pool};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::export::Elsewhere;
 use crate::keys::Keys;
+use crate::limits::Limits;
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
 use crate::settings::{AuthSettings, TokenSettings};
@@ -34,6 +38,11 @@ pub(crate) struct Auth {
     pub(crate) keys: Arc<Keys>,
     pub(crate) secrets: Secrets,
     pub(crate) tokens: TokenSettings,
+    pub(crate) limits: Limits,
+    /// Wakes the relay.
+    pub(crate) notifier: OutboxNotifier,
+    /// What other services have stored about a person.
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) bootstrap_token: Option<SecretString>,
     pub(crate) clock: Clock,
 }
@@ -47,6 +56,9 @@ pub enum StartError {
     /// The database's address cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// No HTTP client for `booking-service` could be made.
+    #[error("no client for booking.url: {0}")]
+    Client(String),
     /// No keys could be derived from the encryption key.
     #[error("no keys could be derived from keys.encryption_key")]
     Keys,
@@ -63,7 +75,8 @@ pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError
     let stop = lifecycle.draining.clone();
     let secrets = Secrets::derive(&settings.keys.encryption_key).map_err(|_| StartError::Keys)?;
     let database = settings.database.clone();
-    let service = Service::new(settings, secrets, clock, pool, lifecycle);
+    let elsewhere = Elsewhere::new(&settings.booking_url).map_err(StartError::Client)?;
+    let service = Service::new(settings, secrets, elsewhere, clock, pool, lifecycle);
     service.serve_management(operators, &database)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -74,13 +87,15 @@ struct Service {
     http: HttpSettings,
     drain: Duration,
     pool: Pool,
+    relay: Option<RelaySettings>,
     auth: Arc<Auth>,
     metrics: Metrics,
     lifecycle: Lifecycle,
 }
 
 impl Service {
-    fn new(settings: AuthSettings, secrets: Secrets, clock: Clock, pool: Pool, lifecycle: Lifecycle) -> Self {
+    fn new(settings: AuthSettings, secrets: Secrets, elsewhere: Elsewhere, clock: Clock, pool: Pool, lifecycle: Lifecycle) -> Self {
+        let notifier = OutboxNotifier::start(settings.database.url.clone(), lifecycle.stopping.clone());
         let store = Store::new(pool.clone());
         let auth = Auth {
             keys: Arc::new(Keys::new(store.clone(), secrets.clone(), settings.keys.publish_ahead)),
@@ -88,10 +103,21 @@ impl Service {
             store,
             secrets,
             tokens: settings.tokens,
+            limits: Limits::new(settings.limits),
+            notifier,
+            elsewhere,
             bootstrap_token: settings.bootstrap_token,
             clock,
         };
-        Self { http: settings.http, drain: settings.drain, pool, auth: Arc::new(auth), metrics: Metrics::default(), lifecycle }
+        Self {
+            http: settings.http,
+            drain: settings.drain,
+            relay: settings.relay,
+            pool,
+            auth: Arc::new(auth),
+            metrics: Metrics::default(),
+            lifecycle,
+        }
     }
 
     fn serve_management(&self, listener: TcpListener, database: &DatabaseSettings) -> Result<(), DatabaseError> {
@@ -118,21 +144,42 @@ impl Service {
         let TokenSettings { issuer, audience, .. } = &self.auth.tokens;
         let verifier = Arc::new(TokenVerifier::new(issuer, audience, self.auth.keys.clone().fetch()));
         self.lifecycle.spawn(self.auth.keys.clone().keep_fresh(verifier.clone(), stopping.clone()));
-        self.lifecycle.spawn(forget_sessions(self.auth.store.clone(), stopping.clone()));
-        let (auth, verifier) = (web::Data::from(self.auth.clone()), web::Data::from(verifier));
+        self.lifecycle.spawn(forget(self.auth.clone(), stopping.clone()));
+        if let Some(relay) = self.relay.clone() {
+            let metrics = RelayMetrics::default();
+            self.metrics.register(|registry| metrics.register(registry));
+            self.lifecycle.spawn(Relay::new(relay, metrics).run(stopping.clone()));
+        }
+        let revocations = self.revocations();
+        let (fresh, stop) = (revocations.clone(), stopping.clone());
+        self.lifecycle.spawn(async move { fresh.keep_fresh(stop).await });
+        let (auth, verifier, revocations) = (web::Data::from(self.auth.clone()), web::Data::from(verifier), web::Data::from(revocations));
         let configure = move |config: &mut web::ServiceConfig| {
-            routes::configure(config.app_data(auth.clone()).app_data(verifier.clone()));
+            routes::configure(config.app_data(auth.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
         let server = http::public_server(listener, &self.http, self.drain, &self.metrics, configure)?;
         http::serve(server, draining.clone()).await
     }
+
+    /// The list that the other services fetch is read from the database here.
+    fn revocations(&self) -> Arc<Revocations> {
+        let auth = self.auth.clone();
+        let read: Fetch<RevocationList> = Box::new(move || {
+            let auth = auth.clone();
+            Box::pin(async move { auth.store.revoked_within(auth.tokens.revoked_for()).await.map_err(|error| error.to_string()) })
+        });
+        Arc::new(Revocations::new(self.auth.tokens.revocations, read))
+    }
 }
 
-/// Forgets sessions that ran out, every hour and at the start.
-async fn forget_sessions(store: Store, stop: CancellationToken) {
+/// Forgets sessions that ran out and the ids of erased accounts, every hour and at the start.
+async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
     const AT_ONCE: u16 = 1000;
     loop {
-        let more = match store.delete_expired_sessions(AT_ONCE.into()).await {
+        if let Err(error) = auth.store.forget_erased(auth.tokens.revoked_for()).await {
+            tracing::warn!(%error, "the ids of erased accounts were not deleted");
+        }
+        let more = match auth.store.delete_expired_sessions(AT_ONCE.into()).await {
             Ok(deleted) => deleted == usize::from(AT_ONCE),
             Err(error) => {
                 tracing::warn!(%error, "expired sessions were not deleted");

@@ -4,12 +4,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use rowlock_platform::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::http::HttpSettings;
 use rowlock_platform::management::ManagementSettings;
+use rowlock_platform::outbox::RelaySettings;
+use rowlock_platform::revocations::RevocationSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::LogSettings;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::limits::LimitSettings;
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -30,6 +36,12 @@ pub struct AuthSettings {
     pub passwords: PasswordSettings,
     /// Signing keys.
     pub keys: KeySettings,
+    /// How much is too much.
+    pub limits: LimitSettings,
+    /// The relay of the outbox, and whether this process takes part in it.
+    pub relay: Option<RelaySettings>,
+    /// Where `booking-service` tells what it has stored about a person.
+    pub booking_url: Url,
     /// What makes the first administrator, if anything does.
     pub bootstrap_token: Option<SecretString>,
     /// How long requests in flight may take to end.
@@ -63,6 +75,15 @@ pub struct TokenSettings {
     pub refresh_ttl: TimeDelta,
     /// How long the refresh token before the present one gets the same successor.
     pub refresh_grace: TimeDelta,
+    /// How the list of what was revoked is read.
+    pub revocations: RevocationSettings,
+}
+
+impl TokenSettings {
+    /// How long after the end of a session a token of it may still be shown: its lifetime, and a minute for clocks that differ.
+    pub(crate) fn revoked_for(&self) -> TimeDelta {
+        self.access_ttl + TimeDelta::minutes(1)
+    }
 }
 
 /// How passwords are hashed.
@@ -95,6 +116,9 @@ struct Sections {
     passwords: PasswordSettings,
     encryption_key: Option<SecretString>,
     publish_ahead: TimeDelta,
+    limits: LimitSettings,
+    amqp: Option<AmqpSettings>,
+    booking_url: Url,
     bootstrap_token: Option<SecretString>,
     drain: Duration,
 }
@@ -105,6 +129,7 @@ impl AuthSettings {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let sections = Sections::read(&mut reader, Secrets::Required);
         let settings = sections.and_then(|sections| {
+            let relay_database = sections.database.url.clone();
             Some(Self {
                 http: sections.http,
                 management: sections.management,
@@ -112,6 +137,9 @@ impl AuthSettings {
                 log: sections.log,
                 tokens: sections.tokens,
                 passwords: sections.passwords,
+                limits: sections.limits,
+                relay: sections.amqp.map(|amqp| RelaySettings::new(relay_database, amqp)),
+                booking_url: sections.booking_url,
                 keys: KeySettings { encryption_key: sections.encryption_key?, publish_ahead: sections.publish_ahead },
                 bootstrap_token: sections.bootstrap_token,
                 drain: sections.drain,
@@ -156,6 +184,15 @@ impl Sections {
             reader.complain("keys.encryption_key", "must be set");
         }
         let publish_ahead = seconds(reader, "keys.publish_ahead_seconds", 1..=86_400);
+        let limits = LimitSettings::read(reader);
+        let relay = reader.value::<bool>("outbox.relay");
+        let amqp = if secrets == Secrets::Required && relay != Some(false) {
+            AmqpSettings::read(reader, "auth-service").map(Some)
+        } else {
+            reader.ignore_section("amqp");
+            Some(None)
+        };
+        let booking_url = reader.value("booking.url");
         let bootstrap_token = long_secret(reader, "bootstrap.token", 16);
         let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
         Some(Self {
@@ -167,6 +204,9 @@ impl Sections {
             passwords: passwords?,
             encryption_key: encryption_key?,
             publish_ahead: publish_ahead?,
+            limits: limits?,
+            amqp: relay.and(amqp)?,
+            booking_url: booking_url?,
             bootstrap_token: bootstrap_token?,
             drain: drain?,
         })
@@ -180,7 +220,9 @@ impl TokenSettings {
         let access_ttl = seconds(reader, "tokens.access_ttl_seconds", 1..=86_400);
         let refresh_ttl = seconds(reader, "tokens.refresh_ttl_seconds", 1..=366 * 86_400);
         let refresh_grace = seconds(reader, "tokens.refresh_grace_seconds", 0..=3_600);
+        let revocations = RevocationSettings::read(reader);
         Some(Self {
+            revocations: revocations?,
             issuer: issuer?,
             audience: audience?,
             access_ttl: access_ttl?,

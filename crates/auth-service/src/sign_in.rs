@@ -40,6 +40,8 @@ pub(crate) enum SignInError {
     BadCredentials,
     #[error("the account is not an administrator's")]
     NotAdmin,
+    #[error("the account is disabled")]
+    Disabled,
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
     #[error(transparent)]
@@ -52,13 +54,22 @@ pub(crate) enum SignInError {
 
 impl Auth {
     /// Opens a session for whoever knows the password of an account.
-    pub(crate) async fn log_in(&self, credentials: Credentials, needed: Option<Role>) -> Result<SignedIn, SignInError> {
+    pub(crate) async fn log_in(
+        &self,
+        credentials: Credentials,
+        needed: Option<Role>,
+        user_agent: Option<String>,
+    ) -> Result<SignedIn, SignInError> {
         let account = self.check_credentials(credentials).await?;
+        // Only who knows the password is told.
+        if account.disabled_at.is_some() {
+            return Err(SignInError::Disabled);
+        }
         if needed.is_some_and(|role| role != account.role) {
             return Err(SignInError::NotAdmin);
         }
         let session = SessionId::from_uuid(self.clock.uuid());
-        if !self.store.open_session(session, account.id, self.tokens.refresh_ttl).await? {
+        if !self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent).await? {
             return Err(SignInError::BadCredentials);
         }
         self.signed_in(account, session, 0)

@@ -265,6 +265,9 @@ impl Settings<'_> {
             ("ROWLOCK__HTTP__LISTEN", format!("127.0.0.1:{}", self.ports.auth())),
             ("ROWLOCK__KEYS__ENCRYPTION_KEY", secret(self.options, "encryption-key")?),
             ("ROWLOCK__PASSWORDS__BCRYPT_COST", BCRYPT_COST.to_string()),
+            self.broker()?,
+            ("ROWLOCK__LIMITS__LOG_IN_PER_ADDRESS", "0".to_owned()),
+            ("ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT", "0".to_owned()),
         ])
     }
 
@@ -274,6 +277,9 @@ impl Settings<'_> {
             self.broker()?,
             ("ROWLOCK__HTTP__LISTEN", format!("127.0.0.1:{port}")),
             ("ROWLOCK__TOKENS__JWKS_URL", format!("http://127.0.0.1:{}/keys", self.ports.keys())),
+            ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("http://127.0.0.1:{}/internal/revocations", self.ports.auth())),
+            // A crowd of 40,000 that asks 20,000 times a second is what is measured.
+            ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
         ])
     }
 

@@ -1,13 +1,16 @@
-//! The command line: `serve`, `migrate`, `audit`, `failed-messages`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `audit`, `failed-messages`, `dead-letters`, `healthcheck`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use rowlock_inventory::MIGRATIONS;
-use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::amqp::Topology;
+use rowlock_platform::cli::{
+    BAD_SETTINGS, ConfigArgument, DeadLetters, FailedMessages, environment, fail, healthcheck, look_after_dead_letters,
+    look_after_failed_messages, run_migrations, run_until_stopped,
+};
 use rowlock_platform::clock::Clock;
-use rowlock_platform::outbox::failed;
 use rowlock_postgres::{DatabaseError, Limits, connect};
 
 use crate::{BookingSettings, MaintenanceSettings, start};
@@ -35,20 +38,13 @@ enum Command {
         #[command(subcommand)]
         action: FailedMessages,
     },
+    /// Looks after messages about accounts that could not be handled.
+    DeadLetters {
+        #[command(subcommand)]
+        action: DeadLetters,
+    },
     /// Asks the service that runs with the same settings whether it is ready.
     Healthcheck,
-}
-
-#[derive(Debug, Subcommand)]
-enum FailedMessages {
-    /// Shows them, a line each.
-    List {
-        /// Most lines shown.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-    },
-    /// Puts all of them back into the outbox.
-    Replay,
 }
 
 /// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
@@ -60,12 +56,18 @@ pub async fn run() -> ExitCode {
             Err(error) => fail(BAD_SETTINGS, error),
         };
     }
+    if let Some(Command::DeadLetters { action }) = command {
+        return match MaintenanceSettings::load_amqp(config.as_deref(), environment()) {
+            Ok(amqp) => look_after_dead_letters(&amqp, &Topology::accounts(&amqp), action).await,
+            Err(error) => fail(BAD_SETTINGS, error),
+        };
+    }
     let settings = match MaintenanceSettings::load(config.as_deref(), environment()) {
         Ok(settings) => settings,
         Err(error) => return fail(BAD_SETTINGS, error),
     };
     match command {
-        None | Some(Command::Serve) => ExitCode::SUCCESS,
+        None | Some(Command::Serve | Command::DeadLetters { .. }) => ExitCode::SUCCESS,
         Some(Command::Migrate) => {
             settings.log.start();
             run_migrations(&settings.database, MIGRATIONS).await
@@ -75,10 +77,7 @@ pub async fn run() -> ExitCode {
             Ok(false) => fail(1, "the database is not as it must be; what is wrong is listed above"),
             Err(error) => fail(1, error),
         },
-        Some(Command::FailedMessages { action }) => match failed_messages(&settings, action).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(1, error),
-        },
+        Some(Command::FailedMessages { action }) => look_after_failed_messages(&settings.database, action).await,
         Some(Command::Healthcheck) => healthcheck(settings.management.listen),
     }
 }
@@ -105,21 +104,4 @@ async fn audit(settings: &MaintenanceSettings) -> Result<bool, DatabaseError> {
         }
     }
     Ok(findings.iter().all(|finding| finding.count == 0))
-}
-
-async fn failed_messages(settings: &MaintenanceSettings, action: FailedMessages) -> Result<(), DatabaseError> {
-    let mut conn = connect(&settings.database.url, settings.database.limits, "booking-service failed-messages").await?;
-    match action {
-        FailedMessages::List { limit } => {
-            let rows = failed::list(&mut conn, limit).await?;
-            if rows.is_empty() {
-                println!("There are no failed messages.");
-            }
-            for row in rows {
-                println!("{}  {}  {}  {} attempts  {}", row.id, row.routing_key, row.message_id, row.attempts, row.reason);
-            }
-        }
-        FailedMessages::Replay => println!("{} messages are in the outbox again.", failed::replay(&mut conn).await?),
-    }
-    Ok(())
 }

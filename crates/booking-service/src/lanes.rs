@@ -6,7 +6,9 @@
 //! bounded; past that the answer is «overloaded» at once.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -16,6 +18,7 @@ use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::settings::SettingsReader;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How many lanes there are and what they hold.
@@ -48,6 +51,9 @@ type Answer = Result<Outcome, CommandError>;
 struct Waiting {
     command: Command,
     answer: oneshot::Sender<Answer>,
+    /// Whether it may have taken effect. Set before it is looked whether anybody still waits, so that either this side sees
+    /// that nobody does, or the other that it has begun.
+    begun: Arc<AtomicBool>,
     /// Its room in the lane, given back with the answer.
     _room: Room,
 }
@@ -97,6 +103,8 @@ impl LaneMetrics {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     doors: Vec<Door>,
+    /// How long a command may take.
+    deadline: Duration,
     metrics: LaneMetrics,
 }
 
@@ -109,7 +117,13 @@ struct Door {
 
 impl Lanes {
     /// Starts the lanes. They end when nobody can send any more, or at the latest when the lifecycle stops.
-    pub(crate) fn start(inventory: &Inventory, settings: LaneSettings, metrics: LaneMetrics, lifecycle: &Lifecycle) -> Self {
+    pub(crate) fn start(
+        inventory: &Inventory,
+        settings: LaneSettings,
+        deadline: Duration,
+        metrics: LaneMetrics,
+        lifecycle: &Lifecycle,
+    ) -> Self {
         let door = |_| {
             let (sender, commands) = mpsc::unbounded_channel();
             let lane = Lane {
@@ -124,23 +138,37 @@ impl Lanes {
             Door { sender, room: Arc::new(Semaphore::new(settings.queue)) }
         };
         let doors = (0..settings.count).map(door).collect();
-        Self { doors, metrics }
+        Self { doors, deadline, metrics }
     }
 
-    /// Runs a command in its turn.
+    /// Runs a command in its turn. One that has not begun at the deadline does not begin any more.
     pub(crate) async fn run(&self, command: Command) -> Answer {
         let door = self.door(command.event()).ok_or_else(stopped)?;
         let permit = door.room.clone().try_acquire_owned().map_err(|_| CommandError::Overloaded)?;
         let room = Room::new(permit, self.metrics.waiting.clone());
-        let (answer, answered) = oneshot::channel();
-        door.sender.send(Waiting { command, answer, _room: room }).map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(CommandError::Unknown("the lane ended".to_owned())))
+        let (answer, mut answered) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        door.sender.send(Waiting { command, answer, begun: begun.clone(), _room: room }).map_err(|_| stopped())?;
+        let in_time = timeout(self.deadline, &mut answered).await;
+        in_time
+            .unwrap_or_else(|_| Ok(late(&mut answered, &begun)))
+            .unwrap_or_else(|_| Err(CommandError::Unknown("the lane ended".to_owned())))
     }
 
     fn door(&self, event: EventId) -> Option<&Door> {
         let lanes = u128::try_from(self.doors.len()).ok()?;
         let index = event.as_uuid().as_u128().checked_rem(lanes)?;
         self.doors.get(usize::try_from(index).ok()?)
+    }
+}
+
+/// What is known of a command at its deadline.
+fn late(answered: &mut oneshot::Receiver<Answer>, begun: &AtomicBool) -> Answer {
+    answered.close();
+    match answered.try_recv() {
+        Ok(answer) => answer,
+        Err(_) if begun.load(Ordering::SeqCst) => Err(CommandError::Unknown("it took too long".to_owned())),
+        Err(_) => Err(CommandError::Overloaded),
     }
 }
 
@@ -184,7 +212,10 @@ impl Lane {
     /// Runs commands in one transaction and answers them. Those whose row is locked elsewhere are given back.
     async fn transact(&self, mut batch: Vec<Waiting>, wait: LockWait) -> Vec<Waiting> {
         // Whoever went away before their command began gets nothing done.
-        batch.retain(|waiting| !waiting.answer.is_closed());
+        batch.retain(|waiting| {
+            waiting.begun.store(true, Ordering::SeqCst);
+            !waiting.answer.is_closed()
+        });
         if batch.is_empty() {
             return batch;
         }
@@ -193,6 +224,7 @@ impl Lane {
         let mut skipped = Vec::new();
         for (waiting, outcome) in batch.into_iter().zip(outcomes) {
             if outcome == Ok(Outcome::Skipped) {
+                waiting.begun.store(false, Ordering::SeqCst);
                 skipped.push(waiting);
             } else {
                 // Nobody listens any more: the command was done all the same, as if the answer had been lost on its way.

@@ -3,6 +3,7 @@
 //! A handler parses, makes a command, and turns its outcome into an answer. What a command does is decided in
 //! `rowlock-inventory`; no SQL is written here.
 
+mod accounts;
 pub mod cli;
 mod lanes;
 mod outcome;

@@ -5,20 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use rowlock_domain::ids::AccountId;
 use rowlock_inventory::housekeeping::tidy;
 use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
+use rowlock_platform::amqp::LinkMetrics;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
-use rowlock_platform::http;
+use rowlock_platform::http::{self, RateLimit};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
+use rowlock_platform::revocations::Revocations;
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::Metrics;
 use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_postgres::{DatabaseError, Pool, Reader, build_keyed_pool, checkout};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::{Intake, close_accounts};
 use crate::lanes::{LaneMetrics, Lanes};
 use crate::outcome::render;
 use crate::reads::Reads;
@@ -43,6 +48,8 @@ pub(crate) struct Booking {
     pub(crate) clock: Clock,
     pub(crate) notifier: OutboxNotifier,
     pub(crate) cancel_chunk: usize,
+    /// How often an account may want something changed.
+    pub(crate) per_account: RateLimit<AccountId>,
 }
 
 /// Why the service did not start.
@@ -68,9 +75,11 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "booking-service")?;
     let fetch = fetch_over_http(settings.tokens.jwks_url.to_string()).map_err(|error| StartError::Client(error.to_string()))?;
     let verifier = Arc::new(TokenVerifier::new(&settings.tokens.issuer, &settings.tokens.audience, fetch));
+    let fetch = fetch_over_http(settings.tokens.revocations_url.to_string()).map_err(|error| StartError::Client(error.to_string()))?;
+    let revocations = Arc::new(Revocations::new(settings.tokens.revocations, fetch));
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
-    let service = Service { settings, clock, pool, verifier, metrics: Metrics::default(), lifecycle };
+    let service = Service { settings, clock, pool, verifier, revocations, metrics: Metrics::default(), lifecycle };
     service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -82,6 +91,7 @@ struct Service {
     clock: Clock,
     pool: Pool,
     verifier: Arc<TokenVerifier>,
+    revocations: Arc<Revocations>,
     metrics: Metrics,
     lifecycle: Lifecycle,
 }
@@ -110,6 +120,8 @@ impl Service {
         let Lifecycle { draining, stopping, .. } = &self.lifecycle;
         let (verifier, stop) = (self.verifier.clone(), stopping.clone());
         self.lifecycle.spawn(async move { verifier.keep_fresh(stop).await });
+        let (revocations, stop) = (self.revocations.clone(), stopping.clone());
+        self.lifecycle.spawn(async move { revocations.keep_fresh(stop).await });
         if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
             return Ok(());
         }
@@ -119,14 +131,33 @@ impl Service {
             self.lifecycle.spawn(Relay::new(relay, metrics).run(stopping.clone()));
         }
         self.lifecycle.spawn(keep_tidy(self.pool.clone(), stopping.clone()));
-        let (booking, verifier) = (web::Data::from(self.booking()), web::Data::from(self.verifier.clone()));
+        let booking = self.booking();
+        self.look_after_accounts(&booking.inventory);
+        let (booking, verifier) = (web::Data::from(booking), web::Data::from(self.verifier.clone()));
+        let revocations = web::Data::from(self.revocations.clone());
         let configure = move |config: &mut web::ServiceConfig| {
-            routes::configure(config.app_data(booking.clone()).app_data(verifier.clone()));
+            routes::configure(config.app_data(booking.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
         let Self { settings, metrics, .. } = self;
         let server = http::public_server(listener, &settings.http, settings.drain, metrics, configure)?;
         tracing::info!("ready");
         http::serve(server, draining.clone()).await
+    }
+
+    fn look_after_accounts(&self, inventory: &Inventory) {
+        let (news, stop) = (Arc::new(Notify::new()), self.lifecycle.stopping.clone());
+        let metrics = LinkMetrics::default();
+        self.metrics.register(|registry| metrics.register(registry.sub_registry_with_prefix("accounts")));
+        let intake = Intake {
+            amqp: self.settings.amqp.clone(),
+            pool: self.pool.clone(),
+            clock: self.clock.clone(),
+            metrics,
+            news: news.clone(),
+            stop: stop.clone(),
+        };
+        self.lifecycle.spawn(intake.run());
+        self.lifecycle.spawn(close_accounts(inventory.clone(), self.pool.clone(), self.settings.token_life, news, stop));
     }
 
     fn booking(&self) -> Arc<Booking> {
@@ -144,7 +175,7 @@ impl Service {
         let reader = Reader::new(self.pool.clone(), self.settings.database.limits.patience());
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
-        let lanes = Lanes::start(&inventory, self.settings.lanes, metrics, &self.lifecycle);
+        let lanes = Lanes::start(&inventory, self.settings.lanes, self.settings.http.deadline, metrics, &self.lifecycle);
         Arc::new(Booking {
             lanes,
             inventory,
@@ -154,6 +185,7 @@ impl Service {
             clock: self.clock.clone(),
             notifier,
             cancel_chunk: self.settings.cancel_chunk,
+            per_account: RateLimit::per_minute("booking-account", self.settings.book_per_account),
         })
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rowlock_platform::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
-use rowlock_platform::http::HttpSettings;
+use rowlock_platform::http::{HttpSettings, per_minute};
 use rowlock_platform::management::ManagementSettings;
 use rowlock_platform::outbox::RelaySettings;
+use rowlock_platform::revocations::RevocationSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::LogSettings;
 use url::Url;
@@ -27,6 +28,12 @@ pub struct BookingSettings {
     pub database: DatabaseSettings,
     /// The relay of the outbox, and whether this process takes part in it.
     pub relay: Option<RelaySettings>,
+    /// The broker, for messages about accounts.
+    pub amqp: AmqpSettings,
+    /// Requests of one account per minute that change something; 0 for no limit.
+    pub book_per_account: u32,
+    /// How long a token may be good after its account was shut.
+    pub token_life: Duration,
     /// The lanes of the commands.
     pub lanes: LaneSettings,
     /// How long what visitors read is kept in memory; zero for not at all.
@@ -59,6 +66,10 @@ pub struct MaintenanceSettings {
 pub struct TokenSettings {
     /// Where the public keys are.
     pub jwks_url: Url,
+    /// Where it is told what was revoked.
+    pub revocations_url: Url,
+    /// How that is read.
+    pub revocations: RevocationSettings,
     /// The `iss` that tokens must have.
     pub issuer: String,
     /// The `aud` that tokens must have.
@@ -82,6 +93,8 @@ impl BookingSettings {
         let batch_size = reader.number("outbox.batch_size", 1..=10_000);
         let poll_interval = reader.millis("outbox.poll_interval_ms", 10..=3_600_000);
         let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
+        let book_per_account = per_minute(reader, "limits.book_per_account");
+        let token_life = reader.number("accounts.token_life_seconds", 0..=86_400).map(Duration::from_secs);
         let lanes = LaneSettings::read(reader);
         let keep_reads_for = reader.millis("reads.keep_ms", 0..=60_000);
         let tokens = TokenSettings::read(reader);
@@ -90,17 +103,21 @@ impl BookingSettings {
         let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
         let log = LogSettings::read(reader);
         let database = database?;
+        let amqp = amqp?;
         let settings = RelaySettings {
             batch_size: batch_size?,
             poll_interval: poll_interval?,
             lease_timeout: lease_timeout?,
-            ..RelaySettings::new(database.url.clone(), amqp?)
+            ..RelaySettings::new(database.url.clone(), amqp.clone())
         };
         Some(Self {
             http: http?,
             management: management?,
             database,
             relay: relay?.then_some(settings),
+            amqp,
+            book_per_account: book_per_account?,
+            token_life: token_life?,
             lanes: lanes?,
             keep_reads_for: keep_reads_for?,
             tokens: tokens?,
@@ -117,11 +134,27 @@ impl TokenSettings {
         let jwks_url = reader.value("tokens.jwks_url");
         let issuer = reader.value("tokens.issuer");
         let audience = reader.value("tokens.audience");
-        Some(Self { jwks_url: jwks_url?, issuer: issuer?, audience: audience? })
+        let revocations_url = reader.value("tokens.revocations_url");
+        let revocations = RevocationSettings::read(reader);
+        Some(Self {
+            jwks_url: jwks_url?,
+            revocations_url: revocations_url?,
+            revocations: revocations?,
+            issuer: issuer?,
+            audience: audience?,
+        })
     }
 }
 
 impl MaintenanceSettings {
+    /// Merges the same, and reads how to reach the broker alone.
+    pub fn load_amqp(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<AmqpSettings, SettingsError> {
+        let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
+        let amqp = AmqpSettings::read(&mut reader, "booking-service dead-letters");
+        reader.ignore_rest();
+        reader.finish(amqp)
+    }
+
     /// Merges the defaults, an optional file and the environment. What only a serving process needs is not looked at.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;

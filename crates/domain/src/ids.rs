@@ -90,6 +90,10 @@ id! {
     MessageId
 }
 id! {
+    /// An entry of the audit log.
+    AuditEntryId
+}
+id! {
     /// A committed group of commands; see `committed_batches`.
     BatchId
 }

@@ -3,7 +3,9 @@
 //! This crate does no I/O and reads no clock. What is decided here is decided from its arguments alone,
 //! so every rule can be tested by properties and replayed from a history.
 
+pub mod accounts;
 pub mod allocation;
+pub mod auditlog;
 pub mod ids;
 pub mod messages;
 pub mod problem;

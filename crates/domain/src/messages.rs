@@ -5,6 +5,7 @@
 //! message: an account is named by its id.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::Timestamp;
 use crate::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
@@ -192,8 +193,9 @@ struct Data<'a> {
     fact: &'a Fact,
 }
 
+/// The CloudEvents envelope. What is in `data` is the contract of its type.
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct Envelope<'a, D> {
     specversion: &'static str,
     id: MessageId,
     r#type: &'static str,
@@ -204,7 +206,35 @@ struct Envelope<'a> {
     sequence: String,
     datacontenttype: &'static str,
     dataschema: String,
-    data: Data<'a>,
+    data: D,
+}
+
+/// What every message says about itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Head<'a> {
+    pub(crate) id: MessageId,
+    pub(crate) routing_key: &'static str,
+    pub(crate) source: &'a str,
+    pub(crate) subject: String,
+    pub(crate) time: Timestamp,
+    pub(crate) sequence: i64,
+}
+
+/// A message as it is stored in an outbox and sent.
+pub(crate) fn write_message(head: Head<'_>, data: impl Serialize) -> Result<String, serde_json::Error> {
+    let Head { id, routing_key, source, subject, time, sequence } = head;
+    serde_json::to_string(&Envelope {
+        specversion: "1.0",
+        id,
+        r#type: routing_key,
+        source,
+        subject,
+        time: time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        sequence: sequence.to_string(),
+        datacontenttype: "application/json",
+        dataschema: format!("{SCHEMA_PREFIX}{routing_key}:{SCHEMA_VERSION}"),
+        data,
+    })
 }
 
 impl Message {
@@ -215,22 +245,12 @@ impl Message {
             Subject::Event(event) => (format!("events/{event}"), None),
             Subject::TicketType(key) => (format!("events/{}/ticket-types/{}", key.event, key.ticket_type), Some(key.ticket_type)),
         };
-        serde_json::to_string(&Envelope {
-            specversion: "1.0",
-            id: self.id,
-            r#type: routing_key,
-            source,
-            subject,
-            time: self.time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
-            sequence: self.sequence.to_string(),
-            datacontenttype: "application/json",
-            dataschema: format!("{SCHEMA_PREFIX}{routing_key}:{SCHEMA_VERSION}"),
-            data: Data { event_id: self.subject.event(), ticket_type_id, fact: &self.fact },
-        })
+        let head = Head { id: self.id, routing_key, source, subject, time: self.time, sequence: self.sequence };
+        write_message(head, Data { event_id: self.subject.event(), ticket_type_id, fact: &self.fact })
     }
 }
 
-/// Why a delivered body is not a `tickets.released` message. Trying again cannot help.
+/// Why a delivered body is not a message of an expected kind. Trying again cannot help.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableMessage {
     /// Not JSON, or not of the envelope's shape.
@@ -244,12 +264,50 @@ pub enum UnreadableMessage {
     Schema(String),
 }
 
+/// An envelope whose data is not looked at yet.
 #[derive(Deserialize)]
-struct ReleasedEnvelope {
+struct SealedEnvelope<'a> {
     specversion: String,
     r#type: String,
     dataschema: String,
-    data: ReleasedData,
+    sequence: Option<String>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// A message with its type and its data, unread.
+pub(crate) struct Sealed<'a> {
+    pub(crate) routing_key: &'static str,
+    pub(crate) sequence: Option<i64>,
+    data: &'a RawValue,
+}
+
+impl<'a> Sealed<'a> {
+    /// Takes the envelope off, if the message is of one of these types and of this contract version or the one before.
+    pub(crate) fn open(body: &'a [u8], expected: &[&'static str]) -> Result<Self, UnreadableMessage> {
+        let envelope: SealedEnvelope<'a> = serde_json::from_slice(body)?;
+        let routing_key = expected.iter().find(|expected| **expected == envelope.r#type && envelope.specversion == "1.0");
+        let Some(routing_key) = routing_key else {
+            return Err(UnreadableMessage::Type(format!("{} {}", envelope.specversion, envelope.r#type)));
+        };
+        let version = envelope
+            .dataschema
+            .strip_prefix(SCHEMA_PREFIX)
+            .and_then(|schema| schema.strip_prefix(*routing_key))
+            .and_then(|rest| rest.strip_prefix(':'))
+            .and_then(|version| version.parse::<u32>().ok());
+        match version {
+            Some(version) if (OLDEST_READABLE_VERSION..=SCHEMA_VERSION).contains(&version) => {}
+            _ => return Err(UnreadableMessage::Schema(envelope.dataschema)),
+        }
+        let sequence = envelope.sequence.and_then(|sequence| sequence.parse().ok());
+        Ok(Self { routing_key, sequence, data: envelope.data })
+    }
+
+    /// The data, of the shape that the type has.
+    pub(crate) fn data<D: Deserialize<'a>>(&self) -> Result<D, UnreadableMessage> {
+        Ok(serde_json::from_str(self.data.get())?)
+    }
 }
 
 #[derive(Deserialize)]
@@ -261,22 +319,8 @@ struct ReleasedData {
 
 /// Reads the ticket type out of a `tickets.released` message, of this contract version or the one before.
 pub fn read_tickets_released(body: &[u8]) -> Result<TypeKey, UnreadableMessage> {
-    let envelope: ReleasedEnvelope = serde_json::from_slice(body)?;
-    if envelope.r#type != TICKETS_RELEASED || envelope.specversion != "1.0" {
-        return Err(UnreadableMessage::Type(format!("{} {}", envelope.specversion, envelope.r#type)));
-    }
-    let version = envelope
-        .dataschema
-        .strip_prefix(SCHEMA_PREFIX)
-        .and_then(|schema| schema.strip_prefix(TICKETS_RELEASED))
-        .and_then(|rest| rest.strip_prefix(':'))
-        .and_then(|version| version.parse::<u32>().ok());
-    match version {
-        Some(version) if (OLDEST_READABLE_VERSION..=SCHEMA_VERSION).contains(&version) => {
-            Ok(TypeKey { event: envelope.data.event_id, ticket_type: envelope.data.ticket_type_id })
-        }
-        _ => Err(UnreadableMessage::Schema(envelope.dataschema)),
-    }
+    let data: ReleasedData = Sealed::open(body, &[TICKETS_RELEASED])?.data()?;
+    Ok(TypeKey { event: data.event_id, ticket_type: data.ticket_type_id })
 }
 
 #[cfg(test)]

@@ -46,10 +46,16 @@ codes! {
     BadCredentials = 401 "bad-credentials" "E-mail or password is wrong",
     /// The refresh token is unknown, used up, or of an ended session.
     InvalidRefreshToken = 401 "invalid-refresh-token" "The refresh token is not valid",
+    /// The account was disabled by an administrator.
+    AccountDisabled = 403 "account-disabled" "The account is disabled",
     /// The account may not do this.
     Forbidden = 403 "forbidden" "Not allowed",
     /// No such route.
     NotFound = 404 "not-found" "There is nothing here",
+    /// No such account.
+    AccountNotFound = 404 "account-not-found" "There is no such account",
+    /// No such session of this account.
+    SessionNotFound = 404 "session-not-found" "There is no such session",
     /// No such event.
     EventNotFound = 404 "event-not-found" "There is no such event",
     /// No such booking of this account.
@@ -62,6 +68,8 @@ codes! {
     EmailTaken = 409 "email-taken" "The e-mail is taken",
     /// Another account has the username.
     UsernameTaken = 409 "username-taken" "The username is taken",
+    /// Nobody would be left to look after the box office.
+    LastAdministrator = 409 "last-administrator" "It is the last administrator",
     /// Not enough tickets, and the waiting list was not wanted or not open.
     SoldOut = 409 "sold-out" "Sold out",
     /// The account would hold more than the type allows.

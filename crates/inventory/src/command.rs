@@ -5,10 +5,12 @@
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked};
+use rowlock_domain::auditlog::Actor;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, IdempotencyKey, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
+use rowlock_postgres::DatabaseError;
 
 use crate::views::{EventWithTypes, Holder, NamedBooking, NamedEntry};
 
@@ -117,6 +119,8 @@ pub struct Change {
     pub step: Option<Step>,
     /// Changes of ticket types.
     pub types: Vec<TypeChange>,
+    /// Who wants it, for the audit log.
+    pub actor: Option<Actor>,
 }
 
 impl Change {
@@ -134,6 +138,7 @@ impl Change {
             sales_end_at: None,
             step: None,
             types: Vec::new(),
+            actor: None,
         }
     }
 }
@@ -325,4 +330,14 @@ pub enum CommandError {
     /// The database refused the command's data; nothing was changed. Our fault.
     #[error("the database refused: {0}")]
     Failed(String),
+}
+
+impl From<DatabaseError> for CommandError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(reason) => Self::Unavailable(reason),
+            DatabaseError::Busy(reason) => Self::Busy(reason),
+            DatabaseError::Refused(error) => Self::Failed(error.to_string()),
+        }
+    }
 }

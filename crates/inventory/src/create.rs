@@ -5,13 +5,15 @@ use diesel::prelude::*;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{Stock, Terms};
-use rowlock_domain::ids::{AccountId, EventId, MessageId, TicketTypeId, TypeKey};
+use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
+use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, MessageId, TicketTypeId, TypeKey};
 use rowlock_domain::messages::{Fact, Message, Subject};
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Price, Quantity};
 use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
 
+use crate::auditlog::record;
 use crate::command::{CommandError, OutOfOrder};
 use crate::schema::{events, ticket_types};
 use crate::views::{Event, EventWithTypes, TicketType};
@@ -43,6 +45,8 @@ pub struct NewEvent {
     pub types: Vec<NewType>,
     /// The id of the message that tells of it.
     pub message: MessageId,
+    /// Who makes it, and the id of the entry in the audit log.
+    pub audit: (AuditEntryId, Actor),
 }
 
 /// A ticket type to be made.
@@ -89,14 +93,14 @@ pub async fn create_event(pool: &Pool, new: NewEvent, now: Timestamp, source: &'
     let made = tokio::spawn(async move {
         let id = new.id;
         let made = rows_of(new, now);
-        let mut conn = checkout(&pool).await.map_err(failed)?;
+        let mut conn = checkout(&pool).await?;
         AnsiTransactionManager::begin_transaction(&mut *conn).await.map_err(refused)?;
         if let Err(error) = insert(&mut conn, &made, source).await {
             let _ = AnsiTransactionManager::rollback_transaction(&mut *conn).await;
             return Err(refused(error));
         }
         match AnsiTransactionManager::commit_transaction(&mut *conn).await {
-            Ok(()) => Ok(made.0),
+            Ok(()) => Ok(made.event),
             Err(error) if Fault::of(&error) == Fault::Data => Err(refused(error)),
             Err(error) => {
                 drop(Connection::take(conn));
@@ -106,26 +110,30 @@ pub async fn create_event(pool: &Pool, new: NewEvent, now: Timestamp, source: &'
                     .await
                     .map_err(|_| CommandError::Unknown(error.to_string()))?;
                 // Without a lock to wait for, an absent event may still appear: only a present one is the truth.
-                if found { Ok(made.0) } else { Err(CommandError::Unknown(error.to_string())) }
+                if found { Ok(made.event) } else { Err(CommandError::Unknown(error.to_string())) }
             }
         }
     });
     made.await.unwrap_or_else(|error| Err(CommandError::Unknown(error.to_string())))
 }
 
-fn failed(error: DatabaseError) -> CommandError {
-    match error {
-        DatabaseError::Unavailable(reason) => CommandError::Unavailable(reason),
-        DatabaseError::Busy(reason) => CommandError::Busy(reason),
-        DatabaseError::Refused(error) => CommandError::Failed(error.to_string()),
-    }
-}
-
 fn refused(error: diesel::result::Error) -> CommandError {
-    failed(error.into())
+    DatabaseError::from(error).into()
 }
 
-fn rows_of(new: NewEvent, now: Timestamp) -> (EventWithTypes, MessageId) {
+/// What is written for a new event.
+struct Made {
+    event: EventWithTypes,
+    message: MessageId,
+    audit: AuditEntry,
+}
+
+fn rows_of(new: NewEvent, now: Timestamp) -> Made {
+    let (id, actor) = new.audit;
+    let total: u64 = new.types.iter().map(|new_type| u64::from(new_type.capacity.get())).sum();
+    let details = [("name".to_owned(), new.name.as_str().into()), ("totalTickets".to_owned(), total.into())].into_iter().collect();
+    let audit = AuditEntry { id, at: now, actor, action: Action::CreateEvent, subject: new.id.as_uuid(), details };
+
     let event = Event {
         id: new.id,
         name: new.name.into_string(),
@@ -159,11 +167,12 @@ fn rows_of(new: NewEvent, now: Timestamp) -> (EventWithTypes, MessageId) {
         },
         terms: Terms { max_per_booking: new_type.max_per_booking.get(), max_per_account: new_type.max_per_account.map(AccountLimit::get) },
     });
-    (EventWithTypes { types: types.collect(), event }, new.message)
+    Made { event: EventWithTypes { types: types.collect(), event }, message: new.message, audit }
 }
 
-async fn insert(conn: &mut AsyncPgConnection, (made, message): &(EventWithTypes, MessageId), source: &str) -> QueryResult<()> {
+async fn insert(conn: &mut AsyncPgConnection, Made { event: made, message, audit }: &Made, source: &str) -> QueryResult<()> {
     let event = &made.event;
+    record(conn, audit).await?;
     diesel::insert_into(events::table)
         .values((
             events::id.eq(event.id.as_uuid()),

@@ -7,7 +7,9 @@
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub mod accounts;
 pub mod audit;
+pub mod auditlog;
 pub mod command;
 pub mod create;
 mod execute;

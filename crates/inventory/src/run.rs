@@ -52,6 +52,11 @@ impl Inventory {
         Self(Arc::new(parts))
     }
 
+    /// The connections.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
     /// Runs commands in one transaction and tells what came of each. The transaction runs in a task of its own, so a
     /// caller that goes away cannot leave it half-way with its locks held.
     pub async fn run(&self, commands: Vec<Command>, wait: LockWait) -> Answers {

@@ -94,4 +94,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_log (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        account_id -> Nullable<Uuid>,
+        role -> Text,
+        request_id -> Nullable<Text>,
+        action -> Text,
+        subject -> Uuid,
+        details -> Jsonb,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(events, ticket_types, bookings, waitlist_entries);

@@ -13,6 +13,7 @@ pub mod lifecycle;
 pub mod management;
 pub mod outbox;
 pub mod problem;
+pub mod revocations;
 pub mod running;
 pub mod settings;
 pub mod telemetry;

@@ -129,6 +129,18 @@ impl SettingsReader {
         })
     }
 
+    /// A list of values, none or more, separated by commas.
+    pub fn list<T: FromStr>(&mut self, name: &str) -> Option<Vec<T>>
+    where
+        T::Err: Display,
+    {
+        let Some(value) = self.raw(name) else { return Some(Vec::new()) };
+        self.parsed(name, &value, |text| {
+            let item = |part: &str| part.trim().parse().map_err(|error: T::Err| format!("«{}»: {error}", part.trim()));
+            text.split(',').map(item).collect()
+        })
+    }
+
     /// A secret that must be there. Its value appears in no complaint.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         self.required(name).map(SecretString::from)
@@ -158,6 +170,12 @@ impl SettingsReader {
             Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(SecretString::from(text)),
             _ => Err(format!("must be an address that begins with {}://", schemes.join(":// or "))),
         })
+    }
+
+    /// Lets the settings of a section be that this process has no use for.
+    pub fn ignore_section(&mut self, section: &str) {
+        let prefix = format!("{section}.");
+        self.asked.extend(self.values.keys().filter(|name| name.starts_with(&prefix)).cloned());
     }
 
     /// Lets settings be that this command has no use for.

@@ -15,6 +15,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, ge
 use quick_cache::sync::Cache;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_domain::states::Role;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
@@ -83,17 +84,20 @@ pub enum TokenError {
     NoKeys,
 }
 
-/// Loads the present public keys.
-pub type FetchKeys = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<PublicKeys, String>> + Send>> + Send + Sync>;
+/// Loads the present state of a document.
+pub type Fetch<T> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<T, String>> + Send>> + Send + Sync>;
 
-/// Fetches the keys over HTTP, within five seconds.
-pub fn fetch_over_http(url: String) -> Result<FetchKeys, reqwest::Error> {
+/// Loads the present public keys.
+pub type FetchKeys = Fetch<PublicKeys>;
+
+/// Fetches a JSON document over HTTP, within five seconds.
+pub fn fetch_over_http<T: DeserializeOwned>(url: String) -> Result<Fetch<T>, reqwest::Error> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
     Ok(Box::new(move || {
         let request = client.get(&url);
         Box::pin(async move {
             let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| error.to_string())?;
-            answer.json::<PublicKeys>().await.map_err(|error| error.to_string())
+            answer.json::<T>().await.map_err(|error| error.to_string())
         })
     }))
 }

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rowlock_inventory::MIGRATIONS;
-use rowlock_platform::amqp::{AmqpSettings, LinkError, dead_letters};
-use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
+use rowlock_platform::amqp::{AmqpSettings, Topology};
+use rowlock_platform::cli::{
+    BAD_SETTINGS, ConfigArgument, DeadLetters, environment, fail, healthcheck, look_after_dead_letters, run_migrations, run_until_stopped,
+};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::management::ManagementSettings;
@@ -37,18 +39,6 @@ enum Command {
     Healthcheck,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
-enum DeadLetters {
-    /// Shows them with their reasons and leaves them where they are.
-    List {
-        /// Most letters shown.
-        #[arg(long, default_value_t = 100)]
-        limit: usize,
-    },
-    /// Moves all of them back to the work queue, with their tries reset.
-    Replay,
-}
-
 /// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
 pub async fn run() -> ExitCode {
     let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
@@ -68,7 +58,7 @@ pub async fn run() -> ExitCode {
         Command::DeadLetters { action } => {
             let read = |reader: &mut _| AmqpSettings::read(reader, "reallocation-worker dead-letters");
             match MaintenanceSettings::load(config, environment(), read) {
-                Ok(settings) => look_after(&settings.part, action).await.map_or_else(|error| fail(1, error), |()| ExitCode::SUCCESS),
+                Ok(settings) => look_after_dead_letters(&settings.part, &Topology::new(&settings.part), action).await,
                 Err(error) => fail(BAD_SETTINGS, error),
             }
         }
@@ -86,26 +76,4 @@ async fn serve(settings: WorkerSettings) -> ExitCode {
         Ok(running) => run_until_stopped(running, drain).await,
         Err(error) => fail(1, error),
     }
-}
-
-async fn look_after(amqp: &AmqpSettings, action: DeadLetters) -> Result<(), LinkError> {
-    match action {
-        DeadLetters::List { limit } => {
-            let letters = dead_letters::list(amqp, limit).await?;
-            if letters.is_empty() {
-                println!("There are no dead letters.");
-            }
-            for letter in letters {
-                let when = letter.failed_at.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_rfc3339());
-                let id = letter.message_id.as_deref().unwrap_or("(no id)");
-                println!("{id}  {}  given up {when} after {} tries: {}", letter.routing_key, letter.attempts, letter.reason);
-                println!("    {}", letter.body_start.escape_debug());
-            }
-        }
-        DeadLetters::Replay => {
-            let replayed = dead_letters::replay(amqp).await?;
-            println!("{} messages are in the work queue again; {} could not be moved.", replayed.moved, replayed.kept);
-        }
-    }
-    Ok(())
 }

@@ -2,12 +2,13 @@
 
 #![allow(clippy::expect_used, reason = "a test cannot go on without its servers, and says why")]
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rowlock_platform::amqp::{AmqpSettings, Delivery, QueueDeclaration, Tap, Topology, declare_queue, delete_queue, queue_depth};
 use uuid::Uuid;
 
-use crate::environment::{env_url, in_a_thread};
+use crate::environment::env_url;
 
 /// Where the tests find RabbitMQ.
 pub const AMQP_ENV: &str = "ROWLOCK_TEST_AMQP_URL";
@@ -15,14 +16,19 @@ pub const AMQP_ENV: &str = "ROWLOCK_TEST_AMQP_URL";
 /// How long a test waits for a message that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A broker namespace of one test.
-///
-/// Close it at the end. One that is only dropped, as when the test panics, is removed as well as can be.
+/// How old the queues of a test must be to be deleted. RabbitMQ 3.10 starts a process for each queue that dead-letters at
+/// least once; if such a queue is deleted while its process starts, and another soon after, the supervisor of all of them
+/// gives up (`rabbit_fifo_dlx_sup`), and from then on no such queue can be declared until the broker is restarted.
+const GROWN_UP: Duration = Duration::from_secs(10);
+
+/// What tests have left behind. The next test that ends deletes what is old enough; the rest goes with the broker.
+static LEFT_BEHIND: Mutex<Vec<(Instant, AmqpSettings, Vec<String>)>> = Mutex::new(Vec::new());
+
+/// A broker namespace of one test. Dropped, it is left to later tests to be deleted.
 #[derive(Debug)]
 pub struct TestBroker {
     settings: AmqpSettings,
     further_queues: Vec<String>,
-    open: bool,
 }
 
 impl TestBroker {
@@ -41,7 +47,7 @@ impl TestBroker {
         settings.prefix = format!("test-{}", Uuid::new_v4().simple());
         settings.connection_name.clone_from(&settings.prefix);
         settings.retry_delays = [100, 200].map(Duration::from_millis).to_vec();
-        Self { settings, further_queues: Vec::new(), open: true }
+        Self { settings, further_queues: Vec::new() }
     }
 
     /// Settings with the prefix of this namespace.
@@ -52,6 +58,11 @@ impl TestBroker {
     /// The same settings, by way of another address, such as a proxy's.
     pub fn settings_at(&self, url: &str) -> AmqpSettings {
         AmqpSettings { url: url.into(), ..self.settings.clone() }
+    }
+
+    /// The names of the queues of messages about accounts.
+    pub fn accounts(&self) -> Topology {
+        Topology::accounts(&self.settings)
     }
 
     /// The names in this namespace.
@@ -91,14 +102,19 @@ impl TestBroker {
         queue_depth(&self.settings, queue).await.expect("the broker tells the depth of a queue")
     }
 
-    /// Deletes all that is in the namespace.
+    /// Gives the namespace up, and deletes those that were given up long enough ago.
     ///
     /// # Panics
     ///
     /// When that fails.
-    pub async fn close(mut self) {
-        self.open = false;
-        delete(&self.settings, &self.further_queues).await.expect("the broker namespace can be deleted");
+    pub async fn close(self) {
+        let grown_up: Vec<_> = {
+            let mut left_behind = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+            left_behind.extract_if(.., |(since, ..)| since.elapsed() > GROWN_UP).collect()
+        };
+        for (_, settings, queues) in grown_up {
+            delete(&settings, &queues).await.expect("a broker namespace can be deleted");
+        }
     }
 }
 
@@ -110,10 +126,8 @@ impl Default for TestBroker {
 
 impl Drop for TestBroker {
     fn drop(&mut self) {
-        if self.open {
-            let (settings, queues) = (self.settings.clone(), std::mem::take(&mut self.further_queues));
-            in_a_thread(async move { delete(&settings, &queues).await });
-        }
+        let left = (Instant::now(), self.settings.clone(), std::mem::take(&mut self.further_queues));
+        LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(left);
     }
 }
 

@@ -37,7 +37,21 @@ struct Shared {
 struct Trap {
     needle: Vec<u8>,
     in_answer: bool,
+    /// Whether all other connections are cut with it and new ones refused.
+    down: bool,
     sprung: Arc<Notify>,
+}
+
+impl Shared {
+    fn cut(&self) {
+        let cut = std::mem::take(&mut *lock(&self.connections));
+        cut.cancel();
+    }
+
+    fn refuse(&self) {
+        self.refusing.send_replace(true);
+        self.cut();
+    }
 }
 
 impl Trap {
@@ -115,8 +129,7 @@ impl Proxy {
 
     /// Cuts all connections of the moment. New ones are served.
     pub fn cut(&self) {
-        let cut = std::mem::take(&mut *lock(&self.shared.connections));
-        cut.cancel();
+        self.shared.cut();
     }
 
     /// Closes every new connection at once; those that are there go on.
@@ -126,8 +139,7 @@ impl Proxy {
 
     /// Cuts all connections and closes every new one at once, like a server that is down.
     pub fn refuse(&self) {
-        self.shared.refusing.send_replace(true);
-        self.cut();
+        self.shared.refuse();
     }
 
     /// Passes nothing on and closes nothing, like a server or a network that is frozen. New connections freeze too.
@@ -144,17 +156,22 @@ impl Proxy {
     /// Lets the next client message that contains these bytes (such as `COMMIT`) reach the server, waits for the
     /// server's answer, and cuts that connection without passing the answer on. Happens once.
     pub fn cut_after_answer_to(&self, needle: impl Into<Vec<u8>>) -> Sprung {
-        self.set_trap(needle.into(), false)
+        self.set_trap(needle.into(), false, false)
     }
 
     /// Cuts the connection on which the server's next answer contains these bytes, without passing it on. Happens once.
     pub fn cut_before_answer(&self, needle: impl Into<Vec<u8>>) -> Sprung {
-        self.set_trap(needle.into(), true)
+        self.set_trap(needle.into(), true, false)
     }
 
-    fn set_trap(&self, needle: Vec<u8>, in_answer: bool) -> Sprung {
+    /// The same, and from then on all is as after [`Proxy::refuse`].
+    pub fn refuse_before_answer(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+        self.set_trap(needle.into(), true, true)
+    }
+
+    fn set_trap(&self, needle: Vec<u8>, in_answer: bool, down: bool) -> Sprung {
         let sprung = Arc::new(Notify::new());
-        *lock(&self.shared.trap) = Some(Trap { needle, in_answer, sprung: Arc::clone(&sprung) });
+        *lock(&self.shared.trap) = Some(Trap { needle, in_answer, down, sprung: Arc::clone(&sprung) });
         Sprung(sprung)
     }
 }
@@ -238,7 +255,13 @@ async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared
 fn spring(shared: &Shared, in_answer: bool, seen: &mut Vec<u8>, data: &[u8]) -> Option<Arc<Notify>> {
     let mut trap = lock(&shared.trap);
     match &*trap {
-        Some(set) if set.in_answer == in_answer => set.is_in(seen, data).then(|| trap.take()).flatten().map(|trap| trap.sprung),
+        Some(set) if set.in_answer == in_answer => {
+            let trap = set.is_in(seen, data).then(|| trap.take()).flatten()?;
+            if trap.down {
+                shared.refuse();
+            }
+            Some(trap.sprung)
+        }
         _ => {
             seen.clear();
             None

@@ -22,6 +22,7 @@ use crate::wait::{until, until_some};
 pub struct Plan {
     bookings: usize,
     workers: usize,
+    auth_settings: Vec<(String, String)>,
     booking_settings: Vec<(String, String)>,
     worker_settings: Vec<(String, String)>,
     booking_database: Option<String>,
@@ -30,7 +31,15 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { bookings: 1, workers: 1, booking_settings: Vec::new(), worker_settings: Vec::new(), booking_database: None, broker: None }
+        Self {
+            bookings: 1,
+            workers: 1,
+            auth_settings: Vec::new(),
+            booking_settings: Vec::new(),
+            worker_settings: Vec::new(),
+            booking_database: None,
+            broker: None,
+        }
     }
 }
 
@@ -44,6 +53,12 @@ impl Plan {
     /// So many workers.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = count;
+        self
+    }
+
+    /// A setting of `auth-service`, by its dotted name.
+    pub fn auth_setting(mut self, name: &str, value: &str) -> Self {
+        self.auth_settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -118,7 +133,7 @@ impl System {
     async fn start(plan: Plan) -> Self {
         let (auth_database, booking_database) = tokio::join!(TestDatabase::new(&AuthTemplate), TestDatabase::new(&BookingTemplate));
         let broker = TestBroker::new();
-        let auth = start_auth(&auth_database);
+        let auth = start_auth(&auth_database, &broker, &plan.auth_settings);
         let mut system =
             Self { auth_database, booking_database, broker, auth, bookings: Vec::new(), workers: Vec::new(), plan, admin: None };
         for _ in 0..system.plan.bookings {
@@ -162,6 +177,8 @@ impl System {
         // Tests look at once at what they have done.
         settings.push(("reads.keep_ms", "0".to_owned()));
         settings.push(("tokens.jwks_url", format!("{}/.well-known/jwks.json", self.auth_url())));
+        settings.push(("tokens.revocations_url", format!("{}/internal/revocations", self.auth_url())));
+        settings.push(("limits.book_per_account", "0".to_owned()));
         let settings = booking_service::BookingSettings::load(None, environment(&settings, &self.plan.booking_settings)).expect("settings");
         booking_service::start(settings, Clock::system()).expect("booking-service starts")
     }
@@ -322,7 +339,7 @@ impl System {
 }
 
 /// Starts an `auth-service` on a database, not waiting until it is ready.
-pub fn start_auth(database: &TestDatabase) -> Running {
+pub fn start_auth(database: &TestDatabase, broker: &TestBroker, more: &[(String, String)]) -> Running {
     let settings = [
         ("http.listen", "127.0.0.1:0".to_owned()),
         ("management.listen", "127.0.0.1:0".to_owned()),
@@ -330,8 +347,18 @@ pub fn start_auth(database: &TestDatabase) -> Running {
         ("keys.encryption_key", "0123456789abcdef0123456789abcdef".to_owned()),
         ("bootstrap.token", BOOTSTRAP_TOKEN.to_owned()),
         ("passwords.bcrypt_cost", "4".to_owned()),
+        ("amqp.url", broker.settings().url.expose_secret().to_owned()),
+        ("amqp.prefix", broker.settings().prefix),
+        (
+            "amqp.retry_delays_ms",
+            broker.settings().retry_delays.iter().map(|delay| delay.as_millis().to_string()).collect::<Vec<_>>().join(","),
+        ),
+        ("limits.log_in_per_address", "0".to_owned()),
+        ("limits.log_in_per_account", "0".to_owned()),
+        ("limits.create_account_per_address", "0".to_owned()),
+        ("limits.create_account_per_email", "0".to_owned()),
     ];
-    let settings = auth_service::AuthSettings::load(None, environment(&settings, &[])).expect("settings");
+    let settings = auth_service::AuthSettings::load(None, environment(&settings, more)).expect("settings");
     auth_service::start(settings, Clock::system()).expect("auth-service starts")
 }
 

@@ -2,8 +2,9 @@
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::{AdminCaller, JsonFields};
+use rowlock_platform::http::{AdminCaller, JsonFields, request_id};
 use rowlock_platform::problem::Problem;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -26,8 +27,11 @@ fn is_bootstrap_token(expected: Option<&SecretString>, header: &[u8]) -> bool {
 }
 
 /// On what ground the caller may make an administrator. An administrator's token goes first: a script may send both.
-async fn admission(auth: &Auth, request: &HttpRequest) -> Result<Admission, Problem> {
-    let Err(refusal) = AdminCaller::from_request(request, &mut Payload::None).await else { return Ok(Admission::Admin) };
+async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Actor), Problem> {
+    let refusal = match AdminCaller::from_request(request, &mut Payload::None).await {
+        Ok(admin) => return Ok((Admission::Admin, admin.actor())),
+        Err(refusal) => refusal,
+    };
     let Some(header) = request.headers().get(BOOTSTRAP_HEADER) else { return Err(refusal) };
     if !is_bootstrap_token(auth.bootstrap_token.as_ref(), header.as_bytes()) {
         return Err(Problem::new(ProblemCode::Unauthenticated, "The bootstrap token is wrong."));
@@ -36,7 +40,7 @@ async fn admission(auth: &Auth, request: &HttpRequest) -> Result<Admission, Prob
     if auth.store.admin_exists().await? {
         return Err(RegistrationError::AdminExists.into());
     }
-    Ok(Admission::FirstAdmin)
+    Ok((Admission::FirstAdmin, Actor { account_id: None, role: ActorRole::Bootstrap, request_id: request_id(request) }))
 }
 
 /// Answers 201 with the account; 401 without a token, 403 for a user or when the bootstrap token is used up.
@@ -46,9 +50,10 @@ pub(super) async fn admin_create_account(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     // Who may not is told so before the body is looked at.
-    let admission = admission(&auth, &request).await?;
+    let (admission, actor) = admission(&auth, &request).await?;
     let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
-    let account = register(&auth.store, &auth.passwords, &auth.clock, registration(fields)?, admission).await?;
+    let account = register(&auth.store, &auth.passwords, &auth.clock, registration(fields)?, admission, Some(actor)).await?;
+    auth.notifier.notify();
     Ok(HttpResponse::Created().json(AccountView::from(account)))
 }
 

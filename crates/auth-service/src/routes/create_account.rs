@@ -1,6 +1,6 @@
 //! POST `/api/createaccount`: anyone gets an account.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::{JsonFields, text};
 use rowlock_platform::problem::Problem;
@@ -36,6 +36,7 @@ impl From<RegistrationError> for Problem {
                 tracing::warn!(%error, "outcome unknown");
                 Self::new(ProblemCode::OutcomeUnknown, "The account may have been made. Try to log in; if that fails, create it again.")
             }
+            RegistrationError::Message(error) => Self::internal(&error),
             RegistrationError::Hash(error) => error.into(),
             RegistrationError::Database(error) => error.into(),
         }
@@ -43,7 +44,9 @@ impl From<RegistrationError> for Problem {
 }
 
 /// Answers 201 with the account, or 409 `email-taken` or `username-taken`.
-pub(super) async fn create_account(auth: web::Data<Auth>, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let account = register(&auth.store, &auth.passwords, &auth.clock, registration(fields)?, Admission::User).await?;
+pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
+    let registration = registration(fields)?;
+    auth.limits.creates_account(&request, &registration.email)?;
+    let account = register(&auth.store, &auth.passwords, &auth.clock, registration, Admission::User, None).await?;
     Ok(HttpResponse::Created().json(AccountView::from(account)))
 }

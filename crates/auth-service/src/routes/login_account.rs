@@ -1,8 +1,10 @@
 //! POST `/api/loginaccount`: a session for whoever knows the password.
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::USER_AGENT;
+use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::Timestamp;
 use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::states::Role;
 use rowlock_platform::http::{JsonFields, text};
 use rowlock_platform::problem::Problem;
 use secrecy::SecretString;
@@ -56,6 +58,9 @@ impl From<SignInError> for Problem {
             SignInError::BadCredentials => {
                 Self::new(ProblemCode::BadCredentials, "There is no account with this e-mail and this password.")
             }
+            SignInError::Disabled => {
+                Self::new(ProblemCode::AccountDisabled, "The account was disabled. Ask the organiser, and name the time of this answer.")
+            }
             SignInError::NotAdmin => Self::new(ProblemCode::Forbidden, "This is for administrators. Users log in at /api/loginaccount."),
             SignInError::InvalidRefreshToken => {
                 Self::new(ProblemCode::InvalidRefreshToken, "The refresh token is unknown, used up or expired. Log in again.")
@@ -71,7 +76,31 @@ impl From<SignInError> for Problem {
 }
 
 /// Answers 200 with the tokens and the account, or 401 `bad-credentials`, whatever of the two was wrong.
-pub(super) async fn login_account(auth: web::Data<Auth>, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let signed_in = auth.log_in(credentials(fields)?, None).await?;
-    Ok(HttpResponse::Ok().json(SignedInView::from(signed_in)))
+pub(super) async fn login_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
+    log_in(&auth, &request, credentials(fields)?, None).await
+}
+
+/// The log-in of both routes, within the limits.
+pub(super) async fn log_in(
+    auth: &Auth,
+    request: &HttpRequest,
+    credentials: Credentials,
+    needed: Option<Role>,
+) -> Result<HttpResponse, Problem> {
+    let log_in = auth.limits.logs_in(request, &credentials.email).await?;
+    let result = auth.log_in(credentials, needed, user_agent(request)).await;
+    match &result {
+        Err(SignInError::BadCredentials) => log_in.was_wrong(),
+        Ok(_) | Err(SignInError::NotAdmin | SignInError::Disabled) => log_in.was_right(),
+        Err(_) => {}
+    }
+    Ok(HttpResponse::Ok().json(SignedInView::from(result?)))
+}
+
+/// What a program says that it is, cut to what is kept of it.
+fn user_agent(request: &HttpRequest) -> Option<String> {
+    const MAX: usize = 200;
+    let text = request.headers().get(USER_AGENT)?.to_str().ok()?;
+    let text: String = text.chars().filter(|c| !c.is_control()).take(MAX).collect();
+    Some(text).filter(|text| !text.trim().is_empty())
 }

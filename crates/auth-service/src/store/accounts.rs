@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::sql_types::{Bool, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
@@ -11,7 +11,7 @@ use rowlock_domain::text::{Email, PersonName, SearchTerm, Username};
 use rowlock_postgres::{DatabaseError, statement};
 use uuid::Uuid;
 
-use super::Store;
+use super::{Messages, Store};
 use crate::schema::accounts;
 
 /// An account as it is stored, without its password.
@@ -23,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) email: String,
     pub(crate) role: Role,
     pub(crate) created_at: Timestamp,
+    pub(crate) disabled_at: Option<Timestamp>,
+    pub(crate) version: i64,
 }
 
 /// An account to be stored.
@@ -103,6 +105,8 @@ pub(super) struct AccountRow {
     email: String,
     role: String,
     created_at: Timestamp,
+    disabled_at: Option<Timestamp>,
+    version: i64,
 }
 
 impl TryFrom<AccountRow> for Account {
@@ -116,6 +120,8 @@ impl TryFrom<AccountRow> for Account {
             email: row.email,
             role: role_of(&row.role)?,
             created_at: row.created_at,
+            disabled_at: row.disabled_at,
+            version: row.version,
         })
     }
 }
@@ -134,15 +140,27 @@ statement! {
         bootstrapped: Bool = bool,
         password_hash: Text = String,
         created_at: Timestamptz = Timestamp,
+        message_ids: Array<SqlUuid> = Vec<Uuid>,
+        keys: Array<Text> = Vec<&'static str>,
+        payloads: Array<Text> = Vec<String>,
     }
-    "INSERT INTO accounts (id, name, name_normalized, username, username_normalized, email, email_normalized, role, bootstrapped, password_hash, created_at)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
-     WHERE NOT $9 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')"
+    -> BigInt;
+    "WITH made AS (
+         INSERT INTO accounts (id, name, name_normalized, username, username_normalized, email, email_normalized, role, bootstrapped, password_hash, created_at)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+         WHERE NOT $9 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
+         RETURNING id
+     ), told AS (
+         INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
+         SELECT made.id, message.id, message.key, message.payload, $11
+         FROM made, unnest($12::uuid[], $13::text[], $14::text[]) AS message (id, key, payload)
+     )
+     SELECT count(*) FROM made"
 }
 
 impl Store {
-    /// Stores an account.
-    pub(crate) async fn insert_account(&self, new: NewAccount, admission: Admission) -> Result<Account, InsertError> {
+    /// Stores an account, and messages that tell of it.
+    pub(crate) async fn insert_account(&self, new: NewAccount, admission: Admission, told: Messages) -> Result<Account, InsertError> {
         let role = admission.role();
         let insert = InsertAccount {
             id: new.id.as_uuid(),
@@ -156,9 +174,12 @@ impl Store {
             bootstrapped: admission == Admission::FirstAdmin,
             password_hash: new.password_hash,
             created_at: new.created_at,
+            message_ids: told.ids,
+            keys: told.keys,
+            payloads: told.payloads,
         };
         let mut conn = self.conn().await?;
-        if insert.execute(&mut conn).await.map_err(InsertError::of)? == 0 {
+        if insert.get_result::<i64>(&mut conn).await.map_err(InsertError::of)? == 0 {
             return Err(InsertError::AdminExists);
         }
         Ok(Account {
@@ -168,6 +189,8 @@ impl Store {
             email: new.email.into_string(),
             role,
             created_at: new.created_at,
+            disabled_at: None,
+            version: 1,
         })
     }
 

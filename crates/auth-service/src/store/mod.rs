@@ -2,13 +2,17 @@
 //! no client can drop half-way.
 
 mod accounts;
+mod closing;
+mod messages;
 mod sessions;
 mod signing_keys;
 
 use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 
 pub(crate) use accounts::{Account, Admission, InsertError, NewAccount};
-pub(crate) use sessions::{Presented, Rotation};
+pub(crate) use closing::Closing;
+pub(crate) use messages::Messages;
+pub(crate) use sessions::{LiveSession, Presented, Rotation, StoredSession};
 pub(crate) use signing_keys::{NewSigningKey, StoredKey};
 
 /// Access to the database.

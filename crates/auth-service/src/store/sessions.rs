@@ -2,10 +2,12 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_postgres::{DatabaseError, statement};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::Store;
@@ -16,6 +18,29 @@ use super::accounts::{Account, AccountRow};
 pub(crate) struct Presented {
     pub(crate) session: SessionId,
     pub(crate) generation: i32,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LiveSession {
+    pub(crate) id: SessionId,
+    pub(crate) created_at: Timestamp,
+    /// When it was logged in or last refreshed.
+    pub(crate) last_used_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    /// What the program that logged in said it was.
+    pub(crate) user_agent: Option<String>,
+}
+
+/// A session with all that is stored of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoredSession {
+    #[serde(flatten)]
+    session: LiveSession,
+    ended_at: Option<Timestamp>,
+    end_reason: Option<String>,
 }
 
 /// What became of a refresh token that was presented.
@@ -30,16 +55,16 @@ pub(crate) enum Rotation {
 }
 
 statement! {
-    /// Makes a session, unless the account is gone.
-    struct OpenSession { id: SqlUuid = Uuid, ttl: BigInt = i64, account: SqlUuid = Uuid }
-    "INSERT INTO sessions (id, account_id, expires_at)
-     SELECT $1, id, now() + $2 * interval '1 second' FROM accounts WHERE id = $3"
+    /// Makes a session, unless the account is gone or disabled.
+    struct OpenSession { id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, account: SqlUuid = Uuid }
+    "INSERT INTO sessions (id, account_id, expires_at, user_agent)
+     SELECT $1, id, now() + $2 * interval '1 second', $3 FROM accounts WHERE id = $4 AND disabled_at IS NULL"
 }
 
 statement! {
     /// The one conditional update that rotates. Two at once take turns at the row, and the second sees what the first did.
     struct RotateSession { generation: Integer = i32, ttl: BigInt = i64, grace: BigInt = i64, id: SqlUuid = Uuid }
-    -> ((SqlUuid, Text, Text, Text, Text, Timestamptz), Integer, Bool);
+    -> ((SqlUuid, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt), Integer, Bool);
     "WITH rotated AS (
          UPDATE sessions SET
              generation = CASE WHEN generation = $1 THEN generation + 1 ELSE generation END,
@@ -48,9 +73,10 @@ statement! {
              ended_at = CASE WHEN generation = $1 OR generation = $1 + 1 AND now() < rotated_at + $3 * interval '1 second' THEN NULL ELSE now() END,
              end_reason = CASE WHEN generation = $1 OR generation = $1 + 1 AND now() < rotated_at + $3 * interval '1 second' THEN NULL ELSE 'reuse' END
          WHERE id = $4 AND generation >= $1 AND ended_at IS NULL AND expires_at > now()
+           AND EXISTS (SELECT FROM accounts WHERE accounts.id = account_id AND disabled_at IS NULL)
          RETURNING account_id, generation, ended_at IS NOT NULL AS reused
      )
-     SELECT accounts.id, name, username, email, role, accounts.created_at, generation, reused
+     SELECT accounts.id, name, username, email, role, accounts.created_at, disabled_at, version, generation, reused
      FROM rotated JOIN accounts ON accounts.id = account_id"
 }
 
@@ -58,6 +84,37 @@ statement! {
     /// An ended session keeps the time and the reason of its first end.
     struct EndSession { id: SqlUuid = Uuid }
     "UPDATE sessions SET ended_at = now(), end_reason = 'logout' WHERE id = $1 AND ended_at IS NULL"
+}
+
+statement! {
+    /// The sessions of an account that are alive, the newest first: ids are UUIDv7.
+    struct LiveSessions { account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, most: BigInt = i64 }
+    -> (SqlUuid, Timestamptz, Timestamptz, Timestamptz, Nullable<Text>);
+    "SELECT id, created_at, coalesce(rotated_at, created_at), expires_at, user_agent FROM sessions
+     WHERE account_id = $1 AND ($2 IS NULL OR id < $2) AND ended_at IS NULL AND expires_at > now()
+     ORDER BY id DESC LIMIT $3"
+}
+
+statement! {
+    struct AllSessions { account: SqlUuid = Uuid }
+    -> (SqlUuid, Timestamptz, Timestamptz, Timestamptz, Nullable<Text>, Nullable<Timestamptz>, Nullable<Text>);
+    "SELECT id, created_at, coalesce(rotated_at, created_at), expires_at, user_agent, ended_at, end_reason FROM sessions
+     WHERE account_id = $1 ORDER BY id DESC"
+}
+
+statement! {
+    /// Tells whether there is such a session of the account; it may have ended before.
+    struct EndOwnSession { id: SqlUuid = Uuid, account: SqlUuid = Uuid } -> BigInt;
+    "WITH found AS (SELECT id FROM sessions WHERE id = $1 AND account_id = $2), ended AS (
+         UPDATE sessions SET ended_at = now(), end_reason = 'owner' WHERE id IN (SELECT id FROM found) AND ended_at IS NULL
+     )
+     SELECT count(*) FROM found"
+}
+
+statement! {
+    /// Ends all sessions of an account but one.
+    struct EndOtherSessions { account: SqlUuid = Uuid, present: SqlUuid = Uuid }
+    "UPDATE sessions SET ended_at = now(), end_reason = 'owner' WHERE account_id = $1 AND id <> $2 AND ended_at IS NULL"
 }
 
 statement! {
@@ -69,10 +126,16 @@ statement! {
 }
 
 impl Store {
-    /// Stores a session of generation 0. False when the account no longer exists.
-    pub(crate) async fn open_session(&self, id: SessionId, account: AccountId, ttl: TimeDelta) -> Result<bool, DatabaseError> {
+    /// Stores a session of generation 0. False when the account no longer exists or is disabled.
+    pub(crate) async fn open_session(
+        &self,
+        id: SessionId,
+        account: AccountId,
+        ttl: TimeDelta,
+        user_agent: Option<String>,
+    ) -> Result<bool, DatabaseError> {
         let mut conn = self.conn().await?;
-        let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), account: account.as_uuid() };
+        let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, account: account.as_uuid() };
         Ok(open.execute(&mut conn).await? == 1)
     }
 
@@ -97,6 +160,53 @@ impl Store {
     pub(crate) async fn end_session(&self, id: SessionId) -> Result<(), DatabaseError> {
         let mut conn = self.conn().await?;
         EndSession { id: id.as_uuid() }.execute(&mut conn).await?;
+        Ok(())
+    }
+
+    /// Sessions of an account that are alive, the newest first, from the one before `before`; one more than `limit`.
+    pub(crate) async fn sessions(
+        &self,
+        account: AccountId,
+        before: Option<SessionId>,
+        limit: i64,
+    ) -> Result<Vec<LiveSession>, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let live = LiveSessions { account: account.as_uuid(), before: before.map(SessionId::as_uuid), most: limit + 1 };
+        let rows: Vec<(Uuid, Timestamp, Timestamp, Timestamp, Option<String>)> = live.load(&mut conn).await?;
+        let session = |(id, created_at, last_used_at, expires_at, user_agent)| LiveSession {
+            id: SessionId::from_uuid(id),
+            created_at,
+            last_used_at,
+            expires_at,
+            user_agent,
+        };
+        Ok(rows.into_iter().map(session).collect())
+    }
+
+    /// All sessions of an account that are still stored, the newest first.
+    pub(crate) async fn all_sessions(&self, account: AccountId) -> Result<Vec<StoredSession>, DatabaseError> {
+        type Row = (Uuid, Timestamp, Timestamp, Timestamp, Option<String>, Option<Timestamp>, Option<String>);
+        let mut conn = self.conn().await?;
+        let rows: Vec<Row> = AllSessions { account: account.as_uuid() }.load(&mut conn).await?;
+        let session = |(id, created_at, last_used_at, expires_at, user_agent, ended_at, end_reason)| StoredSession {
+            session: LiveSession { id: SessionId::from_uuid(id), created_at, last_used_at, expires_at, user_agent },
+            ended_at,
+            end_reason,
+        };
+        Ok(rows.into_iter().map(session).collect())
+    }
+
+    /// Ends a session of an account. False when the account has none with this id.
+    pub(crate) async fn end_own_session(&self, account: AccountId, id: SessionId) -> Result<bool, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let found: i64 = EndOwnSession { id: id.as_uuid(), account: account.as_uuid() }.get_result(&mut conn).await?;
+        Ok(found > 0)
+    }
+
+    /// Ends all sessions of an account but the present one.
+    pub(crate) async fn end_other_sessions(&self, account: AccountId, present: SessionId) -> Result<(), DatabaseError> {
+        let mut conn = self.conn().await?;
+        EndOtherSessions { account: account.as_uuid(), present: present.as_uuid() }.execute(&mut conn).await?;
         Ok(())
     }
 

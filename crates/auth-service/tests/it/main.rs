@@ -5,8 +5,10 @@
 mod accounts;
 mod admin;
 mod bootstrap;
+mod closing;
 mod command_line;
 mod edge;
+mod limits;
 mod log_in;
 mod migrations;
 mod outages;

@@ -7,7 +7,11 @@ use crate::support::environment;
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
-    let needed = [("ROWLOCK__DATABASE__URL", "postgres://u:p@h/d"), ("ROWLOCK__KEYS__ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef")];
+    let needed = [
+        ("ROWLOCK__DATABASE__URL", "postgres://u:p@h/d"),
+        ("ROWLOCK__KEYS__ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef"),
+        ("ROWLOCK__AMQP__URL", "amqp://u:p@h"),
+    ];
     let settings = AuthSettings::load(None, needed.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8081");
     assert_eq!((settings.http.workers, settings.http.max_body_bytes), (2, 65_536));
@@ -17,7 +21,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.tokens.access_ttl.num_seconds(), 900);
     assert_eq!(settings.tokens.refresh_ttl.num_days(), 30);
     assert_eq!(settings.tokens.refresh_grace.num_seconds(), 30);
-    assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.concurrency, settings.passwords.queue), (12, 2, 64));
+    assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.concurrency, settings.passwords.queue), (12, 2, 32));
     assert_eq!(settings.keys.publish_ahead.num_seconds(), 60);
     assert!(settings.bootstrap_token.is_none());
     assert_eq!(settings.drain.as_millis(), 15_000);

@@ -64,6 +64,13 @@ pub(crate) fn environment(database_url: &SecretString, changes: &[(&str, &str)])
         ("PASSWORDS__BCRYPT_COST", "4"),
         ("KEYS__ENCRYPTION_KEY", ENCRYPTION_KEY),
         ("BOOTSTRAP__TOKEN", BOOTSTRAP_TOKEN),
+        // Most of these tests have no broker and come from one address.
+        ("OUTBOX__RELAY", "false"),
+        ("LIMITS__LOG_IN_PER_ADDRESS", "0"),
+        ("LIMITS__LOG_IN_PER_ACCOUNT", "0"),
+        ("LIMITS__CREATE_ACCOUNT_PER_ADDRESS", "0"),
+        ("LIMITS__CREATE_ACCOUNT_PER_EMAIL", "0"),
+        ("LIMITS__WRONG_PASSWORD_WAIT_MS", "0"),
     ];
     let unchanged = defaults.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
     unchanged.chain(changes).map(|(name, value)| (format!("ROWLOCK__{name}"), (*value).to_owned())).collect()

@@ -22,13 +22,14 @@ const IN_REQUEST: Duration = Duration::from_secs(2);
 /// is interrupted or there is much to do, the worker's sweep does the rest. With `If-Match`, only if nobody changed it
 /// meanwhile.
 pub(super) async fn cancel_event(
-    _: AdminCaller,
+    admin: AdminCaller,
     path: web::Path<String>,
     request: HttpRequest,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
-    let change = Change { step: Some(Step::Cancel), expected_version: expected_version(&request)?, ..Change::of(id) };
+    let change =
+        Change { step: Some(Step::Cancel), expected_version: expected_version(&request)?, actor: Some(admin.actor()), ..Change::of(id) };
     let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(event) => event,

@@ -23,7 +23,7 @@ use crate::service::Booking;
 
 /// What is not in the body stays; `null` clears what may be absent. With `If-Match`, only if nobody changed it meanwhile.
 pub(super) async fn change_event(
-    _: AdminCaller,
+    admin: AdminCaller,
     path: web::Path<String>,
     request: HttpRequest,
     mut body: JsonFields,
@@ -33,6 +33,7 @@ pub(super) async fn change_event(
     let change = read(&mut body, id);
     let mut change = body.finish(change)?;
     change.expected_version = expected_version(&request)?;
+    change.actor = Some(admin.actor());
     let named: Vec<_> = change.types.iter().map(|change| change.id).collect();
     let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     match outcome {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use actix_web::{HttpResponse, web};
-use rowlock_domain::ids::{EventId, MessageId, TicketTypeId};
+use rowlock_domain::ids::{AuditEntryId, EventId, MessageId, TicketTypeId};
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Invalid, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
@@ -60,6 +60,7 @@ fn read(body: &mut JsonFields, caller: &AdminCaller, booking: &Booking) -> Optio
         created_by: caller.sub,
         types: types?,
         message: MessageId::from_uuid(booking.clock.uuid()),
+        audit: (AuditEntryId::from_uuid(booking.clock.uuid()), caller.actor()),
     })
 }
 

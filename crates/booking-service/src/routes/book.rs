@@ -8,7 +8,7 @@ use rowlock_inventory::command::Book;
 use rowlock_platform::http::{Caller, JsonFields, boolean, integer, text};
 use rowlock_platform::problem::Problem;
 
-use super::{holder, idempotency, no_such_event};
+use super::{holder, idempotency, no_such_event, within_limit};
 use crate::outcome::respond;
 use crate::service::Booking;
 
@@ -19,6 +19,7 @@ pub(super) async fn book(
     mut body: JsonFields,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
+    within_limit(&booking, &request, &caller)?;
     let idempotency = idempotency(&request, &mut body);
     let event = body.required("eventId", text::<EventId>);
     let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);

@@ -9,7 +9,7 @@ use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, integer, text};
 use rowlock_platform::problem::Problem;
 
-use super::idempotency;
+use super::{idempotency, within_limit};
 use crate::outcome::respond;
 use crate::service::Booking;
 
@@ -20,6 +20,7 @@ pub(super) async fn cancel_booking(
     mut body: JsonFields,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
+    within_limit(&booking, &request, &caller)?;
     let idempotency = idempotency(&request, &mut body);
     let meant = one_of(&mut body, "bookingId", "eventId");
     let id = body.optional("bookingId", text::<BookingId>);

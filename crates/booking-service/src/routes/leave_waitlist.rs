@@ -9,7 +9,7 @@ use rowlock_platform::http::{Caller, JsonFields, text};
 use rowlock_platform::problem::Problem;
 
 use super::cancel_booking::one_of;
-use super::idempotency;
+use super::{idempotency, within_limit};
 use crate::outcome::respond;
 use crate::service::Booking;
 
@@ -20,6 +20,7 @@ pub(super) async fn leave_waitlist(
     mut body: JsonFields,
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
+    within_limit(&booking, &request, &caller)?;
     let idempotency = idempotency(&request, &mut body);
     let meant = one_of(&mut body, "waitlistEntryId", "eventId");
     let id = body.optional("waitlistEntryId", text::<WaitlistEntryId>);

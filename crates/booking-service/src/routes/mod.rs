@@ -1,5 +1,7 @@
 //! The routes, one file each.
 
+mod account_export;
+mod admin_auditlog;
 mod admin_bookings;
 mod admin_cancel_event;
 mod admin_change_event;
@@ -21,9 +23,11 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::IdempotencyKey;
 use rowlock_inventory::command::Idempotency;
 use rowlock_inventory::views::{EventWithTypes, Holder};
-use rowlock_platform::http::{JsonFields, method_not_allowed};
+use rowlock_platform::http::{Caller, JsonFields, method_not_allowed};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::tokens::Claims;
+
+use crate::service::Booking;
 
 /// Adds all routes to an application. A known path with another method is 405 and says what is allowed.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
@@ -50,6 +54,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                 .route(web::post().to(admin_cancel_event::cancel_event))
                 .default_service(post()),
         )
+        .service(web::resource("/admin/auditlog").route(web::get().to(admin_auditlog::auditlog)).default_service(get()))
+        .service(web::resource("/internal/account-export").route(web::get().to(account_export::account_export)).default_service(get()))
         .service(web::resource("/admin/events/{event_id}/bookings").route(web::get().to(admin_bookings::bookings)).default_service(get()));
 }
 
@@ -65,6 +71,11 @@ fn no_such_event() -> Problem {
 /// The name and e-mail of the holder come from the token and are stored with what is booked.
 fn holder(claims: &Claims) -> Holder {
     Holder { account: claims.sub, name: claims.name.clone(), email: claims.email.clone() }
+}
+
+/// Counts a request that changes something under the account that wants it.
+fn within_limit(booking: &Booking, request: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
+    booking.per_account.check(request, &caller.sub, "requests from your account")
 }
 
 /// What makes the request repeatable, if the client sent a key. The outer `None` means that the key was bad, which is

@@ -51,7 +51,6 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
     let system = Plan::default()
         .workers(0)
         .booking_setting("outbox.relay", "false")
-        .booking_setting("database.pool_size", "2")
         .booking_setting("booking.resolve_timeout_ms", "300")
         .database_through(proxy.address())
         .start()
@@ -60,10 +59,9 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
     let ada = system.user("ada").await;
     let body = json!({"eventId": event, "quantity": 2});
 
-    // A first booking, so that a connection is there; then no new one is to be had, and this one is lost with the answer.
+    // The database is away from the moment in which it has committed.
     ada.must_book(&event, 1).await;
-    proxy.refuse_new();
-    let sprung = proxy.cut_before_answer("COMMIT");
+    let sprung = proxy.refuse_before_answer("COMMIT");
     let answer = ada.client.post_with_key("/api/book", "k", body.clone()).await;
     sprung.wait().await;
     answer.refused(503, "outcome-unknown");

@@ -23,7 +23,7 @@ enum Who {
 /// A route: its method, its pattern in `src/routes/mod.rs`, and who may.
 type Route = (&'static str, &'static str, Who);
 
-const ROUTES: [Route; 12] = [
+const ROUTES: [Route; 14] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{event_id}", Who::Anyone),
     ("POST", "/api/book", Who::User),
@@ -36,10 +36,13 @@ const ROUTES: [Route; 12] = [
     ("PATCH", "/admin/events/{event_id}", Who::Admin),
     ("POST", "/admin/events/{event_id}/cancel", Who::Admin),
     ("GET", "/admin/events/{event_id}/bookings", Who::Admin),
+    ("GET", "/admin/auditlog", Who::Admin),
+    ("GET", "/internal/account-export", Who::User),
 ];
 
 /// The lists, which take a cursor and a limit.
-const LISTS: [&str; 5] = ["/api/events", "/api/bookings", "/api/waitlist", "/admin/status/{event_id}", "/admin/events/{event_id}/bookings"];
+const LISTS: [&str; 6] =
+    ["/api/events", "/api/bookings", "/api/waitlist", "/admin/status/{event_id}", "/admin/events/{event_id}/bookings", "/admin/auditlog"];
 
 fn at(pattern: &str, event: &str) -> String {
     pattern.replace("{event_id}", event)
@@ -664,7 +667,7 @@ async fn every_bad_parameter_of_a_query_is_named() {
         client.get(&format!("{path}?limit=&cursor=&unknown=1")).await.expect(200);
         client.get(&format!("{path}?limit=100")).await.expect(200);
     }
-    assert_eq!(LISTS.len(), ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 1, "all but one event");
+    assert_eq!(LISTS.len(), ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 2, "all but one event and an export");
 
     for time in ["tomorrow", "5", "2030-01-01", "0001-01-01T00:00:00Z", "%00"] {
         for name in ["from", "to"] {

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 
+mod accounts;
 mod admin;
 mod command_line;
 mod crowd;
+mod deadline;
 mod events;
 mod faults;
 mod handing_on;

@@ -57,7 +57,7 @@ async fn two_migrations_at_once_and_two_of_each_service_already_waiting() {
     let (auth_database, booking_database) =
         tokio::join!(TestDatabase::new(&Empty("empty_auth")), TestDatabase::new(&Empty("empty_booking")));
     let broker = TestBroker::new();
-    let auths = [start_auth(&auth_database), start_auth(&auth_database)];
+    let auths = [start_auth(&auth_database, &broker, &[]), start_auth(&auth_database, &broker, &[])];
     let bookings = [start_booking(&booking_database, &broker, &auths[0]), start_booking(&booking_database, &broker, &auths[1])];
     let workers = [start_worker(&booking_database, &broker), start_worker(&booking_database, &broker)];
     let http = reqwest::Client::new();

@@ -47,3 +47,14 @@ pub(crate) async fn token(system: &System, name: &str) -> String {
     let login = json!({"email": format!("{name}@example.org"), "password": PASSWORD});
     text(&Client::new(system.auth_url()).post("/api/loginaccount", login).await.expect(200)["token"])
 }
+
+#[derive(diesel::QueryableByName)]
+struct Row {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+/// The only row of a query of one column named `value`.
+pub(crate) async fn value(conn: &mut diesel_async::AsyncPgConnection, sql: &str) -> String {
+    diesel_async::RunQueryDsl::get_result::<Row>(diesel::sql_query(sql), conn).await.unwrap().value
+}

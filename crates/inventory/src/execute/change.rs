@@ -1,9 +1,12 @@
 //! The decision about a change of an event: all of it or nothing.
 
 use rowlock_domain::allocation::{Phase, Returned};
-use rowlock_domain::ids::{EventId, TypeKey};
+use rowlock_domain::auditlog::{Action, AuditEntry};
+use rowlock_domain::ids::{AuditEntryId, EventId, TypeKey};
 use rowlock_domain::messages::Fact;
 use rowlock_domain::states::EventStatus;
+
+use serde_json::{Map, Value, json};
 
 use super::ledger::Ledger;
 use crate::command::{Change, Outcome, Refusal, Step, TypeChange};
@@ -43,6 +46,12 @@ impl Ledger<'_> {
         let details_changed = event != *before;
         if !details_changed && types.iter().all(|(key, changed, _)| self.types.get(key).is_some_and(|present| present.get() == changed)) {
             return Ok(self.changed(change.event));
+        }
+        if let Some(actor) = &change.actor {
+            let details = details(before, &event, types.iter().filter_map(|(key, changed, _)| Some((self.types.get(key)?.get(), changed))));
+            let action = if change.step == Some(Step::Cancel) { Action::CancelEvent } else { Action::ChangeEvent };
+            let id = AuditEntryId::from_uuid((self.new_id)());
+            self.audits.push(AuditEntry { id, at: self.now, actor: actor.clone(), action, subject: change.event.as_uuid(), details });
         }
         self.store_change(event, types, phase);
         if postponed {
@@ -121,6 +130,34 @@ impl Ledger<'_> {
         types.sort_by_key(|ticket_type| ticket_type.position);
         Outcome::Changed(Box::new(EventWithTypes { event: event.get().clone(), types }))
     }
+}
+
+/// What a change changes from what to what, by the names that the API has. Of long texts only that they changed.
+fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a TicketType, &'a TicketType)>) -> Map<String, Value> {
+    let mut details = Map::new();
+    let mut note = |name: &str, from: Value, to: Value| {
+        if from != to {
+            details.insert(name.to_owned(), json!({"from": from, "to": to}));
+        }
+    };
+    note("name", json!(before.name), json!(after.name));
+    note("venue", json!(before.venue), json!(after.venue));
+    note("startsAt", json!(before.starts_at), json!(after.starts_at));
+    note("endsAt", json!(before.ends_at), json!(after.ends_at));
+    note("salesStartAt", json!(before.sales_start_at), json!(after.sales_start_at));
+    note("salesEndAt", json!(before.sales_end_at), json!(after.sales_end_at));
+    note("status", json!(before.status.as_str()), json!(after.status.as_str()));
+    for (before, after) in types {
+        let mut note = |name: &str, from: Value, to: Value| note(&format!("ticketTypes.{}.{name}", before.key.ticket_type), from, to);
+        note("name", json!(before.name), json!(after.name));
+        note("totalTickets", json!(before.stock.capacity), json!(after.stock.capacity));
+        note("maxPerBooking", json!(before.terms.max_per_booking), json!(after.terms.max_per_booking));
+        note("maxPerAccount", json!(before.terms.max_per_account), json!(after.terms.max_per_account));
+    }
+    if before.description != after.description {
+        details.insert("description".to_owned(), json!("changed"));
+    }
+    details
 }
 
 fn with_details(before: &Event, change: &Change) -> Event {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
+use rowlock_domain::auditlog::AuditEntry;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::{Fact, Message, Subject};
 use rowlock_domain::queue::WaitingHeads;
@@ -131,6 +132,8 @@ pub(super) struct Ledger<'a> {
     pub(super) to_cancel: HashMap<TypeKey, VecDeque<BookingId>>,
     pub(super) kept: HashMap<KeyScope, Tracked<Kept>>,
     pub(super) messages: Vec<Message>,
+    /// What administrators did.
+    pub(super) audits: Vec<AuditEntry>,
     /// Types for which tickets were held in this batch: one message each, at its end.
     pub(super) released: BTreeSet<TypeKey>,
 }
@@ -151,6 +154,7 @@ impl<'a> Ledger<'a> {
             to_cancel: HashMap::new(),
             kept: HashMap::new(),
             messages: Vec::new(),
+            audits: Vec::new(),
             released: BTreeSet::new(),
         }
     }

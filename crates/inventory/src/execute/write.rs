@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::ledger::{Ledger, Tracked};
 use super::statements as sql;
+use crate::auditlog::InsertAuditEntry;
 use crate::views::WaitlistEntry;
 
 /// What proves, after a lost answer, that the transaction was committed: the key of a row that it made.
@@ -54,6 +55,7 @@ pub(crate) struct Writes {
     keys: sql::InsertKeys,
     marker: Option<sql::InsertMarker>,
     events: Vec<sql::UpdateEvent>,
+    audits: Vec<InsertAuditEntry>,
 }
 
 impl Writes {
@@ -80,6 +82,7 @@ impl Writes {
             lowered,
             marker: made.is_none().then_some(marker),
             events: changed_events(ledger),
+            audits: ledger.audits.iter().map(InsertAuditEntry::from).collect(),
             sales,
             entries,
             keys,
@@ -102,6 +105,7 @@ impl Writes {
             all(conn, self.keys, keys),
             each(conn, self.marker),
             each(conn, self.events),
+            each(conn, self.audits),
             all(conn, sql::Commit {}, 1),
         )?;
         Ok(())

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::auditlog::{Actor, ActorRole};
+use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::values::{Capacity, Price, Quantity};
 use rowlock_inventory::command::{Answer, Book, Cancel, Change, Leave, Reallocate, Target, TypeChange};
 use rowlock_inventory::create::{NewEvent, NewType, create_event};
@@ -64,6 +65,7 @@ impl Desk {
             created_by: AccountId::from_uuid(self.clock.uuid()),
             types: vec![only],
             message: MessageId::from_uuid(self.clock.uuid()),
+            audit: (AuditEntryId::from_uuid(self.clock.uuid()), Actor { account_id: None, role: ActorRole::Operator, request_id: None }),
         };
         create_event(&self.pool, new, self.clock.now(), "/a/test").await.unwrap();
         TypeKey { event: id, ticket_type }

@@ -24,7 +24,7 @@ pub async fn declare_queue(settings: &AmqpSettings, queue: &QueueDeclaration) ->
     check_name(&queue.name)?;
     let topology = Topology::new(settings);
     let mut link = Link::open(settings).await?;
-    topology.declare(&mut link).await?;
+    Topology::declare_all(settings, &mut link).await?;
     let mut arguments = vec![("x-queue-type", FieldValue::from("classic")), ("x-overflow", FieldValue::from("reject-publish"))];
     if let Some(length) = queue.max_length {
         arguments.push(("x-max-length", FieldValue::l(i64::from(length))));

@@ -35,12 +35,16 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Connects, declares the topology and begins to take deliveries from the work queue. At most `prefetch`, and at
+    /// Connects, declares the topology and begins to take deliveries of `tickets.released`. At most `prefetch`, and at
     /// least one, are held at a time.
     pub async fn connect(settings: &AmqpSettings, prefetch: u16) -> Result<Self, LinkError> {
+        Self::connect_to(Topology::new(settings), settings, prefetch).await
+    }
+
+    /// The same for any family of queues.
+    pub async fn connect_to(topology: Topology, settings: &AmqpSettings, prefetch: u16) -> Result<Self, LinkError> {
         let mut link = Link::open(settings).await?;
-        let topology = Topology::new(settings);
-        topology.declare(&mut link).await?;
+        Topology::declare_all(settings, &mut link).await?;
         let queue = topology.work_queue.clone();
         Self::start(link, settings, topology, queue, prefetch).await
     }

@@ -54,9 +54,9 @@ pub struct Replayed {
     pub kept: usize,
 }
 
-/// Shows up to `limit` dead letters, oldest first, and puts them back.
-pub async fn list(settings: &AmqpSettings, limit: usize) -> Result<Vec<DeadLetter>, LinkError> {
-    let (mut link, topology) = open(settings).await?;
+/// Shows up to `limit` dead letters of a family of queues, oldest first, and puts them back.
+pub async fn list(settings: &AmqpSettings, topology: &Topology, limit: usize) -> Result<Vec<DeadLetter>, LinkError> {
+    let mut link = open(settings).await?;
     let mut letters = Vec::new();
     let mut last_tag = 0;
     while letters.len() < limit
@@ -72,10 +72,10 @@ pub async fn list(settings: &AmqpSettings, limit: usize) -> Result<Vec<DeadLette
     Ok(letters)
 }
 
-/// Moves the dead letters that are there now back to the work queue, with their tries reset. Each is confirmed there
+/// Moves the dead letters of a family of queues that are there now back to the work queue, with their tries reset. Each is confirmed there
 /// before it is removed here, so an interrupted replay can be repeated.
-pub async fn replay(settings: &AmqpSettings) -> Result<Replayed, LinkError> {
-    let (mut link, topology) = open(settings).await?;
+pub async fn replay(settings: &AmqpSettings, topology: &Topology) -> Result<Replayed, LinkError> {
+    let mut link = open(settings).await?;
     let mut publisher = Publisher::connect(settings).await?;
     let mut replayed = Replayed::default();
     // Those that fail at once and come back meanwhile are not moved round and round.
@@ -112,11 +112,10 @@ pub async fn replay(settings: &AmqpSettings) -> Result<Replayed, LinkError> {
     Ok(replayed)
 }
 
-async fn open(settings: &AmqpSettings) -> Result<(Link, Topology), LinkError> {
-    let topology = Topology::new(settings);
+async fn open(settings: &AmqpSettings) -> Result<Link, LinkError> {
     let mut link = Link::open(settings).await?;
-    topology.declare(&mut link).await?;
-    Ok((link, topology))
+    Topology::declare_all(settings, &mut link).await?;
+    Ok(link)
 }
 
 /// Takes one message, and says how many are behind it.

@@ -30,7 +30,7 @@ impl Publisher {
     pub async fn connect(settings: &AmqpSettings) -> Result<Self, LinkError> {
         let mut link = Link::open(settings).await?;
         let topology = Topology::new(settings);
-        topology.declare(&mut link).await?;
+        Topology::declare_all(settings, &mut link).await?;
         link.call("asking for confirms", |channel| async move { channel.confirm_select(ConfirmSelectArguments::default()).await }).await?;
         Ok(Self { link, settings: settings.clone(), topology, next_tag: 1, in_batch: false, metrics: LinkMetrics::default(), up: None })
     }
@@ -92,7 +92,7 @@ impl Publisher {
 
     /// Declares the topology again, after a message was returned because its queue is gone.
     pub async fn redeclare(&mut self) -> Result<(), LinkError> {
-        self.topology.declare(&mut self.link).await
+        Topology::declare_all(&self.settings, &mut self.link).await
     }
 
     /// Whether the link still looks usable, without waiting.

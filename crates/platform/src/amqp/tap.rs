@@ -28,7 +28,7 @@ impl Tap {
         }
         let mut link = Link::open(settings).await?;
         let topology = Topology::new(settings);
-        topology.declare(&mut link).await?;
+        Topology::declare_all(settings, &mut link).await?;
         let arguments = table(vec![
             ("x-queue-type", FieldValue::from("classic")),
             ("x-max-length", FieldValue::l(LONGEST_QUEUE)),

@@ -10,6 +10,7 @@ use amqprs::channel::{
     QueueDeleteArguments,
 };
 use amqprs::{FieldTable, FieldValue};
+use rowlock_domain::accounts::ACCOUNT_PATTERNS;
 use rowlock_domain::messages::TICKETS_RELEASED;
 
 use super::link::Link;
@@ -30,13 +31,15 @@ pub struct RetryQueue {
     pub queue: String,
 }
 
-/// The names of the exchange and the queues of one prefix.
+/// The names of the exchange and of one family of queues of one prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
     /// The durable topic exchange that all events go to.
     pub exchange: String,
-    /// The queue of `tickets.released`.
+    /// The queue that is consumed.
     pub work_queue: String,
+    /// What is routed to it.
+    patterns: Vec<&'static str>,
     /// What has no try left.
     pub dead_queue: String,
     /// One after the other, in the order of the tries.
@@ -44,15 +47,30 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// The topology of some settings.
+    /// The queues of `tickets.released`, which the workers share.
     pub fn new(settings: &AmqpSettings) -> Self {
-        let work_queue = format!("{}.tickets-released.v1", settings.prefix);
+        Self::of(settings, "tickets-released", vec![TICKETS_RELEASED])
+    }
+
+    /// The queues of what `auth-service` tells, which the replicas of `booking-service` share.
+    pub fn accounts(settings: &AmqpSettings) -> Self {
+        Self::of(settings, "accounts", ACCOUNT_PATTERNS.to_vec())
+    }
+
+    fn of(settings: &AmqpSettings, name: &str, patterns: Vec<&'static str>) -> Self {
+        let work_queue = format!("{}.{name}.v1", settings.prefix);
         let retry_queues = settings
             .retry_delays
             .iter()
             .map(|&delay| RetryQueue { delay, queue: format!("{work_queue}.retry.{}", delay_name(delay)) })
             .collect();
-        Self { exchange: format!("{}.events", settings.prefix), dead_queue: format!("{work_queue}.dead"), retry_queues, work_queue }
+        Self {
+            exchange: format!("{}.events", settings.prefix),
+            dead_queue: format!("{work_queue}.dead"),
+            retry_queues,
+            work_queue,
+            patterns,
+        }
     }
 
     /// Where a delivery goes whose `attempt`-th try (from 1) has failed; nowhere after the last.
@@ -61,12 +79,18 @@ impl Topology {
         self.retry_queues.get(index)
     }
 
-    /// All queues.
+    /// Declares everything that messages are sent to, so that none is lost because its reader has never run.
+    pub(super) async fn declare_all(settings: &AmqpSettings, link: &mut Link) -> Result<(), LinkError> {
+        Self::new(settings).declare(link).await?;
+        Self::accounts(settings).declare(link).await
+    }
+
+    /// All queues of the family.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
         [self.work_queue.as_str(), &self.dead_queue].into_iter().chain(self.retry_queues.iter().map(|retry| retry.queue.as_str()))
     }
 
-    pub(super) async fn declare(&self, link: &mut Link) -> Result<(), LinkError> {
+    async fn declare(&self, link: &mut Link) -> Result<(), LinkError> {
         let exchange = ExchangeDeclareArguments::of_type(&self.exchange, ExchangeType::Topic).durable(true).finish();
         link.call("declaring the exchange", |channel| async move { channel.exchange_declare(exchange).await }).await?;
         // What a queue dead-letters into is declared before it.
@@ -77,15 +101,19 @@ impl Topology {
             arguments.push(("x-message-ttl", FieldValue::l(i64::try_from(retry.delay.as_millis()).unwrap_or(i64::MAX))));
             declare_queue(link, &retry.queue, arguments).await?;
         }
-        let binding = QueueBindArguments::new(&self.work_queue, &self.exchange, TICKETS_RELEASED);
-        link.call("binding the work queue", |channel| async move { channel.queue_bind(binding).await }).await
+        for pattern in &self.patterns {
+            let binding = QueueBindArguments::new(&self.work_queue, &self.exchange, pattern);
+            link.call("binding the work queue", |channel| async move { channel.queue_bind(binding).await }).await?;
+        }
+        Ok(())
     }
 
     /// Deletes the exchange and the queues with all that is in them. For tests, and for giving up an installation.
     pub async fn delete(settings: &AmqpSettings) -> Result<(), LinkError> {
         let topology = Self::new(settings);
         let mut link = Link::open(settings).await?;
-        for queue in topology.queues() {
+        let accounts = Self::accounts(settings);
+        for queue in topology.queues().chain(accounts.queues()) {
             let arguments = QueueDeleteArguments::new(queue);
             link.call("deleting a queue", |channel: Channel| async move { channel.queue_delete(arguments).await }).await?;
         }

@@ -1,12 +1,17 @@
 //! The HTTP edge that all services share: reading requests, answering, serving.
 
 mod auth;
+mod client_address;
+mod deadline;
 mod json;
+mod limits;
 mod query;
 mod request_log;
 mod server;
 
-pub use auth::{AdminCaller, Caller};
+pub use auth::{AdminCaller, Caller, request_id};
+pub use client_address::client_address;
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
+pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
 pub use server::{HttpSettings, bind, method_not_allowed, no_such_route, public_server, serve};

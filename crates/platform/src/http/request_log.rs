@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,6 +15,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tracing::Instrument;
 use uuid::Uuid;
+
+use super::limits;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -54,6 +56,10 @@ impl HttpMetrics {
     }
 }
 
+/// The id of a request, for what is written down about it elsewhere.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// Takes the gateway's request id if it is a sane one, or makes one.
 fn request_id(request: &ServiceRequest) -> String {
     let sane = |text: &&str| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b));
@@ -88,6 +94,7 @@ pub(super) async fn log_requests(
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
     let span = tracing::info_span!("request", id = %id);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let result = next.call(request).instrument(span).await;
     let status = match &result {
         Ok(response) => response.status().as_u16(),
@@ -101,6 +108,8 @@ pub(super) async fn log_requests(
         metrics.seconds.get_or_create(&RouteLabels { route }).observe(elapsed.as_secs_f64());
     }
     let mut response = result?;
+    let (request, answer) = (response.request().clone(), response.headers_mut());
+    limits::show(&request, answer);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, middleware, web};
+use ipnet::IpNet;
 use rowlock_domain::problem::ProblemCode;
 use tokio_util::sync::CancellationToken;
 
+use super::client_address::TrustedProxies;
+use super::deadline::{Deadline, end_in_time};
 use super::request_log::{HttpMetrics, log_requests};
 use crate::problem::Problem;
 use crate::settings::SettingsReader;
@@ -23,6 +26,10 @@ pub struct HttpSettings {
     pub workers: usize,
     /// The largest body taken, in bytes.
     pub max_body_bytes: usize,
+    /// How long a request may take until its answer begins.
+    pub deadline: Duration,
+    /// The networks of the gateways, whose word about a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl HttpSettings {
@@ -31,7 +38,15 @@ impl HttpSettings {
         let listen = reader.value("http.listen");
         let workers = reader.number("http.workers", 1..=64);
         let max_body_bytes = reader.number("http.max_body_bytes", 1024..=16 * 1024 * 1024);
-        Some(Self { listen: listen?, workers: workers?, max_body_bytes: max_body_bytes? })
+        let deadline = reader.millis("http.deadline_ms", 100..=600_000);
+        let trusted_proxies = reader.list("http.trusted_proxies");
+        Some(Self {
+            listen: listen?,
+            workers: workers?,
+            max_body_bytes: max_body_bytes?,
+            deadline: deadline?,
+            trusted_proxies: trusted_proxies?,
+        })
     }
 }
 
@@ -55,11 +70,16 @@ pub fn public_server(
     let counted = HttpMetrics::default();
     metrics.register(|registry| counted.register(registry));
     let counted = web::Data::new(counted);
+    let trusted = web::Data::new(TrustedProxies(settings.trusted_proxies.clone()));
+    let deadline = web::Data::new(Deadline::after(settings.deadline));
     let body_limit = web::PayloadConfig::new(settings.max_body_bytes);
     let app = move || {
         App::new()
             .app_data(counted.clone())
             .app_data(body_limit.clone())
+            .app_data(trusted.clone())
+            .app_data(deadline.clone())
+            .wrap(middleware::from_fn(end_in_time))
             .wrap(middleware::from_fn(log_requests))
             .configure(configure.clone())
             .default_service(web::to(no_such_route))

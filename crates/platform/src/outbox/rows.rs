@@ -2,6 +2,7 @@
 
 use diesel::{Insertable, Queryable, Selectable};
 use rowlock_domain::Timestamp;
+use rowlock_domain::accounts::is_account_key;
 use rowlock_domain::messages::TICKETS_RELEASED;
 use uuid::Uuid;
 
@@ -47,8 +48,8 @@ impl OutboxRow {
     pub(super) fn message(&self) -> OutboundMessage {
         let message = OutboundMessage::event(self.routing_key.clone(), self.message_id.to_string(), self.payload.clone());
         OutboundMessage {
-            // It has a queue by contract. The others are settled by the confirm, queue or not.
-            mandatory: self.routing_key == TICKETS_RELEASED,
+            // These have a queue by contract. The others are settled by the confirm, queue or not.
+            mandatory: self.routing_key == TICKETS_RELEASED || is_account_key(&self.routing_key),
             occurred_at: Some(self.occurred_at),
             ..message
         }

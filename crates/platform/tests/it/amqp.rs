@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rowlock_domain::Timestamp;
 use rowlock_platform::amqp::{
-    Consumer, Disposition, Exchange, LinkError, LinkMetrics, OutboundMessage, Publisher, Settlement, dead_letters, delete_queue,
+    Consumer, Disposition, Exchange, LinkError, LinkMetrics, OutboundMessage, Publisher, Settlement, Topology, dead_letters, delete_queue,
 };
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::wait::until;
@@ -128,7 +128,7 @@ async fn a_failed_delivery_comes_back_later_each_time_and_ends_as_a_dead_letter_
     assert_eq!(consumer.retry(&last, "the last reason", now()).await.unwrap(), Disposition::DeadLettered);
 
     for _ in 0..3 {
-        let letters = dead_letters::list(&settings, 10).await.unwrap();
+        let letters = dead_letters::list(&settings, &Topology::new(&settings), 10).await.unwrap();
         assert_eq!(letters.len(), 1, "looking loses nothing");
         assert_eq!(letters[0].message_id.as_deref(), Some(message.message_id.as_str()));
         assert_eq!(letters[0].reason, "the last reason");
@@ -140,11 +140,11 @@ async fn a_failed_delivery_comes_back_later_each_time_and_ends_as_a_dead_letter_
     assert_eq!(metrics.retried.get(), 2);
     assert_eq!(metrics.dead_lettered.get(), 1);
 
-    assert_eq!(dead_letters::replay(&settings).await.unwrap(), dead_letters::Replayed { moved: 1, kept: 0 });
+    assert_eq!(dead_letters::replay(&settings, &Topology::new(&settings)).await.unwrap(), dead_letters::Replayed { moved: 1, kept: 0 });
     let replayed = take(&mut consumer, 1).await.remove(0);
     assert_eq!((replayed.attempt, replayed.reason), (1, None));
     consumer.ack(&[replayed.tag]).await.unwrap();
-    assert_eq!(dead_letters::list(&settings, 10).await.unwrap(), []);
+    assert_eq!(dead_letters::list(&settings, &Topology::new(&settings), 10).await.unwrap(), []);
     broker.close().await;
 }
 
@@ -160,13 +160,13 @@ async fn a_hopeless_message_is_given_up_at_once_and_many_dead_letters_can_be_rep
     }
     assert_eq!(consumer.held(), 0);
 
-    let letters = dead_letters::list(&settings, 7).await.unwrap();
+    let letters = dead_letters::list(&settings, &Topology::new(&settings), 7).await.unwrap();
     assert_eq!(letters.iter().map(|letter| letter.body_start.as_str()).collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "6"]);
     assert_eq!(letters[3].reason, "hopeless 3");
 
-    assert_eq!(dead_letters::replay(&settings).await.unwrap(), dead_letters::Replayed { moved: 120, kept: 0 });
+    assert_eq!(dead_letters::replay(&settings, &Topology::new(&settings)).await.unwrap(), dead_letters::Replayed { moved: 120, kept: 0 });
     assert_eq!(take(&mut consumer, 120).await.len(), 120);
-    assert_eq!(dead_letters::replay(&settings).await.unwrap(), dead_letters::Replayed::default());
+    assert_eq!(dead_letters::replay(&settings, &Topology::new(&settings)).await.unwrap(), dead_letters::Replayed::default());
     broker.close().await;
 }
 
@@ -251,10 +251,10 @@ async fn a_message_that_kills_its_consumers_is_given_up_by_the_broker_and_can_be
     }
     until("the broker gives it up", async || broker.depth(&broker.topology().dead_queue).await == Some(1)).await;
 
-    let letter = dead_letters::list(&broker.settings(), 1).await.unwrap().remove(0);
+    let letter = dead_letters::list(&broker.settings(), &broker.topology(), 1).await.unwrap().remove(0);
     assert_eq!(letter.reason, "the broker gave it up: delivery_limit");
     assert_eq!((letter.attempts, letter.failed_at), (1, None));
-    dead_letters::replay(&broker.settings()).await.unwrap();
+    dead_letters::replay(&broker.settings(), &broker.topology()).await.unwrap();
     let mut consumer = Consumer::connect(&broker.settings(), 1).await.unwrap();
     let replayed = take(&mut consumer, 1).await.remove(0);
     assert_eq!((replayed.reason, text(&replayed.body).as_str()), (None, "deadly"));
@@ -271,7 +271,7 @@ async fn a_look_at_the_dead_letters_costs_none_of_them_however_often() {
     publisher.publish_batch(vec![message]).await.unwrap();
     // More often than the delivery limit that RabbitMQ 4 sets by itself.
     for _ in 0..25 {
-        assert_eq!(dead_letters::list(&broker.settings(), 5).await.unwrap().len(), 1);
+        assert_eq!(dead_letters::list(&broker.settings(), &broker.topology(), 5).await.unwrap().len(), 1);
     }
     broker.close().await;
 }
@@ -331,7 +331,7 @@ async fn many_can_connect_and_declare_at_once() {
 async fn a_missing_exchange_ends_the_link_with_the_brokers_reason() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
-    rowlock_platform::amqp::Topology::delete(&broker.settings()).await.unwrap();
+    Topology::delete(&broker.settings()).await.unwrap();
     let error = publisher.publish_batch(vec![event("a.b", "1")]).await.unwrap_err();
     assert!(matches!(&error, LinkError::Closed { code: 404, .. }), "{error}");
     assert!(publisher.publish_batch(vec![event("a.b", "1")]).await.is_err(), "once ended, always ended");

@@ -115,7 +115,7 @@ async fn what_nobody_can_read_is_a_dead_letter_with_its_reason_and_stops_nothing
 
     let dead = system.broker.topology().dead_queue.clone();
     until("all are dead letters", async || system.broker.depth(&dead).await == Some(5)).await;
-    let letters = dead_letters::list(&system.broker.settings(), 10).await.unwrap();
+    let letters = dead_letters::list(&system.broker.settings(), &system.broker.topology(), 10).await.unwrap();
     let reasons: Vec<_> = letters.iter().map(|letter| letter.reason.as_str()).collect();
     assert!(
         reasons.iter().all(|reason| reason.contains("envelope") || reason.contains("type") || reason.contains("schema")),

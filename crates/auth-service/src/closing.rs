@@ -1,0 +1,97 @@
+//! Shutting, opening and erasing accounts: the use cases behind the routes.
+
+use rowlock_domain::accounts::{AccountChange, AccountMessage};
+use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
+use rowlock_domain::ids::{AccountId, AuditEntryId};
+use rowlock_domain::states::Role;
+use rowlock_platform::clock::Clock;
+use rowlock_postgres::DatabaseError;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::service::Auth;
+use crate::store::{Account, Closing, Messages};
+
+/// Why an account stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClosingError {
+    #[error("there is no such account")]
+    NotFound,
+    #[error("administrators do not shut themselves out")]
+    Oneself,
+    #[error("it is the last administrator")]
+    LastAdministrator,
+    #[error("the account was changed again and again meanwhile")]
+    Contended,
+    #[error("a message could not be written")]
+    Message(#[from] serde_json::Error),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// How often a step is tried when others change the account at the same time.
+const TRIES: u32 = 5;
+
+/// An entry of the audit log as a message.
+pub(crate) fn audited(clock: &Clock, actor: Actor, action: Action, subject: Uuid, details: Map<String, Value>) -> AccountMessage {
+    let (id, at) = (AuditEntryId::from_uuid(clock.uuid()), clock.now());
+    AccountMessage::Audited(AuditEntry { id, at, actor, action, subject, details })
+}
+
+impl Auth {
+    /// Shuts an account or opens it again; what is so already stays so. Gives the account as it is then.
+    pub(crate) async fn set_disabled(
+        &self,
+        id: AccountId,
+        disabled: bool,
+        reason: Option<String>,
+        actor: Actor,
+    ) -> Result<Account, ClosingError> {
+        if disabled && actor.account_id == Some(id) {
+            return Err(ClosingError::Oneself);
+        }
+        let (step, change, action) = if disabled {
+            (Closing::Disable, AccountChange::Disabled, Action::DisableAccount)
+        } else {
+            (Closing::Enable, AccountChange::Enabled, Action::EnableAccount)
+        };
+        for _ in 0..TRIES {
+            let account = self.store.account(id).await?.ok_or(ClosingError::NotFound)?;
+            if account.disabled_at.is_some() == disabled {
+                return Ok(account);
+            }
+            let details = reason.iter().map(|reason| ("reason".to_owned(), reason.as_str().into())).collect();
+            let told = [
+                AccountMessage::Changed { account: id, version: account.version + 1, change },
+                audited(&self.clock, actor.clone(), action, id.as_uuid(), details),
+            ];
+            self.step(step, &account, &told).await?;
+        }
+        Err(ClosingError::Contended)
+    }
+
+    /// Erases an account at its owner's wish. One that is gone already is no error.
+    pub(crate) async fn erase(&self, id: AccountId) -> Result<(), ClosingError> {
+        for _ in 0..TRIES {
+            let Some(account) = self.store.account(id).await? else { return Ok(()) };
+            let told = [AccountMessage::Changed { account: id, version: account.version + 1, change: AccountChange::Erased }];
+            if !self.step(Closing::Erase, &account, &told).await? {
+                let present = self.store.account(id).await?;
+                if account.role == Role::Admin && present.is_some_and(|present| present.version == account.version) {
+                    return Err(ClosingError::LastAdministrator);
+                }
+            }
+        }
+        Err(ClosingError::Contended)
+    }
+
+    async fn step(&self, step: Closing, account: &Account, told: &[AccountMessage]) -> Result<bool, ClosingError> {
+        let told = Messages::of(told, &self.clock, self.clock.now())?;
+        let done = self.store.close(step, account.id, account.version, told).await?;
+        if done {
+            tracing::info!(account = %account.id, ?step, "an account was changed");
+            self.notifier.notify();
+        }
+        Ok(done)
+    }
+}

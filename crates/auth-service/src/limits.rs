@@ -1,0 +1,217 @@
+//! What keeps guessers slow without shutting an owner out.
+//!
+//! Log-ins and new accounts are limited per address and per account. An address from which somebody has lately logged in
+//! to an account has a place of its own there: whoever guesses at the account from elsewhere uses up their own quota and
+//! their own patience, not the owner's.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use actix_web::HttpRequest;
+use quick_cache::sync::Cache;
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::text::Email;
+use rowlock_platform::http::{RateLimit, client_address, per_minute};
+use rowlock_platform::problem::Problem;
+use rowlock_platform::settings::SettingsReader;
+use tokio::sync::Semaphore;
+
+/// Wrong passwords that cost no waiting.
+const FREE_TRIES: u32 = 3;
+/// The first wait; each further wrong password doubles it.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// After this time without a wrong password all is forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(15 * 60);
+/// How many pairs of accounts and addresses are remembered.
+const REMEMBERED: usize = 50_000;
+/// How many log-ins wait at a time.
+const MOST_WAITING: usize = 500;
+
+/// How much is too much. Per minute; 0 for no limit.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitSettings {
+    /// Log-ins from one address.
+    pub log_in_per_address: u32,
+    /// Log-ins to one account.
+    pub log_in_per_account: u32,
+    /// New accounts from one address.
+    pub create_account_per_address: u32,
+    /// Tries to make an account with one e-mail.
+    pub create_account_per_email: u32,
+    /// The longest that a log-in waits after repeated wrong passwords; zero for no waiting.
+    pub longest_wait: Duration,
+}
+
+impl LimitSettings {
+    /// Reads the section `limits`.
+    pub(crate) fn read(reader: &mut SettingsReader) -> Option<Self> {
+        let log_in_per_address = per_minute(reader, "limits.log_in_per_address");
+        let log_in_per_account = per_minute(reader, "limits.log_in_per_account");
+        let create_account_per_address = per_minute(reader, "limits.create_account_per_address");
+        let create_account_per_email = per_minute(reader, "limits.create_account_per_email");
+        let longest_wait = reader.millis("limits.wrong_password_wait_ms", 0..=60_000);
+        Some(Self {
+            log_in_per_address: log_in_per_address?,
+            log_in_per_account: log_in_per_account?,
+            create_account_per_address: create_account_per_address?,
+            create_account_per_email: create_account_per_email?,
+            longest_wait: longest_wait?,
+        })
+    }
+}
+
+/// An account as somebody names it, and the address if it is known there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Guest {
+    email: String,
+    known_at: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct WrongPasswords {
+    count: u32,
+    last: Instant,
+}
+
+/// The limits of a process.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    log_in_per_address: RateLimit<IpAddr>,
+    log_in_per_account: RateLimit<Guest>,
+    create_account_per_address: RateLimit<IpAddr>,
+    create_account_per_email: RateLimit<String>,
+    longest_wait: Duration,
+    /// Where accounts were logged in to.
+    known: Cache<(String, IpAddr), ()>,
+    wrong: Cache<Guest, WrongPasswords>,
+    waiting: Semaphore,
+}
+
+impl Limits {
+    pub(crate) fn new(settings: LimitSettings) -> Self {
+        Self {
+            log_in_per_address: RateLimit::per_minute("log-in-address", settings.log_in_per_address),
+            log_in_per_account: RateLimit::per_minute("log-in-account", settings.log_in_per_account),
+            create_account_per_address: RateLimit::per_minute("create-account-address", settings.create_account_per_address),
+            create_account_per_email: RateLimit::per_minute("create-account-email", settings.create_account_per_email),
+            longest_wait: settings.longest_wait,
+            known: Cache::new(REMEMBERED),
+            wrong: Cache::new(REMEMBERED),
+            waiting: Semaphore::new(MOST_WAITING),
+        }
+    }
+
+    /// Counts a request for a new account.
+    pub(crate) fn creates_account(&self, request: &HttpRequest, email: &Email) -> Result<(), Problem> {
+        if let Some(address) = client_address(request) {
+            self.create_account_per_address.check(request, &address, "new accounts from your address")?;
+        }
+        self.create_account_per_email.check(request, &email.normalized(), "tries to make this account")
+    }
+
+    /// Counts a log-in and has it wait if the password was wrong too often. Gives who it is for [`Limits::was_right`] and
+    /// [`Limits::was_wrong`]. Whether the account exists makes no difference.
+    pub(crate) async fn logs_in(&self, request: &HttpRequest, email: &Email) -> Result<LogIn<'_>, Problem> {
+        let (email, address) = (email.normalized(), client_address(request));
+        if let Some(address) = address {
+            self.log_in_per_address.check(request, &address, "log-ins from your address")?;
+        }
+        let known_at = address.filter(|address| self.known.get(&(email.clone(), *address)).is_some());
+        let guest = Guest { email, known_at };
+        self.log_in_per_account.check(request, &guest, "log-ins to this account")?;
+        let wait = self.wait_of(&guest);
+        if !wait.is_zero() {
+            let full = || Problem::new(ProblemCode::Overloaded, "Too many people are logging in at the moment. Please try again.");
+            let _place = self.waiting.try_acquire().map_err(|_| full())?;
+            tokio::time::sleep(wait).await;
+        }
+        Ok(LogIn { limits: self, guest, address })
+    }
+
+    fn wait_of(&self, guest: &Guest) -> Duration {
+        let wrong = self.wrong.get(guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count);
+        match wrong.checked_sub(FREE_TRIES + 1) {
+            Some(doublings) => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest_wait),
+            None => Duration::ZERO,
+        }
+    }
+}
+
+/// A log-in whose password is about to be checked.
+#[derive(Debug)]
+pub(crate) struct LogIn<'a> {
+    limits: &'a Limits,
+    guest: Guest,
+    address: Option<IpAddr>,
+}
+
+impl LogIn<'_> {
+    /// The password was right: the address is known from now on, and its wrong tries are forgotten.
+    pub(crate) fn was_right(self) {
+        self.limits.wrong.remove(&self.guest);
+        if let Some(address) = self.address {
+            self.limits.known.insert((self.guest.email, address), ());
+        }
+    }
+
+    /// The password was wrong.
+    pub(crate) fn was_wrong(self) {
+        let before =
+            self.limits.wrong.get(&self.guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count);
+        self.limits.wrong.insert(self.guest, WrongPasswords { count: before.saturating_add(1), last: Instant::now() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn limits(log_in_per_account: u32) -> Limits {
+        Limits::new(LimitSettings {
+            log_in_per_address: 0,
+            log_in_per_account,
+            create_account_per_address: 0,
+            create_account_per_email: 0,
+            longest_wait: Duration::from_secs(2),
+        })
+    }
+
+    fn from(address: &str) -> HttpRequest {
+        TestRequest::default().peer_addr(format!("{address}:1").parse().unwrap()).to_http_request()
+    }
+
+    fn ada() -> Email {
+        "Ada@example.org".parse().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_passwords_cost_more_and_more_time_up_to_a_limit() {
+        let limits = limits(0);
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            let before = tokio::time::Instant::now();
+            limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_wrong();
+            waits.push(before.elapsed().as_millis());
+        }
+        assert_eq!(waits, [0, 0, 0, 0, 250, 500, 1000, 2000, 2000]);
+        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_right();
+        let before = tokio::time::Instant::now();
+        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_wrong();
+        assert!(before.elapsed().is_zero(), "the right password ends it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_guesses_elsewhere_does_not_shut_the_owner_out() {
+        let limits = limits(6);
+        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_right();
+        for _ in 0..5 {
+            limits.logs_in(&from("198.51.100.9"), &ada()).await.unwrap().was_wrong();
+        }
+        assert_eq!(limits.logs_in(&from("203.0.113.5"), &ada()).await.unwrap_err().code(), ProblemCode::RateLimited, "all strangers share");
+        let before = tokio::time::Instant::now();
+        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_right();
+        assert!(before.elapsed().is_zero(), "the owner is where they were before");
+    }
+}

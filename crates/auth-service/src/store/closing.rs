@@ -1,0 +1,110 @@
+//! Accounts that are shut, opened again or erased, and the list of what was revoked.
+
+use chrono::TimeDelta;
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowlock_domain::ids::{AccountId, SessionId};
+use rowlock_platform::revocations::RevocationList;
+use rowlock_postgres::{DatabaseError, statement};
+use uuid::Uuid;
+
+use super::{Messages, Store};
+
+/// What is done with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Disable,
+    Enable,
+    Erase,
+}
+
+statement! {
+    /// Shuts an account and ends its sessions.
+    struct Disable { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
+    "WITH account AS (
+         UPDATE accounts SET disabled_at = now(), version = version + 1 WHERE id = $1 AND version = $2 AND disabled_at IS NULL RETURNING id
+     ), ended AS (
+         UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id IN (SELECT id FROM account) AND ended_at IS NULL
+     )
+     INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
+     SELECT account.id, message.id, message.key, message.payload, now()
+     FROM account, unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+}
+
+statement! {
+    struct Enable { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
+    "WITH account AS (
+         UPDATE accounts SET disabled_at = NULL, version = version + 1 WHERE id = $1 AND version = $2 AND disabled_at IS NOT NULL RETURNING id
+     )
+     INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
+     SELECT account.id, message.id, message.key, message.payload, now()
+     FROM account, unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+}
+
+statement! {
+    /// Deletes an account with its sessions, unless it is the last administrator. All administrators are locked in one
+    /// order, so that of two who leave at once the second sees that it is the last.
+    struct Erase { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
+    "WITH account AS (
+         DELETE FROM accounts WHERE id = $1 AND version = $2
+            AND (role <> 'admin' OR EXISTS (
+                SELECT FROM (SELECT id FROM accounts WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE) AS admins WHERE id <> $1
+            ))
+         RETURNING id
+     ), remembered AS (
+         INSERT INTO erased_accounts (id, erased_at) SELECT id, now() FROM account
+     )
+     INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
+     SELECT account.id, message.id, message.key, message.payload, now()
+     FROM account, unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+}
+
+statement! {
+    struct RevokedAccounts { seconds: BigInt = i64 } -> SqlUuid;
+    "SELECT id FROM accounts WHERE disabled_at > now() - $1 * interval '1 second'
+     UNION SELECT id FROM erased_accounts WHERE erased_at > now() - $1 * interval '1 second'"
+}
+
+statement! {
+    struct EndedSessions { seconds: BigInt = i64 } -> SqlUuid;
+    "SELECT id FROM sessions WHERE ended_at > now() - $1 * interval '1 second'"
+}
+
+statement! {
+    struct ForgetErased { seconds: BigInt = i64 }
+    "DELETE FROM erased_accounts WHERE erased_at < now() - $1 * interval '1 second'"
+}
+
+impl Store {
+    /// Takes a step with an account of a known version. False when it was another meanwhile, or when the step is not
+    /// allowed.
+    pub(crate) async fn close(&self, step: Closing, account: AccountId, version: i64, told: Messages) -> Result<bool, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let (id, Messages { ids: message_ids, keys, payloads }) = (account.as_uuid(), told);
+        let written = match step {
+            Closing::Disable => Disable { id, version, message_ids, keys, payloads }.execute(&mut conn).await?,
+            Closing::Enable => Enable { id, version, message_ids, keys, payloads }.execute(&mut conn).await?,
+            Closing::Erase => Erase { id, version, message_ids, keys, payloads }.execute(&mut conn).await?,
+        };
+        Ok(written > 0)
+    }
+
+    /// What ended within a time.
+    pub(crate) async fn revoked_within(&self, time: TimeDelta) -> Result<RevocationList, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let seconds = time.num_seconds();
+        let accounts: Vec<Uuid> = RevokedAccounts { seconds }.load(&mut conn).await?;
+        let sessions: Vec<Uuid> = EndedSessions { seconds }.load(&mut conn).await?;
+        Ok(RevocationList {
+            accounts: accounts.into_iter().map(AccountId::from_uuid).collect(),
+            sessions: sessions.into_iter().map(SessionId::from_uuid).collect(),
+        })
+    }
+
+    /// Forgets the ids of accounts that were erased longer ago.
+    pub(crate) async fn forget_erased(&self, after: TimeDelta) -> Result<(), DatabaseError> {
+        let mut conn = self.conn().await?;
+        ForgetErased { seconds: after.num_seconds() }.execute(&mut conn).await?;
+        Ok(())
+    }
+}

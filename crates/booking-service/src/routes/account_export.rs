@@ -1,0 +1,64 @@
+//! `GET /internal/account-export`: all that is stored here about a person, for `auth-service`, which asks with the person's
+//! token. The gateway does not pass it on.
+
+use actix_web::{HttpResponse, web};
+use rowlock_domain::Timestamp;
+use rowlock_inventory::accounts::{self, StoredHolder, StoredKey};
+use rowlock_inventory::queries;
+use rowlock_platform::http::Caller;
+use rowlock_platform::problem::Problem;
+use serde::Serialize;
+
+use crate::resources::{BookingResource, WaitlistEntryResource};
+use crate::service::Booking;
+
+/// How many rows are read at a time.
+const PAGE: i64 = 1_000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stored {
+    bookings: Vec<BookingResource>,
+    waitlist: Vec<WaitlistEntryResource>,
+    /// The names and e-mails that are kept with them.
+    holders: Vec<StoredHolder>,
+    idempotency_keys: Vec<StoredKey>,
+    account_state: Option<AccountState>,
+}
+
+/// What `auth-service` has told of the account.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountState {
+    state: String,
+    received_at: Timestamp,
+    settled_at: Option<Timestamp>,
+}
+
+/// Answers 200 with everything.
+pub(super) async fn account_export(caller: Caller, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+    let account = caller.sub;
+    let stored = booking.reader.run(async |conn| {
+        let (mut bookings, mut waitlist) = (Vec::new(), Vec::new());
+        let mut after = None;
+        loop {
+            let page = queries::bookings_of(conn, account, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.booking.id);
+            bookings.extend(page.iter().map(BookingResource::from));
+        }
+        let mut after = None;
+        loop {
+            let page = queries::entries_of(conn, account, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.entry.id);
+            waitlist.extend(page.iter().map(WaitlistEntryResource::from));
+        }
+        let holders = accounts::stored_holders(conn, account).await?;
+        let idempotency_keys = accounts::stored_keys(conn, account).await?;
+        let state = accounts::stored_state(conn, account).await?;
+        let account_state = state.map(|(state, received_at, settled_at)| AccountState { state, received_at, settled_at });
+        Ok(Stored { bookings, waitlist, holders, idempotency_keys, account_state })
+    });
+    Ok(HttpResponse::Ok().json(stored.await?))
+}

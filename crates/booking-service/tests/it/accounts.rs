@@ -1,0 +1,272 @@
+//! Accounts that are shut or erased: what they had goes back, and nothing remains of those who wanted to be forgotten.
+
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use reqwest::Method;
+use rowlock_domain::accounts::{AccountChange, AccountMessage};
+use rowlock_domain::ids::MessageId;
+use rowlock_platform::amqp::{OutboundMessage, Publisher};
+use rowlock_platform::clock::Clock;
+use rowlock_test_support::client::{Client, Person};
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::{PASSWORD, Plan, System, ready, start_auth};
+use rowlock_test_support::wait::until;
+use serde_json::{Value, json};
+
+use crate::support::{text, token, walk};
+
+/// Lists that are read often, and accounts that are settled at once.
+fn quick() -> Plan {
+    Plan::default()
+        .auth_setting("tokens.revocations_interval_ms", "20")
+        .booking_setting("tokens.revocations_interval_ms", "20")
+        .booking_setting("accounts.token_life_seconds", "0")
+}
+
+fn auth(system: &System, person: &Person) -> Client {
+    person.client.at(system.auth_url())
+}
+
+async fn disable(system: &System, person: &Person) -> Value {
+    let path = format!("/admin/accounts/{}/disable", person.id);
+    auth(system, system.admin()).post(&path, json!({"reason": "resold tickets"})).await.expect(200)
+}
+
+async fn states(system: &System) -> Vec<String> {
+    rows(&system.booking_database, "SELECT state || ' ' || (settled_at IS NOT NULL) AS value FROM account_states").await
+}
+
+#[derive(diesel::QueryableByName)]
+struct Row {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+async fn rows(database: &TestDatabase, sql: &str) -> Vec<String> {
+    let rows: Vec<Row> = diesel::sql_query(sql).load(&mut database.admin().await).await.unwrap();
+    rows.into_iter().map(|row| row.value).collect()
+}
+
+/// Every row of every table, as text.
+async fn everything(database: &TestDatabase) -> String {
+    let tables = "SELECT format('%I', relname) AS value FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    let mut all = String::new();
+    for table in rows(database, tables).await {
+        all.extend(rows(database, &format!("SELECT t::text AS value FROM {table} t")).await);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_disabled_account_has_goes_to_those_who_wait_and_its_token_is_worth_nothing() {
+    let system = quick().start().await;
+    let (first, second) = (system.event(1).await, system.event(1).await);
+    let [ada, ben, cid] = [system.user("ada").await, system.user("ben").await, system.user("cid").await];
+    ada.must_book(&first, 1).await;
+    ben.must_wait(&first, 1).await;
+    ben.must_book(&second, 1).await;
+    ada.must_wait(&second, 1).await;
+    cid.must_wait(&second, 1).await;
+
+    let disabled = disable(&system, &ada).await;
+    assert!(disabled["disabledAt"].is_string() && disabled["username"] == "ada", "{disabled}");
+    until("the token is refused", async || ada.client.get("/api/bookings").await.status == 401).await;
+    until("the ticket is handed on", async || ben.tickets().await == 2).await;
+    until("the account is settled", async || states(&system).await == ["disabled true"]).await;
+    system.quiet().await;
+    assert_eq!(cid.waitlist().await[0]["position"], 1, "who was before is gone from the queue");
+    let log_in = Client::new(system.auth_url()).post("/api/loginaccount", json!({"email": "ada@example.org", "password": PASSWORD})).await;
+    log_in.refused(403, "account-disabled");
+    assert_eq!(disable(&system, &ada).await["disabledAt"], disabled["disabledAt"], "again changes nothing");
+
+    let path = format!("/admin/accounts/{}/enable", ada.id);
+    assert_eq!(auth(&system, system.admin()).post(&path, json!({})).await.expect(200)["disabledAt"], Value::Null);
+    let ada = Person { client: ada.client.with_token(token(&system, "ada").await), ..ada };
+    until("the account is open again", async || ada.client.get("/api/bookings").await.status == 200).await;
+    assert_eq!((ada.tickets().await, ada.must_wait(&first, 1).await.1), (0, 1), "what it had has gone to others");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_message_about_an_account_that_comes_late_changes_nothing() {
+    let system = quick().start().await;
+    let event = system.event(1).await;
+    let ada = system.user("ada").await;
+    ada.must_book(&event, 1).await;
+    let clock = Clock::system();
+    let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
+    let mut tell = async |version, change| {
+        let (id, now) = (clock.uuid(), clock.now());
+        let message = AccountMessage::Changed { account: ada.id.parse().unwrap(), version, change };
+        let body = message.to_json(MessageId::from_uuid(id), now, "/a/test").unwrap();
+        publisher.publish_batch(vec![OutboundMessage::event(message.routing_key(), id.to_string(), body)]).await.unwrap();
+    };
+    tell(3, AccountChange::Enabled).await;
+    until("it is known", async || states(&system).await == ["enabled true"]).await;
+    tell(2, AccountChange::Disabled).await;
+    tell(4, AccountChange::Enabled).await;
+    let version = "SELECT version::text AS value FROM account_states";
+    until("the last is known", async || rows(&system.booking_database, version).await == ["4"]).await;
+    assert_eq!(states(&system).await, ["enabled true"]);
+    assert_eq!(ada.tickets().await, 1);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_handled() {
+    let system = quick().start().await;
+    let ada = system.user("ada").await;
+    let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
+    let poison = |body: &str| OutboundMessage::event("account.disabled", "poison", body);
+    let large = "x".repeat(1_000_000);
+    publisher.publish_batch(vec![poison("not json"), poison("{}"), poison(&large)]).await.unwrap();
+    disable(&system, &ada).await;
+    until("the account is settled", async || states(&system).await == ["disabled true"]).await;
+    let dead = system.broker.accounts().dead_queue;
+    until("the poison lies among the dead letters", async || system.broker.depth(&dead).await == Some(3)).await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_erased_account_nothing_remains() {
+    let system = quick().start().await;
+    let (first, second) = (system.event(1).await, system.event(1).await);
+    let [ada, ben] = [system.user("ada-lovelace").await, system.user("ben").await];
+    let key = json!({"eventId": first});
+    ada.client.post_with_key("/api/book", "key-of-ada", key).await.expect(201);
+    ben.must_book(&second, 1).await;
+    ada.must_wait(&second, 1).await;
+
+    // One that knows where booking-service is, which the first could not.
+    let url = system.booking_urls().swap_remove(0);
+    let other = start_auth(&system.auth_database, &system.broker, &[("booking.url".to_owned(), url)]);
+    ready(other.management_addr()).await;
+    let export = ada.client.at(format!("http://{}", other.http_addr().unwrap())).get("/api/account/export").await.expect(200);
+    other.stop().await.unwrap();
+    assert_eq!(export["account"]["email"], "ada-lovelace@example.org");
+    assert_eq!(export["sessions"].as_array().unwrap().len(), 1, "{export}");
+    let stored = &export["bookingService"];
+    let counts = ["bookings", "waitlist", "holders", "idempotencyKeys"].map(|name| stored[name].as_array().unwrap().len());
+    assert_eq!(counts, [1, 1, 2, 1], "{stored}");
+    assert_eq!(stored["holders"][0]["email"], "ada-lovelace@example.org");
+
+    let before = everything(&system.booking_database).await;
+    assert!(before.contains("ada-lovelace") && before.contains(&ada.id) && before.contains("key-of-ada"), "the search finds what is there");
+    auth(&system, &ada).send(Method::DELETE, "/api/account", &[], None).await.expect(204);
+    until("the token is refused", async || ada.client.get("/api/bookings").await.status == 401).await;
+    system.auth_database.admin().await.batch_execute("UPDATE erased_accounts SET erased_at = erased_at - interval '1 day'").await.unwrap();
+    let gone = async || {
+        let (auth, booking) = (everything(&system.auth_database).await, everything(&system.booking_database).await);
+        !["ada-lovelace", "key-of-ada"].iter().any(|word| auth.contains(word) || booking.contains(word)) && !booking.contains(&ada.id)
+    };
+    until("nothing says who it was", gone).await;
+    system.quiet().await;
+    assert_eq!(system.counts(&first).await, (1, 0, 0, 0), "the booking stays, nobody's");
+    assert_eq!(system.counts(&second).await, (1, 0, 0, 0));
+    let listed = walk(&system.admin().client, &format!("/admin/events/{first}/bookings"), 10).await;
+    assert_eq!((listed.len(), &listed[0]["account"]["email"]), (1, &json!("")), "{listed:?}");
+    let again = json!({"name": "Ada", "username": "ada-lovelace", "email": "ada-lovelace@example.org", "password": PASSWORD});
+    Client::new(system.auth_url()).post("/api/createaccount", again).await.expect(201);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_looked_at_again_until_no_token_of_it_can_be_good() {
+    let system = Plan::default().booking_setting("accounts.token_life_seconds", "3600").start().await;
+    let event = system.event(2).await;
+    let ada = system.user("ada").await;
+    ada.must_book(&event, 1).await;
+    disable(&system, &ada).await;
+    until("the booking is given back", async || system.counts(&event).await.0 == 0).await;
+    // The list of what was revoked has not been read yet.
+    ada.must_book(&event, 1).await;
+    until("it is given back as well", async || system.counts(&event).await.0 == 0).await;
+    assert_eq!(states(&system).await, ["disabled false"]);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_list_of_what_was_revoked_is_out_of_reach_users_go_on_and_administrators_wait() {
+    let system = Plan::default()
+        .booking_setting("tokens.revocations_max_age_ms", "100")
+        .booking_setting("tokens.revocations_interval_ms", "10")
+        .booking_setting("tokens.revocations_url", "http://127.0.0.1:9/internal/revocations")
+        .start()
+        .await;
+    let ada = system.user("ada").await;
+    let path = "/admin/auditlog";
+    until("administrators wait", async || system.admin().client.get(path).await.status == 503).await;
+    let refusal = system.admin().client.get(path).await;
+    refusal.refused(503, "unavailable");
+    assert!(refusal.header("retry-after").is_some());
+    ada.client.get(path).await.refused(403, "forbidden");
+    ada.client.get("/api/bookings").await.expect(200);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_tells_who_did_what_and_is_only_added_to() {
+    let system = quick().start().await;
+    let ada = system.user("ada").await;
+    let made = system.event_like(json!({"name": "A concert", "totalTickets": 10})).await;
+    let (event, ticket_type) = (text(&made["id"]), text(&made["ticketTypes"][0]["id"]));
+    let admin = &system.admin().client;
+    let change = json!({"name": "The concert", "ticketTypes": [{"id": ticket_type, "totalTickets": 12}]});
+    let headers = [("x-request-id", "request-of-a-test")];
+    admin.send(Method::PATCH, &format!("/admin/events/{event}"), &headers, Some(change.to_string().into_bytes())).await.expect(200);
+    admin.patch(&format!("/admin/events/{event}"), json!({"name": "The concert"})).await.expect(200);
+    admin.post(&format!("/admin/events/{event}/cancel"), json!({})).await.expect(200);
+    disable(&system, &ada).await;
+    until("all is told", async || walk(admin, "/admin/auditlog", 2).await.len() == 5).await;
+
+    let log = walk(admin, "/admin/auditlog", 2).await;
+    let mut actions: Vec<_> = log.iter().map(|entry| text(&entry["action"])).collect();
+    actions.sort();
+    assert_eq!(
+        actions,
+        ["account.disable", "admin.create", "event.cancel", "event.change", "event.create"],
+        "what changes nothing is not told"
+    );
+    let find = |action: &str| log.iter().find(|entry| entry["action"] == action).unwrap();
+    let changed = find("event.change");
+    assert_eq!(changed["subject"], event);
+    assert_eq!(changed["actor"], json!({"accountId": system.admin().id, "role": "admin", "requestId": "request-of-a-test"}));
+    let details = json!({
+        "name": {"from": "A concert", "to": "The concert"},
+        format!("ticketTypes.{ticket_type}.totalTickets"): {"from": 10, "to": 12},
+    });
+    assert_eq!(changed["details"], details);
+    assert_eq!(find("event.create")["details"], json!({"name": "A concert", "totalTickets": 10}));
+    assert_eq!(find("admin.create")["actor"]["role"], "bootstrap");
+    assert_eq!(
+        (&find("account.disable")["subject"], &find("account.disable")["details"]["reason"]),
+        (&json!(ada.id), &json!("resold tickets"))
+    );
+
+    ada.client.get("/admin/auditlog").await.refused(401, "unauthenticated");
+    let mut conn = system.booking_database.admin().await;
+    for sql in ["UPDATE audit_log SET action = 'nothing'", "DELETE FROM audit_log", "TRUNCATE audit_log"] {
+        let error = conn.batch_execute(sql).await.unwrap_err().to_string();
+        assert!(error.contains("only added to"), "{error}");
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_asks_too_often_is_told_when_to_come_back() {
+    let system = Plan::default().booking_setting("limits.book_per_account", "3").start().await;
+    let event = system.event(10).await;
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    for remaining in ["2", "1", "0"] {
+        let answer = ada.book(&event, 1).await;
+        answer.expect(201);
+        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"booking-account\";r={remaining};")), "{answer:?}");
+    }
+    let refusal = ada.book(&event, 1).await;
+    refusal.refused(429, "rate-limited");
+    let seconds: u64 = refusal.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&seconds), "{refusal:?}");
+    assert_eq!(refusal.header("ratelimit-policy"), Some("\"booking-account\";q=3;w=60"));
+    ben.must_book(&event, 1).await;
+    ada.client.get("/api/bookings").await.expect(200);
+    system.stop().await;
+}

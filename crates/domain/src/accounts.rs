@@ -1,0 +1,151 @@
+//! What `auth-service` tells the others about accounts: CloudEvents in the envelope of [`crate::messages`].
+//!
+//! A message names an account by its id and says nothing else about the person.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::auditlog::AuditEntry;
+use crate::ids::{AccountId, MessageId};
+use crate::messages::{Head, Sealed, UnreadableMessage, write_message};
+
+const DISABLED: &str = "account.disabled";
+const ENABLED: &str = "account.enabled";
+const ERASED: &str = "account.erased";
+const AUDITED: &str = "audit.recorded";
+
+/// The patterns under which all messages about accounts are routed.
+pub const ACCOUNT_PATTERNS: [&str; 2] = ["account.*", "audit.*"];
+
+/// Whether a routing key is one of those that have a queue by contract.
+pub fn is_account_key(routing_key: &str) -> bool {
+    [DISABLED, ENABLED, ERASED, AUDITED].contains(&routing_key)
+}
+
+/// What happened to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountChange {
+    /// It was shut: what it holds and waits for goes back.
+    Disabled,
+    /// It was opened again.
+    Enabled,
+    /// It is gone: what it waits for goes back, and nothing that is kept says who it was.
+    Erased,
+}
+
+/// A message of `auth-service`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountMessage {
+    /// Something happened to an account.
+    Changed {
+        /// The account.
+        account: AccountId,
+        /// The version that the change made; of two messages about an account the higher one counts.
+        version: i64,
+        /// What happened.
+        change: AccountChange,
+    },
+    /// Somebody did something that the audit log must know of.
+    Audited(AuditEntry),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangeData {
+    account_id: AccountId,
+}
+
+impl AccountMessage {
+    /// The CloudEvents type, which is also the routing key.
+    pub const fn routing_key(&self) -> &'static str {
+        match self {
+            Self::Changed { change: AccountChange::Disabled, .. } => DISABLED,
+            Self::Changed { change: AccountChange::Enabled, .. } => ENABLED,
+            Self::Changed { change: AccountChange::Erased, .. } => ERASED,
+            Self::Audited(_) => AUDITED,
+        }
+    }
+
+    /// The message as it is stored in the outbox and sent. `source` is a URI reference naming the writer.
+    pub fn to_json(&self, id: MessageId, time: Timestamp, source: &str) -> Result<String, serde_json::Error> {
+        let routing_key = self.routing_key();
+        match self {
+            Self::Changed { account, version, .. } => {
+                let head = Head { id, routing_key, source, subject: format!("accounts/{account}"), time, sequence: *version };
+                write_message(head, ChangeData { account_id: *account })
+            }
+            Self::Audited(entry) => {
+                write_message(Head { id, routing_key, source, subject: format!("audit-log/{}", entry.id), time, sequence: 1 }, entry)
+            }
+        }
+    }
+
+    /// Reads a message, of this contract version or the one before.
+    pub fn read(body: &[u8]) -> Result<Self, UnreadableMessage> {
+        let sealed = Sealed::open(body, &[DISABLED, ENABLED, ERASED, AUDITED])?;
+        let change = match sealed.routing_key {
+            DISABLED => AccountChange::Disabled,
+            ENABLED => AccountChange::Enabled,
+            ERASED => AccountChange::Erased,
+            _ => return Ok(Self::Audited(sealed.data()?)),
+        };
+        let ChangeData { account_id } = sealed.data()?;
+        let version =
+            sealed.sequence.ok_or_else(|| UnreadableMessage::Shape(serde::de::Error::custom("the sequence is missing or not a number")))?;
+        Ok(Self::Changed { account: account_id, version, change })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::auditlog::{Action, Actor, ActorRole};
+    use crate::ids::AuditEntryId;
+
+    fn time() -> Timestamp {
+        chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap()
+    }
+
+    fn all() -> Vec<AccountMessage> {
+        let account = AccountId::from_uuid(Uuid::from_u128(1));
+        let changed = |change| AccountMessage::Changed { account, version: 7, change };
+        let entry = AuditEntry {
+            id: AuditEntryId::from_uuid(Uuid::from_u128(2)),
+            at: time(),
+            actor: Actor { account_id: Some(account), role: ActorRole::Admin, request_id: Some("r-1".to_owned()) },
+            action: Action::DisableAccount,
+            subject: Uuid::from_u128(3),
+            details: Map::from_iter([("reason".to_owned(), json!("resold tickets"))]),
+        };
+        let each = [AccountChange::Disabled, AccountChange::Enabled, AccountChange::Erased].map(changed);
+        each.into_iter().chain([AccountMessage::Audited(entry)]).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for message in all() {
+            let json = message.to_json(MessageId::from_uuid(Uuid::from_u128(9)), time(), "/x").unwrap();
+            assert_eq!(AccountMessage::read(json.as_bytes()).unwrap(), message);
+            assert!(is_account_key(message.routing_key()));
+        }
+    }
+
+    #[test]
+    fn a_poisoned_message_is_refused_with_its_reason() {
+        let good = all()[0].to_json(MessageId::from_uuid(Uuid::from_u128(9)), time(), "/x").unwrap();
+        for (body, reason) in [
+            ("not json".to_owned(), "envelope"),
+            ("{}".to_owned(), "envelope"),
+            (good.replace("account.disabled", "account.eaten"), "type"),
+            (good.replace("disabled:1", "disabled:9"), "schema"),
+            (good.replace("accountId", "accountID"), "envelope"),
+            (good.replace("\"7\"", "\"seven\""), "sequence"),
+        ] {
+            let error = AccountMessage::read(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Accounts that were disabled or erased: what they hold and wait for goes back like any return, and what says who an erased
+//! one was is removed.
+//!
+//! A token may be good for a minute after its account was shut, so an account is looked at again until that time has
+//! passed; only then it is settled.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::Timestamp;
+use rowlock_domain::accounts::AccountChange;
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
+use rowlock_postgres::{DatabaseError, checkout, statement};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::command::{Cancel, Leave, Target};
+use crate::run::Inventory;
+use crate::{Command, CommandError, LockWait, Outcome};
+
+fn refused(error: diesel::result::Error) -> CommandError {
+    DatabaseError::from(error).into()
+}
+
+/// How many bookings and entries go back in one transaction.
+const CHUNK: i64 = 100;
+
+statement! {
+    /// Of two messages the higher version counts.
+    struct NoteState { account: SqlUuid = Uuid, version: BigInt = i64, state: Text = &'static str }
+    "INSERT INTO account_states AS known (account_id, version, state, received_at, settled_at)
+     VALUES ($1, $2, $3, now(), CASE WHEN $3 = 'enabled' THEN now() END)
+     ON CONFLICT (account_id) DO UPDATE
+        SET version = excluded.version, state = excluded.state, received_at = excluded.received_at, settled_at = excluded.settled_at
+        WHERE known.version < excluded.version"
+}
+
+statement! {
+    struct Unsettled { seconds: BigInt = i64, most: BigInt = i64 } -> (SqlUuid, BigInt, Bool, Bool);
+    "SELECT account_id, version, state = 'erased', received_at < now() - $1 * interval '1 second' FROM account_states
+     WHERE settled_at IS NULL ORDER BY received_at LIMIT $2"
+}
+
+statement! {
+    /// What can still be given back: confirmed bookings of events that have not begun.
+    struct Held { account: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
+    "SELECT b.event_id, b.id, b.ticket_type_id FROM bookings b JOIN events e ON e.id = b.event_id
+     WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
+     ORDER BY b.id LIMIT $2"
+}
+
+statement! {
+    struct Waited { account: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
+    "SELECT event_id, id, ticket_type_id FROM waitlist_entries WHERE account_id = $1 AND status = 'waiting' ORDER BY id LIMIT $2"
+}
+
+statement! {
+    /// The answers that were kept for the account stand at the events where it has something.
+    struct ForgetKeys { account: SqlUuid = Uuid }
+    "DELETE FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
+         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1
+     )"
+}
+
+statement! {
+    /// One row at a time, so that no two are locked in an order of our own.
+    struct ForgetBookingHolder { nobody: SqlUuid = Uuid, account: SqlUuid = Uuid }
+    "UPDATE bookings SET account_id = $1, holder_name = '', holder_email = ''
+     WHERE (event_id, id) IN (SELECT event_id, id FROM bookings WHERE account_id = $2 LIMIT 1)"
+}
+
+statement! {
+    struct ForgetEntryHolder { nobody: SqlUuid = Uuid, account: SqlUuid = Uuid }
+    "UPDATE waitlist_entries SET account_id = $1, holder_name = '', holder_email = ''
+     WHERE (event_id, id) IN (SELECT event_id, id FROM waitlist_entries WHERE account_id = $2 AND status <> 'waiting' LIMIT 1)"
+}
+
+statement! {
+    /// Unless a newer message has come meanwhile.
+    struct Settle { account: SqlUuid = Uuid, version: BigInt = i64 }
+    "UPDATE account_states SET settled_at = now() WHERE account_id = $1 AND version = $2 AND state = 'disabled'"
+}
+
+statement! {
+    struct Forget { account: SqlUuid = Uuid, version: BigInt = i64 }
+    "DELETE FROM account_states WHERE account_id = $1 AND version = $2 AND state = 'erased'"
+}
+
+/// In the place of an erased account.
+pub const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
+
+/// Writes down what was told of an account, unless something newer was told before.
+pub async fn note(conn: &mut AsyncPgConnection, account: AccountId, version: i64, change: AccountChange) -> QueryResult<()> {
+    let state = match change {
+        AccountChange::Disabled => "disabled",
+        AccountChange::Enabled => "enabled",
+        AccountChange::Erased => "erased",
+    };
+    NoteState { account: account.as_uuid(), version, state }.execute(conn).await.map(|_| ())
+}
+
+/// An account that is not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfinished {
+    account: AccountId,
+    version: i64,
+    erased: bool,
+    /// No token of it can be good any more.
+    due: bool,
+}
+
+/// Accounts with something to do, those first that were told of first. `token_life` is how long a token may be good after
+/// its account was shut, in seconds.
+pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, most: i64) -> QueryResult<Vec<Unfinished>> {
+    let rows: Vec<(Uuid, i64, bool, bool)> = Unsettled { seconds: token_life, most }.load(conn).await?;
+    let unfinished = |(account, version, erased, due)| Unfinished { account: AccountId::from_uuid(account), version, erased, due };
+    Ok(rows.into_iter().map(unfinished).collect())
+}
+
+impl Inventory {
+    /// Gives back what an account has, as far as it is not settled yet. It may be done twice, and by several at once.
+    pub async fn close_account(&self, unfinished: Unfinished) -> Result<(), CommandError> {
+        let Unfinished { account, version, erased, due } = unfinished;
+        // Who does not wait any more is not promoted any more, so nothing is booked behind our back after this.
+        self.leave_all(account).await?;
+        if !erased {
+            self.give_back_bookings(account).await?;
+        }
+        let mut conn = checkout(self.pool()).await?;
+        let (id, nobody) = (account.as_uuid(), NOBODY.as_uuid());
+        if erased {
+            ForgetKeys { account: id }.execute(&mut conn).await.map_err(refused)?;
+            while (ForgetBookingHolder { nobody, account: id }).execute(&mut conn).await.map_err(refused)? > 0 {}
+            while (ForgetEntryHolder { nobody, account: id }).execute(&mut conn).await.map_err(refused)? > 0 {}
+        }
+        if due {
+            let settled = if erased {
+                Forget { account: id, version }.execute(&mut conn).await
+            } else {
+                Settle { account: id, version }.execute(&mut conn).await
+            };
+            settled.map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    async fn give_back_bookings(&self, account: AccountId) -> Result<(), CommandError> {
+        loop {
+            let mut conn = checkout(self.pool()).await?;
+            let held = Held { account: account.as_uuid(), most: CHUNK };
+            let held: Vec<(Uuid, Uuid, Uuid)> = held.load(&mut conn).await.map_err(refused)?;
+            drop(conn);
+            let command = |(event, id, ticket_type)| {
+                let target = Target::One(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
+                Command::Cancel(Cancel { event: EventId::from_uuid(event), account, target, quantity: None, idempotency: None })
+            };
+            if self.all(held.into_iter().map(command).collect()).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn leave_all(&self, account: AccountId) -> Result<(), CommandError> {
+        loop {
+            let mut conn = checkout(self.pool()).await?;
+            let waited = Waited { account: account.as_uuid(), most: CHUNK };
+            let waited: Vec<(Uuid, Uuid, Uuid)> = waited.load(&mut conn).await.map_err(refused)?;
+            drop(conn);
+            let command = |(event, id, ticket_type)| {
+                let target = Target::One(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
+                Command::Leave(Leave { event: EventId::from_uuid(event), account, target, idempotency: None })
+            };
+            if self.all(waited.into_iter().map(command).collect()).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Runs commands, and tells how many took effect. The first error ends it; what was done stays done.
+    async fn all(&self, commands: Vec<Command>) -> Result<usize, CommandError> {
+        if commands.is_empty() {
+            return Ok(0);
+        }
+        let mut done = 0;
+        for outcome in self.run(commands, LockWait::Wait).await {
+            match outcome? {
+                // A promotion or the end of the event came before; the next look will find what there is then.
+                Outcome::Refused(_) => {}
+                _ => done += 1,
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// All that is stored about a person here but bookings and waiting-list entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredKey {
+    /// The event of the request.
+    pub event_id: EventId,
+    /// The key.
+    pub key: String,
+    /// What was asked.
+    pub operation: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// A name under which bookings or entries of a person are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredHolder {
+    /// The booking or the entry.
+    pub id: Uuid,
+    /// The name that is stored with it.
+    pub name: String,
+    /// The e-mail that is stored with it.
+    pub email: String,
+}
+
+statement! {
+    struct KeysOf { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text, Timestamptz);
+    "SELECT event_id, key, operation, created_at FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
+         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1
+     ) ORDER BY created_at"
+}
+
+statement! {
+    struct HoldersOf { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text);
+    "SELECT id, holder_name, holder_email FROM bookings WHERE account_id = $1
+     UNION ALL SELECT id, holder_name, holder_email FROM waitlist_entries WHERE account_id = $1 ORDER BY 1"
+}
+
+statement! {
+    struct StateOf { account: SqlUuid = Uuid } -> (Text, Timestamptz, Nullable<Timestamptz>);
+    "SELECT state, received_at, settled_at FROM account_states WHERE account_id = $1"
+}
+
+/// The keys of repeatable requests that are kept of an account.
+pub async fn stored_keys(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Vec<StoredKey>> {
+    let rows: Vec<(Uuid, String, String, Timestamp)> = KeysOf { account: account.as_uuid() }.load(conn).await?;
+    let key = |(event, key, operation, created_at)| StoredKey { event_id: EventId::from_uuid(event), key, operation, created_at };
+    Ok(rows.into_iter().map(key).collect())
+}
+
+/// The names and e-mails that are kept of an account.
+pub async fn stored_holders(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Vec<StoredHolder>> {
+    let rows: Vec<(Uuid, String, String)> = HoldersOf { account: account.as_uuid() }.load(conn).await?;
+    Ok(rows.into_iter().map(|(id, name, email)| StoredHolder { id, name, email }).collect())
+}
+
+/// What was told of an account: the state, when, and when it was settled.
+pub async fn stored_state(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Option<(String, Timestamp, Option<Timestamp>)>> {
+    StateOf { account: account.as_uuid() }.get_result(conn).await.optional()
+}

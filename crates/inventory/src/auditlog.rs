@@ -1,0 +1,94 @@
+//! The audit log: written in the transaction of what it tells, or from a message; never changed.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::Timestamp;
+use rowlock_domain::auditlog::{Action, Actor, ActorRole, AuditEntry};
+use rowlock_domain::ids::{AccountId, AuditEntryId};
+use rowlock_postgres::statement;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::schema::audit_log;
+
+statement! {
+    /// An entry that is there already stays.
+    pub(crate) struct InsertAuditEntry {
+        id: SqlUuid = Uuid, at: Timestamptz = Timestamp, account: Nullable<SqlUuid> = Option<Uuid>, role: Text = String,
+        request_id: Nullable<Text> = Option<String>, action: Text = &'static str, subject: SqlUuid = Uuid, details: Jsonb = Value,
+    }
+    "INSERT INTO audit_log (id, at, account_id, role, request_id, action, subject, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (id) DO NOTHING"
+}
+
+impl From<&AuditEntry> for InsertAuditEntry {
+    fn from(entry: &AuditEntry) -> Self {
+        Self {
+            id: entry.id.as_uuid(),
+            at: entry.at,
+            account: entry.actor.account_id.map(AccountId::as_uuid),
+            role: entry.actor.role.to_string(),
+            request_id: entry.actor.request_id.clone(),
+            action: entry.action.as_str(),
+            subject: entry.subject,
+            details: Value::Object(entry.details.clone()),
+        }
+    }
+}
+
+/// Writes an entry down; again is no change.
+pub async fn record(conn: &mut AsyncPgConnection, entry: &AuditEntry) -> QueryResult<()> {
+    InsertAuditEntry::from(entry).execute(conn).await.map(|_| ())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_log, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: Uuid,
+    at: Timestamp,
+    account_id: Option<Uuid>,
+    role: String,
+    request_id: Option<String>,
+    action: String,
+    subject: Uuid,
+    details: Value,
+}
+
+/// A stored word in its type. What this build does not know is an error, not a gap in the log.
+fn word<T: serde::de::DeserializeOwned>(word: String) -> QueryResult<T> {
+    serde_json::from_value(Value::String(word)).map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))
+}
+
+impl TryFrom<Row> for AuditEntry {
+    type Error = diesel::result::Error;
+
+    fn try_from(row: Row) -> QueryResult<Self> {
+        let Value::Object(details) = row.details else {
+            return Err(diesel::result::Error::DeserializationError("the details are not an object".into()));
+        };
+        Ok(Self {
+            id: AuditEntryId::from_uuid(row.id),
+            at: row.at,
+            actor: Actor {
+                account_id: row.account_id.map(AccountId::from_uuid),
+                role: word::<ActorRole>(row.role)?,
+                request_id: row.request_id,
+            },
+            action: word::<Action>(row.action)?,
+            subject: row.subject,
+            details,
+        })
+    }
+}
+
+/// The entries, the newest first, behind the one with id `after`.
+pub async fn list(conn: &mut AsyncPgConnection, after: Option<AuditEntryId>, limit: i64) -> QueryResult<Vec<AuditEntry>> {
+    // Ids are UUIDv7: their order is that of time.
+    let mut query = audit_log::table.select(Row::as_select()).order(audit_log::id.desc()).limit(limit).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(audit_log::id.lt(after.as_uuid()));
+    }
+    let rows: Vec<Row> = query.load(conn).await?;
+    rows.into_iter().map(AuditEntry::try_from).collect()
+}
