@@ -13,6 +13,7 @@ pub mod lookups;
 pub mod meters;
 pub mod numbers;
 pub mod options;
+pub mod overload;
 pub mod people;
 pub mod pgbench;
 pub mod plan;
@@ -88,6 +89,11 @@ async fn run(options: RunOptions) -> Fallible<()> {
     figures.extend(extras::of_slices(&slices));
     figures.extend(extras::memory(&stage).await?);
     figures.extend(extras::footprint(&stage)?);
+    // A minute long, so in a quick run only if it is asked for.
+    if wanted("overload") && (!stage.options.quick || only.is_some()) {
+        eprintln!("overload");
+        figures.extend(overload::run(&mut stage, &scale).await?);
+    }
     print!("{}", figures::table(&figures));
     report::write(&stage, &figures, &slices).await?;
     std::fs::write(stage.options.out.join("clients.svg"), chart::draw(&slices))?;

@@ -80,7 +80,7 @@ async fn prepare(stage: &mut Stage, scale: &Scale, side: Side) -> Fallible<(Plac
 }
 
 /// The requests of a slice. Everybody asks once; each slice begins with other people.
-fn requests(stage: &Stage, side: Side, place: Place) -> Requests {
+pub fn requests(stage: &Stage, side: Side, place: Place) -> Requests {
     let strangers = matches!(side, Side::HotStrangers(_));
     let people = if strangers { stage.people.logged_in_anew(VISITORS) } else { stage.people.clone() };
     // Bookings to be cancelled belong to the first visitors.

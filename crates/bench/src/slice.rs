@@ -35,6 +35,8 @@ pub struct Scale {
     pub logins: u64,
     /// Messages of the drain.
     pub drained: u32,
+    /// How long there is far too much to do.
+    pub overload: Duration,
 }
 
 impl Scale {
@@ -42,10 +44,28 @@ impl Scale {
     pub fn new(quick: bool) -> Self {
         if quick {
             let time = Duration::from_secs(1);
-            Self { time, rounds: 2, full_bookings: 100_000, full_waiting: 10_000, handed_on: 4_000, logins: 8, drained: 10_000 }
+            Self {
+                time,
+                rounds: 2,
+                full_bookings: 100_000,
+                full_waiting: 10_000,
+                handed_on: 4_000,
+                logins: 8,
+                drained: 10_000,
+                overload: Duration::from_secs(10),
+            }
         } else {
             let time = Duration::from_secs(2);
-            Self { time, rounds: 6, full_bookings: 1_000_000, full_waiting: 100_000, handed_on: 10_000, logins: 16, drained: 50_000 }
+            Self {
+                time,
+                rounds: 6,
+                full_bookings: 1_000_000,
+                full_waiting: 100_000,
+                handed_on: 10_000,
+                logins: 16,
+                drained: 50_000,
+                overload: Duration::from_secs(60),
+            }
         }
     }
 }
