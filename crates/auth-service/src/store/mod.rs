@@ -9,7 +9,7 @@ use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 
 pub(crate) use accounts::{Account, Admission, InsertError, NewAccount};
 pub(crate) use sessions::{Presented, Rotation};
-pub(crate) use signing_keys::{NewSigningKey, StoredKey};
+pub(crate) use signing_keys::{NewSigningKey, Rotated, ServedUntil, StoredKey, SuccessorTimes};
 
 /// Access to the database.
 #[derive(Clone)]
