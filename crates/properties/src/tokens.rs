@@ -78,22 +78,30 @@ fn signed(payload: &[u8]) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(key().sign(message.as_bytes()).to_bytes()))
 }
 
-/// Asks a check that knows the one key. Nothing is waited for.
-fn verify(token: &str) -> Result<Claims, TokenError> {
-    let keys = PublicKeys {
-        keys: vec![PublicKey {
-            kty: "OKP".to_owned(),
-            crv: "Ed25519".to_owned(),
-            x: URL_SAFE_NO_PAD.encode(key().verifying_key().as_bytes()),
-            kid: KID.to_owned(),
-            usage: "sig".to_owned(),
-            alg: "EdDSA".to_owned(),
-        }],
+thread_local! {
+    /// Making one takes longer than asking it. Each thread has its own, so that none waits for another.
+    static VERIFIER: TokenVerifier = verifier();
+}
+
+/// A check that knows the one key.
+fn verifier() -> TokenVerifier {
+    let public = PublicKey {
+        kty: "OKP".to_owned(),
+        crv: "Ed25519".to_owned(),
+        x: URL_SAFE_NO_PAD.encode(key().verifying_key().as_bytes()),
+        kid: KID.to_owned(),
+        usage: "sig".to_owned(),
+        alg: "EdDSA".to_owned(),
     };
+    let keys = PublicKeys { keys: vec![public] };
     let published = keys.clone();
     let fetch: FetchKeys = Box::new(move || Box::pin(std::future::ready(Ok(published.clone()))));
     let verifier = TokenVerifier::new("rowlock", "rowlock", fetch);
     verifier.install(&keys);
-    let verdict = verifier.verify(token).now_or_never().expect("nothing is to be waited for");
+    verifier
+}
+
+fn verify(token: &str) -> Result<Claims, TokenError> {
+    let verdict = VERIFIER.with(|verifier| verifier.verify(token).now_or_never()).expect("nothing is to be waited for");
     verdict.map(|claims| Claims::clone(&claims))
 }

@@ -211,12 +211,8 @@ async fn what_is_a_megabyte_or_more_is_a_dead_letter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_headers_that_no_copy_could_carry_is_a_dead_letter() {
     let poison = async |_: &System, _: &str| {
-        // Together below what is refused on the way out, and with ours above it.
-        let headers = [
-            ("a".repeat(128), "x".repeat(9_000)),
-            ("rowlock-reason".to_owned(), "y".repeat(6_000)),
-            ("x-of-a-broker".to_owned(), "z".to_owned()),
-        ];
+        // Just below what is refused on the way out, and above it with those that a copy gets.
+        let headers = [("a".to_owned(), "x".repeat(16_300))];
         vec![OutboundMessage { headers: headers.into(), ..poisoned("not json") }, poisoned("not json either")]
     };
     is_a_dead_letter_and_stops_nothing(poison, "not a CloudEvents envelope of the expected shape").await;
