@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset demo test test-servers bench fmt lint ci
+.PHONY: help up down status logs reset backup restore demo test test-servers bench fmt lint deny ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -21,6 +21,12 @@ logs: ## follow the logs (PART=booking-service: of one part)
 reset: ## stop it and delete its data (asks first)
 	@scripts/reset.sh
 
+backup: ## both databases and the key to them into a folder (BACKUP=folder)
+	@scripts/backup.sh $(BACKUP)
+
+restore: ## bring them back and check them (BACKUP=folder; OVERWRITE=yes: over what is there)
+	@OVERWRITE=$(OVERWRITE) scripts/restore.sh $(BACKUP)
+
 demo: ## six people, three tickets: the story on the running system
 	@scripts/demo.sh
 
@@ -40,7 +46,11 @@ lint: ## clippy with warnings denied, and the scripts if shellcheck is there
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@scripts/lint-scripts.sh
 
-ci: ## what the checks of a change run: format, lint, test
+deny: ## licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
+	@scripts/deny.sh
+
+ci: ## what the checks of a change run: format, dependencies, lint, test
 	cargo fmt --all --check
+	$(MAKE) deny
 	$(MAKE) lint
 	$(MAKE) test

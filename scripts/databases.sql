@@ -17,8 +17,13 @@ SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[:'owner', :'service']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
+-- Without passwords the roles are there and keep theirs.
+SELECT :'owner_password' <> '' AS has_passwords
+\gset
+\if :has_passwords
 ALTER ROLE :"owner" LOGIN PASSWORD :'owner_password';
 ALTER ROLE :"service" LOGIN PASSWORD :'service_password';
+\endif
 
 \if :is_superuser
 -- The services tell time-outs apart by the text of the message, so it must be the untranslated one.

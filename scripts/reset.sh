@@ -22,7 +22,7 @@ case $data in
   "$STATE"/* | /var/lib/rowlock/"$CHECKOUT_ID"/*) rm -rf -- "${data:?}" "${data:?}.new" ;;
 esac
 rmdir -- "/var/lib/rowlock/$CHECKOUT_ID" 2>/dev/null || true
-# What the tests keep there belongs to them.
-find "$STATE" -mindepth 1 -maxdepth 1 ! -name lock ! -name test -exec rm -rf -- {} +
+# What the tests keep there belongs to them, and tools are no data.
+find "$STATE" -mindepth 1 -maxdepth 1 ! -name lock ! -name test ! -name tools -exec rm -rf -- {} +
 say "All data of this checkout are deleted."
 [ "${given:-0}" = 0 ] || say "What lies on the servers that you gave (databases rowlock_auth and rowlock_booking, queues) is still there."

@@ -6,24 +6,6 @@
 # shellcheck source=scripts/lib/test-servers.sh
 . "$ROOT/scripts/lib/test-servers.sh"
 
-# The set of a run is named after its process, so that a later run can tell whether it is still at work.
-run_name() {
-  local birth
-  birth=$(process_birth "$1") && printf 'run-%s-%s' "$1" "${birth%% *}"
-}
-
-# A run that was killed could not clean up after itself.
-clean_up_after_killed_runs() {
-  local dir pid
-  for dir in "$STATE"/test/run-*; do
-    [ -d "$dir" ] || continue
-    pid=${dir##*/run-}
-    [ "$(run_name "${pid%-*}")" != "${dir##*/}" ] || continue
-    use_test_servers "${dir##*/}"
-    test_servers_stop
-  done
-}
-
 need_tools postgres rabbitmq nginx
 need_rust
 [ -d "$STATE" ] || mkdir -m 700 "$STATE"
@@ -48,6 +30,8 @@ cargo test --locked "$@" 2>&1 | tee "$results" || status=$?
 # cargo ends with the last crate's count; people want the sum.
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$results"
 rm -f "$results"
+# Without arguments the scripts that keep data safe are tested as well, with the services that cargo has just built.
+if [ "$status" = 0 ] && [ $# = 0 ]; then scripts/test-backup.sh || status=$?; fi
 # The servers' own folders are gone in a moment, and what failed may be told there.
 if [ "$status" != 0 ]; then
   rm -rf target/test-logs

@@ -32,21 +32,6 @@ servers_now() {
   printf 'database=%s amqp=%s' "$(external_database && printf given || printf private)" "$(external_amqp && printf given || printf private)"
 }
 
-build() {
-  if [ -n "${ROWLOCK_BIN_DIR:-}" ]; then
-    BIN_DIR=$(cd -- "$ROWLOCK_BIN_DIR" && pwd -P) || fail "ROWLOCK_BIN_DIR names no folder."
-  else
-    need_rust
-    step "Building the services (the first time takes some minutes)"
-    (cd "$ROOT" && cargo build --release --locked --bins -p auth-service -p booking-service -p reallocation-worker 9>&-) || fail "The build failed. The compiler's messages above say why."
-    BIN_DIR=$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)/release
-  fi
-  local service
-  for service in "${SERVICES[@]}"; do
-    [ -x "$BIN_DIR/$service" ] || fail "There is no program $service in $BIN_DIR."
-  done
-}
-
 start_servers() {
   local wait_pg='' wait_rmq=''
   if ! external_database; then
@@ -145,7 +130,7 @@ servers=(nginx)
 external_database || servers+=(postgres)
 external_amqp || servers+=(rabbitmq)
 need_tools "${servers[@]}"
-build
+build_services
 choose_ports
 make_secrets
 mkdir -p "$STATE/log"

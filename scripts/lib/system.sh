@@ -176,6 +176,22 @@ fingerprint() {
   { sha256sum -- "${files[@]}" && printf '%s\0' "$@"; } | sha256sum | cut -c1-32
 }
 
+# build_services: sets BIN_DIR to the folder of the services, which are built unless ROWLOCK_BIN_DIR names one.
+build_services() {
+  if [ -n "${ROWLOCK_BIN_DIR:-}" ]; then
+    BIN_DIR=$(cd -- "$ROWLOCK_BIN_DIR" && pwd -P) || fail "ROWLOCK_BIN_DIR names no folder."
+  else
+    need_rust
+    step "Building the services (the first time takes some minutes)"
+    (cd "$ROOT" && cargo build --release --locked --bins -p auth-service -p booking-service -p reallocation-worker 9>&-) || fail "The build failed. The compiler's messages above say why."
+    BIN_DIR=$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)/release
+  fi
+  local service
+  for service in "${SERVICES[@]}"; do
+    [ -x "$BIN_DIR/$service" ] || fail "There is no program $service in $BIN_DIR."
+  done
+}
+
 # start_service NAME: starts it, or starts it anew if its program or settings have changed. Says what it did.
 start_service() {
   local name=$1 stamp setting files=()

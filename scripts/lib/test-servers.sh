@@ -5,6 +5,24 @@
 # use_test_servers NAME: the functions below are about this set.
 use_test_servers() { PARTS_DIR=$STATE/test/$1; }
 
+# The set of a run is named after its process, so that a later run can tell whether it is still at work.
+run_name() {
+  local birth
+  birth=$(process_birth "$1") && printf 'run-%s-%s' "$1" "${birth%% *}"
+}
+
+# A run that was killed could not clean up after itself.
+clean_up_after_killed_runs() {
+  local dir pid
+  for dir in "$STATE"/test/run-*; do
+    [ -d "$dir" ] || continue
+    pid=${dir##*/run-}
+    [ "$(run_name "${pid%-*}")" != "${dir##*/}" ] || continue
+    use_test_servers "${dir##*/}"
+    test_servers_stop
+  done
+}
+
 test_servers_run() { alive postgres && alive rabbitmq && [ -s "$PARTS_DIR/env" ]; }
 
 # test_servers_start: with other ports if somebody takes one of them at the same moment.
@@ -52,14 +70,14 @@ test_servers_env() { cat "$PARTS_DIR/env"; }
 
 # test_servers_stop: stops what runs of the set and deletes all of it.
 test_servers_stop() {
-  local data
+  local data part
   data=$(cat "$PARTS_DIR/postgres-data" 2>/dev/null || true)
   if [ -s "$PARTS_DIR/base" ]; then
     test_rabbit_settings
     rmq_stop rabbitmq
   fi
-  # Its data are thrown away, so there is nothing it would have to write first.
-  stop_process postgres QUIT 20
+  # Data are thrown away, so there is nothing that would have to be written first.
+  for part in "$PARTS_DIR"/pid/*; do [ ! -e "$part" ] || stop_process "${part##*/}" QUIT 20; done
   if is_root; then data=/var/lib/rowlock/$CHECKOUT_ID/test/$(basename -- "$PARTS_DIR"); fi
   case $data in
     "$STATE"/test/* | /var/lib/rowlock/"$CHECKOUT_ID"/test/*) rm -rf -- "${data:?}" ;;

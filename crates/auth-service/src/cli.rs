@@ -1,4 +1,6 @@
-//! The command line: `serve`, `migrate`, `create-admin`, `failed-messages`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `create-admin`, `rotate-keys`, `failed-messages`, `healthcheck`.
+
+mod rotate_keys;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ enum Command {
     Migrate,
     /// Makes an administrator's account, also when there are others.
     CreateAdmin(CreateAdmin),
+    /// Puts a new signing key in the place of the present one, without anybody being logged out.
+    RotateKeys,
     /// Looks after messages that the broker refused several times.
     FailedMessages {
         #[command(subcommand)]
@@ -71,12 +75,18 @@ pub async fn run() -> ExitCode {
             Err(error) => fail(BAD_SETTINGS, error),
         };
     }
+    if let Some(Command::RotateKeys) = command {
+        return match AuthSettings::load(config.as_deref(), environment()) {
+            Ok(settings) => rotate_keys::rotate_keys(settings).await,
+            Err(error) => fail(BAD_SETTINGS, error),
+        };
+    }
     let settings = match MaintenanceSettings::load(config.as_deref(), environment()) {
         Ok(settings) => settings,
         Err(error) => return fail(BAD_SETTINGS, error),
     };
     match command {
-        None | Some(Command::Serve) => ExitCode::SUCCESS,
+        None | Some(Command::Serve | Command::RotateKeys) => ExitCode::SUCCESS,
         Some(Command::Migrate) => {
             settings.log.start();
             run_migrations(&settings.database, MIGRATIONS).await

@@ -3,6 +3,8 @@
 //! They are read from the database again and again, several times within the span in which a new key is public and does
 //! not sign yet. While the database is away the keys that are known go on working.
 
+mod rotation;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ pub(crate) enum KeyError {
     NotLoaded,
     #[error("no key may sign")]
     NoneSigns,
+    #[error("there is no signing key yet that another could follow: auth-service makes the first one when it starts")]
+    NoneToFollow,
     #[error("a token could not be signed")]
     Signing(#[from] jsonwebtoken::errors::Error),
 }

@@ -36,6 +36,9 @@ pub(crate) fn read(secrets: &Secrets, text: &str) -> Option<Presented> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     #[test]
@@ -52,6 +55,27 @@ mod tests {
         }
         for bad in ["", "x", "AAAA", &token[1..], &format!("{token}AAAA"), &format!("{token}="), "🎟️"] {
             assert_eq!(read(&secrets, bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(session: u128, generation: i32) {
+            let secrets = Secrets::derive(&"an encryption key of many characters".into()).unwrap();
+            let session = SessionId::from_uuid(Uuid::from_u128(session));
+            prop_assert_eq!(read(&secrets, &write(&secrets, session, generation)), Some(Presented { session, generation }));
+        }
+
+        #[test]
+        fn no_other_text_is_a_token(text in any::<String>(), bytes: Vec<u8>, at: Index, byte: u8) {
+            let secrets = Secrets::derive(&"an encryption key of many characters".into()).unwrap();
+            let token = write(&secrets, SessionId::from_uuid(Uuid::from_u128(9)), 3);
+            let mut changed = token.clone().into_bytes();
+            let at = at.index(changed.len());
+            changed[at] = byte;
+            for text in [text, URL_SAFE_NO_PAD.encode(bytes), String::from_utf8_lossy(&changed).into_owned()] {
+                prop_assert!(text == token || read(&secrets, &text).is_none());
+            }
         }
     }
 }

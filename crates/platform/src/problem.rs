@@ -77,7 +77,8 @@ impl Problem {
         self.code
     }
 
-    fn document(&self) -> Value {
+    /// The document, as a client reads it.
+    pub fn document(&self) -> Value {
         let mut document = self.members.clone();
         document.insert("type".to_owned(), format!("urn:rowlock:problem:{}", self.code.as_str()).into());
         document.insert("title".to_owned(), self.code.title().into());

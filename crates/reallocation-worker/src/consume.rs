@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::read_tickets_released;
-use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics};
+use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, shorten};
 use rowlock_platform::clock::Clock;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -194,8 +194,10 @@ impl Intake {
                     repeated.extend(pending.insert(key, delivery).map(|earlier| earlier.tag));
                 }
                 Err(error) => {
-                    tracing::warn!(message_id = delivery.message_id, %error, "a message that nobody can read is a dead letter now");
-                    consumer.dead_letter(&delivery, &error.to_string(), self.clock.now()).await?;
+                    // It may quote the message, which may be long.
+                    let reason = shorten(&error.to_string());
+                    consumer.dead_letter(&delivery, &reason, self.clock.now()).await?;
+                    tracing::warn!(message_id = delivery.message_id, %reason, "a message that nobody can read is a dead letter now");
                 }
             }
         }

@@ -13,7 +13,7 @@ pub(crate) use accounts::{Account, Admission, InsertError, NewAccount};
 pub(crate) use closing::Closing;
 pub(crate) use messages::Messages;
 pub(crate) use sessions::{LiveSession, Presented, Rotation, StoredSession};
-pub(crate) use signing_keys::{NewSigningKey, StoredKey};
+pub(crate) use signing_keys::{NewSigningKey, Rotated, ServedUntil, StoredKey, SuccessorTimes};
 
 /// Access to the database.
 #[derive(Clone)]

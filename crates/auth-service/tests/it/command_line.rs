@@ -3,24 +3,28 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::signing_keys::{kid_of, private_keys};
 use crate::support::{
     BOOTSTRAP_TOKEN, ENCRYPTION_KEY, Empty, Migrated, PASSWORD, Service, close, credentials, environment, person, query, text,
 };
 
-fn binary(environment: Vec<(String, String)>, arguments: &[&str]) -> Command {
+pub(crate) fn binary(environment: Vec<(String, String)>, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
     command.args(arguments).env_clear().envs(environment).kill_on_drop(true);
     command
 }
 
 /// Exit code, and what it said on standard output and standard error.
-async fn run(environment: Vec<(String, String)>, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) async fn run(environment: Vec<(String, String)>, arguments: &[&str]) -> (i32, String, String) {
     let output = binary(environment, arguments).output().await.unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     (output.status.code().unwrap(), out, err)
@@ -28,7 +32,7 @@ async fn run(environment: Vec<(String, String)>, arguments: &[&str]) -> (i32, St
 
 #[tokio::test]
 async fn wrong_settings_end_with_code_2_and_one_message() {
-    for arguments in [&[][..], &["serve"], &["migrate"], &["healthcheck"]] {
+    for arguments in [&[][..], &["serve"], &["migrate"], &["rotate-keys"], &["healthcheck"]] {
         let environment = vec![("ROWLOCK__HTTP__WORKERS".to_owned(), "none".to_owned())];
         let (code, _, error) = run(environment, arguments).await;
         assert_eq!(code, 2, "{error}");
@@ -116,8 +120,9 @@ async fn healthcheck_tells_whether_a_service_is_ready() {
 #[tokio::test]
 async fn serve_ends_well_when_told_and_its_log_holds_no_secret_and_nobodys_data() {
     let database = TestDatabase::new(&Migrated).await;
-    let settings = environment(&database.service_url(), &[("LOG__LEVEL", "debug"), ("LOG__FORMAT", "json")]);
-    let mut child = binary(settings, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let changes = [("LOG__LEVEL", "debug"), ("LOG__FORMAT", "json"), ("KEYS__PUBLISH_AHEAD_SECONDS", "1")];
+    let settings = || environment(&database.service_url(), &changes);
+    let mut child = binary(settings(), &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut lines = String::new();
     let address = loop {
@@ -143,18 +148,30 @@ async fn serve_ends_well_when_told_and_its_log_holds_no_secret_and_nobodys_data(
     let login: Value = post("/api/loginaccount", credentials("ada")).await.json().await.unwrap();
     let refresh = json!({"refreshToken": login["refreshToken"]});
     let refreshed: Value = post("/api/refreshtoken", refresh).await.json().await.unwrap();
+    let (code, told, error) = run(settings(), &["rotate-keys"]).await;
+    assert_eq!(code, 0, "{error}");
+    until("the new key signs", async || {
+        let login: Value = post("/api/loginaccount", credentials("ada")).await.json().await.unwrap();
+        told.contains(&format!("The key {} has been made", kid_of(&login["token"])))
+    })
+    .await;
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     let status = child.wait().await.unwrap();
     let rest = rest.await.unwrap();
     assert!(status.success(), "{status}: {rest}");
-    let log = lines + &rest;
+    let log = lines + &rest + &told + &error;
     assert!(log.contains("\"route\":\"/api/loginaccount\""), "{log}");
     let tokens = [&login["token"], &login["refreshToken"], &refreshed["refreshToken"]].map(text);
     let password_of_the_role = database.service_url().expose_secret().to_owned();
     let private =
         [PASSWORD, "a wrong password", "ada@example.org", "Name of ada", ENCRYPTION_KEY, BOOTSTRAP_TOKEN, &password_of_the_role, "$2b$"];
-    for secret in private.into_iter().chain(tokens.iter().map(String::as_str)) {
+    let private_keys = private_keys(&database).await;
+    assert_eq!(private_keys.len(), 2);
+    let hex = |key: &[u8]| key.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let written = private_keys.iter().flat_map(|key| [hex(key), STANDARD.encode(key), URL_SAFE_NO_PAD.encode(key), format!("{key:?}")]);
+    let written: Vec<_> = written.chain(tokens).collect();
+    for secret in private.into_iter().chain(written.iter().map(String::as_str)) {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
     database.close().await;

@@ -2,14 +2,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+use futures_util::future::join_all;
+use hkdf::Hkdf;
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::wait::{until, until_some};
 use serde_json::Value;
+use sha2::Sha256;
 
-use crate::support::{Migrated, Service, close, query, sql, system, system_with, text};
+use crate::command_line::run;
+use crate::support::{ENCRYPTION_KEY, Migrated, Service, close, environment, query, sql, system, system_with, text};
 
-fn kid_of(token: &Value) -> String {
+pub(crate) fn kid_of(token: &Value) -> String {
     let header = text(token).split('.').next().map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
     text(&serde_json::from_slice::<Value>(&header).unwrap()["kid"])
 }
@@ -17,6 +23,23 @@ fn kid_of(token: &Value) -> String {
 async fn published(service: &Service) -> Vec<String> {
     let keys = service.get("/.well-known/jwks.json").await.expect(200);
     keys["keys"].as_array().unwrap().iter().map(|key| text(&key["kid"])).collect()
+}
+
+/// The private halves, opened as the service does it.
+pub(crate) async fn private_keys(database: &TestDatabase) -> Vec<Vec<u8>> {
+    let mut key = [0; 32];
+    Hkdf::<Sha256>::new(None, ENCRYPTION_KEY.as_bytes()).expand(b"rowlock/auth/signing-keys/v1", &mut key).unwrap();
+    let cipher = ChaCha20Poly1305::new(&key.into());
+    let rows = query(database, "SELECT kid || ' ' || encode(private_key, 'hex') AS value FROM signing_keys").await;
+    let open = |row: &String| {
+        let (kid, sealed) = row.split_once(' ').unwrap();
+        let sealed: Vec<u8> = (0..sealed.len()).step_by(2).map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap()).collect();
+        let (nonce, text) = sealed.split_at(12);
+        let key = cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: text, aad: kid.as_bytes() }).unwrap();
+        assert_eq!(key.len(), 32);
+        key
+    };
+    rows.iter().map(open).collect()
 }
 
 #[tokio::test]
@@ -155,4 +178,92 @@ async fn the_private_key_is_not_in_the_database_as_it_is() {
     let other = Service::launch(&database.service_url(), &[], Clock::system());
     until("the key is refused", async || other.readiness().await.body["failing"]["signing key"].is_string()).await;
     close(database, [service, other]).await;
+}
+
+/// Runs `rotate-keys` with the settings of the services, changed; its exit code and what it said.
+async fn rotate(database: &TestDatabase, changes: &[(&str, &str)]) -> (i32, String, String) {
+    run(environment(&database.service_url(), changes), &["rotate-keys"]).await
+}
+
+/// As if so much time had gone by since the keys were made.
+async fn let_pass(database: &TestDatabase, interval: &str) {
+    let earlier = format!(
+        "UPDATE signing_keys SET created_at = created_at - interval '{interval}', signs_from = signs_from - interval '{interval}',
+                                 retired_at = retired_at - interval '{interval}'"
+    );
+    sql(database, &earlier).await;
+}
+
+#[tokio::test]
+async fn keys_are_rotated_and_nobody_is_logged_out() {
+    let (database, service) = system_with(&[("KEYS__PUBLISH_AHEAD_SECONDS", "1")]).await;
+    service.create_account("ada").await;
+    let first = service.log_in("ada").await;
+    let (old, token) = (kid_of(&first["token"]), text(&first["token"]));
+    let works = async || service.get_as(&token, "/api/account").await.expect(200);
+
+    let (code, said, error) = rotate(&database, &[("KEYS__PUBLISH_AHEAD_SECONDS", "3600")]).await;
+    assert_eq!(code, 0, "{error}");
+    until("the new key is public", async || published(&service).await.len() == 2).await;
+    let new = published(&service).await.into_iter().find(|kid| *kid != old).unwrap();
+    let [made, served] = said.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert!(made.contains(&format!("The key {new} has been made")) && made.contains(" signs from 20"), "{said}");
+    assert!(served.contains(&format!("The key {old} is published until 20")), "{said}");
+    let times = "SELECT (n.signs_from - n.created_at)::text || ', ' || (o.retired_at - n.signs_from)::text AS value
+                 FROM signing_keys n, signing_keys o WHERE n.retired_at IS NULL AND o.retired_at IS NOT NULL";
+    assert_eq!(query(&database, times).await, ["01:00:00, 00:16:00"], "fifteen minutes that tokens live, and a margin");
+    assert_eq!(kid_of(&service.log_in("ada").await["token"]), old, "its time has not come");
+    works().await;
+
+    let_pass(&database, "1 hour").await;
+    let second = until_some("the new key signs", async || {
+        let login = service.log_in("ada").await;
+        (kid_of(&login["token"]) == new).then_some(login)
+    })
+    .await;
+    works().await;
+    service.get_as(&text(&second["token"]), "/api/account").await.expect(200);
+    assert_eq!(published(&service).await.len(), 2);
+
+    let_pass(&database, "16 minutes").await;
+    until("the old key is gone", async || published(&service).await == [new.clone()]).await;
+    // The session outlives the keys: it gets a token of the new one.
+    let refreshed = service.refresh(&first["refreshToken"]).await.expect(200);
+    assert_eq!(kid_of(&refreshed["token"]), new);
+    let (code, said, error) = rotate(&database, &[]).await;
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains(&format!("The key {new} is published until ")) && !said.contains(&old), "{said}");
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn no_key_is_added_while_one_does_not_sign_yet() {
+    let (database, service) = system().await;
+    let rotations = join_all((0..4).map(|_| rotate(&database, &[]))).await;
+    let (added, refused): (Vec<_>, Vec<_>) = rotations.into_iter().partition(|(code, ..)| *code == 0);
+    assert_eq!((added.len(), refused.len()), (1, 3), "of four at once one adds a key: {added:?} {refused:?}");
+    let kid = query(&database, "SELECT kid AS value FROM signing_keys WHERE signs_from > now()").await.remove(0);
+    let later = rotate(&database, &[]).await;
+    for (code, said, error) in refused.into_iter().chain([later]) {
+        assert_eq!((code, said.as_str()), (1, ""));
+        assert!(
+            error.contains(&format!("nothing was changed: the key {kid} is new")) && error.contains("run this again after that"),
+            "{error}"
+        );
+    }
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM signing_keys").await, ["2"]);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn a_key_that_the_services_could_not_open_or_that_follows_none_is_not_added() {
+    let database = TestDatabase::new(&Migrated).await;
+    let (code, _, error) = rotate(&database, &[]).await;
+    assert!(code == 1 && error.contains("makes the first one when it starts"), "{code} {error}");
+    let service = Service::start(&database, &[]).await;
+    let changes = [("KEYS__ENCRYPTION_KEY", "not the key that the signing key was stored with")];
+    let (code, _, error) = rotate(&database, &changes).await;
+    assert!(code == 1 && error.contains("keys.encryption_key is not the one"), "{code} {error}");
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM signing_keys").await, ["1"]);
+    close(database, [service]).await;
 }

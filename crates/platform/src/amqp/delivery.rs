@@ -4,7 +4,7 @@ use amqprs::channel::ConsumerMessage;
 use amqprs::{BasicProperties, FieldValue};
 use rowlock_domain::Timestamp;
 
-use super::message::{ATTEMPT, FAILED_AT, REASON, ROUTING_KEY, shorten};
+use super::message::{ATTEMPT, FAILED_AT, LONGEST_SHORT, REASON, ROUTING_KEY, shorten, that_fit};
 use super::{Exchange, Headers, OutboundMessage};
 
 /// A message that was taken from a queue and is held until it is acknowledged, put off or given up.
@@ -61,7 +61,7 @@ impl Delivery {
         Self {
             tag,
             redelivered,
-            routing_key: headers.remove(ROUTING_KEY).unwrap_or_else(|| routing_key.to_owned()),
+            routing_key: headers.remove(ROUTING_KEY).filter(|key| key.len() <= LONGEST_SHORT).unwrap_or_else(|| routing_key.to_owned()),
             message_id: properties.message_id().filter(|id| !id.is_empty()).cloned(),
             occurred_at: properties.timestamp().and_then(|s| i64::try_from(s).ok()).and_then(|s| Timestamp::from_timestamp(s, 0)),
             body,
@@ -81,9 +81,10 @@ impl Delivery {
         copy
     }
 
-    /// A copy for another queue, as new.
+    /// A copy for another queue, as new. Whatever was delivered, the copy can be sent: a message that nobody can read must
+    /// not stay in the way because nobody can put it aside either.
     pub(super) fn copy_to(&self, queue: &str) -> OutboundMessage {
-        let mut headers = self.headers.clone();
+        let mut headers = that_fit(&self.headers);
         headers.insert(ROUTING_KEY.to_owned(), self.routing_key.clone());
         OutboundMessage {
             exchange: Exchange::Default,
@@ -127,6 +128,11 @@ fn text(value: &FieldValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn round_trip(message: &OutboundMessage) -> Delivery {
@@ -158,5 +164,38 @@ mod tests {
         assert_eq!(again.routing_key, "tickets.released");
         assert_eq!(again.headers, message.headers);
         assert_eq!(round_trip(&again.copy_to("work")).attempt, 1, "a replayed one starts anew");
+    }
+
+    #[test]
+    fn what_the_broker_has_taken_once_it_takes_again_however_large() {
+        let message = OutboundMessage::event("tickets.released", "id-1", vec![0; 2_000_000]);
+        assert!(message.defect().is_some());
+        assert_eq!(round_trip(&message).copy_to("work.dead").defect(), None);
+    }
+
+    fn header() -> impl Strategy<Value = (String, String)> {
+        let ours = [ATTEMPT, REASON, FAILED_AT, ROUTING_KEY].map(str::to_owned);
+        let long = (100_usize..20_000).prop_map(|length| "x".repeat(length));
+        (prop_oneof![select(ours.to_vec()), any::<String>(), "[a-z]{1,255}"], prop_oneof![any::<String>(), "-?[0-9]{1,20}", long])
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_delivered_can_be_put_off_and_given_up(
+            headers in vec(header(), 0..6), id in option::of("[ -~]{0,255}"), body in vec(any::<u8>(), 0..50), reason: String
+        ) {
+            let headers: Headers = headers.into_iter().collect();
+            let message = OutboundMessage { headers, ..OutboundMessage::event("tickets.released", id.unwrap_or_default(), body) };
+            let delivery = round_trip(&message);
+            let now = Timestamp::from_timestamp(1_700_000_001, 0).unwrap();
+            let copy = delivery.after_failure("work.dead", delivery.attempt, &reason, now);
+            prop_assert_eq!(copy.defect(), None);
+            prop_assert_eq!(delivery.copy_to("work").defect(), None);
+            let dead = round_trip(&copy);
+            prop_assert_eq!(&dead.body, &message.body);
+            prop_assert_eq!(dead.attempt, delivery.attempt);
+            prop_assert_eq!(dead.failed_at, Some(now));
+            prop_assert_eq!(dead.reason, Some(shorten(&reason)));
+        }
     }
 }

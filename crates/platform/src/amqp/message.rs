@@ -19,12 +19,14 @@ pub(super) const ROUTING_KEY: &str = "rowlock-routing-key";
 
 /// The longest reason kept in a header.
 const LONGEST_REASON: usize = 1_000;
-/// Larger bodies are refused here. The broker would answer with a closed channel, on which nothing could pass.
+/// Larger events are refused here. The broker would answer with a closed channel, on which nothing could pass.
 const LARGEST_BODY: usize = 1024 * 1024;
 /// Headers travel in one frame, whose size is limited (128 KiB by default).
 const LARGEST_HEADERS: usize = 16 * 1024;
+/// The longest name of a header.
+const LONGEST_NAME: usize = 128;
 /// An AMQP short string.
-const LONGEST_SHORT: usize = 255;
+pub(super) const LONGEST_SHORT: usize = 255;
 
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,16 +73,17 @@ impl OutboundMessage {
     /// Says why the message cannot be sent, if it cannot: amqprs panics on some of these, and the broker closes
     /// the channel on others.
     pub(super) fn defect(&self) -> Option<String> {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+        let headers: usize = self.headers.iter().map(|(name, value)| size(name, value)).sum();
         if self.routing_key.len() > LONGEST_SHORT {
             Some(format!("the routing key is longer than {LONGEST_SHORT} bytes"))
         } else if self.message_id.len() > LONGEST_SHORT {
             Some(format!("the message id is longer than {LONGEST_SHORT} bytes"))
-        } else if self.headers.keys().any(|name| name.is_empty() || name.len() > 128) {
-            Some("a header's name is empty or longer than 128 bytes".to_owned())
+        } else if !self.headers.keys().all(|name| is_name(name)) {
+            Some(format!("a header's name is empty or longer than {LONGEST_NAME} bytes"))
         } else if headers > LARGEST_HEADERS {
             Some(format!("the headers are larger than {LARGEST_HEADERS} bytes"))
-        } else if self.body.len() > LARGEST_BODY {
+        } else if self.exchange == Exchange::Events && self.body.len() > LARGEST_BODY {
+            // What goes to a queue by its name is a copy of what the broker has taken before.
             Some(format!("the body is larger than {LARGEST_BODY} bytes"))
         } else {
             None
@@ -100,6 +103,27 @@ impl OutboundMessage {
     }
 }
 
+fn size(name: &str, value: &str) -> usize {
+    name.len() + value.len() + 8
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+}
+
+/// Those of a stranger's headers that a copy can carry beside ours, for which half of the room is kept.
+pub(super) fn that_fit(headers: &Headers) -> Headers {
+    let mut room = LARGEST_HEADERS / 2;
+    let mut fitting = Headers::new();
+    for (name, value) in headers.iter().filter(|(name, _)| is_name(name)) {
+        if let Some(left) = room.checked_sub(size(name, value)) {
+            room = left;
+            fitting.insert(name.clone(), value.clone());
+        }
+    }
+    fitting
+}
+
 /// Builds a table afresh: inserting a key twice would corrupt the frame, and a map has each key once.
 fn table(headers: &Headers) -> FieldTable {
     let mut table = FieldTable::new();
@@ -111,8 +135,8 @@ fn table(headers: &Headers) -> FieldTable {
     table
 }
 
-/// Cuts a reason to what a header may hold.
-pub(super) fn shorten(reason: &str) -> String {
+/// Cuts a reason to what a header, or a line of a log, may hold.
+pub fn shorten(reason: &str) -> String {
     match reason.char_indices().find(|(at, c)| at + c.len_utf8() > LONGEST_REASON) {
         Some((end, _)) => format!("{}…", reason.get(..end).unwrap_or_default()),
         None => reason.to_owned(),

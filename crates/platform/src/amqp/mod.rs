@@ -33,7 +33,7 @@ pub use consumer::Consumer;
 pub use delivery::Delivery;
 pub use error::LinkError;
 pub use ledger::Settlement;
-pub use message::{Exchange, Headers, OutboundMessage};
+pub use message::{Exchange, Headers, OutboundMessage, shorten};
 pub use metrics::LinkMetrics;
 pub use publisher::Publisher;
 pub use retry::Disposition;

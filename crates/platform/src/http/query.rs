@@ -21,9 +21,14 @@ pub struct QueryFields {
 }
 
 impl QueryFields {
-    /// The query string of a request; of a parameter given twice the last counts.
+    /// The query string of a request.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let values = web::Query::<HashMap<String, String>>::from_query(request.query_string())
+        Self::parse(request.query_string())
+    }
+
+    /// A query string; of a parameter given twice the last counts.
+    pub fn parse(query: &str) -> Result<Self, Problem> {
+        let values = web::Query::<HashMap<String, String>>::from_query(query)
             .map_err(|_| Problem::invalid_field("query", "is not a readable query string"))?
             .into_inner();
         Ok(Self { values, errors: Vec::new() })

@@ -1,0 +1,48 @@
+//! `rotate-keys`: a new signing key in the place of the present one.
+
+use std::process::ExitCode;
+
+use chrono::SecondsFormat;
+use rowlock_domain::Timestamp;
+use rowlock_platform::cli::fail;
+use rowlock_postgres::build_pool;
+
+use crate::keys::Keys;
+use crate::secrets::Secrets;
+use crate::store::{Rotated, ServedUntil, Store};
+use crate::{AuthSettings, StartError};
+
+/// Adds a key and says on standard output when it signs and how long those before it are published. Exit code 1, and
+/// nothing changed, while there is one that does not sign yet.
+pub(super) async fn rotate_keys(settings: AuthSettings) -> ExitCode {
+    settings.log.start();
+    let Ok(secrets) = Secrets::derive(&settings.keys.encryption_key) else { return fail(1, StartError::Keys) };
+    let store = match build_pool(&settings.database.url, 1, settings.database.limits, "auth-service rotate-keys") {
+        Ok(pool) => Store::new(pool),
+        Err(error) => return fail(1, error),
+    };
+    let publish_ahead = settings.keys.publish_ahead;
+    match Keys::new(store, secrets, publish_ahead).rotate(publish_ahead, settings.tokens.access_ttl).await {
+        Ok(Rotated::Added { kid, signs_from, before }) => {
+            println!("The key {kid} has been made. It is published now and signs from {} on.", to_the_second(signs_from));
+            for ServedUntil { kid, until } in before {
+                println!("The key {kid} is published until {}, when every token that it signed has expired.", to_the_second(until));
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(Rotated::Pending { kid, signs_from }) => {
+            let from = to_the_second(signs_from);
+            fail(
+                1,
+                format!(
+                    "nothing was changed: the key {kid} is new and signs from {from} on; to replace it, too, run this again after that"
+                ),
+            )
+        }
+        Err(error) => fail(1, error),
+    }
+}
+
+fn to_the_second(time: Timestamp) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
