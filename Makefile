@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset demo test test-servers bench fmt lint ci
+.PHONY: help up down status logs reset demo test test-servers bench chaos fmt lint ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -33,6 +33,9 @@ test-servers: ## keep the tests' servers running between test runs
 bench: ## measure it against the engine's limit, on servers of its own (QUICK=1: in two minutes)
 	@QUICK=$(QUICK) ONLY=$(ONLY) scripts/bench.sh
 
+chaos: ## break everything under load and audit every promise (MINUTES=10 SEED=7; CONTROL=1: without the row lock)
+	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) scripts/chaos.sh
+
 fmt: ## format the code
 	cargo fmt --all
 
@@ -40,7 +43,8 @@ lint: ## clippy with warnings denied, and the scripts if shellcheck is there
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@scripts/lint-scripts.sh
 
-ci: ## what the checks of a change run: format, lint, test
+ci: ## what the checks of a change run: format, lint, test, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) lint
 	$(MAKE) test
+	$(MAKE) chaos MINUTES=2
