@@ -51,6 +51,9 @@ impl Model {
     /// Takes the next message. The error says what the rule would have done.
     pub fn take(&mut self, message: &Message) -> Result<(), String> {
         let now = message.micros;
+        if self.walked > 0 && !matches!(message.fact, Fact::Promoted { .. } | Fact::Reallocated { .. }) {
+            return Err("comes in the middle of a walk over the waiting list".to_owned());
+        }
         match &message.fact {
             Fact::Confirmed(booking) => self.confirm(*booking),
             Fact::Joined { entry, number } => self.join(*entry, *number),
@@ -73,7 +76,8 @@ impl Model {
         if sum != u64::from(self.capacity) {
             return Err(format!("leaves {} available, {} booked and {} held of {}", self.available, self.booked, self.held, self.capacity));
         }
-        if self.held > 0 && (self.available > 0 || self.waiting.is_empty()) {
+        // The last who waited may have been promoted and something be left: the walk ends with the next message.
+        if self.held > 0 && (self.available > 0 || (self.waiting.is_empty() && self.walked == 0)) {
             let (held, available, waiting) = (self.held, self.available, self.waiting.len());
             return Err(format!("leaves {held} tickets held while {available} are available and {waiting} entries wait"));
         }

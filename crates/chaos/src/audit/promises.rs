@@ -159,8 +159,8 @@ fn kept(request: &Request, stored: &Stored<'_>, verdict: &mut Verdict) {
                 verdict.complain(ENTRY_KEPT, format!("the entry {entry} was promised to have left and has not"), place(request));
             }
         }
-        // All that was said of a booking is looked at together.
-        (Operation::Cancel { .. }, Some(_), None) => {}
+        // All that was said of a booking, or of a number of tickets, is looked at together.
+        (Operation::Cancel { .. }, Some(_), None) | (Operation::SetCapacity { .. }, ..) => {}
         _ => verdict.complain(ENDED, format!("an answer that does not fit its question: {}", reply.body), place(request)),
     }
 }
