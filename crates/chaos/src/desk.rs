@@ -137,8 +137,15 @@ impl Desk {
     pub async fn probe(&self, api: &Api, door: Door, person: &Person, operation: Operation, deadline: Duration) -> Attempt {
         let key = Uuid::new_v4().to_string();
         let (method, path, body) = operation.request();
-        let question =
-            Question { method, path: &path, token: Some(&person.token), key: Some(&key), bootstrap: None, body: Some(body.to_string()), deadline };
+        let question = Question {
+            method,
+            path: &path,
+            token: Some(&person.token),
+            key: Some(&key),
+            bootstrap: None,
+            body: Some(body.to_string()),
+            deadline,
+        };
         let attempt = send(api, &question, door).await;
         self.ledger.write(Request { account: person.account, key, operation, attempts: vec![attempt.clone()], probe: true });
         attempt

@@ -177,10 +177,9 @@ impl Schedule {
                 "crash of PostgreSQL and RabbitMQ",
                 vec![Deed::Crash(Far::Postgres, self.downtime()), Deed::Crash(Far::RabbitMq, self.downtime())],
             ),
-            Kind::KillAndCutBroker => (
-                "kill -9 of services, lines to RabbitMQ cut",
-                vec![self.kill(&[booking, worker]), self.lines(Line::Cut, Far::RabbitMq)],
-            ),
+            Kind::KillAndCutBroker => {
+                ("kill -9 of services, lines to RabbitMQ cut", vec![self.kill(&[booking, worker]), self.lines(Line::Cut, Far::RabbitMq)])
+            }
         };
         Fault { kind: kind.to_owned(), deeds }
     }

@@ -153,7 +153,8 @@ impl Injector<'_> {
                 server.signal_all(Signal::CONT)?;
             }
             Deed::Lines(line, far, parts, time) => {
-                let lines = parts.iter().map(|part| self.stage.actor(*part).map(|actor| line_to(actor, *far))).collect::<Fallible<Vec<_>>>()?;
+                let lines =
+                    parts.iter().map(|part| self.stage.actor(*part).map(|actor| line_to(actor, *far))).collect::<Fallible<Vec<_>>>()?;
                 for proxy in &lines {
                     match line {
                         Line::Cut => proxy.refuse(),
@@ -191,7 +192,8 @@ impl Injector<'_> {
             }
             let api = Api::at(self.stage.port(part)?)?;
             let operation = Operation::Book { event: self.sale.event, ticket_type: self.sale.ticket_type, quantity: 1, join: true };
-            let asking = (0..IN_FLIGHT).map(|_| self.desk.probe(&api, Door::Direct, &self.person, operation.clone(), crate::http::DEADLINE));
+            let asking =
+                (0..IN_FLIGHT).map(|_| self.desk.probe(&api, Door::Direct, &self.person, operation.clone(), crate::http::DEADLINE));
             Fallible::Ok(join_all(asking).await)
         };
         let stop = async {

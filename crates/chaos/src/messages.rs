@@ -127,7 +127,8 @@ struct Data {
 /// Reads a body. The error says what is missing.
 pub fn read(body: &[u8]) -> Fallible<Message> {
     let Envelope { id, r#type, time, sequence, data } = serde_json::from_slice(body)?;
-    let fact = data.fact(&r#type).ok_or_else(|| format!("a message «{type}» without what it must say: {}", String::from_utf8_lossy(body)))?;
+    let fact =
+        data.fact(&r#type).ok_or_else(|| format!("a message «{type}» without what it must say: {}", String::from_utf8_lossy(body)))?;
     Ok(Message {
         id,
         event: data.event_id,

@@ -128,7 +128,8 @@ impl Model {
     }
 
     fn give_back(&mut self, id: Uuid, returned: u32, left: u32, now: i64) -> Result<(), String> {
-        let booking = self.bookings.get_mut(&id).ok_or_else(|| format!("gives back tickets of the booking {id}, which is not confirmed"))?;
+        let booking =
+            self.bookings.get_mut(&id).ok_or_else(|| format!("gives back tickets of the booking {id}, which is not confirmed"))?;
         if returned == 0 || booking.quantity != returned + left {
             return Err(format!("gives back {returned} of {} tickets and leaves {left}", booking.quantity));
         }
@@ -180,7 +181,8 @@ impl Model {
     }
 
     fn promote(&mut self, entry: Ticket, number: i64, booking: Uuid, now: i64) -> Result<(), String> {
-        let turn = self.next().ok_or_else(|| format!("promotes number {number} for {} tickets where {} are held", entry.quantity, self.held))?;
+        let turn =
+            self.next().ok_or_else(|| format!("promotes number {number} for {} tickets where {} are held", entry.quantity, self.held))?;
         let waiting = self.waiting.remove(turn);
         if waiting.number != number || waiting.entry != entry {
             return Err(format!(

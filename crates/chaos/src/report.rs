@@ -105,7 +105,8 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let faults: u32 = self.faults.values().map(|faced| faced.times).sum();
-        let _ = writeln!(text, "\nseed {}, {} s of storm, {} s in all, commit {}", self.seed, self.storm_seconds, self.seconds, self.commit);
+        let _ =
+            writeln!(text, "\nseed {}, {} s of storm, {} s in all, commit {}", self.seed, self.storm_seconds, self.seconds, self.commit);
         let _ = writeln!(text, "\n{faults} faults, and the longest time until everything was served again:");
         for (kind, faced) in &self.faults {
             let _ = writeln!(text, "  {:>3} × {kind:<44} {:>6} ms", faced.times, faced.longest_recovery_ms);
@@ -117,7 +118,10 @@ impl Report {
             let _ = writeln!(text, "  {count:>7} {kind}");
         }
         let HandingOn { tickets, p50_ms, p99_ms, worst_ms } = &self.handing_on;
-        let _ = writeln!(text, "\n{tickets} returned tickets found a new holder after: p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, worst {worst_ms:.0} ms");
+        let _ = writeln!(
+            text,
+            "\n{tickets} returned tickets found a new holder after: p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, worst {worst_ms:.0} ms"
+        );
         let _ = writeln!(text, "{} deliveries, {} messages replayed by the naive model", self.deliveries, self.replayed);
         let _ = writeln!(text, "{} promises checked, {} violations", self.promises, self.violations.len());
         for violation in self.violations.iter().take(50) {

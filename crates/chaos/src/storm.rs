@@ -101,7 +101,14 @@ pub async fn run(options: Options) -> Fallible<bool> {
     stage.tear_down().await?;
     let clean = report.violations.is_empty();
     if control {
-        println!("{}", if clean { "The control failed: without the row lock nothing was found." } else { "The control succeeded: without the row lock the above was found." });
+        println!(
+            "{}",
+            if clean {
+                "The control failed: without the row lock nothing was found."
+            } else {
+                "The control succeeded: without the row lock the above was found."
+            }
+        );
         return Ok(!clean);
     }
     Ok(clean)
@@ -188,7 +195,9 @@ async fn settle(stage: &Stage, amqp: &AmqpSettings) -> Fallible<Vec<String>> {
         }
         if start.elapsed() > SETTLE {
             let seconds = SETTLE.as_secs();
-            return Ok(vec![format!("after {seconds} quiet seconds {rows} messages or held types and {queued} queued messages are in flight")]);
+            return Ok(vec![format!(
+                "after {seconds} quiet seconds {rows} messages or held types and {queued} queued messages are in flight"
+            )]);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

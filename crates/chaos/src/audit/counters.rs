@@ -57,7 +57,11 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         }
     }
     if tables.outbox > 0 {
-        verdict.complain(OUTBOX, format!("{} messages still wait", tables.outbox), "the table outbox and the logs of both booking-services");
+        verdict.complain(
+            OUTBOX,
+            format!("{} messages still wait", tables.outbox),
+            "the table outbox and the logs of both booking-services",
+        );
     }
     if tables.outbox_failed > 0 {
         verdict.complain(OUTBOX, format!("{} messages were set aside", tables.outbox_failed), "the table outbox_failed");

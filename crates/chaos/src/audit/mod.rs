@@ -8,7 +8,6 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
-
 use std::fmt;
 
 use serde::Serialize;

@@ -77,9 +77,8 @@ fn answers(request: &Request, evidence: &Evidence, verdict: &mut Verdict) {
             }
             _ => {}
         }
-        if attempt.door == Door::Gateway && failed(attempt) && evidence.drains.iter().any(|drain| {
-            attempt.ended >= drain.from && attempt.ended <= drain.until
-        }) {
+        let draining = evidence.drains.iter().any(|drain| attempt.ended >= drain.from && attempt.ended <= drain.until);
+        if attempt.door == Door::Gateway && draining && failed(attempt) && !sent_once_and_unknown(request, attempt) {
             let seen = attempt.answer.as_ref().err();
             let what = format!("a {name} through the gateway ended with {} {seen:?} while a service was draining", attempt.kind());
             verdict.complain(DRAINED, what, place(request));
@@ -87,7 +86,11 @@ fn answers(request: &Request, evidence: &Evidence, verdict: &mut Verdict) {
     }
     if !request.probe && request.verdict().is_none() {
         let last = request.attempts.last().map(Attempt::kind).unwrap_or_default();
-        verdict.complain(ENDED, format!("a {name} was never decided; {} sendings, the last: {last}", request.attempts.len()), place(request));
+        verdict.complain(
+            ENDED,
+            format!("a {name} was never decided; {} sendings, the last: {last}", request.attempts.len()),
+            place(request),
+        );
     }
     let mut promises = request.attempts.iter().filter_map(|attempt| attempt.answer.as_ref().ok()).filter(|reply| reply.is_promise());
     if let Some(first) = promises.next()
@@ -99,13 +102,20 @@ fn answers(request: &Request, evidence: &Evidence, verdict: &mut Verdict) {
 }
 
 fn may_be_answered(reply: &Reply) -> bool {
-    let later = matches!(reply.status, 503 | 429) && matches!(reply.code.as_str(), "unavailable" | "overloaded" | "outcome-unknown" | "rate-limited");
+    let later = matches!(reply.status, 503 | 429)
+        && matches!(reply.code.as_str(), "unavailable" | "overloaded" | "outcome-unknown" | "rate-limited");
     reply.is_promise() || later || (reply.status == 409 && REFUSALS.contains(&reply.code.as_str()))
 }
 
 /// A 503 changed nothing, unless it says that the outcome is unknown.
 fn told_nothing_changed(attempt: &Attempt) -> bool {
     attempt.answer.as_ref().is_ok_and(|reply| reply.code != "outcome-unknown")
+}
+
+/// A change without a key is sent once, to one service. If that closes the connection in the very moment in which the
+/// gateway uses it, nobody can know the outcome, and the answer says so. With a key it goes to the other service.
+fn sent_once_and_unknown(request: &Request, attempt: &Attempt) -> bool {
+    request.key.is_empty() && attempt.answer.as_ref().is_ok_and(|reply| reply.code == "outcome-unknown")
 }
 
 fn failed(attempt: &Attempt) -> bool {
@@ -125,7 +135,10 @@ fn kept(request: &Request, stored: &Stored<'_>, verdict: &mut Verdict) {
         match stored.keys.get(&(request.operation.event(), request.account, request.key.as_str())) {
             None => verdict.complain(ONE_EFFECT, "the answer to a promise is not stored under its key", place(request)),
             Some(row) if row.response != reply.body || row.status != reply.status => {
-                let what = format!("the key has the answer {} {}, and the client was told {} {}", row.status, row.response, reply.status, reply.body);
+                let what = format!(
+                    "the key has the answer {} {}, and the client was told {} {}",
+                    row.status, row.response, reply.status, reply.body
+                );
                 verdict.complain(ONE_EFFECT, what, place(request));
             }
             Some(_) => {}
@@ -147,7 +160,10 @@ fn kept(request: &Request, stored: &Stored<'_>, verdict: &mut Verdict) {
         }
         (Operation::Book { event, ticket_type, quantity, .. }, None, Some(entry)) => {
             let row = stored.entries.get(&entry.id).filter(|row| {
-                row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type && row.quantity == *quantity
+                row.account_id == request.account
+                    && row.event_id == *event
+                    && row.ticket_type_id == *ticket_type
+                    && row.quantity == *quantity
             });
             if row.is_none() {
                 verdict.complain(ENTRY_KEPT, format!("the entry {} is not there as it was promised", entry.id), place(request));
@@ -189,7 +205,10 @@ fn bookings(evidence: &Evidence, stored: &Stored<'_>, verdict: &mut Verdict) {
         if row.quantity != quantity || (row.status == "confirmed") != confirmed {
             let rule = if confirmed { BOOKING_KEPT } else { CANCEL_KEPT };
             let status = if confirmed { "confirmed" } else { "cancelled" };
-            let what = format!("the booking {id} is {} with {} tickets, and its owner was told {status} with {quantity}", row.status, row.quantity);
+            let what = format!(
+                "the booking {id} is {} with {} tickets, and its owner was told {status} with {quantity}",
+                row.status, row.quantity
+            );
             verdict.complain(rule, what, place(request));
         }
     }

@@ -126,10 +126,7 @@ fn all_is_well() -> Evidence {
                 booking_row(SECOND, BEN, 1, "confirmed", "direct"),
                 booking_row(PROMOTED, BEN, 2, "confirmed", "waitlist"),
             ],
-            entries: vec![
-                entry_row(BEN_WAITS, BEN, 2, 1, "promoted", Some(PROMOTED)),
-                entry_row(CHLOE_WAITS, CHLOE, 1, 2, "left", None),
-            ],
+            entries: vec![entry_row(BEN_WAITS, BEN, 2, 1, "promoted", Some(PROMOTED)), entry_row(CHLOE_WAITS, CHLOE, 1, 2, "left", None)],
             keys: keys.collect(),
             accounts: vec![AccountRow { id: ADA, email: "ada@example.org".to_owned() }],
             ..Tables::default()

@@ -27,7 +27,10 @@ pub async fn declare_queue(settings: &AmqpSettings, queue: &QueueDeclaration) ->
     let topology = Topology::new(settings);
     let mut link = Link::open(settings).await?;
     topology.declare(&mut link).await?;
-    let mut arguments = vec![("x-queue-type", FieldValue::from(if queue.quorum { "quorum" } else { "classic" })), ("x-overflow", FieldValue::from("reject-publish"))];
+    let mut arguments = vec![
+        ("x-queue-type", FieldValue::from(if queue.quorum { "quorum" } else { "classic" })),
+        ("x-overflow", FieldValue::from("reject-publish")),
+    ];
     if let Some(length) = queue.max_length {
         arguments.push(("x-max-length", FieldValue::l(i64::from(length))));
     }
