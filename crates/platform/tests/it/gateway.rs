@@ -33,7 +33,7 @@ impl Gateway {
     /// With several booking-services, in this order, the first of which is also the auth-service.
     async fn before_all(services: &[SocketAddr]) -> Self {
         let service = services[0];
-        let booking: Vec<_> = services.iter().map(|address| format!("server {address};")).collect();
+        let booking: Vec<_> = services.iter().map(|address| format!("server {address} max_fails=0;")).collect();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway");
         let folder = tempfile::tempdir().unwrap();
         let patient = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
