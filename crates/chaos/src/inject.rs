@@ -89,16 +89,13 @@ impl Injector<'_> {
             let deeds = deeds.join("; ");
             let faced = damage.faced.entry(fault.kind.clone()).or_default();
             faced.times += 1;
-            match recovery {
-                Some(time) => {
-                    eprintln!("  {:>5.1} s  {}: {deeds}; serves again after {} ms", at.as_secs_f64(), fault.kind, time.as_millis());
-                    faced.longest_recovery_ms = faced.longest_recovery_ms.max(time.as_millis());
-                }
-                None => {
-                    let missing = format!("{}: {deeds}: not everything was served again {} s after it", fault.kind, RECOVERY.as_secs());
-                    eprintln!("  {:>5.1} s  {missing}", at.as_secs_f64());
-                    damage.wrong.push(missing);
-                }
+            if let Some(time) = recovery {
+                eprintln!("  {:>5.1} s  {}: {deeds}; serves again after {} ms", at.as_secs_f64(), fault.kind, time.as_millis());
+                faced.longest_recovery_ms = faced.longest_recovery_ms.max(time.as_millis());
+            } else {
+                let missing = format!("{}: {deeds}: not everything was served again {} s after it", fault.kind, RECOVERY.as_secs());
+                eprintln!("  {:>5.1} s  {missing}", at.as_secs_f64());
+                damage.wrong.push(missing);
             }
             for outcome in drained {
                 damage.wrong.extend(outcome.wrong);
@@ -163,7 +160,9 @@ impl Injector<'_> {
                     }
                 }
                 tokio::time::sleep(*time).await;
-                lines.iter().for_each(|proxy| proxy.pass());
+                for proxy in lines {
+                    proxy.pass();
+                }
             }
         }
         Ok(None)

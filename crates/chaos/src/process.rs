@@ -118,12 +118,10 @@ impl Service {
     /// Waits until it has ended after SIGTERM, and tells how; nothing if it did not in this time, and then it was killed.
     pub async fn until_ended(&mut self, most: Duration) -> Fallible<Option<ExitStatus>> {
         let Some(mut child) = self.child.take() else { return Ok(None) };
-        match timeout(most, child.wait()).await {
-            Ok(status) => Ok(Some(status?)),
-            Err(_) => {
-                child.kill().await?;
-                Ok(None)
-            }
+        if let Ok(status) = timeout(most, child.wait()).await {
+            return Ok(Some(status?));
         }
+        child.kill().await?;
+        Ok(None)
     }
 }

@@ -148,7 +148,7 @@ impl Stage {
     /// How the harness itself reaches RabbitMQ: without a proxy.
     pub fn amqp(&self) -> Fallible<AmqpSettings> {
         let mut settings = AmqpSettings::new(secret(&self.options, "amqp-url")?.into());
-        settings.connection_name = "rowlock-chaos".to_owned();
+        "rowlock-chaos".clone_into(&mut settings.connection_name);
         settings.retry_delays = RETRY_DELAYS_MS.map(Duration::from_millis).to_vec();
         Ok(settings)
     }
