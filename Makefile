@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-servers bench fmt lint deny ci
+.PHONY: help up down status logs reset backup restore demo test test-servers bench chaos fmt lint deny ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -39,6 +39,9 @@ test-servers: ## keep the tests' servers running between test runs
 bench: ## measure it against the engine's limit, on servers of its own (QUICK=1: in two minutes)
 	@QUICK=$(QUICK) ONLY=$(ONLY) scripts/bench.sh
 
+chaos: ## break everything under load and audit every promise (MINUTES=10 SEED=7; CONTROL=1: without the row lock)
+	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) scripts/chaos.sh
+
 fmt: ## format the code
 	cargo fmt --all
 
@@ -49,8 +52,9 @@ lint: ## clippy with warnings denied, and the scripts if shellcheck is there
 deny: ## licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
 	@scripts/deny.sh
 
-ci: ## what the checks of a change run: format, dependencies, lint, test
+ci: ## what the checks of a change run: format, dependencies, lint, test, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) lint
 	$(MAKE) test
+	$(MAKE) chaos MINUTES=2

@@ -1,11 +1,17 @@
 # shellcheck shell=bash
 # nginx from deploy/gateway, with files and ports of our own. It runs as the user who starts it.
 
-# gateway_render DIR PORT AUTH BOOKING: writes the configuration into DIR, which is nginx's prefix.
+# gateway_render DIR PORT AUTH BOOKING…: writes the configuration into DIR, which is nginx's prefix. Requests are spread
+# over several booking-services.
 gateway_render() {
-  local dir=$1 text
+  local dir=$1 text line address more=''
   mkdir -p "$dir/conf.d"
   text=$(cat "$ROOT/deploy/gateway/rowlock.conf.template")
+  line=$(grep -F "server \${ROWLOCK_BOOKING_UPSTREAM}" <<<"$text")
+  for address in "${@:5}"; do
+    more+=$'\n'${line//"\${ROWLOCK_BOOKING_UPSTREAM}"/$address}
+  done
+  text=${text//"$line"/$line$more}
   text=${text//"\${ROWLOCK_GATEWAY_LISTEN}"/127.0.0.1:$2}
   text=${text//"\${ROWLOCK_AUTH_UPSTREAM}"/$3}
   text=${text//"\${ROWLOCK_BOOKING_UPSTREAM}"/$4}

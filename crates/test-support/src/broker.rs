@@ -87,7 +87,8 @@ impl TestBroker {
     /// When the broker is away.
     pub async fn full_queue(&mut self, binding_key: &str, length: u32) -> String {
         let name = format!("{}.full-{}", self.settings.prefix, self.further_queues.len());
-        let queue = QueueDeclaration { name: name.clone(), binding_keys: vec![binding_key.to_owned()], max_length: Some(length) };
+        let queue =
+            QueueDeclaration { name: name.clone(), binding_keys: vec![binding_key.to_owned()], max_length: Some(length), quorum: false };
         declare_queue(&self.settings, &queue).await.expect("a queue with a limit");
         self.further_queues.push(name.clone());
         name

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -28,6 +29,8 @@ struct Shared {
     connections: Mutex<CancellationToken>,
     refusing: watch::Sender<bool>,
     paused: watch::Sender<bool>,
+    /// How long each piece waits, in each direction.
+    delay: watch::Sender<Duration>,
     trap: Mutex<Option<Trap>>,
     accepted: watch::Sender<usize>,
 }
@@ -90,6 +93,7 @@ impl Proxy {
             connections: Mutex::new(CancellationToken::new()),
             refusing: watch::Sender::new(false),
             paused: watch::Sender::new(false),
+            delay: watch::Sender::new(Duration::ZERO),
             trap: Mutex::new(None),
             accepted: watch::Sender::new(0),
         });
@@ -147,10 +151,17 @@ impl Proxy {
         self.shared.paused.send_replace(true);
     }
 
-    /// Ends [`Proxy::refuse`] and [`Proxy::pause`].
+    /// Passes everything on this much later, in both directions, as over a long and narrow line: while a piece waits,
+    /// those behind it wait for it. It holds for the connections of the moment and for new ones.
+    pub fn slow(&self, delay: Duration) {
+        self.shared.delay.send_replace(delay);
+    }
+
+    /// Ends [`Proxy::refuse`], [`Proxy::pause`] and [`Proxy::slow`].
     pub fn pass(&self) {
         self.shared.refusing.send_replace(false);
         self.shared.paused.send_replace(false);
+        self.shared.delay.send_replace(Duration::ZERO);
     }
 
     /// Lets the next client message that contains these bytes (such as `COMMIT`) reach the server, waits for the
@@ -223,7 +234,7 @@ async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared
     let mut buffer = vec![0; 16 * 1024];
     let mut seen: Vec<u8> = Vec::new();
     while let Ok(count @ 1..) = client.read(&mut buffer).await {
-        unpaused(shared).await;
+        hold_back(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
         if let Some(sprung) = spring(shared, false, &mut seen, data) {
             *lock(caught) = Some(sprung);
@@ -238,7 +249,7 @@ async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared
     let mut buffer = vec![0; 16 * 1024];
     let mut seen: Vec<u8> = Vec::new();
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
-        unpaused(shared).await;
+        hold_back(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
         let sprung = lock(caught).take().or_else(|| spring(shared, true, &mut seen, data));
         if let Some(sprung) = sprung {
@@ -267,6 +278,14 @@ fn spring(shared: &Shared, in_answer: bool, seen: &mut Vec<u8>, data: &[u8]) -> 
             None
         }
     }
+}
+
+async fn hold_back(shared: &Shared) {
+    let delay = *shared.delay.borrow();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    unpaused(shared).await;
 }
 
 async fn unpaused(shared: &Shared) {

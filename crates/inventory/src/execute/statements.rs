@@ -8,6 +8,21 @@ use uuid::Uuid;
 
 use crate::views::rows::{BookingColumns, EntryColumns, EventColumns, TypeColumns};
 
+/// A query that locks what it reads. The feature `without-row-lock` is for the control of `make chaos` alone, which must
+/// find what goes wrong then.
+#[cfg(not(feature = "without-row-lock"))]
+macro_rules! locking {
+    ($query:literal, $lock:literal) => {
+        concat!($query, " ", $lock)
+    };
+}
+#[cfg(feature = "without-row-lock")]
+macro_rules! locking {
+    ($query:literal, $lock:literal) => {
+        $query
+    };
+}
+
 statement! {
     /// Begins a transaction. Prepared like the others, so that it takes its turn among them.
     pub(super) struct Begin {}
@@ -29,35 +44,47 @@ statement! {
 statement! {
     /// Takes the rows in the order of their key, waiting for each.
     pub(super) struct Lock { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
-    "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
+    locking!(
+        "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
             t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
        FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id
-      ORDER BY t.event_id, t.id FOR UPDATE OF t"
+      ORDER BY t.event_id, t.id",
+        "FOR UPDATE OF t"
+    )
 }
 
 statement! {
     /// Takes the rows that nobody else has locked.
     pub(super) struct LockFree { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
-    "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
+    locking!(
+        "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
             t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
        FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id
-      ORDER BY t.event_id, t.id FOR UPDATE OF t SKIP LOCKED"
+      ORDER BY t.event_id, t.id",
+        "FOR UPDATE OF t SKIP LOCKED"
+    )
 }
 
 statement! {
     /// Takes one row, waiting for it. What most batches of a hot event need, at half the price of the general way.
     pub(super) struct LockOne { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> TypeColumns;
-    "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
+    locking!(
+        "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
             t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
-       FROM ticket_types t WHERE t.event_id = $1 AND t.id = $2 FOR UPDATE"
+       FROM ticket_types t WHERE t.event_id = $1 AND t.id = $2",
+        "FOR UPDATE"
+    )
 }
 
 statement! {
     /// Takes one row, if nobody else has locked it.
     pub(super) struct LockOneFree { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> TypeColumns;
-    "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
+    locking!(
+        "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
             t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
-       FROM ticket_types t WHERE t.event_id = $1 AND t.id = $2 FOR UPDATE SKIP LOCKED"
+       FROM ticket_types t WHERE t.event_id = $1 AND t.id = $2",
+        "FOR UPDATE SKIP LOCKED"
+    )
 }
 
 statement! {

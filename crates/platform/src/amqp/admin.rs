@@ -17,6 +17,8 @@ pub struct QueueDeclaration {
     pub binding_keys: Vec<String>,
     /// How many messages it holds; beyond that it refuses more, and the publisher sees a `basic.nack`.
     pub max_length: Option<u32>,
+    /// Whether it is a quorum queue, which keeps what it has confirmed when the broker is killed, as Rowlock's own do.
+    pub quorum: bool,
 }
 
 /// Declares a durable queue and binds it.
@@ -25,7 +27,10 @@ pub async fn declare_queue(settings: &AmqpSettings, queue: &QueueDeclaration) ->
     let topology = Topology::new(settings);
     let mut link = Link::open(settings).await?;
     Topology::declare_all(settings, &mut link).await?;
-    let mut arguments = vec![("x-queue-type", FieldValue::from("classic")), ("x-overflow", FieldValue::from("reject-publish"))];
+    let mut arguments = vec![
+        ("x-queue-type", FieldValue::from(if queue.quorum { "quorum" } else { "classic" })),
+        ("x-overflow", FieldValue::from("reject-publish")),
+    ];
     if let Some(length) = queue.max_length {
         arguments.push(("x-max-length", FieldValue::l(i64::from(length))));
     }

@@ -1,4 +1,4 @@
-//! A look at the events as they pass: a queue of this process alone, gone with its connection.
+//! A look at the events as they pass: a queue of this process alone, gone with its connection, or one that is there already.
 
 use std::collections::VecDeque;
 
@@ -42,6 +42,13 @@ impl Tap {
         let binding = QueueBindArguments::new(&queue, &topology.exchange, pattern);
         link.call("binding a queue", |channel| async move { channel.queue_bind(binding).await }).await?;
         let consumer = Consumer::start(link, settings, topology, queue, 500).await?;
+        Ok(Self { consumer, ready: VecDeque::new() })
+    }
+
+    /// Reads a queue that was declared before, as by [`super::declare_queue`]. What is read is taken out of it.
+    pub async fn of_queue(settings: &AmqpSettings, queue: &str) -> Result<Self, LinkError> {
+        let link = Link::open(settings).await?;
+        let consumer = Consumer::start(link, settings, Topology::new(settings), queue.to_owned(), 500).await?;
         Ok(Self { consumer, ready: VecDeque::new() })
     }
 

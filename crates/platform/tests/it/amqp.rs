@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use rowlock_domain::Timestamp;
 use rowlock_platform::amqp::{
-    Consumer, Disposition, Exchange, LinkError, LinkMetrics, OutboundMessage, Publisher, Settlement, Topology, dead_letters, delete_queue,
+    Consumer, Disposition, Exchange, LinkError, LinkMetrics, OutboundMessage, Publisher, QueueDeclaration, Settlement, Tap, Topology,
+    dead_letters, declare_queue, delete_queue, queue_depth,
 };
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::wait::until;
@@ -48,6 +49,25 @@ async fn published_messages_are_confirmed_and_arrive_in_order_as_they_were() {
     assert_eq!(seen[0].headers, first.headers);
     assert_eq!(seen[0].occurred_at, Some(now()));
     assert_eq!(seen[0].attempt, 1);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_listener_s_own_queue_keeps_what_comes_until_it_is_read() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    let name = format!("{}.listener", settings.prefix);
+    let queue = QueueDeclaration { name: name.clone(), binding_keys: vec!["#".to_owned()], max_length: None, quorum: true };
+    declare_queue(&settings, &queue).await.unwrap();
+    let mut publisher = Publisher::connect(&settings).await.unwrap();
+    publisher.publish_batch(vec![event("booking.confirmed", "1"), event("waitlist.left", "2")]).await.unwrap();
+
+    let mut tap = Tap::of_queue(&settings, &name).await.unwrap();
+
+    let first = (tap.next().await.unwrap(), tap.next().await.unwrap());
+    assert_eq!((text(&first.0.body), text(&first.1.body)), ("1".to_owned(), "2".to_owned()));
+    until("what was read is taken out", async || queue_depth(&settings, &name).await.unwrap() == Some(0)).await;
+    delete_queue(&settings, &name).await.unwrap();
     broker.close().await;
 }
 

@@ -27,6 +27,13 @@ impl Drop for Gateway {
 
 impl Gateway {
     async fn before(service: SocketAddr) -> Self {
+        Self::before_all(&[service]).await
+    }
+
+    /// With several booking-services, in this order, the first of which is also the auth-service.
+    async fn before_all(services: &[SocketAddr]) -> Self {
+        let service = services[0];
+        let booking: Vec<_> = services.iter().map(|address| format!("server {address} max_fails=0;")).collect();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway");
         let folder = tempfile::tempdir().unwrap();
         let patient = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
@@ -35,7 +42,8 @@ impl Gateway {
         let configuration = hasty
             .replace("${ROWLOCK_GATEWAY_LISTEN}", &format!("unix:{}", folder.path().join("door").display()))
             .replace("${ROWLOCK_AUTH_UPSTREAM}", &service.to_string())
-            .replace("${ROWLOCK_BOOKING_UPSTREAM}", &service.to_string());
+            .replace("server ${ROWLOCK_BOOKING_UPSTREAM} max_fails=3 fail_timeout=2s;", &booking.join(" "));
+        assert!(!configuration.contains("${ROWLOCK"), "a name was not filled in");
         std::fs::create_dir(folder.path().join("conf.d")).unwrap();
         std::fs::write(folder.path().join("conf.d/rowlock.conf"), configuration).unwrap();
         std::fs::copy(source.join("nginx.conf"), folder.path().join("nginx.conf")).unwrap();
@@ -120,6 +128,23 @@ async fn rude() -> SocketAddr {
     address
 }
 
+/// A service that answers every request with what it was asked, and then hangs up.
+async fn friendly() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let count = connection.read(&mut request).await.unwrap();
+            let text = String::from_utf8_lossy(&request[..count]).into_owned();
+            let line = text.lines().next().unwrap_or_default();
+            let answer = format!("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{line}", line.len());
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    address
+}
+
 /// A service that takes requests and says nothing.
 async fn silent() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -137,7 +162,7 @@ async fn silent() -> SocketAddr {
 async fn what_the_gateway_refuses_is_a_problem_document_of_the_list() {
     let gateway = Gateway::before(away().await).await;
 
-    for path in ["/", "/api", "/api/nothing", "/health/ready", "/metrics", "/problem/not-found"] {
+    for path in ["/", "/api", "/api/nothing", "/health/ready", "/metrics", "/problem/not-found", "/repeatable/api/book"] {
         gateway.call("GET", path).await.is_problem(ProblemCode::NotFound);
     }
     gateway.call("TRACE", "/api/events").await.is_problem(ProblemCode::MethodNotAllowed);
@@ -174,5 +199,35 @@ async fn when_the_answer_to_a_change_is_lost_nobody_is_told_that_it_failed() {
         gateway.call("POST", "/api/book").await.is_problem(ProblemCode::OutcomeUnknown);
         gateway.call("PATCH", "/admin/events/1").await.is_problem(ProblemCode::OutcomeUnknown);
         gateway.call("GET", "/api/events").await.is_problem(ProblemCode::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_whose_answer_is_lost_goes_to_the_next_replica() {
+    let gateway = Gateway::before_all(&[rude().await, friendly().await]).await;
+    let book = |key: &str| format!("POST /api/book?x=1 HTTP/1.1\r\nHost: door\r\nConnection: close\r\n{key}Content-Length: 2\r\n\r\n{{}}");
+
+    // The replicas take turns; whichever is first, each of these comes to the one that answers.
+    for _ in 0..4 {
+        let answer = gateway.ask(&book("Idempotency-Key: k\r\n")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (201, "POST /api/book?x=1 HTTP/1.1"));
+    }
+
+    let mut statuses = Vec::new();
+    for _ in 0..2 {
+        statuses.push(gateway.ask(&book("")).await.status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 503], "without a key a request is sent once");
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_that_nobody_answers_ends_as_an_unknown_outcome() {
+    for service in [rude().await, silent().await] {
+        let gateway = Gateway::before_all(&[service, service]).await;
+
+        let request = "POST /api/book HTTP/1.1\r\nHost: door\r\nConnection: close\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}";
+
+        gateway.ask(request).await.is_problem(ProblemCode::OutcomeUnknown);
     }
 }

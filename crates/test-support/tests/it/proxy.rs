@@ -62,6 +62,21 @@ async fn paused_it_holds_everything_back_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn slowed_it_delays_each_direction_until_it_passes_again() {
+    let proxy = Proxy::start(echo().await).await;
+    let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+    proxy.slow(Duration::from_millis(80));
+    let start = std::time::Instant::now();
+    assert_eq!(ask(&mut stream, "slowly").await.as_deref(), Some("slowly"));
+    assert!(start.elapsed() >= Duration::from_millis(160), "{:?}", start.elapsed());
+    proxy.slow(Duration::from_secs(3600));
+    assert!(timeout(Duration::from_millis(50), ask(&mut stream, "never")).await.is_err());
+    proxy.pass();
+    let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(timeout(Duration::from_secs(60), ask(&mut stream, "fast")).await.unwrap().as_deref(), Some("fast"));
+}
+
+#[tokio::test]
 async fn it_swallows_the_answer_to_one_message_and_cuts_that_connection_alone() {
     let proxy = Proxy::start(echo().await).await;
     let mut bystander = TcpStream::connect(proxy.address()).await.unwrap();

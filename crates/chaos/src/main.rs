@@ -1,0 +1,8 @@
+//! The binary: see [`rowlock_chaos`].
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rowlock_chaos::start().await
+}
