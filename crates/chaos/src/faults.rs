@@ -157,8 +157,8 @@ impl Schedule {
             Kind::CrashRabbitMq => ("kill -9 of RabbitMQ", vec![Deed::Crash(Far::RabbitMq, self.downtime())]),
             Kind::CrashPostgres => ("crash of PostgreSQL", vec![Deed::Crash(Far::Postgres, self.downtime())]),
             Kind::FreezeAuth => ("freeze of auth-service", vec![Deed::Freeze(Part::Auth, self.millis(1_000, 8_000))]),
-            // Longer than the relay's lease of ten seconds every other time: the frozen one may lead.
-            Kind::FreezeBooking => ("freeze of a booking-service", vec![Deed::Freeze(booking, self.millis(5_000, 15_000))]),
+            // Mostly longer than the relay's lease of ten seconds: the frozen one may lead.
+            Kind::FreezeBooking => ("freeze of a booking-service", vec![Deed::Freeze(booking, self.millis(8_000, 15_000))]),
             Kind::FreezeWorker => ("freeze of a worker", vec![Deed::Freeze(worker, self.millis(1_000, 10_000))]),
             Kind::FreezePostgres => ("freeze of PostgreSQL", vec![Deed::FreezeServer(Far::Postgres, self.millis(1_000, 8_000))]),
             Kind::FreezeRabbitMq => ("freeze of RabbitMQ", vec![Deed::FreezeServer(Far::RabbitMq, self.millis(1_000, 10_000))]),
