@@ -2,8 +2,8 @@
 //! second, whether or not the service keeps up; a latency counts from when the request should have been sent.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -99,6 +99,51 @@ pub async fn closed_loop(port: u16, clients: usize, time: Duration, most: u64, r
         });
     }
     collect(tasks, start).await
+}
+
+/// Clients that come all at once, each with one request at a time for a time. One whose connection is closed on it opens
+/// another; that counts as an answer with the status 0.
+pub async fn crowd(port: u16, clients: usize, time: Duration, requests: &Requests) -> Fallible<Load> {
+    let sent = Arc::new(AtomicU64::new(0));
+    // One for all: a histogram for each of thousands would take gigabytes.
+    let load = Arc::new(Mutex::new(Load::new()?));
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..clients {
+        let (sent, requests, load) = (sent.clone(), requests.clone(), load.clone());
+        let note = move |status, from| load.lock().unwrap_or_else(PoisonError::into_inner).note(status, from);
+        tasks.spawn(async move {
+            let mut request = Vec::with_capacity(2048);
+            let mut open: Option<Connection> = None;
+            while start.elapsed() < time {
+                let from = Instant::now();
+                let connection = match open.take() {
+                    Some(connection) => Ok(connection),
+                    None => Connection::open(port).await,
+                };
+                let Ok(mut connection) = connection else {
+                    note(0, from);
+                    continue;
+                };
+                request.clear();
+                requests(sent.fetch_add(1, Ordering::Relaxed), &mut request);
+                match connection.call(&request).await {
+                    Ok(status) => {
+                        note(status, from);
+                        open = Some(connection);
+                    }
+                    Err(_) => note(0, from),
+                }
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    let mut all = Load::new()?;
+    all.add(std::mem::replace(&mut *load.lock().unwrap_or_else(PoisonError::into_inner), Load::new()?))?;
+    all.elapsed = start.elapsed();
+    Ok(all)
 }
 
 /// So many requests a second, shared by a number of connections. One that is sent late counts from when it was due.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::Fallible;
 use crate::figures::{Figure, Goal};
 use crate::fixtures::Stock;
-use crate::load::closed_loop;
+use crate::load::{closed_loop, crowd};
 use crate::meters::mebibytes;
 use crate::numbers::float;
 use crate::sales::requests;
@@ -27,9 +27,9 @@ pub async fn run(stage: &mut Stage, scale: &Scale) -> Fallible<Vec<Figure>> {
     let (port, pid, requests) = (stage.ports.booking(), stage.booking.pid, requests(stage, Side::Hot(EASE), place));
     let before = closed_loop(port, EASE, scale.time, u64::MAX, &requests).await?;
     before.all_good()?;
-    let load = closed_loop(port, CROWD, scale.overload, u64::MAX, &requests).await?;
+    let load = crowd(port, CROWD, scale.overload, &requests).await?;
     let ended = Instant::now();
-    if let Some(status) = load.statuses.keys().find(|status| ![201, 202, 503].contains(*status)) {
+    if let Some(status) = load.statuses.keys().find(|status| ![0, 201, 202, 503].contains(*status)) {
         return Err(format!("an overloaded service answered with {status}").into());
     }
     let served = float(load.good()) / load.elapsed.as_secs_f64();
@@ -48,6 +48,7 @@ pub async fn run(stage: &mut Stage, scale: &Scale) -> Fallible<Vec<Figure>> {
     let figures = [
         Figure::new("overload_served", &[served], "/s", None),
         Figure::new("overload_refused", &[refused], "/s", None),
+        Figure::new("overload_closed", &[float(load.statuses.get(&0).copied().unwrap_or_default())], "connections", None),
         Figure::new("overload_p99", &[load.milliseconds(0.99)], "ms", None),
         Figure::new("overload_recovery", &[recovery.as_secs_f64()], "s", Some(Goal::AtMost(2.0))),
         Figure::new("overload_memory_peak_booking-service", &[mebibytes(pid, "VmHWM")], "MiB", None),

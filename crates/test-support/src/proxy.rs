@@ -136,11 +136,6 @@ impl Proxy {
         self.shared.cut();
     }
 
-    /// Closes every new connection at once; those that are there go on.
-    pub fn refuse_new(&self) {
-        self.shared.refusing.send_replace(true);
-    }
-
     /// Cuts all connections and closes every new one at once, like a server that is down.
     pub fn refuse(&self) {
         self.shared.refuse();
