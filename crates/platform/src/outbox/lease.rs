@@ -10,6 +10,7 @@ use rowlock_postgres::{DatabaseError, connect};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::RelaySettings;
+use super::floor::Snapshot;
 use super::rows::{NewFailedRow, OutboxRow, outbox, outbox_failed};
 
 /// The advisory lock of the relay; one number for every database, as such locks belong to one.
@@ -19,6 +20,14 @@ pub const RELAY_LOCK: i64 = 0x726f_776c_5f6f_7562;
 struct Answer {
     #[diesel(sql_type = Bool)]
     yes: bool,
+}
+
+#[derive(QueryableByName)]
+struct Ended {
+    #[diesel(sql_type = BigInt)]
+    ended_below: i64,
+    #[diesel(sql_type = BigInt)]
+    begun_below: i64,
 }
 
 /// A connection that leads or wants to. An error ends it; the lock goes with the connection.
@@ -72,6 +81,14 @@ impl Lease {
             limited(self.limit, self.conn.batch_execute("SELECT 1")).await?;
             next = Instant::now() + self.heartbeat;
         }
+    }
+
+    /// Which transactions have ended.
+    pub(super) async fn snapshot(&mut self) -> Result<Snapshot, DatabaseError> {
+        let sql = "SELECT pg_snapshot_xmin(s)::text::bigint AS ended_below, pg_snapshot_xmax(s)::text::bigint AS begun_below
+                   FROM pg_current_snapshot() AS s";
+        let taken: Ended = limited(self.limit, diesel::sql_query(sql).get_result(&mut self.conn)).await?;
+        Ok(Snapshot { ended_below: taken.ended_below, begun_below: taken.begun_below })
     }
 
     /// The oldest rows from an id on, but those that have to wait.

@@ -135,10 +135,15 @@ impl Turn {
             if room > 0 {
                 let waiting = self.refusals.waiting(now);
                 let (from, left_out) = (floor.read_from(now), waiting.first().copied());
+                // Before the rows, so that what had ended by then is among them.
+                let snapshot = if from == i64::MIN { Some(lease.snapshot().await?) } else { None };
                 let rows = lease.read(room, from, waiting).await?;
                 let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
                 more = usize::try_from(room).is_ok_and(|room| rows.len() >= room);
-                floor.learn(from, &ids, left_out, now);
+                match snapshot {
+                    Some(snapshot) => floor.look(snapshot, &ids, left_out, now),
+                    None => floor.learn(&ids),
+                }
                 self.refusals.keep_found(from, &ids, !more, now);
                 self.publisher()?.check()?;
                 if !rows.is_empty() {
