@@ -52,10 +52,10 @@ lint: ## clippy with warnings denied, and the scripts if shellcheck is there
 deny: ## licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
 	@scripts/deny.sh
 
+# The faults of ci are the same each time, so that what failed can be repeated.
 ci: ## what the checks of a change run: format, dependencies, lint, test, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) lint
 	$(MAKE) test
-	# The same schedule each time, so that what failed can be repeated.
 	$(MAKE) chaos MINUTES=2 SEED=7

@@ -128,9 +128,13 @@ impl Limits {
         Ok(LogIn { limits: self, guest, address })
     }
 
+    /// How many wrong passwords there were in a row, lately.
+    fn wrong_passwords(&self, guest: &Guest) -> u32 {
+        self.wrong.get(guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count)
+    }
+
     fn wait_of(&self, guest: &Guest) -> Duration {
-        let wrong = self.wrong.get(guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count);
-        match wrong.checked_sub(FREE_TRIES + 1) {
+        match self.wrong_passwords(guest).checked_sub(FREE_TRIES + 1) {
             Some(doublings) => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest_wait),
             None => Duration::ZERO,
         }
@@ -156,8 +160,7 @@ impl LogIn<'_> {
 
     /// The password was wrong.
     pub(crate) fn was_wrong(self) {
-        let before =
-            self.limits.wrong.get(&self.guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count);
+        let before = self.limits.wrong_passwords(&self.guest);
         self.limits.wrong.insert(self.guest, WrongPasswords { count: before.saturating_add(1), last: Instant::now() });
     }
 }
