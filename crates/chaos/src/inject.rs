@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use rustix::process::Signal;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::Fallible;
 use crate::desk::{Desk, Person};
 use crate::events::Sale;
 use crate::faults::{Deed, Far, Fault, Line, Schedule};
-use crate::http::Api;
+use crate::http::{Api, Question};
 use crate::ledger::{Attempt, Door, Operation};
 use crate::prober::Prober;
 use crate::stage::{Actor, Part, Stage};
@@ -20,7 +21,7 @@ use crate::stage::{Actor, Part, Stage};
 const RECOVERY: Duration = Duration::from_secs(60);
 /// What the services promise: requests in flight end within this time after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(15);
-/// So many requests are on their way into a service when it is asked to stop.
+/// So many requests are in a service when it is asked to stop.
 const IN_FLIGHT: usize = 24;
 
 /// What happened to one kind of fault.
@@ -180,26 +181,39 @@ impl Injector<'_> {
         self.stage.actor(part)?.service.lock().await.start()
     }
 
+    /// Clients with a connection each that the service has answered on. What is sent on it has reached the service, which
+    /// cannot be said of a connection that may still wait in the kernel.
+    async fn accepted_connections(&self, part: Part) -> Fallible<Vec<Api>> {
+        let port = self.stage.port(part)?;
+        let apis = (0..IN_FLIGHT).map(|_| Api::at(port)).collect::<Fallible<Vec<_>>>()?;
+        let path = format!("/api/events/{}", self.sale.event);
+        let question = Question::get(&path, &self.person.token);
+        join_all(apis.iter().map(|api| api.ask(&question))).await;
+        Ok(apis)
+    }
+
     /// Asks a service to stop while requests are on their way into it, and sees whether it keeps its word.
     async fn terminate(&self, part: Part, downtime: Duration) -> Fallible<Terminated> {
         let actor = self.stage.actor(part)?;
         let mut terminated = Terminated::default();
         let mut service = actor.service.lock().await;
+        let sent = CancellationToken::new();
         let direct = async {
             if !matches!(part, Part::Booking(_)) {
                 return Ok(Vec::new());
             }
-            let api = Api::at(self.stage.port(part)?)?;
+            let apis = self.accepted_connections(part).await?;
+            // So that they are still on their way when the signal comes.
+            actor.database.slow(Duration::from_millis(60));
+            sent.cancel();
             let operation = Operation::Book { event: self.sale.event, ticket_type: self.sale.ticket_type, quantity: 1, join: true };
-            let asking =
-                (0..IN_FLIGHT).map(|_| self.desk.probe(&api, Door::Direct, &self.person, operation.clone(), crate::http::DEADLINE));
+            let asking = apis.iter().map(|api| self.desk.probe(api, Door::Direct, &self.person, operation.clone(), crate::http::DEADLINE));
             Fallible::Ok(join_all(asking).await)
         };
         let stop = async {
             if matches!(part, Part::Booking(_)) {
-                // So that they are still on their way when the signal comes.
-                actor.database.slow(Duration::from_millis(60));
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                sent.cancelled().await;
+                service.until_waiting(IN_FLIGHT, DRAIN).await;
             }
             let from = Instant::now();
             service.signal(Signal::TERM)?;

@@ -85,6 +85,23 @@ impl Service {
         Ok(())
     }
 
+    /// Waits until so many commands wait in it for their turn, and not longer than this.
+    pub async fn until_waiting(&self, commands: usize, most: Duration) {
+        let enough = async {
+            while self.waiting_commands().await.is_none_or(|waiting| waiting < commands) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // A service that has too few of them, or says nothing, is asked to stop all the same.
+        let _ = timeout(most, enough).await;
+    }
+
+    async fn waiting_commands(&self) -> Option<usize> {
+        let answer = self.http.get(format!("http://127.0.0.1:{}/metrics", self.management)).send().await.ok()?;
+        let text = answer.text().await.ok()?;
+        text.lines().find_map(|line| line.strip_prefix("rowlock_lane_waiting_commands "))?.trim().parse().ok()
+    }
+
     /// How it ended, if it was started and ended by itself.
     pub fn ended(&mut self) -> Fallible<Option<ExitStatus>> {
         match &mut self.child {

@@ -40,3 +40,18 @@ async fn what_has_begun_at_the_deadline_may_take_effect_and_what_has_not_does_no
     system.check().await;
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_takes_too_long_is_answered_with_its_request_id() {
+    let plan = Plan::default().booking_setting("http.deadline_ms", "300").booking_setting("database.statement_timeout_ms", "30000");
+    let system = plan.booking_setting("database.lock_timeout_ms", "30000").start().await;
+    let ada = system.user("ada").await;
+    let mut conn = system.booking_database.admin().await;
+    conn.batch_execute("BEGIN; LOCK TABLE bookings IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let answer = ada.client.get("/api/bookings").await;
+    answer.refused(503, "unavailable");
+    assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()));
+    conn.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(ada.client.get("/api/bookings").await.status, 200);
+    system.stop().await;
+}

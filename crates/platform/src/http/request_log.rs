@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -107,11 +108,19 @@ pub(super) async fn log_requests(
         metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
         metrics.seconds.get_or_create(&RouteLabels { route }).observe(elapsed.as_secs_f64());
     }
-    let mut response = result?;
-    let (request, answer) = (response.request().clone(), response.headers_mut());
-    limits::show(&request, answer);
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    let id = HeaderValue::from_str(&id).map_err(actix_web::error::ErrorInternalServerError)?;
+    match result {
+        Ok(mut response) => {
+            let (request, answer) = (response.request().clone(), response.headers_mut());
+            limits::show(&request, answer);
+            answer.insert(REQUEST_ID, id);
+            Ok(response)
+        }
+        // A request that never got to its route, or did not end in time.
+        Err(error) => {
+            let mut answer = error.error_response();
+            answer.headers_mut().insert(REQUEST_ID, id);
+            Err(InternalError::from_response(error, answer).into())
+        }
     }
-    Ok(response)
 }
