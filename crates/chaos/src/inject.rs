@@ -184,8 +184,7 @@ impl Injector<'_> {
     /// Clients with a connection each that the service has answered on. What is sent on it has reached the service, which
     /// cannot be said of a connection that may still wait in the kernel.
     async fn accepted_connections(&self, part: Part) -> Fallible<Vec<Api>> {
-        let port = self.stage.port(part)?;
-        let apis = (0..IN_FLIGHT).map(|_| Api::at(port)).collect::<Fallible<Vec<_>>>()?;
+        let apis = (0..IN_FLIGHT).map(|_| Api::at(self.stage.port(part)?)).collect::<Fallible<Vec<_>>>()?;
         let path = format!("/api/events/{}", self.sale.event);
         let question = Question::get(&path, &self.person.token);
         join_all(apis.iter().map(|api| api.ask(&question))).await;
