@@ -17,6 +17,10 @@ use crate::problem::Problem;
 use crate::settings::SettingsReader;
 use crate::telemetry::Metrics;
 
+/// How long the head of a request may take to come. Past it actix answers 408 by itself, also when it was the process that
+/// stood still; so it is longer than a gateway waits for an answer, and nobody is there any more who could get that one.
+const PATIENCE_WITH_CLIENTS: Duration = Duration::from_secs(60);
+
 /// How a service listens.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
@@ -84,7 +88,11 @@ pub fn public_server(
             .configure(configure.clone())
             .default_service(web::to(no_such_route))
     };
-    let server = HttpServer::new(app).workers(settings.workers).disable_signals().shutdown_timeout(drain.as_secs().max(1));
+    let server = HttpServer::new(app)
+        .workers(settings.workers)
+        .client_request_timeout(PATIENCE_WITH_CLIENTS)
+        .disable_signals()
+        .shutdown_timeout(drain.as_secs().max(1));
     Ok(server.listen(listener)?.run())
 }
 
