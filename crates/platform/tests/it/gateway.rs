@@ -42,7 +42,7 @@ impl Gateway {
         let configuration = hasty
             .replace("${ROWLOCK_GATEWAY_LISTEN}", &format!("unix:{}", folder.path().join("door").display()))
             .replace("${ROWLOCK_AUTH_UPSTREAM}", &service.to_string())
-            .replace("server ${ROWLOCK_BOOKING_UPSTREAM} max_fails=3 fail_timeout=2s;", &booking.join(" "));
+            .replace("server ${ROWLOCK_BOOKING_UPSTREAM} max_fails=0;", &booking.join(" "));
         assert!(!configuration.contains("${ROWLOCK"), "a name was not filled in");
         std::fs::create_dir(folder.path().join("conf.d")).unwrap();
         std::fs::write(folder.path().join("conf.d/rowlock.conf"), configuration).unwrap();
