@@ -99,12 +99,12 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: AuthSettings) -> ExitCode {
     settings.log.start();
-    let drain = settings.drain;
+    let leave = settings.shutdown.most();
     let running = match start(settings, Clock::system()) {
         Ok(running) => running,
         Err(error) => return fail(1, error),
     };
-    run_until_stopped(running, drain).await
+    run_until_stopped(running, leave).await
 }
 
 async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> ExitCode {

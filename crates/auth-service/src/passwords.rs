@@ -5,9 +5,14 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bcrypt::{BcryptError, HashParts};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 use rowlock_domain::text::Password;
+use rowlock_platform::telemetry::short_times;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -35,6 +40,8 @@ pub(crate) struct Passwords {
     /// Those that wait and those that run.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    hashing: Histogram,
+    waiting: Gauge,
 }
 
 impl Passwords {
@@ -44,7 +51,16 @@ impl Passwords {
             decoy: format!("$2b${:02}${DECOY}", settings.bcrypt_cost).into(),
             places: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
             running: Arc::new(Semaphore::new(settings.concurrency)),
+            hashing: short_times(),
+            waiting: Gauge::default(),
         }
+    }
+
+    /// Makes visible what hashing takes, as `password_…`.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("password");
+        registry.register("hash_seconds", "Time to hash or check a password, its turn come", self.hashing.clone());
+        registry.register("waiting", "Passwords that are hashed or wait for their turn", self.waiting.clone());
     }
 
     /// Hashes a new password.
@@ -71,13 +87,33 @@ impl Passwords {
     /// Waits for a turn, if the queue has room. A turn lasts until the work is done, even when the client has gone.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, BcryptError> + Send + 'static) -> Result<T, HashError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| HashError::Overloaded)?;
+        let waiting = Waiting::new(&self.waiting);
         let turn = self.running.clone().acquire_owned().await.map_err(|_| HashError::Overloaded)?;
+        let hashing = self.hashing.clone();
         let hashed = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
             let result = work();
-            drop((turn, place));
+            hashing.observe(started.elapsed().as_secs_f64());
+            drop((turn, place, waiting));
             result
         });
         Ok(hashed.await??)
+    }
+}
+
+/// Counted for as long as it lives.
+struct Waiting(Gauge);
+
+impl Waiting {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 use actix_web::web;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::{DatabaseSettings, wait_for_schema};
-use rowlock_platform::http::{self, HttpSettings};
-use rowlock_platform::lifecycle::Lifecycle;
+use rowlock_platform::http::{self, HttpSettings, Leave};
+use rowlock_platform::lifecycle::{Lifecycle, ShutdownSettings};
 use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics, RelaySettings};
 use rowlock_platform::revocations::{RevocationList, Revocations};
 use rowlock_platform::running::Running;
-use rowlock_platform::telemetry::Metrics;
+use rowlock_platform::telemetry::{Metrics, TraceError, Traces};
 use rowlock_platform::tokens::{Fetch, TokenVerifier};
 use rowlock_postgres::{DatabaseError, Pool, build_pool};
 use secrecy::SecretString;
@@ -56,6 +56,9 @@ pub enum StartError {
     /// The database's address cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The way to the collector of traces cannot be made.
+    #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
+    Traces(#[from] TraceError),
     /// No HTTP client for `booking-service` could be made.
     #[error("no client for booking.url: {0}")]
     Client(String),
@@ -76,7 +79,8 @@ pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError
     let secrets = Secrets::derive(&settings.keys.encryption_key).map_err(|_| StartError::Keys)?;
     let database = settings.database.clone();
     let elsewhere = Elsewhere::new(&settings.booking_url).map_err(StartError::Client)?;
-    let service = Service::new(settings, secrets, elsewhere, clock, pool, lifecycle);
+    let traces = Traces::start(&settings.traces, "auth-service")?;
+    let service = Service::new(settings, secrets, elsewhere, clock, pool, lifecycle, traces);
     service.serve_management(operators, &database)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -85,16 +89,25 @@ pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError
 
 struct Service {
     http: HttpSettings,
-    drain: Duration,
+    shutdown: ShutdownSettings,
     pool: Pool,
     relay: Option<RelaySettings>,
     auth: Arc<Auth>,
     metrics: Metrics,
+    traces: Traces,
     lifecycle: Lifecycle,
 }
 
 impl Service {
-    fn new(settings: AuthSettings, secrets: Secrets, elsewhere: Elsewhere, clock: Clock, pool: Pool, lifecycle: Lifecycle) -> Self {
+    fn new(
+        settings: AuthSettings,
+        secrets: Secrets,
+        elsewhere: Elsewhere,
+        clock: Clock,
+        pool: Pool,
+        lifecycle: Lifecycle,
+        traces: Traces,
+    ) -> Self {
         let notifier = OutboxNotifier::start(settings.database.url.clone(), lifecycle.stopping.clone());
         let store = Store::new(pool.clone());
         let auth = Auth {
@@ -109,13 +122,17 @@ impl Service {
             bootstrap_token: settings.bootstrap_token,
             clock,
         };
+        let metrics = Metrics::default();
+        metrics.register_pool(&pool);
+        metrics.register(|registry| auth.passwords.register(registry));
         Self {
             http: settings.http,
-            drain: settings.drain,
+            shutdown: settings.shutdown,
             relay: settings.relay,
             pool,
             auth: Arc::new(auth),
-            metrics: Metrics::default(),
+            metrics,
+            traces,
             lifecycle,
         }
     }
@@ -132,6 +149,7 @@ impl Service {
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
         self.lifecycle.shut_down().await;
+        self.traces.stop().await;
         tracing::info!("stopped");
         served
     }
@@ -148,7 +166,7 @@ impl Service {
         if let Some(relay) = self.relay.clone() {
             let metrics = RelayMetrics::default();
             self.metrics.register(|registry| metrics.register(registry));
-            self.lifecycle.spawn(Relay::new(relay, metrics).run(stopping.clone()));
+            self.lifecycle.spawn(Relay::new(relay, metrics, self.traces.clone()).run(stopping.clone()));
         }
         let revocations = self.revocations();
         let (fresh, stop) = (revocations.clone(), stopping.clone());
@@ -157,8 +175,9 @@ impl Service {
         let configure = move |config: &mut web::ServiceConfig| {
             routes::configure(config.app_data(auth.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
-        let server = http::public_server(listener, &self.http, self.drain, &self.metrics, configure)?;
-        http::serve(server, draining.clone()).await
+        let leave = Leave { told: draining.clone(), settings: self.shutdown };
+        let server = http::public_server(listener, &self.http, leave.clone(), &self.metrics, &self.traces, configure)?;
+        http::serve_public(server, &leave).await
     }
 
     /// The list that the other services fetch is read from the database here.

@@ -1,17 +1,17 @@
 //! The settings of `auth-service`, read once at the start. `default.toml` says what each of them means.
 
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use rowlock_platform::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::http::HttpSettings;
+use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::management::ManagementSettings;
 use rowlock_platform::outbox::RelaySettings;
 use rowlock_platform::revocations::RevocationSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
-use rowlock_platform::telemetry::LogSettings;
+use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -44,8 +44,10 @@ pub struct AuthSettings {
     pub booking_url: Url,
     /// What makes the first administrator, if anything does.
     pub bootstrap_token: Option<SecretString>,
-    /// How long requests in flight may take to end.
-    pub drain: Duration,
+    /// How it takes its leave.
+    pub shutdown: ShutdownSettings,
+    /// Traces.
+    pub traces: TraceSettings,
 }
 
 /// What the other commands need: everything but the secrets of a serving process, so that a migration job does not
@@ -120,7 +122,8 @@ struct Sections {
     amqp: Option<AmqpSettings>,
     booking_url: Url,
     bootstrap_token: Option<SecretString>,
-    drain: Duration,
+    shutdown: ShutdownSettings,
+    traces: TraceSettings,
 }
 
 impl AuthSettings {
@@ -142,7 +145,8 @@ impl AuthSettings {
                 booking_url: sections.booking_url,
                 keys: KeySettings { encryption_key: sections.encryption_key?, publish_ahead: sections.publish_ahead },
                 bootstrap_token: sections.bootstrap_token,
-                drain: sections.drain,
+                shutdown: sections.shutdown,
+                traces: sections.traces,
             })
         });
         reader.finish(settings)
@@ -194,7 +198,8 @@ impl Sections {
         };
         let booking_url = reader.value("booking.url");
         let bootstrap_token = long_secret(reader, "bootstrap.token", 16);
-        let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
+        let shutdown = ShutdownSettings::read(reader);
+        let traces = TraceSettings::read(reader);
         Some(Self {
             http: http?,
             management: management?,
@@ -208,7 +213,8 @@ impl Sections {
             amqp: relay.and(amqp)?,
             booking_url: booking_url?,
             bootstrap_token: bootstrap_token?,
-            drain: drain?,
+            shutdown: shutdown?,
+            traces: traces?,
         })
     }
 }

@@ -84,9 +84,9 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: BookingSettings) -> ExitCode {
     settings.log.start();
-    let drain = settings.drain;
+    let leave = settings.shutdown.most();
     match start(settings, Clock::system()) {
-        Ok(running) => run_until_stopped(running, drain).await,
+        Ok(running) => run_until_stopped(running, leave).await,
         Err(error) => fail(1, error),
     }
 }

@@ -10,13 +10,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use rowlock_domain::ids::{EventId, TicketTypeId};
-use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome};
+use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome, Traced};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::settings::SettingsReader;
+use rowlock_platform::telemetry::Traces;
+use rowlock_platform::telemetry::traces::{self, Span, SpanKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +56,8 @@ type Answer = Result<Outcome, CommandError>;
 struct Waiting {
     command: Command,
     answer: oneshot::Sender<Answer>,
+    /// From its arrival to its answer.
+    span: Span,
     /// Whether it may have taken effect. Set before it is looked whether anybody still waits, so that either this side sees
     /// that nobody does, or the other that it has begun.
     begun: Arc<AtomicBool>,
@@ -82,30 +89,74 @@ impl Drop for Room {
 pub(crate) struct LaneMetrics {
     waiting: Gauge,
     batch_size: Histogram,
+    commands: Family<CommandLabels, Counter>,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CommandLabels {
+    command: &'static str,
+    outcome: &'static str,
+}
+
+impl CommandLabels {
+    fn of(command: &Command, outcome: &Answer) -> Self {
+        let command = match command {
+            Command::Book(_) => "book",
+            Command::Cancel(_) => "cancel",
+            Command::Leave(_) => "leave",
+            Command::Change(_) => "change",
+            Command::Reallocate(_) => "reallocate",
+        };
+        let outcome = match outcome {
+            Ok(Outcome::Booked(_)) => "booked",
+            Ok(Outcome::Waitlisted(_)) => "waitlisted",
+            Ok(Outcome::Returned(_)) => "returned",
+            Ok(Outcome::Left(_)) => "left",
+            Ok(Outcome::Changed(_) | Outcome::Reallocated(_)) => "done",
+            Ok(Outcome::Replayed(_)) => "replayed",
+            Ok(Outcome::Refused(_)) => "refused",
+            Ok(Outcome::Skipped) => "skipped",
+            Err(CommandError::Overloaded | CommandError::Busy(_)) => "overloaded",
+            Err(CommandError::Unavailable(_)) => "unavailable",
+            Err(CommandError::Unknown(_)) => "unknown",
+            Err(CommandError::Failed(_)) => "failed",
+        };
+        Self { command, outcome }
+    }
 }
 
 impl Default for LaneMetrics {
     fn default() -> Self {
-        Self { waiting: Gauge::default(), batch_size: Histogram::new(exponential_buckets(1.0, 2.0, 12)) }
+        let batch_size = Histogram::new(exponential_buckets(1.0, 2.0, 12));
+        Self { waiting: Gauge::default(), batch_size, commands: Family::default() }
     }
 }
 
 impl LaneMetrics {
     /// Adds these metrics to what `/metrics` shows.
     pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("commands", "Commands by what came of them", self.commands.clone());
         let registry = registry.sub_registry_with_prefix("lane");
         registry.register("waiting_commands", "Commands that were taken and have no answer yet", self.waiting.clone());
         registry.register("batch_size", "Commands in one transaction", self.batch_size.clone());
     }
 }
 
+/// What all lanes of a process work with.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneParts {
+    pub(crate) metrics: LaneMetrics,
+    pub(crate) traces: Traces,
+    /// How long a command may take.
+    pub(crate) deadline: Duration,
+}
+
 /// All lanes of a process.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     doors: Vec<Door>,
-    /// How long a command may take.
-    deadline: Duration,
-    metrics: LaneMetrics,
+    parts: LaneParts,
 }
 
 /// Where commands enter a lane.
@@ -117,13 +168,7 @@ struct Door {
 
 impl Lanes {
     /// Starts the lanes. They end when nobody can send any more, or at the latest when the lifecycle stops.
-    pub(crate) fn start(
-        inventory: &Inventory,
-        settings: LaneSettings,
-        deadline: Duration,
-        metrics: LaneMetrics,
-        lifecycle: &Lifecycle,
-    ) -> Self {
+    pub(crate) fn start(inventory: &Inventory, settings: LaneSettings, parts: LaneParts, lifecycle: &Lifecycle) -> Self {
         let door = |_| {
             let (sender, commands) = mpsc::unbounded_channel();
             let lane = Lane {
@@ -131,25 +176,26 @@ impl Lanes {
                 max_batch: settings.max_batch,
                 side: Side::default(),
                 waiters: Arc::new(Semaphore::new(settings.side_queues)),
-                metrics: metrics.clone(),
+                metrics: parts.metrics.clone(),
                 lifecycle: lifecycle.clone(),
             };
             lifecycle.spawn(lane.run(commands, lifecycle.stopping.clone()));
             Door { sender, room: Arc::new(Semaphore::new(settings.queue)) }
         };
         let doors = (0..settings.count).map(door).collect();
-        Self { doors, deadline, metrics }
+        Self { doors, parts }
     }
 
     /// Runs a command in its turn. One that has not begun at the deadline does not begin any more.
     pub(crate) async fn run(&self, command: Command) -> Answer {
         let door = self.door(command.event()).ok_or_else(stopped)?;
         let permit = door.room.clone().try_acquire_owned().map_err(|_| CommandError::Overloaded)?;
-        let room = Room::new(permit, self.metrics.waiting.clone());
+        let room = Room::new(permit, self.parts.metrics.waiting.clone());
         let (answer, mut answered) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
-        door.sender.send(Waiting { command, answer, begun: begun.clone(), _room: room }).map_err(|_| stopped())?;
-        let in_time = timeout(self.deadline, &mut answered).await;
+        let span = self.parts.traces.begin(SpanKind::Internal, "lane", traces::current());
+        door.sender.send(Waiting { command, answer, span, begun: begun.clone(), _room: room }).map_err(|_| stopped())?;
+        let in_time = timeout(self.parts.deadline, &mut answered).await;
         in_time
             .unwrap_or_else(|_| Ok(late(&mut answered, &begun)))
             .unwrap_or_else(|_| Err(CommandError::Unknown("the lane ended".to_owned())))
@@ -219,14 +265,21 @@ impl Lane {
         if batch.is_empty() {
             return batch;
         }
-        self.metrics.batch_size.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
-        let outcomes = self.inventory.run(batch.iter().map(|waiting| waiting.command.clone()).collect(), wait).await;
+        let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.metrics.batch_size.observe(f64::from(size));
+        let commands = batch.iter().map(|waiting| Traced { command: waiting.command.clone(), trace: waiting.span.context() });
+        let outcomes = self.inventory.run(commands.collect(), wait).await;
         let mut skipped = Vec::new();
-        for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+        for (mut waiting, outcome) in batch.into_iter().zip(outcomes) {
             if outcome == Ok(Outcome::Skipped) {
                 waiting.begun.store(false, Ordering::SeqCst);
                 skipped.push(waiting);
             } else {
+                let labels = CommandLabels::of(&waiting.command, &outcome);
+                waiting.span.set("rowlock.command", labels.command);
+                waiting.span.set("rowlock.outcome", labels.outcome);
+                waiting.span.set("rowlock.batch_size", i64::from(size));
+                self.metrics.commands.get_or_create(&labels).inc();
                 // Nobody listens any more: the command was done all the same, as if the answer had been lost on its way.
                 let _ = waiting.answer.send(outcome);
             }

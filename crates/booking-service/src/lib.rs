@@ -5,6 +5,7 @@
 
 mod accounts;
 pub mod cli;
+mod held;
 mod lanes;
 mod outcome;
 mod reads;

@@ -11,20 +11,21 @@ use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
 use rowlock_platform::amqp::LinkMetrics;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
-use rowlock_platform::http::{self, RateLimit};
+use rowlock_platform::http::{self, Leave, RateLimit};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
 use rowlock_platform::revocations::Revocations;
 use rowlock_platform::running::Running;
-use rowlock_platform::telemetry::Metrics;
+use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetrics};
 use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_postgres::{DatabaseError, Pool, Reader, build_keyed_pool, checkout};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Intake, close_accounts};
-use crate::lanes::{LaneMetrics, Lanes};
+use crate::held::HeldMetrics;
+use crate::lanes::{LaneMetrics, LaneParts, Lanes};
 use crate::outcome::render;
 use crate::reads::Reads;
 use crate::routes;
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The database's address cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The way to the collector of traces cannot be made.
+    #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
+    Traces(#[from] TraceError),
     /// No HTTP client for the token keys could be made.
     #[error("no client for the token keys: {0}")]
     Client(String),
@@ -77,9 +81,12 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let verifier = Arc::new(TokenVerifier::new(&settings.tokens.issuer, &settings.tokens.audience, fetch));
     let fetch = fetch_over_http(settings.tokens.revocations_url.to_string()).map_err(|error| StartError::Client(error.to_string()))?;
     let revocations = Arc::new(Revocations::new(settings.tokens.revocations, fetch));
+    let traces = Traces::start(&settings.traces, "booking-service")?;
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
-    let service = Service { settings, clock, pool, verifier, revocations, metrics: Metrics::default(), lifecycle };
+    let metrics = Metrics::default();
+    metrics.register_pool(&pool);
+    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle };
     service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -93,6 +100,7 @@ struct Service {
     verifier: Arc<TokenVerifier>,
     revocations: Arc<Revocations>,
     metrics: Metrics,
+    traces: Traces,
     lifecycle: Lifecycle,
 }
 
@@ -112,6 +120,7 @@ impl Service {
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
         self.lifecycle.shut_down().await;
+        self.traces.stop().await;
         tracing::info!("stopped");
         served
     }
@@ -121,6 +130,7 @@ impl Service {
         let (verifier, stop) = (self.verifier.clone(), stopping.clone());
         self.lifecycle.spawn(async move { verifier.keep_fresh(stop).await });
         let (revocations, stop) = (self.revocations.clone(), stopping.clone());
+        self.metrics.register(|registry| registry.register_collector(Box::new(revocations.clone())));
         self.lifecycle.spawn(async move { revocations.keep_fresh(stop).await });
         if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
             return Ok(());
@@ -128,20 +138,24 @@ impl Service {
         if let Some(relay) = self.settings.relay.clone() {
             let metrics = RelayMetrics::default();
             self.metrics.register(|registry| metrics.register(registry));
-            self.lifecycle.spawn(Relay::new(relay, metrics).run(stopping.clone()));
+            self.lifecycle.spawn(Relay::new(relay, metrics, self.traces.clone()).run(stopping.clone()));
         }
         self.lifecycle.spawn(keep_tidy(self.pool.clone(), stopping.clone()));
         let booking = self.booking();
+        let held = HeldMetrics::default();
+        self.metrics.register(|registry| held.register(registry));
+        self.lifecycle.spawn(held.keep_fresh(booking.reader.clone(), stopping.clone()));
         self.look_after_accounts(&booking.inventory);
         let (booking, verifier) = (web::Data::from(booking), web::Data::from(self.verifier.clone()));
         let revocations = web::Data::from(self.revocations.clone());
         let configure = move |config: &mut web::ServiceConfig| {
             routes::configure(config.app_data(booking.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
-        let Self { settings, metrics, .. } = self;
-        let server = http::public_server(listener, &settings.http, settings.drain, metrics, configure)?;
+        let Self { settings, metrics, traces, .. } = self;
+        let leave = Leave { told: draining.clone(), settings: settings.shutdown };
+        let server = http::public_server(listener, &settings.http, leave.clone(), metrics, traces, configure)?;
         tracing::info!("ready");
-        http::serve(server, draining.clone()).await
+        http::serve_public(server, &leave).await
     }
 
     fn look_after_accounts(&self, inventory: &Inventory) {
@@ -163,11 +177,14 @@ impl Service {
     fn booking(&self) -> Arc<Booking> {
         let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
         let (clock, wake) = (self.clock.clone(), notifier.clone());
+        let transactions = TransactionMetrics::default();
+        self.metrics.register(|registry| transactions.register(registry));
         let inventory = Inventory::new(InventoryParts {
             pool: self.pool.clone(),
             new_id: Arc::new(move || clock.uuid()),
             render: Arc::new(render),
             on_messages: Arc::new(move || wake.notify()),
+            on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
             patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.resolve_for,
@@ -175,7 +192,8 @@ impl Service {
         let reader = Reader::new(self.pool.clone(), self.settings.database.limits.patience());
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
-        let lanes = Lanes::start(&inventory, self.settings.lanes, self.settings.http.deadline, metrics, &self.lifecycle);
+        let parts = LaneParts { metrics, traces: self.traces.clone(), deadline: self.settings.http.deadline };
+        let lanes = Lanes::start(&inventory, self.settings.lanes, parts, &self.lifecycle);
         Arc::new(Booking {
             lanes,
             inventory,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use rowlock_platform::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::http::{HttpSettings, per_minute};
+use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::management::ManagementSettings;
 use rowlock_platform::outbox::RelaySettings;
 use rowlock_platform::revocations::RevocationSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
-use rowlock_platform::telemetry::LogSettings;
+use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use url::Url;
 
 use crate::lanes::LaneSettings;
@@ -44,10 +45,12 @@ pub struct BookingSettings {
     pub resolve_for: Duration,
     /// Bookings cancelled and entries closed per transaction.
     pub cancel_chunk: usize,
-    /// How long requests in flight may take to end.
-    pub drain: Duration,
+    /// How it takes its leave.
+    pub shutdown: ShutdownSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
 }
 
 /// What the other commands need, so that a migration job does not have to be given a broker.
@@ -100,8 +103,9 @@ impl BookingSettings {
         let tokens = TokenSettings::read(reader);
         let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
         let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
-        let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
+        let shutdown = ShutdownSettings::read(reader);
         let log = LogSettings::read(reader);
+        let traces = TraceSettings::read(reader);
         let database = database?;
         let amqp = amqp?;
         let settings = RelaySettings {
@@ -123,8 +127,9 @@ impl BookingSettings {
             tokens: tokens?,
             resolve_for: resolve_for?,
             cancel_chunk: cancel_chunk?,
-            drain: drain?,
+            shutdown: shutdown?,
             log: log?,
+            traces: traces?,
         })
     }
 }

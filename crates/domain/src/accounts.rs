@@ -71,11 +71,13 @@ impl AccountMessage {
         let routing_key = self.routing_key();
         match self {
             Self::Changed { account, version, .. } => {
-                let head = Head { id, routing_key, source, subject: format!("accounts/{account}"), time, sequence: *version };
+                let subject = format!("accounts/{account}");
+                let head = Head { id, routing_key, source, subject, time, sequence: *version, trace: None };
                 write_message(head, ChangeData { account_id: *account })
             }
             Self::Audited(entry) => {
-                write_message(Head { id, routing_key, source, subject: format!("audit-log/{}", entry.id), time, sequence: 1 }, entry)
+                let subject = format!("audit-log/{}", entry.id);
+                write_message(Head { id, routing_key, source, subject, time, sequence: 1, trace: None }, entry)
             }
         }
     }

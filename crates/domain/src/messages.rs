@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::Timestamp;
 use crate::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
+use crate::trace::{self, TraceContext};
 
 /// The routing key of the one message that is a request for work: «this type has held tickets».
 pub const TICKETS_RELEASED: &str = "tickets.released";
@@ -181,6 +182,8 @@ pub struct Message {
     pub time: Timestamp,
     /// The fact.
     pub fact: Fact,
+    /// The trace that the fact came about in, if it is traced.
+    pub trace: Option<TraceContext>,
 }
 
 #[derive(Serialize)]
@@ -206,6 +209,9 @@ struct Envelope<'a, D> {
     sequence: String,
     datacontenttype: &'static str,
     dataschema: String,
+    /// The CloudEvents «distributed tracing» extension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<TraceContext>,
     data: D,
 }
 
@@ -218,11 +224,12 @@ pub(crate) struct Head<'a> {
     pub(crate) subject: String,
     pub(crate) time: Timestamp,
     pub(crate) sequence: i64,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// A message as it is stored in an outbox and sent.
 pub(crate) fn write_message(head: Head<'_>, data: impl Serialize) -> Result<String, serde_json::Error> {
-    let Head { id, routing_key, source, subject, time, sequence } = head;
+    let Head { id, routing_key, source, subject, time, sequence, trace } = head;
     serde_json::to_string(&Envelope {
         specversion: "1.0",
         id,
@@ -233,6 +240,7 @@ pub(crate) fn write_message(head: Head<'_>, data: impl Serialize) -> Result<Stri
         sequence: sequence.to_string(),
         datacontenttype: "application/json",
         dataschema: format!("{SCHEMA_PREFIX}{routing_key}:{SCHEMA_VERSION}"),
+        traceparent: trace,
         data,
     })
 }
@@ -245,7 +253,7 @@ impl Message {
             Subject::Event(event) => (format!("events/{event}"), None),
             Subject::TicketType(key) => (format!("events/{}/ticket-types/{}", key.event, key.ticket_type), Some(key.ticket_type)),
         };
-        let head = Head { id: self.id, routing_key, source, subject, time: self.time, sequence: self.sequence };
+        let head = Head { id: self.id, routing_key, source, subject, time: self.time, sequence: self.sequence, trace: self.trace };
         write_message(head, Data { event_id: self.subject.event(), ticket_type_id, fact: &self.fact })
     }
 }
@@ -271,6 +279,8 @@ struct SealedEnvelope<'a> {
     r#type: String,
     dataschema: String,
     sequence: Option<String>,
+    #[serde(default, deserialize_with = "trace::lenient")]
+    traceparent: Option<TraceContext>,
     #[serde(borrow)]
     data: &'a RawValue,
 }
@@ -279,6 +289,7 @@ struct SealedEnvelope<'a> {
 pub(crate) struct Sealed<'a> {
     pub(crate) routing_key: &'static str,
     pub(crate) sequence: Option<i64>,
+    pub(crate) trace: Option<TraceContext>,
     data: &'a RawValue,
 }
 
@@ -301,7 +312,7 @@ impl<'a> Sealed<'a> {
             _ => return Err(UnreadableMessage::Schema(envelope.dataschema)),
         }
         let sequence = envelope.sequence.and_then(|sequence| sequence.parse().ok());
-        Ok(Self { routing_key, sequence, data: envelope.data })
+        Ok(Self { routing_key, sequence, trace: envelope.traceparent, data: envelope.data })
     }
 
     /// The data, of the shape that the type has.
@@ -317,10 +328,32 @@ struct ReleasedData {
     ticket_type_id: TicketTypeId,
 }
 
-/// Reads the ticket type out of a `tickets.released` message, of this contract version or the one before.
-pub fn read_tickets_released(body: &[u8]) -> Result<TypeKey, UnreadableMessage> {
-    let data: ReleasedData = Sealed::open(body, &[TICKETS_RELEASED])?.data()?;
-    Ok(TypeKey { event: data.event_id, ticket_type: data.ticket_type_id })
+/// What a `tickets.released` message says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketsReleased {
+    /// The ticket type that has held tickets.
+    pub key: TypeKey,
+    /// The trace that they came back in.
+    pub trace: Option<TraceContext>,
+}
+
+/// Reads a `tickets.released` message, of this contract version or the one before.
+pub fn read_tickets_released(body: &[u8]) -> Result<TicketsReleased, UnreadableMessage> {
+    let sealed = Sealed::open(body, &[TICKETS_RELEASED])?;
+    let data: ReleasedData = sealed.data()?;
+    Ok(TicketsReleased { key: TypeKey { event: data.event_id, ticket_type: data.ticket_type_id }, trace: sealed.trace })
+}
+
+/// The part of an envelope that says which trace the message belongs to.
+#[derive(Deserialize)]
+struct TraceOfEnvelope {
+    #[serde(default, deserialize_with = "trace::lenient")]
+    traceparent: Option<TraceContext>,
+}
+
+/// The trace that a message came about in, whatever else it says.
+pub fn trace_of_message(body: &[u8]) -> Option<TraceContext> {
+    serde_json::from_slice::<TraceOfEnvelope>(body).ok()?.traceparent
 }
 
 #[cfg(test)]
@@ -337,6 +370,7 @@ mod tests {
             sequence: 42,
             time: chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
             fact: Fact::TicketsReleased {},
+            trace: None,
         }
     }
 
@@ -362,9 +396,25 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let message = released();
-        let key = read_tickets_released(message.to_json("/x").unwrap().as_bytes()).unwrap();
-        assert_eq!(Subject::TicketType(key), message.subject);
+        let trace = TraceContext::new([1; 16], [2; 8], true);
+        for trace in [None, trace] {
+            let message = Message { trace, ..released() };
+            let written = message.to_json("/x").unwrap();
+            let read = read_tickets_released(written.as_bytes()).unwrap();
+            assert_eq!((Subject::TicketType(read.key), read.trace), (message.subject, trace));
+            assert_eq!(trace_of_message(written.as_bytes()), trace);
+        }
+    }
+
+    #[test]
+    fn a_broken_trace_is_no_reason_to_refuse_a_message() {
+        let message = Message { trace: TraceContext::new([1; 16], [2; 8], true), ..released() };
+        let written = message.to_json("/x").unwrap();
+        for broken in ["\"00-\"", "7", "null", "{}"] {
+            let (before, after) = written.split_once("\"traceparent\":").unwrap();
+            let body = format!("{before}\"traceparent\":{broken},{}", after.split_once(',').unwrap().1);
+            assert_eq!(read_tickets_released(body.as_bytes()).unwrap().trace, None, "{body}");
+        }
     }
 
     #[test]

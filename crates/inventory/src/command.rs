@@ -9,10 +9,26 @@ use rowlock_domain::auditlog::Actor;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, IdempotencyKey, Title};
+use rowlock_domain::trace::TraceContext;
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_postgres::DatabaseError;
 
 use crate::views::{EventWithTypes, Holder, NamedBooking, NamedEntry};
+
+/// A command with the trace that it belongs to, if it is traced.
+#[derive(Debug, Clone)]
+pub struct Traced {
+    /// What is to be done.
+    pub command: Command,
+    /// The messages that tell of it belong to this trace.
+    pub trace: Option<TraceContext>,
+}
+
+impl From<Command> for Traced {
+    fn from(command: Command) -> Self {
+        Self { command, trace: None }
+    }
+}
 
 /// Something to be done in a transaction.
 #[derive(Debug, Clone)]

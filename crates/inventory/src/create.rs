@@ -211,6 +211,7 @@ async fn insert(conn: &mut AsyncPgConnection, Made { event: made, message, audit
             .await?;
     }
     let fact = Fact::EventCreated { status: event.status };
-    let message = Message { id: *message, subject: Subject::Event(event.id), sequence: event.version, time: event.created_at, fact };
+    let message =
+        Message { id: *message, subject: Subject::Event(event.id), sequence: event.version, time: event.created_at, fact, trace: None };
     crate::execute::insert_message(conn, &message, source).await
 }

@@ -19,9 +19,9 @@ mod run;
 mod schema;
 pub mod views;
 
-pub use command::{Command, CommandError, Outcome, Refusal};
+pub use command::{Command, CommandError, Outcome, Refusal, Traced};
 pub use execute::LockWait;
-pub use run::{Inventory, InventoryParts, Render};
+pub use run::{Inventory, InventoryParts, Render, TransactionTimes};
 
 /// The schema of `rowlock_booking`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/booking");

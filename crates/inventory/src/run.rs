@@ -9,11 +9,20 @@ use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use crate::command::{Answer, Command, CommandError, Outcome};
+use crate::command::{Answer, CommandError, Outcome, Traced};
 use crate::execute::{Context, LockWait, Prepared, Proof, commit, prepare, was_committed};
 
 /// Turns an outcome into the answer that is kept for a repeated request; `None` for what is not kept.
 pub type Render = dyn Fn(&Outcome) -> Option<Answer> + Send + Sync;
+
+/// How long the two round trips of a transaction took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransactionTimes {
+    /// Until the rows were locked, which is what others make it wait for, and read.
+    pub lock: Duration,
+    /// Until what was written was committed.
+    pub commit: Duration,
+}
 
 /// What an [`Inventory`] is made of.
 pub struct InventoryParts {
@@ -25,6 +34,8 @@ pub struct InventoryParts {
     pub render: Arc<Render>,
     /// Called after a commit that wrote messages. Must not block.
     pub on_messages: Arc<dyn Fn() + Send + Sync>,
+    /// Called after a transaction that wrote something, with the time that it took. Must not block.
+    pub on_transaction: Arc<dyn Fn(TransactionTimes) + Send + Sync>,
     /// The `source` of the messages.
     pub source: &'static str,
     /// How long to wait for the answers to a transaction's statements, and to its COMMIT, before giving the connection up.
@@ -59,7 +70,8 @@ impl Inventory {
 
     /// Runs commands in one transaction and tells what came of each. The transaction runs in a task of its own, so a
     /// caller that goes away cannot leave it half-way with its locks held.
-    pub async fn run(&self, commands: Vec<Command>, wait: LockWait) -> Answers {
+    pub async fn run(&self, commands: Vec<impl Into<Traced>>, wait: LockWait) -> Answers {
+        let commands: Vec<Traced> = commands.into_iter().map(Into::into).collect();
         let count = commands.len();
         if count == 0 {
             return Vec::new();
@@ -72,12 +84,12 @@ impl Inventory {
     }
 
     /// Runs a single command, waiting for its rows.
-    pub async fn run_one(&self, command: Command) -> Result<Outcome, CommandError> {
+    pub async fn run_one(&self, command: impl Into<Traced>) -> Result<Outcome, CommandError> {
         self.run(vec![command], LockWait::Wait).await.pop().unwrap_or_else(|| Err(CommandError::Failed("no outcome".to_owned())))
     }
 
-    async fn run_here(&self, commands: &[Command], wait: LockWait) -> Answers {
-        let all: Vec<&Command> = commands.iter().collect();
+    async fn run_here(&self, commands: &[Traced], wait: LockWait) -> Answers {
+        let all: Vec<&Traced> = commands.iter().collect();
         match self.attempt(&all, wait).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             // One bad command must not fail its neighbours, and a key that was taken meanwhile has an answer by now.
@@ -93,14 +105,14 @@ impl Inventory {
         }
     }
 
-    async fn run_alone(&self, command: &Command, wait: LockWait) -> Result<Outcome, CommandError> {
+    async fn run_alone(&self, command: &Traced, wait: LockWait) -> Result<Outcome, CommandError> {
         let outcomes = self.attempt(&[command], wait).await.map_err(Failure::into_command_error)?;
         outcomes.into_iter().next().ok_or_else(|| CommandError::Failed("no outcome".to_owned()))
     }
 
     /// One transaction, and if the answer to its COMMIT is lost, the search for the truth. What was found not to have
     /// taken place is done again, once.
-    async fn attempt(&self, commands: &[&Command], wait: LockWait) -> Result<Vec<Outcome>, Failure> {
+    async fn attempt(&self, commands: &[&Traced], wait: LockWait) -> Result<Vec<Outcome>, Failure> {
         match self.once(commands, wait).await? {
             Attempt::Committed(outcomes) => Ok(outcomes),
             Attempt::NotCommitted => match self.once(commands, wait).await? {
@@ -110,10 +122,11 @@ impl Inventory {
         }
     }
 
-    async fn once(&self, commands: &[&Command], wait: LockWait) -> Result<Attempt, Failure> {
+    async fn once(&self, commands: &[&Traced], wait: LockWait) -> Result<Attempt, Failure> {
         let parts = &*self.0;
         let mut conn = Lent(Some(self.connection().await?));
         let context = Context { new_id: &*parts.new_id, render: &*parts.render, source: parts.source };
+        let begun = Instant::now();
         let Ok(prepared) = timeout(parts.patience, prepare(conn.get()?, commands, wait, context)).await else {
             return Err(Failure::Away(format!("no answer within {:?}", parts.patience)));
         };
@@ -123,6 +136,7 @@ impl Inventory {
             return Ok(Attempt::Committed(outcomes));
         };
         let proof = writes.proof.clone();
+        let locked = Instant::now();
         let lost = match timeout(parts.patience, commit(conn.get()?, writes)).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => match Fault::of(&error) {
@@ -141,6 +155,7 @@ impl Inventory {
         } else {
             conn.give_back();
         }
+        (parts.on_transaction)(TransactionTimes { lock: locked - begun, commit: locked.elapsed() });
         (parts.on_messages)();
         Ok(Attempt::Committed(outcomes))
     }

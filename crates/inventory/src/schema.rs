@@ -37,6 +37,7 @@ diesel::table! {
         version -> BigInt,
         max_per_booking -> Integer,
         max_per_account -> Nullable<Integer>,
+        held_since -> Nullable<Timestamptz>,
     }
 }
 

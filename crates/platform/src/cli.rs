@@ -62,9 +62,9 @@ fn is_ready(listen: SocketAddr) -> std::io::Result<bool> {
 /// What the background may take to end after the last request has.
 const BACKGROUND_MARGIN: Duration = Duration::from_secs(5);
 
-/// Runs a service until a signal, drains it, and tells how that went. `drain` is what requests in flight may take.
-pub async fn run_until_stopped(running: Running, drain: Duration) -> ExitCode {
-    let drain = drain + BACKGROUND_MARGIN;
+/// Runs a service until a signal, drains it, and tells how that went. `leave` is what it may take to end what is in flight.
+pub async fn run_until_stopped(running: Running, leave: Duration) -> ExitCode {
+    let drain = leave + BACKGROUND_MARGIN;
     let stop = running.stop_token();
     let mut served = Ok(());
     let drained = run_until_signalled(stop, drain, async { served = running.wait().await }).await;

@@ -7,6 +7,32 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::settings::SettingsReader;
+
+/// How a service that is told to stop takes its leave.
+#[derive(Debug, Clone, Copy)]
+pub struct ShutdownSettings {
+    /// How long it goes on as before, while it says that it is not ready and closes connections with their next answer, so
+    /// that whoever sends it requests can turn to others.
+    pub notice: Duration,
+    /// How long requests in flight may take to end after that.
+    pub drain: Duration,
+}
+
+impl ShutdownSettings {
+    /// Reads the section `shutdown`.
+    pub fn read(reader: &mut SettingsReader) -> Option<Self> {
+        let notice = reader.millis("shutdown.notice_ms", 0..=600_000);
+        let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
+        Some(Self { notice: notice?, drain: drain? })
+    }
+
+    /// How long all of it may take.
+    pub fn most(&self) -> Duration {
+        self.notice + self.drain
+    }
+}
+
 /// The tasks of a process and the words that stop them.
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {

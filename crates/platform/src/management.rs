@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use diesel_migrations::EmbeddedMigrations;
+use rowlock_domain::problem::ProblemCode;
 use rowlock_postgres::{DatabaseError, build_pool};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{DatabaseSettings, schema_ready};
 use crate::http;
 use crate::lifecycle::Lifecycle;
+use crate::problem::Problem;
 use crate::settings::SettingsReader;
-use crate::telemetry::Metrics;
+use crate::telemetry::{self, LevelError, Metrics};
 
 /// Where operators look.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +102,20 @@ async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.render())
 }
 
+/// What is logged, as text.
+async fn log_level() -> Result<String, Problem> {
+    telemetry::log_level().ok_or_else(|| Problem::new(ProblemCode::NotFound, "This process keeps no log."))
+}
+
+/// Takes a level, or directives, as the text that the setting `log.level` would be. It holds until the process ends.
+async fn set_log_level(level: String) -> Result<String, Problem> {
+    match telemetry::set_log_level(&level) {
+        Ok(()) => log_level().await,
+        Err(error @ LevelError::Unreadable(..)) => Err(Problem::new(ProblemCode::InvalidInput, error.to_string())),
+        Err(error @ LevelError::NoLog) => Err(Problem::new(ProblemCode::NotFound, error.to_string())),
+    }
+}
+
 /// Serves the management port in the background, from now until everything else has ended.
 pub fn start(listener: TcpListener, readiness: Readiness, metrics: &Metrics, lifecycle: &Lifecycle) {
     let (metrics, stop) = (metrics.clone(), lifecycle.stopping.clone());
@@ -120,6 +136,7 @@ async fn serve(listener: TcpListener, readiness: Readiness, all: Metrics, stop: 
             .route("/health/live", web::get().to(live))
             .route("/health/ready", web::get().to(ready))
             .route("/metrics", web::get().to(metrics))
+            .service(web::resource("/log/level").route(web::get().to(log_level)).route(web::put().to(set_log_level)))
             .default_service(web::to(http::no_such_route))
     })
     .workers(1)
@@ -127,5 +144,5 @@ async fn serve(listener: TcpListener, readiness: Readiness, all: Metrics, stop: 
     .shutdown_timeout(1)
     .listen(listener)?
     .run();
-    http::serve(server, stop).await
+    http::serve(server, stop.cancelled()).await
 }

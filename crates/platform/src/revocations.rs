@@ -8,6 +8,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
 use rowlock_domain::ids::{AccountId, SessionId};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -106,6 +110,14 @@ impl Revocations {
             }
             Err(error) => tracing::warn!(%error, age = ?self.age(), "the list of what was revoked could not be fetched"),
         }
+    }
+}
+
+impl Collector for Revocations {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Age of the list of what was revoked; administrators are not served when it is too old";
+        let age = ConstGauge::new(self.age().as_secs_f64());
+        age.encode(encoder.encode_descriptor("revocations_age_seconds", help, None, MetricType::Gauge)?)
     }
 }
 

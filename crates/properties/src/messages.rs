@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// When it cannot be written.
 pub fn released_message(key: TypeKey, sequence: i64) -> String {
     let (id, time) = (MessageId::from_uuid(Uuid::from_u128(1)), chrono::DateTime::from_timestamp_micros(sequence).unwrap_or_default());
-    let message = Message { id, subject: Subject::TicketType(key), sequence, time, fact: Fact::TicketsReleased {} };
+    let message = Message { id, subject: Subject::TicketType(key), sequence, time, fact: Fact::TicketsReleased {}, trace: None };
     message.to_json("/rowlock/properties").expect("a message can be written")
 }
 
@@ -77,10 +77,10 @@ fn check_reason(error: &UnreadableMessage) {
 pub fn delivered_message(body: &[u8]) -> bool {
     let read = read_tickets_released(body);
     match &read {
-        Ok(key) => {
-            let written = released_message(*key, 1);
+        Ok(released) => {
+            let written = released_message(released.key, 1);
             match read_tickets_released(written.as_bytes()) {
-                Ok(again) => assert_eq!(*key, again),
+                Ok(again) => assert_eq!(released.key, again.key),
                 Err(error) => panic!("{written} was written and is refused: {error}"),
             }
         }

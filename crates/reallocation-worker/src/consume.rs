@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rowlock_domain::ids::TypeKey;
-use rowlock_domain::messages::read_tickets_released;
+use rowlock_domain::messages::{TicketsReleased, read_tickets_released};
+use rowlock_domain::trace::TraceContext;
 use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, shorten};
 use rowlock_platform::clock::Clock;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::sweep::Look;
-use crate::work::{Treated, Work};
+use crate::work::{Task, Treated, Work};
 
 /// What the consumer works with.
 pub(crate) struct Intake {
@@ -42,8 +43,8 @@ const LOCKED_PAUSE: Duration = Duration::from_millis(50);
 /// handed on together, in one transaction instead of several.
 const REST: Duration = Duration::from_millis(3);
 
-/// One unacknowledged delivery for each ticket type that is to be treated.
-type Pending = BTreeMap<TypeKey, Delivery>;
+/// One unacknowledged delivery for each ticket type that is to be treated, and the trace that it belongs to.
+type Pending = BTreeMap<TypeKey, (Delivery, Option<TraceContext>)>;
 
 /// The ticket types whose rows are locked elsewhere, each waited for in a task of its own, so that the others go on.
 struct Line {
@@ -69,14 +70,14 @@ impl Line {
     }
 
     /// Has a row waited for, if there is room in the line.
-    fn join(&mut self, key: TypeKey, after: Duration) {
-        if self.len() < self.most && !self.contains(key) {
-            let waiting = self.work.clone().treat_in_line(key);
-            let task = self.tasks.spawn(async move {
+    fn join(&mut self, task: Task, after: Duration) {
+        if self.len() < self.most && !self.contains(task.key) {
+            let work = self.work.clone();
+            let running = self.tasks.spawn(async move {
                 tokio::time::sleep(after).await;
-                waiting.await
+                work.treat_in_line(task).await
             });
-            self.keys.insert(task.id(), key);
+            self.keys.insert(running.id(), task.key);
         }
     }
 
@@ -91,7 +92,7 @@ impl Line {
         };
         let key = self.keys.remove(&id)?;
         if self.stale.remove(&key) {
-            self.join(key, REST);
+            self.join(key.into(), REST);
             return None;
         }
         // A row that was not got in time is asked for anew, which also tells whether the database is there.
@@ -157,13 +158,14 @@ impl Intake {
             self.sort_in(&mut consumer, batch, &mut pending, &mut line).await?;
             let mut treated: Vec<(TypeKey, Treated)> = had_turn.into_iter().collect();
             let settled: BTreeSet<TypeKey> = treated.iter().map(|(key, _)| *key).collect();
-            let keys: Vec<TypeKey> = pending.keys().filter(|key| !line.contains(**key) && !settled.contains(key)).copied().collect();
-            if !keys.is_empty() {
-                let answers = self.work.treat(&keys).await;
-                treated.extend(keys.into_iter().zip(answers));
-            }
-            for (key, _) in treated.iter().filter(|(_, treated)| *treated == Treated::Locked) {
-                line.join(*key, Duration::ZERO);
+            let due = pending.iter().filter(|(key, _)| !line.contains(**key) && !settled.contains(key));
+            let tasks: Vec<Task> = due.map(|(key, (_, trace))| Task { key: *key, trace: *trace }).collect();
+            if !tasks.is_empty() {
+                let answers = self.work.treat(&tasks).await;
+                for (task, _) in tasks.iter().zip(&answers).filter(|(_, treated)| **treated == Treated::Locked) {
+                    line.join(*task, Duration::ZERO);
+                }
+                treated.extend(tasks.into_iter().map(|task| task.key).zip(answers));
             }
             next = self.settle(&mut consumer, &mut pending, treated.into_iter()).await?;
             if next == Next::DatabaseAway && !self.pause_until_back(&mut consumer).await? {
@@ -187,11 +189,11 @@ impl Intake {
         let mut repeated = Vec::new();
         for delivery in batch {
             match read_tickets_released(&delivery.body) {
-                Ok(key) => {
+                Ok(TicketsReleased { key, trace }) => {
                     if line.contains(key) {
                         line.stale.insert(key);
                     }
-                    repeated.extend(pending.insert(key, delivery).map(|earlier| earlier.tag));
+                    repeated.extend(pending.insert(key, (delivery, trace)).map(|(earlier, _)| earlier.tag));
                 }
                 Err(error) => {
                     // It may quote the message, which may be long.
@@ -226,7 +228,7 @@ impl Intake {
         let mut next = Next::Go;
         for (key, treated) in treated {
             match treated {
-                Treated::Done | Treated::Idle => done.extend(pending.remove(&key).map(|delivery| delivery.tag)),
+                Treated::Done | Treated::Idle => done.extend(pending.remove(&key).map(|(delivery, _)| delivery.tag)),
                 Treated::Locked => {}
                 Treated::More => next = next.max(Next::Again),
                 Treated::Later(reason) => {
@@ -234,7 +236,7 @@ impl Intake {
                     next = next.max(Next::DatabaseAway);
                 }
                 Treated::Impossible(reason) => {
-                    if let Some(delivery) = pending.remove(&key) {
+                    if let Some((delivery, _)) = pending.remove(&key) {
                         let disposition = consumer.retry(&delivery, &reason, self.clock.now()).await?;
                         tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, ?disposition, "a message could not be handled");
                     }

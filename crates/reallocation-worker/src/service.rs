@@ -11,7 +11,7 @@ use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::management::{self, Readiness};
 use rowlock_platform::outbox::OutboxNotifier;
 use rowlock_platform::running::Running;
-use rowlock_platform::telemetry::Metrics;
+use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetrics};
 use rowlock_postgres::{DatabaseError, Pool, build_keyed_pool};
 
 use crate::consume::Intake;
@@ -32,6 +32,9 @@ pub enum StartError {
     /// The database's address cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The way to the collector of traces cannot be made.
+    #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
+    Traces(#[from] TraceError),
 }
 
 /// Takes the management port and starts the worker, which gets ready in the background. To be called within a tokio runtime.
@@ -41,7 +44,10 @@ pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartErr
     let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "reallocation-worker")?;
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
-    let worker = Worker { settings, clock, pool, metrics: Metrics::default(), lifecycle };
+    let traces = Traces::start(&settings.traces, "reallocation-worker")?;
+    let metrics = Metrics::default();
+    metrics.register_pool(&pool);
+    let worker = Worker { settings, clock, pool, metrics, traces, lifecycle };
     let readiness = Readiness::of(&worker.settings.database, &MIGRATIONS, worker.lifecycle.draining.clone())?;
     management::start(operators, readiness, &worker.metrics, &worker.lifecycle);
     tracing::info!(%management_addr, "started");
@@ -54,6 +60,7 @@ struct Worker {
     clock: Clock,
     pool: Pool,
     metrics: Metrics,
+    traces: Traces,
     lifecycle: Lifecycle,
 }
 
@@ -68,6 +75,7 @@ impl Worker {
             tokio::join!(consuming, sweeping, draining.cancelled());
         }
         self.lifecycle.shut_down().await;
+        self.traces.stop().await;
         tracing::info!("stopped");
         Ok(())
     }
@@ -77,16 +85,19 @@ impl Worker {
         let clock = self.clock.clone();
         let metrics = WorkMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
+        let transactions = TransactionMetrics::default();
+        self.metrics.register(|registry| transactions.register(registry));
         let inventory = Inventory::new(InventoryParts {
             pool: self.pool.clone(),
             new_id: Arc::new(move || clock.uuid()),
             render: Arc::new(|_| None),
             on_messages: Arc::new(move || notifier.notify()),
+            on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
             patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.work.resolve_for,
         });
-        Work { inventory, limit: self.settings.work.max_promotions, metrics }
+        Work { inventory, limit: self.settings.work.max_promotions, metrics, traces: self.traces.clone() }
     }
 
     async fn consume(&self, work: Work) {

@@ -7,7 +7,7 @@ use rowlock_platform::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::management::ManagementSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
-use rowlock_platform::telemetry::LogSettings;
+use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -26,6 +26,8 @@ pub struct WorkerSettings {
     pub drain: Duration,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
 }
 
 /// What the worker does and how much at a time.
@@ -66,8 +68,10 @@ impl WorkerSettings {
         let amqp = AmqpSettings::read(&mut reader, "reallocation-worker");
         let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
         let log = LogSettings::read(&mut reader);
-        let settings =
-            (|| Some(Self { work: work?, management: management?, database: database?, amqp: amqp?, drain: drain?, log: log? }))();
+        let traces = TraceSettings::read(&mut reader);
+        let settings = (|| {
+            Some(Self { work: work?, management: management?, database: database?, amqp: amqp?, drain: drain?, log: log?, traces: traces? })
+        })();
         reader.finish(settings)
     }
 }

@@ -8,7 +8,7 @@ use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::work::{Treated, Work};
+use crate::work::{Task, Treated, Work};
 
 /// How the sweep looks into the database.
 #[derive(Clone)]
@@ -64,7 +64,8 @@ async fn sweep_once(work: &Work, look: &Look) -> Result<bool, DatabaseError> {
     if keys.is_empty() {
         return Ok(false);
     }
-    let treated = work.treat(&keys).await;
+    let tasks: Vec<Task> = keys.iter().copied().map(Task::from).collect();
+    let treated = work.treat(&tasks).await;
     for (key, treated) in keys.iter().zip(&treated) {
         if let Treated::Impossible(reason) | Treated::Later(reason) = treated {
             tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, "a ticket type could not be treated");

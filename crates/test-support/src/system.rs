@@ -209,6 +209,11 @@ impl System {
         format!("http://{}", self.auth.http_addr().expect("a public port"))
     }
 
+    /// Where operators look at `auth-service`.
+    pub fn auth_management_url(&self) -> String {
+        format!("http://{}", self.auth.management_addr())
+    }
+
     /// Where the instances of `booking-service` are.
     pub fn booking_urls(&self) -> Vec<String> {
         self.bookings.iter().filter_map(Running::http_addr).map(|address| format!("http://{address}")).collect()

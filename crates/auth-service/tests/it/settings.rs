@@ -24,7 +24,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.concurrency, settings.passwords.queue), (12, 2, 32));
     assert_eq!(settings.keys.publish_ahead.num_seconds(), 120);
     assert!(settings.bootstrap_token.is_none());
-    assert_eq!(settings.drain.as_millis(), 15_000);
+    assert_eq!(settings.shutdown.drain.as_millis(), 15_000);
 }
 
 #[test]

@@ -17,4 +17,5 @@ mod own;
 mod reads;
 mod startup;
 mod support;
+mod telemetry;
 mod tokens;

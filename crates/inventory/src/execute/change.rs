@@ -94,7 +94,7 @@ impl Ledger<'_> {
                 self.note(key, Fact::TicketsCapacityChanged { capacity });
             }
             if returned == Returned::Held {
-                self.released.insert(key);
+                self.note_released(key);
             }
         }
         if phase != Phase::Open {
@@ -108,7 +108,7 @@ impl Ledger<'_> {
     fn hold_again(&mut self, event: EventId) {
         for (key, row) in self.types.iter_mut().filter(|(key, _)| key.event == event) {
             if row.get().stock.waiting > 0 && row.change().stock.hold_again() {
-                self.released.insert(*key);
+                self.released.insert(*key, self.trace);
             }
         }
     }

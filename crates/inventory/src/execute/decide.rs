@@ -183,7 +183,7 @@ impl Ledger<'_> {
         self.note(key, fact);
         self.note_unheld(key, unheld);
         if returned == Returned::Held {
-            self.released.insert(key);
+            self.note_released(key);
         }
         Ok(())
     }
@@ -262,7 +262,7 @@ impl Ledger<'_> {
         }
         let Some(heads) = self.heads.get_mut(&key) else {
             // Tickets came to be held within this batch and the queue was not read: the next walk knows it.
-            self.released.insert(key);
+            self.note_released(key);
             return Ok(Outcome::Reallocated(Reallocated { unfinished: true, ..Reallocated::default() }));
         };
         let walk = ticket_type.change().stock.reallocate(heads, limit);
@@ -274,7 +274,7 @@ impl Ledger<'_> {
             self.note(key, Fact::TicketsReallocated { promoted: tickets, leftover: walk.leftover });
         }
         if walk.unfinished {
-            self.released.insert(key);
+            self.note_released(key);
         }
         let promoted = u32::try_from(walk.promoted.len()).unwrap_or(u32::MAX);
         Ok(Outcome::Reallocated(Reallocated { promoted, leftover: walk.leftover, unfinished: walk.unfinished, ..Reallocated::default() }))

@@ -1,6 +1,6 @@
 //! The rows of one transaction in memory: as they were locked and read, and as the decisions left them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
@@ -8,6 +8,7 @@ use rowlock_domain::auditlog::AuditEntry;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::{Fact, Message, Subject};
 use rowlock_domain::queue::WaitingHeads;
+use rowlock_domain::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::command::Answer;
@@ -134,8 +135,10 @@ pub(super) struct Ledger<'a> {
     pub(super) messages: Vec<Message>,
     /// What administrators did.
     pub(super) audits: Vec<AuditEntry>,
-    /// Types for which tickets were held in this batch: one message each, at its end.
-    pub(super) released: BTreeSet<TypeKey>,
+    /// Types for which tickets were held in this batch, with the trace in which they came back: one message each, at its end.
+    pub(super) released: BTreeMap<TypeKey, Option<TraceContext>>,
+    /// The trace of the command that is being decided.
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl<'a> Ledger<'a> {
@@ -155,7 +158,8 @@ impl<'a> Ledger<'a> {
             kept: HashMap::new(),
             messages: Vec::new(),
             audits: Vec::new(),
-            released: BTreeSet::new(),
+            released: BTreeMap::new(),
+            trace: None,
         }
     }
 
@@ -173,7 +177,7 @@ impl<'a> Ledger<'a> {
 
     fn push(&mut self, subject: Subject, sequence: i64, fact: Fact) {
         let id = MessageId::from_uuid((self.new_id)());
-        self.messages.push(Message { id, subject, sequence, time: self.now, fact });
+        self.messages.push(Message { id, subject, sequence, time: self.now, fact, trace: self.trace });
     }
 
     /// The name of an event that is known to be loaded.
@@ -183,11 +187,17 @@ impl<'a> Ledger<'a> {
 
     /// Says for each type that got held tickets, and has some still, that there is work.
     pub(super) fn announce_released(&mut self) {
-        for key in std::mem::take(&mut self.released) {
+        for (key, trace) in std::mem::take(&mut self.released) {
+            self.trace = trace;
             if self.types.get(&key).is_some_and(|ticket_type| ticket_type.get().stock.held > 0) {
                 self.note(key, Fact::TicketsReleased {});
             }
         }
+    }
+
+    /// Remembers that a type got held tickets from the command that is being decided.
+    pub(super) fn note_released(&mut self, key: TypeKey) {
+        self.released.insert(key, self.trace);
     }
 
     /// Adds to what an account has, where that is counted.

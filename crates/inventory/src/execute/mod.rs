@@ -16,7 +16,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 pub(crate) use self::ledger::NewId;
 pub(crate) use self::write::{Proof, Writes};
-use crate::command::{Command, Outcome};
+use crate::command::{Command, Outcome, Traced};
 use crate::run::Render;
 use crate::views::rows::TypeRow;
 
@@ -48,18 +48,21 @@ pub(crate) struct Prepared {
 /// Runs the commands in a transaction, up to its writes. After an error the connection must not be used again.
 pub(crate) async fn prepare(
     conn: &mut AsyncPgConnection,
-    commands: &[&Command],
+    requests: &[&Traced],
     wait: LockWait,
     context: Context<'_>,
 ) -> QueryResult<Prepared> {
+    let commands: Vec<&Command> = requests.iter().map(|request| &request.command).collect();
+    let commands = commands.as_slice();
     let needs = read::needs(conn, commands).await?;
     let (locked, mut ledger) = read::begin(conn, needs, commands, wait, context.new_id).await?;
     let skipped: Vec<bool> = commands.iter().map(|command| locked.lacks(command)).collect();
     let active: Vec<&Command> = commands.iter().zip(&skipped).filter(|(_, skipped)| !**skipped).map(|(command, _)| *command).collect();
     read::read_more(conn, &active, &mut ledger).await?;
     let mut outcomes = Vec::with_capacity(commands.len());
-    for (command, skipped) in commands.iter().zip(skipped) {
-        outcomes.push(if skipped { Outcome::Skipped } else { ledger.apply(command, context.render) });
+    for (request, skipped) in requests.iter().zip(skipped) {
+        ledger.trace = request.trace;
+        outcomes.push(if skipped { Outcome::Skipped } else { ledger.apply(&request.command, context.render) });
     }
     ledger.announce_released();
     let writes = Writes::of(&ledger, context.source)?;

@@ -214,7 +214,8 @@ statement! {
         SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS r CROSS JOIN (SELECT $11 AS at) AS n),
      counted AS (
         UPDATE ticket_types t SET version = CASE t.version WHEN r.before THEN r.version END, capacity = r.capacity, available = r.available,
-               booked = r.booked, held = r.held, waiting = r.waiting, next_waitlist_number = r.number
+               booked = r.booked, held = r.held, waiting = r.waiting, next_waitlist_number = r.number,
+               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $11) END
           FROM unnest($12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
                AS r (event_id, id, before, version, capacity, available, booked, held, waiting, number)
          WHERE t.event_id = r.event_id AND t.id = r.id)

@@ -1,7 +1,7 @@
 //! What the sweep looks for: types that have something to be handed on or closed, whether or not a message told of it.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Double, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
 use rowlock_postgres::statement;
@@ -33,6 +33,26 @@ statement! {
     struct Settle { ids: Array<SqlUuid> = Vec<Uuid>, versions: Array<BigInt> = Vec<i64> }
     "UPDATE events e SET settled_at = now() FROM unnest($1, $2) AS c (id, version)
       WHERE e.id = c.id AND e.version = c.version AND e.settled_at IS NULL"
+}
+
+statement! {
+    struct Held {} -> (BigInt, Double);
+    "SELECT coalesce(sum(held), 0)::bigint, coalesce(extract(epoch FROM now() - min(held_since)), 0)::float8 FROM ticket_types WHERE held > 0"
+}
+
+/// The tickets that wait to be handed on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeldTickets {
+    /// How many, all types together.
+    pub tickets: i64,
+    /// For how many seconds the type that has had some for longest has had them without a pause; 0 if there are none.
+    pub oldest_seconds: f64,
+}
+
+/// Counts the held tickets.
+pub async fn held_tickets(conn: &mut AsyncPgConnection) -> QueryResult<HeldTickets> {
+    let (tickets, oldest_seconds): (i64, f64) = Held {}.get_result(conn).await?;
+    Ok(HeldTickets { tickets, oldest_seconds })
 }
 
 /// The types that need a reallocation. A plain read: what happens to them is decided under their lock.

@@ -34,6 +34,7 @@ impl Desk {
             new_id: Arc::new(move || ids.uuid()),
             render: Arc::new(answer),
             on_messages: Arc::new(|| {}),
+            on_transaction: Arc::new(|_| {}),
             source: "/a/test",
             patience: Limits::default().patience(),
             resolve_for: Duration::from_secs(1),

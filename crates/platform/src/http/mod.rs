@@ -14,4 +14,5 @@ pub use client_address::client_address;
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
-pub use server::{HttpSettings, bind, method_not_allowed, no_such_route, public_server, serve};
+pub(crate) use server::serve;
+pub use server::{HttpSettings, Leave, bind, method_not_allowed, no_such_route, public_server, serve_public};

@@ -5,8 +5,8 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -18,8 +18,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::limits;
+use super::server::Leave;
+use crate::telemetry::Traces;
+use crate::telemetry::traces::{self, Span, SpanKind};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a request is counted under.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +88,25 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
+/// The span of a request, as a part of the trace that its sender has named. Without one, and with no collector, it is nothing.
+fn begin_span(request: &ServiceRequest, method: &'static str, route: &str, id: &str) -> Span {
+    let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let traces = request.app_data::<web::Data<Traces>>().filter(|traces| traces.is_on());
+    let Some(traces) = traces else { return Traces::default().begin(SpanKind::Server, "", parent) };
+    let mut span = traces.begin(SpanKind::Server, format!("{method} {route}"), parent);
+    span.set("http.request.method", method);
+    span.set("http.route", route.to_owned());
+    span.set("rowlock.request_id", id.to_owned());
+    span
+}
+
+fn end_span(span: &mut Span, status: u16) {
+    span.set("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        span.fail(status.to_string());
+    }
+}
+
 /// The middleware. Put it outermost.
 pub(super) async fn log_requests(
     request: ServiceRequest,
@@ -94,13 +117,16 @@ pub(super) async fn log_requests(
     let method = known_method(request.method());
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
+    let leaving = request.app_data::<web::Data<Leave>>().is_some_and(|leave| leave.told.is_cancelled());
+    let mut traced = begin_span(&request, method, &route, &id);
     let span = tracing::info_span!("request", id = %id);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let result = next.call(request).instrument(span).await;
+    let result = traces::within(traced.context(), next.call(request).instrument(span)).await;
     let status = match &result {
         Ok(response) => response.status().as_u16(),
         Err(error) => error.as_response_error().status_code().as_u16(),
     };
+    end_span(&mut traced, status);
     let elapsed = started.elapsed();
     // Outside the span, whose fields would be formatted, parsed and formatted again for this line.
     tracing::info!(target: "rowlock::request", parent: None, id, method, route, status, micros = elapsed.as_micros(), "request");
@@ -114,6 +140,10 @@ pub(super) async fn log_requests(
             let (request, answer) = (response.request().clone(), response.headers_mut());
             limits::show(&request, answer);
             answer.insert(REQUEST_ID, id);
+            if leaving {
+                // Whoever keeps this connection for later would find it closed.
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
             Ok(response)
         }
         // A request that never got to its route, or did not end in time.

@@ -1,5 +1,6 @@
 //! Binding and serving, and the answers for what no route takes.
 
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::client_address::TrustedProxies;
 use super::deadline::{Deadline, end_in_time};
 use super::request_log::{HttpMetrics, log_requests};
+use crate::lifecycle::ShutdownSettings;
 use crate::problem::Problem;
 use crate::settings::SettingsReader;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// How long the head of a request may take to come. Past it actix answers 408 by itself, also when it was the process that
 /// stood still; so it is longer than a gateway waits for an answer, and nobody is there any more who could get that one.
@@ -67,8 +69,9 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub fn public_server(
     listener: TcpListener,
     settings: &HttpSettings,
-    drain: Duration,
+    leave: Leave,
     metrics: &Metrics,
+    traces: &Traces,
     configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<Server> {
     let counted = HttpMetrics::default();
@@ -76,6 +79,9 @@ pub fn public_server(
     let counted = web::Data::new(counted);
     let trusted = web::Data::new(TrustedProxies(settings.trusted_proxies.clone()));
     let deadline = web::Data::new(Deadline::after(settings.deadline));
+    let traces = web::Data::new(traces.clone());
+    let drain = leave.settings.drain;
+    let leave = web::Data::new(leave);
     let body_limit = web::PayloadConfig::new(settings.max_body_bytes);
     let app = move || {
         App::new()
@@ -83,6 +89,8 @@ pub fn public_server(
             .app_data(body_limit.clone())
             .app_data(trusted.clone())
             .app_data(deadline.clone())
+            .app_data(traces.clone())
+            .app_data(leave.clone())
             .wrap(middleware::from_fn(end_in_time))
             .wrap(middleware::from_fn(log_requests))
             .configure(configure.clone())
@@ -96,12 +104,34 @@ pub fn public_server(
     Ok(server.listen(listener)?.run())
 }
 
-/// Serves until the token is cancelled, then finishes what is in flight and returns.
-pub async fn serve(server: Server, stop: CancellationToken) -> std::io::Result<()> {
+/// When a service is told to stop, and how it goes about it.
+#[derive(Debug, Clone)]
+pub struct Leave {
+    /// Cancelled when it is told.
+    pub told: CancellationToken,
+    /// How long it takes.
+    pub settings: ShutdownSettings,
+}
+
+impl Leave {
+    /// Ends when nothing more is to be accepted.
+    async fn taken(&self) {
+        self.told.cancelled().await;
+        tokio::time::sleep(self.settings.notice).await;
+    }
+}
+
+/// Serves until it is time to leave, then finishes what is in flight and returns.
+pub async fn serve_public(server: Server, leave: &Leave) -> std::io::Result<()> {
+    serve(server, leave.taken()).await
+}
+
+/// Serves until a future has ended, then finishes what is in flight and returns.
+pub(crate) async fn serve(server: Server, until: impl Future<Output = ()>) -> std::io::Result<()> {
     let handle = server.handle();
     let mut running = tokio::spawn(server);
     tokio::select! {
-        () = stop.cancelled() => handle.stop(true).await,
+        () = until => handle.stop(true).await,
         // The server ended by itself: its result tells why.
         ended = &mut running => return ended.map_err(std::io::Error::other)?,
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowlock_domain::messages::trace_of_message;
 use rowlock_postgres::DatabaseError;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,6 +18,8 @@ use super::rows::{NewFailedRow, OutboxRow};
 use super::settings::RelaySettings;
 use super::watcher;
 use crate::amqp::{Backoff, LinkError, Publisher, Settlement};
+use crate::telemetry::Traces;
+use crate::telemetry::traces::SpanKind;
 
 /// Why the relay has to begin anew. It does so by itself.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +37,13 @@ pub enum RelayError {
 pub struct Relay {
     settings: RelaySettings,
     metrics: RelayMetrics,
+    traces: Traces,
 }
 
 impl Relay {
     /// A relay that does nothing yet.
-    pub fn new(settings: RelaySettings, metrics: RelayMetrics) -> Self {
-        Self { settings, metrics }
+    pub fn new(settings: RelaySettings, metrics: RelayMetrics, traces: Traces) -> Self {
+        Self { settings, metrics, traces }
     }
 
     /// Relays until told to stop; then it finishes the batch in flight and gives the lead up. Without a database or
@@ -54,6 +58,7 @@ impl Relay {
             publisher: None,
             settings: self.settings,
             metrics: self.metrics,
+            traces: self.traces,
             wake,
             stop,
         };
@@ -78,6 +83,7 @@ impl Relay {
 struct Turn {
     settings: RelaySettings,
     metrics: RelayMetrics,
+    traces: Traces,
     refusals: Refusals,
     backoff: Backoff,
     publisher: Option<Publisher>,
@@ -186,6 +192,7 @@ impl Turn {
         for (row, settlement) in rows.into_iter().zip(settlements) {
             let reason = match settlement {
                 Settlement::Confirmed => {
+                    self.trace(&row);
                     confirmed.push(row.id);
                     continue;
                 }
@@ -224,6 +231,21 @@ impl Turn {
             self.publisher = Some(publisher);
         }
         Ok(())
+    }
+}
+
+impl Turn {
+    /// Tells how long a message was on its way to the broker.
+    fn trace(&self, row: &OutboxRow) {
+        if self.traces.is_on()
+            && let Some(trace) = trace_of_message(row.payload.as_bytes())
+        {
+            let name = format!("publish {}", row.routing_key);
+            let mut span = self.traces.begin_at(SpanKind::Producer, name, Some(trace), row.occurred_at.into());
+            span.set("messaging.system", "rabbitmq");
+            span.set("messaging.operation.name", "publish");
+            span.set("messaging.message.id", row.message_id.to_string());
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowlock_platform::amqp::{AmqpSettings, OutboundMessage};
 use rowlock_platform::outbox::{Relay, RelayMetrics, RelaySettings};
+use rowlock_platform::telemetry::Traces;
 use rowlock_test_support::database::{Template, TestDatabase, fingerprint};
 use rowlock_test_support::wait::until;
 use secrecy::{ExposeSecret, SecretString};
@@ -114,7 +115,7 @@ impl RunningRelay {
     pub(crate) fn start(settings: RelaySettings) -> Self {
         let metrics = RelayMetrics::default();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(Relay::new(settings, metrics.clone()).run(stop.clone()));
+        let task = tokio::spawn(Relay::new(settings, metrics.clone(), Traces::default()).run(stop.clone()));
         Self { metrics, stop, task }
     }
 

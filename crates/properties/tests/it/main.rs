@@ -252,6 +252,6 @@ proptest! {
     fn a_message_of_any_ticket_type_is_read(event: u128, ticket_type: u128, sequence: i64) {
         let key = TypeKey { event: EventId::from_uuid(Uuid::from_u128(event)), ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(ticket_type)) };
         let read = rowlock_domain::messages::read_tickets_released(released_message(key, sequence).as_bytes());
-        prop_assert_eq!(read.unwrap(), key);
+        prop_assert_eq!(read.unwrap().key, key);
     }
 }

@@ -1,0 +1,219 @@
+//! What operators see of a running system: traces from a request to what it caused, the log's level, and that a service
+//! which leaves says so first.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use rowlock_platform::amqp::Tap;
+use rowlock_test_support::broker::TestBroker;
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::{BookingTemplate, Plan};
+use rowlock_test_support::wait::until;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// A span as the collector got it.
+#[derive(Debug, Clone)]
+struct Seen {
+    service: String,
+    name: String,
+    id: String,
+    parent: String,
+    trace: String,
+}
+
+/// A collector that keeps what it is sent.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Seen>>>);
+
+impl Collector {
+    /// Starts it and tells its address.
+    fn start(&self) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let kept = web::Data::new(self.clone());
+        let take = |body: web::Bytes, kept: web::Data<Collector>| async move {
+            kept.take(&body);
+            HttpResponse::Ok().finish()
+        };
+        let app = move || App::new().app_data(kept.clone()).route("/v1/traces", web::post().to(take));
+        tokio::spawn(HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run());
+        address
+    }
+
+    fn take(&self, body: &[u8]) {
+        let request = ExportTraceServiceRequest::decode(body).unwrap();
+        for of_service in request.resource_spans {
+            let service = format!("{:?}", of_service.resource.unwrap().attributes);
+            for span in of_service.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+                let (id, parent, trace) = (hex(&span.span_id), hex(&span.parent_span_id), hex(&span.trace_id));
+                self.0.lock().unwrap().push(Seen { service: service.clone(), name: span.name, id, parent, trace });
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_from_a_request_through_the_broker_to_the_promotion() {
+    let collector = Collector::default();
+    let address = collector.start();
+    let plan = Plan::default().booking_setting("telemetry.otlp_endpoint", &address).worker_setting("telemetry.otlp_endpoint", &address);
+    let system = plan.worker_setting("worker.sweep", "false").start().await;
+    let mut tap = Tap::connect(&system.broker.settings(), "waitlist.promoted").await.unwrap();
+    let event = system.event(1).await;
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    ada.must_book(&event, 1).await;
+    ben.must_wait(&event, 1).await;
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let body = serde_json::to_vec(&json!({"eventId": event})).unwrap();
+    let headers = [("traceparent", parent.as_str()), ("content-type", "application/json")];
+    ada.client.send(reqwest::Method::POST, "/api/cancelbooking", &headers, Some(body)).await.expect(200);
+    until("ben holds the ticket", async || ben.tickets().await == 1).await;
+    let promoted: Value = serde_json::from_slice(&tap.next().await.unwrap().body).unwrap();
+    assert!(promoted["traceparent"].as_str().unwrap().starts_with(&format!("00-{TRACE}-")), "{promoted}");
+    system.stop().await;
+
+    let seen = collector.0.lock().unwrap().clone();
+    let ours: Vec<&Seen> = seen.iter().filter(|span| span.trace == TRACE).collect();
+    let by_id: HashMap<&str, &Seen> = ours.iter().map(|span| (span.id.as_str(), *span)).collect();
+    // From the end back to the request that caused it.
+    let last = ours.iter().find(|span| span.name == "publish waitlist.promoted").unwrap_or_else(|| panic!("{ours:#?}"));
+    let mut way = vec![last.name.as_str()];
+    let mut span = *last;
+    while let Some(next) = by_id.get(span.parent.as_str()) {
+        way.push(&next.name);
+        span = next;
+    }
+    assert_eq!(way, ["publish waitlist.promoted", "reallocate", "lane", "POST /api/cancelbooking"]);
+    assert_eq!(span.parent, "00f067aa0ba902b7", "the caller's own span");
+    let names: BTreeSet<&str> = ours.iter().map(|span| span.name.as_str()).collect();
+    assert!(names.contains("publish tickets.released") && names.contains("publish booking.cancelled"), "{names:?}");
+    let worker = ours.iter().find(|span| span.name == "reallocate").unwrap();
+    assert!(worker.service.contains("reallocation-worker"), "{worker:?}");
+    let other = seen.iter().find(|span| span.name == "POST /api/book").unwrap();
+    assert_ne!(other.trace, TRACE, "a request without a trace begins its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_is_passed_on_where_none_are_sent() {
+    let system = Plan::default().start().await;
+    let mut tap = Tap::connect(&system.broker.settings(), "booking.confirmed").await.unwrap();
+    let event = system.event(2).await;
+    let ada = system.user("ada").await;
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-00");
+    let body = serde_json::to_vec(&json!({"eventId": event})).unwrap();
+    let headers = [("traceparent", parent.as_str()), ("content-type", "application/json")];
+    ada.client.send(reqwest::Method::POST, "/api/book", &headers, Some(body)).await.expect(201);
+    let message: Value = serde_json::from_slice(&tap.next().await.unwrap().body).unwrap();
+    assert_eq!(message["traceparent"], parent.as_str());
+    ada.must_book(&event, 1).await;
+    let message: Value = serde_json::from_slice(&tap.next().await.unwrap().body).unwrap();
+    assert_eq!(message.get("traceparent"), None);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_level_of_the_log_is_changed_while_the_service_runs() {
+    let (database, broker) = (TestDatabase::new(&BookingTemplate).await, TestBroker::new());
+    let mut service = Command::new(env!("CARGO_BIN_EXE_booking-service"))
+        .env_clear()
+        .env("ROWLOCK__DATABASE__URL", database.service_url().expose_secret())
+        .env("ROWLOCK__AMQP__URL", broker.settings().url.expose_secret())
+        .env("ROWLOCK__AMQP__PREFIX", broker.settings().prefix)
+        .env("ROWLOCK__HTTP__LISTEN", "127.0.0.1:0")
+        .env("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:0")
+        .env("ROWLOCK__LOG__FORMAT", "json")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(service.stderr.take().unwrap()).lines();
+    let started = lines.find_map(|line| serde_json::from_str::<Value>(&line.unwrap()).ok().filter(|line| line["message"] == "started"));
+    // Nobody reads what else it says; it must not wait for that.
+    std::thread::spawn(move || lines.for_each(drop));
+    let url = format!("http://{}/log/level", started.unwrap()["management_addr"].as_str().unwrap());
+    let http = reqwest::Client::new();
+    let level = async || http.get(&url).send().await.unwrap().text().await.unwrap();
+    assert_eq!(level().await, "info");
+    let put = async |text: &'static str| http.put(&url).body(text).send().await.unwrap();
+    assert_eq!(put("warn,rowlock_platform=debug").await.status(), 200);
+    assert_eq!(level().await, "warn,rowlock_platform=debug");
+    for wrong in ["", "loud", "info,=", "rowlock_platform=loud"] {
+        let refused = put(wrong).await;
+        assert_eq!(refused.status(), 422, "{wrong}");
+        let problem: Value = refused.json().await.unwrap();
+        assert_eq!(problem["code"], "invalid-input", "{problem}");
+    }
+    assert_eq!(level().await, "warn,rowlock_platform=debug", "what is refused changes nothing");
+    service.kill().unwrap();
+    service.wait().unwrap();
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_leaves_says_so_and_serves_on_for_a_while() {
+    let system = Plan::default().booking_setting("shutdown.notice_ms", "1500").start().await;
+    let extra = system.start_booking();
+    let (public, management) = (extra.http_addr().unwrap(), extra.management_addr());
+    rowlock_test_support::system::ready(management).await;
+    let http = reqwest::Client::new();
+    let events = format!("http://{public}/api/events");
+    let before = http.get(&events).send().await.unwrap();
+    assert_eq!((before.status().as_u16(), before.headers().get("connection")), (200, None));
+    extra.stop_token().cancel();
+    let leaving = http.get(&events).send().await.unwrap();
+    assert_eq!(leaving.status(), 200);
+    assert_eq!(leaving.headers()["connection"], "close");
+    let readiness = http.get(format!("http://{management}/health/ready")).send().await.unwrap();
+    assert_eq!(readiness.status(), 503);
+    assert_eq!(readiness.json::<Value>().await.unwrap()["failing"]["service"], "stopping");
+    extra.wait().await.unwrap();
+    assert!(http.get(&events).send().await.is_err(), "it has left");
+    system.stop().await;
+}
+
+/// All names of ours that a text mentions.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("rowlock_")).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_dashboard_and_the_alerts_look_at_is_there() {
+    let system = Plan::default().start().await;
+    let event = system.event(1).await;
+    system.user("ada").await.must_book(&event, 1).await;
+    let mut offered = BTreeSet::new();
+    let places = [system.booking_management_urls(), system.worker_management_urls(), vec![system.auth_management_url()]];
+    for place in places.concat() {
+        let text = reqwest::get(format!("{place}/metrics")).await.unwrap().text().await.unwrap();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        // With the endings of a counter and of a histogram, as they are asked for.
+        offered
+            .extend(text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned));
+    }
+    for (file, text) in [
+        ("dashboards/rowlock.json", include_str!("../../../../deploy/grafana/dashboards/rowlock.json")),
+        ("alerts.yml", include_str!("../../../../deploy/prometheus/alerts.yml")),
+    ] {
+        let wanted = names_in(text);
+        assert!(wanted.len() > 5, "{file} names {wanted:?} only");
+        let missing: Vec<_> = wanted.difference(&offered).collect();
+        assert!(missing.is_empty(), "{file} looks at {missing:?}, which no service has; they have {offered:#?}");
+    }
+    system.stop().await;
+}
