@@ -1,6 +1,6 @@
 //! One relay: order, refusals, wake-ups, and servers that go away and come back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
 use rowlock_platform::amqp::{Consumer, delete_queue};
@@ -38,6 +38,35 @@ async fn rows_are_published_in_their_order_and_deleted() {
     assert_eq!(text(&log.next().await.body), "later 0");
     assert_eq!(text(&log.next().await.body), "later 1");
     assert_eq!(log.next_within(Duration::from_millis(300)).await.map(|d| text(&d.body)), None, "nothing comes twice");
+    relay.stopped().await;
+    outbox.close().await;
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_takes_its_time_is_not_overtaken_by_those_behind_it() {
+    let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
+    let mut log = broker.tap().await;
+    let relay = RunningRelay::start(relay_settings(&outbox, broker.settings()));
+    let insert = |payload: &str| {
+        format!("INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'a.b', '{payload}', now())")
+    };
+    let mut slow = outbox.database.admin().await;
+    slow.batch_execute(&format!("BEGIN; {}", insert("slow 0"))).await.unwrap();
+    // For longer than the relay takes to learn where the table begins.
+    let begun = Instant::now();
+    let mut passed = 0;
+    while begun.elapsed() < Duration::from_millis(3_500) {
+        outbox.write("a.b", &format!("{passed} "), 1).await;
+        assert_eq!(text(&log.next().await.body), format!("{passed} 0"), "others are not held up");
+        passed += 1;
+    }
+    slow.batch_execute(&format!("{}; COMMIT", insert("slow 1"))).await.unwrap();
+    outbox.write("a.b", "behind ", 1).await;
+    for expected in ["slow 0", "slow 1", "behind 0"] {
+        assert_eq!(text(&log.next().await.body), expected, "after {passed} others");
+    }
+    outbox.drained().await;
     relay.stopped().await;
     outbox.close().await;
     broker.close().await;
