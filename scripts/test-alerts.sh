@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# make alerts: whether deploy/prometheus/alerts.yml can be read and does what deploy/prometheus/alerts.test.yml says.
+# promtool comes with Debian's package of Prometheus; where it is missing, it is unpacked into .local/tools, so that no
+# server is installed and started.
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+UNPACKED=$STATE/tools/prometheus
+tool=promtool
+if ! have promtool; then
+  tool=$UNPACKED/usr/bin/promtool
+  if [ ! -x "$tool" ]; then
+    step "Unpacking promtool (once)"
+    [ -d "$STATE" ] || mkdir -m 700 "$STATE"
+    rm -rf -- "${UNPACKED:?}"
+    mkdir -p "$UNPACKED/package"
+    (cd "$UNPACKED/package" && apt-get download -qq prometheus) ||
+      fail "Debian's package 'prometheus' could not be fetched; 'apt-get update' may help. promtool from elsewhere will do, too."
+    dpkg -x "$UNPACKED"/package/*.deb "$UNPACKED"
+    rm -rf -- "$UNPACKED/package"
+  fi
+fi
+cd "$ROOT/deploy/prometheus"
+"$tool" check rules alerts.yml
+exec "$tool" test rules alerts.test.yml
