@@ -10,7 +10,7 @@ use rowlock_domain::accounts::AccountMessage;
 use rowlock_inventory::{Inventory, accounts, auditlog};
 use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology};
 use rowlock_platform::clock::Clock;
-use rowlock_postgres::{DatabaseError, Pool, checkout};
+use rowlock_postgres::{DatabaseError, Pool, checkout, committed};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -96,14 +96,14 @@ impl Intake {
     }
 
     async fn write_down(&self, message: &AccountMessage) -> Result<(), DatabaseError> {
-        let mut conn = checkout(&self.pool).await?;
-        match message {
-            AccountMessage::Changed { account, version, change } => {
-                accounts::note(&mut conn, *account, *version, *change).await?;
-                self.news.notify_one();
-            }
-            AccountMessage::Audited(entry) => auditlog::record(&mut conn, entry).await?,
-        }
+        let conn = checkout(&self.pool).await?;
+        // Acknowledged is what is committed.
+        committed(conn, async |conn| match message {
+            AccountMessage::Changed { account, version, change } => accounts::note(conn, *account, *version, *change).await,
+            AccountMessage::Audited(entry) => auditlog::record(conn, entry).await,
+        })
+        .await?;
+        self.news.notify_one();
         Ok(())
     }
 }

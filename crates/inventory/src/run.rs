@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::Error;
-use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
+use rowlock_postgres::{Connection, DatabaseError, Fault, Lent, Pool, checkout};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
@@ -124,7 +124,7 @@ impl Inventory {
 
     async fn once(&self, commands: &[&Traced], wait: LockWait) -> Result<Attempt, Failure> {
         let parts = &*self.0;
-        let mut conn = Lent(Some(self.connection().await?));
+        let mut conn = Lent::new(self.connection().await?);
         let context = Context { new_id: &*parts.new_id, render: &*parts.render, source: parts.source };
         let begun = Instant::now();
         let Ok(prepared) = timeout(parts.patience, prepare(conn.get()?, commands, wait, context)).await else {
@@ -167,7 +167,7 @@ impl Inventory {
         loop {
             match timeout_at(deadline, self.connection()).await.map_err(|_| unknown())? {
                 Ok(conn) => {
-                    let mut conn = Lent(Some(conn));
+                    let mut conn = Lent::new(conn);
                     match timeout_at(deadline, was_committed(conn.get()?, proof)).await {
                         Ok(Ok(found)) => {
                             conn.give_back();
@@ -193,25 +193,6 @@ impl Inventory {
             DatabaseError::Busy(reason) => Failure::Busy(reason),
             other => Failure::Away(other.to_string()),
         })
-    }
-}
-
-/// A connection that is closed, which takes back what it has open, unless it is given back.
-struct Lent(Option<Connection>);
-
-impl Lent {
-    fn get(&mut self) -> Result<&mut Connection, Failure> {
-        self.0.as_mut().ok_or_else(|| Failure::Away("the connection was given back".to_owned()))
-    }
-
-    fn give_back(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        drop(self.0.take().map(Connection::take));
     }
 }
 

@@ -8,7 +8,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::states::Role;
 use rowlock_domain::text::{Email, PersonName, SearchTerm, Username};
-use rowlock_postgres::{DatabaseError, statement};
+use rowlock_postgres::{DatabaseError, committed, statement};
 use uuid::Uuid;
 
 use super::{Messages, Store};
@@ -178,8 +178,9 @@ impl Store {
             keys: told.keys,
             payloads: told.payloads,
         };
-        let mut conn = self.conn().await?;
-        if insert.get_result::<i64>(&mut conn).await.map_err(InsertError::of)? == 0 {
+        let conn = self.conn().await?;
+        let made: i64 = committed(conn, async |conn| insert.get_result(conn).await).await.map_err(InsertError::of)?;
+        if made == 0 {
             return Err(InsertError::AdminExists);
         }
         Ok(Account {

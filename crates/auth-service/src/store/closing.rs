@@ -5,7 +5,7 @@ use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_platform::revocations::RevocationList;
-use rowlock_postgres::{DatabaseError, statement};
+use rowlock_postgres::{DatabaseError, committed, statement};
 use uuid::Uuid;
 
 use super::{Messages, Store};
@@ -79,14 +79,14 @@ impl Store {
     /// Takes a step with an account of a known version. False when it was another meanwhile, or when the step is not
     /// allowed.
     pub(crate) async fn close(&self, step: Closing, account: AccountId, version: i64, told: Messages) -> Result<bool, DatabaseError> {
-        let mut conn = self.conn().await?;
+        let conn = self.conn().await?;
         let (id, Messages { ids: message_ids, keys, payloads }) = (account.as_uuid(), told);
-        let written = match step {
-            Closing::Disable => Disable { id, version, message_ids, keys, payloads }.execute(&mut conn).await?,
-            Closing::Enable => Enable { id, version, message_ids, keys, payloads }.execute(&mut conn).await?,
-            Closing::Erase => Erase { id, version, message_ids, keys, payloads }.execute(&mut conn).await?,
-        };
-        Ok(written > 0)
+        let written = committed(conn, async |conn| match step {
+            Closing::Disable => Disable { id, version, message_ids, keys, payloads }.execute(conn).await,
+            Closing::Enable => Enable { id, version, message_ids, keys, payloads }.execute(conn).await,
+            Closing::Erase => Erase { id, version, message_ids, keys, payloads }.execute(conn).await,
+        });
+        Ok(written.await? > 0)
     }
 
     /// What ended within a time.

@@ -1,5 +1,5 @@
-//! The database of `auth-service`. Nothing here knows HTTP; every change is a single statement or a transaction that
-//! no client can drop half-way.
+//! The database of `auth-service`. Nothing here knows HTTP; every change is a transaction that no client can leave
+//! half-way, and that is committed before anybody is told of it.
 
 mod accounts;
 mod closing;

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, SessionId};
-use rowlock_postgres::{DatabaseError, statement};
+use rowlock_postgres::{DatabaseError, committed, statement};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -134,21 +134,21 @@ impl Store {
         ttl: TimeDelta,
         user_agent: Option<String>,
     ) -> Result<bool, DatabaseError> {
-        let mut conn = self.conn().await?;
+        let conn = self.conn().await?;
         let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, account: account.as_uuid() };
-        Ok(open.execute(&mut conn).await? == 1)
+        Ok(committed(conn, async |conn| open.execute(conn).await).await? == 1)
     }
 
     /// Takes a refresh token and says what its successor is.
     pub(crate) async fn rotate_session(&self, presented: Presented, ttl: TimeDelta, grace: TimeDelta) -> Result<Rotation, DatabaseError> {
-        let mut conn = self.conn().await?;
+        let conn = self.conn().await?;
         let rotate = RotateSession {
             generation: presented.generation,
             ttl: ttl.num_seconds(),
             grace: grace.num_seconds(),
             id: presented.session.as_uuid(),
         };
-        let row: Option<(AccountRow, i32, bool)> = rotate.get_result(&mut conn).await.optional()?;
+        let row: Option<(AccountRow, i32, bool)> = committed(conn, async |conn| rotate.get_result(conn).await.optional()).await?;
         Ok(match row {
             Some((_, _, true)) => Rotation::Reused,
             Some((account, generation, false)) => Rotation::Successor(account.try_into()?, generation),
@@ -158,8 +158,8 @@ impl Store {
 
     /// Ends a session at its owner's wish. It may have ended already.
     pub(crate) async fn end_session(&self, id: SessionId) -> Result<(), DatabaseError> {
-        let mut conn = self.conn().await?;
-        EndSession { id: id.as_uuid() }.execute(&mut conn).await?;
+        let (conn, end) = (self.conn().await?, EndSession { id: id.as_uuid() });
+        committed(conn, async |conn| end.execute(conn).await).await?;
         Ok(())
     }
 
@@ -198,15 +198,15 @@ impl Store {
 
     /// Ends a session of an account. False when the account has none with this id.
     pub(crate) async fn end_own_session(&self, account: AccountId, id: SessionId) -> Result<bool, DatabaseError> {
-        let mut conn = self.conn().await?;
-        let found: i64 = EndOwnSession { id: id.as_uuid(), account: account.as_uuid() }.get_result(&mut conn).await?;
+        let (conn, end) = (self.conn().await?, EndOwnSession { id: id.as_uuid(), account: account.as_uuid() });
+        let found: i64 = committed(conn, async |conn| end.get_result(conn).await).await?;
         Ok(found > 0)
     }
 
     /// Ends all sessions of an account but the present one.
     pub(crate) async fn end_other_sessions(&self, account: AccountId, present: SessionId) -> Result<(), DatabaseError> {
-        let mut conn = self.conn().await?;
-        EndOtherSessions { account: account.as_uuid(), present: present.as_uuid() }.execute(&mut conn).await?;
+        let (conn, end) = (self.conn().await?, EndOtherSessions { account: account.as_uuid(), present: present.as_uuid() });
+        committed(conn, async |conn| end.execute(conn).await).await?;
         Ok(())
     }
 

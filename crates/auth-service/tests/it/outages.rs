@@ -1,13 +1,15 @@
 //! The database goes away and comes back; the service needs no restart, and tells what it knows.
 
 use auth_service::AuthSettings;
+use reqwest::Method;
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::proxy::Proxy;
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
+use serde_json::json;
 
-use crate::support::{Migrated, Service, close, environment, person, query, text};
+use crate::support::{Migrated, Service, answer, close, credentials, environment, person, query, sql, system, text};
 
 async fn behind_a_proxy() -> (TestDatabase, Proxy, Service) {
     let database = TestDatabase::new(&Migrated).await;
@@ -23,7 +25,7 @@ async fn while_the_database_is_away_the_answer_is_503_and_then_all_is_well_again
     let token = service.user("ada").await;
     proxy.refuse();
     for answer in [
-        service.post("/api/loginaccount", &crate::support::credentials("ada")).await,
+        service.post("/api/loginaccount", &credentials("ada")).await,
         service.post("/api/createaccount", &person("grace")).await,
         service.get_as(&token, "/api/account").await,
     ] {
@@ -46,7 +48,7 @@ async fn while_the_database_is_away_the_answer_is_503_and_then_all_is_well_again
 #[tokio::test]
 async fn an_account_whose_answer_is_lost_is_not_said_to_be_missing() {
     let (database, proxy, service) = behind_a_proxy().await;
-    let sprung = proxy.cut_after_answer_to("grace@example.org");
+    let sprung = proxy.cut_after_answer_to("COMMIT");
     let answer = service.post("/api/createaccount", &person("grace")).await;
     sprung.wait().await;
     answer.problem(503, "outcome-unknown");
@@ -56,12 +58,63 @@ async fn an_account_whose_answer_is_lost_is_not_said_to_be_missing() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_lost_before_its_commit_is_not_said_to_be_there() {
+    let (database, proxy, service) = behind_a_proxy().await;
+    let sprung = proxy.cut_after_answer_to("grace@example.org");
+    let answer = service.post("/api/createaccount", &person("grace")).await;
+    sprung.wait().await;
+    answer.problem(503, "outcome-unknown");
+    service.create_account("grace").await;
+    close(database, [service]).await;
+}
+
+/// PostgreSQL sends the rows of a statement before it commits it. Whatever fails in between (here a constraint that is
+/// checked at the commit) must not have been promised.
+#[tokio::test]
+async fn nobody_is_told_of_what_was_not_committed() {
+    let (database, service) = system().await;
+    let admin = service.first_admin().await;
+    let ada = service.create_account("ada").await;
+    let (login, other) = (service.log_in("ada").await, service.log_in("ada").await);
+    let (token, id) = (text(&login["token"]), text(&ada["id"]));
+    let sessions = service.get_as(&token, "/api/sessions").await.expect(200);
+    let theirs = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
+    let everything = "SELECT a::text AS value FROM accounts a UNION ALL SELECT s::text FROM sessions s ORDER BY 1";
+    let before = query(&database, everything).await;
+    sql(
+        &database,
+        "CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not to be committed''; END';
+         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE OR DELETE ON accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_commit();
+         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE OR DELETE ON sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_commit()",
+    )
+    .await;
+    let delete = async |path: &str| answer(service.request(Method::DELETE, path).bearer_auth(&token)).await;
+    let logout = json!({"refreshToken": other["refreshToken"]});
+    for (what, answer) in [
+        ("create an account", service.post("/api/createaccount", &person("grace")).await),
+        ("create an administrator", service.post_as(&admin, "/admin/createaccount", &person("grace")).await),
+        ("log in", service.post("/api/loginaccount", &credentials("ada")).await),
+        ("refresh", service.refresh(&login["refreshToken"]).await),
+        ("log out", service.post("/api/logoutaccount", &logout).await),
+        ("end a session", delete(&format!("/api/sessions/{}", text(&theirs["id"]))).await),
+        ("end the other sessions", delete("/api/sessions").await),
+        ("disable an account", service.post_as(&admin, &format!("/admin/accounts/{id}/disable"), &json!({})).await),
+        ("erase an account", delete("/api/account").await),
+    ] {
+        assert_eq!(answer.status, 500, "{what}: {}", answer.text);
+    }
+    sql(&database, "DROP TRIGGER refuse ON accounts; DROP TRIGGER refuse ON sessions").await;
+    assert_eq!(query(&database, everything).await, before);
+    service.refresh(&login["refreshToken"]).await.expect(200);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
 async fn a_refresh_whose_answer_is_lost_is_asked_for_again() {
     let (database, proxy, service) = behind_a_proxy().await;
     service.create_account("ada").await;
     let login = service.log_in("ada").await;
-    let session = query(&database, "SELECT id::text AS value FROM sessions").await.remove(0);
-    let sprung = proxy.cut_after_answer_to(uuid::Uuid::parse_str(&session).unwrap().as_bytes());
+    let sprung = proxy.cut_after_answer_to("COMMIT");
     service.refresh(&login["refreshToken"]).await.problem(503, "unavailable");
     sprung.wait().await;
     let refreshed = service.refresh(&login["refreshToken"]).await.expect(200);

@@ -112,6 +112,27 @@ async fn an_old_message_about_an_account_that_comes_late_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_acknowledged_when_it_is_committed_and_not_before() {
+    let system = quick().start().await;
+    let ada = system.user("ada").await;
+    let refuse = "CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not to be committed''; END';
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON account_states DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_commit()";
+    let mut conn = system.booking_database.admin().await;
+    conn.batch_execute(refuse).await.unwrap();
+    disable(&system, &ada).await;
+    let metrics = format!("{}/metrics", system.booking_management_urls().remove(0));
+    let retried = async || {
+        let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
+        text.lines().any(|line| line.starts_with("rowlock_accounts_amqp_retried_messages_total ") && !line.ends_with(" 0"))
+    };
+    until("it is put off", retried).await;
+    assert_eq!(states(&system).await, Vec::<String>::new());
+    conn.batch_execute("DROP TRIGGER refuse ON account_states").await.unwrap();
+    until("it is written down after all", async || states(&system).await == ["disabled true"]).await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_handled() {
     let system = quick().start().await;
     let ada = system.user("ada").await;

@@ -49,7 +49,9 @@ async fn a_transaction_that_takes_its_time_is_not_overtaken_by_those_behind_it()
     let mut log = broker.tap().await;
     let relay = RunningRelay::start(relay_settings(&outbox, broker.settings()));
     let insert = |payload: &str| {
-        format!("INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'a.b', '{payload}', now())")
+        format!(
+            "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'a.b', '{payload}', now())"
+        )
     };
     let mut slow = outbox.database.admin().await;
     slow.batch_execute(&format!("BEGIN; {}", insert("slow 0"))).await.unwrap();
