@@ -44,6 +44,8 @@ pub struct BookingSettings {
     pub resolve_for: Duration,
     /// Bookings cancelled and entries closed per transaction.
     pub cancel_chunk: usize,
+    /// Whether each transaction keeps to one event.
+    pub one_event_per_transaction: bool,
     /// How long requests in flight may take to end.
     pub drain: Duration,
     /// Logs.
@@ -100,6 +102,7 @@ impl BookingSettings {
         let tokens = TokenSettings::read(reader);
         let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
         let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
+        let one_event_per_transaction = reader.value("booking.one_event_per_transaction");
         let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
         let log = LogSettings::read(reader);
         let database = database?;
@@ -123,6 +126,7 @@ impl BookingSettings {
             tokens: tokens?,
             resolve_for: resolve_for?,
             cancel_chunk: cancel_chunk?,
+            one_event_per_transaction: one_event_per_transaction?,
             drain: drain?,
             log: log?,
         })
