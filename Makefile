@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-servers bench chaos fmt lint deny ci
+.PHONY: help up down status logs reset backup restore demo test test-servers bench chaos fmt lint deny manifests ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -52,10 +52,14 @@ lint: ## clippy with warnings denied, and the scripts if shellcheck is there
 deny: ## licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
 	@scripts/deny.sh
 
+manifests: ## render the manifests of deploy/kubernetes and check them, without a cluster
+	@scripts/test-manifests.sh
+
 # The faults of ci are the same each time, so that what failed can be repeated.
-ci: ## what the checks of a change run: format, dependencies, lint, test, two minutes of chaos
+ci: ## what the checks of a change run: format, dependencies, lint, manifests, test, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) lint
+	$(MAKE) manifests
 	$(MAKE) test
 	$(MAKE) chaos MINUTES=2 SEED=7
