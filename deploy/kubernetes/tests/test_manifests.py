@@ -211,7 +211,8 @@ def wrong_connections(docs):
 
 def wrong_references(docs):
     found = []
-    all_pods = list(pods(docs))
+    # Ours, and RabbitMQ's, which have no template here.
+    all_pods = [*pods(docs), ("rowlock-rabbitmq", INSIDE["rabbitmq"], {"containers": [{"ports": []}]})]
     ports = {doc["metadata"]["name"]: {port["port"] for port in doc["spec"]["ports"]} for doc in of_kind(docs, "Service")}
     deployments = {doc["metadata"]["name"] for doc in of_kind(docs, "Deployment")}
     for doc in docs:
@@ -315,8 +316,7 @@ def alternatives(pattern):
     """The paths that a pattern of literal texts, «.+» and groups of alternatives stands for."""
     group = re.search(r"\(([^()]*)\)", pattern)
     if group:
-        return [path for one in group[1].split("|") for path in alternatives(pattern[:group.start()] + one.replace("|", "\0") + pattern[group.end():])]
-    # What was not in a group that had been taken apart.
+        return [path for one in group[1].split("|") for path in alternatives(pattern[:group.start()] + one + pattern[group.end():])]
     return [path.replace("\\.", ".") for path in pattern.split("|")]
 
 
