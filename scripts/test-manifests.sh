@@ -22,7 +22,8 @@ fi
 cd "$ROOT"
 if [ -z "${ROWLOCK_BIN_DIR:-}" ]; then
   need_rust
-  cargo build --quiet --locked --bins "${PARTS[@]/#/--package=}"
+  # All of the workspace, so that its features are those of `make test`, which need not build it again then.
+  cargo build --quiet --locked --workspace --bins
   ROWLOCK_BIN_DIR=${CARGO_TARGET_DIR:-target}/debug
 fi
 for part in "${PARTS[@]}"; do
