@@ -10,8 +10,10 @@ object with any texts.
 NAME = {"name!": str}
 KEY = {"name!": str, "key!": str}
 RESOURCES = {"requests!": dict, "limits!": dict}
-AFFINITY = {"podAntiAffinity!": {"requiredDuringSchedulingIgnoredDuringExecution!": [{"topologyKey!": str, "labelSelector!": {"matchLabels!": dict}}]}}
-MONITOR = {"selector!": {"matchLabels!": dict}}
+SELECTOR = {"matchLabels!": dict}
+APART = [{"topologyKey!": str, "labelSelector!": SELECTOR}]
+AFFINITY = {"podAntiAffinity!": {"requiredDuringSchedulingIgnoredDuringExecution!": APART}}
+MONITOR = {"selector!": SELECTOR}
 ENDPOINT = [{"port!": str, "path!": {"/metrics"}, "interval!": str}]
 
 SHAPES = {
@@ -57,7 +59,15 @@ SHAPES = {
         "groups!": [{
             "name!": str,
             "interval": str,
-            "rules!": [{"alert": str, "record": str, "expr!": (str, int), "for": str, "keep_firing_for": str, "labels": dict, "annotations": dict}],
+            "rules!": [{
+                "alert": str,
+                "record": str,
+                "expr!": (str, int),
+                "for": str,
+                "keep_firing_for": str,
+                "labels": dict,
+                "annotations": dict,
+            }],
         }],
     },
     "postgresql.cnpg.io/v1 Cluster": {

@@ -176,7 +176,8 @@ def wrong_rights(docs):
             (set(container["resources"]["limits"]), {"cpu", "memory"}, "has no limits"),
         ]
         found += [f"{name} {what}" for value, right, what in wanted if value != right]
-        if any(source["secret"]["name"] not in (name, "rowlock-rabbitmq-default-user") for volume in spec["volumes"] for source in volume["projected"]["sources"]):
+        seen = {source["secret"]["name"] for volume in spec["volumes"] for source in volume["projected"]["sources"]}
+        if not seen <= {name, "rowlock-rabbitmq-default-user"}:
             found.append(f"{name} sees the Secret of another")
     return found
 
@@ -237,9 +238,10 @@ def wrong_references(docs):
                 found.append(f"{name} scales what is not there, or what has a fixed number")
         if doc["kind"] == "HTTPRoute":
             listeners = {listener["name"] for listener in of_kind(docs, "Gateway")[0]["spec"]["listeners"]}
-            found += [f"{name}: there is no listener {parent['sectionName']}" for parent in spec["parentRefs"] if parent["sectionName"] not in listeners]
-            for rule in spec["rules"]:
-                found += [f"{name}: there is no {end}" for end in rule.get("backendRefs", []) if end["port"] not in ports.get(end["name"], ())]
+            wanted = {parent["sectionName"] for parent in spec["parentRefs"]}
+            found += [f"{name}: there is no listener {listener}" for listener in wanted - listeners]
+            ends = [end for rule in spec["rules"] for end in rule.get("backendRefs", [])]
+            found += [f"{name}: there is no {end}" for end in ends if end["port"] not in ports.get(end["name"], ())]
     for path, secret, keys in secrets_named(docs):
         known = SECRETS.get(secret)
         if known is None or not keys <= known.keys():
@@ -273,8 +275,10 @@ def wrong_databases(docs):
     """Every address in the Secrets is of a database and a role that the manifests declare, with the role's password."""
     cluster = of_kind(docs, "Cluster")[0]
     initdb = cluster["spec"]["bootstrap"]["initdb"]
-    roles = {role["name"]: role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]} | {initdb["owner"]: initdb["secret"]["name"]}
-    owners = {doc["spec"]["name"]: doc["spec"]["owner"] for doc in of_kind(docs, "Database")} | {initdb["database"]: initdb["owner"]}
+    roles = {role["name"]: role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    roles |= {initdb["owner"]: initdb["secret"]["name"]}
+    owners = {doc["spec"]["name"]: doc["spec"]["owner"] for doc in of_kind(docs, "Database")}
+    owners |= {initdb["database"]: initdb["owner"]}
     admitted = {}
     for line in cluster["spec"]["postgresql"]["pg_hba"]:
         _, database, users, _, method = line.split()
@@ -386,18 +390,24 @@ def peer_fits(peer, who):
     namespace, labels = place(who)
     if "ipBlock" in peer:
         return namespace is None and ipaddress.ip_address("198.51.100.1") in ipaddress.ip_network(peer["ipBlock"]["cidr"])
-    there = selects(peer["namespaceSelector"], {"kubernetes.io/metadata.name": namespace}) if "namespaceSelector" in peer else namespace == "rowlock"
-    return namespace is not None and there and selects(peer.get("podSelector", {}), labels)
+    # Without a selector of namespaces, the policy's own is meant.
+    spaces = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "rowlock"}})
+    there = namespace is not None and selects(spaces, {"kubernetes.io/metadata.name": namespace})
+    return there and selects(peer.get("podSelector", {}), labels)
+
+
+def port_fits(one, port):
+    return one["port"] <= port <= one.get("endPort", one["port"])
 
 
 def one_way(docs, who, other, port, way, peers):
     """Whether policies let `who` have a connection with `other`: true too for a pod that no policy is about."""
     if who not in INSIDE:
         return True
-    policies = [doc["spec"] for doc in of_kind(docs, "NetworkPolicy") if way in doc["spec"]["policyTypes"] and selects(doc["spec"]["podSelector"], INSIDE[who])]
-    rules = [rule for policy in policies for rule in policy.get(way.lower(), [])]
-    fits = lambda rule: any(peer_fits(peer, other) for peer in rule[peers]) and any(one["port"] <= port <= one.get("endPort", one["port"]) for one in rule["ports"])
-    return not policies or any(fits(rule) for rule in rules)
+    about = [doc["spec"] for doc in of_kind(docs, "NetworkPolicy") if selects(doc["spec"]["podSelector"], INSIDE[who])]
+    policies = [policy for policy in about if way in policy["policyTypes"]]
+    rules = [rule for policy in policies for rule in policy.get(way.lower(), []) if any(port_fits(one, port) for one in rule["ports"])]
+    return not policies or any(peer_fits(peer, other) for rule in rules for peer in rule[peers])
 
 
 def wrong_connections_in_the_network(docs):
@@ -439,15 +449,19 @@ class Manifests(unittest.TestCase):
 
     def test_local_is_small_and_production_is_safe(self):
         local, production = load("local"), load("production")
-        self.assertEqual([named(local, "Cluster", "rowlock-postgres")["spec"]["instances"], named(local, "RabbitmqCluster", "rowlock-rabbitmq")["spec"]["replicas"]], [1, 1])
-        self.assertEqual({spec["containers"][0]["image"] for _, _, spec in pods(local)}, {f"rowlock-{service}:local" for service in SERVICES})
+        [postgres], [rabbitmq] = of_kind(local, "Cluster"), of_kind(local, "RabbitmqCluster")
+        self.assertEqual((postgres["spec"]["instances"], rabbitmq["spec"]["replicas"]), (1, 1))
+        images = {spec["containers"][0]["image"] for _, _, spec in pods(local)}
+        self.assertEqual(images, {f"rowlock-{service}:local" for service in SERVICES})
         self.assertEqual({listener["protocol"] for listener in of_kind(local, "Gateway")[0]["spec"]["listeners"]}, {"HTTP"})
 
-        postgres, rabbitmq = named(production, "Cluster", "rowlock-postgres")["spec"], named(production, "RabbitmqCluster", "rowlock-rabbitmq")["spec"]
+        [postgres, rabbitmq] = [doc["spec"] for kind in ("Cluster", "RabbitmqCluster") for doc in of_kind(production, kind)]
         self.assertEqual((postgres["instances"], rabbitmq["replicas"]), (3, 3))
         self.assertEqual(postgres["postgresql"]["synchronous"]["dataDurability"], "required")
         [store], [backup] = of_kind(production, "ObjectStore"), of_kind(production, "ScheduledBackup")
-        self.assertEqual([(p["isWALArchiver"], p["parameters"]["barmanObjectName"]) for p in postgres["plugins"]], [(True, store["metadata"]["name"])])
+        [plugin] = postgres["plugins"]
+        self.assertEqual((plugin["isWALArchiver"], plugin["parameters"]["barmanObjectName"]), (True, store["metadata"]["name"]))
+        self.assertEqual(backup["spec"]["pluginConfiguration"]["name"], plugin["name"])
         self.assertEqual(backup["spec"]["cluster"]["name"], "rowlock-postgres")
         images = [spec["containers"][0]["image"] for _, _, spec in pods(production)] + [postgres["imageName"], rabbitmq["image"]]
         for image in images:
@@ -464,8 +478,8 @@ class Planted(unittest.TestCase):
     def setUp(self):
         self.docs = copy.deepcopy(load("production"))
 
-    def container(self, name):
-        return named(self.docs, "Deployment", name)["spec"]["template"]["spec"]["containers"][0]
+    def container(self, name, kind="Deployment"):
+        return named(self.docs, kind, name)["spec"]["template"]["spec"]["containers"][0]
 
     def finds(self, check, text):
         found = check(self.docs)
@@ -476,7 +490,7 @@ class Planted(unittest.TestCase):
         self.finds(wrong_settings, "booking-service: lanes.counts (ROWLOCK__LANES__COUNTS): there is no such setting")
 
     def test_a_setting_of_a_job_that_the_binary_does_not_have(self):
-        named(self.docs, "Job", "auth-migrate")["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "ROWLOCK__DATABASE__MIGRATION", "value": "x"})
+        self.container("auth-migrate", "Job")["env"].append({"name": "ROWLOCK__DATABASE__MIGRATION", "value": "x"})
         self.finds(wrong_settings, "auth-migrate: database.migration (ROWLOCK__DATABASE__MIGRATION): there is no such setting")
 
     def test_a_value_that_the_binary_does_not_take(self):
@@ -504,7 +518,8 @@ class Planted(unittest.TestCase):
         self.finds(wrong_routes, "nginx sends the path /api/waitlist to booking-service, and no HTTPRoute does")
 
     def test_a_route_that_is_nobodys_business(self):
-        named(self.docs, "HTTPRoute", "auth-service")["spec"]["rules"][0]["matches"].append({"path": {"type": "PathPrefix", "value": "/internal"}})
+        matches = named(self.docs, "HTTPRoute", "auth-service")["spec"]["rules"][0]["matches"]
+        matches.append({"path": {"type": "PathPrefix", "value": "/internal"}})
         self.finds(wrong_routes, "/internal/revocations of auth-service is public")
 
     def test_a_pod_that_runs_as_root(self):
@@ -532,7 +547,6 @@ class Planted(unittest.TestCase):
         self.finds(wrong_databases, "is not an address of rowlock_auth at rowlock_auth")
 
     def test_a_policy_that_lets_too_much_through(self):
-        del named(self.docs, "NetworkPolicy", "rabbitmq")["spec"]["ingress"][0]["ports"][0]["port"]
         named(self.docs, "NetworkPolicy", "rabbitmq")["spec"]["ingress"][0]["ports"][0] |= {"port": 1, "endPort": 65535}
         self.finds(wrong_connections_in_the_network, "keda reaches rabbitmq on 15672")
 
