@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-servers bench chaos fmt lint deny alerts ci
+.PHONY: help up down status logs reset backup restore demo test test-servers bench chaos fmt lint deny alerts manifests ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -55,11 +55,15 @@ deny: ## licences, sources and duplicates of the dependencies (cargo-deny, deny.
 alerts: ## the alert rules, with made-up numbers (promtool)
 	@scripts/test-alerts.sh
 
+manifests: ## render the manifests of deploy/kubernetes and check them, without a cluster
+	@scripts/test-manifests.sh
+
 # The faults of ci are the same each time, so that what failed can be repeated.
-ci: ## what the checks of a change run: format, dependencies, alerts, lint, test, two minutes of chaos
+ci: ## what the checks of a change run: format, dependencies, alerts, lint, manifests, test, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) alerts
 	$(MAKE) lint
+	$(MAKE) manifests
 	$(MAKE) test
 	$(MAKE) chaos MINUTES=2 SEED=7

@@ -188,6 +188,7 @@ impl Service {
             source: SOURCE,
             patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.resolve_for,
+            one_event_per_transaction: self.settings.one_event_per_transaction,
         });
         let reader = Reader::new(self.pool.clone(), self.settings.database.limits.patience());
         let metrics = LaneMetrics::default();

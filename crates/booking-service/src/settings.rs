@@ -45,6 +45,8 @@ pub struct BookingSettings {
     pub resolve_for: Duration,
     /// Bookings cancelled and entries closed per transaction.
     pub cancel_chunk: usize,
+    /// Whether each transaction keeps to one event.
+    pub one_event_per_transaction: bool,
     /// How it takes its leave.
     pub shutdown: ShutdownSettings,
     /// Logs.
@@ -103,6 +105,7 @@ impl BookingSettings {
         let tokens = TokenSettings::read(reader);
         let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
         let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
+        let one_event_per_transaction = reader.value("booking.one_event_per_transaction");
         let shutdown = ShutdownSettings::read(reader);
         let log = LogSettings::read(reader);
         let traces = TraceSettings::read(reader);
@@ -127,6 +130,7 @@ impl BookingSettings {
             tokens: tokens?,
             resolve_for: resolve_for?,
             cancel_chunk: cancel_chunk?,
+            one_event_per_transaction: one_event_per_transaction?,
             shutdown: shutdown?,
             log: log?,
             traces: traces?,

@@ -1,10 +1,12 @@
 //! Running commands: a connection, a transaction in a task of its own, and the truth about lost answers.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::Error;
+use rowlock_domain::ids::EventId;
 use rowlock_postgres::{Connection, DatabaseError, Fault, Lent, Pool, checkout};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
@@ -43,6 +45,9 @@ pub struct InventoryParts {
     pub patience: Duration,
     /// How long to look for the truth about a lost answer before saying that it is unknown.
     pub resolve_for: Duration,
+    /// Whether each transaction keeps to one event, as it must where the tables are distributed by event: there a lock has to
+    /// name its event.
+    pub one_event_per_transaction: bool,
 }
 
 /// The box office. Cheap to clone.
@@ -68,10 +73,33 @@ impl Inventory {
         &self.0.pool
     }
 
-    /// Runs commands in one transaction and tells what came of each. The transaction runs in a task of its own, so a
-    /// caller that goes away cannot leave it half-way with its locks held.
+    /// Runs commands in one transaction, or in one for each event if the parts say so, and tells what came of each. A
+    /// transaction runs in a task of its own, so a caller that goes away cannot leave it half-way with its locks held.
     pub async fn run(&self, commands: Vec<impl Into<Traced>>, wait: LockWait) -> Answers {
         let commands: Vec<Traced> = commands.into_iter().map(Into::into).collect();
+        if self.0.one_event_per_transaction { self.run_by_event(commands, wait).await } else { self.run_together(commands, wait).await }
+    }
+
+    /// One transaction after the other, each with the commands of one event in their order.
+    async fn run_by_event(&self, commands: Vec<Traced>, wait: LockWait) -> Answers {
+        let mut answers = vec![Err(CommandError::Failed("no outcome".to_owned())); commands.len()];
+        let mut by_event: BTreeMap<EventId, (Vec<usize>, Vec<Traced>)> = BTreeMap::new();
+        for (index, command) in commands.into_iter().enumerate() {
+            let (places, commands) = by_event.entry(command.command.event()).or_default();
+            places.push(index);
+            commands.push(command);
+        }
+        for (places, commands) in by_event.into_values() {
+            for (index, answer) in places.into_iter().zip(self.run_together(commands, wait).await) {
+                if let Some(place) = answers.get_mut(index) {
+                    *place = answer;
+                }
+            }
+        }
+        answers
+    }
+
+    async fn run_together(&self, commands: Vec<Traced>, wait: LockWait) -> Answers {
         let count = commands.len();
         if count == 0 {
             return Vec::new();

@@ -96,6 +96,7 @@ impl Worker {
             source: SOURCE,
             patience: self.settings.database.limits.patience(),
             resolve_for: self.settings.work.resolve_for,
+            one_event_per_transaction: self.settings.work.one_event_per_transaction,
         });
         Work { inventory, limit: self.settings.work.max_promotions, metrics, traces: self.traces.clone() }
     }

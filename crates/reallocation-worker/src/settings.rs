@@ -47,6 +47,8 @@ pub struct WorkSettings {
     pub max_promotions: usize,
     /// How long to look for the truth about a lost answer.
     pub resolve_for: Duration,
+    /// Whether each transaction keeps to one event.
+    pub one_event_per_transaction: bool,
 }
 
 /// What the other commands need. The dead letters need the broker, `migrate` and `healthcheck` do not.
@@ -85,6 +87,7 @@ impl WorkSettings {
         let prefetch = reader.number("worker.prefetch", 1..=10_000);
         let max_promotions = reader.number("worker.max_promotions", 1..=10_000);
         let resolve_for = reader.millis("worker.resolve_timeout_ms", 100..=60_000);
+        let one_event_per_transaction = reader.value("worker.one_event_per_transaction");
         Some(Self {
             messages: messages?,
             sweep: sweep?,
@@ -93,6 +96,7 @@ impl WorkSettings {
             prefetch: prefetch?,
             max_promotions: max_promotions?,
             resolve_for: resolve_for?,
+            one_event_per_transaction: one_event_per_transaction?,
         })
     }
 }

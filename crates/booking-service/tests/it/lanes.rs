@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use diesel_async::SimpleAsyncConnection;
+use diesel::QueryableByName;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use rowlock_test_support::system::Plan;
 use rowlock_test_support::wait::until;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_held_elsewhere_for_two_seconds_delays_others_in_its_lane_by_milliseconds() {
@@ -69,6 +72,52 @@ async fn a_full_lane_refuses_at_once_and_serves_again() {
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
     people[0].must_book(&event, 1).await;
+    system.check().await;
+    system.stop().await;
+}
+
+#[derive(QueryableByName)]
+struct Spans {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_office_that_keeps_each_transaction_to_one_event_sells_and_hands_on_as_ever() {
+    let plan = Plan::default().booking_setting("booking.one_event_per_transaction", "true");
+    let system = plan.worker_setting("worker.one_event_per_transaction", "true").workers(2).start().await;
+    let two_types =
+        json!({"name": "A test", "ticketTypes": [{"name": "Stalls", "totalTickets": 3}, {"name": "Circle", "totalTickets": 3}]});
+    let mut events = Vec::new();
+    for _ in 0..5 {
+        events.push(system.event_like(two_types.clone()).await);
+    }
+    let people = system.users("fan", 10).await;
+    let wanted: Vec<_> = people
+        .iter()
+        .flat_map(|person| events.iter().map(move |event| (person, event)))
+        .flat_map(|(person, event)| [0, 1].map(|index| (person, event["id"].as_str().unwrap(), &event["ticketTypes"][index]["id"])))
+        .collect();
+    let booked: Vec<_> = join_all(wanted.iter().map(async |(person, event, ticket_type)| {
+        person.client.post("/api/book", json!({"eventId": event, "ticketTypeId": ticket_type})).await.json()
+    }))
+    .await;
+    assert_eq!(booked.iter().filter(|answer| answer["status"] == "confirmed").count(), 5 * 2 * 3);
+
+    let given_back = wanted.iter().zip(&booked).filter(|(_, answer)| answer["status"] == "confirmed");
+    join_all(given_back.map(async |((person, ..), answer)| {
+        person.cancel(answer["booking"]["id"].as_str().unwrap()).await.expect(200);
+    }))
+    .await;
+    system.quiet().await;
+    for event in &events {
+        assert_eq!(system.counts(event["id"].as_str().unwrap()).await, (6, 0, 0, 8));
+    }
+    // Every row bears the transaction that wrote it last.
+    let spans =
+        "SELECT count(*) AS number FROM (SELECT xmin::text FROM bookings GROUP BY 1 HAVING count(DISTINCT event_id) > 1) AS several";
+    let found: Spans = diesel::sql_query(spans).get_result(&mut system.booking_database.admin().await).await.unwrap();
+    assert_eq!(found.number, 0);
     system.check().await;
     system.stop().await;
 }

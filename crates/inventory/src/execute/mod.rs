@@ -18,7 +18,6 @@ pub(crate) use self::ledger::NewId;
 pub(crate) use self::write::{Proof, Writes};
 use crate::command::{Command, Outcome, Traced};
 use crate::run::Render;
-use crate::views::rows::TypeRow;
 
 /// What to do about a row that somebody else has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +82,7 @@ pub(crate) async fn commit(conn: &mut AsyncPgConnection, writes: Writes) -> Quer
 pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -> QueryResult<bool> {
     conn.batch_execute("BEGIN").await?;
     let found = async {
-        let (events, types) = proof.locked.iter().map(|key| (key.event.as_uuid(), key.ticket_type.as_uuid())).unzip();
-        let _: Vec<TypeRow> = statements::Lock { events, types }.load(conn).await?;
+        read::take_rows(conn, &proof.locked, LockWait::Wait).await?;
         let (found,): (bool,) = statements::Proven { event: proof.event.as_uuid(), id: proof.id }.get_result(conn).await?;
         Ok(found)
     }

@@ -65,7 +65,7 @@ pub(super) async fn begin<'a>(
     let event_ids: BTreeSet<_> = needs.keys.iter().map(|key| key.event).chain(commands.iter().map(|command| command.event())).collect();
     let ((), types, events, kept, by_id, of_accounts, entries_by_id, entries_of_accounts) = try_join!(
         open(conn),
-        take_rows(conn, &needs, wait),
+        take_rows(conn, &needs.keys, wait),
         read_events(conn, event_ids),
         wanted.read_keys(conn),
         wanted.read_bookings_by_id(conn),
@@ -104,11 +104,22 @@ async fn open(mut conn: &AsyncPgConnection) -> QueryResult<()> {
     sql::Begin {}.execute(&mut conn).await.map(|_| ())
 }
 
-async fn take_rows(mut conn: &AsyncPgConnection, needs: &Needs, wait: LockWait) -> QueryResult<Vec<TicketType>> {
-    let (events, types) = columns(&needs.keys);
+/// Locks rows in the order of their key.
+pub(super) async fn take_rows<'a>(
+    mut conn: &AsyncPgConnection,
+    keys: impl IntoIterator<Item = &'a TypeKey>,
+    wait: LockWait,
+) -> QueryResult<Vec<TicketType>> {
+    let (events, types) = columns(keys);
     let rows: Vec<TypeRow> = match (wait, events.as_slice(), types.as_slice()) {
         (LockWait::Wait, &[event], &[id]) => sql::LockOne { event, id }.load(&mut conn).await?,
         (LockWait::Skip, &[event], &[id]) => sql::LockOneFree { event, id }.load(&mut conn).await?,
+        (LockWait::Wait, &[event, ref others @ ..], _) if others.iter().all(|other| *other == event) => {
+            sql::LockOfEvent { event, ids: types }.load(&mut conn).await?
+        }
+        (LockWait::Skip, &[event, ref others @ ..], _) if others.iter().all(|other| *other == event) => {
+            sql::LockOfEventFree { event, ids: types }.load(&mut conn).await?
+        }
         (LockWait::Wait, ..) => sql::Lock { events, types }.load(&mut conn).await?,
         (LockWait::Skip, ..) => sql::LockFree { events, types }.load(&mut conn).await?,
     };

@@ -180,6 +180,31 @@ async fn a_batch_spans_events_and_an_unknown_one_is_its_own_trouble() {
     desk.close().await;
 }
 
+#[derive(QueryableByName)]
+struct Transactions {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_one_transaction_or_one_for_each_event_if_that_is_wanted() {
+    for (one_event_per_transaction, transactions) in [(false, 1), (true, 3)] {
+        let desk = Desk::with(one_event_per_transaction).await;
+        let [first, second, third] = [desk.event(2).await, desk.event(1).await, desk.event(1).await];
+        let ada = desk.account();
+        let batch = [second, first, third, second, first].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();
+        let outcomes = desk.inventory.run(batch, LockWait::Skip).await;
+        let essences: Vec<_> = outcomes.iter().map(essence).collect();
+        assert_eq!(essences, ["booked 1", "booked 1", "booked 1", "waits 1 1 Some(1)", "booked 1"]);
+        let mut conn = desk.database.admin().await;
+        let count = "SELECT count(DISTINCT xmin::text) AS number FROM bookings";
+        let found: Transactions = diesel::sql_query(count).get_result(&mut conn).await.unwrap();
+        assert_eq!(found.number, transactions);
+        drop(conn);
+        desk.close().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_command_does_not_fail_its_neighbours() {
     let desk = Desk::new().await;

@@ -25,6 +25,10 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) async fn new() -> Self {
+        Self::with(false).await
+    }
+
+    pub(crate) async fn with(one_event_per_transaction: bool) -> Self {
         let database = TestDatabase::new(&BookingTemplate).await;
         let pool = build_keyed_pool(&database.service_url(), 4, Limits::default(), "a test").unwrap();
         let clock = Clock::system();
@@ -38,6 +42,7 @@ impl Desk {
             source: "/a/test",
             patience: Limits::default().patience(),
             resolve_for: Duration::from_secs(1),
+            one_event_per_transaction,
         });
         Self { database, pool, inventory, clock }
     }

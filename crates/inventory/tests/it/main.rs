@@ -4,5 +4,6 @@
 
 mod audit;
 mod batches;
+mod citus;
 mod desk;
 mod places;

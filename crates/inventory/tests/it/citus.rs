@@ -1,0 +1,91 @@
+//! `deploy/citus/distribute.sql` against the schema as the migrations make it. Citus itself is not here: stand-ins of its
+//! functions write down what they are called with, and what Citus demands of a table is looked up in the catalogue.
+
+use std::collections::BTreeSet;
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::BookingTemplate;
+
+const DISTRIBUTE: &str = include_str!("../../../../deploy/citus/distribute.sql");
+
+const STAND_INS: &str = "
+    CREATE SCHEMA stand_in;
+    CREATE TABLE stand_in.distributed (name regclass PRIMARY KEY, by text NOT NULL);
+    CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text DEFAULT 'default') RETURNS void LANGUAGE sql AS
+        $$ INSERT INTO stand_in.distributed SELECT name, by WHERE colocate_with = 'default' OR EXISTS (SELECT FROM stand_in.distributed d WHERE d.name = colocate_with::regclass) $$;
+    CREATE FUNCTION create_distributed_function(name regprocedure) RETURNS void LANGUAGE sql AS $$ SELECT $$;";
+
+/// What Citus would refuse of the tables that were given to it, a line each.
+const REFUSED: &str = "
+    SELECT format('a unique index of %s does not contain %s', i.indrelid::regclass, d.by) AS line
+      FROM pg_index i JOIN stand_in.distributed d ON d.name = i.indrelid
+     WHERE i.indisunique AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = d.by AND a.attnum = ANY (i.indkey::smallint[]))
+    UNION ALL
+    SELECT format('%s has a trigger', t.tgrelid::regclass) FROM pg_trigger t JOIN stand_in.distributed d ON d.name = t.tgrelid WHERE NOT t.tgisinternal
+    UNION ALL
+    SELECT format('%s does not refer to %s by their events', c.conrelid::regclass, c.confrelid::regclass)
+      FROM pg_constraint c LEFT JOIN stand_in.distributed d ON d.name = c.conrelid LEFT JOIN stand_in.distributed r ON r.name = c.confrelid
+     WHERE c.contype = 'f' AND (d.name IS NOT NULL OR r.name IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM unnest(c.conkey, c.confkey) AS k (mine, theirs)
+                         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.mine AND a.attname = d.by
+                         JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs AND b.attname = r.by)
+    UNION ALL
+    SELECT format('%s has no column %s', d.name, d.by) FROM stand_in.distributed d
+     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = d.name AND a.attname = d.by AND a.attnotnull)";
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+async fn lines(conn: &mut AsyncPgConnection, sql: &str) -> BTreeSet<String> {
+    diesel::sql_query(sql).load::<Line>(conn).await.unwrap().into_iter().map(|row| row.line).collect()
+}
+
+#[tokio::test]
+async fn every_table_is_distributed_or_said_to_be_local_and_citus_could_take_it() {
+    let database = TestDatabase::new(&BookingTemplate).await;
+    let mut conn = database.admin().await;
+    let tables = "SELECT tablename::text AS line FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_\\_%'";
+    let all = lines(&mut conn, tables).await;
+    assert!(all.len() > 5, "{all:?}");
+
+    conn.batch_execute(STAND_INS).await.unwrap();
+    conn.batch_execute(DISTRIBUTE).await.unwrap();
+    let distributed = lines(&mut conn, "SELECT name::text AS line FROM stand_in.distributed").await;
+    let local: BTreeSet<String> = DISTRIBUTE
+        .lines()
+        .filter_map(|line| line.strip_prefix("-- local: "))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
+    assert!(distributed.is_disjoint(&local), "{distributed:?} {local:?}");
+    assert_eq!(distributed.union(&local).cloned().collect::<BTreeSet<_>>(), all);
+    assert_eq!(lines(&mut conn, REFUSED).await, BTreeSet::new());
+
+    // The look into the catalogue sees what it is there for.
+    conn.batch_execute(
+        "CREATE TRIGGER t AFTER INSERT ON bookings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+         CREATE UNIQUE INDEX ON waitlist_entries (id);
+         INSERT INTO stand_in.distributed VALUES ('outbox', 'event_id');
+         UPDATE stand_in.distributed SET by = 'event' WHERE name = 'ticket_types'::regclass;",
+    )
+    .await
+    .unwrap();
+    let refused = lines(&mut conn, REFUSED).await;
+    for expected in [
+        "bookings has a trigger",
+        "a unique index of waitlist_entries does not contain event_id",
+        "a unique index of outbox does not contain event_id",
+        "bookings does not refer to ticket_types by their events",
+        "ticket_types has no column event",
+    ] {
+        assert!(refused.contains(expected), "{expected} is not in {refused:?}");
+    }
+    drop(conn);
+    database.close().await;
+}

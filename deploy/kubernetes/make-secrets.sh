@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Writes the Secrets of a new installation to standard output, with random passwords and keys, for kubectl:
+#   deploy/kubernetes/make-secrets.sh | kubectl create -n rowlock -f -
+# «create» and not «apply»: it refuses to replace what is there, and with another encryption key nothing that is stored
+# could be read. ROWLOCK_ENCRYPTION_KEY and ROWLOCK_ADMIN_PASSWORD are taken instead of random ones.
+# Keeps true: each pod has a Secret of its own with what it needs and no more; the roles' Secrets are for CloudNativePG.
+set -euo pipefail
+
+random() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+
+# taken VALUE LENGTH NAME: the value, if it is long enough and can stand in YAML and in an address as it is.
+taken() {
+  if [ ${#1} -lt "$2" ] || [[ $1 == *[!A-Za-z0-9._~-]* ]]; then
+    echo "make-secrets.sh: $3 needs at least $2 characters: letters, digits and . _ ~ - only." >&2
+    exit 1
+  fi
+  printf '%s' "$1"
+}
+encryption_key=$(taken "${ROWLOCK_ENCRYPTION_KEY:-$(random)}" 32 ROWLOCK_ENCRYPTION_KEY)
+admin_password=$(taken "${ROWLOCK_ADMIN_PASSWORD:-$(random)}" 8 ROWLOCK_ADMIN_PASSWORD)
+
+# secret NAME TYPE KEY VALUE [KEY VALUE]…
+secret() {
+  printf -- '---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  labels: {app.kubernetes.io/part-of: rowlock}\ntype: %s\nstringData:\n' "$1" "$2"
+  shift 2
+  while [ $# -gt 0 ]; do
+    printf "  %s: '%s'\n" "$1" "$2"
+    shift 2
+  done
+}
+
+declare -A password
+for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do
+  password[$role]=$(random)
+  secret "${role//_/-}" kubernetes.io/basic-auth username "$role" password "${password[$role]}"
+done
+# url ROLE DATABASE
+url() { printf 'postgres://%s:%s@rowlock-postgres-rw:5432/%s' "$1" "${password[$1]}" "$2"; }
+auth=$(url rowlock_auth rowlock_auth)
+booking=$(url rowlock_booking rowlock_booking)
+
+secret auth-service Opaque database-url "$auth" encryption-key "$encryption_key"
+secret auth-migrate Opaque database-url "$auth" migration-url "$(url rowlock_auth_owner rowlock_auth)"
+secret create-admin Opaque database-url "$auth" password "$admin_password"
+secret booking-service Opaque database-url "$booking"
+secret booking-migrate Opaque database-url "$booking" migration-url "$(url rowlock_booking_owner rowlock_booking)"
+secret reallocation-worker Opaque database-url "$booking"

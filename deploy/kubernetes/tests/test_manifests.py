@@ -1,0 +1,563 @@
+"""Checks the rendered manifests: schemas, settings, routes, rights, and whether the parts fit together.
+
+Run by scripts/test-manifests.sh, which renders them. Each check is a function that returns what is wrong, a line each, so
+that a test can also plant a mistake and see it found.
+"""
+
+import copy
+import ipaddress
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import tomllib
+import unittest
+
+import kubernetes_validate
+import yaml
+
+import shapes
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+RENDERED = pathlib.Path(os.environ["RENDERED"])
+BINARIES = pathlib.Path(os.environ["ROWLOCK_BIN_DIR"])
+OVERLAYS = ("base", "local", "production")
+# The version of Kubernetes whose schemas the core kinds are held against.
+KUBERNETES = "1.37"
+CORE = {"v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1"}
+SERVICES = ("auth-service", "booking-service", "reallocation-worker")
+# Connections besides the pool: health, notifier; of those who relay also the relay's two.
+MORE_CONNECTIONS = {"auth-service": 4, "booking-service": 4, "reallocation-worker": 2}
+# What the operators make: RabbitMQ's a user, cert-manager the certificate. And what an administrator has to.
+OTHERS_SECRETS = {
+    "rowlock-rabbitmq-default-user": {"connection_string": "amqp://default_user_a1:b2@rowlock-rabbitmq.rowlock.svc:5672/"},
+    "rowlock-tls": {},
+    "rowlock-backups": {"ACCESS_KEY_ID": "", "SECRET_ACCESS_KEY": ""},
+}
+
+
+def load(name):
+    return [doc for doc in yaml.safe_load_all((RENDERED / f"{name}.yaml").read_text()) if doc]
+
+
+SECRETS = {doc["metadata"]["name"]: doc["stringData"] for doc in load("secrets")} | OTHERS_SECRETS
+SETTINGS = {service: tomllib.loads((ROOT / f"crates/{service}/src/default.toml").read_text()) for service in SERVICES}
+
+
+def of_kind(docs, *kinds):
+    return [doc for doc in docs if doc["kind"] in kinds]
+
+
+def named(docs, kind, name):
+    return next(doc for doc in docs if doc["kind"] == kind and doc["metadata"]["name"] == name)
+
+
+def pods(docs):
+    """Name, labels and spec of the pods that we start."""
+    for doc in of_kind(docs, "Deployment", "Job"):
+        template = doc["spec"]["template"]
+        yield doc["metadata"]["name"], template["metadata"]["labels"], template["spec"]
+
+
+def selects(selector, labels):
+    for expression in selector.get("matchExpressions", []):
+        assert expression["operator"] == "In", expression
+        if labels.get(expression["key"]) not in expression["values"]:
+            return False
+    return all(labels.get(name) == value for name, value in selector.get("matchLabels", {}).items())
+
+
+# --- schemas ---
+
+def wrong_shapes(docs):
+    found = []
+    for doc in docs:
+        if doc["apiVersion"] not in CORE:
+            found += shapes.of(doc)
+            continue
+        try:
+            kubernetes_validate.validate(doc, KUBERNETES, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            found.append(f"{doc['kind']} {doc['metadata']['name']}: {error.message}")
+    return found
+
+
+# --- settings: the binaries themselves say what they do not know ---
+
+def files_of(spec):
+    """What a pod finds in its files. A file that no Secret has is None."""
+    volumes = {volume["name"]: volume["projected"]["sources"] for volume in spec.get("volumes", [])}
+    files = {}
+    for mount in spec["containers"][0].get("volumeMounts", []):
+        for source in volumes[mount["name"]]:
+            secret = SECRETS.get(source["secret"]["name"], {})
+            items = source["secret"].get("items") or [{"key": key, "path": key} for key in secret]
+            files |= {f"{mount['mountPath']}/{item['path']}": secret.get(item["key"]) for item in items}
+    return files
+
+
+def environment_of(docs, spec, folder):
+    """The environment of a container, with its files in a folder. And what is wrong with it."""
+    files, environment, found = files_of(spec), {}, []
+    for variable in spec["containers"][0]["env"]:
+        name, value = variable["name"], variable.get("value")
+        if value is None:
+            wanted = variable["valueFrom"]["configMapKeyRef"]
+            maps = [doc for doc in of_kind(docs, "ConfigMap") if doc["metadata"]["name"] == wanted["name"]]
+            value = maps[0]["data"].get(wanted["key"]) if maps else None
+        if value is None:
+            found.append(f"{name}: its ConfigMap has no such value")
+            continue
+        if name.startswith("ROWLOCK") and not name.startswith("ROWLOCK__"):
+            found.append(f"{name} is not read: two underscores are missing")
+        if name.endswith("_FILE"):
+            if files.get(value) is None:
+                found.append(f"{name}: the pod has no file {value}")
+                continue
+            path = pathlib.Path(folder) / name
+            path.write_text(files[value])
+            value = str(path)
+        environment[name] = value
+    return environment, found
+
+
+def wrong_settings(docs):
+    found = []
+    for name, _, spec in pods(docs):
+        container = spec["containers"][0]
+        with tempfile.TemporaryDirectory() as folder:
+            environment, wrong = environment_of(docs, spec, folder)
+            # The planted one keeps it from starting, whatever the others are.
+            ran = subprocess.run(
+                [BINARIES / container["name"], "serve"],
+                env=environment | {"ROWLOCK__PLANTED": "1"}, capture_output=True, text=True, timeout=60, check=False,
+            )
+        complaints = [line.strip() for line in ran.stderr.splitlines() if " (ROWLOCK__" in line]
+        if ran.returncode != 2 or not any("ROWLOCK__PLANTED" in line for line in complaints):
+            wrong.append(f"{container['name']} did not look at its settings: {ran.returncode} {ran.stderr}")
+        for line in complaints:
+            # A job reads less than what serves.
+            needless = container["args"] != ["serve"] and line.endswith("must be set")
+            if "ROWLOCK__PLANTED" not in line and not needless:
+                wrong.append(line)
+        found += [f"{name}: {line}" for line in wrong]
+    return found
+
+
+def setting(spec, service, name):
+    """A number among the settings of a container, or its default."""
+    variable = "ROWLOCK__" + name.upper().replace(".", "__")
+    for entry in spec["containers"][0]["env"]:
+        if entry["name"] == variable:
+            return int(entry["value"])
+    section, key = name.split(".")
+    return SETTINGS[service][section].get(key, 0)
+
+
+# --- what a pod may and how it ends ---
+
+def wrong_rights(docs):
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
+    users = dict(re.findall(r"^FROM \S+ AS (\S+)\n(?:(?!FROM).*\n)*?USER (\d+)", dockerfile, re.MULTILINE))
+    found = []
+    for name, _, spec in pods(docs):
+        [container] = spec["containers"]
+        user = int(users[container["name"]])
+        wanted = [
+            (spec.get("automountServiceAccountToken"), False, "mounts a token of the cluster's API"),
+            (spec["securityContext"], {
+                "runAsNonRoot": True, "runAsUser": user, "runAsGroup": user, "fsGroup": user, "seccompProfile": {"type": "RuntimeDefault"},
+            }, f"does not run as the image's user {user}, or without a seccomp profile"),
+            (container.get("securityContext"), {
+                "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+            }, "has rights that it does not need"),
+            (set(container["resources"]["requests"]), {"cpu", "memory"}, "does not say what it needs"),
+            (set(container["resources"]["limits"]), {"cpu", "memory"}, "has no limits"),
+        ]
+        found += [f"{name} {what}" for value, right, what in wanted if value != right]
+        seen = {source["secret"]["name"] for volume in spec["volumes"] for source in volume["projected"]["sources"]}
+        if not seen <= {name, "rowlock-rabbitmq-default-user"}:
+            found.append(f"{name} sees the Secret of another")
+    return found
+
+
+def wrong_ends(docs):
+    """A pod has to be left the time in which it tells that it goes, ends its requests, and ends its background (5 s)."""
+    found = []
+    for doc in of_kind(docs, "Deployment"):
+        name, spec = doc["metadata"]["name"], doc["spec"]["template"]["spec"]
+        needed = (setting(spec, name, "shutdown.notice_ms") + setting(spec, name, "shutdown.drain_ms")) / 1000 + 5
+        if spec.get("terminationGracePeriodSeconds", 30) <= needed:
+            found.append(f"{name} is killed before the {needed} s that it may need to end")
+    return found
+
+
+def wrong_connections(docs):
+    """All replicas at their most, one more of each while it is replaced, and the jobs, against what PostgreSQL allows."""
+    most = {name: 1 for name in SERVICES} | {doc["metadata"]["name"]: doc["spec"].get("replicas", 1) for doc in of_kind(docs, "Deployment")}
+    for doc in of_kind(docs, "HorizontalPodAutoscaler", "ScaledObject"):
+        most[doc["spec"]["scaleTargetRef"]["name"]] = doc["spec"].get("maxReplicas") or doc["spec"]["maxReplicaCount"]
+    used = 2 * len(of_kind(docs, "Job"))
+    for doc in of_kind(docs, "Deployment"):
+        name = doc["metadata"]["name"]
+        each = setting(doc["spec"]["template"]["spec"], name, "database.pool_size") + MORE_CONNECTIONS[name]
+        used += (most[name] + doc["spec"]["strategy"]["rollingUpdate"]["maxSurge"]) * each
+    # Three are kept for superusers; the operator, its exporter and the replicas have some.
+    allowed = int(of_kind(docs, "Cluster")[0]["spec"]["postgresql"]["parameters"]["max_connections"]) - 13
+    return [] if used <= allowed else [f"PostgreSQL allows {allowed} connections, and the pods may open {used}"]
+
+
+# --- do the parts fit together ---
+
+def wrong_references(docs):
+    found = []
+    # Ours, and RabbitMQ's, which have no template here.
+    all_pods = [*pods(docs), ("rowlock-rabbitmq", INSIDE["rabbitmq"], {"containers": [{"ports": []}]})]
+    ports = {doc["metadata"]["name"]: {port["port"] for port in doc["spec"]["ports"]} for doc in of_kind(docs, "Service")}
+    deployments = {doc["metadata"]["name"] for doc in of_kind(docs, "Deployment")}
+    for doc in docs:
+        name, spec = f"{doc['kind']} {doc['metadata']['name']}", doc.get("spec", {})
+        if doc["kind"] != "Namespace" and doc["metadata"].get("namespace") != "rowlock":
+            found.append(f"{name} is not in the namespace rowlock")
+        if doc["kind"] in ("Service", "PodDisruptionBudget", "PodMonitor"):
+            selector = spec["selector"] if doc["kind"] != "Service" else {"matchLabels": spec["selector"]}
+            chosen = [(pod, one) for pod, labels, one in all_pods if selects(selector, labels)]
+            if [pod for pod, _ in chosen] != [doc["metadata"]["name"]]:
+                found.append(f"{name} selects {[pod for pod, _ in chosen]}")
+            have = {port["name"] for _, one in chosen for port in one["containers"][0]["ports"]}
+            want = {port["targetPort"] for port in spec.get("ports", [])} | {port["port"] for port in spec.get("podMetricsEndpoints", [])}
+            found += [f"{name}: there is no port {port}" for port in want - have]
+        if doc["kind"] == "ServiceMonitor":
+            services = [s for s in of_kind(docs, "Service") if selects(spec["selector"], s["metadata"]["labels"])]
+            have = {port["name"] for service in services for port in service["spec"]["ports"]}
+            found += [f"{name}: there is no port {end['port']}" for end in spec["endpoints"] if end["port"] not in have]
+        if doc["kind"] in ("HorizontalPodAutoscaler", "ScaledObject"):
+            target = spec["scaleTargetRef"]["name"]
+            if target not in deployments or "replicas" in named(docs, "Deployment", target)["spec"]:
+                found.append(f"{name} scales what is not there, or what has a fixed number")
+        if doc["kind"] == "HTTPRoute":
+            listeners = {listener["name"] for listener in of_kind(docs, "Gateway")[0]["spec"]["listeners"]}
+            wanted = {parent["sectionName"] for parent in spec["parentRefs"]}
+            found += [f"{name}: there is no listener {listener}" for listener in wanted - listeners]
+            ends = [end for rule in spec["rules"] for end in rule.get("backendRefs", [])]
+            found += [f"{name}: there is no {end}" for end in ends if end["port"] not in ports.get(end["name"], ())]
+    for path, secret, keys in secrets_named(docs):
+        known = SECRETS.get(secret)
+        if known is None or not keys <= known.keys():
+            found.append(f"{path}: nobody makes the Secret {secret} with {sorted(keys)}")
+    return found
+
+
+def secrets_named(docs):
+    """Every Secret that is named: where, which, which of its keys."""
+    for name, _, spec in pods(docs):
+        for volume in spec.get("volumes", []):
+            for source in volume["projected"]["sources"]:
+                yield name, source["secret"]["name"], {item["key"] for item in source["secret"].get("items", [])}
+    for doc in of_kind(docs, "TriggerAuthentication"):
+        for reference in doc["spec"]["secretTargetRef"]:
+            yield doc["metadata"]["name"], reference["name"], {reference["key"]}
+    for doc in of_kind(docs, "Cluster"):
+        for role in doc["spec"]["managed"]["roles"]:
+            yield role["name"], role["passwordSecret"]["name"], {"username", "password"}
+        yield "initdb", doc["spec"]["bootstrap"]["initdb"]["secret"]["name"], {"username", "password"}
+    for doc in of_kind(docs, "ObjectStore"):
+        for reference in doc["spec"]["configuration"]["s3Credentials"].values():
+            yield doc["metadata"]["name"], reference["name"], {reference["key"]}
+    for doc in of_kind(docs, "Gateway"):
+        for listener in doc["spec"]["listeners"]:
+            for reference in listener.get("tls", {}).get("certificateRefs", []):
+                yield listener["name"], reference["name"], set()
+
+
+def wrong_databases(docs):
+    """Every address in the Secrets is of a database and a role that the manifests declare, with the role's password."""
+    cluster = of_kind(docs, "Cluster")[0]
+    initdb = cluster["spec"]["bootstrap"]["initdb"]
+    roles = {role["name"]: role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
+    roles |= {initdb["owner"]: initdb["secret"]["name"]}
+    owners = {doc["spec"]["name"]: doc["spec"]["owner"] for doc in of_kind(docs, "Database")}
+    owners |= {initdb["database"]: initdb["owner"]}
+    admitted = {}
+    for line in cluster["spec"]["postgresql"]["pg_hba"]:
+        _, database, users, _, method = line.split()
+        for user in users.split(","):
+            admitted.setdefault(user, []).append((database, method))
+    found = []
+    for secret, values in SECRETS.items():
+        for key in values.keys() & {"database-url", "migration-url"}:
+            role, password, host, database = re.fullmatch(r"postgres://(.+):(.+)@(.+):5432/(.+)", values[key]).groups()
+            right = role in roles and SECRETS[roles[role]] == {"username": role, "password": password}
+            right = right and host == f"{cluster['metadata']['name']}-rw" and database in owners
+            right = right and (role == owners[database]) == (key == "migration-url")
+            # The first rule that fits counts: this database and no other.
+            right = right and admitted.get(role) == [(database, "scram-sha-256"), ("all", "reject")]
+            if not right:
+                found.append(f"{secret}: {key} is not an address of {role} at {database}")
+    return found
+
+
+# --- the routes ---
+
+def gateway_table():
+    """Service to exact paths and to paths with something below them, as nginx has them."""
+    template = (ROOT / "deploy/gateway/rowlock.conf.template").read_text()
+    table = {}
+    for pattern, body in re.findall(r"location ~ (\^/\S+\$) \{\n(.*?)\n  \}\n", template, re.DOTALL):
+        [service] = set(re.findall(r"proxy_pass [^;]*(auth|booking)", body))
+        for path in alternatives(pattern[1:-1]):
+            exact, below = table.setdefault(f"{service}-service", (set(), set()))
+            if path.endswith("/.+"):
+                below.add(path[:-3])
+            else:
+                exact.add(path)
+    # One that is there by itself and with something below is one prefix in the other table.
+    return {service: (exact - below, below) for service, (exact, below) in table.items()}
+
+
+def alternatives(pattern):
+    """The paths that a pattern of literal texts, «.+» and groups of alternatives stands for."""
+    group = re.search(r"\(([^()]*)\)", pattern)
+    if group:
+        return [path for one in group[1].split("|") for path in alternatives(pattern[:group.start()] + one + pattern[group.end():])]
+    return [path.replace("\\.", ".") for path in pattern.split("|")]
+
+
+def route_table(docs):
+    table = {}
+    for doc in of_kind(docs, "HTTPRoute"):
+        for rule in doc["spec"]["rules"]:
+            for end in rule.get("backendRefs", []):
+                exact, below = table.setdefault(end["name"], (set(), set()))
+                for match in rule["matches"]:
+                    (exact if match["path"]["type"] == "Exact" else below).add(match["path"]["value"])
+    return table
+
+
+def wrong_routes(docs):
+    here, there, found = route_table(docs), gateway_table(), []
+    for service in here.keys() | there.keys():
+        for n, kind in enumerate(("the path", "what is below")):
+            mine, theirs = here.get(service, (set(), set()))[n], there.get(service, (set(), set()))[n]
+            found += [f"nginx sends {kind} {path} to {service}, and no HTTPRoute does" for path in theirs - mine]
+            found += [f"an HTTPRoute sends {kind} {path} to {service}, and nginx does not" for path in mine - theirs]
+    for service, (exact, below) in here.items():
+        for path in ("/internal/revocations", "/internal", "/health/live", "/health/ready", "/metrics", "/"):
+            if path in exact or any(path == prefix or path.startswith(prefix.rstrip("/") + "/") for prefix in below):
+                found.append(f"{path} of {service} is public")
+    return found
+
+
+# --- the network ---
+
+# Who there is: the namespace and the labels.
+OURS = {name: {"app.kubernetes.io/name": name} for name in (*SERVICES, "auth-migrate", "booking-migrate", "create-admin")}
+INSIDE = OURS | {
+    "postgres": {"cnpg.io/cluster": "rowlock-postgres"},
+    "rabbitmq": {"app.kubernetes.io/name": "rowlock-rabbitmq"},
+    "a stranger inside": {"app.kubernetes.io/name": "shell"},
+}
+OUTSIDE = {
+    "gateway": ("envoy-gateway-system", {"gateway.envoyproxy.io/owning-gateway-name": "rowlock"}),
+    "another gateway": ("envoy-gateway-system", {"gateway.envoyproxy.io/owning-gateway-name": "other"}),
+    "prometheus": ("monitoring", {"app.kubernetes.io/name": "prometheus"}),
+    "keda": ("keda", {"app": "keda-operator"}),
+    "cnpg": ("cnpg-system", {}),
+    "dns": ("kube-system", {"k8s-app": "kube-dns"}),
+    "a stranger outside": ("default", {"app.kubernetes.io/name": "auth-service"}),
+    "the world": (None, {}),
+}
+PORTS = (53, 80, 443, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 9081, 9082, 9083, 15672, 15692, 25672, 35672)
+DATABASE_USERS = tuple(OURS)
+ALLOWED = (
+    {(who, "dns", 53) for who in INSIDE}
+    | {(who, "postgres", 5432) for who in (*DATABASE_USERS, "postgres")}
+    | {(who, "rabbitmq", 5672) for who in (*SERVICES, "keda")}
+    | {("auth-service", "booking-service", 8082), ("booking-service", "auth-service", 8081)}
+    | {("gateway", "auth-service", 8081), ("gateway", "booking-service", 8082)}
+    | {("prometheus", "auth-service", 9081), ("prometheus", "booking-service", 9082), ("prometheus", "reallocation-worker", 9083)}
+    | {("postgres", "postgres", 8000), ("cnpg", "postgres", 8000), ("postgres", "the world", 443), ("postgres", "the world", 6443)}
+    | {("rabbitmq", "rabbitmq", port) for port in (4369, 25672, 35672)}
+)
+
+
+def place(who):
+    return ("rowlock", INSIDE[who]) if who in INSIDE else OUTSIDE[who]
+
+
+def peer_fits(peer, who):
+    namespace, labels = place(who)
+    if "ipBlock" in peer:
+        return namespace is None and ipaddress.ip_address("198.51.100.1") in ipaddress.ip_network(peer["ipBlock"]["cidr"])
+    # Without a selector of namespaces, the policy's own is meant.
+    spaces = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "rowlock"}})
+    there = namespace is not None and selects(spaces, {"kubernetes.io/metadata.name": namespace})
+    return there and selects(peer.get("podSelector", {}), labels)
+
+
+def port_fits(one, port):
+    return one["port"] <= port <= one.get("endPort", one["port"])
+
+
+def one_way(docs, who, other, port, way, peers):
+    """Whether policies let `who` have a connection with `other`: true too for a pod that no policy is about."""
+    if who not in INSIDE:
+        return True
+    about = [doc["spec"] for doc in of_kind(docs, "NetworkPolicy") if selects(doc["spec"]["podSelector"], INSIDE[who])]
+    policies = [policy for policy in about if way in policy["policyTypes"]]
+    rules = [rule for policy in policies for rule in policy.get(way.lower(), []) if any(port_fits(one, port) for one in rule["ports"])]
+    return not policies or any(peer_fits(peer, other) for rule in rules for peer in rule[peers])
+
+
+def wrong_connections_in_the_network(docs):
+    found = []
+    for source in (*INSIDE, *OUTSIDE):
+        for target in (*INSIDE, *OUTSIDE):
+            if source in OUTSIDE and target in OUTSIDE:
+                continue
+            for port in PORTS:
+                may = one_way(docs, source, target, port, "Egress", "to") and one_way(docs, target, source, port, "Ingress", "from")
+                if may != ((source, target, port) in ALLOWED):
+                    found.append(f"{source} {'reaches' if may else 'does not reach'} {target} on {port}")
+    return found
+
+
+CHECKS = (
+    wrong_shapes, wrong_settings, wrong_rights, wrong_ends, wrong_connections, wrong_references, wrong_databases, wrong_routes,
+    wrong_connections_in_the_network,
+)
+
+
+class Manifests(unittest.TestCase):
+    maxDiff = None
+
+    def test_nothing_is_wrong(self):
+        for overlay in OVERLAYS:
+            for check in CHECKS:
+                with self.subTest(overlay, check=check.__name__):
+                    self.assertEqual(check(load(overlay)), [])
+
+    def test_the_worker_is_scaled_by_the_queue_that_it_reads(self):
+        topology = (ROOT / "crates/platform/src/amqp/topology.rs").read_text()
+        [family] = re.findall(r'Self::of\(settings, "([\w-]+)", vec!\[TICKETS_RELEASED\]\)', topology)
+        [version] = re.findall(r'format!\("\{\}\.\{name\}\.(v\d+)", settings\.prefix\)', topology)
+        queue = f"{SETTINGS['reallocation-worker']['amqp']['prefix']}.{family}.{version}"
+        for overlay in OVERLAYS:
+            spec = of_kind(load(overlay), "ScaledObject")[0]["spec"]
+            self.assertEqual((spec["triggers"][0]["metadata"]["queueName"], spec["minReplicaCount"]), (queue, 1))
+
+    def test_local_is_small_and_production_is_safe(self):
+        local, production = load("local"), load("production")
+        [postgres], [rabbitmq] = of_kind(local, "Cluster"), of_kind(local, "RabbitmqCluster")
+        self.assertEqual((postgres["spec"]["instances"], rabbitmq["spec"]["replicas"]), (1, 1))
+        images = {spec["containers"][0]["image"] for _, _, spec in pods(local)}
+        self.assertEqual(images, {f"rowlock-{service}:local" for service in SERVICES})
+        self.assertEqual({listener["protocol"] for listener in of_kind(local, "Gateway")[0]["spec"]["listeners"]}, {"HTTP"})
+
+        [postgres, rabbitmq] = [doc["spec"] for kind in ("Cluster", "RabbitmqCluster") for doc in of_kind(production, kind)]
+        self.assertEqual((postgres["instances"], rabbitmq["replicas"]), (3, 3))
+        self.assertEqual(postgres["postgresql"]["synchronous"]["dataDurability"], "required")
+        [store], [backup] = of_kind(production, "ObjectStore"), of_kind(production, "ScheduledBackup")
+        [plugin] = postgres["plugins"]
+        self.assertEqual((plugin["isWALArchiver"], plugin["parameters"]["barmanObjectName"]), (True, store["metadata"]["name"]))
+        self.assertEqual(backup["spec"]["pluginConfiguration"]["name"], plugin["name"])
+        self.assertEqual(backup["spec"]["cluster"]["name"], "rowlock-postgres")
+        images = [spec["containers"][0]["image"] for _, _, spec in pods(production)] + [postgres["imageName"], rabbitmq["image"]]
+        for image in images:
+            self.assertRegex(image, r":\d+\.\d+(\.\d+)?(-[a-z-]+)?$")
+        listeners = {listener["name"]: listener for listener in of_kind(production, "Gateway")[0]["spec"]["listeners"]}
+        self.assertEqual(listeners["public"]["protocol"], "HTTPS")
+        plain = [doc for doc in of_kind(production, "HTTPRoute") if doc["spec"]["parentRefs"][0]["sectionName"] == "plain"]
+        self.assertEqual([rule.get("backendRefs") for doc in plain for rule in doc["spec"]["rules"]], [None])
+
+
+class Planted(unittest.TestCase):
+    """Each check finds the mistake that it is there for."""
+
+    def setUp(self):
+        self.docs = copy.deepcopy(load("production"))
+
+    def container(self, name, kind="Deployment"):
+        return named(self.docs, kind, name)["spec"]["template"]["spec"]["containers"][0]
+
+    def finds(self, check, text):
+        found = check(self.docs)
+        self.assertTrue(any(text in line for line in found), f"«{text}» is not in {found}")
+
+    def test_a_setting_that_the_binary_does_not_have(self):
+        self.container("booking-service")["env"].append({"name": "ROWLOCK__LANES__COUNTS", "value": "1"})
+        self.finds(wrong_settings, "booking-service: lanes.counts (ROWLOCK__LANES__COUNTS): there is no such setting")
+
+    def test_a_setting_of_a_job_that_the_binary_does_not_have(self):
+        self.container("auth-migrate", "Job")["env"].append({"name": "ROWLOCK__DATABASE__MIGRATION", "value": "x"})
+        self.finds(wrong_settings, "auth-migrate: database.migration (ROWLOCK__DATABASE__MIGRATION): there is no such setting")
+
+    def test_a_value_that_the_binary_does_not_take(self):
+        self.container("reallocation-worker")["env"].append({"name": "ROWLOCK__WORKER__PREFETCH", "value": "many"})
+        self.finds(wrong_settings, "worker.prefetch")
+
+    def test_a_secret_that_is_not_mounted(self):
+        named(self.docs, "Deployment", "auth-service")["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"].pop()
+        self.finds(wrong_settings, "the pod has no file /secrets/amqp-url")
+
+    def test_a_field_that_kubernetes_does_not_know(self):
+        self.container("auth-service")["readynessProbe"] = {}
+        self.finds(wrong_shapes, "readynessProbe")
+
+    def test_a_field_that_a_custom_resource_does_not_have(self):
+        named(self.docs, "ScaledObject", "reallocation-worker")["spec"]["minReplicas"] = 1
+        self.finds(wrong_shapes, "has no field «minReplicas»")
+
+    def test_a_number_where_a_custom_resource_has_a_text(self):
+        named(self.docs, "Cluster", "rowlock-postgres")["spec"]["postgresql"]["parameters"]["max_connections"] = 300
+        self.finds(wrong_shapes, "must be an object with texts")
+
+    def test_a_route_that_was_forgotten(self):
+        named(self.docs, "HTTPRoute", "booking-service")["spec"]["rules"][0]["matches"].pop()
+        self.finds(wrong_routes, "nginx sends the path /api/waitlist to booking-service, and no HTTPRoute does")
+
+    def test_a_route_that_is_nobodys_business(self):
+        matches = named(self.docs, "HTTPRoute", "auth-service")["spec"]["rules"][0]["matches"]
+        matches.append({"path": {"type": "PathPrefix", "value": "/internal"}})
+        self.finds(wrong_routes, "/internal/revocations of auth-service is public")
+
+    def test_a_pod_that_runs_as_root(self):
+        named(self.docs, "Deployment", "auth-service")["spec"]["template"]["spec"]["securityContext"]["runAsUser"] = 0
+        self.finds(wrong_rights, "does not run as the image's user 10001")
+
+    def test_a_pod_that_is_killed_while_it_drains(self):
+        named(self.docs, "Deployment", "booking-service")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 25
+        self.finds(wrong_ends, "booking-service is killed before the 25.0 s")
+
+    def test_more_replicas_than_postgresql_has_connections_for(self):
+        named(self.docs, "HorizontalPodAutoscaler", "booking-service")["spec"]["maxReplicas"] = 12
+        self.finds(wrong_connections, "the pods may open")
+
+    def test_a_service_that_nobody_answers_for(self):
+        named(self.docs, "Service", "auth-service")["spec"]["selector"]["app.kubernetes.io/name"] = "auth"
+        self.finds(wrong_references, "Service auth-service selects []")
+
+    def test_a_secret_that_nobody_makes(self):
+        named(self.docs, "TriggerAuthentication", "rowlock-rabbitmq")["spec"]["secretTargetRef"][0]["name"] = "rabbitmq"
+        self.finds(wrong_references, "nobody makes the Secret rabbitmq")
+
+    def test_a_role_that_gets_into_the_other_database(self):
+        del named(self.docs, "Cluster", "rowlock-postgres")["spec"]["postgresql"]["pg_hba"][-1]
+        self.finds(wrong_databases, "is not an address of rowlock_auth at rowlock_auth")
+
+    def test_a_policy_that_lets_too_much_through(self):
+        named(self.docs, "NetworkPolicy", "rabbitmq")["spec"]["ingress"][0]["ports"][0] |= {"port": 1, "endPort": 65535}
+        self.finds(wrong_connections_in_the_network, "keda reaches rabbitmq on 15672")
+
+    def test_a_policy_that_is_missing(self):
+        self.docs.remove(named(self.docs, "NetworkPolicy", "jobs"))
+        self.finds(wrong_connections_in_the_network, "auth-migrate does not reach postgres on 5432")
+
+    def test_no_default(self):
+        self.docs.remove(named(self.docs, "NetworkPolicy", "default-deny"))
+        self.finds(wrong_connections_in_the_network, "a stranger outside reaches a stranger inside on 80")
+
+
+if __name__ == "__main__":
+    unittest.main()
