@@ -127,7 +127,8 @@ impl Api {
 
     /// Sends a request and leaves the body of its answer to be read.
     pub(crate) fn open(&self, call: &Call<'_>, token: Option<&str>) -> Result<Response<Body>, Failure> {
-        let mut request = ureq::http::Request::builder().method(call.method.clone()).uri(self.address(call)).header(header::ACCEPT, call.accept);
+        let mut request =
+            ureq::http::Request::builder().method(call.method.clone()).uri(self.address(call)).header(header::ACCEPT, call.accept);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -137,7 +138,9 @@ impl Api {
         let unusable = |error| Failure::Other(format!("The request cannot be made: {error}"));
         let sent = match &call.body {
             None => self.agent.run(request.body(()).map_err(unusable)?),
-            Some(body) => self.agent.run(request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).map_err(unusable)?),
+            Some(body) => {
+                self.agent.run(request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).map_err(unusable)?)
+            }
         };
         let response = sent.map_err(|error| self.lost(call, &error))?;
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(call, response)) }
@@ -170,7 +173,11 @@ impl Api {
         };
         let document: Value = serde_json::from_str(&text).unwrap_or_default();
         match serde_json::from_value::<Problem>(document.clone()) {
-            Ok(problem) => Failure::Refused(Box::new(Problem { retry_after, document, ..problem })),
+            Ok(mut problem) => {
+                problem.retry_after = retry_after;
+                problem.document = document;
+                Failure::Refused(Box::new(problem))
+            }
             Err(_) => self.not_rowlock(format!("status {status} with a problem document of an unknown form")),
         }
     }
@@ -210,7 +217,9 @@ fn was_never_sent(error: &Error) -> bool {
         | Error::Tls(_)
         | Error::Rustls(_)
         | Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        Error::Io(error) => matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable),
+        Error::Io(error) => {
+            matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+        }
         _ => false,
     }
 }

@@ -247,9 +247,6 @@ mod tests {
         assert_eq!(sentence(&busy), "Busy. Try again in 7 seconds.");
         let errors = json!([{"field": "name", "message": "is required"}, {"field": "startsAt", "message": "must be a time"}]);
         let bad = json!({"title": "Bad", "status": 422, "code": "invalid-input", "detail": "See errors.", "errors": errors});
-        assert_eq!(
-            sentence(&serde_json::from_value(bad).unwrap()),
-            "See errors.\n  name: is required\n  startsAt: must be a time"
-        );
+        assert_eq!(sentence(&serde_json::from_value(bad).unwrap()), "See errors.\n  name: is required\n  startsAt: must be a time");
     }
 }

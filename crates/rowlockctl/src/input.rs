@@ -14,7 +14,8 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.with_timezone(&Utc));
     }
-    let day: NaiveDate = text.parse().map_err(|_| "must be a time as 2026-12-24T20:00:00+01:00, or a day as 2026-12-24 (UTC)".to_owned())?;
+    let day: NaiveDate =
+        text.parse().map_err(|_| "must be a time as 2026-12-24T20:00:00+01:00, or a day as 2026-12-24 (UTC)".to_owned())?;
     Ok(day.and_time(NaiveTime::MIN).and_utc())
 }
 
@@ -163,7 +164,9 @@ mod tests {
             balcony.json(),
             json!({"name": "Balcony left", "totalTickets": 200, "price": {"amountMinor": 1250, "currency": "EUR"}, "maxPerBooking": 4})
         );
-        for text in ["", "Balcony", "Balcony=", "Balcony=many", "Balcony=1,price", "Balcony=1,colour=red", "Balcony=1,price=1EUR,price=2EUR"] {
+        for text in
+            ["", "Balcony", "Balcony=", "Balcony=many", "Balcony=1,price", "Balcony=1,colour=red", "Balcony=1,price=1EUR,price=2EUR"]
+        {
             assert!(text.parse::<NewTicketType>().is_err(), "{text}");
         }
     }

@@ -131,7 +131,10 @@ impl LoginFile {
                 Ok(()) => return Ok(file),
                 Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => sleep(Duration::from_millis(20)),
                 Err(rustix::io::Errno::WOULDBLOCK) => {
-                    return Err(Failure::Other(format!("Another rowlockctl has held the logins for {} seconds. End it.", PATIENCE.as_secs())));
+                    return Err(Failure::Other(format!(
+                        "Another rowlockctl has held the logins for {} seconds. End it.",
+                        PATIENCE.as_secs()
+                    )));
                 }
                 Err(error) => return Err(unusable(error.into())),
             }
@@ -159,7 +162,8 @@ mod tests {
     fn login(token: &str) -> Login {
         let account = json!({"id": "01920000-0000-7000-8000-000000000000", "name": "Ada", "username": "ada", "email": "a@example.org",
             "role": "admin", "createdAt": "2026-01-01T00:00:00Z"});
-        serde_json::from_value(json!({"token": token, "refreshToken": "r", "expiresAt": "2026-01-01T00:00:00Z", "account": account})).unwrap()
+        serde_json::from_value(json!({"token": token, "refreshToken": "r", "expiresAt": "2026-01-01T00:00:00Z", "account": account}))
+            .unwrap()
     }
 
     fn store(file: &LoginFile, url: &str, token: &str) {

@@ -68,7 +68,7 @@ pub(crate) fn table_within(columns: &[Column], rows: impl IntoIterator<Item = Ve
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
-    table.set_header(columns.iter().map(|Column::Text(name) | Column::Number(name)| *name));
+    table.set_header(columns.iter().map(|(Column::Text(name) | Column::Number(name))| *name));
     for row in rows {
         table.add_row(columns.iter().zip(row).map(|(column, text)| {
             let cell = Cell::new(clean(&text));

@@ -68,18 +68,25 @@ fn find(session: &mut Session, which: &str) -> Result<(Value, Account), Failure>
     let wanted = which.to_lowercase();
     let mut found = None;
     let api = session.api().clone();
-    walk(&api, &call, |page| page, usize::MAX, |call| session.send(call), |item| {
-        let account: Account = serde_json::from_value(item.clone())
-            .map_err(|error| api.not_rowlock(format!("an account is not as expected ({error})")))?;
-        let is_it = match &by_id {
-            Some(id) => account.id == *id,
-            None => [&account.email, &account.username].iter().any(|name| name.to_lowercase() == wanted),
-        };
-        if is_it {
-            found = Some((item, account));
-        }
-        Ok(!is_it)
-    })?;
+    walk(
+        &api,
+        &call,
+        |page| page,
+        usize::MAX,
+        |call| session.send(call),
+        |item| {
+            let account: Account = serde_json::from_value(item.clone())
+                .map_err(|error| api.not_rowlock(format!("an account is not as expected ({error})")))?;
+            let is_it = match &by_id {
+                Some(id) => account.id == *id,
+                None => [&account.email, &account.username].iter().any(|name| name.to_lowercase() == wanted),
+            };
+            if is_it {
+                found = Some((item, account));
+            }
+            Ok(!is_it)
+        },
+    )?;
     found.ok_or_else(|| Failure::Refused(Box::new(Problem::no_such_account(which))))
 }
 

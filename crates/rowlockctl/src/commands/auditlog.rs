@@ -14,21 +14,21 @@ pub(super) fn auditlog(context: &Context, how_many: HowMany) -> Result<(), Failu
     let listing = Listing {
         output: context.output,
         how_many,
-        columns: &[
-            Column::Text("AT"),
-            Column::Text("BY"),
-            Column::Text("ACTION"),
-            Column::Text("SUBJECT"),
-            Column::Text("DETAILS"),
-        ],
+        columns: &[Column::Text("AT"), Column::Text("BY"), Column::Text("ACTION"), Column::Text("SUBJECT"), Column::Text("DETAILS")],
         empty: "The audit log is empty.",
     };
     let api = session.api().clone();
-    listing.show(&api, &Call::get("/admin/auditlog"), |page| page, |call| session.send(call), |item| {
-        let entry: AuditEntry = serde_json::from_value(item)?;
-        let by = entry.actor.account_id.unwrap_or(entry.actor.role);
-        Ok(vec![time(entry.at), by, entry.action, entry.subject, details(&entry.details)])
-    })
+    listing.show(
+        &api,
+        &Call::get("/admin/auditlog"),
+        |page| page,
+        |call| session.send(call),
+        |item| {
+            let entry: AuditEntry = serde_json::from_value(item)?;
+            let by = entry.actor.account_id.unwrap_or(entry.actor.role);
+            Ok(vec![time(entry.at), by, entry.action, entry.subject, details(&entry.details)])
+        },
+    )
 }
 
 /// What was changed to what, on one line.

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn the_environment_of_a_service_will_do() {
-        let found = of(&[("ROWLOCK__AMQP__URL", "amqp://x"), ("ROWLOCK__AMQP__PREFIX", "mine"), ("ROWLOCK__HTTP__LISTEN", "nowhere")]).unwrap();
+        let found =
+            of(&[("ROWLOCK__AMQP__URL", "amqp://x"), ("ROWLOCK__AMQP__PREFIX", "mine"), ("ROWLOCK__HTTP__LISTEN", "nowhere")]).unwrap();
         assert_eq!((found.url.expose_secret(), found.prefix.as_str()), ("amqp://x", "mine"));
     }
 
@@ -169,7 +170,9 @@ mod tests {
         let url = [("ROWLOCK__AMQP__URL", "amqp://x")];
         let environment = || url.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let ours = of(&url).unwrap();
-        for text in [include_str!("../../../reallocation-worker/src/default.toml"), include_str!("../../../booking-service/src/default.toml")] {
+        for text in
+            [include_str!("../../../reallocation-worker/src/default.toml"), include_str!("../../../booking-service/src/default.toml")]
+        {
             let mut reader = SettingsReader::load(text, None, environment()).unwrap();
             let theirs = AmqpSettings::read(&mut reader, "rowlockctl dead-letters").unwrap();
             assert_eq!((&ours.prefix, &ours.retry_delays), (&theirs.prefix, &theirs.retry_delays));

@@ -39,19 +39,25 @@ pub(super) fn list(
         ],
         empty: "There are no such events.",
     };
-    listing.show(&api, &call, |page| page, |call| api.send(call, None), |item| {
-        let event: Event = serde_json::from_value(item)?;
-        Ok(vec![
-            event.id,
-            event.name,
-            time_or_dash(event.starts_at),
-            event.status,
-            event.total_tickets.to_string(),
-            event.booked_tickets.to_string(),
-            event.available_tickets.to_string(),
-            event.waitlist_length.to_string(),
-        ])
-    })
+    listing.show(
+        &api,
+        &call,
+        |page| page,
+        |call| api.send(call, None),
+        |item| {
+            let event: Event = serde_json::from_value(item)?;
+            Ok(vec![
+                event.id,
+                event.name,
+                time_or_dash(event.starts_at),
+                event.status,
+                event.total_tickets.to_string(),
+                event.booked_tickets.to_string(),
+                event.available_tickets.to_string(),
+                event.waitlist_length.to_string(),
+            ])
+        },
+    )
 }
 
 /// The fields that were given.
@@ -68,8 +74,7 @@ fn details(details: EventDetails, fields: &mut Map<String, Value>) {
 
 fn new_event(event: CreateEvent) -> Result<Value, Failure> {
     if let Some(path) = &event.file {
-        return serde_json::from_str(&read_file(path)?)
-            .map_err(|error| Failure::Usage(format!("{} is not JSON: {error}", path.display())));
+        return serde_json::from_str(&read_file(path)?).map_err(|error| Failure::Usage(format!("{} is not JSON: {error}", path.display())));
     }
     let mut fields = Map::new();
     let mut set = |name: &str, value: Option<Value>| fields.extend(value.map(|value| (name.to_owned(), value)));
@@ -122,7 +127,10 @@ fn capacities(event: &EventStatus, tickets: Option<u32>, types: &[TypeCapacity])
     let mut changes = Vec::new();
     if let Some(tickets) = tickets {
         let [only] = event.ticket_types.as_slice() else {
-            return Err(Failure::Usage(format!("{} has several ticket types. Name the one that is meant: --type NAME={tickets}", event.event_name)));
+            return Err(Failure::Usage(format!(
+                "{} has several ticket types. Name the one that is meant: --type NAME={tickets}",
+                event.event_name
+            )));
         };
         changes.push(json!({"id": only.id, "totalTickets": tickets}));
     }
@@ -157,7 +165,8 @@ pub(super) fn cancel(context: &Context, event: EventId, yes: bool) -> Result<(),
     let known = read_status(session.api(), &shown_status)?;
     if !yes {
         let EventStatus { event_name, booked_tickets, waitlist_length, .. } = &known;
-        let what = format!("{event_name} has {booked_tickets} booked tickets and {waitlist_length} on its waiting list. All of it is cancelled.");
+        let what =
+            format!("{event_name} has {booked_tickets} booked tickets and {waitlist_length} on its waiting list. All of it is cancelled.");
         confirm(&what, event_name)?;
     }
     // What was asked about is what is cancelled: if another administrator changed it meanwhile, it stays.

@@ -96,7 +96,13 @@ fn picture(event: &EventStatus, width: u16) -> String {
     ];
     let [booked, held, available] = SIGNS;
     let legend = format!("{booked} booked  {held} held for those who wait  {available} available  {WAITING} waiting");
-    format!("{}  {}  {}\n\n{}\n\n {legend}", clean(&event.event_name), event.status, event.event_id, table_within(&columns, rows, Some(width)))
+    format!(
+        "{}  {}  {}\n\n{}\n\n {legend}",
+        clean(&event.event_name),
+        event.status,
+        event.event_id,
+        table_within(&columns, rows, Some(width))
+    )
 }
 
 /// Where the pictures are drawn: one over the other, or one after the other.

@@ -35,18 +35,24 @@ pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, ho
         empty: "Nobody waits.",
     };
     let api = session.api().clone();
-    listing.show(&api, &call, list_within, |call| session.send(call), |item| {
-        let waiting: Waiting = serde_json::from_value(item)?;
-        Ok(vec![
-            names.get(&waiting.ticket_type_id).cloned().unwrap_or(waiting.ticket_type_id),
-            waiting.position.to_string(),
-            waiting.account.name,
-            waiting.account.email,
-            waiting.quantity.to_string(),
-            time(waiting.joined_at),
-            waiting.waitlist_entry_id,
-        ])
-    })
+    listing.show(
+        &api,
+        &call,
+        list_within,
+        |call| session.send(call),
+        |item| {
+            let waiting: Waiting = serde_json::from_value(item)?;
+            Ok(vec![
+                names.get(&waiting.ticket_type_id).cloned().unwrap_or(waiting.ticket_type_id),
+                waiting.position.to_string(),
+                waiting.account.name,
+                waiting.account.email,
+                waiting.quantity.to_string(),
+                time(waiting.joined_at),
+                waiting.waitlist_entry_id,
+            ])
+        },
+    )
 }
 
 /// The status of an event holds its waiting list.
