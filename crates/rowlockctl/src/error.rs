@@ -41,6 +41,9 @@ pub(crate) struct Problem {
     detail: String,
     #[serde(default)]
     errors: Vec<BadField>,
+    /// What the person who typed the command should know besides.
+    #[serde(skip)]
+    pub(crate) hint: Option<String>,
     /// What `Retry-After` says, in seconds.
     #[serde(skip)]
     pub(crate) retry_after: Option<u64>,
@@ -61,14 +64,10 @@ impl Problem {
             title: code.title().to_owned(),
             detail,
             errors: Vec::new(),
+            hint: None,
             retry_after: None,
             document,
         }
-    }
-
-    /// The sentence of this occurrence.
-    pub(crate) fn detail(&self) -> &str {
-        if self.detail.is_empty() { &self.title } else { &self.detail }
     }
 }
 
@@ -82,12 +81,12 @@ pub(crate) enum Failure {
     #[error("You are not logged in at {0}. Log in with: rowlockctl login --url {0}")]
     NotLoggedIn(ServerUrl),
     /// A session that the server does not go on with.
-    #[error("The login at {url} is over: {reason} Log in again with: rowlockctl login --url {url}")]
+    #[error("The login at {url} is over: {reason}. Log in again with: rowlockctl login --url {url}")]
     LoginOver {
         /// Where.
         url: ServerUrl,
-        /// The server's sentence.
-        reason: String,
+        /// Why.
+        reason: &'static str,
     },
     /// No connection, or none that can be trusted.
     #[error("{url} cannot be reached: {reason}. Is the address right (--url, ROWLOCK_URL), and does the system run there?")]
@@ -97,6 +96,9 @@ pub(crate) enum Failure {
         /// In the words of the system or of TLS.
         reason: String,
     },
+    /// No connection to RabbitMQ.
+    #[error("RabbitMQ cannot be reached: {0}. Are its address and password right, and does it run there?")]
+    BrokerUnreachable(String),
     /// Something answers, but not as Rowlock does.
     #[error("{url} answers, but not as Rowlock does: {what}. Is this the gateway's address (--url, ROWLOCK_URL)?")]
     NotRowlock {
@@ -141,12 +143,11 @@ fn hint(problem: &Problem) -> Option<String> {
         None => "Try again later.".to_owned(),
     };
     Some(match problem.code.as_str() {
-        "forbidden" => "See with whose login you work: rowlockctl whoami".to_owned(),
         "event-not-found" => "See which there are: rowlockctl events list".to_owned(),
         "account-not-found" => "See which there are: rowlockctl accounts list".to_owned(),
         "precondition-failed" => "Look at it again, and repeat the command if you still want it.".to_owned(),
         "rate-limited" | "unavailable" | "overloaded" => later(problem.retry_after),
-        _ => return None,
+        _ => return problem.hint.clone(),
     })
 }
 
@@ -158,7 +159,7 @@ impl Failure {
             Self::Other(_) => 1,
             Self::Usage(_) => 2,
             Self::NotLoggedIn(_) | Self::LoginOver { .. } => 3,
-            Self::Unreachable { .. } | Self::NotRowlock { .. } => 5,
+            Self::Unreachable { .. } | Self::BrokerUnreachable(_) | Self::NotRowlock { .. } => 5,
             Self::AnswerLost(_) => 9,
             Self::Refused(problem) => match (problem.status, problem.code.as_str()) {
                 (_, "outcome-unknown") => 9,

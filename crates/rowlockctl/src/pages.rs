@@ -42,7 +42,7 @@ pub(crate) fn walk(
         let page_size = left.clamp(1, LARGEST_PAGE);
         let page = call.clone().with("limit", Some(page_size.to_string())).with("cursor", cursor);
         let mut page = within(send(&page)?.body);
-        let Value::Array(items) = page["items"].take() else {
+        let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
             return Err(api.not_rowlock("the answer is not a page of a list".to_owned()));
         };
         let next = page["nextCursor"].as_str().map(str::to_owned);

@@ -58,6 +58,10 @@ impl Session {
                 self.refresh()?;
                 send(&self.api, &self.login.token)
             }
+            Err(Failure::Refused(mut problem)) if problem.status == 403 => {
+                problem.hint = Some(format!("You are logged in as {}.", self.login.account.email));
+                Err(Failure::Refused(problem))
+            }
             result => result,
         }
     }
@@ -78,15 +82,27 @@ impl Session {
                     logins.set(&url, login.clone());
                     (true, Ok(login))
                 }
-                Err(Failure::Refused(problem)) if ["invalid-refresh-token", "account-disabled"].contains(&problem.code.as_str()) => {
-                    logins.remove(&url);
-                    (true, Err(Failure::LoginOver { url: url.clone(), reason: problem.detail().to_owned() }))
-                }
-                Err(failure) => (false, Err(failure)),
+                Err(failure) => match why_over(&failure) {
+                    Some(reason) => {
+                        logins.remove(&url);
+                        (true, Err(Failure::LoginOver { url: url.clone(), reason }))
+                    }
+                    None => (false, Err(failure)),
+                },
             }
         })?;
         self.login = login;
         Ok(())
+    }
+}
+
+/// What ended a login for good, if it is that.
+fn why_over(failure: &Failure) -> Option<&'static str> {
+    let Failure::Refused(problem) = failure else { return None };
+    match problem.code.as_str() {
+        "invalid-refresh-token" => Some("it has expired, or it was ended elsewhere"),
+        "account-disabled" => Some("the account is disabled"),
+        _ => None,
     }
 }
 

@@ -79,8 +79,7 @@ fn settings(url_file: Option<&Path>, mut environment: Vec<(String, String)>) -> 
 fn link_failure(error: &LinkError) -> Failure {
     match error {
         LinkError::Settings(_) => Failure::Usage(error.to_string()),
-        LinkError::Connect(reason) => Failure::Unreachable { url: "RabbitMQ".to_owned(), reason: reason.clone() },
-        LinkError::TimedOut { .. } | LinkError::Lost => Failure::Unreachable { url: "RabbitMQ".to_owned(), reason: error.to_string() },
+        LinkError::Connect(_) | LinkError::TimedOut { .. } | LinkError::Lost => Failure::BrokerUnreachable(error.to_string()),
         _ => Failure::Other(error.to_string()),
     }
 }

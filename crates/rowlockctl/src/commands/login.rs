@@ -54,7 +54,7 @@ fn ask_email() -> Result<String, Failure> {
 
 fn ask_password(email: &str) -> Result<String, Failure> {
     // It asks at the terminal itself, so standard input may be anything.
-    rpassword::prompt_password(format!("Password of {email}: ")).map_err(|_| {
+    rpassword::prompt_password(format!("Password of {}: ", crate::output::clean(email))).map_err(|_| {
         Failure::Usage("There is no terminal to ask for the password. Give --password-file FILE, or - for standard input.".to_owned())
     })
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::thread::sleep;
 use std::time::Duration;
 
-use console::{Term, style};
+use console::{Term, style, truncate_str};
 use rowlock_domain::ids::EventId;
 
 use super::Context;
@@ -96,13 +96,10 @@ fn picture(event: &EventStatus, width: u16) -> String {
     ];
     let [booked, held, available] = SIGNS;
     let legend = format!("{booked} booked  {held} held for those who wait  {available} available  {WAITING} waiting");
-    format!(
-        "{}  {}  {}\n\n{}\n\n {legend}",
-        clean(&event.event_name),
-        event.status,
-        event.event_id,
-        table_within(&columns, rows, Some(width))
-    )
+    let head = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
+    let text = format!("{head}\n\n{}\n\n {legend}", table_within(&columns, rows, Some(width)));
+    // A line that is broken by the terminal would be drawn over in the wrong place.
+    text.lines().map(|line| truncate_str(line, width.into(), "…")).collect::<Vec<_>>().join("\n")
 }
 
 /// Where the pictures are drawn: one over the other, or one after the other.
@@ -147,7 +144,9 @@ impl Screen {
             return Ok(());
         }
         // Below the last picture, where the next one removes it.
-        self.term.write_str(&clean(&format!(" {failure}")))?;
+        let width = usize::from(self.term.size().1.saturating_sub(1));
+        self.term.clear_line()?;
+        self.term.write_str(&truncate_str(&clean(&format!(" {failure}")), width, "…"))?;
         self.term.write_str("\r")?;
         self.term.flush()?;
         Ok(())

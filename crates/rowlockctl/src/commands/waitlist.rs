@@ -57,5 +57,5 @@ pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, ho
 
 /// The status of an event holds its waiting list.
 fn list_within(mut status: Value) -> Value {
-    status["waitlist"].take()
+    status.get_mut("waitlist").map(Value::take).unwrap_or_default()
 }

@@ -138,7 +138,8 @@ async fn a_session_that_was_ended_elsewhere_is_forgotten() {
     let token = desk.home.logins()["logins"][url]["refreshToken"].clone();
     Client::new(desk.system.auth_url()).post("/api/logoutaccount", json!({"refreshToken": token})).await.expect(204);
     outdate(&desk.home, url);
-    desk.run(&["whoami"]).await.failed(3, &format!("rowlockctl login --url {url}"));
+    let error = desk.run(&["whoami"]).await.failed(3, &format!("rowlockctl login --url {url}"));
+    assert!(error.contains("it has expired, or it was ended elsewhere"), "{error}");
     desk.run(&["whoami"]).await.failed(3, "not logged in");
     desk.close().await;
 }

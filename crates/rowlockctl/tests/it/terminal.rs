@@ -3,10 +3,11 @@
 use std::process::Stdio;
 
 use rowlock_test_support::system::PASSWORD;
+use rowlock_test_support::wait::{PATIENCE, until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::{Duration, timeout};
+use tokio::time::timeout;
 
 use crate::desk::{ADMIN, Desk};
 
@@ -16,38 +17,54 @@ struct Terminal {
     keys: ChildStdin,
     screen: ChildStdout,
     /// All that was on the screen.
-    seen: String,
+    seen: Vec<u8>,
+    /// What of it was asked for already.
+    asked: usize,
+    /// The device.
+    name: String,
 }
 
 impl Terminal {
-    fn run(desk: &Desk, arguments: &str) -> Self {
-        let typed = format!("stty rows 20 cols 90; exec {} {arguments}", env!("CARGO_BIN_EXE_rowlockctl"));
+    async fn run(desk: &Desk, arguments: &str) -> Self {
+        let typed = format!("tty; stty rows 20 cols 90; exec {} {arguments}", env!("CARGO_BIN_EXE_rowlockctl"));
         let mut command = desk.home.prepared(Command::new("script"), &["-qefc", &typed, "/dev/null"]);
         command.env("TERM", "xterm-256color").env("SHELL", "/bin/sh").stdin(Stdio::piped());
         let mut script = command.spawn().expect("script, of the package bsdutils");
         let (keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
-        Self { script, keys, screen, seen: String::new() }
+        let mut terminal = Self { script, keys, screen, seen: Vec::new(), asked: 0, name: String::new() };
+        terminal.shows("\r\n").await;
+        terminal.name = terminal.text().lines().next().unwrap().to_owned();
+        terminal
     }
 
-    /// Reads until a text was on the screen once more.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+
+    /// Reads until a text is on the screen, behind what was asked for before.
     async fn shows(&mut self, text: &str) {
-        let from = self.seen.len();
-        let read = async {
-            let mut bytes = Vec::new();
+        let in_time = timeout(PATIENCE, async {
             loop {
-                let mut buffer = [0; 4096];
-                let count = self.screen.read(&mut buffer).await.unwrap();
-                bytes.extend_from_slice(&buffer[..count]);
-                self.seen.truncate(from);
-                self.seen.push_str(&String::from_utf8_lossy(&bytes));
-                if self.seen[from..].contains(text) {
+                let rest = &self.seen[self.asked..];
+                if let Some(at) = rest.windows(text.len()).position(|part| part == text.as_bytes()) {
+                    self.asked += at + text.len();
                     return;
                 }
-                assert!(count > 0, "it ended without «{text}»: {}", self.seen);
+                let count = self.screen.read_buf(&mut self.seen).await.unwrap();
+                assert!(count > 0, "it ended without «{text}»: {}", self.text());
             }
-        };
-        let in_time = timeout(Duration::from_secs(20), read).await;
-        assert!(in_time.is_ok(), "«{text}» was not shown in time: {}", self.seen);
+        });
+        let in_time = in_time.await.is_ok();
+        assert!(in_time, "«{text}» was not shown in time: {}", self.text());
+    }
+
+    /// Waits until what is typed is not shown any more: that comes a moment after the question.
+    async fn hides_what_is_typed(&self) {
+        until("the terminal has no echo", async || {
+            let modes = Command::new("stty").args(["-a", "-F", &self.name]).output().await.unwrap();
+            String::from_utf8(modes.stdout).unwrap().contains(" -echo ")
+        })
+        .await;
     }
 
     async fn type_line(&mut self, line: &str) {
@@ -57,20 +74,20 @@ impl Terminal {
 
     /// Waits for its end and gives the exit code.
     async fn ends(mut self) -> (i32, String) {
-        let mut rest = String::new();
-        self.screen.read_to_string(&mut rest).await.unwrap();
+        self.screen.read_to_end(&mut self.seen).await.unwrap();
         let status = self.script.wait().await.unwrap();
-        (status.code().unwrap(), self.seen + &rest)
+        (status.code().unwrap(), self.text())
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_asked_for_and_not_shown() {
     let desk = Desk::open().await;
-    let mut terminal = Terminal::run(&desk, &format!("login --url {}", desk.gateway.url()));
+    let mut terminal = Terminal::run(&desk, &format!("login --url {}", desk.gateway.url())).await;
     terminal.shows("E-mail: ").await;
     terminal.type_line(ADMIN).await;
     terminal.shows(&format!("Password of {ADMIN}: ")).await;
+    terminal.hides_what_is_typed().await;
     terminal.type_line(PASSWORD).await;
     terminal.shows("is logged in").await;
     let (code, seen) = terminal.ends().await;
@@ -85,21 +102,21 @@ async fn an_event_is_cancelled_by_its_name() {
     let desk = Desk::logged_in().await;
     let event = desk.system.event(2).await;
     let arguments = format!("events cancel {event}");
-    let mut terminal = Terminal::run(&desk, &arguments);
+    let mut terminal = Terminal::run(&desk, &arguments).await;
     terminal.shows("Type «A test» to go on: ").await;
     terminal.type_line("yes").await;
     let (code, seen) = terminal.ends().await;
     assert!(code == 1 && seen.contains("Nothing was changed."), "{code}: {seen}");
 
     // Changed by somebody else between the question and the answer.
-    let mut terminal = Terminal::run(&desk, &arguments);
+    let mut terminal = Terminal::run(&desk, &arguments).await;
     terminal.shows("Type «A test» to go on: ").await;
     desk.system.admin().client.patch(&format!("/admin/events/{event}"), json!({"venue": "North bank"})).await.expect(200);
     terminal.type_line("A test").await;
     let (code, seen) = terminal.ends().await;
     assert!(code == 7 && seen.contains("Look at it again"), "{code}: {seen}");
 
-    let mut terminal = Terminal::run(&desk, &arguments);
+    let mut terminal = Terminal::run(&desk, &arguments).await;
     terminal.shows("Type «A test» to go on: ").await;
     terminal.type_line("A test").await;
     let (code, seen) = terminal.ends().await;
@@ -112,13 +129,13 @@ async fn an_event_is_cancelled_by_its_name() {
 async fn the_picture_of_an_event_is_alive_and_drawn_in_place() {
     let mut desk = Desk::logged_in().await;
     let event = desk.system.event(4).await;
-    let mut terminal = Terminal::run(&desk, &format!("events show {event}"));
+    let mut terminal = Terminal::run(&desk, &format!("events show {event}")).await;
     terminal.shows("Ctrl-C ends this.").await;
-    assert!(terminal.seen.contains("0 %"), "{}", terminal.seen);
+    assert!(terminal.text().contains("0 %"), "{}", terminal.text());
     desk.system.user("ada").await.must_book(&event, 1).await;
     terminal.shows("25 %").await;
-    assert!(terminal.seen.contains("\u{1b}[36m█"), "in colours: {:?}", terminal.seen);
-    assert!(terminal.seen.contains("\u{1b}[10A"), "over the first one, which has ten lines: {:?}", terminal.seen);
+    assert!(terminal.text().contains("\u{1b}[36m█"), "in colours: {:?}", terminal.text());
+    assert!(terminal.text().contains("\u{1b}[8A"), "over the first one, which has eight lines: {:?}", terminal.text());
     desk.gateway.stop();
     terminal.shows("cannot be reached").await;
     desk.gateway.start().await;
@@ -136,7 +153,7 @@ async fn an_export_shows_how_far_it_is() {
     let event = desk.system.event(4).await;
     desk.system.user("ada").await.must_book(&event, 3).await;
     let file = desk.home.path("bookings.csv");
-    let mut terminal = Terminal::run(&desk, &format!("bookings export {event} --output {}", file.display()));
+    let mut terminal = Terminal::run(&desk, &format!("bookings export {event} --output {}", file.display())).await;
     terminal.shows("/3 booked tickets").await;
     terminal.shows("1 bookings with 3 confirmed tickets").await;
     assert_eq!(terminal.ends().await.0, 0);
