@@ -1,7 +1,7 @@
 //! Dead letters, straight from RabbitMQ.
 
 use rowlock_platform::amqp::{OutboundMessage, Publisher};
-use rowlock_test_support::system::{Plan, System};
+use rowlock_test_support::system::System;
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
 use tokio::process::Command;
@@ -20,7 +20,7 @@ fn command(system: &System, home: &Home, arguments: &[&str]) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_of_all_queues_are_shown_and_put_back() {
-    let system = Plan::default().start().await;
+    let system = System::new().await;
     let home = Home::new();
     assert_eq!(finish(command(&system, &home, &["list"])).await.ok(), "There are no dead letters.\n");
 

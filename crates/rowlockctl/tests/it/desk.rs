@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use rowlock_test_support::gateway::Gateway;
-use rowlock_test_support::system::{PASSWORD, Plan, System};
+use rowlock_test_support::system::{PASSWORD, System};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -120,11 +120,7 @@ pub(crate) struct Desk {
 impl Desk {
     /// A system of one of each, and nobody logged in.
     pub(crate) async fn open() -> Self {
-        Self::open_with(Plan::default()).await
-    }
-
-    pub(crate) async fn open_with(plan: Plan) -> Self {
-        let system = plan.start().await;
+        let system = System::new().await;
         let gateway = Gateway::before(&system).await;
         Self { system, gateway, home: Home::new() }
     }
