@@ -287,6 +287,7 @@ pub(crate) enum QueueFamily {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument, ValueValidation};
 
     use super::*;
 
@@ -301,7 +302,6 @@ mod tests {
             let all = ["rowlockctl", "events", "create"].iter().chain(arguments);
             Arguments::try_parse_from(all).map(|_| ()).map_err(|error| error.kind())
         };
-        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument, ValueValidation};
         assert_eq!(parse(&["A name", "--tickets", "5", "--price", "3EUR"]), Ok(()));
         assert_eq!(parse(&["A name", "--type", "Balcony=5", "--type", "Stalls=7", "--draft"]), Ok(()));
         assert_eq!(parse(&["--file", "event.json"]), Ok(()));

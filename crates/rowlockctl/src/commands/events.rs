@@ -8,7 +8,7 @@ use super::{Context, read_file};
 use crate::api::{Answer, Api, Call};
 use crate::cli::{ChangeEvent, CreateEvent, EventDetails};
 use crate::error::Failure;
-use crate::input::{TypeCapacity, time_json};
+use crate::input::{NewTicketType, Price, TypeCapacity, time_json};
 use crate::output::{Column, confirm, table, time_or_dash};
 use crate::pages::{HowMany, Listing};
 use crate::resources::{Event, EventStatus, TicketType};
@@ -80,10 +80,10 @@ fn new_event(event: CreateEvent) -> Result<Value, Failure> {
     let mut set = |name: &str, value: Option<Value>| fields.extend(value.map(|value| (name.to_owned(), value)));
     set("name", event.name.map(Value::from));
     set("totalTickets", event.tickets.map(Value::from));
-    set("price", event.price.map(|price| price.json()));
+    set("price", event.price.as_ref().map(Price::json));
     set("maxPerBooking", event.max_per_booking.map(Value::from));
     set("maxPerAccount", event.max_per_account.map(Value::from));
-    set("ticketTypes", (!event.types.is_empty()).then(|| event.types.iter().map(|new| new.json()).collect()));
+    set("ticketTypes", (!event.types.is_empty()).then(|| event.types.iter().map(NewTicketType::json).collect()));
     set("status", event.draft.then(|| "draft".into()));
     details(event.details, &mut fields);
     Ok(Value::Object(fields))

@@ -70,7 +70,7 @@ fn picture(event: &EventStatus, width: u16) -> String {
         ]
     };
     let mut rows: Vec<_> = event.ticket_types.iter().map(row).collect();
-    if event.ticket_types.len() > 1 {
+    if let [first, _, ..] = event.ticket_types.as_slice() {
         let sum = |count: fn(&TicketType) -> u64| event.ticket_types.iter().map(count).sum();
         let all = TicketType {
             name: "all".to_owned(),
@@ -79,7 +79,7 @@ fn picture(event: &EventStatus, width: u16) -> String {
             booked_tickets: sum(|kind| kind.booked_tickets),
             held_tickets: sum(|kind| kind.held_tickets),
             waitlist_length: sum(|kind| kind.waitlist_length),
-            ..event.ticket_types[0].clone()
+            ..first.clone()
         };
         rows.push(row(&all));
     }
