@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod gateway;
 pub mod invariants;
 pub mod proxy;
 pub mod system;

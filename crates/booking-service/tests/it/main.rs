@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod asyncapi;
 mod command_line;
 mod crowd;
 mod deadline;

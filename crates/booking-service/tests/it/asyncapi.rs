@@ -1,0 +1,215 @@
+//! `deploy/asyncapi.yaml` against reality: what is sent is what it says, and all that it says is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonschema::{Draft, Validator};
+use reqwest::Method;
+use rowlock_platform::amqp::{AmqpSettings, Delivery, Topology};
+use rowlock_platform::clock::Clock;
+use rowlock_test_support::client::Client;
+use rowlock_test_support::system::{PASSWORD, Plan, System};
+use rowlock_test_support::wait::PATIENCE;
+use serde_json::{Value, json};
+
+/// The document.
+fn document() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/asyncapi.yaml");
+    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).expect("deploy/asyncapi.yaml is YAML")
+}
+
+/// A check by the schema at a place in the document, with formats.
+fn validator(document: &Value, pointer: &str) -> Validator {
+    jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .should_validate_formats(true)
+        .build(&json!({"$ref": format!("#{pointer}"), "components": document["components"]}))
+        .unwrap_or_else(|error| panic!("{pointer}: {error}"))
+}
+
+#[track_caller]
+fn complies(validator: &Validator, value: &Value, what: &str) {
+    let errors: Vec<_> = validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{what} is not as deploy/asyncapi.yaml says: {errors:#?}\n{value:#}");
+}
+
+/// All references of a part of the document, with where they are.
+fn references(value: &Value, place: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match (name.as_str(), value) {
+                    ("$ref", Value::String(reference)) => found.push((place.to_owned(), reference.clone())),
+                    _ => references(value, &format!("{place}/{name}"), found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| references(item, &format!("{place}/{index}"), found)),
+        _ => {}
+    }
+}
+
+/// The names of the described messages by their routing keys.
+fn described(document: &Value) -> BTreeMap<String, String> {
+    let messages = document["components"]["messages"].as_object().expect("messages");
+    messages.iter().map(|(name, message)| (message["name"].as_str().expect("a message has a name").to_owned(), name.clone())).collect()
+}
+
+#[test]
+fn the_document_is_sound_and_its_examples_are_right() {
+    let document = document();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let mut found = Vec::new();
+    references(&document, "", &mut found);
+    assert!(found.len() > 100, "{}", found.len());
+    for (place, reference) in found {
+        let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+        assert!(target.is_some(), "{place} refers to {reference}, which is not there");
+    }
+
+    let described = described(&document);
+    for (key, name) in &described {
+        let message = &document["components"]["messages"][name];
+        let payload = validator(&document, &format!("/components/messages/{name}/payload"));
+        let examples = message["examples"].as_array().expect("a message has examples");
+        assert!(!examples.is_empty(), "{key} has no example");
+        for example in examples {
+            complies(&payload, &example["payload"], &format!("the example of {key}"));
+            assert_eq!(example["payload"]["type"], *key);
+            // One field more or less, and it is refused.
+            for field in ["sequence", "dataschema", "data"] {
+                let mut without = example["payload"].clone();
+                without.as_object_mut().unwrap().remove(field);
+                assert!(!payload.is_valid(&without), "{key} without {field}");
+            }
+            let mut with = example["payload"].clone();
+            with["data"]["surprise"] = json!(1);
+            assert!(!payload.is_valid(&with), "{key} with a field that nobody knows");
+        }
+        // Each has the channel of its routing key and an operation that sends it there.
+        let channel = &document["channels"][name];
+        assert_eq!(channel["address"], *key);
+        assert_eq!(channel["messages"][name]["$ref"], format!("#/components/messages/{name}"));
+        let operations = document["operations"].as_object().unwrap();
+        let sends = |operation: &&Value| operation["channel"]["$ref"] == format!("#/channels/{name}") && operation["action"] == "send";
+        assert_eq!(operations.values().filter(sends).count(), 1, "{key}");
+    }
+}
+
+#[test]
+fn the_exchange_and_the_queues_are_those_that_are_declared() {
+    let document = document();
+    let settings = AmqpSettings::new("amqp://localhost".into());
+    let families = [Topology::new(&settings), Topology::accounts(&settings)];
+    assert_eq!(document["components"]["channelBindings"]["events"]["amqp"]["exchange"]["name"], families[0].exchange);
+    let mut queues = BTreeSet::new();
+    for channel in document["channels"].as_object().unwrap().values() {
+        if channel["bindings"]["amqp"]["is"] != "queue" {
+            continue;
+        }
+        let address = channel["address"].as_str().unwrap();
+        assert_eq!(channel["bindings"]["amqp"]["queue"]["name"], address);
+        match channel["parameters"]["delay"]["enum"].as_array() {
+            Some(delays) => queues.extend(delays.iter().map(|delay| address.replace("{delay}", delay.as_str().unwrap()))),
+            None => _ = queues.insert(address.to_owned()),
+        }
+    }
+    assert_eq!(queues, families.iter().flat_map(Topology::queues).map(str::to_owned).collect());
+}
+
+/// Does each thing once of which somebody is told.
+async fn do_everything(system: &System) {
+    let auth = |client: &Client| client.at(system.auth_url());
+    let admin = &system.admin().client;
+    let [ada, ben, cid, dan] = [system.user("ada").await, system.user("ben").await, system.user("cid").await, system.user("dan").await];
+
+    // Booked, waited for, given back in part and whole, handed on, left.
+    let draft = system.event_like(json!({"name": "A draft", "totalTickets": 3, "status": "draft"})).await;
+    let event = draft["id"].as_str().unwrap().to_owned();
+    admin.patch(&format!("/admin/events/{event}"), json!({"status": "published"})).await.expect(200);
+    let booking = ada.must_book(&event, 3).await;
+    ben.must_wait(&event, 1).await;
+    cid.must_wait(&event, 3).await;
+    ada.cancel_part(&booking, 1).await.expect(200);
+    system.quiet().await;
+    ada.cancel(&booking).await.expect(200);
+    system.quiet().await;
+    cid.client.post("/api/leavewaitlist", json!({"eventId": event})).await.expect(200);
+    system.change_type(&event, json!({"totalTickets": 5})).await.expect(200);
+
+    // An event that begins with people still waiting.
+    let now = Clock::system().now();
+    let soon = json!({"name": "Soon", "totalTickets": 1, "startsAt": now + TimeDelta::hours(1)});
+    let soon = system.event_like(soon).await["id"].as_str().unwrap().to_owned();
+    ada.must_book(&soon, 1).await;
+    ben.must_wait(&soon, 1).await;
+    admin.patch(&format!("/admin/events/{soon}"), json!({"startsAt": now - TimeDelta::seconds(1)})).await.expect(200);
+
+    // One that is called off.
+    let off = system.event(1).await;
+    ada.must_book(&off, 1).await;
+    admin.post(&format!("/admin/events/{off}/cancel"), json!({})).await.expect(200);
+
+    // Accounts.
+    let path = format!("/admin/accounts/{}", cid.id);
+    auth(admin).post(&format!("{path}/disable"), json!({"reason": "resold tickets"})).await.expect(200);
+    auth(admin).post(&format!("{path}/enable"), json!({})).await.expect(200);
+    auth(&dan.client).send(Method::DELETE, "/api/account", &[], None).await.expect(204);
+    let second = json!({"name": "Second", "username": "second", "email": "second@example.org", "password": PASSWORD});
+    auth(admin).post("/admin/createaccount", second).await.expect(201);
+}
+
+/// The contracts of all messages.
+struct Contracts {
+    payloads: BTreeMap<String, Validator>,
+    headers: Validator,
+}
+
+impl Contracts {
+    fn of(document: &Value) -> Self {
+        let payload = |(key, name): (String, String)| (key, validator(document, &format!("/components/messages/{name}/payload")));
+        Self {
+            payloads: described(document).into_iter().map(payload).collect(),
+            headers: validator(document, "/components/schemas/headers"),
+        }
+    }
+
+    /// Checks a message; gives its routing key.
+    fn check(&self, delivery: &Delivery) -> String {
+        let key = &delivery.routing_key;
+        let payload = self.payloads.get(key).unwrap_or_else(|| panic!("{key} is not described in deploy/asyncapi.yaml"));
+        let body: Value = serde_json::from_slice(&delivery.body).expect("a message is JSON");
+        complies(payload, &body, key);
+        complies(&self.headers, &json!(delivery.headers), &format!("a header of {key}"));
+        assert_eq!(body["id"].as_str(), delivery.message_id.as_deref(), "{key}");
+        let time: DateTime<Utc> = body["time"].as_str().unwrap().parse().unwrap();
+        assert_eq!(Some(time.timestamp()), delivery.occurred_at.map(|at| at.timestamp()), "{key}");
+        key.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_is_as_described_and_every_described_one_is_sent() {
+    let system = Plan::default().worker_setting("worker.sweep_interval_ms", "50").start().await;
+    let contracts = Contracts::of(&document());
+    let mut log = system.broker.tap().await;
+    do_everything(&system).await;
+
+    let mut missing: BTreeSet<_> = contracts.payloads.keys().cloned().collect();
+    while !missing.is_empty() {
+        let delivery = log.next_within(PATIENCE).await.unwrap_or_else(|| panic!("described, but never sent: {missing:?}"));
+        missing.remove(&contracts.check(&delivery));
+    }
+    // Those that were still on their way are looked at as well: a last event behind them ends the list.
+    system.quiet().await;
+    let last = system.event(1).await;
+    loop {
+        let delivery = log.next().await;
+        contracts.check(&delivery);
+        let body: Value = serde_json::from_slice(&delivery.body).unwrap();
+        if body["type"] == "event.created" && body["data"]["eventId"] == last {
+            break;
+        }
+    }
+    system.stop().await;
+}

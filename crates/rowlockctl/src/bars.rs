@@ -1,0 +1,116 @@
+//! The bars of `events show`: how many cells each part of a whole gets.
+
+/// How a bar is drawn: booked, held, available. The signs differ, so it can be read without colours.
+pub(crate) const SIGNS: [char; 3] = ['█', '▒', '░'];
+
+/// Those who wait.
+pub(crate) const WAITING: char = '▪';
+
+/// Shares out the cells of a bar. All cells are used unless there is nothing to show, and a part that is not zero is never
+/// invisible as long as the cells last: the one ticket that is held is what an operator looks for.
+pub(crate) fn shares(parts: &[u64], width: usize) -> Vec<usize> {
+    let total: u128 = parts.iter().map(|part| u128::from(*part)).sum();
+    if total == 0 {
+        return vec![0; parts.len()];
+    }
+    let width_of = |part: u64| {
+        let scaled = u128::from(part) * u128::try_from(width).unwrap_or_default();
+        (usize::try_from(scaled / total).unwrap_or(width), scaled % total)
+    };
+    let exact: Vec<_> = parts.iter().map(|part| width_of(*part)).collect();
+    let mut cells: Vec<usize> = exact.iter().zip(parts).map(|((cells, _), part)| (*cells).max(usize::from(*part > 0))).collect();
+    // What rounding has left over goes to the largest remainders, what the smallest have got is taken from the largest.
+    loop {
+        let used: usize = cells.iter().sum();
+        let adjusted = if used < width {
+            // Of those that have not been rounded up yet.
+            let short = exact.iter().zip(&mut cells).filter(|((whole, rest), cells)| **cells == *whole && *rest > 0);
+            short.max_by_key(|((_, rest), _)| *rest).map(|(_, cells)| *cells += 1)
+        } else if used > width {
+            cells.iter_mut().max_by_key(|cells| **cells).map(|cells| *cells -= 1)
+        } else {
+            None
+        };
+        if adjusted.is_none() {
+            return cells;
+        }
+    }
+}
+
+/// The bar of a stock.
+pub(crate) fn stock_bar(booked: u64, held: u64, available: u64, width: usize) -> String {
+    let cells = shares(&[booked, held, available], width);
+    SIGNS.iter().zip(cells).map(|(sign, cells)| sign.to_string().repeat(cells)).collect()
+}
+
+/// The bar of those who wait, beside the longest of the waiting lists.
+pub(crate) fn waiting_bar(waiting: u64, longest: u64, width: usize) -> String {
+    let cells = shares(&[waiting, longest.saturating_sub(waiting)], width);
+    WAITING.to_string().repeat(cells.first().copied().unwrap_or_default())
+}
+
+/// What part is booked, in whole hundredths. It is 100 only when all is.
+pub(crate) fn percent(booked: u64, total: u64) -> String {
+    if total == 0 {
+        return "-".to_owned();
+    }
+    format!("{} %", u128::from(booked) * 100 / u128::from(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cells_of_a_bar_are_shared_out_whole() {
+        assert_eq!(shares(&[50, 0, 50], 10), [5, 0, 5]);
+        assert_eq!(shares(&[1, 1, 1], 10).iter().sum::<usize>(), 10);
+        assert_eq!(shares(&[2, 0, 1], 10), [7, 0, 3], "6⅔ and 3⅓");
+        assert_eq!(shares(&[u64::MAX, u64::MAX, u64::MAX], 9), [3, 3, 3]);
+        assert_eq!(shares(&[0, 0, 0], 10), [0, 0, 0], "an event without tickets has an empty bar");
+        assert_eq!(shares(&[7, 1], 0), [0, 0]);
+    }
+
+    #[test]
+    fn a_single_ticket_is_seen_beside_a_million() {
+        assert_eq!(shares(&[1_000_000, 1, 0], 10), [9, 1, 0]);
+        assert_eq!(shares(&[1, 1, 9_999_998], 10), [1, 1, 8]);
+        assert_eq!(shares(&[1, 1_000_000, 1], 2).iter().sum::<usize>(), 2, "more parts than cells");
+    }
+
+    #[test]
+    fn every_bar_is_as_long_as_it_must_be() {
+        for booked in 0..12 {
+            for held in 0..12 {
+                for available in 0..12 {
+                    let cells = shares(&[booked, held, available], 17);
+                    let expected = if booked + held + available == 0 { 0 } else { 17 };
+                    assert_eq!(cells.iter().sum::<usize>(), expected, "{booked} {held} {available}");
+                    for (part, cells) in [booked, held, available].iter().zip(cells) {
+                        assert_eq!(*part > 0, cells > 0, "{booked} {held} {available}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stock_is_drawn_as_booked_held_and_available() {
+        assert_eq!(stock_bar(5, 1, 4, 10), "█████▒░░░░");
+        assert_eq!(stock_bar(0, 0, 0, 10), "");
+    }
+
+    #[test]
+    fn the_longest_waiting_list_fills_its_bar() {
+        assert_eq!(waiting_bar(40, 40, 8), "▪▪▪▪▪▪▪▪");
+        assert_eq!(waiting_bar(10, 40, 8), "▪▪");
+        assert_eq!(waiting_bar(1, 4000, 8), "▪");
+        assert_eq!(waiting_bar(0, 40, 8), "");
+        assert_eq!(waiting_bar(0, 0, 8), "");
+    }
+
+    #[test]
+    fn only_a_sold_out_type_is_at_a_hundred_percent() {
+        assert_eq!([percent(999, 1000), percent(1000, 1000), percent(0, 0)], ["99 %", "100 %", "-"]);
+    }
+}

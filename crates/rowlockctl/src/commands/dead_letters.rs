@@ -1,0 +1,180 @@
+//! `dead-letters list` and `replay`: straight from RabbitMQ, with the address that the services have.
+
+use std::path::Path;
+
+use rowlock_platform::amqp::dead_letters::{self, DeadLetter};
+use rowlock_platform::amqp::{AmqpSettings, LinkError, Topology};
+use rowlock_platform::cli::environment;
+use rowlock_platform::settings::{SettingsReader, env_name};
+use serde_json::{Value, json};
+
+use crate::cli::{DeadLetters, DeadLettersAction, QueueFamily};
+use crate::error::Failure;
+use crate::output::{Column, Output, line, table, time_or_dash};
+
+/// The settings of the services, with their defaults.
+const DEFAULTS: &str = include_str!("../default.toml");
+
+pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure> {
+    let DeadLetters { action, queue, amqp_url_file } = arguments;
+    let settings = settings(amqp_url_file.as_deref(), environment())?;
+    let families: Vec<_> = families(&settings).into_iter().filter(|(family, _)| queue.is_none_or(|queue| queue == *family)).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Other(format!("No runtime for RabbitMQ's client: {error}")))?;
+    let failed = |error| link_failure(&error);
+    match action {
+        DeadLettersAction::List { limit } => {
+            let mut letters = Vec::new();
+            for (_, topology) in &families {
+                let listed = runtime.block_on(dead_letters::list(&settings, topology, limit)).map_err(failed)?;
+                letters.extend(listed.into_iter().map(|letter| (topology.dead_queue.clone(), letter)));
+            }
+            show(output, letters)
+        }
+        DeadLettersAction::Replay => {
+            for (_, topology) in &families {
+                let replayed = runtime.block_on(dead_letters::replay(&settings, topology)).map_err(failed)?;
+                let document = json!({"queue": topology.work_queue, "moved": replayed.moved, "kept": replayed.kept});
+                if output.json {
+                    line(&document.to_string())?;
+                }
+                output.say(&format!(
+                    "{}: {} messages are in the work queue again; {} could not be moved.",
+                    topology.work_queue, replayed.moved, replayed.kept
+                ))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn families(settings: &AmqpSettings) -> [(QueueFamily, Topology); 2] {
+    [(QueueFamily::TicketsReleased, Topology::new(settings)), (QueueFamily::Accounts, Topology::accounts(settings))]
+}
+
+fn settings(url_file: Option<&Path>, mut environment: Vec<(String, String)>) -> Result<AmqpSettings, Failure> {
+    let url = env_name("amqp.url");
+    if let Some(path) = url_file {
+        let path = path.to_str().ok_or_else(|| Failure::Usage("The name of the file with RabbitMQ's address is not UTF-8.".to_owned()))?;
+        environment.retain(|(name, _)| *name != url && *name != format!("{url}_FILE"));
+        environment.push((format!("{url}_FILE"), path.to_owned()));
+    }
+    let is_named = |(name, value): &(String, String)| !value.is_empty() && (*name == url || *name == format!("{url}_FILE"));
+    if !environment.iter().any(is_named) {
+        return Err(Failure::Usage(format!(
+            "Dead letters are in RabbitMQ, and its address is not known. Give --amqp-url-file FILE, or set {url} or {url}_FILE as for the \
+             services (amqp://USER:PASSWORD@HOST:PORT/VHOST). In a checkout that `make up` runs: --amqp-url-file .local/secrets/amqp-url"
+        )));
+    }
+    let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+    let mut reader = SettingsReader::load(DEFAULTS, None, environment).map_err(|error| usage(&error))?;
+    let amqp = AmqpSettings::read(&mut reader, "rowlockctl dead-letters");
+    // The environment may be that of a service, with settings of its own.
+    reader.ignore_rest();
+    reader.finish(amqp).map_err(|error| usage(&error))
+}
+
+fn link_failure(error: &LinkError) -> Failure {
+    match error {
+        LinkError::Settings(_) => Failure::Usage(error.to_string()),
+        LinkError::Connect(_) | LinkError::TimedOut { .. } | LinkError::Lost => Failure::BrokerUnreachable(error.to_string()),
+        _ => Failure::Other(error.to_string()),
+    }
+}
+
+fn show(output: Output, letters: Vec<(String, DeadLetter)>) -> Result<(), Failure> {
+    if output.json {
+        return letters.into_iter().try_for_each(|(queue, letter)| line(&json_of(&queue, &letter).to_string()));
+    }
+    if letters.is_empty() {
+        return line("There are no dead letters.");
+    }
+    let columns = [
+        Column::Text("QUEUE"),
+        Column::Text("MESSAGE"),
+        Column::Text("TYPE"),
+        Column::Number("TRIES"),
+        Column::Text("GIVEN UP"),
+        Column::Text("REASON"),
+    ];
+    let rows = letters.into_iter().map(|(queue, letter)| {
+        vec![
+            queue,
+            letter.message_id.unwrap_or_else(|| "-".to_owned()),
+            letter.routing_key,
+            letter.attempts.to_string(),
+            time_or_dash(letter.failed_at),
+            letter.reason,
+        ]
+    });
+    line(&table(&columns, rows))
+}
+
+fn json_of(queue: &str, letter: &DeadLetter) -> Value {
+    json!({
+        "queue": queue,
+        "messageId": letter.message_id,
+        "type": letter.routing_key,
+        "attempts": letter.attempts,
+        "reason": letter.reason,
+        "occurredAt": letter.occurred_at,
+        "failedAt": letter.failed_at,
+        "bodyStart": letter.body_start,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Result<AmqpSettings, Failure> {
+        settings(None, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn what_is_needed_is_named() {
+        let error = of(&[("ROWLOCK__DATABASE__URL", "postgres://x")]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        for word in ["--amqp-url-file", "ROWLOCK__AMQP__URL", "amqp://"] {
+            assert!(error.to_string().contains(word), "{error}");
+        }
+        let error = of(&[("ROWLOCK__AMQP__URL", "http://u:secret@x")]).unwrap_err();
+        assert!(error.to_string().contains("amqp.url") && !error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_of_a_service_will_do() {
+        let found =
+            of(&[("ROWLOCK__AMQP__URL", "amqp://x"), ("ROWLOCK__AMQP__PREFIX", "mine"), ("ROWLOCK__HTTP__LISTEN", "nowhere")]).unwrap();
+        assert_eq!((found.url.expose_secret(), found.prefix.as_str()), ("amqp://x", "mine"));
+    }
+
+    #[test]
+    fn a_file_goes_before_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("amqp-url");
+        std::fs::write(&file, "amqp://from-file\n").unwrap();
+        let environment = vec![("ROWLOCK__AMQP__URL".to_owned(), "amqp://from-environment".to_owned())];
+        assert_eq!(settings(Some(&file), environment).unwrap().url.expose_secret(), "amqp://from-file");
+        assert_eq!(settings(Some(Path::new("/nowhere")), Vec::new()).unwrap_err().exit_code(), 2);
+    }
+
+    /// They are a part of the names of queues.
+    #[test]
+    fn the_defaults_are_those_of_the_services() {
+        let url = [("ROWLOCK__AMQP__URL", "amqp://x")];
+        let environment = || url.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let ours = of(&url).unwrap();
+        for text in
+            [include_str!("../../../reallocation-worker/src/default.toml"), include_str!("../../../booking-service/src/default.toml")]
+        {
+            let mut reader = SettingsReader::load(text, None, environment()).unwrap();
+            let theirs = AmqpSettings::read(&mut reader, "rowlockctl dead-letters").unwrap();
+            assert_eq!((&ours.prefix, &ours.retry_delays), (&theirs.prefix, &theirs.retry_delays));
+        }
+    }
+}

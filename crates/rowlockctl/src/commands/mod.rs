@@ -1,0 +1,92 @@
+//! What the commands do, a file each.
+
+mod accounts;
+mod auditlog;
+mod dead_letters;
+mod events;
+mod export;
+mod login;
+mod show;
+mod waitlist;
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::api::Api;
+use crate::cli::{Arguments, Bookings, Command, Events};
+use crate::error::Failure;
+use crate::logins::LoginFile;
+use crate::output::Output;
+use crate::server_url::ServerUrl;
+use crate::session::Session;
+
+/// What every command has at hand.
+#[derive(Debug)]
+struct Context {
+    output: Output,
+    url: Option<ServerUrl>,
+}
+
+impl Context {
+    /// The server that is meant.
+    fn url(&self, file: &LoginFile) -> Result<ServerUrl, Failure> {
+        match &self.url {
+            Some(url) => Ok(url.clone()),
+            None => Ok(file.current()?.unwrap_or_else(ServerUrl::local)),
+        }
+    }
+
+    /// The API without a login.
+    fn api(&self) -> Result<Api, Failure> {
+        Ok(Api::new(match &self.url {
+            Some(url) => url.clone(),
+            None => self.url(&LoginFile::find()?)?,
+        }))
+    }
+
+    /// The API as whoever is logged in.
+    fn session(&self) -> Result<Session, Failure> {
+        let file = LoginFile::find()?;
+        Session::open(Api::new(self.url(&file)?), file)
+    }
+}
+
+/// Does what was typed.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { url, json, command } = arguments;
+    let context = Context { output: Output { json }, url };
+    match command {
+        Command::Login(arguments) => login::login(&context, arguments),
+        Command::Logout { forget } => login::logout(&context, forget),
+        Command::Whoami => login::whoami(&context),
+        Command::Events(Events::List { query, from, to, how_many }) => events::list(&context, query, from, to, how_many),
+        Command::Events(Events::Create(event)) => events::create(&context, *event),
+        Command::Events(Events::Show { event, watch, once, interval }) => show::show(&context, event, watch, once, interval),
+        Command::Events(Events::Change(change)) => events::change(&context, *change),
+        Command::Events(Events::Cancel { event, yes }) => events::cancel(&context, event, yes),
+        Command::Bookings(Bookings::Export { event, output, force }) => export::export(&context, event, output, force),
+        Command::Waitlist { event, ticket_type, how_many } => waitlist::waitlist(&context, event, ticket_type.as_deref(), how_many),
+        Command::Accounts(action) => accounts::run(&context, action),
+        Command::Auditlog { how_many } => auditlog::auditlog(&context, how_many),
+        Command::DeadLetters(arguments) => dead_letters::run(context.output, arguments),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "rowlockctl", &mut script);
+            crate::output::line(String::from_utf8_lossy(&script).trim_end())
+        }
+    }
+}
+
+/// What a file holds, or standard input for `-`.
+fn read_file(path: &Path) -> Result<String, Failure> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    text.map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))
+}

@@ -1,0 +1,219 @@
+//! `events show`: a picture of an event's stock, drawn anew every second on a terminal.
+
+use std::io::{self, IsTerminal};
+use std::thread::sleep;
+use std::time::Duration;
+
+use console::{Term, style, truncate_str};
+use rowlock_domain::ids::EventId;
+
+use super::Context;
+use super::events::{read_status, status};
+use crate::bars::{SIGNS, WAITING, percent, stock_bar, waiting_bar};
+use crate::error::Failure;
+use crate::output::{Column, clean, line, note, table_within};
+use crate::resources::{EventStatus, TicketType};
+use crate::session::Session;
+
+/// Where there is no terminal that says how wide it is.
+const WIDTH: u16 = 120;
+
+pub(super) fn show(context: &Context, event: EventId, watch: bool, once: bool, interval: u64) -> Result<(), Failure> {
+    let mut session = context.session()?;
+    let on_terminal = io::stdout().is_terminal() && !context.output.json;
+    let goes_on = watch || (on_terminal && !once);
+    let mut screen = Screen::new(on_terminal && goes_on);
+    loop {
+        match look(context, &mut session, event) {
+            Ok(look) => screen.draw(&look)?,
+            // A busy moment or a restart is no reason to stop looking.
+            Err(failure) if goes_on && matches!(failure.exit_code(), 5 | 8) => screen.trouble(&failure)?,
+            Err(failure) => return Err(failure),
+        }
+        if !goes_on {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(interval));
+    }
+}
+
+/// What is seen of the event now: a line of JSON, or a picture.
+fn look(context: &Context, session: &mut Session, event: EventId) -> Result<String, Failure> {
+    let (status, _) = status(session, event)?;
+    if context.output.json {
+        return Ok(status.to_string());
+    }
+    let width = Term::stdout().size_checked().map_or(WIDTH, |(_, width)| width);
+    Ok(picture(&read_status(session.api(), &status)?, width))
+}
+
+/// The stock of every ticket type as bars.
+fn picture(event: &EventStatus, width: u16) -> String {
+    let cells = match width {
+        0..100 => 10,
+        100..140 => 24,
+        _ => 40,
+    };
+    let longest = event.ticket_types.iter().map(|kind| kind.waitlist_length).max().unwrap_or_default();
+    let row = |kind: &TicketType| {
+        let TicketType { booked_tickets: booked, held_tickets: held, available_tickets: available, .. } = *kind;
+        vec![
+            kind.name.clone(),
+            stock_bar(booked, held, available, cells),
+            percent(booked, kind.total_tickets),
+            booked.to_string(),
+            held.to_string(),
+            available.to_string(),
+            kind.total_tickets.to_string(),
+            kind.waitlist_length.to_string(),
+            waiting_bar(kind.waitlist_length, longest, cells / 3),
+        ]
+    };
+    let mut rows: Vec<_> = event.ticket_types.iter().map(row).collect();
+    if let [first, _, ..] = event.ticket_types.as_slice() {
+        let sum = |count: fn(&TicketType) -> u64| event.ticket_types.iter().map(count).sum();
+        let all = TicketType {
+            name: "all".to_owned(),
+            total_tickets: sum(|kind| kind.total_tickets),
+            available_tickets: sum(|kind| kind.available_tickets),
+            booked_tickets: sum(|kind| kind.booked_tickets),
+            held_tickets: sum(|kind| kind.held_tickets),
+            waitlist_length: sum(|kind| kind.waitlist_length),
+            ..first.clone()
+        };
+        rows.push(row(&all));
+    }
+    let columns = [
+        Column::Text("TYPE"),
+        Column::Text("STOCK"),
+        Column::Number("SOLD"),
+        Column::Number("BOOKED"),
+        Column::Number("HELD"),
+        Column::Number("AVAILABLE"),
+        Column::Number("TICKETS"),
+        Column::Number("WAITING"),
+        Column::Text(""),
+    ];
+    let [booked, held, available] = SIGNS;
+    let legend = format!("{booked} booked  {held} held for those who wait  {available} available  {WAITING} waiting");
+    let head = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
+    let text = format!("{head}\n\n{}\n\n {legend}", table_within(&columns, rows, Some(width)));
+    // A line that is broken by the terminal would be drawn over in the wrong place.
+    text.lines().map(|line| truncate_str(line, width.into(), "…")).collect::<Vec<_>>().join("\n")
+}
+
+/// Where the pictures are drawn: one over the other, or one after the other.
+#[derive(Debug)]
+struct Screen {
+    term: Term,
+    in_place: bool,
+    /// Lines of the picture that is there.
+    drawn: usize,
+}
+
+impl Screen {
+    fn new(in_place: bool) -> Self {
+        Self { term: Term::buffered_stdout(), in_place, drawn: 0 }
+    }
+
+    fn draw(&mut self, picture: &str) -> Result<(), Failure> {
+        if !self.in_place {
+            return line(&paint(picture));
+        }
+        let height = usize::from(self.term.size().0);
+        let mut lines: Vec<_> = picture.lines().chain(["", " Ctrl-C ends this."]).collect();
+        // What has scrolled away cannot be drawn over.
+        if lines.len() >= height {
+            lines.truncate(height.saturating_sub(2));
+            lines.push(" … The window is too low for all of it.");
+        }
+        self.term.move_cursor_up(self.drawn)?;
+        for text in &lines {
+            self.term.clear_line()?;
+            self.term.write_line(&paint(text))?;
+        }
+        self.term.clear_to_end_of_screen()?;
+        self.term.flush()?;
+        self.drawn = lines.len();
+        Ok(())
+    }
+
+    fn trouble(&mut self, failure: &Failure) -> Result<(), Failure> {
+        if !self.in_place {
+            note(&failure.to_string());
+            return Ok(());
+        }
+        // Below the last picture, where the next one removes it.
+        let width = usize::from(self.term.size().1.saturating_sub(1));
+        self.term.clear_line()?;
+        self.term.write_str(&truncate_str(&clean(&format!(" {failure}")), width, "…"))?;
+        self.term.write_str("\r")?;
+        self.term.flush()?;
+        Ok(())
+    }
+}
+
+/// Gives the bars their colours, if the terminal has any and wants them.
+fn paint(text: &str) -> String {
+    let [booked, held, available] = SIGNS;
+    let mut painted = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c == booked => painted.push_str(&style(c).cyan().to_string()),
+            c if c == held => painted.push_str(&style(c).yellow().to_string()),
+            c if c == available => painted.push_str(&style(c).green().to_string()),
+            WAITING => painted.push_str(&style(WAITING).magenta().to_string()),
+            c => painted.push(c),
+        }
+    }
+    painted
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn kind(name: &str, booked: u64, held: u64, available: u64, waiting: u64) -> Value {
+        json!({
+            "id": "i", "name": name, "price": {"amountMinor": 0, "currency": "EUR"}, "totalTickets": booked + held + available,
+            "availableTickets": available, "bookedTickets": booked, "heldTickets": held, "waitlistLength": waiting,
+        })
+    }
+
+    fn event(kinds: &[Value]) -> EventStatus {
+        let status = json!({"eventId": "e", "eventName": "Boat race", "status": "published", "bookedTickets": 0, "waitlistLength": 0,
+            "ticketTypes": kinds});
+        serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn a_picture_has_a_row_for_each_type_and_one_for_all() {
+        let text = picture(&event(&[kind("Stalls", 8, 1, 1, 6), kind("Balcony", 0, 0, 20, 0)]), 90);
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "Boat race published e",
+                "",
+                "TYPE STOCK SOLD BOOKED HELD AVAILABLE TICKETS WAITING",
+                "Stalls ████████▒░ 80 % 8 1 1 10 6 ▪▪▪",
+                "Balcony ░░░░░░░░░░ 0 % 0 0 20 20 0",
+                "all ███▒░░░░░░ 26 % 8 1 21 30 6 ▪▪▪",
+                "",
+                "█ booked ▒ held for those who wait ░ available ▪ waiting",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_of_one_type_has_no_sum_and_a_picture_fits_its_terminal() {
+        let one = event(&[kind("A type with a name that is much longer than there is room for", 1, 0, 1, 0)]);
+        for width in [60, 80, 100, 140, 200] {
+            let text = picture(&one, width);
+            assert!(!text.contains("all  "), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{width}:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What people type that has a form of its own: times, prices, ticket types.
+//!
+//! Only the form is read here. What a value may be the services decide, and their answer names the field.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use iso_currency::Currency;
+use rowlock_domain::Timestamp;
+use serde_json::{Value, json};
+
+/// A time with its offset, or a day, which means its beginning in UTC.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.with_timezone(&Utc));
+    }
+    let day: NaiveDate =
+        text.parse().map_err(|_| "must be a time as 2026-12-24T20:00:00+01:00, or a day as 2026-12-24 (UTC)".to_owned())?;
+    Ok(day.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// The same as the API writes it.
+pub(crate) fn time_json(time: Timestamp) -> Value {
+    time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()
+}
+
+/// What a ticket costs, in the minor unit of its currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Price {
+    amount_minor: i64,
+    currency: Currency,
+}
+
+impl Price {
+    pub(crate) fn json(&self) -> Value {
+        json!({"amountMinor": self.amount_minor, "currency": self.currency.code()})
+    }
+}
+
+fn digits_of(currency: Currency) -> usize {
+    currency.exponent().map_or(0, usize::from)
+}
+
+impl FromStr for Price {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "must be an amount and a currency, as 12.50EUR or 1500JPY".to_owned();
+        let text = text.trim();
+        let (amount, code) = text.split_at_checked(text.len().saturating_sub(3)).ok_or_else(wrong)?;
+        let currency = Currency::from_code(code).ok_or_else(wrong)?;
+        let amount = amount.trim();
+        let (whole, part) = amount.split_once('.').unwrap_or((amount, ""));
+        let digits = digits_of(currency);
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !plain(whole) || !plain(part) || amount.ends_with('.') {
+            return Err(wrong());
+        }
+        if part.len() > digits {
+            return Err(format!("{code} has {digits} digits after the point"));
+        }
+        let amount_minor = format!("{whole}{part:0<digits$}").parse().map_err(|_| wrong())?;
+        Ok(Self { amount_minor, currency })
+    }
+}
+
+/// A price as people read it. Of a currency that is not known here, in its minor unit.
+pub(crate) fn price_text(amount_minor: i64, code: &str) -> String {
+    let Some(digits) = Currency::from_code(code).map(digits_of).filter(|digits| *digits > 0) else {
+        return format!("{amount_minor} {code}");
+    };
+    let text = format!("{amount_minor:0>width$}", width = digits + 1);
+    let (whole, part) = text.split_at(text.len().saturating_sub(digits));
+    format!("{whole}.{part} {code}")
+}
+
+/// A ticket type of a new event: `NAME=TICKETS`, and what else is said of it behind commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewTicketType(Vec<(&'static str, Value)>);
+
+impl NewTicketType {
+    pub(crate) fn json(&self) -> Value {
+        Value::Object(self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    }
+}
+
+impl FromStr for NewTicketType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "must be as Balcony=200 or Balcony=200,price=12.50EUR,max-per-booking=4,max-per-account=8".to_owned();
+        let mut parts = text.split(',');
+        let (name, tickets) = parts.next().and_then(|first| first.split_once('=')).ok_or_else(wrong)?;
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| format!("«{text}» is not a number"));
+        let mut fields = vec![("name", name.trim().into()), ("totalTickets", number(tickets)?.into())];
+        for part in parts {
+            let (name, value) = part.split_once('=').ok_or_else(wrong)?;
+            let (name, value) = match name.trim() {
+                "price" => ("price", value.parse::<Price>()?.json()),
+                "max-per-booking" => ("maxPerBooking", number(value)?.into()),
+                "max-per-account" => ("maxPerAccount", number(value)?.into()),
+                _ => return Err(wrong()),
+            };
+            if fields.iter().any(|(known, _)| *known == name) {
+                return Err(wrong());
+            }
+            fields.push((name, value));
+        }
+        Ok(Self(fields))
+    }
+}
+
+/// New numbers of tickets for a type of an event: `NAME=TICKETS` or `ID=TICKETS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TypeCapacity {
+    pub(crate) which: String,
+    pub(crate) tickets: u32,
+}
+
+impl FromStr for TypeCapacity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "must be as Balcony=250".to_owned();
+        let (which, tickets) = text.rsplit_once('=').ok_or_else(wrong)?;
+        Ok(Self { which: which.trim().to_owned(), tickets: tickets.trim().parse().map_err(|_| wrong())? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_its_beginning() {
+        assert_eq!(time_json(time("2026-12-24").unwrap()), "2026-12-24T00:00:00Z");
+        assert_eq!(time_json(time("2026-12-24T20:00:00+01:00").unwrap()), "2026-12-24T19:00:00Z");
+        assert!(time("tomorrow").unwrap_err().contains("2026-12-24"));
+    }
+
+    #[test]
+    fn a_price_is_read_in_the_digits_of_its_currency() {
+        for (text, amount_minor, shown) in [
+            ("12.50EUR", 1250, "12.50 EUR"),
+            ("12.5 EUR", 1250, "12.50 EUR"),
+            ("0.05EUR", 5, "0.05 EUR"),
+            ("12EUR", 1200, "12.00 EUR"),
+            ("1500JPY", 1500, "1500 JPY"),
+            ("1.234KWD", 1234, "1.234 KWD"),
+        ] {
+            let price: Price = text.parse().unwrap();
+            assert_eq!(price.amount_minor, amount_minor, "{text}");
+            assert_eq!(price_text(amount_minor, price.currency.code()), shown);
+        }
+        for text in ["", "EUR", "12", "12.345EUR", "1.5JPY", "-1EUR", "1.EUR", ".5EUR", "12€", "12XYZ", "99999999999999999999EUR"] {
+            assert!(text.parse::<Price>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_type_is_read_with_what_is_said_of_it() {
+        let balcony: NewTicketType = "Balcony left=200,price=12.50EUR,max-per-booking=4".parse().unwrap();
+        assert_eq!(
+            balcony.json(),
+            json!({"name": "Balcony left", "totalTickets": 200, "price": {"amountMinor": 1250, "currency": "EUR"}, "maxPerBooking": 4})
+        );
+        for text in
+            ["", "Balcony", "Balcony=", "Balcony=many", "Balcony=1,price", "Balcony=1,colour=red", "Balcony=1,price=1EUR,price=2EUR"]
+        {
+            assert!(text.parse::<NewTicketType>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_capacity_belongs_to_a_type_whose_name_may_hold_anything() {
+        let capacity: TypeCapacity = "A=B=250".parse().unwrap();
+        assert_eq!((capacity.which.as_str(), capacity.tickets), ("A=B", 250));
+        assert!("Balcony".parse::<TypeCapacity>().is_err());
+    }
+}

@@ -1,0 +1,7 @@
+//! The binary: see [`rowlockctl`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rowlockctl::run()
+}

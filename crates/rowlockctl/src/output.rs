@@ -1,0 +1,126 @@
+//! What is written: tables for people, JSON for programs, questions to whoever sits at the terminal.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use console::Term;
+use rowlock_domain::Timestamp;
+use serde_json::Value;
+
+use crate::error::Failure;
+
+/// Where answers go and in which form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// JSON instead of tables and sentences.
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// One answer: the document itself, or what a person reads of it.
+    pub(crate) fn document(self, document: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.json { line(&format!("{document:#}")) } else { line(&text()) }
+    }
+
+    /// A sentence for people; programs are not told.
+    pub(crate) fn say(self, sentence: &str) -> Result<(), Failure> {
+        if self.json { Ok(()) } else { line(sentence) }
+    }
+}
+
+/// Writes a line, or several, to standard output.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Says something to a person without mixing it with the answer.
+pub(crate) fn note(text: &str) {
+    // An answer is worth more than a note about it.
+    let _ = writeln!(io::stderr(), "{}", clean(text));
+}
+
+/// A text without anything that a terminal could take for an order.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Column {
+    Text(&'static str),
+    Number(&'static str),
+}
+
+/// A table without lines, so that it can be read by people and cut by programs. On a terminal it keeps to its width.
+pub(crate) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    table_within(columns, rows, Term::stdout().size_checked().map(|(_, width)| width))
+}
+
+/// The same within a width, or as wide as it gets.
+pub(crate) fn table_within(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    match width {
+        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    table.set_header(columns.iter().map(|(Column::Text(name) | Column::Number(name))| *name));
+    for row in rows {
+        table.add_row(columns.iter().zip(row).map(|(column, text)| {
+            let cell = Cell::new(clean(&text));
+            if matches!(column, Column::Number(_)) { cell.set_alignment(CellAlignment::Right) } else { cell }
+        }));
+    }
+    for (index, column) in columns.iter().enumerate() {
+        if let (Column::Number(_), Some(drawn)) = (column, table.column_mut(index)) {
+            drawn.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// A time as people read it.
+pub(crate) fn time(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A time that may be absent.
+pub(crate) fn time_or_dash(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), time)
+}
+
+/// Lets a person type a word to confirm something that cannot be undone. Where nobody sits, `--yes` must have said it.
+pub(crate) fn confirm(what: &str, word: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!("{what} Nobody is there to be asked whether that is meant; --yes says so.")));
+    }
+    let mut err = io::stderr();
+    write!(err, "{}\nType «{}» to go on: ", clean(what), clean(word))?;
+    err.flush()?;
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    if typed.trim() == word { Ok(()) } else { Err(Failure::Other("That is something else. Nothing was changed.".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_and_holds_no_control_characters() {
+        let rows = [vec!["Ada".to_owned(), "7".to_owned()], vec!["\u{1b}[31mBen".to_owned(), "1000".to_owned()]];
+        let text = table_within(&[Column::Text("NAME"), Column::Number("TICKETS")], rows, None);
+        assert_eq!(text, " NAME      TICKETS\n Ada             7\n \u{fffd}[31mBen     1000");
+    }
+
+    #[test]
+    fn a_table_keeps_to_the_width_of_the_terminal() {
+        let rows = [vec!["A name that is longer than the terminal is wide".to_owned(), "7".to_owned()]];
+        let text = table_within(&[Column::Text("NAME"), Column::Number("TICKETS")], rows, Some(30));
+        assert!(text.lines().all(|line| line.chars().count() <= 30), "{text}");
+    }
+}

@@ -1,0 +1,113 @@
+//! What the API's answers hold, as far as tables show it.
+
+use rowlock_domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::input::price_text;
+
+/// An account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) username: String,
+    pub(crate) email: String,
+    pub(crate) role: String,
+    pub(crate) created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) disabled_at: Option<Timestamp>,
+}
+
+/// What a ticket costs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Price {
+    amount_minor: i64,
+    currency: String,
+}
+
+impl std::fmt::Display for Price {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&price_text(self.amount_minor, &self.currency))
+    }
+}
+
+/// A ticket type with its counters.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TicketType {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) price: Price,
+    pub(crate) total_tickets: u64,
+    pub(crate) available_tickets: u64,
+    pub(crate) booked_tickets: u64,
+    #[serde(default)]
+    pub(crate) held_tickets: u64,
+    pub(crate) waitlist_length: u64,
+}
+
+/// An event as everybody sees it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) starts_at: Option<Timestamp>,
+    pub(crate) status: String,
+    pub(crate) total_tickets: u64,
+    pub(crate) available_tickets: u64,
+    pub(crate) booked_tickets: u64,
+    pub(crate) waitlist_length: u64,
+}
+
+/// An event as administrators see it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventStatus {
+    pub(crate) event_id: String,
+    pub(crate) event_name: String,
+    pub(crate) status: String,
+    pub(crate) booked_tickets: u64,
+    pub(crate) waitlist_length: u64,
+    pub(crate) ticket_types: Vec<TicketType>,
+}
+
+/// Somebody who waits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Waiting {
+    pub(crate) position: u64,
+    pub(crate) waitlist_entry_id: String,
+    pub(crate) ticket_type_id: String,
+    pub(crate) account: Holder,
+    pub(crate) quantity: u64,
+    pub(crate) joined_at: Timestamp,
+}
+
+/// Who waits or has booked.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Holder {
+    pub(crate) name: String,
+    pub(crate) email: String,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AuditEntry {
+    pub(crate) at: Timestamp,
+    pub(crate) actor: Actor,
+    pub(crate) action: String,
+    pub(crate) subject: String,
+    pub(crate) details: Value,
+}
+
+/// Who acted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Actor {
+    pub(crate) account_id: Option<String>,
+    pub(crate) role: String,
+}

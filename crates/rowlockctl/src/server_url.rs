@@ -1,0 +1,108 @@
+//! The address of a box office: of its gateway, without a path's last slash, so that one server has one spelling.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+/// A checked address. It holds no user and no password, so it can be shown and stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct ServerUrl(String);
+
+/// Why a text is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be an address as https://tickets.example.org, without a user, a query or a fragment")]
+pub(crate) struct InvalidUrl;
+
+impl ServerUrl {
+    /// Where `make up` and `docker compose up` put the gateway.
+    pub(crate) fn local() -> Self {
+        Self("http://localhost:3000".to_owned())
+    }
+
+    /// The address with a path of the API behind it.
+    pub(crate) fn with(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+
+    /// Whether what is sent there could be read on the way: it is not encrypted and leaves this machine.
+    pub(crate) fn is_open_to_readers(&self) -> bool {
+        let Ok(url) = Url::parse(&self.0) else { return true };
+        let stays_here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        url.scheme() != "https" && !stays_here
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = InvalidUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
+        let url = Url::parse(text.trim()).map_err(|_| InvalidUrl)?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() || !plain {
+            return Err(InvalidUrl);
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = InvalidUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidUrl> {
+        text.parse()
+    }
+}
+
+impl From<ServerUrl> for String {
+    fn from(url: ServerUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_has_one_spelling() {
+        for text in ["https://Tickets.example.org", "https://tickets.example.org/", "https://tickets.example.org:443//"] {
+            assert_eq!(text.parse::<ServerUrl>().unwrap().to_string(), "https://tickets.example.org", "{text}");
+        }
+        assert_eq!("http://x:3000/box/".parse::<ServerUrl>().unwrap().with("/api/events"), "http://x:3000/box/api/events");
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_gateway_is_refused() {
+        for text in ["", "localhost:3000", "ftp://x", "https://", "https://ada:secret@x", "https://x/?q=1", "https://x/#y"] {
+            assert_eq!(text.parse::<ServerUrl>(), Err(InvalidUrl), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_tls_and_this_machine_are_private() {
+        for (text, open) in [
+            ("http://tickets.example.org", true),
+            ("http://10.0.0.1:3000", true),
+            ("https://tickets.example.org", false),
+            ("http://localhost:3000", false),
+            ("http://127.0.0.1:3000", false),
+            ("http://[::1]:3000", false),
+        ] {
+            assert_eq!(text.parse::<ServerUrl>().unwrap().is_open_to_readers(), open, "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Dead letters, straight from RabbitMQ.
+
+use rowlock_platform::amqp::{OutboundMessage, Publisher};
+use rowlock_test_support::system::System;
+use rowlock_test_support::wait::until;
+use secrecy::ExposeSecret;
+use tokio::process::Command;
+
+use crate::desk::{Home, finish};
+
+/// With the settings of the services.
+fn command(system: &System, home: &Home, arguments: &[&str]) -> Command {
+    let amqp = system.broker.settings();
+    let delays = amqp.retry_delays.iter().map(|delay| delay.as_millis().to_string()).collect::<Vec<_>>().join(",");
+    let mut command = home.command(&[&["dead-letters"], arguments].concat());
+    command.env("ROWLOCK__AMQP__URL", amqp.url.expose_secret()).env("ROWLOCK__AMQP__PREFIX", amqp.prefix);
+    command.env("ROWLOCK__AMQP__RETRY_DELAYS_MS", delays).env("ROWLOCK__DATABASE__URL", "of no interest");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_of_all_queues_are_shown_and_put_back() {
+    let system = System::new().await;
+    let home = Home::new();
+    assert_eq!(finish(command(&system, &home, &["list"])).await.ok(), "There are no dead letters.\n");
+
+    let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
+    let poison = |key: &str, id: &str| OutboundMessage::event(key, id, "not \u{1b}[31m json");
+    publisher.publish_batch(vec![poison("tickets.released", "poison-1"), poison("account.disabled", "poison-2")]).await.unwrap();
+    let (tickets, accounts) = (system.broker.topology(), system.broker.accounts());
+    let dead = async || {
+        let depths = [system.broker.depth(&tickets.dead_queue).await, system.broker.depth(&accounts.dead_queue).await];
+        depths == [Some(1), Some(1)]
+    };
+    until("both are dead letters", dead).await;
+
+    let table = finish(command(&system, &home, &["list"])).await.ok();
+    for text in ["poison-1", "poison-2", "tickets.released", "account.disabled", tickets.dead_queue.as_str(), "envelope"] {
+        assert!(table.contains(text), "{text} is not in: {table}");
+    }
+    assert!(!table.contains('\u{1b}'), "{table:?}");
+    let only = finish(command(&system, &home, &["list", "--queue", "accounts", "--json"])).await.json();
+    assert_eq!((&only["messageId"], &only["type"], &only["attempts"]), (&"poison-2".into(), &"account.disabled".into(), &1.into()));
+    assert_eq!(only["queue"], accounts.dead_queue);
+    assert!(only["bodyStart"].as_str().unwrap().starts_with("not "));
+
+    // It is no better than before, so it comes back.
+    let moved = finish(command(&system, &home, &["replay", "--queue", "tickets-released", "--json"])).await.json();
+    assert_eq!((&moved["queue"], &moved["moved"], &moved["kept"]), (&tickets.work_queue.clone().into(), &1.into(), &0.into()));
+    until("it is a dead letter again", dead).await;
+    let said = finish(command(&system, &home, &["replay"])).await.ok();
+    assert_eq!(said.lines().filter(|line| line.contains(": 1 messages are in the work queue again")).count(), 2, "{said}");
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_needed_to_reach_them_is_said() {
+    let home = Home::new();
+    home.run(&["dead-letters", "list"]).await.failed(2, "--amqp-url-file");
+    let file = home.file("amqp-url", "amqp://user:very-secret@127.0.0.1:9/\n");
+    let arguments = ["dead-letters", "replay", "--amqp-url-file", file.to_str().unwrap()];
+    let error = home.run(&arguments).await.failed(5, "RabbitMQ cannot be reached");
+    assert!(!error.contains("very-secret"), "{error}");
+    let file = home.file("amqp-url", "https://rabbit");
+    home.run(&["dead-letters", "list", "--amqp-url-file", file.to_str().unwrap()]).await.failed(2, "amqp://");
+}

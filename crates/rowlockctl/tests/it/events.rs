@@ -1,0 +1,143 @@
+//! Making, listing, changing and cancelling events.
+
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_made_with_all_that_is_said_of_it() {
+    let desk = Desk::logged_in().await;
+    let said = desk.run(&["events", "create", "Boat race", "--tickets", "20", "--price", "12.50EUR", "--venue", "North bank"]).await.ok();
+    assert!(said.starts_with("Boat race is published.") && said.contains("12.50 EUR"), "{said}");
+
+    let balcony = "Balcony=30,price=1500JPY,max-per-booking=4,max-per-account=8";
+    let arguments = ["events", "create", "Concert", "--type", balcony, "--type", "Stalls=70", "--starts-at", "2030-12-24T20:00:00+01:00"];
+    let more = ["--description", "Loud", "--sales-end-at", "2030-12-24", "--ends-at", "2030-12-25", "--draft"];
+    let event = desk.json(&[&arguments[..], &more].concat()).await.json();
+    let fields = ["name", "status", "description", "startsAt", "endsAt", "salesEndAt", "totalTickets"];
+    assert_eq!(
+        fields.map(|name| event[name].clone()),
+        [
+            json!("Concert"),
+            json!("draft"),
+            json!("Loud"),
+            json!("2030-12-24T19:00:00Z"),
+            json!("2030-12-25T00:00:00Z"),
+            json!("2030-12-24T00:00:00Z"),
+            json!(100)
+        ]
+    );
+    let kind = &event["ticketTypes"][0];
+    assert_eq!((&kind["name"], &kind["price"]), (&json!("Balcony"), &json!({"amountMinor": 1500, "currency": "JPY"})));
+    assert_eq!((&kind["maxPerBooking"], &kind["maxPerAccount"]), (&json!(4), &json!(8)));
+
+    let file = desk.home.file("event.json", &json!({"name": "From a file", "totalTickets": 3}).to_string());
+    let event = desk.json(&["events", "create", "--file", file.to_str().unwrap()]).await.json();
+    assert_eq!((&event["name"], &event["totalTickets"]), (&json!("From a file"), &json!(3)));
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_an_event_is_refused_with_each_bad_field() {
+    let desk = Desk::logged_in().await;
+    let long = "x".repeat(201);
+    let error = desk.run(&["events", "create", &long, "--tickets", "0"]).await.failed(7, "name: must be at most 200 characters");
+    assert!(error.contains("\n  totalTickets: must be from 1"), "{error}");
+    let error = desk.json(&["events", "create", &long, "--tickets", "1"]).await.failed(7, "invalid-input");
+    let error: Value = serde_json::from_str(&error).unwrap();
+    assert_eq!((&error["error"]["exitCode"], &error["error"]["problem"]["errors"][0]["field"]), (&json!(7), &json!("name")));
+
+    let file = desk.home.file("event.json", "{\"name\": ");
+    desk.run(&["events", "create", "--file", file.to_str().unwrap()]).await.failed(2, "is not JSON");
+    desk.run(&["events", "create", "--file", "/nowhere/at-all"]).await.failed(2, "cannot be read");
+    desk.run(&["events", "create", "A name", "--tickets", "5", "--price", "5"]).await.failed(2, "12.50EUR");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_followed_to_its_end() {
+    let desk = Desk::open().await;
+    for number in 0..103 {
+        let starts_at = format!("2030-01-01T00:{:02}:{:02}Z", number / 60, number % 60);
+        desk.system.event_like(json!({"name": format!("Event {number}"), "totalTickets": 1, "startsAt": starts_at})).await;
+    }
+    // It needs no login.
+    let url = desk.gateway.url();
+    let all = desk.json(&["events", "list", "--all", "--url", url]).await.lines();
+    let expected: Vec<_> = (0..103).map(|number| format!("Event {number}")).collect();
+    assert_eq!(all.iter().map(|event| text(&event["name"])).collect::<Vec<_>>(), expected);
+
+    let some = desk.run(&["events", "list", "--limit", "2", "--url", url]).await;
+    assert_eq!((some.code, some.err.as_str()), (0, "There are more than 2. See the rest with --all, or --limit.\n"));
+    assert_eq!(some.out.lines().count(), 3, "a head and two events: {}", some.out);
+    desk.json(&["events", "list", "--limit", "103", "--url", url]).await.ok();
+
+    let found = desk.json(&["events", "list", "--query", "Event 77", "--url", url]).await.lines();
+    assert_eq!(found.len(), 1);
+    let bounds = ["events", "list", "--from", "2030-01-01T00:01:40Z", "--to", "2030-01-01T01:01:42+01:00", "--url", url];
+    let within: Vec<_> = desk.json(&bounds).await.lines().iter().map(|event| text(&event["name"])).collect();
+    assert_eq!(within, ["Event 100", "Event 101"]);
+    assert_eq!(desk.run(&["events", "list", "--from", "2031-01-01", "--url", url]).await.ok(), "There are no such events.\n");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_changed_and_put_on_sale() {
+    let desk = Desk::logged_in().await;
+    let arguments = ["events", "create", "Concert", "--type", "Balcony=30", "--type", "Stalls=70", "--draft"];
+    let id = text(&desk.json(&arguments).await.json()["id"]);
+    let change = ["events", "change", &id];
+    desk.run(&change).await.failed(2, "What shall be changed?");
+    desk.run(&[&change[..], &["--tickets", "5"]].concat()).await.failed(2, "has several ticket types");
+    desk.run(&[&change[..], &["--type", "Boxes=5"]].concat()).await.failed(2, "has no ticket type «Boxes». It has «Balcony», «Stalls».");
+
+    let changed = desk.json(&[&change[..], &["--type", "balcony=35", "--name", "The concert", "--publish"]].concat()).await.json();
+    assert_eq!((&changed["name"], &changed["status"], &changed["totalTickets"]), (&json!("The concert"), &json!("published"), &json!(105)));
+    let stalls = text(&changed["ticketTypes"][1]["id"]);
+    let changed = desk.json(&[&change[..], &["--type", &format!("{stalls}=5")]].concat()).await.json();
+    assert_eq!(changed["totalTickets"], 40);
+
+    let single = text(&desk.json(&["events", "create", "Single", "--tickets", "5"]).await.json()["id"]);
+    desk.system.user("ada").await.must_book(&single, 4).await;
+    desk.run(&["events", "change", &single, "--tickets", "4"]).await.ok();
+    desk.run(&["events", "change", &single, "--tickets", "3"]).await.failed(7, "booked");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_cancelled_only_by_who_says_that_it_is_meant() {
+    let desk = Desk::logged_in().await;
+    let event = desk.system.event(2).await;
+    let ada = desk.system.user("ada").await;
+    ada.must_book(&event, 2).await;
+    let error = desk.run(&["events", "cancel", &event]).await.failed(2, "--yes");
+    assert!(error.contains("A test has 2 booked tickets and 0 on its waiting list."), "{error}");
+    assert_eq!(ada.tickets().await, 2);
+
+    let said = desk.run(&["events", "cancel", &event, "--yes"]).await.ok();
+    assert!(said.starts_with("A test is cancelled, and so are all its bookings."), "{said}");
+    assert_eq!(ada.tickets().await, 0);
+    desk.run(&["events", "change", &event, "--publish"]).await.failed(7, "cancelled");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_not_there_is_named_as_such() {
+    let desk = Desk::logged_in().await;
+    let unknown = "01920000-0000-7000-8000-000000000000";
+    for command in [
+        &["events", "show", unknown][..],
+        &["events", "cancel", unknown, "--yes"],
+        &["events", "change", unknown, "--tickets", "5"],
+        &["waitlist", unknown],
+        &["bookings", "export", unknown],
+    ] {
+        desk.run(command).await.failed(6, "There is no event with this id. See which there are: rowlockctl events list");
+    }
+    desk.run(&["events", "show", "boat-race"]).await.failed(2, "must be a UUID");
+    desk.close().await;
+}

@@ -1,0 +1,158 @@
+//! What goes wrong between an operator and the box office, and what they are told.
+
+use std::process::Stdio;
+
+use rowlock_test_support::gateway::{Certificate, Gateway};
+use rowlock_test_support::system::{PASSWORD, System};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::desk::{ADMIN, Desk, Home, finish};
+use crate::impostor::{Impostor, answer, problem};
+
+const EVENT: &str = "01920000-0000-7000-8000-000000000000";
+
+#[tokio::test]
+async fn where_nobody_listens_the_address_is_doubted() {
+    let home = Home::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = format!("http://{nobody}");
+    let error = home.run(&["events", "list", "--url", &url]).await.failed(5, "nobody listens there (connection refused)");
+    assert!(error.contains(&url) && error.contains("--url, ROWLOCK_URL"), "{error}");
+    let error = home.run(&["events", "list", "--json", "--url", &url]).await.failed(5, "exitCode");
+    assert_eq!(serde_json::from_str::<Value>(&error).unwrap()["error"]["exitCode"], 5);
+    home.run(&["events", "list", "--url", "http://no-such-host.invalid"]).await.failed(5, "http://no-such-host.invalid cannot be reached");
+    let mut command = home.command(&["events", "list"]);
+    command.env("ROWLOCK_URL", &url);
+    finish(command).await.failed(5, &url);
+    home.run(&["events", "list", "--url", "localhost:3000"]).await.failed(2, "https://tickets.example.org");
+}
+
+#[tokio::test]
+async fn what_is_not_rowlock_is_not_taken_for_it() {
+    let page = answer(200, "text/html", "<html>");
+    let onward =
+        "HTTP/1.1 301 Moved\r\nLocation: https://tickets.example.org/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned();
+    for (reply, word) in [
+        (page, "the answer is not JSON"),
+        (answer(502, "text/html", "<html>"), "status 502"),
+        (answer(200, "application/json", "{}"), "not a page of a list"),
+        (answer(200, "application/json", r#"{"items": [{"id": 1}], "nextCursor": null}"#), "not as expected"),
+        (answer(404, "application/problem+json", "{}"), "unknown form"),
+        (onward, "it sends us on to https://tickets.example.org/"),
+        ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), ""),
+        (String::new(), ""),
+    ] {
+        let impostor = Impostor::start(vec![("GET", reply)]).await;
+        Home::new().run(&["events", "list", "--url", impostor.url()]).await.failed(5, word);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_box_office_says_when_to_come_back() {
+    for (status, code) in [(503, "unavailable"), (503, "overloaded"), (429, "rate-limited")] {
+        let impostor = Impostor::start(vec![("GET", problem(status, code, "Not now."))]).await;
+        Home::new().run(&["events", "list", "--url", impostor.url()]).await.failed(8, "Not now. Try again in 7 seconds.");
+    }
+    let impostor = Impostor::start(vec![("GET", problem(500, "internal-error", "It has been logged."))]).await;
+    Home::new().run(&["events", "list", "--url", impostor.url()]).await.failed(1, "It has been logged.");
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_not_said_to_have_failed() {
+    let impostor = Impostor::start(vec![("GET", problem(404, "event-not-found", "No."))]).await;
+    let home = impostor.home().await;
+    let create = ["events", "create", "A name", "--tickets", "5", "--url", impostor.url()];
+    home.run(&create).await.failed(9, "It is not known whether it took effect");
+    // What only reads can simply be repeated.
+    home.run(&["events", "show", EVENT, "--url", impostor.url()]).await.failed(6, "No.");
+
+    let unsure = Impostor::start(vec![("POST", problem(503, "outcome-unknown", "The answer of the service was lost."))]).await;
+    unsure.has_login_of(&home, impostor.url());
+    home.run(&["events", "create", "A name", "--tickets", "5", "--url", unsure.url()])
+        .await
+        .failed(9, "The answer of the service was lost.");
+}
+
+#[tokio::test]
+async fn an_event_that_another_administrator_changed_meanwhile_is_not_cancelled() {
+    let kinds = json!([]);
+    let status = json!({"eventId": EVENT, "eventName": "A test", "status": "published", "bookedTickets": 0, "waitlistLength": 0, "ticketTypes": kinds});
+    let body = status.to_string();
+    let shown = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"4.7\"\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // The request to cancel carries the version that was looked at; only then this answers.
+    let refusal = problem(412, "precondition-failed", "The event was changed.");
+    let impostor = Impostor::start(vec![("GET /admin/status", shown), ("if-match: \"4.7\"", refusal)]).await;
+    let home = impostor.home().await;
+    home.run(&["events", "cancel", EVENT, "--yes", "--url", impostor.url()]).await.failed(7, "The event was changed. Look at it again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_an_administrator_is_told_so() {
+    let desk = Desk::logged_in().await;
+    let ada = desk.system.user("ada").await;
+    let login = json!({"email": "ada@example.org", "password": PASSWORD});
+    let answer = ada.client.at(desk.system.auth_url()).post("/api/loginaccount", login).await.expect(200);
+    desk.home.change_logins(|logins| logins["logins"][desk.gateway.url()] = answer);
+    for command in [&["accounts", "list"][..], &["auditlog"], &["events", "show", EVENT], &["events", "create", "A name", "--tickets", "5"]]
+    {
+        desk.run(command).await.failed(4, "You are logged in as ada@example.org.");
+    }
+    desk.run(&["whoami"]).await.ok();
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_works_with_what_the_system_trusts_and_with_nothing_else() {
+    let system = System::new().await;
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = Certificate { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() };
+    let gateway = Gateway::with_tls(&system, &certificate).await;
+    let home = Home::new();
+    let trusted = home.file("trusted.pem", &certificate.certificate);
+    let password = home.file("password", PASSWORD);
+    let login = ["login", "--url", gateway.url(), "--email", ADMIN, "--password-file", password.to_str().unwrap()];
+
+    let mut command = home.command(&login);
+    command.env("SSL_CERT_FILE", &trusted);
+    finish(command).await.ok();
+    let mut command = home.command(&["whoami"]);
+    command.env("SSL_CERT_FILE", &trusted);
+    assert!(finish(command).await.ok().contains(gateway.url()));
+
+    let other = rcgen::generate_simple_self_signed(vec!["elsewhere".to_owned()]).unwrap();
+    let mut command = home.command(&login);
+    command.env("SSL_CERT_FILE", home.file("other.pem", &other.cert.pem()));
+    finish(command).await.failed(5, "certificate");
+    let plain = gateway.url().replace("https://", "http://");
+    home.run(&["events", "list", "--url", &plain]).await.failed(7, "not valid HTTP");
+    drop(gateway);
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn completions_are_printed_and_a_reader_may_stop_reading() {
+    let home = Home::new();
+    for (shell, part) in [("bash", "_rowlockctl()"), ("zsh", "#compdef rowlockctl"), ("fish", "complete -c rowlockctl")] {
+        let script = home.run(&["completions", shell]).await.ok();
+        assert!(script.contains(part) && script.contains("dead-letters"), "{script}");
+    }
+    let mut command = home.command(&["completions", "zsh"]);
+    command.stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().await.unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn the_help_explains_the_exit_codes() {
+    let help = Home::new().run(&["--help"]).await.ok();
+    for code in 0..=9 {
+        assert!(help.contains(&format!("\n  {code}  ")), "{help}");
+    }
+    Home::new().run(&["sell"]).await.failed(2, "unrecognized subcommand");
+}

@@ -1,0 +1,92 @@
+//! Something that answers in place of a box office, with what a test has put into its mouth.
+
+use rowlock_test_support::system::PASSWORD;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::desk::Home;
+
+/// Answers each request by the first entry whose text is in it, and hangs up; without an entry, without an answer.
+pub(crate) struct Impostor {
+    url: String,
+    task: JoinHandle<()>,
+}
+
+/// An answer as it goes over the line.
+pub(crate) fn answer(status: u16, kind: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} Whatever\r\nContent-Type: {kind}\r\nRetry-After: 7\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A problem document as it goes over the line.
+pub(crate) fn problem(status: u16, code: &str, detail: &str) -> String {
+    let document = json!({"type": "x", "title": "A title", "status": status, "code": code, "detail": detail});
+    answer(status, "application/problem+json", &document.to_string())
+}
+
+/// A request with all of its body: to hang up on what was not read would reset the connection under the answer.
+async fn read_request(connection: &mut TcpStream) -> String {
+    let mut text = String::new();
+    loop {
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return text;
+            }
+        }
+        let mut buffer = [0; 4096];
+        match connection.read(&mut buffer).await {
+            Ok(0) | Err(_) => return text,
+            Ok(count) => text.push_str(&String::from_utf8_lossy(&buffer[..count])),
+        }
+    }
+}
+
+impl Impostor {
+    pub(crate) async fn start(answers: Vec<(&'static str, String)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let text = read_request(&mut connection).await;
+                if let Some((_, answer)) = answers.iter().find(|(part, _)| text.contains(part)) {
+                    connection.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        Self { url, task }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Lets a login of another server count as one of this.
+    pub(crate) fn has_login_of(&self, home: &Home, url: &str) {
+        home.change_logins(|logins| logins["logins"][&self.url] = logins["logins"][url].clone());
+    }
+
+    /// A home with a login at this server, and at no other.
+    pub(crate) async fn home(&self) -> Home {
+        let account = json!({"id": "01920000-0000-7000-8000-000000000000", "name": "Ada", "username": "ada", "email": "ada@example.org",
+            "role": "admin", "createdAt": "2026-01-01T00:00:00Z"});
+        let login = json!({"token": "t", "refreshToken": "r", "expiresAt": "2999-01-01T00:00:00Z", "account": account});
+        let doorman = Self::start(vec![("POST /admin/loginaccount", answer(200, "application/json", &login.to_string()))]).await;
+        let home = Home::new();
+        let password = home.file("password", PASSWORD);
+        let arguments = ["login", "--url", doorman.url(), "--email", "ada@example.org", "--password-file", password.to_str().unwrap()];
+        home.run(&arguments).await.ok();
+        self.has_login_of(&home, doorman.url());
+        home
+    }
+}
+
+impl Drop for Impostor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,15 @@
+//! The program itself, as an operator and a script meet it: with real services behind the real gateway.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+
+mod accounts;
+mod dead_letters;
+mod desk;
+mod events;
+mod export;
+mod failures;
+mod impostor;
+mod logins;
+mod show;
+mod terminal;
+mod waitlist;

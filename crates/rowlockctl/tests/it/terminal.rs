@@ -1,0 +1,162 @@
+//! What is different when somebody sits at a terminal. `script`, of every Debian, makes one.
+
+use std::process::Stdio;
+
+use rowlock_test_support::system::PASSWORD;
+use rowlock_test_support::wait::{PATIENCE, until};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::desk::{ADMIN, Desk};
+
+/// A terminal in which `rowlockctl` runs.
+struct Terminal {
+    script: Child,
+    keys: ChildStdin,
+    screen: ChildStdout,
+    /// All that was on the screen.
+    seen: Vec<u8>,
+    /// What of it was asked for already.
+    asked: usize,
+    /// The device.
+    name: String,
+}
+
+impl Terminal {
+    async fn run(desk: &Desk, arguments: &str) -> Self {
+        let typed = format!("tty; stty rows 20 cols 90; exec {} {arguments}", env!("CARGO_BIN_EXE_rowlockctl"));
+        let mut command = desk.home.prepared(Command::new("script"), &["-qefc", &typed, "/dev/null"]);
+        command.env("TERM", "xterm-256color").env("SHELL", "/bin/sh").stdin(Stdio::piped());
+        let mut script = command.spawn().expect("script, of the package bsdutils");
+        let (keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+        let mut terminal = Self { script, keys, screen, seen: Vec::new(), asked: 0, name: String::new() };
+        terminal.shows("\r\n").await;
+        terminal.name = terminal.text().lines().next().unwrap().to_owned();
+        terminal
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+
+    /// Reads until a text is on the screen, behind what was asked for before.
+    async fn shows(&mut self, text: &str) {
+        let in_time = timeout(PATIENCE, async {
+            loop {
+                let rest = &self.seen[self.asked..];
+                if let Some(at) = rest.windows(text.len()).position(|part| part == text.as_bytes()) {
+                    self.asked += at + text.len();
+                    return;
+                }
+                let count = self.screen.read_buf(&mut self.seen).await.unwrap();
+                assert!(count > 0, "it ended without «{text}»: {}", self.text());
+            }
+        });
+        let in_time = in_time.await.is_ok();
+        assert!(in_time, "«{text}» was not shown in time: {}", self.text());
+    }
+
+    /// Waits until what is typed is not shown any more: that comes a moment after the question.
+    async fn hides_what_is_typed(&self) {
+        until("the terminal has no echo", async || {
+            let modes = Command::new("stty").args(["-a", "-F", &self.name]).output().await.unwrap();
+            String::from_utf8(modes.stdout).unwrap().contains(" -echo ")
+        })
+        .await;
+    }
+
+    async fn type_line(&mut self, line: &str) {
+        self.keys.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        self.keys.flush().await.unwrap();
+    }
+
+    /// Waits for its end and gives the exit code.
+    async fn ends(mut self) -> (i32, String) {
+        self.screen.read_to_end(&mut self.seen).await.unwrap();
+        let status = self.script.wait().await.unwrap();
+        (status.code().unwrap(), self.text())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_asked_for_and_not_shown() {
+    let desk = Desk::open().await;
+    let mut terminal = Terminal::run(&desk, &format!("login --url {}", desk.gateway.url())).await;
+    terminal.shows("E-mail: ").await;
+    terminal.type_line(ADMIN).await;
+    terminal.shows(&format!("Password of {ADMIN}: ")).await;
+    terminal.hides_what_is_typed().await;
+    terminal.type_line(PASSWORD).await;
+    terminal.shows("is logged in").await;
+    let (code, seen) = terminal.ends().await;
+    assert_eq!(code, 0);
+    assert!(!seen.contains(PASSWORD), "{seen}");
+    desk.run(&["whoami"]).await.ok();
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_cancelled_by_its_name() {
+    let desk = Desk::logged_in().await;
+    let event = desk.system.event(2).await;
+    let arguments = format!("events cancel {event}");
+    let mut terminal = Terminal::run(&desk, &arguments).await;
+    terminal.shows("Type «A test» to go on: ").await;
+    terminal.type_line("yes").await;
+    let (code, seen) = terminal.ends().await;
+    assert!(code == 1 && seen.contains("Nothing was changed."), "{code}: {seen}");
+
+    // Changed by somebody else between the question and the answer.
+    let mut terminal = Terminal::run(&desk, &arguments).await;
+    terminal.shows("Type «A test» to go on: ").await;
+    desk.system.admin().client.patch(&format!("/admin/events/{event}"), json!({"venue": "North bank"})).await.expect(200);
+    terminal.type_line("A test").await;
+    let (code, seen) = terminal.ends().await;
+    assert!(code == 7 && seen.contains("Look at it again"), "{code}: {seen}");
+
+    let mut terminal = Terminal::run(&desk, &arguments).await;
+    terminal.shows("Type «A test» to go on: ").await;
+    terminal.type_line("A test").await;
+    let (code, seen) = terminal.ends().await;
+    assert_eq!(code, 0, "{seen}");
+    assert_eq!(desk.system.status(&event).await["status"], "cancelled");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_picture_of_an_event_is_alive_and_drawn_in_place() {
+    let mut desk = Desk::logged_in().await;
+    let event = desk.system.event(4).await;
+    let mut terminal = Terminal::run(&desk, &format!("events show {event}")).await;
+    terminal.shows("Ctrl-C ends this.").await;
+    assert!(terminal.text().contains("0 %"), "{}", terminal.text());
+    desk.system.user("ada").await.must_book(&event, 1).await;
+    terminal.shows("25 %").await;
+    assert!(terminal.text().contains("\u{1b}[36m█"), "in colours: {:?}", terminal.text());
+    assert!(terminal.text().contains("\u{1b}[8A"), "over the first one, which has eight lines: {:?}", terminal.text());
+    desk.gateway.stop();
+    terminal.shows("cannot be reached").await;
+    desk.gateway.start().await;
+    terminal.shows("25 %").await;
+    // Ctrl-C.
+    terminal.type_line("\u{3}").await;
+    let (code, _) = terminal.ends().await;
+    assert_eq!(code, 130);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_shows_how_far_it_is() {
+    let desk = Desk::logged_in().await;
+    let event = desk.system.event(4).await;
+    desk.system.user("ada").await.must_book(&event, 3).await;
+    let file = desk.home.path("bookings.csv");
+    let mut terminal = Terminal::run(&desk, &format!("bookings export {event} --output {}", file.display())).await;
+    terminal.shows("/3 booked tickets").await;
+    terminal.shows("1 bookings with 3 confirmed tickets").await;
+    assert_eq!(terminal.ends().await.0, 0);
+    assert!(file.exists());
+    desk.close().await;
+}

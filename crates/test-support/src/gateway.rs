@@ -1,0 +1,127 @@
+//! The public door for one test: nginx with the configuration of `deploy/gateway`, in front of a [`System`].
+
+#![allow(clippy::expect_used, reason = "a test cannot go on without its gateway, and says why")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use tokio::net::TcpSocket;
+
+use crate::system::System;
+use crate::wait::until;
+
+/// The server certificate of a gateway with TLS, and its key; both in PEM.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The certificate.
+    pub certificate: String,
+    /// The key to it.
+    pub key: String,
+}
+
+/// An nginx of its own on a free port. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    nginx: Option<Child>,
+    folder: TempDir,
+    url: String,
+    /// Keeps the port for this nginx, also while it is stopped: others need the same option and the same user to take it.
+    _port: TcpSocket,
+}
+
+impl Gateway {
+    /// In front of all services of a system.
+    pub async fn before(system: &System) -> Self {
+        Self::open(system, None).await
+    }
+
+    /// The same with TLS, for `https://localhost`.
+    pub async fn with_tls(system: &System, certificate: &Certificate) -> Self {
+        Self::open(system, Some(certificate)).await
+    }
+
+    async fn open(system: &System, certificate: Option<&Certificate>) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseport(true).expect("a socket whose port can be shared");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let port = socket.local_addr().expect("an address").port();
+        let folder = tempfile::tempdir().expect("a folder");
+        render(folder.path(), port, system);
+        let (listen, scheme) = match certificate {
+            None => ("reuseport".to_owned(), "http"),
+            Some(Certificate { certificate, key }) => {
+                std::fs::write(folder.path().join("certificate.pem"), certificate).expect("a certificate");
+                std::fs::write(folder.path().join("key.pem"), key).expect("a key");
+                let file = |name: &str| folder.path().join(name).display().to_string();
+                let files = format!("ssl_certificate {}; ssl_certificate_key {};", file("certificate.pem"), file("key.pem"));
+                (format!("reuseport ssl; {files} #"), "https")
+            }
+        };
+        let configuration = folder.path().join("conf.d/rowlock.conf");
+        let text = std::fs::read_to_string(&configuration).expect("the configuration");
+        let changed = text.replace(&format!("listen 127.0.0.1:{port} "), &format!("listen 127.0.0.1:{port} {listen} "));
+        assert_ne!(text, changed, "the line that says where nginx listens is not there");
+        std::fs::write(configuration, changed).expect("the configuration");
+        let mut gateway = Self { nginx: None, folder, url: format!("{scheme}://localhost:{port}"), _port: socket };
+        gateway.start().await;
+        gateway
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Starts it, on the port that it has had, and waits until it accepts connections.
+    pub async fn start(&mut self) {
+        let program = std::env::var_os("ROWLOCK_TEST_NGINX").unwrap_or_else(|| "nginx".into());
+        let mut nginx = Command::new(program)
+            .arg("-p")
+            .arg(self.folder.path())
+            // A single process, so that none is left behind when it is killed.
+            .args(["-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; master_process off; pid nginx.pid;"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("nginx is needed for this test; «make test» installs it");
+        let address = self.url.rsplit('/').next().expect("an address").to_owned();
+        until("the gateway accepts connections", async || {
+            let ended = nginx.try_wait().expect("the state of nginx");
+            assert!(ended.is_none(), "nginx has ended: {ended:?}");
+            tokio::net::TcpStream::connect(&address).await.is_ok()
+        })
+        .await;
+        self.nginx = Some(nginx);
+    }
+
+    /// Ends it at once; nobody listens on its port then.
+    pub fn stop(&mut self) {
+        if let Some(mut nginx) = self.nginx.take() {
+            nginx.kill().expect("nginx can be killed");
+            nginx.wait().expect("nginx ends");
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Has the scripts write the configuration, as they do for a system that runs.
+fn render(folder: &Path, port: u16, system: &System) {
+    let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
+    let without_scheme = |url: String| url.trim_start_matches("http://").to_owned();
+    let status = Command::new("bash")
+        .args(["-c", ". \"$1/lib.sh\"; shift; gateway_render \"$@\"", "render"])
+        .arg(scripts)
+        .arg(folder)
+        .arg(port.to_string())
+        .arg(without_scheme(system.auth_url()))
+        .args(system.booking_urls().into_iter().map(without_scheme))
+        .status()
+        .expect("bash");
+    assert!(status.success(), "the configuration of the gateway could not be written");
+}
