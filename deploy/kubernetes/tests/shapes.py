@@ -54,7 +54,7 @@ SHAPES = {
         }],
     },
     "monitoring.coreos.com/v1 ServiceMonitor": {**MONITOR, "endpoints!": ENDPOINT},
-    "monitoring.coreos.com/v1 PodMonitor": {**MONITOR, "podMetricsEndpoints!": ENDPOINT},
+    "monitoring.coreos.com/v1 PodMonitor": {**MONITOR, "jobLabel!": {"app.kubernetes.io/name"}, "podMetricsEndpoints!": ENDPOINT},
     "monitoring.coreos.com/v1 PrometheusRule": {
         "groups!": [{
             "name!": str,

@@ -447,6 +447,11 @@ class Manifests(unittest.TestCase):
             spec = of_kind(load(overlay), "ScaledObject")[0]["spec"]
             self.assertEqual((spec["triggers"][0]["metadata"]["queueName"], spec["minReplicaCount"]), (queue, 1))
 
+    def test_the_alerts_are_those_that_are_tried(self):
+        tried = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
+        for overlay in OVERLAYS:
+            self.assertEqual([rule["spec"] for rule in of_kind(load(overlay), "PrometheusRule")], [tried])
+
     def test_local_is_small_and_production_is_safe(self):
         local, production = load("local"), load("production")
         [postgres], [rabbitmq] = of_kind(local, "Cluster"), of_kind(local, "RabbitmqCluster")
