@@ -1,5 +1,7 @@
 //! The bars of `events show`: how many cells each part of a whole gets.
 
+use std::cmp::Ordering;
+
 /// How a bar is drawn: booked, held, available. The signs differ, so it can be read without colours.
 pub(crate) const SIGNS: [char; 3] = ['█', '▒', '░'];
 
@@ -22,14 +24,14 @@ pub(crate) fn shares(parts: &[u64], width: usize) -> Vec<usize> {
     // What rounding has left over goes to the largest remainders, what the smallest have got is taken from the largest.
     loop {
         let used: usize = cells.iter().sum();
-        let adjusted = if used < width {
-            // Of those that have not been rounded up yet.
-            let short = exact.iter().zip(&mut cells).filter(|((whole, rest), cells)| **cells == *whole && *rest > 0);
-            short.max_by_key(|((_, rest), _)| *rest).map(|(_, cells)| *cells += 1)
-        } else if used > width {
-            cells.iter_mut().max_by_key(|cells| **cells).map(|cells| *cells -= 1)
-        } else {
-            None
+        let adjusted = match used.cmp(&width) {
+            Ordering::Equal => None,
+            Ordering::Less => {
+                // Of those that have not been rounded up yet.
+                let short = exact.iter().zip(&mut cells).filter(|((whole, rest), cells)| **cells == *whole && *rest > 0);
+                short.max_by_key(|((_, rest), _)| *rest).map(|(_, cells)| *cells += 1)
+            }
+            Ordering::Greater => cells.iter_mut().max_by_key(|cells| **cells).map(|cells| *cells -= 1),
         };
         if adjusted.is_none() {
             return cells;

@@ -130,8 +130,9 @@ fn sentence(problem: &Problem) -> String {
         text.push_str(&hint);
     }
     for BadField { field, message } in errors {
-        text.push_str("\n  ");
-        text.push_str(&format!("{field}: {message}"));
+        for part in ["\n  ", field, ": ", message] {
+            text.push_str(part);
+        }
     }
     text
 }

@@ -45,7 +45,7 @@ pub(crate) fn walk(
         let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
             return Err(api.not_rowlock("the answer is not a page of a list".to_owned()));
         };
-        let next = page["nextCursor"].as_str().map(str::to_owned);
+        let next = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
         for item in items {
             if left == 0 {
                 return Ok(true);

@@ -58,11 +58,10 @@ impl Gateway {
                 (format!("reuseport ssl; {files} #"), "https")
             }
         };
-        let configuration = folder.path().join("conf.d/rowlock.conf");
-        let text = std::fs::read_to_string(&configuration).expect("the configuration");
-        let changed = text.replace(&format!("listen 127.0.0.1:{port} "), &format!("listen 127.0.0.1:{port} {listen} "));
-        assert_ne!(text, changed, "the line that says where nginx listens is not there");
-        std::fs::write(configuration, changed).expect("the configuration");
+        let (old, new) = (format!("listen 127.0.0.1:{port} "), format!("listen 127.0.0.1:{port} {listen} "));
+        change(&folder.path().join("conf.d/rowlock.conf"), &old, &new);
+        // Each worker would have a queue of its own, and there is one process to accept from them.
+        change(&folder.path().join("nginx.conf"), "worker_processes auto;", "worker_processes 1;");
         let mut gateway = Self { nginx: None, folder, url: format!("{scheme}://localhost:{port}"), _port: socket };
         gateway.start().await;
         gateway
@@ -108,6 +107,13 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Changes a line of the configuration.
+fn change(file: &Path, old: &str, new: &str) {
+    let text = std::fs::read_to_string(file).expect("the configuration");
+    assert!(text.contains(old), "{old} is not in the configuration");
+    std::fs::write(file, text.replace(old, new)).expect("the configuration");
 }
 
 /// Has the scripts write the configuration, as they do for a system that runs.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Context, read_file};
 use crate::api::{Api, Call};
@@ -84,7 +84,7 @@ pub(super) fn whoami(context: &Context) -> Result<(), Failure> {
     let mut session = context.session()?;
     let account = session.send(&Call::get("/api/account"))?.body;
     let (url, until) = (&session.api().url, session.login().expires_at);
-    let text = |name: &str| account[name].as_str().unwrap_or_default().to_owned();
+    let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let document = json!({"url": url, "account": account, "tokenExpiresAt": until});
     context.output.document(&document, || {
         let (name, email, role) = (text("name"), text("email"), text("role"));

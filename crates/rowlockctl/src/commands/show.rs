@@ -96,8 +96,8 @@ fn picture(event: &EventStatus, width: u16) -> String {
     ];
     let [booked, held, available] = SIGNS;
     let legend = format!("{booked} booked  {held} held for those who wait  {available} available  {WAITING} waiting");
-    let head = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
-    let text = format!("{head}\n\n{}\n\n {legend}", table_within(&columns, rows, Some(width)));
+    let title = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
+    let text = format!("{title}\n\n{}\n\n {legend}", table_within(&columns, rows, Some(width)));
     // A line that is broken by the terminal would be drawn over in the wrong place.
     text.lines().map(|line| truncate_str(line, width.into(), "…")).collect::<Vec<_>>().join("\n")
 }
@@ -200,7 +200,7 @@ mod tests {
                 "TYPE STOCK SOLD BOOKED HELD AVAILABLE TICKETS WAITING",
                 "Stalls ████████▒░ 80 % 8 1 1 10 6 ▪▪▪",
                 "Balcony ░░░░░░░░░░ 0 % 0 0 20 20 0",
-                "all ███▒░░░░░░ 26 % 8 1 21 30 6 ▪▪▪",
+                "all ██▒░░░░░░░ 26 % 8 1 21 30 6 ▪▪▪",
                 "",
                 "█ booked ▒ held for those who wait ░ available ▪ waiting",
             ]
