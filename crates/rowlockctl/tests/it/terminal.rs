@@ -33,7 +33,7 @@ impl Terminal {
         let (keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
         let mut terminal = Self { script, keys, screen, seen: Vec::new(), asked: 0, name: String::new() };
         terminal.shows("\r\n").await;
-        terminal.name = terminal.text().lines().next().unwrap().to_owned();
+        terminal.text().lines().next().unwrap().clone_into(&mut terminal.name);
         terminal
     }
 
