@@ -19,12 +19,23 @@ mod settings;
 mod sign_in;
 mod store;
 
+use actix_web::http::Method;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use limits::LimitSettings;
 pub use rowlock_platform::running::Running;
 pub use service::{StartError, start};
 pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};
+
+/// Every route that is served: its method and path.
+pub fn routes() -> Vec<(Method, &'static str)> {
+    routes::routes().list()
+}
+
+/// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    <routes::Description as utoipa::OpenApi>::openapi()
+}
 
 /// The schema of `rowlock_auth`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/auth");

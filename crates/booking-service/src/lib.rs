@@ -13,6 +13,18 @@ mod routes;
 mod service;
 mod settings;
 
+use actix_web::http::Method;
+
 pub use lanes::LaneSettings;
 pub use service::{StartError, start};
 pub use settings::{BookingSettings, MaintenanceSettings};
+
+/// Every route that is served: its method and path.
+pub fn routes() -> Vec<(Method, &'static str)> {
+    routes::routes().list()
+}
+
+/// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    <routes::Description as utoipa::OpenApi>::openapi()
+}

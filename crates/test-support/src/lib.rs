@@ -5,6 +5,8 @@
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod description;
+pub mod gateway;
 pub mod invariants;
 pub mod proxy;
 pub mod system;

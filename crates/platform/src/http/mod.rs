@@ -7,6 +7,7 @@ mod json;
 mod limits;
 mod query;
 mod request_log;
+mod routes;
 mod server;
 
 pub use auth::{AdminCaller, Caller, request_id};
@@ -14,4 +15,5 @@ pub use client_address::client_address;
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
-pub use server::{HttpSettings, bind, method_not_allowed, no_such_route, public_server, serve};
+pub use routes::Routes;
+pub use server::{HttpSettings, bind, no_such_route, public_server, serve};

@@ -1,0 +1,52 @@
+//! The description of the whole API: one OpenAPI document of what both services say about their routes.
+//!
+//! It is committed as `deploy/openapi.json`, from which booking-service serves it; a test fails when it is not what the code
+//! says. `make openapi` writes it anew.
+
+use rowlock_platform::openapi::shared;
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+
+/// Where the document is kept, from this crate's folder.
+pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/openapi.json");
+
+/// The document, as it is kept.
+///
+/// # Errors
+///
+/// When it cannot be written as JSON.
+pub fn document() -> serde_json::Result<String> {
+    let mut document = serde_json::to_value(shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()))?;
+    add_headers(&mut document);
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+/// What each service says, for comparisons.
+pub fn parts() -> [OpenApi; 2] {
+    [auth_service::openapi(), booking_service::openapi()]
+}
+
+/// The headers that do not depend on the route: every answer has its request id, and where a limit may refuse, the others say
+/// how the client stands.
+fn add_headers(document: &mut Value) {
+    for operation in document.get_mut("paths").into_iter().flat_map(members).flat_map(members) {
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
+        let limited = responses.contains_key("429");
+        for (status, response) in responses {
+            let names: &[&str] = match status.as_str() {
+                "200" | "201" | "202" | "429" if limited => &["X-Request-Id", "RateLimit", "RateLimit-Policy"],
+                _ => &["X-Request-Id"],
+            };
+            for name in names {
+                response["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
+            }
+        }
+    }
+    if let Some(id) = document.pointer_mut("/components/headers/X-Request-Id") {
+        id["required"] = true.into();
+    }
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
+    value.as_object_mut().into_iter().flat_map(|members| members.values_mut())
+}
