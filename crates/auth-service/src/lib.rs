@@ -19,7 +19,6 @@ mod settings;
 mod sign_in;
 mod store;
 
-use actix_web::http::Method;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use limits::LimitSettings;
@@ -27,9 +26,9 @@ pub use rowlock_platform::running::Running;
 pub use service::{StartError, start};
 pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};
 
-/// Every route that is served: its method and path.
-pub fn routes() -> Vec<(Method, &'static str)> {
-    routes::routes().list()
+/// The name of every route that is served: `GET /api/events`.
+pub fn routes() -> Vec<String> {
+    routes::routes().names()
 }
 
 /// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.

@@ -13,15 +13,13 @@ mod routes;
 mod service;
 mod settings;
 
-use actix_web::http::Method;
-
 pub use lanes::LaneSettings;
 pub use service::{StartError, start};
 pub use settings::{BookingSettings, MaintenanceSettings};
 
-/// Every route that is served: its method and path.
-pub fn routes() -> Vec<(Method, &'static str)> {
-    routes::routes().list()
+/// The name of every route that is served: `GET /api/events`.
+pub fn routes() -> Vec<String> {
+    routes::routes().names()
 }
 
 /// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.

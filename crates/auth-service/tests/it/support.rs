@@ -211,7 +211,7 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let (client, request) = request.build_split();
     let request = request.unwrap();
     let (method, path) = (request.method().clone(), request.url().path().to_owned());
-    let response = client.execute(request).await.unwrap();
+    let response = reqwest::Client::execute(&client, request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.unwrap();
     description::check(method.as_str(), &path, status.as_u16(), &headers, &text);

@@ -68,9 +68,9 @@ impl Routes {
         self
     }
 
-    /// Every method and path.
-    pub fn list(&self) -> Vec<(Method, &'static str)> {
-        self.0.iter().map(|entry| (entry.method.clone(), entry.path)).collect()
+    /// The name of every route: `GET /api/events`.
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|entry| format!("{} {}", entry.method, entry.path)).collect()
     }
 
     /// Adds all of it to an application. A known path with another method is 405 and says what is allowed.
@@ -105,7 +105,7 @@ mod tests {
     #[actix_web::test]
     async fn a_path_answers_its_methods_and_names_them_to_others() {
         let table = || Routes::default().get("/a", fine).post("/b/{id}", fine).delete("/a", fine);
-        assert_eq!(table().list(), [(Method::GET, "/a"), (Method::POST, "/b/{id}"), (Method::DELETE, "/a")]);
+        assert_eq!(table().names(), ["GET /a", "POST /b/{id}", "DELETE /a"]);
         let app = init_service(App::new().configure(|config| table().configure(config))).await;
         for (method, path, status) in [
             (Method::GET, "/a", StatusCode::OK),
