@@ -37,14 +37,19 @@ fn add_headers(document: &mut Value) {
                 "200" | "201" | "202" | "429" if limited => &["X-Request-Id", "RateLimit", "RateLimit-Policy"],
                 _ => &["X-Request-Id"],
             };
-            for name in names {
-                response["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
+            let Some(response) = response.as_object_mut() else { continue };
+            if let Some(headers) = response.entry("headers").or_insert_with(|| json!({})).as_object_mut() {
+                headers.extend(names.iter().map(|name| reference(name)));
             }
         }
     }
-    if let Some(id) = document.pointer_mut("/components/headers/X-Request-Id") {
-        id["required"] = true.into();
+    if let Some(id) = document.pointer_mut("/components/headers/X-Request-Id").and_then(Value::as_object_mut) {
+        id.insert("required".to_owned(), true.into());
     }
+}
+
+fn reference(name: &str) -> (String, Value) {
+    (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
 }
 
 fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {

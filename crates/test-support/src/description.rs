@@ -1,7 +1,7 @@
 //! Holds every answer that a test gets against the API's description (`deploy/openapi.json`): its status, its content type, its
 //! body, the code of a problem. So whatever state a test brings about, an answer that nobody described fails it.
 
-#![allow(clippy::expect_used, reason = "without its description nothing can be compared with it")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "without its description nothing can be compared with it")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -46,7 +46,7 @@ pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &
         return;
     }
     let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("not JSON ({error}): {what}"));
-    let validator = validator(format!("{method} {template} {status} {kind}"), schema);
+    let validator = validator(&format!("{method} {template} {status} {kind}"), schema);
     let errors: Vec<_> = validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:?}: {what}");
     let undescribed = undescribed(&body, schema);
@@ -70,7 +70,7 @@ fn described(path: &str) -> Option<(&'static str, &'static Value)> {
 /// # Panics
 ///
 /// When the schema is none.
-pub fn validator(name: String, schema: &Value) -> Arc<Validator> {
+pub fn validator(name: &str, schema: &Value) -> Arc<Validator> {
     let make = || {
         let whole = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -81,7 +81,7 @@ pub fn validator(name: String, schema: &Value) -> Arc<Validator> {
         Arc::new(options.build(&whole).unwrap_or_else(|error| panic!("the schema of {name} is none: {error}")))
     };
     let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
-    validators.entry(name.clone()).or_insert_with(make).clone()
+    validators.entry(name.to_owned()).or_insert_with(make).clone()
 }
 
 /// What a `$ref` of the document refers to; anything else is itself.

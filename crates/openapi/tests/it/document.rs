@@ -128,7 +128,7 @@ fn every_body_has_examples_that_fit_its_schema() {
                     media["examples"].as_object().into_iter().flat_map(|all| all.values().map(|example| &resolve(example)["value"]));
                 let examples: Vec<_> = media.get("example").into_iter().chain(named).collect();
                 assert!(!examples.is_empty(), "{name} {what} {kind} has no example");
-                let validator = validator(format!("{name} {what} {kind}"), &media["schema"]);
+                let validator = validator(&format!("{name} {what} {kind}"), &media["schema"]);
                 for example in examples {
                     let errors: Vec<_> =
                         validator.iter_errors(example).map(|error| format!("{}: {error}", error.instance_path())).collect();
