@@ -58,7 +58,7 @@ start_system() {
   clean_up_after_killed_runs
   use_test_servers "$(run_name $$)"
   SECRETS=$PARTS_DIR/secrets GATEWAY_DIR=$PARTS_DIR/gateway
-  trap 'rm -rf -- "$WORK"; test_servers_stop' EXIT
+  trap stop_system EXIT
   step "Starting PostgreSQL, RabbitMQ, the services and the gateway"
   test_servers_start
   while IFS= read -r line; do export "${line?}"; done < <(test_servers_env)
@@ -88,6 +88,14 @@ start_system() {
   gateway_launch "$GATEWAY_DIR"
   wait_until 30 gateway_answers_or_dead || fail_with_log "The gateway does not answer after 30 seconds." "$(log_file gateway)"
   API_URL=http://127.0.0.1:${PORT[GATEWAY]}
+}
+
+stop_system() {
+  local service
+  rm -rf -- "$WORK"
+  stop_process gateway QUIT 10
+  for service in "${SERVICES[@]}"; do stop_process "$service" TERM 20; done
+  test_servers_stop
 }
 
 # must STATUS METHOD PATH TOKEN [JSON]: one call that has to succeed.

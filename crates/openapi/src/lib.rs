@@ -17,6 +17,8 @@ pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/openap
 /// When it cannot be written as JSON.
 pub fn document() -> serde_json::Result<String> {
     let mut document = serde_json::to_value(shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()))?;
+    name_items(&mut document);
+    allow_empty_parameters(&mut document);
     add_headers(&mut document);
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
@@ -24,6 +26,31 @@ pub fn document() -> serde_json::Result<String> {
 /// What each service says, for comparisons.
 pub fn parts() -> [OpenApi; 2] {
     [auth_service::openapi(), booking_service::openapi()]
+}
+
+/// A page of a list repeats what is said about its items; here they are named instead.
+fn name_items(document: &mut Value) {
+    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
+    let mut items = Vec::new();
+    for (name, page) in schemas.iter_mut() {
+        let Some(item) = name.strip_prefix("Page_") else { continue };
+        let Some(schema) = page.pointer_mut("/properties/items/items") else { continue };
+        let reference = json!({"$ref": format!("#/components/schemas/{item}")});
+        items.push((item.to_owned(), std::mem::replace(schema, reference)));
+    }
+    schemas.extend(items);
+}
+
+/// An empty parameter of a query counts as none, as forms send those that were not filled in.
+fn allow_empty_parameters(document: &mut Value) {
+    for operation in document.get_mut("paths").into_iter().flat_map(members).flat_map(members) {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+        for parameter in parameters.filter_map(Value::as_object_mut) {
+            if parameter.get("in").is_some_and(|place| place == "query") {
+                parameter.insert("allowEmptyValue".to_owned(), true.into());
+            }
+        }
+    }
 }
 
 /// The headers that do not depend on the route: every answer has its request id, and where a limit may refuse, the others say

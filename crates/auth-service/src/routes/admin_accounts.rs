@@ -51,7 +51,7 @@ route_problems!(DisableProblems = Problems::for_administrators().with_body().cha
     path = "/admin/accounts/{accountId}/disable",
     operation_id = "disableAccount",
     tag = "administration",
-    params(("accountId" = Uuid, Path, description = "The account.")),
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
     request_body(content = DisableAccount, example = json!({"reason": "Resells tickets"})),
     responses(
         (status = 200, description = "The account as it is now.", body = AdminAccountView, example = json!(examples::disabled_account())),
@@ -80,7 +80,7 @@ route_problems!(EnableProblems = Problems::for_administrators().changing().and(&
     path = "/admin/accounts/{accountId}/enable",
     operation_id = "enableAccount",
     tag = "administration",
-    params(("accountId" = Uuid, Path, description = "The account.")),
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
     responses(
         (status = 200, description = "The account as it is now.", body = AdminAccountView, example = json!(examples::admin_account())),
         EnableProblems
@@ -103,7 +103,7 @@ async fn set_disabled(auth: &Auth, admin: &AdminCaller, id: &str, disabled: bool
 #[expect(dead_code, reason = "describes what `admin_accounts` reads")]
 struct AccountFilter {
     /// A text that name, username or e-mail must have in them.
-    #[param(max_length = 200, example = "ada")]
+    #[param(nullable = false, max_length = 200, example = "ada")]
     q: Option<String>,
 }
 

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
+/// An id.
+pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
-const SESSION: &str = "01936f1b-3c4d-7e5f-8061-b2c3d4e5f603";
+/// An id.
+pub(super) const SESSION: &str = "01936f1b-3c4d-7e5f-8061-b2c3d4e5f603";
 const PASSWORD: &str = "correct horse battery";
 
 pub(super) fn registration() -> Value {

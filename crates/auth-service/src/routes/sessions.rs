@@ -59,7 +59,7 @@ route_problems!(EndProblems = Problems::for_users().changing().and(&[ProblemCode
     path = "/api/sessions/{sessionId}",
     operation_id = "endSession",
     tag = "sessions",
-    params(("sessionId" = Uuid, Path, description = "The session.")),
+    params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION))),
     responses((status = 204, description = "The session has ended; also when it had before."), EndProblems),
     security(("token" = [])),
 )]

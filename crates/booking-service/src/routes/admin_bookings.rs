@@ -33,7 +33,7 @@ route_problems!(BookingsProblems = Problems::for_administrators().with_input().a
     path = "/admin/events/{eventId}/bookings",
     operation_id = "listEventBookings",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event."), PageParams),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), PageParams),
     responses(
         (
             status = 200,

@@ -36,7 +36,7 @@ route_problems!(
     path = "/admin/events/{eventId}/cancel",
     operation_id = "cancelEvent",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event."), EventVersionHeader),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader),
     responses(
         (
             status = 200,

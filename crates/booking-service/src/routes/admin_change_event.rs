@@ -95,7 +95,7 @@ route_problems!(
     path = "/admin/events/{eventId}",
     operation_id = "changeEvent",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event."), EventVersionHeader),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader),
     request_body(content = ChangeEvent, examples(
         ("more tickets" = (summary = "More tickets", value = json!(examples::more_tickets()))),
         ("details" = (summary = "Details, sales window and limits", value = json!(examples::event_details())))

@@ -20,7 +20,7 @@ use crate::service::Booking;
 #[expect(dead_code, reason = "describes what `status` reads")]
 struct WaitlistFilter {
     /// Shows the waiting list of this ticket type alone.
-    #[param(format = Uuid)]
+    #[param(nullable = false, format = Uuid)]
     ticket_type_id: Option<String>,
 }
 
@@ -34,7 +34,7 @@ route_problems!(StatusProblems = Problems::for_administrators().with_input().and
     path = "/admin/status/{eventId}",
     operation_id = "getEventStatus",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event."), WaitlistFilter, PageParams),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), WaitlistFilter, PageParams),
     responses(
         (
             status = 200,

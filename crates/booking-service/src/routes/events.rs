@@ -19,13 +19,13 @@ use crate::service::Booking;
 #[expect(dead_code, reason = "describes what `list` reads")]
 struct EventParams {
     /// A text that name, venue or description must have in them.
-    #[param(max_length = 200, example = "race")]
+    #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
     /// The earliest start.
-    #[param(format = DateTime, example = "2026-12-01T00:00:00Z")]
+    #[param(nullable = false, format = DateTime, example = "2026-12-01T00:00:00Z")]
     from: Option<String>,
     /// The latest start.
-    #[param(format = DateTime, example = "2027-01-01T00:00:00Z")]
+    #[param(nullable = false, format = DateTime, example = "2027-01-01T00:00:00Z")]
     to: Option<String>,
 }
 
@@ -83,7 +83,7 @@ route_problems!(GetProblems = Problems::for_anyone().and(&[ProblemCode::EventNot
     path = "/api/events/{eventId}",
     operation_id = "getEvent",
     tag = "events",
-    params(("eventId" = Uuid, Path, description = "The event."), KnownVersionHeader),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), KnownVersionHeader),
     responses(
         (
             status = 200,

@@ -68,10 +68,18 @@ async fn the_gateway_sends_each_operation_to_the_service_that_describes_it() {
     let (auth, booking) = (friendly("auth").await, friendly("booking").await);
     let gateway = Gateway::before_both(auth, booking).await;
     for (service, part) in ["auth", "booking"].into_iter().zip(rowlock_openapi::parts()) {
-        for name in described(part) {
-            let (method, path) = request(&name);
+        let described = described(part);
+        for name in &described {
+            let (method, path) = request(name);
             let answer = gateway.call(method.as_str(), &path).await;
             assert_eq!((answer.status, answer.body.as_str()), (201, format!("{service}: {method} {path} HTTP/1.1").as_str()), "{name}");
+            // What it refuses by itself.
+            let refusal = gateway.call("TRACE", &path).await;
+            let allowed: Vec<_> = refusal.headers["allow"].split(", ").collect();
+            let template = name.split_once(' ').unwrap().1;
+            let methods = |known: &&String| known.split_once(' ').unwrap().1 == template;
+            assert_eq!((refusal.status, allowed.len()), (405, described.iter().filter(methods).count()), "{name}: {allowed:?}");
+            assert!(allowed.contains(&method.as_str()), "{name}: {allowed:?}");
         }
     }
     for path in ["/docs", "/docs/", "/docs/swagger-ui.css"] {

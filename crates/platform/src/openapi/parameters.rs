@@ -9,9 +9,10 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// Where the page begins: the `nextCursor` of the page before. Opaque; it belongs to this list alone.
+    #[param(nullable = false)]
     cursor: Option<String>,
     /// How many items the page has at most.
-    #[param(minimum = 1, maximum = 100, default = 20)]
+    #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
     limit: Option<i32>,
 }
 
@@ -23,6 +24,7 @@ pub struct IdempotencyKeyHeader {
     /// answer to the letter, with `Idempotent-Replayed: true`. The key belongs to the account and the event and is kept for
     /// 24 hours. Refusals are not kept.
     #[param(
+        nullable = false,
         rename = "Idempotency-Key",
         min_length = 1,
         max_length = 200,
@@ -38,7 +40,7 @@ pub struct IdempotencyKeyHeader {
 pub struct EventVersionHeader {
     /// The `ETag` of the event as it was read: the change is made only if no administrator has changed it meanwhile. `*` is
     /// any version.
-    #[param(rename = "If-Match", example = "\"3.17\"")]
+    #[param(nullable = false, rename = "If-Match", example = "\"3.17\"")]
     if_match: Option<String>,
 }
 
@@ -47,6 +49,6 @@ pub struct EventVersionHeader {
 #[into_params(parameter_in = Header)]
 pub struct KnownVersionHeader {
     /// `ETag`s that the client has already, separated by commas; 304 if one of them is the present one.
-    #[param(rename = "If-None-Match", example = "\"3.17\"")]
+    #[param(nullable = false, rename = "If-None-Match", example = "\"3.17\"")]
     if_none_match: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! What the whole document has but for its routes.
 
 use serde_json::json;
+use utoipa::ToSchema;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -67,8 +68,11 @@ fn components() -> Components {
         "X-Bootstrap-Token",
         "The setting `bootstrap.token` of auth-service. It makes the first administrator and is used up with it.",
     );
+    let mut schemas = Vec::new();
+    ProblemDocument::schemas(&mut schemas);
     let mut components = ComponentsBuilder::new()
         .schema_from::<ProblemDocument>()
+        .schemas_from_iter(schemas)
         .security_scheme(TOKEN, SecurityScheme::Http(token))
         .security_scheme(BOOTSTRAP_TOKEN, SecurityScheme::ApiKey(ApiKey::Header(bootstrap)))
         .build();
