@@ -178,7 +178,11 @@ async fn the_limits_that_are_described_are_those_of_the_parser() {
         for (place, schema) in places(&body, example.schema) {
             for (name, field) in schema["properties"].as_object().unwrap() {
                 let field = whole(field);
-                for (value, good) in probes(field, LIMITED_BY_MORE.contains(&(example.id, name.as_str()))) {
+                for (value, good) in probes(
+                    field,
+                    body.pointer(&format!("{place}/{name}")).is_some(),
+                    LIMITED_BY_MORE.contains(&(example.id, name.as_str())),
+                ) {
                     let mut probe = body.clone();
                     probe.pointer_mut(&place).unwrap()[name] = value.clone();
                     let answer = send(&client, example, &path, &probe).await;
@@ -199,7 +203,7 @@ async fn the_limits_that_are_described_are_those_of_the_parser() {
 }
 
 /// Values of a field, and whether its schema allows them: those on the limits, those just beyond, and those of another type.
-fn probes(schema: &Value, limited_by_more: bool) -> Vec<(Value, bool)> {
+fn probes(schema: &Value, in_example: bool, limited_by_more: bool) -> Vec<(Value, bool)> {
     let is = |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind));
     let mut probes = vec![(json!(1.5), false)];
     if is("integer") {
@@ -233,7 +237,8 @@ fn probes(schema: &Value, limited_by_more: bool) -> Vec<(Value, bool)> {
         let most = usize::try_from(schema["maxItems"].as_u64().unwrap()).unwrap();
         probes.push((vec![one; most + 1].into(), false));
     }
-    if is("null") && schema.get("properties").is_none() && !is("array") {
+    // Where the example has something, that may be what makes the rest complete.
+    if is("null") && !in_example {
         probes.push((Value::Null, true));
     }
     probes
