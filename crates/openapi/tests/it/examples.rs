@@ -208,9 +208,9 @@ fn probes(schema: &Value, in_example: bool, limited_by_more: bool) -> Vec<(Value
     let mut probes = vec![(json!(1.5), false)];
     if is("integer") {
         let (least, most) = (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
-        probes.extend([(json!(least - 1), false), (json!(most + 1), false), (json!("1"), false), (json!(least), true)]);
+        probes.extend([(json!(least - 1), false), (json!(most + 1), false), (json!("1"), false)]);
         if !limited_by_more {
-            probes.push((json!(most), true));
+            probes.extend([(json!(least), true), (json!(most), true)]);
         }
     }
     if is("string") {
