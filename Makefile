@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-servers bench chaos fmt lint deny alerts manifests ci
+.PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi fmt lint deny alerts manifests ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -33,6 +33,9 @@ demo: ## six people, three tickets: the story on the running system
 test: ## all tests, on servers of their own (TEST='-p rowlock-inventory': some)
 	@scripts/test.sh $(TEST)
 
+test-api: ## send what can be made of the API's description; every answer must be described
+	@scripts/test-api.sh
+
 test-servers: ## keep the tests' servers running between test runs
 	@scripts/test-servers.sh start
 
@@ -41,6 +44,9 @@ bench: ## measure it against the engine's limit, on servers of its own (QUICK=1:
 
 chaos: ## break everything under load and audit every promise (MINUTES=10 SEED=7; CONTROL=1: without the row lock)
 	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) scripts/chaos.sh
+
+openapi: ## write the API's description (deploy/openapi.json) anew
+	cargo run --quiet --locked -p rowlock-openapi
 
 fmt: ## format the code
 	cargo fmt --all
@@ -59,11 +65,12 @@ manifests: ## render the manifests of deploy/kubernetes and check them, without 
 	@scripts/test-manifests.sh
 
 # The faults of ci are the same each time, so that what failed can be repeated.
-ci: ## what the checks of a change run: format, dependencies, alerts, lint, manifests, test, two minutes of chaos
+ci: ## what the checks of a change run: format, dependencies, alerts, lint, manifests, test, the API's description, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) alerts
 	$(MAKE) lint
 	$(MAKE) manifests
 	$(MAKE) test
+	$(MAKE) test-api
 	$(MAKE) chaos MINUTES=2 SEED=7

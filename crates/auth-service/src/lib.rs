@@ -26,5 +26,15 @@ pub use rowlock_platform::running::Running;
 pub use service::{StartError, start};
 pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};
 
+/// The name of every route that is served: `GET /api/events`.
+pub fn routes() -> Vec<String> {
+    routes::routes().names()
+}
+
+/// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    <routes::Description as utoipa::OpenApi>::openapi()
+}
+
 /// The schema of `rowlock_auth`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/auth");

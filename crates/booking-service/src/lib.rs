@@ -17,3 +17,13 @@ mod settings;
 pub use lanes::LaneSettings;
 pub use service::{StartError, start};
 pub use settings::{BookingSettings, MaintenanceSettings};
+
+/// The name of every route that is served: `GET /api/events`.
+pub fn routes() -> Vec<String> {
+    routes::routes().names()
+}
+
+/// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    <routes::Description as utoipa::OpenApi>::openapi()
+}

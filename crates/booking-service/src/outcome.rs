@@ -10,31 +10,52 @@ use rowlock_inventory::command::Answer;
 use rowlock_inventory::{CommandError, Outcome, Refusal};
 use rowlock_platform::problem::{FieldError, Problem};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::resources::{BookingResource, WaitlistEntryResource};
 
-#[derive(Serialize)]
+/// What became of a wish for tickets: they are booked.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Confirmed {
+    /// Always `confirmed`.
+    #[schema(pattern = "^confirmed$")]
+    status: &'static str,
+    booking: BookingResource,
+}
+
+/// What became of a wish for tickets: a place in the queue.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    booking: Option<BookingResource>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    waitlist_entry: Option<WaitlistEntryResource>,
+pub(crate) struct Waitlisted {
+    /// Always `waitlisted`.
+    #[schema(pattern = "^waitlisted$")]
+    status: &'static str,
+    waitlist_entry: WaitlistEntryResource,
+}
+
+/// A booking after tickets of it were given back.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Returned {
+    booking: BookingResource,
+}
+
+/// A waiting-list entry after it was left.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Left {
+    waitlist_entry: WaitlistEntryResource,
 }
 
 /// The answer to a successful command of a user, which is also what a repeated request gets.
 pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
-    let nothing = Body { status: None, booking: None, waitlist_entry: None };
     let (status, body) = match outcome {
-        Outcome::Booked(booking) => (201, Body { status: Some("confirmed"), booking: Some(booking.into()), ..nothing }),
-        Outcome::Waitlisted(entry) => (202, Body { status: Some("waitlisted"), waitlist_entry: Some(entry.into()), ..nothing }),
-        Outcome::Returned(booking) => (200, Body { booking: Some(booking.into()), ..nothing }),
-        Outcome::Left(entry) => (200, Body { waitlist_entry: Some(entry.into()), ..nothing }),
+        Outcome::Booked(booking) => (201, serde_json::to_string(&Confirmed { status: "confirmed", booking: booking.into() })),
+        Outcome::Waitlisted(entry) => (202, serde_json::to_string(&Waitlisted { status: "waitlisted", waitlist_entry: entry.into() })),
+        Outcome::Returned(booking) => (200, serde_json::to_string(&Returned { booking: booking.into() })),
+        Outcome::Left(entry) => (200, serde_json::to_string(&Left { waitlist_entry: entry.into() })),
         Outcome::Changed(_) | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
     };
-    Some(Answer { status, body: serde_json::to_string(&body).ok()? })
+    Some(Answer { status, body: body.ok()? })
 }
 
 /// The response to a command of a user.

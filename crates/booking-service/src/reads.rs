@@ -61,7 +61,7 @@ impl Shown {
 }
 
 /// Whether `If-None-Match` names an ETag, compared weakly as RFC 9110 asks (section 13.1.2).
-fn has_it(headers: &HeaderMap, etag: &str) -> bool {
+pub(crate) fn has_it(headers: &HeaderMap, etag: &str) -> bool {
     let named = |value: &str| value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
     headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(named)
 }

@@ -6,18 +6,29 @@ use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, Waitlist
 use rowlock_inventory::queries::EventStatusPage;
 use rowlock_inventory::views::{EventWithTypes, NamedBooking, NamedEntry, TicketType};
 use rowlock_platform::http::Page;
+use rowlock_platform::openapi as words;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Debug, Serialize)]
+/// What a ticket costs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Price)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PriceResource {
+    /// In the minor unit of the currency (cents, pence, yen).
+    #[schema(minimum = 0)]
     amount_minor: i64,
+    /// Three capital letters (ISO 4217).
+    #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A kind of ticket of an event, with a stock of its own.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TicketType)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TicketTypeResource {
+    #[schema(value_type = Uuid)]
     id: TicketTypeId,
     name: String,
     price: PriceResource,
@@ -27,9 +38,12 @@ pub(crate) struct TicketTypeResource {
     booked_tickets: u32,
     waitlist_length: u32,
     max_per_booking: u32,
+    /// How many tickets one account may have and wait for together; null for no limit.
+    #[schema(required)]
     max_per_account: Option<u32>,
-    /// For administrators only.
+    /// Came back and belongs to those who wait. For administrators only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     held_tickets: Option<u32>,
 }
 
@@ -73,17 +87,27 @@ impl Totals {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// An event. The counts are the sums of its ticket types.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventResource {
+    #[schema(value_type = Uuid)]
     id: EventId,
     name: String,
+    #[schema(required)]
     description: Option<String>,
+    #[schema(required)]
     venue: Option<String>,
+    #[schema(value_type = Option<DateTime>, required)]
     starts_at: Option<Timestamp>,
+    #[schema(value_type = Option<DateTime>, required)]
     ends_at: Option<Timestamp>,
+    #[schema(value_type = Option<DateTime>, required)]
     sales_start_at: Option<Timestamp>,
+    #[schema(value_type = Option<DateTime>, required)]
     sales_end_at: Option<Timestamp>,
+    #[schema(value_type = words::EventStatus)]
     status: EventStatus,
     total_tickets: u64,
     available_tickets: u64,
@@ -115,17 +139,26 @@ impl From<&EventWithTypes> for EventResource {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A booking of one or more tickets of one type.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Booking)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BookingResource {
+    #[schema(value_type = Uuid)]
     id: BookingId,
+    #[schema(value_type = Uuid)]
     event_id: EventId,
     event_name: String,
+    #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
     quantity: u32,
+    #[schema(value_type = words::BookingStatus)]
     status: BookingStatus,
+    #[schema(value_type = words::BookingOrigin)]
     origin: BookingOrigin,
+    #[schema(value_type = DateTime)]
     booked_at: Timestamp,
+    #[schema(value_type = Option<DateTime>, required)]
     cancelled_at: Option<Timestamp>,
 }
 
@@ -146,18 +179,28 @@ impl From<&NamedBooking> for BookingResource {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A place in the waiting list of a ticket type.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WaitlistEntry)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WaitlistEntryResource {
+    #[schema(value_type = Uuid)]
     id: WaitlistEntryId,
+    #[schema(value_type = Uuid)]
     event_id: EventId,
     event_name: String,
+    #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
     quantity: u32,
     /// The place in the queue, from 1; null when it no longer waits.
+    #[schema(required, minimum = 1)]
     position: Option<i64>,
+    #[schema(value_type = words::WaitlistStatus)]
     status: WaitlistStatus,
+    #[schema(value_type = DateTime)]
     joined_at: Timestamp,
+    /// The booking that it has become.
+    #[schema(value_type = Option<Uuid>, required)]
     booking_id: Option<BookingId>,
 }
 
@@ -179,31 +222,42 @@ impl From<&NamedEntry> for WaitlistEntryResource {
 }
 
 /// Who holds or waits, for administrators.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Holder)]
 pub(crate) struct HolderResource {
+    #[schema(value_type = Uuid)]
     id: AccountId,
     name: String,
     email: String,
 }
 
 /// A place in the queue, for administrators.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Waiting)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WaitingResource {
+    /// The place in the queue of its ticket type, from 1.
+    #[schema(minimum = 1)]
     position: i64,
+    #[schema(value_type = Uuid)]
     waitlist_entry_id: WaitlistEntryId,
+    #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
     account: HolderResource,
     quantity: u32,
+    #[schema(value_type = DateTime)]
     joined_at: Timestamp,
 }
 
 /// The status of an event, for administrators.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventState)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventStatusResource {
+    #[schema(value_type = Uuid)]
     event_id: EventId,
     event_name: String,
+    #[schema(value_type = words::EventStatus)]
     status: EventStatus,
     total_tickets: u64,
     available_tickets: u64,
@@ -251,7 +305,8 @@ impl EventStatusResource {
 }
 
 /// A booking with its holder, for administrators.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HeldBooking)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HeldBookingResource {
     #[serde(flatten)]

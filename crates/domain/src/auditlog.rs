@@ -21,13 +21,23 @@ pub enum ActorRole {
     Operator,
 }
 
-impl fmt::Display for ActorRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ActorRole {
+    /// Every one there is.
+    pub const ALL: &'static [Self] = &[Self::Admin, Self::Bootstrap, Self::Operator];
+
+    /// The word that the database and the API use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Admin => "admin",
             Self::Bootstrap => "bootstrap",
             Self::Operator => "operator",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ActorRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -67,6 +77,10 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every one there is.
+    pub const ALL: &'static [Self] =
+        &[Self::CreateEvent, Self::ChangeEvent, Self::CancelEvent, Self::CreateAdmin, Self::DisableAccount, Self::EnableAccount];
+
     /// The word that the database and the API use.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -104,17 +118,10 @@ mod tests {
 
     #[test]
     fn an_action_has_one_word_everywhere() {
-        for action in [
-            Action::CreateEvent,
-            Action::ChangeEvent,
-            Action::CancelEvent,
-            Action::CreateAdmin,
-            Action::DisableAccount,
-            Action::EnableAccount,
-        ] {
+        for action in Action::ALL {
             assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
         }
-        for role in [ActorRole::Admin, ActorRole::Bootstrap, ActorRole::Operator] {
+        for role in ActorRole::ALL {
             assert_eq!(serde_json::to_value(role).unwrap(), role.to_string());
         }
     }

@@ -23,6 +23,9 @@ macro_rules! state {
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
+            /// Every one there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// The word that the database and the API use.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }

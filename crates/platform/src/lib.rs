@@ -11,6 +11,7 @@ pub mod database;
 pub mod http;
 pub mod lifecycle;
 pub mod management;
+pub mod openapi;
 pub mod outbox;
 pub mod problem;
 pub mod revocations;

@@ -10,9 +10,10 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_postgres::DatabaseError;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// One bad field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Its name, with the path to it: `ticketTypes[1].name`.
     pub field: String,
@@ -40,12 +41,17 @@ impl Problem {
 
     /// Bad input, naming every bad field.
     pub fn invalid_input(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(ProblemCode::InvalidInput, "Some values are missing or not valid; see errors.") }
+        Self::new(ProblemCode::InvalidInput, "Some values are missing or not valid; see errors.").with_errors(errors)
     }
 
     /// Bad input in one field.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid_input(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    /// Adds what is wrong with which fields.
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
     }
 
     /// Adds a member of its own to the document.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What an access token says.
@@ -48,7 +49,7 @@ pub struct Claims {
 }
 
 /// A public key as `/.well-known/jwks.json` shows it (RFC 8037).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublicKey {
     /// Always `OKP`.
     pub kty: String,
@@ -67,7 +68,7 @@ pub struct PublicKey {
 }
 
 /// The document at `/.well-known/jwks.json`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublicKeys {
     /// The keys that tokens may be signed with.
     pub keys: Vec<PublicKey>,

@@ -6,6 +6,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::description;
+
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -98,9 +100,9 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// When there is no answer.
+    /// When there is no answer, or one that the API's description does not describe.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -112,7 +114,9 @@ impl Client {
         }
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("a whole answer") }
+        let text = response.text().await.expect("a whole answer");
+        description::check(method.as_str(), path, status, &headers, &text);
+        Answer { status, headers, text }
     }
 
     /// `GET`.

@@ -5,9 +5,11 @@
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod description;
 pub mod gateway;
 pub mod invariants;
 pub mod proxy;
+pub mod socket_gateway;
 pub mod system;
 pub mod templates;
 pub mod wait;

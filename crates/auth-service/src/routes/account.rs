@@ -7,31 +7,43 @@ use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
 use rowlock_platform::http::{Caller, request_id};
+use rowlock_platform::openapi::{AccountRole, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
 
+use super::examples;
 use crate::service::Auth;
 use crate::store::{Account, StoredSession};
 
 /// An account as its owner and administrators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Account)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AccountView {
+    #[schema(value_type = Uuid)]
     id: AccountId,
     name: String,
     username: String,
     email: String,
+    #[schema(value_type = AccountRole)]
     role: Role,
+    #[schema(value_type = DateTime)]
     created_at: Timestamp,
 }
 
 /// An account as administrators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminAccount)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AdminAccountView {
     #[serde(flatten)]
     account: AccountView,
+    /// Since when nobody gets in with it; null while it may be used.
+    #[schema(value_type = Option<DateTime>, required)]
     disabled_at: Option<Timestamp>,
 }
 
@@ -48,15 +60,49 @@ impl From<Account> for AccountView {
     }
 }
 
-/// DELETE `/api/account`: everything that says who it was is erased, here at once and elsewhere by message. Answers 204, or
-/// 409 for the last administrator.
+route_problems!(EraseProblems = Problems::for_users().changing().and(&[ProblemCode::LastAdministrator]));
+
+/// Erase one's account.
+///
+/// Everything that says who it was is erased. Waiting-list entries close; bookings stay and say no more whose they were.
+#[utoipa::path(
+    delete,
+    path = "/api/account",
+    operation_id = "eraseAccount",
+    tag = "accounts",
+    responses((status = 204, description = "The account is erased; also when it was before."), EraseProblems),
+    security(("token" = [])),
+)]
 pub(super) async fn erase(auth: web::Data<Auth>, caller: Caller) -> Result<HttpResponse, Problem> {
     auth.erase(caller.sub).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// GET `/api/account/export`: all that is stored about the caller. Answers 200 with it, or 503 while `booking-service` is
-/// away: a part would be taken for the whole.
+route_problems!(ExportProblems = Problems::for_users());
+
+/// Everything that is stored about oneself.
+///
+/// Answers 503 while a part of it cannot be read: that part would be taken for the whole.
+#[utoipa::path(
+    get,
+    path = "/api/account/export",
+    operation_id = "exportAccount",
+    tag = "accounts",
+    responses(
+        (
+            status = 200,
+            description = "All of it, to be kept as a file.",
+            body = Export,
+            headers(
+                ("Content-Disposition" = String, description = "`attachment` with the name of the file."),
+                ("Cache-Control" = String, description = "`no-store`.")
+            ),
+            example = json!(examples::export())
+        ),
+        ExportProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn export(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let Some(account) = auth.store.account(caller.sub).await? else { return Err(gone()) };
     let sessions = auth.store.all_sessions(caller.sub).await?;
@@ -70,19 +116,37 @@ pub(super) async fn export(auth: web::Data<Auth>, caller: Caller, request: HttpR
 }
 
 /// All that is stored about a person. Of the password there is only a hash, which is not shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountExport)]
 #[serde(rename_all = "camelCase")]
 struct Export {
     account: AdminAccountView,
     sessions: Vec<StoredSession>,
+    /// What booking-service has stored.
+    #[schema(schema_with = stored_bookings)]
     booking_service: Value,
+}
+
+/// booking-service describes it.
+fn stored_bookings() -> Ref {
+    Ref::from_schema_name("StoredBookings")
 }
 
 fn gone() -> Problem {
     Problem::new(ProblemCode::Unauthenticated, "The account of this token no longer exists.")
 }
 
-/// Answers 200 with the account, or 401 when it no longer exists.
+route_problems!(AccountProblems = Problems::for_users());
+
+/// One's own account.
+#[utoipa::path(
+    get,
+    path = "/api/account",
+    operation_id = "getAccount",
+    tag = "accounts",
+    responses((status = 200, description = "The account.", body = AccountView, example = json!(examples::account())), AccountProblems),
+    security(("token" = [])),
+)]
 pub(super) async fn account(auth: web::Data<Auth>, caller: Caller) -> Result<HttpResponse, Problem> {
     match auth.store.account(caller.sub).await? {
         Some(account) => Ok(HttpResponse::Ok().json(AccountView::from(account))),

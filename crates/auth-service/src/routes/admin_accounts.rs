@@ -5,9 +5,13 @@ use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::{SearchTerm, Title};
 use rowlock_platform::http::{AdminCaller, JsonFields, Page, QueryFields, text};
+use rowlock_platform::openapi::{PageParams, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::{IntoParams, ToSchema};
 
 use super::account::AdminAccountView;
+use super::examples;
 use crate::closing::ClosingError;
 use crate::service::Auth;
 
@@ -26,8 +30,35 @@ impl From<ClosingError> for Problem {
     }
 }
 
-/// POST `/admin/accounts/{accountId}/disable` with `{reason?}`: nobody gets in with the account any more, and what it holds or
-/// waits for goes back. Answers 200 with the account, also when it was disabled before.
+/// Why an account is disabled.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `disable` reads")]
+struct DisableAccount {
+    /// For the audit log. Nothing personal belongs there.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: Option<String>,
+}
+
+route_problems!(DisableProblems = Problems::for_administrators().with_body().changing().and(&[ProblemCode::AccountNotFound]));
+
+/// Disable an account.
+///
+/// Nobody gets in with the account any more, and what it holds or waits for goes back to the others. An account that is
+/// disabled already stays so. Nobody disables their own.
+#[utoipa::path(
+    post,
+    path = "/admin/accounts/{accountId}/disable",
+    operation_id = "disableAccount",
+    tag = "administration",
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
+    request_body(content = DisableAccount, example = json!({"reason": "Resells tickets"})),
+    responses(
+        (status = 200, description = "The account as it is now.", body = AdminAccountView, example = json!(examples::disabled_account())),
+        DisableProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn disable(
     auth: web::Data<Auth>,
     admin: AdminCaller,
@@ -39,7 +70,23 @@ pub(super) async fn disable(
     set_disabled(&auth, &admin, &path, true, reason.map(Title::into_string)).await
 }
 
-/// POST `/admin/accounts/{accountId}/enable`: the account may log in again. What it held has gone to others.
+route_problems!(EnableProblems = Problems::for_administrators().changing().and(&[ProblemCode::AccountNotFound]));
+
+/// Enable an account again.
+///
+/// The account may log in again. What it held has gone to others.
+#[utoipa::path(
+    post,
+    path = "/admin/accounts/{accountId}/enable",
+    operation_id = "enableAccount",
+    tag = "administration",
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
+    responses(
+        (status = 200, description = "The account as it is now.", body = AdminAccountView, example = json!(examples::admin_account())),
+        EnableProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn enable(auth: web::Data<Auth>, admin: AdminCaller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     set_disabled(&auth, &admin, &path, false, None).await
 }
@@ -50,7 +97,31 @@ async fn set_disabled(auth: &Auth, admin: &AdminCaller, id: &str, disabled: bool
     Ok(HttpResponse::Ok().json(AdminAccountView::from(account)))
 }
 
-/// Answers 200 with a page. `?q` finds a text in names, usernames and e-mails, `?cursor` and `?limit` page.
+/// Which accounts are listed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `admin_accounts` reads")]
+struct AccountFilter {
+    /// A text that name, username or e-mail must have in them.
+    #[param(nullable = false, max_length = 200, example = "ada")]
+    q: Option<String>,
+}
+
+route_problems!(AccountsProblems = Problems::for_administrators().with_input());
+
+/// All accounts, the newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/accounts",
+    operation_id = "listAccounts",
+    tag = "administration",
+    params(AccountFilter, PageParams),
+    responses(
+        (status = 200, description = "A page.", body = Page<AdminAccountView>, example = json!(examples::page(&examples::admin_account()))),
+        AccountsProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn admin_accounts(auth: web::Data<Auth>, _: AdminCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let term = query.optional::<SearchTerm>("q");

@@ -5,13 +5,16 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::{AdminCaller, JsonFields, request_id};
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::account::AccountView;
-use super::create_account::registration;
+use super::create_account::{CreateAccount, registration};
+use super::examples;
 use crate::registration::{RegistrationError, register};
 use crate::service::Auth;
 use crate::store::Admission;
@@ -43,7 +46,25 @@ async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Act
     Ok((Admission::FirstAdmin, Actor { account_id: None, role: ActorRole::Bootstrap, request_id: request_id(request) }))
 }
 
-/// Answers 201 with the account; 401 without a token, 403 for a user or when the bootstrap token is used up.
+route_problems!(
+    AdminCreateProblems = Problems::for_administrators().with_body().changing().and(&[ProblemCode::EmailTaken, ProblemCode::UsernameTaken])
+);
+
+/// Create an administrator's account.
+///
+/// An administrator makes another one. The first is made with the header `X-Bootstrap-Token` instead, which is used up then.
+#[utoipa::path(
+    post,
+    path = "/admin/createaccount",
+    operation_id = "adminCreateAccount",
+    tag = "administration",
+    request_body(content = CreateAccount, example = json!(examples::admin_registration())),
+    responses(
+        (status = 201, description = "The account.", body = AccountView, example = json!(examples::admin())),
+        AdminCreateProblems
+    ),
+    security(("token" = []), ("bootstrapToken" = [])),
+)]
 pub(super) async fn admin_create_account(
     auth: web::Data<Auth>,
     request: HttpRequest,

@@ -1,14 +1,39 @@
 //! POST `/admin/loginaccount`: as `/api/loginaccount`, for administrators.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
 use rowlock_platform::http::JsonFields;
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 
-use super::login_account::{credentials, log_in};
+use super::examples;
+use super::login_account::{LogIn, SignedInView, credentials, log_in};
 use crate::service::Auth;
 
-/// Answers 200 with the tokens and the account, 401 for wrong credentials, 403 for the right ones of a user.
+route_problems!(
+    AdminLogInProblems = Problems::for_anyone().with_body().changing().limited().and(&[
+        ProblemCode::BadCredentials,
+        ProblemCode::AccountDisabled,
+        ProblemCode::Forbidden
+    ])
+);
+
+/// Log in as an administrator.
+///
+/// As `POST /api/loginaccount`, and 403 for the right password of a user.
+#[utoipa::path(
+    post,
+    path = "/admin/loginaccount",
+    operation_id = "adminLogIn",
+    tag = "administration",
+    request_body(content = LogIn, example = json!(examples::admin_log_in())),
+    responses(
+        (status = 200, description = "The tokens and the account.", body = SignedInView, example = json!(examples::signed_in(&examples::admin()))),
+        AdminLogInProblems
+    ),
+)]
 pub(super) async fn admin_login_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
     log_in(&auth, &request, credentials(fields)?, Some(Role::Admin)).await
 }

@@ -3,14 +3,37 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::{JsonFields, text};
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
 
 use super::account::AccountView;
+use super::examples;
 use crate::registration::{Registration, RegistrationError, register};
 use crate::service::Auth;
 use crate::store::Admission;
 
-/// Reads `{name, username, email, password}`.
+/// What a person says to get an account.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `registration` reads")]
+pub(super) struct CreateAccount {
+    /// What the person is called. No control characters.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// The handle of the account, unique without regard to case. No white space, no control characters.
+    #[schema(min_length = 1, max_length = 64)]
+    username: String,
+    /// Unique without regard to case.
+    #[schema(max_length = 254, format = "email")]
+    email: String,
+    /// At least 8 characters and at most 72 bytes in UTF-8. No control characters.
+    #[schema(min_length = 8, max_length = 72, format = Password, write_only)]
+    password: String,
+}
+
+/// Reads [`CreateAccount`].
 pub(super) fn registration(mut fields: JsonFields) -> Result<Registration, Problem> {
     let name = fields.required("name", text);
     let username = fields.required("username", text);
@@ -43,7 +66,19 @@ impl From<RegistrationError> for Problem {
     }
 }
 
-/// Answers 201 with the account, or 409 `email-taken` or `username-taken`.
+route_problems!(
+    CreateProblems = Problems::for_anyone().with_body().changing().limited().and(&[ProblemCode::EmailTaken, ProblemCode::UsernameTaken])
+);
+
+/// Create an account.
+#[utoipa::path(
+    post,
+    path = "/api/createaccount",
+    operation_id = "createAccount",
+    tag = "accounts",
+    request_body(content = CreateAccount, example = json!(examples::registration())),
+    responses((status = 201, description = "The account.", body = AccountView, example = json!(examples::account())), CreateProblems),
+)]
 pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
     let registration = registration(fields)?;
     auth.limits.creates_account(&request, &registration.email)?;

@@ -6,22 +6,31 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
 use rowlock_platform::http::{JsonFields, text};
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::account::AccountView;
+use super::examples;
 use crate::keys::KeyError;
 use crate::service::Auth;
 use crate::sign_in::{Credentials, SignInError, SignedIn};
 
 /// What somebody who has logged in, or stayed logged in, gets.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedIn)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SignedInView {
+    /// For the header `Authorization: Bearer TOKEN`.
     token: String,
+    /// For `POST /api/refreshtoken` and `POST /api/logoutaccount`.
     refresh_token: String,
+    /// Until when `token` is valid.
+    #[schema(value_type = DateTime)]
     expires_at: Timestamp,
     account: AccountView,
 }
@@ -38,7 +47,28 @@ fn any_text(value: &Value) -> Result<SecretString, String> {
     value.as_str().map(SecretString::from).ok_or_else(|| "must be a text".to_owned())
 }
 
-/// Reads `{email, password}`.
+/// What a person says to log in.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `credentials` reads")]
+pub(super) struct LogIn {
+    #[schema(max_length = 254, format = "email")]
+    email: String,
+    #[schema(format = Password, write_only)]
+    password: String,
+}
+
+/// A session's key.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `refresh_token` reads")]
+pub(super) struct RefreshToken {
+    /// The `refreshToken` of the last log-in or refresh.
+    #[schema(format = Password, write_only)]
+    refresh_token: String,
+}
+
+/// Reads [`LogIn`].
 pub(super) fn credentials(mut fields: JsonFields) -> Result<Credentials, Problem> {
     let email = fields.required("email", text);
     let password = fields.required("password", any_text);
@@ -46,7 +76,7 @@ pub(super) fn credentials(mut fields: JsonFields) -> Result<Credentials, Problem
     fields.finish(read())
 }
 
-/// Reads `{refreshToken}`.
+/// Reads [`RefreshToken`].
 pub(super) fn refresh_token(mut fields: JsonFields) -> Result<String, Problem> {
     let token = fields.required("refreshToken", text::<String>);
     fields.finish(token)
@@ -75,7 +105,26 @@ impl From<SignInError> for Problem {
     }
 }
 
-/// Answers 200 with the tokens and the account, or 401 `bad-credentials`, whatever of the two was wrong.
+route_problems!(
+    LogInProblems =
+        Problems::for_anyone().with_body().changing().limited().and(&[ProblemCode::BadCredentials, ProblemCode::AccountDisabled])
+);
+
+/// Log in.
+///
+/// 401 `bad-credentials` does not tell whether the e-mail or the password was wrong. After three wrong passwords each further
+/// try waits longer.
+#[utoipa::path(
+    post,
+    path = "/api/loginaccount",
+    operation_id = "logIn",
+    tag = "sessions",
+    request_body(content = LogIn, example = json!(examples::log_in())),
+    responses(
+        (status = 200, description = "The tokens and the account.", body = SignedInView, example = json!(examples::signed_in(&examples::account()))),
+        LogInProblems
+    ),
+)]
 pub(super) async fn login_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
     log_in(&auth, &request, credentials(fields)?, None).await
 }

@@ -1,13 +1,29 @@
 //! POST `/api/logoutaccount`: the end of a session.
 
 use actix_web::{HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::JsonFields;
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 
-use super::login_account::refresh_token;
+use super::examples;
+use super::login_account::{RefreshToken, refresh_token};
 use crate::service::Auth;
 
-/// Answers 204, also when the session had ended before; 401 for what is no refresh token of ours.
+route_problems!(LogOutProblems = Problems::for_anyone().with_body().changing().and(&[ProblemCode::InvalidRefreshToken]));
+
+/// Log out.
+///
+/// Ends the session of the refresh token.
+#[utoipa::path(
+    post,
+    path = "/api/logoutaccount",
+    operation_id = "logOut",
+    tag = "sessions",
+    request_body(content = RefreshToken, example = json!(examples::refresh_token())),
+    responses((status = 204, description = "The session has ended; also when it had before."), LogOutProblems),
+)]
 pub(super) async fn logout_account(auth: web::Data<Auth>, fields: JsonFields) -> Result<HttpResponse, Problem> {
     auth.log_out(&refresh_token(fields)?).await?;
     Ok(HttpResponse::NoContent().finish())

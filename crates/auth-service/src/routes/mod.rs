@@ -5,6 +5,7 @@ mod admin_accounts;
 mod admin_create_account;
 mod admin_login_account;
 mod create_account;
+mod examples;
 mod jwks;
 mod login_account;
 mod logout_account;
@@ -12,52 +13,61 @@ mod refresh_token;
 mod revocations;
 mod sessions;
 
-use actix_web::{Resource, web};
+use actix_web::web;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::method_not_allowed;
+use rowlock_platform::http::Routes;
 use rowlock_platform::problem::Problem;
+use utoipa::OpenApi;
 
 use crate::passwords::HashError;
 
+/// All routes. Those below `/internal` are for services; the gateway does not pass them on.
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .post("/api/createaccount", create_account::create_account)
+        .post("/api/loginaccount", login_account::login_account)
+        .post("/api/refreshtoken", refresh_token::refresh_token)
+        .post("/api/logoutaccount", logout_account::logout_account)
+        .get("/api/account", account::account)
+        .delete("/api/account", account::erase)
+        .get("/api/account/export", account::export)
+        .get("/api/sessions", sessions::list)
+        .delete("/api/sessions", sessions::end_others)
+        .delete("/api/sessions/{sessionId}", sessions::end)
+        .post("/admin/createaccount", admin_create_account::admin_create_account)
+        .post("/admin/loginaccount", admin_login_account::admin_login_account)
+        .get("/admin/accounts", admin_accounts::admin_accounts)
+        .post("/admin/accounts/{accountId}/disable", admin_accounts::disable)
+        .post("/admin/accounts/{accountId}/enable", admin_accounts::enable)
+        .get("/internal/revocations", revocations::revocations)
+        .get("/.well-known/jwks.json", jwks::jwks)
+}
+
+/// The public routes described.
+#[derive(OpenApi)]
+#[openapi(paths(
+    create_account::create_account,
+    login_account::login_account,
+    refresh_token::refresh_token,
+    logout_account::logout_account,
+    account::account,
+    account::erase,
+    account::export,
+    sessions::list,
+    sessions::end_others,
+    sessions::end,
+    admin_create_account::admin_create_account,
+    admin_login_account::admin_login_account,
+    admin_accounts::admin_accounts,
+    admin_accounts::disable,
+    admin_accounts::enable,
+    jwks::jwks,
+))]
+pub(crate) struct Description;
+
 /// Adds all routes.
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
-    app.service(post("/api/createaccount").route(web::post().to(create_account::create_account)))
-        .service(post("/api/loginaccount").route(web::post().to(login_account::login_account)))
-        .service(post("/api/refreshtoken").route(web::post().to(refresh_token::refresh_token)))
-        .service(post("/api/logoutaccount").route(web::post().to(logout_account::logout_account)))
-        .service(
-            web::resource("/api/account")
-                .route(web::get().to(account::account))
-                .route(web::delete().to(account::erase))
-                .default_service(web::to(method_not_allowed("GET, DELETE"))),
-        )
-        .service(get("/api/account/export").route(web::get().to(account::export)))
-        .service(
-            web::resource("/api/sessions")
-                .route(web::get().to(sessions::list))
-                .route(web::delete().to(sessions::end_others))
-                .default_service(web::to(method_not_allowed("GET, DELETE"))),
-        )
-        .service(
-            web::resource("/api/sessions/{session_id}")
-                .route(web::delete().to(sessions::end))
-                .default_service(web::to(method_not_allowed("DELETE"))),
-        )
-        .service(post("/admin/createaccount").route(web::post().to(admin_create_account::admin_create_account)))
-        .service(post("/admin/loginaccount").route(web::post().to(admin_login_account::admin_login_account)))
-        .service(get("/admin/accounts").route(web::get().to(admin_accounts::admin_accounts)))
-        .service(post("/admin/accounts/{account_id}/disable").route(web::post().to(admin_accounts::disable)))
-        .service(post("/admin/accounts/{account_id}/enable").route(web::post().to(admin_accounts::enable)))
-        .service(get("/internal/revocations").route(web::get().to(revocations::revocations)))
-        .service(get("/.well-known/jwks.json").route(web::get().to(jwks::jwks)));
-}
-
-fn get(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(method_not_allowed("GET")))
-}
-
-fn post(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(method_not_allowed("POST")))
+    routes().configure(app);
 }
 
 impl From<HashError> for Problem {

@@ -1,14 +1,33 @@
 //! POST `/api/refreshtoken`: the next tokens of a session.
 
 use actix_web::{HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::JsonFields;
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 
-use super::login_account::{SignedInView, refresh_token as read};
+use super::examples;
+use super::login_account::{RefreshToken, SignedInView, refresh_token as read};
 use crate::service::Auth;
 
-/// Answers 200 as log-in does, or 401 `invalid-refresh-token`. A token that was used before its time of grace ends the
-/// session.
+route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().and(&[ProblemCode::InvalidRefreshToken]));
+
+/// Stay logged in.
+///
+/// Gives the next pair of tokens. For 30 s the refresh token before the present one gets the same successor (two tabs, a lost
+/// answer); used later, it ends the session.
+#[utoipa::path(
+    post,
+    path = "/api/refreshtoken",
+    operation_id = "refreshToken",
+    tag = "sessions",
+    request_body(content = RefreshToken, example = json!(examples::refresh_token())),
+    responses(
+        (status = 200, description = "The next tokens.", body = SignedInView, example = json!(examples::signed_in(&examples::account()))),
+        RefreshProblems
+    ),
+)]
 pub(super) async fn refresh_token(auth: web::Data<Auth>, fields: JsonFields) -> Result<HttpResponse, Problem> {
     let signed_in = auth.refresh(&read(fields)?).await?;
     Ok(HttpResponse::Ok().json(SignedInView::from(signed_in)))

@@ -4,21 +4,41 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::{Caller, Page, QueryFields};
+use rowlock_platform::openapi::{PageParams, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::examples;
 use crate::service::Auth;
 use crate::store::LiveSession;
 
 /// A session, and whether it is the one that asks.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 struct SessionView {
     #[serde(flatten)]
     session: LiveSession,
+    /// Whether it is the one that asks.
     current: bool,
 }
 
-/// Answers 200 with a page of the sessions that are alive, the newest first. `?cursor&limit`.
+route_problems!(SessionsProblems = Problems::for_users().with_input());
+
+/// Where one is logged in, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/sessions",
+    operation_id = "listSessions",
+    tag = "sessions",
+    params(PageParams),
+    responses(
+        (status = 200, description = "A page.", body = Page<SessionView>, example = json!(examples::page(&examples::session()))),
+        SessionsProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn list(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<SessionId>();
@@ -29,15 +49,37 @@ pub(super) async fn list(auth: web::Data<Auth>, caller: Caller, request: HttpReq
     Ok(HttpResponse::Ok().json(Page::cut(sessions, limit, |session| session.id, view)))
 }
 
-/// Ends one session: its refresh token is used up, and its access token within a minute. Answers 204, also when it had ended
-/// before; 404 for another's.
+route_problems!(EndProblems = Problems::for_users().changing().and(&[ProblemCode::SessionNotFound]));
+
+/// End one of one's sessions.
+///
+/// Its refresh token is used up at once, its access token within a minute.
+#[utoipa::path(
+    delete,
+    path = "/api/sessions/{sessionId}",
+    operation_id = "endSession",
+    tag = "sessions",
+    params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION))),
+    responses((status = 204, description = "The session has ended; also when it had before."), EndProblems),
+    security(("token" = [])),
+)]
 pub(super) async fn end(auth: web::Data<Auth>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let none = || Problem::new(ProblemCode::SessionNotFound, "You have no session with this id.");
     let id: SessionId = path.parse().map_err(|_| none())?;
     if auth.store.end_own_session(caller.sub, id).await? { Ok(HttpResponse::NoContent().finish()) } else { Err(none()) }
 }
 
-/// Ends all sessions but the one that asks. Answers 204.
+route_problems!(EndOthersProblems = Problems::for_users().changing());
+
+/// End all of one's sessions but the one that asks.
+#[utoipa::path(
+    delete,
+    path = "/api/sessions",
+    operation_id = "endOtherSessions",
+    tag = "sessions",
+    responses((status = 204, description = "The others have ended."), EndOthersProblems),
+    security(("token" = [])),
+)]
 pub(super) async fn end_others(auth: web::Data<Auth>, caller: Caller) -> Result<HttpResponse, Problem> {
     auth.store.end_other_sessions(caller.sub, caller.sid).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -8,6 +8,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_postgres::{DatabaseError, committed, statement};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Store;
@@ -21,25 +22,32 @@ pub(crate) struct Presented {
 }
 
 /// A session as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LiveSession {
+    #[schema(value_type = Uuid)]
     pub(crate) id: SessionId,
+    #[schema(value_type = DateTime)]
     pub(crate) created_at: Timestamp,
     /// When it was logged in or last refreshed.
+    #[schema(value_type = DateTime)]
     pub(crate) last_used_at: Timestamp,
+    #[schema(value_type = DateTime)]
     pub(crate) expires_at: Timestamp,
     /// What the program that logged in said it was.
+    #[schema(required)]
     pub(crate) user_agent: Option<String>,
 }
 
 /// A session with all that is stored of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredSession {
     #[serde(flatten)]
     session: LiveSession,
+    #[schema(value_type = Option<DateTime>, required)]
     ended_at: Option<Timestamp>,
+    #[schema(required)]
     end_reason: Option<String>,
 }
 

@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::migrate;
 use rowlock_test_support::database::{Template, TestDatabase, fingerprint};
+use rowlock_test_support::description;
 use rowlock_test_support::wait::until;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -207,9 +208,13 @@ impl Answer {
 }
 
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = reqwest::Client::execute(&client, request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.unwrap();
+    description::check(method.as_str(), &path, status.as_u16(), &headers, &text);
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Answer { status, headers, text, body }
 }

@@ -3,11 +3,14 @@
 
 use actix_web::{HttpResponse, web};
 use rowlock_domain::Timestamp;
+use rowlock_domain::ids::EventId;
 use rowlock_inventory::accounts::{self, StoredHolder, StoredKey};
 use rowlock_inventory::queries;
 use rowlock_platform::http::Caller;
 use rowlock_platform::problem::Problem;
 use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::resources::{BookingResource, WaitlistEntryResource};
 use crate::service::Booking;
@@ -15,24 +18,58 @@ use crate::service::Booking;
 /// How many rows are read at a time.
 const PAGE: i64 = 1_000;
 
-#[derive(Serialize)]
+/// What booking-service has stored about a person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StoredBookings)]
 #[serde(rename_all = "camelCase")]
-struct Stored {
+pub(super) struct Stored {
     bookings: Vec<BookingResource>,
     waitlist: Vec<WaitlistEntryResource>,
     /// The names and e-mails that are kept with them.
+    #[schema(value_type = Vec<HolderShown>)]
     holders: Vec<StoredHolder>,
+    #[schema(value_type = Vec<KeyShown>)]
     idempotency_keys: Vec<StoredKey>,
+    #[schema(required)]
     account_state: Option<AccountState>,
 }
 
-/// What `auth-service` has told of the account.
-#[derive(Serialize)]
+/// What auth-service has told of the account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StoredAccountState)]
 #[serde(rename_all = "camelCase")]
-struct AccountState {
+pub(super) struct AccountState {
     state: String,
+    #[schema(value_type = DateTime)]
     received_at: Timestamp,
+    #[schema(value_type = Option<DateTime>, required)]
     settled_at: Option<Timestamp>,
+}
+
+/// The name and e-mail that are kept with a booking or a waiting-list entry.
+#[derive(ToSchema)]
+#[schema(as = StoredHolder)]
+#[expect(dead_code, reason = "describes a StoredHolder")]
+pub(super) struct HolderShown {
+    /// The booking or the entry.
+    id: Uuid,
+    name: String,
+    email: String,
+}
+
+/// A key that makes a request repeatable.
+#[derive(ToSchema)]
+#[schema(as = StoredIdempotencyKey)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes a StoredKey")]
+pub(super) struct KeyShown {
+    #[schema(value_type = Uuid)]
+    event_id: EventId,
+    key: String,
+    /// What was asked.
+    operation: String,
+    #[schema(value_type = DateTime)]
+    created_at: Timestamp,
 }
 
 /// Answers 200 with everything.

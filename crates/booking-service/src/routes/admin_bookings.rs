@@ -4,13 +4,16 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use rowlock_domain::ids::{BookingId, EventId};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::queries;
 use rowlock_inventory::views::{Booking as BookingRow, EventWithTypes, NamedBooking};
 use rowlock_platform::http::{AdminCaller, Page, QueryFields};
+use rowlock_platform::openapi::{PageParams, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 use rowlock_postgres::Reader;
 
-use super::{event_in, no_such_event};
+use super::{event_in, examples, no_such_event};
 use crate::resources::HeldBookingResource;
 use crate::service::Booking;
 
@@ -20,7 +23,31 @@ const CHUNK: i64 = 1000;
 const COLUMNS: [&str; 10] =
     ["bookingId", "ticketType", "ticketTypeId", "accountId", "name", "email", "quantity", "status", "origin", "bookedAt"];
 
-/// `?cursor&limit`, the oldest first; with `Accept: text/csv` all of them, streamed.
+route_problems!(BookingsProblems = Problems::for_administrators().with_input().and(&[ProblemCode::EventNotFound]));
+
+/// Who has booked, the oldest first.
+///
+/// With `Accept: text/csv` all bookings as one CSV file with a header line; `cursor` and `limit` count for nothing then.
+#[utoipa::path(
+    get,
+    path = "/admin/events/{eventId}/bookings",
+    operation_id = "listEventBookings",
+    tag = "administration",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), PageParams),
+    responses(
+        (
+            status = 200,
+            description = "A page, or all as CSV.",
+            content(
+                (Page<HeldBookingResource> = "application/json", example = json!(examples::page(&examples::held_booking()))),
+                (String = "text/csv", example = json!(examples::BOOKINGS_CSV))
+            ),
+            headers(("Content-Disposition" = String, description = "With CSV: `attachment` with the name of the file."))
+        ),
+        BookingsProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn bookings(
     _: AdminCaller,
     path: web::Path<String>,

@@ -12,16 +12,106 @@ use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::command::{Change, Step, TypeChange};
 use rowlock_inventory::{Command, Outcome, Refusal};
 use rowlock_platform::http::{AdminCaller, JsonFields, Patch, integer, text, time};
+use rowlock_platform::openapi::{EventVersionHeader, Problems};
 use rowlock_platform::problem::{FieldError, Problem};
+use rowlock_platform::route_problems;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::event_fields::MAX_TYPES;
-use super::{etag, event_in};
+use super::{etag, event_in, examples};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
 use crate::service::Booking;
 
-/// What is not in the body stays; `null` clears what may be absent. With `If-Match`, only if nobody changed it meanwhile.
+/// What is to be changed. What is left out stays; `null` clears what may be absent.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `read` reads")]
+struct ChangeEvent {
+    /// No control characters.
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// Lines are allowed, other control characters are not.
+    #[schema(max_length = 10_000)]
+    description: Option<String>,
+    /// No control characters.
+    #[schema(min_length = 1, max_length = 200)]
+    venue: Option<String>,
+    /// From then on nobody is promoted any more, and waiting-list entries are closed.
+    #[schema(format = DateTime)]
+    starts_at: Option<String>,
+    /// After `startsAt`.
+    #[schema(format = DateTime)]
+    ends_at: Option<String>,
+    /// From when tickets are sold; from the beginning unless given.
+    #[schema(format = DateTime)]
+    sales_start_at: Option<String>,
+    /// Until when tickets are sold; until the event starts unless given.
+    #[schema(format = DateTime)]
+    sales_end_at: Option<String>,
+    /// `published` makes a draft public. An event is cancelled by `POST /admin/events/{eventId}/cancel`.
+    #[schema(pattern = "^published$", nullable = false)]
+    status: Option<String>,
+    /// Each ticket type at most once.
+    #[schema(max_items = 50)]
+    ticket_types: Option<Vec<ChangeTicketType>>,
+}
+
+/// What is to be changed of a ticket type.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `type_change` reads")]
+struct ChangeTicketType {
+    #[schema(format = Uuid)]
+    id: String,
+    /// No control characters.
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// How many tickets there shall be in all, not how many more. Not fewer than are booked.
+    #[schema(minimum = 0, maximum = 10_000_000, nullable = false)]
+    total_tickets: Option<i64>,
+    #[schema(minimum = 1, maximum = 100, nullable = false)]
+    max_per_booking: Option<i64>,
+    /// How many one account may have and wait for together; null for no limit.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    max_per_account: Option<i64>,
+}
+
+route_problems!(
+    ChangeEventProblems = Problems::for_administrators().with_body().changing().and(&[
+        ProblemCode::EventNotFound,
+        ProblemCode::PreconditionFailed,
+        ProblemCode::CapacityBelowBooked,
+        ProblemCode::EventCancelled,
+    ])
+);
+
+/// Change an event.
+///
+/// Details, times, status, capacities and limits. With `If-Match` only if no administrator changed it meanwhile.
+#[utoipa::path(
+    patch,
+    path = "/admin/events/{eventId}",
+    operation_id = "changeEvent",
+    tag = "administration",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader),
+    request_body(content = ChangeEvent, examples(
+        ("more tickets" = (summary = "More tickets", value = json!(examples::more_tickets()))),
+        ("details" = (summary = "Details, sales window and limits", value = json!(examples::event_details())))
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The event as it is now.",
+            body = EventResource,
+            headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
+            example = json!(examples::event())
+        ),
+        ChangeEventProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn change_event(
     admin: AdminCaller,
     path: web::Path<String>,

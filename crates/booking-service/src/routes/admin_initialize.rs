@@ -9,11 +9,14 @@ use rowlock_domain::text::{Description, Invalid, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::create::{NewEvent, NewType, check_times, create_event};
 use rowlock_platform::http::{AdminCaller, JsonFields, integer, text, time};
+use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::etag;
-use super::event_fields::{MAX_TYPES, price};
+use super::event_fields::{MAX_TYPES, NewPrice, price};
+use super::{etag, examples};
 use crate::outcome::problem_of_error;
 use crate::resources::EventResource;
 use crate::service::{Booking, SOURCE};
@@ -21,8 +24,101 @@ use crate::service::{Booking, SOURCE};
 /// What the type of an event is called that has only one.
 const ONLY_TYPE: &str = "General admission";
 
-/// `{name, totalTickets}` or `{name, ticketTypes: [{name, totalTickets, …}]}`, and optionally the rest of an event →
-/// 201 with the event, published unless `status` is `draft`.
+/// A new event: with `totalTickets` it has one ticket type, with `ticketTypes` it has those.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `read` reads")]
+struct InitializeEvent {
+    /// No control characters.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// Lines are allowed, other control characters are not.
+    #[schema(max_length = 10_000)]
+    description: Option<String>,
+    /// No control characters.
+    #[schema(min_length = 1, max_length = 200)]
+    venue: Option<String>,
+    /// From then on nobody is promoted any more, and waiting-list entries are closed.
+    #[schema(format = DateTime)]
+    starts_at: Option<String>,
+    /// After `startsAt`.
+    #[schema(format = DateTime)]
+    ends_at: Option<String>,
+    /// From when tickets are sold; from the beginning unless given.
+    #[schema(format = DateTime)]
+    sales_start_at: Option<String>,
+    /// Until when tickets are sold; until the event starts unless given.
+    #[schema(format = DateTime)]
+    sales_end_at: Option<String>,
+    /// `draft` or `published`, which it is unless told.
+    #[schema(pattern = "^(draft|published)$")]
+    status: Option<String>,
+    /// Required unless there are `ticketTypes`; with them it must be their sum.
+    #[schema(minimum = 1, maximum = 500_000_000)]
+    total_tickets: Option<i64>,
+    /// Required unless there is `totalTickets`. Their names are different.
+    #[schema(min_items = 1, max_items = 50)]
+    ticket_types: Option<Vec<InitializeTicketType>>,
+    /// Not together with `ticketTypes`. Free of charge unless told.
+    price: Option<NewPrice>,
+    /// Not together with `ticketTypes`. How many tickets a booking may have; 10 unless told.
+    #[schema(minimum = 1, maximum = 100)]
+    max_per_booking: Option<i64>,
+    /// Not together with `ticketTypes`. How many tickets one account may have and wait for together; no limit unless told.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    max_per_account: Option<i64>,
+}
+
+/// A ticket type of a new event.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `types` reads")]
+struct InitializeTicketType {
+    /// No control characters.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    total_tickets: i64,
+    /// Free of charge unless told.
+    price: Option<NewPrice>,
+    /// How many tickets a booking may have; 10 unless told.
+    #[schema(minimum = 1, maximum = 100)]
+    max_per_booking: Option<i64>,
+    /// How many tickets one account may have and wait for together; no limit unless told.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    max_per_account: Option<i64>,
+}
+
+route_problems!(InitializeProblems = Problems::for_administrators().with_body().changing());
+
+/// Create an event.
+///
+/// It is published at once unless `status` is `draft`.
+#[utoipa::path(
+    post,
+    path = "/admin/initialize",
+    operation_id = "initializeEvent",
+    tag = "administration",
+    request_body(content = InitializeEvent, examples(
+        ("one ticket type" = (summary = "One ticket type", value = json!(examples::simple_event()))),
+        ("priced" = (summary = "One ticket type with a price and limits", value = json!(examples::priced_event()))),
+        ("several ticket types" = (summary = "Several ticket types", value = json!(examples::festival())))
+    )),
+    responses(
+        (
+            status = 201,
+            description = "The event.",
+            body = EventResource,
+            headers(
+                ("Location" = String, description = "Where the public finds the event."),
+                ("ETag" = String, description = "The version of the event, for `If-Match`.")
+            ),
+            example = json!(examples::event())
+        ),
+        InitializeProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn initialize(caller: AdminCaller, mut body: JsonFields, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let read = read(&mut body, &caller, &booking);
     let new = body.finish(read)?;

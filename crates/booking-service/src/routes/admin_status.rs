@@ -2,15 +2,51 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TicketTypeId;
+use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::queries;
 use rowlock_platform::http::{AdminCaller, QueryFields};
+use rowlock_platform::openapi::{PageParams, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::IntoParams;
 
-use super::{etag, event_in, no_such_event};
+use super::{etag, event_in, examples, no_such_event};
 use crate::resources::EventStatusResource;
 use crate::service::Booking;
 
-/// `?cursor&limit` page the waiting list, `?ticketTypeId` shows one type's.
+/// Whose waiting list is shown.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `status` reads")]
+struct WaitlistFilter {
+    /// Shows the waiting list of this ticket type alone.
+    #[param(nullable = false, format = Uuid)]
+    ticket_type_id: Option<String>,
+}
+
+route_problems!(StatusProblems = Problems::for_administrators().with_input().and(&[ProblemCode::EventNotFound]));
+
+/// What is booked, available and held, and who waits.
+///
+/// `cursor` and `limit` page the waiting list.
+#[utoipa::path(
+    get,
+    path = "/admin/status/{eventId}",
+    operation_id = "getEventStatus",
+    tag = "administration",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), WaitlistFilter, PageParams),
+    responses(
+        (
+            status = 200,
+            description = "The event, also if it is a draft.",
+            body = EventStatusResource,
+            headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
+            example = json!(examples::event_status())
+        ),
+        StatusProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn status(
     _: AdminCaller,
     path: web::Path<String>,

@@ -2,17 +2,81 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
 use rowlock_inventory::Command;
 use rowlock_inventory::command::Book;
 use rowlock_platform::http::{Caller, JsonFields, boolean, integer, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
 
-use super::{holder, idempotency, no_such_event, within_limit};
-use crate::outcome::respond;
+use super::{examples, holder, idempotency, no_such_event, within_limit};
+use crate::outcome::{Confirmed, Waitlisted, respond};
 use crate::service::Booking;
 
-/// `{eventId, ticketTypeId?, quantity?, joinWaitlist?}` → 201 with a booking, or 202 with a waiting-list entry.
+/// What is wanted.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `book` reads")]
+struct BookTickets {
+    #[schema(format = Uuid)]
+    event_id: String,
+    /// Needed if the event has several.
+    #[schema(format = Uuid)]
+    ticket_type_id: Option<String>,
+    /// How many tickets; 1 unless told. A ticket type may allow fewer than 100, see `maxPerBooking`.
+    #[schema(minimum = 1, maximum = 100, default = 1)]
+    quantity: Option<i64>,
+    /// False asks for 409 `sold-out` instead of a place in the queue.
+    #[schema(default = true)]
+    join_waitlist: Option<bool>,
+}
+
+route_problems!(
+    BookProblems = Problems::for_users().with_body().changing().limited().and(&[
+        ProblemCode::EventNotFound,
+        ProblemCode::SoldOut,
+        ProblemCode::AccountLimit,
+        ProblemCode::SalesClosed,
+        ProblemCode::EventCancelled,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Book tickets, or get a place in the queue.
+///
+/// A booking is never split. Whom the worker promotes later gets the booking without asking again.
+#[utoipa::path(
+    post,
+    path = "/api/book",
+    operation_id = "book",
+    tag = "bookings",
+    params(IdempotencyKeyHeader),
+    request_body(content = BookTickets, examples(
+        ("one ticket" = (summary = "One ticket of an event with one ticket type", value = json!(examples::book_one()))),
+        ("several tickets" = (summary = "Several tickets of a type, or nothing", value = json!(examples::book_several())))
+    )),
+    responses(
+        (
+            status = 201,
+            description = "The tickets are booked.",
+            body = Confirmed,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"status": "confirmed", "booking": examples::booking()})
+        ),
+        (
+            status = 202,
+            description = "There are not enough tickets: the wish waits in the queue.",
+            body = Waitlisted,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"status": "waitlisted", "waitlistEntry": examples::waitlist_entry()})
+        ),
+        BookProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn book(
     caller: Caller,
     request: HttpRequest,

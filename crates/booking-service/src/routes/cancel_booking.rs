@@ -7,13 +7,62 @@ use rowlock_domain::values::Quantity;
 use rowlock_inventory::command::{Cancel, Target};
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, integer, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
 
-use super::{idempotency, within_limit};
-use crate::outcome::respond;
+use super::{examples, idempotency, within_limit};
+use crate::outcome::{Returned, respond};
 use crate::service::Booking;
 
-/// `{bookingId}` or `{eventId}`, `quantity?` → 200 with the booking as it is now.
+/// Which booking: `bookingId`, or `eventId` for the only confirmed one at that event. Exactly one of the two.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `cancel_booking` reads")]
+struct CancelBooking {
+    #[schema(format = Uuid)]
+    booking_id: Option<String>,
+    #[schema(format = Uuid)]
+    event_id: Option<String>,
+    /// Gives back so many tickets; all of them unless told. Not more than the booking has.
+    #[schema(minimum = 1, maximum = 100)]
+    quantity: Option<i64>,
+}
+
+route_problems!(
+    CancelProblems = Problems::for_users().with_body().changing().limited().and(&[
+        ProblemCode::BookingNotFound,
+        ProblemCode::AmbiguousBooking,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Give a booking or a part of it back.
+///
+/// What comes back goes to who waits. A booking that is cancelled already stays so.
+#[utoipa::path(
+    post,
+    path = "/api/cancelbooking",
+    operation_id = "cancelBooking",
+    tag = "bookings",
+    params(IdempotencyKeyHeader),
+    request_body(content = CancelBooking, examples(
+        ("a part" = (summary = "One ticket of a booking", value = json!(examples::cancel_part()))),
+        ("all" = (summary = "The only booking at an event", value = json!(examples::cancel_all())))
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The booking as it is now.",
+            body = Returned,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"booking": examples::booking()})
+        ),
+        CancelProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn cancel_booking(
     caller: Caller,
     request: HttpRequest,

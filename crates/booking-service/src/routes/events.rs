@@ -1,14 +1,67 @@
 //! `GET /api/events` and `GET /api/events/{eventId}`: what there is to book.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::queries::{EventCursor, EventFilter};
-use rowlock_platform::http::QueryFields;
+use rowlock_platform::http::{Page, QueryFields};
+use rowlock_platform::openapi::{KnownVersionHeader, PageParams, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::IntoParams;
 
-use super::{event_in, no_such_event};
+use super::{event_in, examples, no_such_event};
+use crate::resources::EventResource;
 use crate::service::Booking;
 
-/// Published events by start, then by creation. `?q&from&to&cursor&limit`.
+/// Which events are listed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `list` reads")]
+struct EventParams {
+    /// A text that name, venue or description must have in them.
+    #[param(nullable = false, max_length = 200, example = "race")]
+    q: Option<String>,
+    /// The earliest start.
+    #[param(nullable = false, format = DateTime, example = "2026-12-01T00:00:00Z")]
+    from: Option<String>,
+    /// The latest start.
+    #[param(nullable = false, format = DateTime, example = "2027-01-01T00:00:00Z")]
+    to: Option<String>,
+}
+
+route_problems!(ListProblems = Problems::for_anyone().with_input());
+
+/// Published events, by start.
+///
+/// At most about a second old.
+#[utoipa::path(
+    get,
+    path = "/api/events",
+    operation_id = "listEvents",
+    tag = "events",
+    params(EventParams, PageParams, KnownVersionHeader),
+    responses(
+        (
+            status = 200,
+            description = "A page.",
+            body = Page<EventResource>,
+            headers(
+                ("ETag" = String, description = "The version of the page, for `If-None-Match`."),
+                ("Cache-Control" = String, description = "How long the answer may be kept.")
+            ),
+            example = json!(examples::page(&examples::event()))
+        ),
+        (
+            status = 304,
+            description = "The client has the present version already.",
+            headers(
+                ("ETag" = String, description = "The version of the page, for `If-None-Match`."),
+                ("Cache-Control" = String, description = "How long the answer may be kept.")
+            )
+        ),
+        ListProblems
+    ),
+)]
 pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let q = query.optional("q");
@@ -20,7 +73,39 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
     Ok(booking.reads.list(&filter, cursor, limit).await?.answer(&request))
 }
 
+route_problems!(GetProblems = Problems::for_anyone().and(&[ProblemCode::EventNotFound]));
+
 /// One event that is or was public.
+///
+/// At most about a second old.
+#[utoipa::path(
+    get,
+    path = "/api/events/{eventId}",
+    operation_id = "getEvent",
+    tag = "events",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), KnownVersionHeader),
+    responses(
+        (
+            status = 200,
+            description = "The event.",
+            body = EventResource,
+            headers(
+                ("ETag" = String, description = "The version of the event, for `If-None-Match` and an administrator's `If-Match`."),
+                ("Cache-Control" = String, description = "How long the answer may be kept.")
+            ),
+            example = json!(examples::event())
+        ),
+        (
+            status = 304,
+            description = "The client has the present version already.",
+            headers(
+                ("ETag" = String, description = "The version of the event, for `If-None-Match` and an administrator's `If-Match`."),
+                ("Cache-Control" = String, description = "How long the answer may be kept.")
+            )
+        ),
+        GetProblems
+    ),
+)]
 pub(super) async fn get(path: web::Path<String>, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
     Ok(booking.reads.event(id).await?.ok_or_else(no_such_event)?.answer(&request))

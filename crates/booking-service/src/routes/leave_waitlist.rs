@@ -6,14 +6,61 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::command::{Leave, Target};
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
 
 use super::cancel_booking::one_of;
-use super::{idempotency, within_limit};
-use crate::outcome::respond;
+use super::{examples, idempotency, within_limit};
+use crate::outcome::{Left, respond};
 use crate::service::Booking;
 
-/// `{waitlistEntryId}` or `{eventId}` → 200 with the entry as it is now.
+/// Which entry: `waitlistEntryId`, or `eventId` for the only one that waits at that event. Exactly one of the two.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `leave_waitlist` reads")]
+struct LeaveWaitlist {
+    #[schema(format = Uuid)]
+    waitlist_entry_id: Option<String>,
+    #[schema(format = Uuid)]
+    event_id: Option<String>,
+}
+
+route_problems!(
+    LeaveProblems = Problems::for_users().with_body().changing().limited().and(&[
+        ProblemCode::WaitlistEntryNotFound,
+        ProblemCode::AmbiguousWaitlistEntry,
+        ProblemCode::AlreadyPromoted,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Give up a place in the queue.
+///
+/// An entry that was left already stays so.
+#[utoipa::path(
+    post,
+    path = "/api/leavewaitlist",
+    operation_id = "leaveWaitlist",
+    tag = "waiting list",
+    params(IdempotencyKeyHeader),
+    request_body(content = LeaveWaitlist, examples(
+        ("by entry" = (summary = "A certain entry", value = json!(examples::leave_entry()))),
+        ("by event" = (summary = "The only entry at an event", value = json!(examples::leave_event())))
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The entry as it is now.",
+            body = Left,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"waitlistEntry": examples::left_entry()})
+        ),
+        LeaveProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn leave_waitlist(
     caller: Caller,
     request: HttpRequest,

@@ -9,8 +9,10 @@ mod admin_initialize;
 mod admin_status;
 mod book;
 mod cancel_booking;
+mod description;
 mod event_fields;
 mod events;
+mod examples;
 mod leave_waitlist;
 mod own;
 
@@ -23,40 +25,63 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::IdempotencyKey;
 use rowlock_inventory::command::Idempotency;
 use rowlock_inventory::views::{EventWithTypes, Holder};
-use rowlock_platform::http::{Caller, JsonFields, method_not_allowed};
+use rowlock_platform::http::{Caller, JsonFields, Routes};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::tokens::Claims;
+use utoipa::OpenApi;
 
 use crate::service::Booking;
 
-/// Adds all routes to an application. A known path with another method is 405 and says what is allowed.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    let get = || web::to(method_not_allowed("GET"));
-    let post = || web::to(method_not_allowed("POST"));
+/// All routes. Those below `/internal` are for services, and the gateway does not pass them on; `/docs` is for people.
+pub(crate) fn routes() -> Routes {
     // In the order of the load: routes are tried one after the other, and those with a parameter are regular expressions.
-    config
-        .service(web::resource("/api/book").route(web::post().to(book::book)).default_service(post()))
-        .service(web::resource("/api/cancelbooking").route(web::post().to(cancel_booking::cancel_booking)).default_service(post()))
-        .service(web::resource("/api/events").route(web::get().to(events::list)).default_service(get()))
-        .service(web::resource("/api/leavewaitlist").route(web::post().to(leave_waitlist::leave_waitlist)).default_service(post()))
-        .service(web::resource("/api/bookings").route(web::get().to(own::bookings)).default_service(get()))
-        .service(web::resource("/api/waitlist").route(web::get().to(own::waitlist)).default_service(get()))
-        .service(web::resource("/api/events/{event_id}").route(web::get().to(events::get)).default_service(get()))
-        .service(web::resource("/admin/initialize").route(web::post().to(admin_initialize::initialize)).default_service(post()))
-        .service(web::resource("/admin/status/{event_id}").route(web::get().to(admin_status::status)).default_service(get()))
-        .service(
-            web::resource("/admin/events/{event_id}")
-                .route(web::patch().to(admin_change_event::change_event))
-                .default_service(web::to(method_not_allowed("PATCH"))),
-        )
-        .service(
-            web::resource("/admin/events/{event_id}/cancel")
-                .route(web::post().to(admin_cancel_event::cancel_event))
-                .default_service(post()),
-        )
-        .service(web::resource("/admin/auditlog").route(web::get().to(admin_auditlog::auditlog)).default_service(get()))
-        .service(web::resource("/internal/account-export").route(web::get().to(account_export::account_export)).default_service(get()))
-        .service(web::resource("/admin/events/{event_id}/bookings").route(web::get().to(admin_bookings::bookings)).default_service(get()));
+    Routes::default()
+        .post("/api/book", book::book)
+        .post("/api/cancelbooking", cancel_booking::cancel_booking)
+        .get("/api/events", events::list)
+        .post("/api/leavewaitlist", leave_waitlist::leave_waitlist)
+        .get("/api/bookings", own::bookings)
+        .get("/api/waitlist", own::waitlist)
+        .get("/api/events/{eventId}", events::get)
+        .post("/admin/initialize", admin_initialize::initialize)
+        .get("/admin/status/{eventId}", admin_status::status)
+        .patch("/admin/events/{eventId}", admin_change_event::change_event)
+        .post("/admin/events/{eventId}/cancel", admin_cancel_event::cancel_event)
+        .get("/admin/auditlog", admin_auditlog::auditlog)
+        .get("/internal/account-export", account_export::account_export)
+        .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
+        .get("/api/openapi.json", description::document)
+        .get("/docs", description::to_page)
+        .get("/docs/{file:.*}", description::page)
+}
+
+/// The public routes described.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        book::book,
+        cancel_booking::cancel_booking,
+        events::list,
+        leave_waitlist::leave_waitlist,
+        own::bookings,
+        own::waitlist,
+        events::get,
+        admin_initialize::initialize,
+        admin_status::status,
+        admin_change_event::change_event,
+        admin_cancel_event::cancel_event,
+        admin_auditlog::auditlog,
+        admin_bookings::bookings,
+        description::document,
+    ),
+    // auth-service shows it within its export.
+    components(schemas(account_export::Stored))
+)]
+pub(crate) struct Description;
+
+/// Adds all routes to an application.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    routes().configure(config);
 }
 
 /// The event named in the path; what is not an id names no event.

@@ -4,12 +4,29 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, WaitlistEntryId};
 use rowlock_inventory::queries;
 use rowlock_platform::http::{Caller, Page, QueryFields};
+use rowlock_platform::openapi::{PageParams, Problems};
 use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
 
+use super::examples;
 use crate::resources::{BookingResource, WaitlistEntryResource};
 use crate::service::Booking;
 
-/// The caller's bookings. `?cursor&limit`.
+route_problems!(BookingsProblems = Problems::for_users().with_input());
+
+/// One's own bookings, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/bookings",
+    operation_id = "listBookings",
+    tag = "bookings",
+    params(PageParams),
+    responses(
+        (status = 200, description = "A page.", body = Page<BookingResource>, example = json!(examples::page(&examples::booking()))),
+        BookingsProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn bookings(caller: Caller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<BookingId>();
@@ -19,7 +36,21 @@ pub(super) async fn bookings(caller: Caller, request: HttpRequest, booking: web:
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.booking.id, |row| BookingResource::from(&row))))
 }
 
-/// The caller's waiting-list entries with their present places. `?cursor&limit`.
+route_problems!(WaitlistProblems = Problems::for_users().with_input());
+
+/// One's own waiting-list entries with their present places, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/waitlist",
+    operation_id = "listWaitlist",
+    tag = "waiting list",
+    params(PageParams),
+    responses(
+        (status = 200, description = "A page.", body = Page<WaitlistEntryResource>, example = json!(examples::page(&examples::waitlist_entry()))),
+        WaitlistProblems
+    ),
+    security(("token" = [])),
+)]
 pub(super) async fn waitlist(caller: Caller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<WaitlistEntryId>();

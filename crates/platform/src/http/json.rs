@@ -21,7 +21,9 @@ use crate::problem::{FieldError, Problem};
 pub struct JsonFields {
     fields: Map<String, Value>,
     path: String,
-    unknown: Vec<String>,
+    /// The fields that were asked for.
+    known: Vec<&'static str>,
+    unknown: Vec<FieldError>,
     errors: Vec<FieldError>,
     hash: [u8; 32],
 }
@@ -53,10 +55,14 @@ impl JsonFields {
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         let hash = Sha256::digest(body).into();
         match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self { fields, path: String::new(), unknown: Vec::new(), errors: Vec::new(), hash }),
+            Ok(Value::Object(fields)) => Ok(Self::of(fields, String::new(), hash)),
             Ok(_) => Err(Problem::new(ProblemCode::MalformedJson, "The body must be a JSON object.")),
             Err(error) => Err(Problem::new(ProblemCode::MalformedJson, format!("The body is not JSON: {error}."))),
         }
+    }
+
+    fn of(fields: Map<String, Value>, path: String, hash: [u8; 32]) -> Self {
+        Self { fields, path, known: Vec::with_capacity(8), unknown: Vec::new(), errors: Vec::new(), hash }
     }
 
     /// SHA-256 of the body as it was sent.
@@ -74,6 +80,12 @@ impl JsonFields {
         self.errors.push(FieldError { field: format!("{}{name}", self.path), message: message.into() });
     }
 
+    /// Takes a field out, noting that it is known.
+    fn remove(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.fields.remove(name)
+    }
+
     fn take<T>(&mut self, name: &str, value: &Value, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
         match parse(value) {
             Ok(value) => Some(value),
@@ -85,8 +97,8 @@ impl JsonFields {
     }
 
     /// A field that must be there.
-    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
-        match self.fields.remove(name) {
+    pub fn required<T>(&mut self, name: &'static str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
+        match self.remove(name) {
             None | Some(Value::Null) => {
                 self.complain(name, "is required");
                 None
@@ -96,16 +108,16 @@ impl JsonFields {
     }
 
     /// A field that may be absent or null. The outer `None` means that it was bad.
-    pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
-        match self.fields.remove(name) {
+    pub fn optional<T>(&mut self, name: &'static str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
+        match self.remove(name) {
             None | Some(Value::Null) => Some(None),
             Some(value) => self.take(name, &value, parse).map(Some),
         }
     }
 
     /// A field of a PATCH.
-    pub fn patch<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Patch<T>> {
-        match self.fields.remove(name) {
+    pub fn patch<T>(&mut self, name: &'static str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Patch<T>> {
+        match self.remove(name) {
             None => Some(Patch::Keep),
             Some(Value::Null) => Some(Patch::Clear),
             Some(value) => self.take(name, &value, parse).map(Patch::Set),
@@ -113,7 +125,7 @@ impl JsonFields {
     }
 
     /// A field of a PATCH that can be changed and not cleared.
-    pub fn change<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
+    pub fn change<T>(&mut self, name: &'static str, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<Option<T>> {
         match self.patch(name, parse)? {
             Patch::Keep => Some(None),
             Patch::Set(value) => Some(Some(value)),
@@ -125,8 +137,8 @@ impl JsonFields {
     }
 
     /// An object within, read by a function of its own. Absent and null are `Some(None)`.
-    pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        match self.fields.remove(name) {
+    pub fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.remove(name) {
             None | Some(Value::Null) => Some(None),
             Some(Value::Object(fields)) => {
                 let path = format!("{}{name}.", self.path);
@@ -140,8 +152,8 @@ impl JsonFields {
     }
 
     /// A list of objects, each read by the same function. Absent and null are `Some(None)`.
-    pub fn objects<T>(&mut self, name: &str, max: usize, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Option<Vec<T>>> {
-        let items: VecDeque<Value> = match self.fields.remove(name) {
+    pub fn objects<T>(&mut self, name: &'static str, max: usize, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Option<Vec<T>>> {
+        let items: VecDeque<Value> = match self.remove(name) {
             None | Some(Value::Null) => return Some(None),
             Some(Value::Array(items)) if items.len() <= max => items.into(),
             Some(Value::Array(_)) => {
@@ -171,7 +183,7 @@ impl JsonFields {
     }
 
     fn nested<T>(&mut self, fields: Map<String, Value>, path: String, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        let mut inner = Self { fields, path, unknown: Vec::new(), errors: Vec::new(), hash: self.hash };
+        let mut inner = Self::of(fields, path, self.hash);
         let value = read(&mut inner);
         inner.note_unknown();
         self.unknown.append(&mut inner.unknown);
@@ -180,19 +192,19 @@ impl JsonFields {
     }
 
     fn note_unknown(&mut self) {
-        let path = &self.path;
-        self.unknown.extend(self.fields.keys().map(|name| format!("{path}{name}")));
+        let (path, known) = (&self.path, &self.known);
+        let unknown =
+            |name| FieldError { field: format!("{path}{name}"), message: format!("is not known here; known are: {}", known.join(", ")) };
+        self.unknown.extend(self.fields.keys().map(unknown));
     }
 
     /// Ends the reading: the request, or a problem that names every bad field.
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Problem> {
         self.note_unknown();
         if !self.unknown.is_empty() {
-            let errors: Vec<_> =
-                self.unknown.iter().map(|field| serde_json::json!({"field": field, "message": "is not known here"})).collect();
-            return Err(
-                Problem::new(ProblemCode::UnknownField, format!("Not known here: {}.", self.unknown.join(", "))).with("errors", errors)
-            );
+            let names: Vec<_> = self.unknown.iter().map(|unknown| unknown.field.as_str()).collect();
+            let detail = format!("Not known here: {}.", names.join(", "));
+            return Err(Problem::new(ProblemCode::UnknownField, detail).with_errors(self.unknown));
         }
         match value {
             Some(value) if self.errors.is_empty() => Ok(value),
@@ -291,6 +303,10 @@ mod tests {
     fn unknown_fields_and_broken_json_are_malformed_not_invalid() {
         let fields = JsonFields::parse(br#"{"nmae": "x"}"#).unwrap();
         assert_eq!(fields.finish(Some(())).unwrap_err().code(), ProblemCode::UnknownField);
+        let mut fields = JsonFields::parse(br#"{"nmae": "x"}"#).unwrap();
+        let read = (fields.optional("name", text::<PersonName>), fields.optional("email", text::<Email>));
+        let document = fields.finish(Some(read)).unwrap_err().document();
+        assert_eq!(document["errors"][0], serde_json::json!({"field": "nmae", "message": "is not known here; known are: name, email"}));
         for body in [&b"{"[..], b"", b"[]", b"null", b"{\"a\":\xff}"] {
             assert_eq!(JsonFields::parse(body).unwrap_err().code(), ProblemCode::MalformedJson);
         }

@@ -7,6 +7,7 @@ mod json;
 mod limits;
 mod query;
 mod request_log;
+mod routes;
 mod server;
 
 pub use auth::{AdminCaller, Caller, request_id};
@@ -14,5 +15,6 @@ pub use client_address::client_address;
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
+pub use routes::Routes;
 pub(crate) use server::serve;
-pub use server::{HttpSettings, Leave, bind, method_not_allowed, no_such_route, public_server, serve_public};
+pub use server::{HttpSettings, Leave, bind, no_such_route, public_server, serve_public};

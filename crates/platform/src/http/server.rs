@@ -139,8 +139,11 @@ pub(crate) async fn serve(server: Server, until: impl Future<Output = ()>) -> st
 }
 
 /// The answer of a resource to a method that it does not have. `allowed` is what it has.
-pub fn method_not_allowed(allowed: &'static str) -> impl Fn(HttpRequest) -> std::future::Ready<Result<HttpResponse, Problem>> + Clone {
-    move |_| std::future::ready(Err(Problem::new(ProblemCode::MethodNotAllowed, format!("Use {allowed}.")).header(header::ALLOW, allowed)))
+pub(super) fn method_not_allowed(allowed: String) -> impl Fn(HttpRequest) -> std::future::Ready<Result<HttpResponse, Problem>> + Clone {
+    move |_| {
+        let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("Use {allowed}."));
+        std::future::ready(Err(problem.header(header::ALLOW, allowed.as_str())))
+    }
 }
 
 /// The answer for what no route matches.

@@ -1,0 +1,217 @@
+//! The examples of the API's description. A test holds them against its schemas and sends those of requests.
+
+use serde_json::{Value, json};
+
+/// An id.
+pub(super) const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
+const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
+const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
+const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
+const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
+const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
+
+/// The CSV of an event's bookings.
+pub(super) const BOOKINGS_CSV: &str = "bookingId,ticketType,ticketTypeId,accountId,name,email,quantity,status,origin,bookedAt\n\
+01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05,General admission,01936f1d-77a0-7c44-8d10-5e2b7a9c3f04,01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501,\
+Ada Lovelace,ada@example.org,2,confirmed,direct,2026-11-27T18:20:00.000000Z\n";
+
+fn with(mut object: Value, changes: Value) -> Value {
+    if let (Value::Object(members), Value::Object(changes)) = (&mut object, changes) {
+        members.extend(changes);
+    }
+    object
+}
+
+pub(super) fn simple_event() -> Value {
+    json!({"name": "Boat race", "totalTickets": 200})
+}
+
+pub(super) fn priced_event() -> Value {
+    json!({
+        "name": "Boat race",
+        "venue": "North bank",
+        "startsAt": "2036-12-31T14:00:00Z",
+        "status": "draft",
+        "totalTickets": 200,
+        "price": {"amountMinor": 1250, "currency": "EUR"},
+        "maxPerBooking": 4,
+        "maxPerAccount": 8,
+    })
+}
+
+pub(super) fn festival() -> Value {
+    json!({
+        "name": "Harbour festival",
+        "description": "Three days of music.\nBring a coat.",
+        "venue": "Old harbour",
+        "startsAt": "2036-12-28T16:00:00Z",
+        "endsAt": "2036-12-31T23:00:00+01:00",
+        "salesStartAt": "2026-11-01T09:00:00Z",
+        "salesEndAt": "2036-12-28T12:00:00Z",
+        "status": "published",
+        "ticketTypes": [
+            {"name": "Three days", "totalTickets": 900, "price": {"amountMinor": 9900, "currency": "EUR"}, "maxPerAccount": 6},
+            {"name": "Backstage", "totalTickets": 20, "price": {"amountMinor": 24900, "currency": "EUR"}, "maxPerBooking": 2},
+        ],
+    })
+}
+
+pub(super) fn more_tickets() -> Value {
+    json!({"ticketTypes": [{"id": TICKET_TYPE, "totalTickets": 250}]})
+}
+
+pub(super) fn event_details() -> Value {
+    json!({
+        "name": "Boat race 2036",
+        "description": "Eights and fours.",
+        "venue": null,
+        "startsAt": "2036-12-31T15:00:00Z",
+        "endsAt": "2036-12-31T18:00:00Z",
+        "salesStartAt": null,
+        "salesEndAt": "2036-12-31T12:00:00Z",
+        "status": "published",
+        "ticketTypes": [{"id": TICKET_TYPE, "name": "North bank", "maxPerBooking": 6, "maxPerAccount": null}],
+    })
+}
+
+fn ticket_type() -> Value {
+    json!({
+        "id": TICKET_TYPE,
+        "name": "General admission",
+        "price": {"amountMinor": 1250, "currency": "EUR"},
+        "totalTickets": 200,
+        "availableTickets": 0,
+        "bookedTickets": 200,
+        "waitlistLength": 1,
+        "maxPerBooking": 4,
+        "maxPerAccount": 8,
+    })
+}
+
+pub(super) fn event() -> Value {
+    json!({
+        "id": EVENT,
+        "name": "Boat race",
+        "description": null,
+        "venue": "North bank",
+        "startsAt": "2036-12-31T14:00:00Z",
+        "endsAt": null,
+        "salesStartAt": null,
+        "salesEndAt": null,
+        "status": "published",
+        "totalTickets": 200,
+        "availableTickets": 0,
+        "bookedTickets": 200,
+        "waitlistLength": 1,
+        "ticketTypes": [ticket_type()],
+    })
+}
+
+pub(super) fn cancelled_event() -> Value {
+    let none = json!({"availableTickets": 200, "bookedTickets": 0, "waitlistLength": 0});
+    let types = with(ticket_type(), none.clone());
+    with(with(event(), none), json!({"status": "cancelled", "ticketTypes": [types]}))
+}
+
+pub(super) fn event_status() -> Value {
+    json!({
+        "eventId": EVENT,
+        "eventName": "Boat race",
+        "status": "published",
+        "totalTickets": 200,
+        "availableTickets": 0,
+        "heldTickets": 0,
+        "bookedTickets": 200,
+        "waitlistLength": 1,
+        "ticketTypes": [with(ticket_type(), json!({"heldTickets": 0}))],
+        "waitlist": page(&json!({
+            "position": 1,
+            "waitlistEntryId": ENTRY,
+            "ticketTypeId": TICKET_TYPE,
+            "account": holder(),
+            "quantity": 2,
+            "joinedAt": "2026-11-27T18:25:30.25Z",
+        })),
+    })
+}
+
+fn holder() -> Value {
+    json!({"id": ADA, "name": "Ada Lovelace", "email": "ada@example.org"})
+}
+
+pub(super) fn book_one() -> Value {
+    json!({"eventId": EVENT})
+}
+
+pub(super) fn book_several() -> Value {
+    json!({"eventId": EVENT, "ticketTypeId": TICKET_TYPE, "quantity": 2, "joinWaitlist": false})
+}
+
+pub(super) fn booking() -> Value {
+    json!({
+        "id": BOOKING,
+        "eventId": EVENT,
+        "eventName": "Boat race",
+        "ticketTypeId": TICKET_TYPE,
+        "quantity": 2,
+        "status": "confirmed",
+        "origin": "direct",
+        "bookedAt": "2026-11-27T18:20:00.654321Z",
+        "cancelledAt": null,
+    })
+}
+
+/// A booking as administrators see it.
+pub(super) fn held_booking() -> Value {
+    with(booking(), json!({"account": holder()}))
+}
+
+pub(super) fn cancel_part() -> Value {
+    json!({"bookingId": BOOKING, "quantity": 1})
+}
+
+pub(super) fn cancel_all() -> Value {
+    json!({"eventId": EVENT})
+}
+
+pub(super) fn waitlist_entry() -> Value {
+    json!({
+        "id": ENTRY,
+        "eventId": EVENT,
+        "eventName": "Boat race",
+        "ticketTypeId": TICKET_TYPE,
+        "quantity": 2,
+        "position": 1,
+        "status": "waiting",
+        "joinedAt": "2026-11-27T18:25:30.25Z",
+        "bookingId": null,
+    })
+}
+
+pub(super) fn left_entry() -> Value {
+    with(waitlist_entry(), json!({"position": null, "status": "left"}))
+}
+
+pub(super) fn leave_entry() -> Value {
+    json!({"waitlistEntryId": ENTRY})
+}
+
+pub(super) fn leave_event() -> Value {
+    json!({"eventId": EVENT})
+}
+
+pub(super) fn audit_entry() -> Value {
+    json!({
+        "id": "01936f1d-7005-7d33-9e44-5f60718293a9",
+        "at": "2026-11-27T18:19:02.75Z",
+        "actor": {"accountId": ROOT, "role": "admin", "requestId": "4f0d8a1d2c11b2f1c0de7a514c1e9a39"},
+        "action": "event.create",
+        "subject": EVENT,
+        "details": {"name": "Boat race"},
+    })
+}
+
+/// A page of one item that has no next one.
+pub(super) fn page(item: &Value) -> Value {
+    json!({"items": [item], "nextCursor": null})
+}

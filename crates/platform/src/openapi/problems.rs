@@ -1,0 +1,236 @@
+//! Which problems a route can answer, by status, each code with an example.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use rowlock_domain::problem::ProblemCode;
+use serde_json::{Value, json};
+use utoipa::openapi::content::{Content, ContentBuilder};
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::words::one_of;
+use crate::problem::{FieldError, Problem};
+
+/// A refusal, an error or a trouble (RFC 9457). Clients decide by `code`; `detail` is for people. The members behind `errors`
+/// go with certain codes.
+#[derive(Debug, ToSchema)]
+#[schema(as = Problem)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what `Problem::document` makes")]
+pub struct ProblemDocument {
+    /// `urn:rowlock:problem:` and the code.
+    #[schema(pattern = "^urn:rowlock:problem:[a-z-]+$")]
+    r#type: String,
+    /// What kind of problem it is, the same for every occurrence.
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    #[schema(value_type = ProblemCodes)]
+    code: ProblemCode,
+    /// What happened and what to do about it.
+    detail: String,
+    /// Every bad field of the request, with `invalid-input` and `unknown-field`.
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldError>>,
+    /// With `already-promoted`: the booking that the entry has become.
+    #[schema(nullable = false, format = Uuid)]
+    booking_id: Option<String>,
+    /// With `ambiguous-booking`: the bookings that match.
+    #[schema(nullable = false)]
+    booking_ids: Option<Vec<String>>,
+    /// With `ambiguous-waitlist-entry`: the entries that match.
+    #[schema(nullable = false)]
+    waitlist_entry_ids: Option<Vec<String>>,
+    /// With `capacity-below-booked`: the ticket type.
+    #[schema(nullable = false, format = Uuid)]
+    ticket_type_id: Option<String>,
+    /// With `capacity-below-booked`: how many of its tickets are booked.
+    #[schema(nullable = false)]
+    booked_tickets: Option<u32>,
+    /// With `account-limit`: how many tickets of the type an account may have.
+    #[schema(nullable = false)]
+    max_per_account: Option<u32>,
+}
+
+/// The closed list of codes.
+struct ProblemCodes;
+
+impl PartialSchema for ProblemCodes {
+    fn schema() -> RefOr<Schema> {
+        let list = ProblemCode::ALL.iter().map(|code| format!("\n- `{}` ({}): {}", code.as_str(), code.status(), code.title()));
+        one_of(
+            ProblemCode::ALL.iter().map(|code| code.as_str()),
+            list.fold("The stable code of the problem.\n".to_owned(), |all, one| all + &one),
+        )
+    }
+}
+
+impl ToSchema for ProblemCodes {
+    fn name() -> Cow<'static, str> {
+        "ProblemCode".into()
+    }
+}
+
+/// The problems that a route can answer.
+#[derive(Debug, Clone)]
+pub struct Problems(Vec<ProblemCode>);
+
+impl Problems {
+    /// What every route can answer to anyone.
+    pub fn for_anyone() -> Self {
+        Self(vec![ProblemCode::MalformedRequest, ProblemCode::InternalError, ProblemCode::Unavailable, ProblemCode::Overloaded])
+    }
+
+    /// What a route can answer that needs a token.
+    pub fn for_users() -> Self {
+        Self::for_anyone().and(&[ProblemCode::Unauthenticated])
+    }
+
+    /// What a route can answer that needs an administrator's token.
+    pub fn for_administrators() -> Self {
+        Self::for_users().and(&[ProblemCode::Forbidden])
+    }
+
+    /// It reads a query string or a header that can be wrong.
+    pub fn with_input(self) -> Self {
+        self.and(&[ProblemCode::InvalidInput])
+    }
+
+    /// It reads a JSON body.
+    pub fn with_body(self) -> Self {
+        self.with_input().and(&[ProblemCode::MalformedJson, ProblemCode::UnknownField, ProblemCode::BodyTooLarge])
+    }
+
+    /// It changes something, so that a lost answer leaves it open whether it did.
+    pub fn changing(self) -> Self {
+        self.and(&[ProblemCode::OutcomeUnknown])
+    }
+
+    /// It has a rate limit.
+    pub fn limited(self) -> Self {
+        self.and(&[ProblemCode::RateLimited])
+    }
+
+    /// It has these of its own.
+    pub fn and(mut self, codes: &[ProblemCode]) -> Self {
+        self.0.extend_from_slice(codes);
+        self
+    }
+
+    /// The responses by status.
+    pub fn responses(&self) -> BTreeMap<String, RefOr<Response>> {
+        let mut by_status: BTreeMap<u16, Vec<ProblemCode>> = BTreeMap::new();
+        for code in ProblemCode::ALL.iter().filter(|code| self.0.contains(code)) {
+            by_status.entry(code.status()).or_default().push(*code);
+        }
+        by_status.into_iter().map(|(status, codes)| (status.to_string(), response(status, &codes).into())).collect()
+    }
+}
+
+fn response(status: u16, codes: &[ProblemCode]) -> Response {
+    let titles: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.title())).collect();
+    let headers: &[&str] = match status {
+        401 => &["WWW-Authenticate"],
+        429 | 503 => &["Retry-After"],
+        _ => &[],
+    };
+    let description = titles.join(". ") + ".";
+    let mut response = ResponseBuilder::new().description(description).content("application/problem+json", content(codes)).build();
+    response.headers = headers.iter().map(|name| ((*name).to_owned(), header(name))).collect();
+    response
+}
+
+/// A header of the shared ones.
+pub(super) fn header(name: &str) -> RefOr<utoipa::openapi::header::Header> {
+    RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
+}
+
+fn content(codes: &[ProblemCode]) -> Content {
+    let words = codes.iter().map(|code| code.as_str());
+    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.clone()));
+    let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(ObjectBuilder::new().property("code", code));
+    let examples = words.map(|word| (word, RefOr::<Example>::Ref(Ref::new(format!("#/components/examples/{word}")))));
+    ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
+}
+
+/// An example of every code.
+pub(super) fn examples() -> impl Iterator<Item = (String, RefOr<Example>)> {
+    ProblemCode::ALL.iter().map(|code| {
+        let example = ExampleBuilder::new().summary(code.title()).value(Some(example(*code).document())).build();
+        (code.as_str().to_owned(), example.into())
+    })
+}
+
+/// A problem as it arises; the compiler asks for one of each code.
+fn example(code: ProblemCode) -> Problem {
+    const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
+    const OTHER_BOOKING: &str = "01936f1e-9a10-7d21-8e44-6b1f0c7a5e06";
+    const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
+    const OTHER_ENTRY: &str = "01936f1f-2d40-7f00-b3c4-9e6f5a4d3c08";
+    const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
+    let (detail, members): (&'static str, &[(&str, Value)]) = match code {
+        ProblemCode::MalformedJson => ("The body must be a JSON object.", &[]),
+        ProblemCode::UnknownField => {
+            let message = "is not known here; known are: eventId, ticketTypeId, quantity, joinWaitlist";
+            let errors = vec![FieldError { field: "quanity".to_owned(), message: message.to_owned() }];
+            return Problem::new(code, "Not known here: quanity.").with_errors(errors);
+        }
+        ProblemCode::MalformedRequest => ("The request is not valid HTTP, or its address or headers are too long.", &[]),
+        ProblemCode::Unauthenticated => ("The token is not valid or has expired. Log in again or refresh it.", &[]),
+        ProblemCode::BadCredentials => ("There is no account with this e-mail and this password.", &[]),
+        ProblemCode::InvalidRefreshToken => ("The refresh token is unknown, used up or expired. Log in again.", &[]),
+        ProblemCode::AccountDisabled => ("The account was disabled. Ask the organiser, and name the time of this answer.", &[]),
+        ProblemCode::Forbidden => ("This is for administrators.", &[]),
+        ProblemCode::NotFound => ("There is no such route.", &[]),
+        ProblemCode::AccountNotFound => ("There is no account with this id.", &[]),
+        ProblemCode::SessionNotFound => ("You have no session with this id.", &[]),
+        ProblemCode::EventNotFound => ("There is no event with this id.", &[]),
+        ProblemCode::BookingNotFound => ("You have no such booking.", &[]),
+        ProblemCode::WaitlistEntryNotFound => ("You have no such waiting-list entry.", &[]),
+        ProblemCode::MethodNotAllowed => ("Use POST.", &[]),
+        ProblemCode::EmailTaken => ("Another account has this e-mail. Log in, or use another one.", &[]),
+        ProblemCode::UsernameTaken => ("Another account has this username. Choose another one.", &[]),
+        ProblemCode::LastAdministrator => ("Make another administrator first: nobody would be left to run the box office.", &[]),
+        ProblemCode::SoldOut => ("There are not enough tickets left for this request.", &[]),
+        ProblemCode::AccountLimit => {
+            ("An account may have at most 4 of these tickets, booked and waited for together.", &[("maxPerAccount", json!(4))])
+        }
+        ProblemCode::SalesClosed => ("Tickets are not on sale at this time; see salesStartAt and salesEndAt of the event.", &[]),
+        ProblemCode::EventCancelled => ("The event is cancelled; nothing is sold any more.", &[]),
+        ProblemCode::AmbiguousBooking => {
+            ("You have several bookings at this event; say which one with bookingId.", &[("bookingIds", json!([BOOKING, OTHER_BOOKING]))])
+        }
+        ProblemCode::AmbiguousWaitlistEntry => (
+            "You wait several times at this event; say which entry with waitlistEntryId.",
+            &[("waitlistEntryIds", json!([ENTRY, OTHER_ENTRY]))],
+        ),
+        ProblemCode::AlreadyPromoted => {
+            ("Your turn has come: the entry has become a booking, which you can cancel.", &[("bookingId", json!(BOOKING))])
+        }
+        ProblemCode::CapacityBelowBooked => (
+            "180 tickets of the type are booked; it cannot have fewer.",
+            &[("ticketTypeId", json!(TICKET_TYPE)), ("bookedTickets", json!(180))],
+        ),
+        ProblemCode::PreconditionFailed => ("The event has changed since you read it. Read it again and repeat your change.", &[]),
+        ProblemCode::BodyTooLarge => ("Send a smaller body.", &[]),
+        ProblemCode::InvalidInput => return Problem::invalid_field("quantity", "must be from 1 to 100"),
+        ProblemCode::IdempotencyKeyReused => (
+            "This Idempotency-Key was used for another request at this event. Use a fresh key for each request, and the same one only to repeat it.",
+            &[],
+        ),
+        ProblemCode::RateLimited => ("Too many log-ins from your address. Please try again in 3 s.", &[]),
+        ProblemCode::InternalError => ("The error has been logged. Trying again later may help.", &[]),
+        ProblemCode::Unavailable => ("The database cannot be reached at the moment. Nothing was changed; please try again.", &[]),
+        ProblemCode::Overloaded => ("More requests are waiting than can be served. Nothing was changed; please try again.", &[]),
+        ProblemCode::OutcomeUnknown => (
+            "The answer of the service was lost. With the same Idempotency-Key the request can be repeated safely; otherwise look first what happened.",
+            &[],
+        ),
+    };
+    members.iter().fold(Problem::new(code, detail), |problem, (name, value)| problem.with(name, value.clone()))
+}

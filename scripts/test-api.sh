@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# make test-api: schemathesis makes requests of the API's own description, as it is served, and sends them through the gateway:
+# its examples, its limits and what is just beyond them, and things that nobody would think of. It fails if an answer is a 5xx
+# or is not described. The system for it is started for this run and is gone after it; or name another one, which will get
+# accounts, events and bookings that nobody needs:
+#   ROWLOCK_URL=http://… ROWLOCK_ADMIN_EMAIL=… ROWLOCK_ADMIN_PASSWORD=… make test-api
+#   ROWLOCK_BIN_DIR  the services to test, instead of a debug build
+# The requests are the same at every run. Those that failed are in target/test-api, with the commands that repeat them.
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/test-servers.sh
+. "$ROOT/scripts/lib/test-servers.sh"
+unset ROWLOCK_DATABASE_URL ROWLOCK_AMQP_URL
+
+OUT=$ROOT/target/test-api
+REQUIREMENTS=$ROOT/scripts/test-api/requirements.txt
+# The ids of the description's examples: crates/*/src/routes/examples.rs.
+EXAMPLE_EVENT=01936f1d-7000-7a11-8b22-3c4d5e6f7003
+EXAMPLE_TYPE=01936f1d-77a0-7c44-8d10-5e2b7a9c3f04
+EXAMPLE_BOOKING=01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05
+EXAMPLE_ENTRY=01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07
+
+# need_schemathesis: installs it into .local, once for each list of packages.
+need_schemathesis() {
+  local venv
+  venv=$STATE/tools/schemathesis-$(sha256sum "$REQUIREMENTS" | cut -c1-12)
+  SCHEMATHESIS=$venv/bin/schemathesis
+  [ ! -e "$venv/complete" ] || return 0
+  if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install_packages python3 python3-venv; fi
+  step "Installing schemathesis (once)"
+  rm -rf -- "$venv"
+  mkdir -p "$STATE/log" "$STATE/tools"
+  { python3 -m venv "$venv" && "$venv/bin/pip" install --disable-pip-version-check -r "$REQUIREMENTS"; } >"$STATE/log/schemathesis.log" 2>&1 ||
+    fail_with_log "schemathesis could not be installed; it needs the network this once." "$STATE/log/schemathesis.log"
+  : >"$venv/complete"
+}
+
+# serve SERVICE SETTING…: starts it with its settings and these.
+serve() {
+  local name=$1
+  shift
+  service_settings "$name"
+  launch "$name" env -i "${SETTINGS[@]}" "$@" "$BIN_DIR/$name" serve
+}
+
+start_system() {
+  local service base name
+  need_tools postgres rabbitmq nginx
+  if [ -n "${ROWLOCK_BIN_DIR:-}" ]; then
+    build_services
+  else
+    need_rust
+    step "Building the services"
+    (cd "$ROOT" && cargo build --locked --bins -p auth-service -p booking-service -p reallocation-worker) || fail "The build failed. The compiler's messages above say why."
+    BIN_DIR=$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps --locked | jq -r .target_directory)/debug
+  fi
+  [ -d "$STATE" ] || mkdir -m 700 "$STATE"
+  clean_up_after_killed_runs
+  use_test_servers "$(run_name $$)"
+  SECRETS=$PARTS_DIR/secrets GATEWAY_DIR=$PARTS_DIR/gateway
+  trap stop_system EXIT
+  step "Starting PostgreSQL, RabbitMQ, the services and the gateway"
+  test_servers_start
+  while IFS= read -r line; do export "${line?}"; done < <(test_servers_env)
+  PORT[POSTGRES]=$(cat "$PARTS_DIR/base")
+  base=$(next_free_block $((20000 + RANDOM % 2500)) 6)
+  PORT[AUTH]=$base PORT[AUTH_MANAGEMENT]=$((base + 1)) PORT[BOOKING]=$((base + 2)) PORT[BOOKING_MANAGEMENT]=$((base + 3))
+  PORT[WORKER_MANAGEMENT]=$((base + 4)) PORT[GATEWAY]=$((base + 5))
+  make_secrets
+  ROWLOCK_DATABASE_URL=$ROWLOCK_TEST_DATABASE_URL "$ROOT/scripts/databases.sh" "$SECRETS" >"$(log_file databases)" 2>&1 ||
+    fail_with_log "The databases and their roles could not be made." "$(log_file databases)"
+  printf '%s' "$ROWLOCK_TEST_AMQP_URL" | write_private "$SECRETS/amqp-url"
+  for service in auth booking; do
+    name=rowlock_$service
+    database_url "$name" "$name" | write_private "$SECRETS/$service-database-url"
+    run_service_command "$service-service" "ROWLOCK__DATABASE__MIGRATION_URL=$(database_url "${name}_owner" "$name")" -- migrate
+  done
+  printf '%s' "$PASSWORD" | write_private "$SECRETS/admin-password"
+  run_service_command auth-service -- create-admin --email "$ADMIN_EMAIL" --username root --name Root --password-file "$SECRETS/admin-password"
+  # Not the cost of a hash is tested, and no limits.
+  serve auth-service ROWLOCK__PASSWORDS__BCRYPT_COST=4 ROWLOCK__LIMITS__WRONG_PASSWORD_WAIT_MS=0 ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT=0 \
+    ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_EMAIL=0
+  serve booking-service ROWLOCK__LIMITS__BOOK_PER_ACCOUNT=0
+  serve reallocation-worker
+  for service in "${SERVICES[@]}"; do wait_for_service "$service"; done
+  gateway_render "$GATEWAY_DIR" "${PORT[GATEWAY]}" "127.0.0.1:${PORT[AUTH]}" "127.0.0.1:${PORT[BOOKING]}"
+  gateway_check "$GATEWAY_DIR"
+  gateway_launch "$GATEWAY_DIR"
+  wait_until 30 gateway_answers_or_dead || fail_with_log "The gateway does not answer after 30 seconds." "$(log_file gateway)"
+  API_URL=http://127.0.0.1:${PORT[GATEWAY]}
+}
+
+stop_system() {
+  local service
+  rm -rf -- "$WORK"
+  stop_process gateway QUIT 10
+  for service in "${SERVICES[@]}"; do stop_process "$service" TERM 20; done
+  test_servers_stop
+}
+
+# must STATUS METHOD PATH TOKEN [JSON]: one call that has to succeed.
+must() {
+  local status=$1
+  shift
+  api "$@"
+  [ "$API_STATUS" = "$status" ] || fail "$1 $2: $(api_problem)."
+}
+field() { jq -r "$1" <<<"$API_BODY"; }
+
+# sign_up HANDLE: an account of this run; leaves its id in ACCOUNT and its token in TOKEN.
+sign_up() {
+  local login
+  login=$(jq -cn --arg email "$1$RUN@example.org" --arg password "$PASSWORD" '{email: $email, password: $password}')
+  must 201 POST /api/createaccount '' "$(jq -c --arg name "$1" --arg username "$1$RUN" '. + {name: $name, username: $username}' <<<"$login")"
+  ACCOUNT=$(field .id)
+  must 200 POST /api/loginaccount '' "$login"
+  TOKEN=$(field .token)
+}
+
+# make_things: an event with a booking and one who waits, accounts and sessions to be named in requests.
+make_things() {
+  sign_up user
+  USER_TOKEN=$TOKEN
+  sign_up guest
+  GUEST=$ACCOUNT GUEST_TOKEN=$TOKEN
+  must 201 POST /admin/initialize "$ADMIN_TOKEN" '{"name": "Boat race", "totalTickets": 100000, "maxPerBooking": 100, "startsAt": "2099-01-01T00:00:00Z"}'
+  EVENT=$(field .id) TYPE=$(field '.ticketTypes[0].id')
+  must 201 POST /api/book "$USER_TOKEN" "{\"eventId\": \"$EVENT\", \"quantity\": 90}"
+  BOOKING=$(field .booking.id)
+  must 201 POST /admin/initialize "$ADMIN_TOKEN" '{"name": "Sold out", "totalTickets": 1}'
+  SOLD_OUT=$(field .id)
+  must 201 POST /api/book "$GUEST_TOKEN" "{\"eventId\": \"$SOLD_OUT\"}"
+  must 202 POST /api/book "$USER_TOKEN" "{\"eventId\": \"$SOLD_OUT\"}"
+  ENTRY=$(field .waitlistEntry.id)
+  must 200 GET /api/sessions "$GUEST_TOKEN"
+  SESSION=$(field '.items[0].id')
+}
+
+# The description as it is served, with the ids of what there is in its examples; and the settings with the same ids.
+write_input() {
+  must 200 GET /api/openapi.json ''
+  sed -e "s/$EXAMPLE_EVENT/$EVENT/g; s/$EXAMPLE_TYPE/$TYPE/g; s/$EXAMPLE_BOOKING/$BOOKING/g; s/$EXAMPLE_ENTRY/$ENTRY/g" <<<"$API_BODY" >"$WORK/openapi.json"
+  {
+    cat "$ROOT/scripts/test-api/schemathesis.toml"
+    printf '\n[dictionaries]\nevents = { values = ["%s", "%s"] }\n' "$EVENT" "$SOLD_OUT"
+    printf 'types = { values = ["%s"] }\naccounts = { values = ["%s"] }\nsessions = { values = ["%s"] }\n' "$TYPE" "$GUEST" "$SESSION"
+  } >"$WORK/schemathesis.toml"
+}
+
+# run_as NAME TOKEN ARGUMENT…: one round of schemathesis.
+run_as() {
+  local name=$1 token=$2
+  shift 2
+  say
+  say "As $name"
+  (cd "$WORK" && ROWLOCK_TEST_TOKEN=$token "$SCHEMATHESIS" --config-file schemathesis.toml run openapi.json --url "$API_URL" \
+    --report junit,ndjson --report-dir "$OUT/$name" "$@") || FAILED+=("$name")
+}
+
+WORK=$(mktemp -d)
+trap 'rm -rf -- "$WORK"' EXIT
+trap 'exit 130' INT TERM HUP
+RUN=$(date +%s)$RANDOM
+PASSWORD=$(random_secret | cut -c1-20)
+FAILED=()
+need_tools
+need_schemathesis
+if [ -n "${ROWLOCK_URL:-}" ]; then
+  find_api
+else
+  ADMIN_EMAIL=root@example.org
+  start_system
+  export ROWLOCK_ADMIN_EMAIL=$ADMIN_EMAIL ROWLOCK_ADMIN_PASSWORD=$PASSWORD
+fi
+log_in_admin
+make_things
+write_input
+rm -rf -- "${OUT:?}"
+mkdir -p "$OUT"
+
+# These end what asks: they come last, in the name of somebody who is not needed any more.
+ENDING='^(eraseAccount|endSession|endOtherSessions)$'
+run_as user "$USER_TOKEN" --exclude-operation-id-regex "$ENDING"
+run_as administrator "$ADMIN_TOKEN" --include-tag administration
+run_as leaver "$GUEST_TOKEN" --include-operation-id-regex "$ENDING"
+if [ ${#FAILED[@]} -gt 0 ]; then
+  mkdir -p "$OUT/log"
+  cp -- "$PARTS_DIR"/log/*.log "$OUT/log/" 2>/dev/null || true
+  fail "Answers that should not be, as: ${FAILED[*]}. See above and $OUT."
+fi
+say
+say "Every answer was one that the description describes."
