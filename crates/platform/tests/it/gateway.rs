@@ -1,7 +1,9 @@
 //! What the gateway says by itself: with nginx, the configuration of `deploy/gateway`, and services that misbehave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -20,7 +22,8 @@ struct Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.nginx.kill().unwrap();
+        // It is told rather than killed, so that it ends its workers.
+        Command::new("kill").arg(self.nginx.id().to_string()).status().unwrap();
         self.nginx.wait().unwrap();
     }
 }
@@ -60,6 +63,53 @@ impl Gateway {
         let gateway = Self { nginx, folder };
         until("the gateway accepts connections", async || UnixStream::connect(gateway.door()).await.is_ok()).await;
         gateway
+    }
+
+    /// As its container runs it, with `start.sh`: it looks the names `auth` and `booking` up in a file, see `names`, and finds
+    /// services at this port.
+    fn in_a_container(port: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tools = folder.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        let getent = tools.join("getent");
+        std::fs::write(&getent, "#!/bin/sh\nsed -n \"s/^$2 //p\" \"${0%/*}/names\" | grep .\n").unwrap();
+        std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).unwrap();
+        if let Some(program) = std::env::var_os("ROWLOCK_TEST_NGINX") {
+            symlink(program, tools.join("nginx")).unwrap();
+        }
+        let path = format!("{}:{}:/usr/sbin", tools.display(), std::env::var("PATH").unwrap());
+        let nginx = Command::new("sh")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway/start.sh"))
+            .env("PATH", path)
+            .env("ROWLOCK_GATEWAY_DIR", folder.path())
+            .env("ROWLOCK_GATEWAY_LISTEN", format!("unix:{}", folder.path().join("door").display()))
+            .env("ROWLOCK_AUTH_UPSTREAM", format!("auth:{port}"))
+            .env("ROWLOCK_BOOKING_UPSTREAM", format!("booking:{port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { nginx, folder }
+    }
+
+    /// From now on these are the names that have an address.
+    fn names(&self, names: &[(&str, &str)]) {
+        let lines: Vec<_> = names.iter().map(|(name, address)| format!("{name} {address}\n")).collect();
+        let tools = self.folder.path().join("tools");
+        std::fs::write(tools.join("names.new"), lines.concat()).unwrap();
+        std::fs::rename(tools.join("names.new"), tools.join("names")).unwrap();
+    }
+
+    /// Which services answer, when several requests are sent. All of them must be answered.
+    async fn who_answers(&self, path: &str) -> BTreeSet<String> {
+        let mut answers = BTreeSet::new();
+        for _ in 0..8 {
+            let answer = self.call("POST", path).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            answers.insert(answer.body);
+        }
+        answers
     }
 
     fn door(&self) -> std::path::PathBuf {
@@ -143,6 +193,23 @@ async fn friendly() -> SocketAddr {
         }
     });
     address
+}
+
+/// Services at the same port of several addresses of this machine. Each answers every request with its address.
+async fn replicas<const N: usize>(addresses: [&str; N]) -> u16 {
+    let mut port = 0;
+    for address in addresses {
+        let listener = TcpListener::bind((address, port)).await.unwrap();
+        port = listener.local_addr().unwrap().port();
+        let answer = format!("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{address}", address.len());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                connection.read(&mut [0; 4096]).await.unwrap();
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+    }
+    port
 }
 
 /// A service that takes requests and says nothing.
@@ -230,4 +297,26 @@ async fn a_request_with_a_key_that_nobody_answers_ends_as_an_unknown_outcome() {
 
         gateway.ask(request).await.is_problem(ProblemCode::OutcomeUnknown);
     }
+}
+
+#[tokio::test]
+async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
+    let [one, two] = ["127.0.0.1", "127.0.0.2"];
+    let gateway = Gateway::in_a_container(replicas([one, two]).await);
+    let asked = |addresses: &[&str]| addresses.iter().map(|&address| address.to_owned()).collect::<BTreeSet<_>>();
+    // It starts when there is somebody behind it.
+    gateway.names(&[("auth", one), ("booking", one)]);
+    until("the gateway accepts connections", async || UnixStream::connect(gateway.door()).await.is_ok()).await;
+    assert_eq!(gateway.who_answers("/api/book").await, asked(&[one]));
+
+    gateway.names(&[("auth", one), ("booking", one), ("booking", two)]);
+    until("the new replica is asked, too", async || gateway.who_answers("/api/book").await == asked(&[one, two])).await;
+
+    // No booking-service has an address at the moment: the gateway keeps those that it knows, and follows auth-service.
+    gateway.names(&[("auth", two)]);
+    until("the other auth-service is asked", async || gateway.who_answers("/api/loginaccount").await == asked(&[two])).await;
+    until("both replicas are still asked", async || gateway.who_answers("/api/book").await == asked(&[one, two])).await;
+
+    gateway.names(&[("auth", two), ("booking", two)]);
+    until("only the replica that is left is asked", async || gateway.who_answers("/api/book").await == asked(&[two])).await;
 }
