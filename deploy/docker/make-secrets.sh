@@ -31,6 +31,7 @@ secret rabbitmq "${ROWLOCK_RABBITMQ_PASSWORD:-}"
 secret encryption-key "${ROWLOCK_ENCRYPTION_KEY:-}" 32
 secret bootstrap-token "${ROWLOCK_BOOTSTRAP_TOKEN:-}" 16
 secret admin-password "${ROWLOCK_ADMIN_PASSWORD:-}" 8
+secret grafana "${ROWLOCK_GRAFANA_PASSWORD:-}" 8
 for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do secret "$role" ''; done
 
 # give FOLDER NAME VALUE
@@ -58,11 +59,16 @@ for folder in booking-service booking-migrate reallocation-worker; do
 done
 give auth-service amqp-url "$amqp"
 give booking-migrate migration-url "$(database rowlock_booking_owner rowlock_booking)"
+give grafana password "$(of grafana)"
+give observability grafana-password "$(of grafana)"
 
-# The users are those of the Dockerfile and of docker-compose.yml; what PostgreSQL's and RabbitMQ's images read, they read as root.
+# The users are those of the Dockerfile and of docker-compose.yml, and of Grafana's image. What PostgreSQL's and RabbitMQ's
+# images read, they read as root.
 chown -R 10001:10001 auth-service
 chown -R 10002:10002 booking-service
 chown -R 10003:10003 reallocation-worker
 chown -R 10011:10011 auth-migrate
 chown -R 10012:10012 booking-migrate
 chown -R 10021:10021 create-admin
+chown -R 10022:10022 databases
+chown -R 472:0 grafana

@@ -64,6 +64,10 @@ struct CreateAdmin {
     /// A file that holds the password; a newline at its end does not count.
     #[arg(long, value_name = "FILE")]
     password_file: PathBuf,
+    /// Says on standard output what to log in with, if that is the account's password: for a container, whose log is all
+    /// that can be read of it.
+    #[arg(long)]
+    show_login: bool,
 }
 
 /// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
@@ -120,27 +124,42 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
         Ok(pool) => Store::new(pool),
         Err(error) => return fail(1, error),
     };
-    let CreateAdmin { email, username, name, .. } = arguments;
+    let passwords = Passwords::new(settings.passwords);
+    let CreateAdmin { email, username, name, password_file, show_login } = arguments;
     let operator = Actor { account_id: None, role: ActorRole::Operator, request_id: None };
-    let registration = Registration { name, username, email: email.clone(), password };
-    match register(&store, &Passwords::new(settings.passwords), &Clock::system(), registration, Admission::Admin, Some(operator)).await {
-        Ok(account) => {
-            println!("The administrator {email} has been made, with the id {}.", account.id);
-            ExitCode::SUCCESS
-        }
-        Err(RegistrationError::EmailTaken) => existing(&store, &email).await,
-        Err(error) => fail(1, error),
+    let registration = Registration { name, username, email: email.clone(), password: password.clone() };
+    match register(&store, &passwords, &Clock::system(), registration, Admission::Admin, Some(operator)).await {
+        Ok(account) => println!("The administrator {email} has been made, with the id {}.", account.id),
+        Err(RegistrationError::EmailTaken) => match existing(&store, &email).await {
+            // The password may have been given at another time or in another set-up than the account.
+            Ok(hash) if show_login => match passwords.check(&password.expose().into(), Some(&hash)).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    println!("Its password is not the one in {}.", password_file.display());
+                    return ExitCode::SUCCESS;
+                }
+                Err(error) => return fail(1, error),
+            },
+            Ok(_) => {}
+            Err(refused) => return refused,
+        },
+        Err(error) => return fail(1, error),
     }
+    if show_login {
+        println!("Administrator: {email}   password: {}", password.expose());
+    }
+    ExitCode::SUCCESS
 }
 
-/// An administrator that is there already is what was wanted; a user is not made one behind their back.
-async fn existing(store: &Store, email: &Email) -> ExitCode {
+/// The hash of an administrator's password. One that is there already is what was wanted; a user is not made one behind
+/// their back.
+async fn existing(store: &Store, email: &Email) -> Result<String, ExitCode> {
     match store.account_with_hash(email).await {
-        Ok(Some((account, _))) if account.role == Role::Admin => {
+        Ok(Some((account, hash))) if account.role == Role::Admin => {
             println!("The administrator {email} is there already; nothing was changed, the password neither.");
-            ExitCode::SUCCESS
+            Ok(hash)
         }
-        Ok(_) => fail(1, format!("the account {email} exists and is not an administrator's")),
-        Err(error) => fail(1, error),
+        Ok(_) => Err(fail(1, format!("the account {email} exists and is not an administrator's"))),
+        Err(error) => Err(fail(1, error)),
     }
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test cannot go on without its gateway")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -22,7 +24,8 @@ pub struct Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.nginx.kill().unwrap();
+        // It is told rather than killed, so that it ends its workers.
+        Command::new("kill").arg(self.nginx.id().to_string()).status().unwrap();
         self.nginx.wait().unwrap();
     }
 }
@@ -69,8 +72,60 @@ impl Gateway {
             .spawn()
             .expect("nginx is needed for this test; «make test» installs it");
         let gateway = Self { nginx, folder };
-        until("the gateway accepts connections", async || UnixStream::connect(gateway.door()).await.is_ok()).await;
+        until("the gateway accepts connections", async || gateway.is_open().await).await;
         gateway
+    }
+
+    /// As its container runs it, with `start.sh`: it looks the names `auth` and `booking` up in a file, see `names`, and finds
+    /// services at this port.
+    pub fn in_a_container(port: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tools = folder.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        let getent = tools.join("getent");
+        std::fs::write(&getent, "#!/bin/sh\nsed -n \"s/^$2 //p\" \"${0%/*}/names\" | grep .\n").unwrap();
+        std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).unwrap();
+        if let Some(program) = std::env::var_os("ROWLOCK_TEST_NGINX") {
+            symlink(program, tools.join("nginx")).unwrap();
+        }
+        let path = format!("{}:{}:/usr/sbin", tools.display(), std::env::var("PATH").unwrap());
+        let nginx = Command::new("sh")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway/start.sh"))
+            .env("PATH", path)
+            .env("ROWLOCK_GATEWAY_DIR", folder.path())
+            .env("ROWLOCK_GATEWAY_LISTEN", format!("unix:{}", folder.path().join("door").display()))
+            .env("ROWLOCK_AUTH_UPSTREAM", format!("auth:{port}"))
+            .env("ROWLOCK_BOOKING_UPSTREAM", format!("booking:{port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { nginx, folder }
+    }
+
+    /// From now on these are the names that have an address.
+    pub fn names(&self, names: &[(&str, &str)]) {
+        let lines: Vec<_> = names.iter().map(|(name, address)| format!("{name} {address}\n")).collect();
+        let tools = self.folder.path().join("tools");
+        std::fs::write(tools.join("names.new"), lines.concat()).unwrap();
+        std::fs::rename(tools.join("names.new"), tools.join("names")).unwrap();
+    }
+
+    /// Which services answer, when several requests are sent. All of them must be answered.
+    pub async fn who_answers(&self, path: &str) -> BTreeSet<String> {
+        let mut answers = BTreeSet::new();
+        for _ in 0..8 {
+            let answer = self.call("POST", path).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            answers.insert(answer.body);
+        }
+        answers
+    }
+
+    /// Whether it accepts connections.
+    pub async fn is_open(&self) -> bool {
+        UnixStream::connect(self.door()).await.is_ok()
     }
 
     fn door(&self) -> std::path::PathBuf {

@@ -90,6 +90,28 @@ async fn create_admin_makes_an_administrator_also_when_there_are_others() {
 }
 
 #[tokio::test]
+async fn create_admin_shows_the_login_when_asked_and_only_one_that_works() {
+    let database = TestDatabase::new(&Migrated).await;
+    let create = async |password: &str, more: &[&str]| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{password}").unwrap();
+        let path = file.path().to_str().unwrap();
+        let arguments = ["create-admin", "--email", "root@example.org", "--username", "root", "--name", "Root", "--password-file", path];
+        run(environment(&database.service_url(), &[]), &[&arguments, more].concat()).await
+    };
+    let login = format!("Administrator: root@example.org   password: {PASSWORD}\n");
+    for state in ["has been made", "there already"] {
+        let (code, out, error) = create(PASSWORD, &["--show-login"]).await;
+        assert!(code == 0 && out.contains(state) && out.ends_with(&login), "{code} {out}{error}");
+    }
+    let (code, out, error) = create(PASSWORD, &[]).await;
+    assert!(code == 0 && !out.contains(PASSWORD), "{code} {out}{error}");
+    let (code, out, error) = create("another password", &["--show-login"]).await;
+    assert!(code == 0 && out.contains("password is not the one in") && !out.contains("another password"), "{code} {out}{error}");
+    database.close().await;
+}
+
+#[tokio::test]
 async fn create_admin_refuses_a_bad_password_by_name() {
     let url = "postgres://u@127.0.0.1:1/d".into();
     for (content, reason) in [("short\n".to_owned(), "at least 8"), ("x".repeat(73), "72 bytes")] {

@@ -1,11 +1,13 @@
 //! What the gateway says by itself: with nginx, the configuration of `deploy/gateway`, and services that misbehave.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use rowlock_domain::problem::ProblemCode;
 use rowlock_test_support::socket_gateway::{Answer, Gateway, friendly};
+use rowlock_test_support::wait::until;
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// It must be the problem document of this code, to the letter of the closed list.
@@ -38,6 +40,23 @@ async fn rude() -> SocketAddr {
         }
     });
     address
+}
+
+/// Services at the same port of several addresses of this machine. Each answers every request with its address.
+async fn replicas<const N: usize>(addresses: [&str; N]) -> u16 {
+    let mut port = 0;
+    for address in addresses {
+        let listener = TcpListener::bind((address, port)).await.unwrap();
+        port = listener.local_addr().unwrap().port();
+        let answer = format!("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{address}", address.len());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let _ = connection.read(&mut [0; 4096]).await;
+                let _ = connection.write_all(answer.as_bytes()).await;
+            }
+        });
+    }
+    port
 }
 
 /// A service that takes requests and says nothing.
@@ -125,4 +144,26 @@ async fn a_request_with_a_key_that_nobody_answers_ends_as_an_unknown_outcome() {
 
         is_problem(&gateway.ask(request).await, ProblemCode::OutcomeUnknown);
     }
+}
+
+#[tokio::test]
+async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
+    let [one, two] = ["127.0.0.1", "127.0.0.2"];
+    let gateway = Gateway::in_a_container(replicas([one, two]).await);
+    let asked = |addresses: &[&str]| addresses.iter().map(|&address| address.to_owned()).collect::<BTreeSet<_>>();
+    // It starts when there is somebody behind it.
+    gateway.names(&[("auth", one), ("booking", one)]);
+    until("the gateway accepts connections", async || gateway.is_open().await).await;
+    assert_eq!(gateway.who_answers("/api/book").await, asked(&[one]));
+
+    gateway.names(&[("auth", one), ("booking", one), ("booking", two)]);
+    until("the new replica is asked, too", async || gateway.who_answers("/api/book").await == asked(&[one, two])).await;
+
+    // No booking-service has an address at the moment: the gateway keeps those that it knows, and follows auth-service.
+    gateway.names(&[("auth", two)]);
+    until("the other auth-service is asked", async || gateway.who_answers("/api/loginaccount").await == asked(&[two])).await;
+    until("both replicas are still asked", async || gateway.who_answers("/api/book").await == asked(&[one, two])).await;
+
+    gateway.names(&[("auth", two), ("booking", two)]);
+    until("only the replica that is left is asked", async || gateway.who_answers("/api/book").await == asked(&[two])).await;
 }
