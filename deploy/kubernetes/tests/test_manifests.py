@@ -308,7 +308,7 @@ def gateway_table():
         [service] = set(re.findall(r"proxy_pass [^;]*(auth|booking)", body))
         for path in alternatives(pattern[1:-1]):
             exact, below = table.setdefault(f"{service}-service", (set(), set()))
-            if path.endswith("/.+"):
+            if path.endswith(("/.+", "/.*")):
                 below.add(path[:-3])
             else:
                 exact.add(path)
@@ -317,7 +317,7 @@ def gateway_table():
 
 
 def alternatives(pattern):
-    """The paths that a pattern of literal texts, «.+» and groups of alternatives stands for."""
+    """The paths that a pattern of literal texts, «.+», «.*» and groups of alternatives stands for."""
     group = re.search(r"\(([^()]*)\)", pattern)
     if group:
         return [path for one in group[1].split("|") for path in alternatives(pattern[:group.start()] + one + pattern[group.end():])]
