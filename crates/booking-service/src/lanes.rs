@@ -1,11 +1,12 @@
 //! Group commit: commands queue up while a batch commits, and the next batch takes all that wait.
 //!
-//! A lane runs one transaction at a time. Nobody waits for a timer: a lone command goes straight through. The commands of
-//! an event always go to the same lane, in the order of their arrival. What is locked by somebody else moves to a side
-//! queue of its own, with the later commands for the same tickets behind it, and holds up no other. All that waits is
-//! bounded; past that the answer is «overloaded» at once.
+//! A lane runs one transaction at a time, and while commands keep coming, one behind the other on one connection. Nobody
+//! waits for a timer: a lone command goes straight through. The commands of an event always go to the same lane, in the
+//! order of their arrival. What is locked by somebody else moves to a side queue of its own, with the later commands for
+//! the same tickets behind it, and holds up no other. All that waits is bounded; past that the answer is «overloaded» at
+//! once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +17,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use rowlock_domain::ids::{EventId, TicketTypeId};
-use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome, Traced};
+use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
+use rowlock_domain::trace::TraceContext;
+use rowlock_inventory::{Answered, Begun, Behind, Command, CommandError, Inventory, LockWait, Next, Outcome, Request};
 use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::settings::SettingsReader;
 use rowlock_platform::telemetry::Traces;
@@ -63,6 +65,24 @@ struct Waiting {
     begun: Arc<AtomicBool>,
     /// Its room in the lane, given back with the answer.
     _room: Room,
+}
+
+impl Request for Waiting {
+    fn command(&self) -> &Command {
+        &self.command
+    }
+
+    fn trace(&self) -> Option<TraceContext> {
+        self.span.context()
+    }
+}
+
+impl Waiting {
+    /// Whoever went away before their command began gets nothing done.
+    fn begin(&self) -> bool {
+        self.begun.store(true, Ordering::SeqCst);
+        !self.answer.is_closed()
+    }
 }
 
 /// A place among the bounded number of those who wait.
@@ -233,58 +253,122 @@ struct Lane {
     lifecycle: Lifecycle,
 }
 
+/// So many transactions follow each other on a connection without a pause. In the pause whoever waits for the rows
+/// elsewhere, such as a worker, gets them.
+const LONGEST_CHAIN: usize = 8;
+
 impl Lane {
     async fn run(self, mut commands: mpsc::UnboundedReceiver<Waiting>, stop: CancellationToken) {
         let mut batch = Vec::new();
         loop {
-            tokio::select! {
-                biased;
-                received = commands.recv_many(&mut batch, self.max_batch) => if received == 0 { return },
-                () = stop.cancelled() => {
-                    commands.close();
-                    while let Some(waiting) = commands.recv().await {
-                        let _ = waiting.answer.send(Err(stopped()));
+            if batch.is_empty() {
+                tokio::select! {
+                    biased;
+                    received = commands.recv_many(&mut batch, self.max_batch) => if received == 0 { return },
+                    () = stop.cancelled() => {
+                        commands.close();
+                        while let Some(waiting) = commands.recv().await {
+                            let _ = waiting.answer.send(Err(stopped()));
+                        }
+                        return;
                     }
-                    return;
                 }
             }
-            let batch = self.side.keep_stuck(std::mem::take(&mut batch));
-            for skipped in self.transact(batch, LockWait::Skip).await {
-                self.set_aside(skipped);
+            let free = self.side.keep_stuck(std::mem::take(&mut batch));
+            if self.inventory.has_chains() {
+                batch = self.run_chain(free, &mut commands).await;
+            } else {
+                self.transact(free, LockWait::Skip).await;
             }
         }
     }
 
-    /// Runs commands in one transaction and answers them. Those whose row is locked elsewhere are given back.
-    async fn transact(&self, mut batch: Vec<Waiting>, wait: LockWait) -> Vec<Waiting> {
-        // Whoever went away before their command began gets nothing done.
-        batch.retain(|waiting| {
-            waiting.begun.store(true, Ordering::SeqCst);
-            !waiting.answer.is_closed()
-        });
+    /// Runs transactions one behind the other. Gives back who has to be begun with anew.
+    async fn run_chain(&self, batch: Vec<Waiting>, commands: &mut mpsc::UnboundedReceiver<Waiting>) -> Vec<Waiting> {
         if batch.is_empty() {
             return batch;
         }
-        let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        self.metrics.batch_size.observe(f64::from(size));
-        let commands = batch.iter().map(|waiting| Traced { command: waiting.command.clone(), trace: waiting.span.context() });
-        let outcomes = self.inventory.run(commands.collect(), wait).await;
-        let mut skipped = Vec::new();
-        for (mut waiting, outcome) in batch.into_iter().zip(outcomes) {
-            if outcome == Ok(Outcome::Skipped) {
-                waiting.begun.store(false, Ordering::SeqCst);
-                skipped.push(waiting);
-            } else {
-                let labels = CommandLabels::of(&waiting.command, &outcome);
-                waiting.span.set("rowlock.command", labels.command);
-                waiting.span.set("rowlock.outcome", labels.outcome);
-                waiting.span.set("rowlock.batch_size", i64::from(size));
-                self.metrics.commands.get_or_create(&labels).inc();
-                // Nobody listens any more: the command was done all the same, as if the answer had been lost on its way.
-                let _ = waiting.answer.send(outcome);
+        let mut begun = self.inventory.begin(batch).await;
+        for length in 1.. {
+            for stuck in begun.take_out_stuck() {
+                self.set_aside(stuck);
+            }
+            let next = self.fill(&mut begun, commands);
+            begun.retain(Waiting::begin);
+            let size = begun.len();
+            let this = self.clone();
+            let tell = move |answered| this.tell(answered, size);
+            // Without a row that all want, those who wait are better off together in one transaction than in two.
+            if length >= LONGEST_CHAIN || next.expected.is_empty() {
+                begun.finish(Next::nothing(), tell).await;
+                return next.requests;
+            }
+            match begun.finish(next, tell).await {
+                Behind::Begun(next) => begun = next,
+                Behind::NotBegun(requests) => return requests,
             }
         }
-        skipped
+        Vec::new()
+    }
+
+    /// Lets those who came meanwhile into a transaction that has its rows, as far as that is possible. The others are next.
+    fn fill(&self, begun: &mut Begun<Waiting>, commands: &mut mpsc::UnboundedReceiver<Waiting>) -> Next<Waiting> {
+        let mut arrived = Vec::new();
+        while arrived.len() < self.max_batch
+            && let Ok(waiting) = commands.try_recv()
+        {
+            arrived.push(waiting);
+        }
+        let (mut requests, mut behind) = (Vec::new(), HashSet::new());
+        for waiting in self.side.keep_stuck(arrived) {
+            let event = waiting.command.event();
+            // Nobody gets ahead of an earlier command for the same event.
+            let fits = begun.len() < self.max_batch && !behind.contains(&event);
+            if let Err(waiting) = if fits { begun.admit(waiting) } else { Err(waiting) } {
+                behind.insert(event);
+                requests.push(waiting);
+            }
+        }
+        Next { expected: self.in_demand(begun.requests()), requests }
+    }
+
+    /// The types that so many of a batch want that more will come.
+    fn in_demand(&self, batch: &[Waiting]) -> Vec<TypeKey> {
+        let mut counts: HashMap<TypeKey, usize> = HashMap::new();
+        for key in batch.iter().filter_map(|waiting| waiting.command.only_type()) {
+            *counts.entry(key).or_default() += 1;
+        }
+        counts.retain(|_, count| *count > 1 + batch.len() / 8);
+        counts.into_keys().collect()
+    }
+
+    /// Runs commands in one transaction and answers them. Those whose row is locked elsewhere are set aside.
+    async fn transact(&self, mut batch: Vec<Waiting>, wait: LockWait) {
+        batch.retain(Waiting::begin);
+        let size = batch.len();
+        self.tell(self.inventory.serve(batch, wait).await, size);
+    }
+
+    /// Answers those who wait for the outcomes of a transaction.
+    fn tell(&self, answered: Answered<Waiting>, size: usize) {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        if size > 0 {
+            self.metrics.batch_size.observe(f64::from(size));
+        }
+        for (mut waiting, outcome) in answered {
+            if outcome == Ok(Outcome::Skipped) {
+                waiting.begun.store(false, Ordering::SeqCst);
+                self.set_aside(waiting);
+                continue;
+            }
+            let labels = CommandLabels::of(&waiting.command, &outcome);
+            waiting.span.set("rowlock.command", labels.command);
+            waiting.span.set("rowlock.outcome", labels.outcome);
+            waiting.span.set("rowlock.batch_size", i64::from(size));
+            self.metrics.commands.get_or_create(&labels).inc();
+            // Nobody listens any more: the command was done all the same, as if the answer had been lost on its way.
+            let _ = waiting.answer.send(outcome);
+        }
     }
 
     /// Moves a command to the side queue of its tickets, and starts the queue if it is the first.

@@ -24,6 +24,24 @@ pub struct Traced {
     pub trace: Option<TraceContext>,
 }
 
+/// Whoever wants a command done.
+pub trait Request: Send + Sync + 'static {
+    /// What is to be done.
+    fn command(&self) -> &Command;
+    /// The trace that the messages about it belong to.
+    fn trace(&self) -> Option<TraceContext>;
+}
+
+impl Request for Traced {
+    fn command(&self) -> &Command {
+        &self.command
+    }
+
+    fn trace(&self) -> Option<TraceContext> {
+        self.trace
+    }
+}
+
 impl From<Command> for Traced {
     fn from(command: Command) -> Self {
         Self { command, trace: None }

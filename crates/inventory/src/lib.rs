@@ -10,6 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 pub mod accounts;
 pub mod audit;
 pub mod auditlog;
+mod chain;
 pub mod command;
 pub mod create;
 mod execute;
@@ -19,9 +20,10 @@ mod run;
 mod schema;
 pub mod views;
 
-pub use command::{Command, CommandError, Outcome, Refusal, Traced};
-pub use execute::LockWait;
-pub use run::{Inventory, InventoryParts, Render, TransactionTimes};
+pub use chain::{Begun, Behind, Next};
+pub use command::{Command, CommandError, Outcome, Refusal, Request, Traced};
+pub use execute::{LockWait, NewId};
+pub use run::{Answered, Inventory, InventoryParts, Render, TransactionTimes};
 
 /// The schema of `rowlock_booking`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/booking");

@@ -5,14 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::QueryResult;
 use diesel::result::Error;
+use diesel_async::AsyncPgConnection;
 use rowlock_domain::ids::EventId;
+use rowlock_domain::trace::TraceContext;
 use rowlock_postgres::{Connection, DatabaseError, Fault, Lent, Pool, checkout};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
-use uuid::Uuid;
 
-use crate::command::{Answer, CommandError, Outcome, Traced};
-use crate::execute::{Context, LockWait, Prepared, Proof, commit, prepare, was_committed};
+use crate::command::{Answer, Command, CommandError, Outcome, Request, Traced};
+use crate::execute::{self, Decided, LockWait, NewId, Opened, Proof, Writes, was_committed};
 
 /// Turns an outcome into the answer that is kept for a repeated request; `None` for what is not kept.
 pub type Render = dyn Fn(&Outcome) -> Option<Answer> + Send + Sync;
@@ -31,7 +34,7 @@ pub struct InventoryParts {
     /// Connections to the booking database.
     pub pool: Pool,
     /// Makes UUIDv7s.
-    pub new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    pub new_id: NewId,
     /// Writes the answers that are kept.
     pub render: Arc<Render>,
     /// Called after a commit that wrote messages. Must not block.
@@ -60,7 +63,34 @@ impl fmt::Debug for Inventory {
     }
 }
 
-type Answers = Vec<Result<Outcome, CommandError>>;
+/// A request with what came of it.
+pub type Answered<R> = Vec<(R, Result<Outcome, CommandError>)>;
+
+pub(crate) type Answers = Vec<Result<Outcome, CommandError>>;
+
+/// A transaction that is open on a connection.
+pub(crate) struct Held {
+    pub(crate) conn: Lent,
+    pub(crate) opened: Opened,
+    /// How long it took to get there.
+    pub(crate) lock: Duration,
+}
+
+/// A command in its place among others.
+struct Placed {
+    place: usize,
+    traced: Traced,
+}
+
+impl Request for Placed {
+    fn command(&self) -> &Command {
+        self.traced.command()
+    }
+
+    fn trace(&self) -> Option<TraceContext> {
+        self.traced.trace()
+    }
+}
 
 impl Inventory {
     /// Puts the parts together.
@@ -68,47 +98,27 @@ impl Inventory {
         Self(Arc::new(parts))
     }
 
+    pub(crate) fn parts(&self) -> &InventoryParts {
+        &self.0
+    }
+
     /// The connections.
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
     }
 
-    /// Runs commands in one transaction, or in one for each event if the parts say so, and tells what came of each. A
-    /// transaction runs in a task of its own, so a caller that goes away cannot leave it half-way with its locks held.
-    pub async fn run(&self, commands: Vec<impl Into<Traced>>, wait: LockWait) -> Answers {
-        let commands: Vec<Traced> = commands.into_iter().map(Into::into).collect();
-        if self.0.one_event_per_transaction { self.run_by_event(commands, wait).await } else { self.run_together(commands, wait).await }
-    }
-
-    /// One transaction after the other, each with the commands of one event in their order.
-    async fn run_by_event(&self, commands: Vec<Traced>, wait: LockWait) -> Answers {
-        let mut answers = vec![Err(CommandError::Failed("no outcome".to_owned())); commands.len()];
-        let mut by_event: BTreeMap<EventId, (Vec<usize>, Vec<Traced>)> = BTreeMap::new();
-        for (index, command) in commands.into_iter().enumerate() {
-            let (places, commands) = by_event.entry(command.command.event()).or_default();
-            places.push(index);
-            commands.push(command);
-        }
-        for (places, commands) in by_event.into_values() {
-            for (index, answer) in places.into_iter().zip(self.run_together(commands, wait).await) {
-                if let Some(place) = answers.get_mut(index) {
-                    *place = answer;
-                }
+    /// Runs commands in one transaction, or in one for each event if the parts say so, and tells what came of each, in their
+    /// order.
+    pub async fn run(&self, commands: Vec<impl Into<Traced>>, wait: LockWait) -> Vec<Result<Outcome, CommandError>> {
+        let placed: Vec<Placed> =
+            commands.into_iter().enumerate().map(|(place, command)| Placed { place, traced: command.into() }).collect();
+        let mut answers = vec![Err(CommandError::Unknown("the transaction ended half-way".to_owned())); placed.len()];
+        for (Placed { place, .. }, answer) in self.serve(placed, wait).await {
+            if let Some(kept) = answers.get_mut(place) {
+                *kept = answer;
             }
         }
         answers
-    }
-
-    async fn run_together(&self, commands: Vec<Traced>, wait: LockWait) -> Answers {
-        let count = commands.len();
-        if count == 0 {
-            return Vec::new();
-        }
-        let this = self.clone();
-        match tokio::spawn(async move { this.run_here(&commands, wait).await }).await {
-            Ok(answers) => answers,
-            Err(error) => vec![Err(CommandError::Unknown(error.to_string())); count],
-        }
     }
 
     /// Runs a single command, waiting for its rows.
@@ -116,76 +126,139 @@ impl Inventory {
         self.run(vec![command], LockWait::Wait).await.pop().unwrap_or_else(|| Err(CommandError::Failed("no outcome".to_owned())))
     }
 
-    async fn run_here(&self, commands: &[Traced], wait: LockWait) -> Answers {
-        let all: Vec<&Traced> = commands.iter().collect();
-        match self.attempt(&all, wait).await {
+    /// Runs commands like [`Inventory::run`] and gives each request back with what came of it. A transaction runs in a task of
+    /// its own, so a caller that goes away cannot leave it half-way with its locks held. If such a task panics, its requests
+    /// are lost.
+    pub async fn serve<R: Request>(&self, requests: Vec<R>, wait: LockWait) -> Answered<R> {
+        let mut groups: BTreeMap<Option<EventId>, Vec<R>> = BTreeMap::new();
+        for request in requests {
+            let group = self.0.one_event_per_transaction.then(|| request.command().event());
+            groups.entry(group).or_default().push(request);
+        }
+        let mut answered = Vec::new();
+        for requests in groups.into_values() {
+            let this = self.clone();
+            let task = tokio::spawn(async move {
+                let first = this.once(&requests, wait).await;
+                let answers = this.settle(&requests, wait, first).await;
+                requests.into_iter().zip(answers).collect::<Vec<_>>()
+            });
+            match task.await {
+                Ok(group) => answered.extend(group),
+                Err(error) => tracing::error!(%error, "a transaction ended half-way"),
+            }
+        }
+        answered
+    }
+
+    /// What the requests are told after their transaction was tried for the first time.
+    pub(crate) async fn settle<R: Request>(&self, requests: &[R], wait: LockWait, first: Result<Attempt, Failure>) -> Answers {
+        match self.attempt(requests, wait, first).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             // One bad command must not fail its neighbours, and a key that was taken meanwhile has an answer by now.
             Err(Failure::Data(error)) => {
-                tracing::warn!(%error, commands = all.len(), "a batch was refused by the database; trying its commands one by one");
-                let mut answers = Vec::with_capacity(all.len());
-                for command in all {
-                    answers.push(self.run_alone(command, wait).await);
+                tracing::warn!(%error, commands = requests.len(), "a batch was refused by the database; trying its commands one by one");
+                let mut answers = Vec::with_capacity(requests.len());
+                for request in requests {
+                    answers.push(self.run_alone(request, wait).await);
                 }
                 answers
             }
-            Err(failure) => vec![Err(failure.into_command_error()); commands.len()],
+            Err(failure) => vec![Err(failure.into_command_error()); requests.len()],
         }
     }
 
-    async fn run_alone(&self, command: &Traced, wait: LockWait) -> Result<Outcome, CommandError> {
-        let outcomes = self.attempt(&[command], wait).await.map_err(Failure::into_command_error)?;
+    async fn run_alone<R: Request>(&self, request: &R, wait: LockWait) -> Result<Outcome, CommandError> {
+        let alone = std::slice::from_ref(request);
+        let first = self.once(alone, wait).await;
+        let outcomes = self.attempt(alone, wait, first).await.map_err(Failure::into_command_error)?;
         outcomes.into_iter().next().ok_or_else(|| CommandError::Failed("no outcome".to_owned()))
     }
 
-    /// One transaction, and if the answer to its COMMIT is lost, the search for the truth. What was found not to have
-    /// taken place is done again, once.
-    async fn attempt(&self, commands: &[&Traced], wait: LockWait) -> Result<Vec<Outcome>, Failure> {
-        match self.once(commands, wait).await? {
+    /// What was found not to have taken place is done again, once.
+    async fn attempt<R: Request>(&self, requests: &[R], wait: LockWait, first: Result<Attempt, Failure>) -> Result<Vec<Outcome>, Failure> {
+        match first? {
             Attempt::Committed(outcomes) => Ok(outcomes),
-            Attempt::NotCommitted => match self.once(commands, wait).await? {
+            Attempt::NotCommitted => match self.once(requests, wait).await? {
                 Attempt::Committed(outcomes) => Ok(outcomes),
                 Attempt::NotCommitted => Err(Failure::Away("the connection was lost twice before a commit took place".to_owned())),
             },
         }
     }
 
-    async fn once(&self, commands: &[&Traced], wait: LockWait) -> Result<Attempt, Failure> {
+    /// One transaction, and if the answer to its COMMIT is lost, the search for the truth.
+    async fn once<R: Request>(&self, requests: &[R], wait: LockWait) -> Result<Attempt, Failure> {
+        if requests.is_empty() {
+            return Ok(Attempt::Committed(Vec::new()));
+        }
+        let Held { mut conn, opened, lock } = self.open(requests, wait).await?;
+        let Decided { outcomes, writes } = opened.decide(requests, &*self.0.render, self.0.source)?;
+        let (proof, begun) = (writes.as_ref().map(|writes| writes.proof.clone()), Instant::now());
+        let ended = timeout(self.0.patience, end(conn.get()?, writes)).await;
+        match self.ending(ended) {
+            Ending::Done => {
+                self.done(proof.is_some(), TransactionTimes { lock, commit: begun.elapsed() });
+                conn.give_back();
+                Ok(Attempt::Committed(outcomes))
+            }
+            ending => {
+                drop(conn);
+                self.look_back(ending, proof, outcomes).await
+            }
+        }
+    }
+
+    /// Takes a connection and the rows.
+    pub(crate) async fn open<R: Request>(&self, requests: &[R], wait: LockWait) -> Result<Held, Failure> {
         let parts = &*self.0;
         let mut conn = Lent::new(self.connection().await?);
-        let context = Context { new_id: &*parts.new_id, render: &*parts.render, source: parts.source };
+        let commands: Vec<&Command> = requests.iter().map(Request::command).collect();
         let begun = Instant::now();
-        let Ok(prepared) = timeout(parts.patience, prepare(conn.get()?, commands, wait, context)).await else {
-            return Err(Failure::Away(format!("no answer within {:?}", parts.patience)));
-        };
-        let Prepared { outcomes, writes } = prepared?;
-        let Some(writes) = writes else {
-            conn.give_back();
-            return Ok(Attempt::Committed(outcomes));
-        };
-        let proof = writes.proof.clone();
-        let locked = Instant::now();
-        let lost = match timeout(parts.patience, commit(conn.get()?, writes)).await {
-            Ok(Ok(())) => None,
+        let opening = execute::open(conn.get()?, &commands, &[], wait, parts.new_id.clone());
+        let opened = timeout(parts.patience, opening).await.map_err(|_| self.no_answer())??;
+        Ok(Held { conn, opened, lock: begun.elapsed() })
+    }
+
+    pub(crate) fn no_answer(&self) -> Failure {
+        Failure::Away(format!("no answer within {:?}", self.0.patience))
+    }
+
+    /// Says that a transaction was committed.
+    pub(crate) fn done(&self, wrote: bool, times: TransactionTimes) {
+        if wrote {
+            (self.0.on_transaction)(times);
+            (self.0.on_messages)();
+        }
+    }
+
+    /// What the answer to the last statements of a transaction means.
+    pub(crate) fn ending(&self, ended: Result<QueryResult<()>, Elapsed>) -> Ending {
+        match ended {
+            Ok(Ok(())) => Ending::Done,
             Ok(Err(error)) => match Fault::of(&error) {
                 // What the database has refused, it has not committed.
-                Fault::Data | Fault::Busy => return Err(error.into()),
-                Fault::Unavailable => Some(error.to_string()),
+                Fault::Data | Fault::Busy => Ending::Refused(error.into()),
+                Fault::Unavailable => Ending::Lost(error.to_string()),
             },
-            Err(_) => Some(format!("no answer within {:?}", parts.patience)),
-        };
-        if let Some(reason) = lost {
-            tracing::warn!(%reason, "the answer to a COMMIT was lost; looking whether it took place");
-            drop(conn);
-            if !self.find_out(&proof, &reason).await? {
-                return Ok(Attempt::NotCommitted);
-            }
-        } else {
-            conn.give_back();
+            Err(_) => Ending::Lost(format!("no answer within {:?}", self.0.patience)),
         }
-        (parts.on_transaction)(TransactionTimes { lock: locked - begun, commit: locked.elapsed() });
-        (parts.on_messages)();
-        Ok(Attempt::Committed(outcomes))
+    }
+
+    /// What came of a transaction that did not end well.
+    pub(crate) async fn look_back(&self, ending: Ending, proof: Option<Proof>, outcomes: Vec<Outcome>) -> Result<Attempt, Failure> {
+        match (ending, proof) {
+            // Nothing was to be written, so nothing is lost.
+            (_, None) | (Ending::Done, _) => Ok(Attempt::Committed(outcomes)),
+            (Ending::Refused(failure), _) => Err(failure),
+            (Ending::Lost(reason), Some(proof)) => {
+                tracing::warn!(%reason, "the answer to a COMMIT was lost; looking whether it took place");
+                if !self.find_out(&proof, &reason).await? {
+                    return Ok(Attempt::NotCommitted);
+                }
+                (self.0.on_messages)();
+                Ok(Attempt::Committed(outcomes))
+            }
+        }
     }
 
     async fn find_out(&self, proof: &Proof, reason: &str) -> Result<bool, Failure> {
@@ -224,13 +297,32 @@ impl Inventory {
     }
 }
 
-enum Attempt {
+/// Ends a transaction: writes and commits, or rolls back what has nothing to write.
+pub(crate) async fn end(conn: &AsyncPgConnection, writes: Option<Writes>) -> QueryResult<()> {
+    match writes {
+        Some(writes) => execute::commit(conn, writes).await,
+        None => execute::roll_back(conn).await,
+    }
+}
+
+/// How a transaction ended.
+pub(crate) enum Ending {
+    /// As it should.
+    Done,
+    /// Not committed.
+    Refused(Failure),
+    /// Without an answer.
+    Lost(String),
+}
+
+/// What came of a transaction.
+pub(crate) enum Attempt {
     Committed(Vec<Outcome>),
     NotCommitted,
 }
 
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     Away(String),
     Busy(String),
     Data(String),
@@ -248,7 +340,7 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    fn into_command_error(self) -> CommandError {
+    pub(crate) fn into_command_error(self) -> CommandError {
         match self {
             Self::Away(reason) => CommandError::Unavailable(reason),
             Self::Busy(reason) => CommandError::Busy(reason),

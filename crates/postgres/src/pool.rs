@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{PoolError as DeadpoolError, Timeouts};
+use deadpool::managed::{PoolError as DeadpoolError, QueueMode, Timeouts};
 use diesel::{ConnectionError, QueryResult};
 use diesel_async::pooled_connection::deadpool as diesel_pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod};
@@ -139,6 +139,8 @@ fn pool_with(url: &SecretString, size: usize, limits: Limits, name: &str, planne
     let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
     Pool::builder(manager)
         .max_size(size)
+        // The one that was used last: its server process has everything at hand.
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts { wait: Some(limits.checkout), create: Some(limits.connect), recycle: Some(limits.connect) })
         .build()

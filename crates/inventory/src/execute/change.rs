@@ -13,7 +13,7 @@ use crate::command::{Change, Outcome, Refusal, Step, TypeChange};
 use crate::create::check_times;
 use crate::views::{Event, EventWithTypes, TicketType};
 
-impl Ledger<'_> {
+impl Ledger {
     pub(super) fn change_event(&mut self, change: &Change) -> Result<Outcome, Refusal> {
         let before = self.events.get(&change.event).ok_or(Refusal::EventNotFound)?.get();
         if change.expected_version.is_some_and(|version| version != before.version) {

@@ -12,7 +12,7 @@ use crate::command::{Book, Cancel, Command, Leave, Outcome, Reallocate, Realloca
 use crate::run::Render;
 use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 
-impl Ledger<'_> {
+impl Ledger {
     /// Does one command, unless the same request was done before.
     pub(super) fn apply(&mut self, command: &Command, render: &Render) -> Outcome {
         let Some((account, operation, idempotency)) = command.idempotency() else { return self.apply_fresh(command) };

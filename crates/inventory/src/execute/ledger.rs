@@ -9,8 +9,8 @@ use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TypeKey, Wai
 use rowlock_domain::messages::{Fact, Message, Subject};
 use rowlock_domain::queue::WaitingHeads;
 use rowlock_domain::trace::TraceContext;
-use uuid::Uuid;
 
+use super::NewId;
 use crate::command::Answer;
 use crate::views::{Booking, Event, TicketType, WaitlistEntry};
 
@@ -111,14 +111,11 @@ pub(super) struct Kept {
 /// The scope of an idempotency key, and the key.
 pub(super) type KeyScope = (EventId, AccountId, String);
 
-/// Makes ids.
-pub(crate) type NewId<'a> = &'a (dyn Fn() -> Uuid + Send + Sync);
-
 /// Everything that the commands of one transaction look at and change.
-pub(super) struct Ledger<'a> {
+pub(super) struct Ledger {
     /// The database's clock after the locks were got.
     pub(super) now: Timestamp,
-    pub(super) new_id: NewId<'a>,
+    pub(super) new_id: NewId,
     /// The locked types.
     pub(super) types: BTreeMap<TypeKey, Tracked<TicketType>>,
     pub(super) events: HashMap<EventId, Tracked<Event>>,
@@ -141,8 +138,8 @@ pub(super) struct Ledger<'a> {
     pub(super) trace: Option<TraceContext>,
 }
 
-impl<'a> Ledger<'a> {
-    pub(super) fn new(now: Timestamp, new_id: NewId<'a>) -> Self {
+impl Ledger {
+    pub(super) fn new(now: Timestamp, new_id: NewId) -> Self {
         Self {
             now,
             new_id,

@@ -2,7 +2,8 @@
 //!
 //! What it keeps true: the rows of the ticket types are taken first, in the order of their key, and nothing else is
 //! locked before them; commands are decided in the order in which they came; everything is written in one
-//! transaction together with its messages and with the answers to repeatable requests.
+//! transaction together with its messages and with the answers to repeatable requests. All statements are prepared and
+//! take their turn, so those of the next transaction may be sent behind a COMMIT that has no answer yet.
 
 mod change;
 mod decide;
@@ -11,13 +12,21 @@ mod read;
 mod statements;
 mod write;
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowlock_domain::ids::TypeKey;
+use uuid::Uuid;
 
-pub(crate) use self::ledger::NewId;
+use self::ledger::{Ledger, Tracked};
 pub(crate) use self::write::{Proof, Writes};
-use crate::command::{Command, Outcome, Traced};
+use crate::command::{Book, Command, Outcome, Request};
 use crate::run::Render;
+
+/// Makes UUIDv7s.
+pub type NewId = Arc<dyn Fn() -> Uuid + Send + Sync>;
 
 /// What to do about a row that somebody else has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,53 +37,78 @@ pub enum LockWait {
     Skip,
 }
 
-/// What a transaction needs besides its commands.
-#[derive(Clone, Copy)]
-pub(crate) struct Context<'a> {
-    pub(crate) new_id: NewId<'a>,
-    pub(crate) render: &'a Render,
-    /// The `source` of the messages.
-    pub(crate) source: &'a str,
+/// A transaction whose rows are locked and read. It has an end of its own: until then the connection is its.
+pub(crate) struct Opened {
+    ledger: Ledger,
+    /// The types that somebody else holds.
+    elsewhere: HashSet<TypeKey>,
 }
 
-/// A transaction that was decided, with its rows locked.
-pub(crate) struct Prepared {
+/// What was decided.
+pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
-    /// What is to be written. `None` if nothing is; then the transaction has ended already.
+    /// What is to be written; `None` if nothing is.
     pub(crate) writes: Option<Writes>,
 }
 
-/// Runs the commands in a transaction, up to its writes. After an error the connection must not be used again.
-pub(crate) async fn prepare(
-    conn: &mut AsyncPgConnection,
-    requests: &[&Traced],
+/// Begins a transaction for some commands, takes their rows and those of `expected`, and reads what they look at. After an
+/// error the connection must not be used again.
+pub(crate) async fn open(
+    conn: &AsyncPgConnection,
+    commands: &[&Command],
+    expected: &[TypeKey],
     wait: LockWait,
-    context: Context<'_>,
-) -> QueryResult<Prepared> {
-    let commands: Vec<&Command> = requests.iter().map(|request| &request.command).collect();
-    let commands = commands.as_slice();
-    let needs = read::needs(conn, commands).await?;
-    let (locked, mut ledger) = read::begin(conn, needs, commands, wait, context.new_id).await?;
-    let skipped: Vec<bool> = commands.iter().map(|command| locked.lacks(command)).collect();
-    let active: Vec<&Command> = commands.iter().zip(&skipped).filter(|(_, skipped)| !**skipped).map(|(command, _)| *command).collect();
-    read::read_more(conn, &active, &mut ledger).await?;
-    let mut outcomes = Vec::with_capacity(commands.len());
-    for (request, skipped) in requests.iter().zip(skipped) {
-        ledger.trace = request.trace;
-        outcomes.push(if skipped { Outcome::Skipped } else { ledger.apply(&request.command, context.render) });
+    new_id: NewId,
+) -> QueryResult<Opened> {
+    let needs = read::needs(conn, commands, expected).await?;
+    let (elsewhere, ledger) = read::begin(conn, needs, commands, wait, new_id).await?;
+    let mut opened = Opened { ledger, elsewhere };
+    let active: Vec<&Command> = commands.iter().filter(|command| !opened.lacks(command)).copied().collect();
+    read::read_more(conn, &active, &mut opened.ledger).await?;
+    Ok(opened)
+}
+
+impl Opened {
+    /// Whether a command needs a type that somebody else holds.
+    pub(crate) fn lacks(&self, command: &Command) -> bool {
+        match command.only_type() {
+            Some(key) => self.elsewhere.contains(&key),
+            None => self.elsewhere.iter().any(|key| key.event == command.event()),
+        }
     }
-    ledger.announce_released();
-    let writes = Writes::of(&ledger, context.source)?;
-    if writes.is_none() {
-        conn.batch_execute("ROLLBACK").await?;
+
+    /// Whether one more command can be decided with what is locked and read: a booking of a type that is locked, which asks
+    /// for no more than its row and its event.
+    pub(crate) fn admits(&self, command: &Command) -> bool {
+        let Command::Book(Book { key, idempotency: None, .. }) = command else { return false };
+        let row = self.ledger.types.get(key).map(Tracked::get);
+        row.is_some_and(|row| row.terms.max_per_account.is_none()) && self.ledger.events.contains_key(&key.event)
     }
-    Ok(Prepared { outcomes, writes })
+
+    /// Decides the commands in their order.
+    pub(crate) fn decide<R: Request>(self, requests: &[R], render: &Render, source: &str) -> QueryResult<Decided> {
+        let mut outcomes = Vec::with_capacity(requests.len());
+        let skipped: Vec<bool> = requests.iter().map(|request| self.lacks(request.command())).collect();
+        let mut ledger = self.ledger;
+        for (request, skipped) in requests.iter().zip(skipped) {
+            ledger.trace = request.trace();
+            outcomes.push(if skipped { Outcome::Skipped } else { ledger.apply(request.command(), render) });
+        }
+        ledger.announce_released();
+        let writes = Writes::of(&ledger, source)?;
+        Ok(Decided { outcomes, writes })
+    }
 }
 
 /// Writes and commits, in one round trip. After an error the connection must not be used again. Of an error that the
 /// database has told of the data nothing is left; any other leaves open whether the transaction was committed.
-pub(crate) async fn commit(conn: &mut AsyncPgConnection, writes: Writes) -> QueryResult<()> {
+pub(crate) async fn commit(conn: &AsyncPgConnection, writes: Writes) -> QueryResult<()> {
     writes.commit(conn).await
+}
+
+/// Ends a transaction that has nothing to write.
+pub(crate) async fn roll_back(mut conn: &AsyncPgConnection) -> QueryResult<()> {
+    statements::Rollback {}.execute(&mut conn).await.map(|_| ())
 }
 
 /// Tells whether a batch was committed whose COMMIT had no answer. Takes the locks that the batch had first: while its

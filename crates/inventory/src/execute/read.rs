@@ -12,7 +12,8 @@ use rowlock_domain::values::Capacity;
 use uuid::Uuid;
 
 use super::LockWait;
-use super::ledger::{Kept, Ledger, NewId, Tracked};
+use super::NewId;
+use super::ledger::{Kept, Ledger, Tracked};
 use super::statements as sql;
 use crate::command::{Answer, Command, Reallocate, Target};
 use crate::views::rows::{BookingRow, EntryRow, EventRow, TypeRow, unreadable};
@@ -23,11 +24,6 @@ pub(super) struct Needs {
     keys: BTreeSet<TypeKey>,
 }
 
-/// What came of the locking: the types that somebody else holds.
-pub(super) struct Locked {
-    elsewhere: HashSet<TypeKey>,
-}
-
 fn key(event: Uuid, ticket_type: Uuid) -> TypeKey {
     TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(ticket_type) }
 }
@@ -36,13 +32,14 @@ fn columns<'a>(keys: impl IntoIterator<Item = &'a TypeKey>) -> (Vec<Uuid>, Vec<U
     keys.into_iter().map(|key| (key.event.as_uuid(), key.ticket_type.as_uuid())).unzip()
 }
 
-/// Finds the types to lock. Which types an event has never changes, so this may be read before the lock.
-pub(super) async fn needs(conn: &mut AsyncPgConnection, commands: &[&Command]) -> QueryResult<Needs> {
-    let mut keys: BTreeSet<_> = commands.iter().filter_map(|command| command.only_type()).collect();
+/// Finds the types to lock: those of the commands, and those that are expected to be asked for. Which types an event has
+/// never changes, so this may be read before the lock.
+pub(super) async fn needs(mut conn: &AsyncPgConnection, commands: &[&Command], expected: &[TypeKey]) -> QueryResult<Needs> {
+    let mut keys: BTreeSet<_> = commands.iter().filter_map(|command| command.only_type()).chain(expected.iter().copied()).collect();
     let whole: BTreeSet<_> =
         commands.iter().filter(|command| command.only_type().is_none()).map(|command| command.event().as_uuid()).collect();
     if !whole.is_empty() {
-        let rows: Vec<(Uuid, Uuid)> = sql::TypesOfEvents { events: whole.into_iter().collect() }.load(conn).await?;
+        let rows: Vec<(Uuid, Uuid)> = sql::TypesOfEvents { events: whole.into_iter().collect() }.load(&mut conn).await?;
         keys.extend(rows.into_iter().map(|(event, id)| key(event, id)));
     }
     Ok(Needs { keys })
@@ -51,13 +48,13 @@ pub(super) async fn needs(conn: &mut AsyncPgConnection, commands: &[&Command]) -
 /// Begins the transaction, takes the rows in the order of their key, and reads what the commands look at, all in one
 /// round trip: the server runs the statements one after the other, so each sees what was committed before it began, and
 /// what stands behind the lock is read after the lock was got.
-pub(super) async fn begin<'a>(
+pub(super) async fn begin(
     conn: &AsyncPgConnection,
     needs: Needs,
     commands: &[&Command],
     wait: LockWait,
-    new_id: NewId<'a>,
-) -> QueryResult<(Locked, Ledger<'a>)> {
+    new_id: NewId,
+) -> QueryResult<(HashSet<TypeKey>, Ledger)> {
     let mut wanted = Wanted::default();
     for command in commands {
         wanted.add(command);
@@ -90,12 +87,12 @@ pub(super) async fn begin<'a>(
         ledger.entries.keep((entry.key.event, entry.id), entry);
     }
     ledger.kept = kept;
-    Ok((Locked { elsewhere }, ledger))
+    Ok((elsewhere, ledger))
 }
 
 /// Reads what depends on the locked rows: totals of types with a limit per account, and the queues of those to reallocate.
 /// Most batches need none of it and wait for no second answer.
-pub(super) async fn read_more(conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger<'_>) -> QueryResult<()> {
+pub(super) async fn read_more(conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     ledger.totals = read_totals(conn, totals_wanted(commands, ledger)).await?;
     read_for_reallocation(conn, commands, ledger).await
 }
@@ -135,23 +132,13 @@ async fn find_existing(mut conn: &AsyncPgConnection, needs: &Needs, locked: &[Ti
 }
 
 /// Whose totals are needed: those of types with a limit, or that may get one within this batch.
-fn totals_wanted(commands: &[&Command], ledger: &Ledger<'_>) -> BTreeSet<(TypeKey, AccountId)> {
+fn totals_wanted(commands: &[&Command], ledger: &Ledger) -> BTreeSet<(TypeKey, AccountId)> {
     let changed: HashSet<_> =
         commands.iter().filter(|command| matches!(command, Command::Change(_))).map(|command| command.event()).collect();
     let counted =
         |key: &TypeKey| changed.contains(&key.event) || ledger.types.get(key).is_some_and(|row| row.get().terms.max_per_account.is_some());
     let books = commands.iter().filter_map(|command| if let Command::Book(book) = command { Some(book) } else { None });
     books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account)).collect()
-}
-
-impl Locked {
-    /// Whether a command needs a type that somebody else holds.
-    pub(super) fn lacks(&self, command: &Command) -> bool {
-        match command.only_type() {
-            Some(key) => self.elsewhere.contains(&key),
-            None => self.elsewhere.iter().any(|key| key.event == command.event()),
-        }
-    }
 }
 
 async fn read_clock(mut conn: &AsyncPgConnection) -> QueryResult<Timestamp> {
@@ -294,7 +281,7 @@ struct Walk {
 }
 
 /// Reads the heads of the queues, or what is to be closed, of the types to reallocate.
-async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger<'_>) -> QueryResult<()> {
+async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     let mut heads = sql::Heads { events: Vec::new(), types: Vec::new(), pools: Vec::new(), limits: Vec::new(), spares: Vec::new() };
     let mut waiting = sql::FirstWaiting { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
     let mut confirmed = sql::FirstConfirmed { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
@@ -375,7 +362,7 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
     Ok(())
 }
 
-fn load_heads(ledger: &mut Ledger<'_>, rows: Vec<EntryRow>, walks: &BTreeMap<TypeKey, Walk>) -> QueryResult<()> {
+fn load_heads(ledger: &mut Ledger, rows: Vec<EntryRow>, walks: &BTreeMap<TypeKey, Walk>) -> QueryResult<()> {
     let mut read: HashMap<(TypeKey, u32), Vec<i64>> = HashMap::new();
     for entry in rows.into_iter().map(WaitlistEntry::try_from) {
         let entry = entry?;

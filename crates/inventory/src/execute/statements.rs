@@ -36,6 +36,12 @@ statement! {
 }
 
 statement! {
+    /// Ends it without a change.
+    pub(super) struct Rollback {}
+    "ROLLBACK"
+}
+
+statement! {
     /// The ticket types of whole events. They never change after the event is made, so this needs no lock.
     pub(super) struct TypesOfEvents { events: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
     "SELECT event_id, id FROM ticket_types WHERE event_id = ANY($1)"

@@ -60,7 +60,7 @@ pub(crate) struct Writes {
 
 impl Writes {
     /// What the decisions changed, or `None` if that is nothing.
-    pub(super) fn of(ledger: &Ledger<'_>, source: &str) -> QueryResult<Option<Self>> {
+    pub(super) fn of(ledger: &Ledger, source: &str) -> QueryResult<Option<Self>> {
         let mut sales = sales(ledger)?;
         let mut entries = new_entries(ledger)?;
         let keys = new_keys(ledger)?;
@@ -135,7 +135,7 @@ impl sql::WriteEntries {
 }
 
 /// The new bookings; counters and messages are added to them.
-fn sales(ledger: &Ledger<'_>) -> QueryResult<sql::WriteSales> {
+fn sales(ledger: &Ledger) -> QueryResult<sql::WriteSales> {
     let mut rows = sql::WriteSales {
         events: Vec::new(),
         ids: Vec::new(),
@@ -179,7 +179,7 @@ fn sales(ledger: &Ledger<'_>) -> QueryResult<sql::WriteSales> {
 }
 
 /// The new entries; what they change in the buckets of the queue is added to them.
-fn new_entries(ledger: &Ledger<'_>) -> QueryResult<sql::WriteEntries> {
+fn new_entries(ledger: &Ledger) -> QueryResult<sql::WriteEntries> {
     let mut rows = sql::WriteEntries {
         count_events: Vec::new(),
         count_types: Vec::new(),
@@ -215,7 +215,7 @@ fn new_entries(ledger: &Ledger<'_>) -> QueryResult<sql::WriteEntries> {
     Ok(rows)
 }
 
-fn changed_bookings(ledger: &Ledger<'_>) -> QueryResult<sql::UpdateBookings> {
+fn changed_bookings(ledger: &Ledger) -> QueryResult<sql::UpdateBookings> {
     let mut rows = sql::UpdateBookings {
         events: Vec::new(),
         ids: Vec::new(),
@@ -235,7 +235,7 @@ fn changed_bookings(ledger: &Ledger<'_>) -> QueryResult<sql::UpdateBookings> {
     Ok(rows)
 }
 
-fn ended_entries(ledger: &Ledger<'_>) -> sql::UpdateEntries {
+fn ended_entries(ledger: &Ledger) -> sql::UpdateEntries {
     let mut rows = sql::UpdateEntries { events: Vec::new(), ids: Vec::new(), statuses: Vec::new(), bookings: Vec::new(), now: ledger.now };
     for entry in ledger.entries.iter().filter(|row| row.was().is_some()).map(Tracked::get) {
         rows.events.push(entry.key.event.as_uuid());
@@ -247,7 +247,7 @@ fn ended_entries(ledger: &Ledger<'_>) -> sql::UpdateEntries {
 }
 
 /// Adds the counters that have changed.
-fn add_counters(ledger: &Ledger<'_>, rows: &mut sql::WriteSales) -> QueryResult<()> {
+fn add_counters(ledger: &Ledger, rows: &mut sql::WriteSales) -> QueryResult<()> {
     for (key, before, row) in ledger.types.iter().filter_map(|(key, row)| Some((key, row.was()?, row.get()))) {
         if before.stock != row.stock {
             rows.stock_events.push(key.event.as_uuid());
@@ -265,7 +265,7 @@ fn add_counters(ledger: &Ledger<'_>, rows: &mut sql::WriteSales) -> QueryResult<
     Ok(())
 }
 
-fn changed_terms(ledger: &Ledger<'_>) -> QueryResult<sql::UpdateTerms> {
+fn changed_terms(ledger: &Ledger) -> QueryResult<sql::UpdateTerms> {
     let mut terms =
         sql::UpdateTerms { events: Vec::new(), ids: Vec::new(), names: Vec::new(), per_booking: Vec::new(), per_account: Vec::new() };
     for (key, before, row) in ledger.types.iter().filter_map(|(key, row)| Some((key, row.was()?, row.get()))) {
@@ -281,7 +281,7 @@ fn changed_terms(ledger: &Ledger<'_>) -> QueryResult<sql::UpdateTerms> {
 }
 
 /// Sums up, per bucket, how many began and stopped waiting.
-fn change_counts(ledger: &Ledger<'_>, raised: &mut sql::WriteEntries) -> sql::LowerCounts {
+fn change_counts(ledger: &Ledger, raised: &mut sql::WriteEntries) -> sql::LowerCounts {
     let mut change: HashMap<(TypeKey, i16, i64), i32> = HashMap::new();
     let mut count = |entry: &WaitlistEntry, by: i32| {
         for (level, span) in (0i16..).zip(LEVEL_SPANS) {
@@ -313,7 +313,7 @@ fn change_counts(ledger: &Ledger<'_>, raised: &mut sql::WriteEntries) -> sql::Lo
 }
 
 /// Adds the messages.
-fn add_messages(ledger: &Ledger<'_>, source: &str, rows: &mut sql::WriteSales) -> QueryResult<()> {
+fn add_messages(ledger: &Ledger, source: &str, rows: &mut sql::WriteSales) -> QueryResult<()> {
     for message in &ledger.messages {
         rows.subjects.push(message.subject.event().as_uuid());
         rows.message_ids.push(message.id.as_uuid());
@@ -323,7 +323,7 @@ fn add_messages(ledger: &Ledger<'_>, source: &str, rows: &mut sql::WriteSales) -
     Ok(())
 }
 
-fn new_keys(ledger: &Ledger<'_>) -> QueryResult<sql::InsertKeys> {
+fn new_keys(ledger: &Ledger) -> QueryResult<sql::InsertKeys> {
     let mut rows = sql::InsertKeys {
         events: Vec::new(),
         accounts: Vec::new(),
@@ -354,7 +354,7 @@ fn new_keys(ledger: &Ledger<'_>) -> QueryResult<sql::InsertKeys> {
     Ok(rows)
 }
 
-fn changed_events(ledger: &Ledger<'_>) -> Vec<sql::UpdateEvent> {
+fn changed_events(ledger: &Ledger) -> Vec<sql::UpdateEvent> {
     let changed = ledger.events.values().filter_map(|row| Some((row.was()?, row.get())));
     changed
         .map(|(before, event)| sql::UpdateEvent {

@@ -13,7 +13,7 @@ use rowlock_postgres::checkout;
 use crate::desk::{Desk, cancel, change, leave, move_start, reallocate};
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Book {
         account: usize,
         quantity: u32,
@@ -31,7 +31,7 @@ enum Step {
     Begin(bool),
 }
 
-fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let step = prop_oneof![
         6 => (0usize..5, 1u32..=5, prop::option::weighted(0.3, 0u8..3)).prop_map(|(account, quantity, key)| Step::Book { account, quantity, key }),
         1 => (0u32..=14).prop_map(Step::Capacity),
@@ -45,7 +45,7 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
 }
 
 /// What can be compared between two events: no ids, no times.
-fn essence(outcome: &Result<Outcome, CommandError>) -> String {
+pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
     match outcome {
         Ok(Outcome::Booked(b)) => format!("booked {}", b.booking.quantity),
         Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
@@ -60,7 +60,7 @@ fn essence(outcome: &Result<Outcome, CommandError>) -> String {
 }
 
 /// The commands of one event for a history; what a step refers to is the same in every event.
-fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
+pub(crate) fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
     let mut booked: Vec<Book> = Vec::new();
     let mut all = Vec::new();
     for batch in history {
@@ -102,13 +102,13 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
 }
 
 #[derive(QueryableByName, Debug, PartialEq)]
-struct Row {
+pub(crate) struct Row {
     #[diesel(sql_type = Text)]
     row: String,
 }
 
 /// Everything about an event that must be the same however its commands were grouped.
-async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
+pub(crate) async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
     let mut conn = desk.database.admin().await;
     let event = key.event;
     // `tickets.released` is announced once per transaction, so it and the numbers behind it depend on the grouping.
@@ -129,7 +129,7 @@ struct Sequence {
 }
 
 /// The messages of a type count 1, 2, 3 … in the order of the outbox, up to the version of its row.
-async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
+pub(crate) async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
     let mut conn = desk.database.admin().await;
     let sql = format!(
         "SELECT (payload::json->>'sequence')::bigint AS sequence FROM outbox WHERE event_id = '{0}' AND routing_key NOT LIKE 'event.%' ORDER BY id",

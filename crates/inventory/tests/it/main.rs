@@ -4,6 +4,7 @@
 
 mod audit;
 mod batches;
+mod chains;
 mod citus;
 mod desk;
 mod places;

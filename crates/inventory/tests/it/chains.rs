@@ -1,0 +1,141 @@
+//! Transactions one behind the other: the same outcomes as one by one, and nothing left locked, whatever one of them meets.
+
+use std::sync::{Arc, Mutex};
+
+use diesel_async::SimpleAsyncConnection;
+use proptest::prelude::*;
+use rowlock_domain::ids::TypeKey;
+use rowlock_inventory::command::Book;
+use rowlock_inventory::{Answered, Begun, Behind, Command, CommandError, LockWait, Next, Outcome, Traced};
+
+use crate::batches::{Step, assert_sequences_are_gapless, commands, essence, histories, state};
+use crate::desk::{Desk, cancel};
+
+/// What was told, in its order.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    fn hear(&self) -> impl FnOnce(Answered<Traced>) + Send + 'static {
+        let told = self.clone();
+        move |answered| told.0.lock().unwrap().extend(answered.iter().map(|(_, outcome)| essence(outcome)))
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn traced(commands: impl IntoIterator<Item = Command>) -> Vec<Traced> {
+    commands.into_iter().map(Traced::from).collect()
+}
+
+/// Runs batches behind each other: of each, the commands that may go in with the batch before do.
+async fn run_chain(desk: &Desk, batches: Vec<Vec<Command>>, told: &Told) {
+    let mut begun: Option<Begun<Traced>> = None;
+    for batch in batches {
+        let mut waiting = traced(batch);
+        if let Some(mut present) = begun.take() {
+            while !waiting.is_empty() {
+                if let Err(refused) = present.admit(waiting.remove(0)) {
+                    waiting.insert(0, refused);
+                    break;
+                }
+            }
+            let expected = present.requests().iter().filter_map(|request| request.command.only_type()).take(1).collect();
+            match present.finish(Next { requests: waiting, expected }, told.hear()).await {
+                Behind::Begun(next) => {
+                    begun = Some(next);
+                    continue;
+                }
+                Behind::NotBegun(requests) => waiting = requests,
+            }
+        }
+        begun = Some(desk.inventory.begin(waiting).await);
+    }
+    if let Some(last) = begun {
+        assert!(matches!(last.finish(Next::nothing(), told.hear()).await, Behind::NotBegun(rest) if rest.is_empty()));
+    }
+}
+
+async fn compare(desk: &Desk, history: &[Vec<Step>], capacity: u32) {
+    let accounts: Vec<_> = (0..5).map(|_| desk.account()).collect();
+    let (single, chained) = (desk.event(capacity).await, desk.event(capacity).await);
+    let mut one_by_one = Vec::new();
+    for command in commands(desk, single, &accounts, history).into_iter().flatten() {
+        one_by_one.push(essence(&desk.inventory.run_one(command).await));
+    }
+    let told = Told::default();
+    run_chain(desk, commands(desk, chained, &accounts, history), &told).await;
+    assert_eq!(told.all(), one_by_one);
+    assert_eq!(state(desk, chained).await, state(desk, single).await);
+    assert_sequences_are_gapless(desk, chained).await;
+}
+
+#[test]
+fn a_chain_is_the_same_as_its_commands_one_after_the_other() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let desk = runtime.block_on(Desk::new());
+    proptest!(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() }, |(history in histories(), capacity in 0u32..=9)| {
+        runtime.block_on(compare(&desk, &history, capacity));
+    });
+    runtime.block_on(desk.close());
+}
+
+async fn lock_elsewhere(desk: &Desk, key: TypeKey) -> diesel_async::AsyncPgConnection {
+    let mut somebody = desk.database.admin().await;
+    somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{}' FOR UPDATE NOWAIT", key.event)).await.unwrap();
+    somebody
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_stuck_is_taken_out_and_what_was_expected_in_vain_is_let_go() {
+    let desk = Desk::new().await;
+    let (stuck, free, expected) = (desk.event(1).await, desk.event(2).await, desk.event(1).await);
+    let mut somebody = lock_elsewhere(&desk, stuck).await;
+    let book = |key| Traced::from(Command::Book(desk.book(key, desk.account(), 1)));
+    let told = Told::default();
+
+    let mut first = desk.inventory.begin(vec![book(stuck), book(free)]).await;
+    assert_eq!(first.take_out_stuck().len(), 1);
+    assert!(first.admit(book(stuck)).is_err(), "its row is locked elsewhere");
+    assert!(first.admit(book(expected)).is_err(), "its row was not taken");
+    first.admit(book(free)).unwrap();
+    let next = Next { requests: vec![book(stuck)], expected: vec![expected, stuck] };
+    let Behind::Begun(mut second) = first.finish(next, told.hear()).await else { panic!("nothing was in the way") };
+    assert_eq!(told.all(), ["booked 1", "booked 1"]);
+    assert_eq!((second.take_out_stuck().len(), second.is_empty()), (1, true));
+    assert!(matches!(second.finish(Next::nothing(), told.hear()).await, Behind::NotBegun(rest) if rest.is_empty()));
+    assert_eq!(told.all().len(), 2);
+
+    // All rows are free but the one that somebody holds.
+    for key in [free, expected] {
+        lock_elsewhere(&desk, key).await.batch_execute("ROLLBACK").await.unwrap();
+    }
+    somebody.batch_execute("ROLLBACK").await.unwrap();
+    drop(somebody);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_the_database_refuses_takes_its_successor_with_it_but_not_its_neighbours() {
+    let desk = Desk::new().await;
+    let key = desk.event(5).await;
+    let first = desk.book(key, desk.account(), 1);
+    desk.inventory.run_one(Command::Book(first.clone())).await.unwrap();
+    // An id that is taken already: the database refuses the whole statement.
+    let bad = Book { booking: first.booking, ..desk.book(key, desk.account(), 1) };
+    let (answers, heard) = std::sync::mpsc::channel();
+    let tell = move |answered: Answered<Traced>| answers.send(answered).unwrap();
+    let begun = desk.inventory.begin(traced([Command::Book(desk.book(key, desk.account(), 2)), Command::Book(bad)])).await;
+    let next = Next { requests: traced([cancel(&first, None)]), expected: vec![key] };
+    let Behind::NotBegun(rest) = begun.finish(next, tell).await else { panic!("it was begun behind a failure") };
+
+    let answered: Vec<_> = heard.recv().unwrap().into_iter().map(|(_, outcome)| outcome).collect();
+    // The row may still be locked by what was begun behind and is given up; then it is to be tried again.
+    assert!(matches!(&answered[0], Ok(Outcome::Booked(_) | Outcome::Skipped)), "{:?}", answered[0]);
+    assert!(matches!(&answered[1], Err(CommandError::Failed(_)) | Ok(Outcome::Skipped)), "{:?}", answered[1]);
+    let outcomes = desk.inventory.run(rest, LockWait::Wait).await;
+    assert_eq!(outcomes.iter().map(essence).collect::<Vec<_>>(), ["returned 1 cancelled"]);
+    desk.close().await;
+}

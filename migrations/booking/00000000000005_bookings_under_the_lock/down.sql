@@ -1,0 +1,1 @@
+ALTER TABLE bookings ADD FOREIGN KEY (event_id, ticket_type_id) REFERENCES ticket_types (event_id, id);
