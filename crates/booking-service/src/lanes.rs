@@ -255,7 +255,7 @@ struct Lane {
 
 /// So many transactions follow each other on a connection without a pause. In the pause whoever waits for the rows
 /// elsewhere, such as a worker, gets them.
-const LONGEST_CHAIN: usize = 8;
+const LONGEST_CHAIN: usize = 16;
 
 impl Lane {
     async fn run(self, mut commands: mpsc::UnboundedReceiver<Waiting>, stop: CancellationToken) {
@@ -329,17 +329,7 @@ impl Lane {
                 requests.push(waiting);
             }
         }
-        Next { expected: self.in_demand(begun.requests()), requests }
-    }
-
-    /// The types that so many of a batch want that more will come.
-    fn in_demand(&self, batch: &[Waiting]) -> Vec<TypeKey> {
-        let mut counts: HashMap<TypeKey, usize> = HashMap::new();
-        for key in batch.iter().filter_map(|waiting| waiting.command.only_type()) {
-            *counts.entry(key).or_default() += 1;
-        }
-        counts.retain(|_, count| *count > 1 + batch.len() / 8);
-        counts.into_keys().collect()
+        Next { expected: in_demand(begun.requests()), requests }
     }
 
     /// Runs commands in one transaction and answers them. Those whose row is locked elsewhere are set aside.
@@ -388,6 +378,16 @@ impl Lane {
             self.transact(batch, LockWait::Wait).await;
         }
     }
+}
+
+/// The types that so many of a batch want that more will come.
+fn in_demand(batch: &[Waiting]) -> Vec<TypeKey> {
+    let mut counts: HashMap<TypeKey, usize> = HashMap::new();
+    for key in batch.iter().filter_map(|waiting| waiting.command.only_type()) {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts.retain(|_, count| *count > 1 + batch.len() / 8);
+    counts.into_keys().collect()
 }
 
 /// What a command needs the rows of: one ticket type, or all of an event.

@@ -45,9 +45,6 @@ UNION ALL
 SELECT 'entries without their ticket type', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w LEFT JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id WHERE t.id IS NULL
 UNION ALL
-SELECT 'bookings without their ticket type', count(*), min(b.event_id || ' ' || b.id)
-  FROM bookings b LEFT JOIN ticket_types t ON t.event_id = b.event_id AND t.id = b.ticket_type_id WHERE t.id IS NULL
-UNION ALL
 SELECT 'entries with a number that was not given out', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id WHERE w.number >= t.next_waitlist_number
 UNION ALL

@@ -22,7 +22,7 @@ use crate::run::{Answered, Ending, Failure, Held, Inventory, TransactionTimes, e
 pub struct Begun<R> {
     inventory: Inventory,
     requests: Vec<R>,
-    held: Result<Held, Failure>,
+    held: Result<Box<Held>, Failure>,
 }
 
 impl<R> std::fmt::Debug for Begun<R> {
@@ -64,7 +64,7 @@ impl Inventory {
 
     /// Takes the rows of some commands that nobody else has locked.
     pub async fn begin<R: Request>(&self, requests: Vec<R>) -> Begun<R> {
-        let held = self.open(&requests, LockWait::Skip).await;
+        let held = self.open(&requests, LockWait::Skip).await.map(Box::new);
         Begun { inventory: self.clone(), requests, held }
     }
 }
@@ -120,7 +120,8 @@ impl<R: Request> Begun<R> {
 
     async fn finish_here(self, next: Next<R>, tell: impl FnOnce(Answered<R>)) -> Behind<R> {
         let Self { inventory, requests, held } = self;
-        let decided = held.and_then(|Held { conn, opened, lock }| {
+        let decided = held.and_then(|held| {
+            let Held { conn, opened, lock } = *held;
             Ok((conn, lock, opened.decide(&requests, &*inventory.parts().render, inventory.parts().source)?))
         });
         let (mut lent, lock, Decided { outcomes, writes }) = match decided {
@@ -140,7 +141,7 @@ impl<R: Request> Begun<R> {
             }
         };
         let ended = match lent.get() {
-            Ok(conn) => inventory.end_and_open(conn, writes, &next, done).await,
+            Ok(conn) => Box::pin(inventory.end_and_open(conn, writes, &next, done)).await,
             Err(error) => Err(Ending::Refused(error.into())),
         };
         match (ended, open) {
@@ -149,7 +150,7 @@ impl<R: Request> Begun<R> {
                 Behind::NotBegun(next.requests)
             }
             (Ok(Some((Ok(opened), lock))), _) => {
-                Behind::Begun(Self { inventory, requests: next.requests, held: Ok(Held { conn: lent, opened, lock }) })
+                Behind::Begun(Self { inventory, requests: next.requests, held: Ok(Box::new(Held { conn: lent, opened, lock })) })
             }
             (Ok(Some((Err(failure), _))), _) => {
                 tracing::debug!(?failure, "a transaction was not begun behind its predecessor");

@@ -96,8 +96,8 @@ pub struct Book {
 pub enum Target<Id> {
     /// This one, of this ticket type.
     One(Id, TicketTypeId),
-    /// The only one at the event.
-    OnlyOne,
+    /// The only one at the event. Told is the event's ticket type if it has only one: then its row alone is wanted.
+    OnlyOne(Option<TicketTypeId>),
 }
 
 /// Give a booking or a part of it back.
@@ -229,12 +229,12 @@ impl Command {
             Self::Book(book) => return Some(book.key),
             Self::Reallocate(reallocate) => return Some(reallocate.key),
             Self::Cancel(cancel) => match cancel.target {
-                Target::One(_, ticket_type) => ticket_type,
-                Target::OnlyOne => return None,
+                Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
+                Target::OnlyOne(None) => return None,
             },
             Self::Leave(leave) => match leave.target {
-                Target::One(_, ticket_type) => ticket_type,
-                Target::OnlyOne => return None,
+                Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
+                Target::OnlyOne(None) => return None,
             },
             Self::Change(_) => return None,
         };

@@ -41,7 +41,7 @@ const LOCKED_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a row that is asked for without a pause is left to others between two turns: what comes back in that time is
 /// handed on together, in one transaction instead of several.
-const REST: Duration = Duration::from_millis(3);
+const REST: Duration = Duration::from_millis(8);
 
 /// One unacknowledged delivery for each ticket type that is to be treated, and the trace that it belongs to.
 type Pending = BTreeMap<TypeKey, (Delivery, Option<TraceContext>)>;

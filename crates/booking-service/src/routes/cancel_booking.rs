@@ -12,7 +12,7 @@ use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
-use super::{examples, idempotency, within_limit};
+use super::{examples, idempotency, single_type, within_limit};
 use crate::outcome::{Returned, respond};
 use crate::service::Booking;
 
@@ -82,7 +82,7 @@ pub(super) async fn cancel_booking(
             let key = booking.reader.run(async |conn| queries::booking_key(conn, account, id).await).await?.ok_or_else(not_found)?;
             (key.event, Target::One(id, key.ticket_type))
         }
-        (None, Some(event)) => (event, Target::OnlyOne),
+        (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
         (None, None) => return Err(not_found()),
     };
     let command = Command::Cancel(Cancel { event, account, target, quantity, idempotency });

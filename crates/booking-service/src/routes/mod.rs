@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
-use rowlock_domain::ids::EventId;
+use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::IdempotencyKey;
 use rowlock_inventory::command::Idempotency;
@@ -94,6 +94,12 @@ fn no_such_event() -> Problem {
 }
 
 /// The name and e-mail of the holder come from the token and are stored with what is booked.
+/// The ticket type of an event that has only one.
+async fn single_type(booking: &Booking, event: EventId) -> Result<Option<TicketTypeId>, Problem> {
+    let types = booking.reads.ticket_types(event).await?;
+    Ok(if let [only] = *types { Some(only) } else { None })
+}
+
 fn holder(claims: &Claims) -> Holder {
     Holder { account: claims.sub, name: claims.name.clone(), email: claims.email.clone() }
 }

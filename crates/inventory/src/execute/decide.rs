@@ -146,7 +146,7 @@ impl Ledger {
     fn booking_meant(&self, cancel: &Cancel) -> Result<BookingId, Refusal> {
         match cancel.target {
             Target::One(id, _) => Ok(id),
-            Target::OnlyOne => {
+            Target::OnlyOne(_) => {
                 let own = |b: &&Booking| {
                     b.key.event == cancel.event && b.holder.account == cancel.account && b.status == BookingStatus::Confirmed
                 };
@@ -207,7 +207,7 @@ impl Ledger {
     fn entry_meant(&self, leave: &Leave) -> Result<WaitlistEntryId, Refusal> {
         match leave.target {
             Target::One(id, _) => Ok(id),
-            Target::OnlyOne => {
+            Target::OnlyOne(_) => {
                 let own = |w: &&WaitlistEntry| {
                     w.key.event == leave.event && w.holder.account == leave.account && w.status == WaitlistStatus::Waiting
                 };

@@ -176,7 +176,7 @@ impl Wanted {
                 Target::One(id, _) => {
                     self.bookings.insert((event, id));
                 }
-                Target::OnlyOne => {
+                Target::OnlyOne(_) => {
                     self.bookings_of.insert((event, cancel.account));
                 }
             },
@@ -184,7 +184,7 @@ impl Wanted {
                 Target::One(id, _) => {
                     self.entries.insert((event, id));
                 }
-                Target::OnlyOne => {
+                Target::OnlyOne(_) => {
                     self.entries_of.insert((event, leave.account));
                 }
             },

@@ -81,7 +81,7 @@ async fn every_table_is_distributed_or_said_to_be_local_and_citus_could_take_it(
         "bookings has a trigger",
         "a unique index of waitlist_entries does not contain event_id",
         "a unique index of outbox does not contain event_id",
-        "ticket_types does not refer to events by their events",
+        "bookings does not refer to ticket_types by their events",
         "ticket_types has no column event",
     ] {
         assert!(refused.contains(expected), "{expected} is not in {refused:?}");
