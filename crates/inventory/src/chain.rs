@@ -22,6 +22,8 @@ use crate::run::{Answered, Ending, Failure, Held, Inventory, TransactionTimes, e
 pub struct Begun<R> {
     inventory: Inventory,
     requests: Vec<R>,
+    /// Whether all of them sell, take back or queue, and nothing that they are decided by.
+    plain: bool,
     held: Result<Box<Held>, Failure>,
 }
 
@@ -62,14 +64,24 @@ impl Inventory {
         !self.parts().one_event_per_transaction
     }
 
-    /// Takes the rows of some commands that nobody else has locked.
+    /// Takes the rows of some commands that nobody else has locked. If that panics, the requests are lost.
     pub async fn begin<R: Request>(&self, requests: Vec<R>) -> Begun<R> {
-        let held = self.open(&requests, LockWait::Skip).await.map(Box::new);
-        Begun { inventory: self.clone(), requests, held }
+        let this = self.clone();
+        let opening = async move {
+            let held = this.open(&requests, LockWait::Skip).await.map(Box::new);
+            (requests, held)
+        };
+        let (requests, held) = tokio::spawn(opening).await.unwrap_or_else(|error| (Vec::new(), Err(Failure::Unknown(error.to_string()))));
+        Begun::new(self.clone(), requests, held)
     }
 }
 
 impl<R: Request> Begun<R> {
+    fn new(inventory: Inventory, requests: Vec<R>, held: Result<Box<Held>, Failure>) -> Self {
+        let plain = |request: &R| matches!(request.command(), Command::Book(_) | Command::Cancel(_) | Command::Leave(_));
+        Self { inventory, plain: requests.iter().all(plain), requests, held }
+    }
+
     /// How many are in it.
     pub fn len(&self) -> usize {
         self.requests.len()
@@ -98,9 +110,8 @@ impl<R: Request> Begun<R> {
 
     /// Takes one more in, if it can be decided with what is locked and read.
     pub fn admit(&mut self, request: R) -> Result<(), R> {
-        let plain = |request: &R| matches!(request.command(), Command::Book(_) | Command::Cancel(_) | Command::Leave(_));
         match &self.held {
-            Ok(held) if held.opened.admits(request.command()) && self.requests.iter().all(plain) => {
+            Ok(held) if self.plain && held.opened.admits(request.command()) => {
                 self.requests.push(request);
                 Ok(())
             }
@@ -119,7 +130,7 @@ impl<R: Request> Begun<R> {
     }
 
     async fn finish_here(self, next: Next<R>, tell: impl FnOnce(Answered<R>)) -> Behind<R> {
-        let Self { inventory, requests, held } = self;
+        let Self { inventory, requests, held, .. } = self;
         let decided = held.and_then(|held| {
             let Held { conn, opened, lock } = *held;
             Ok((conn, lock, opened.decide(&requests, &*inventory.parts().render, inventory.parts().source)?))
@@ -150,7 +161,7 @@ impl<R: Request> Begun<R> {
                 Behind::NotBegun(next.requests)
             }
             (Ok(Some((Ok(opened), lock))), _) => {
-                Behind::Begun(Self { inventory, requests: next.requests, held: Ok(Box::new(Held { conn: lent, opened, lock })) })
+                Behind::Begun(Self::new(inventory, next.requests, Ok(Box::new(Held { conn: lent, opened, lock }))))
             }
             (Ok(Some((Err(failure), _))), _) => {
                 tracing::debug!(?failure, "a transaction was not begun behind its predecessor");
