@@ -55,7 +55,7 @@ bench_start() {
   pg_place postgres
   pg_init postgres "$SECRETS/postgres" scram-sha-256
   read -ra settings <<<"${PG_SETTINGS:-}"
-  pg_launch postgres "${PORT[POSTGRES]}" max_connections=200 "${settings[@]}"
+  pg_launch postgres "${PORT[POSTGRES]}" max_connections=200 "${PG_SIZED[@]}" "${settings[@]}"
   rmq_launch rabbitmq "$RABBIT_DIR" "$SECRETS/rabbitmq"
   pg_wait postgres "${PORT[POSTGRES]}" "$SECRETS/postgres"
   ROWLOCK_DATABASE_URL=$(admin_database_url) "$ROOT/scripts/databases.sh" "$SECRETS"

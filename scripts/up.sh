@@ -42,7 +42,7 @@ start_servers() {
       step "Starting PostgreSQL"
       pg_init postgres "$SECRETS/postgres" scram-sha-256
       pg_clear_after_kill
-      pg_launch postgres "${PORT[POSTGRES]}" max_connections=300
+      pg_launch postgres "${PORT[POSTGRES]}" max_connections=300 "${PG_SIZED[@]}"
     fi
     wait_pg=yes
   fi

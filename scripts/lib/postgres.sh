@@ -59,6 +59,11 @@ pg_init() {
   printf '%s\n' "$PG_DATA" | write_private "$PARTS_DIR/$name-data"
 }
 
+# What a sale asks of memory and disk; durability stays at its default. The pages that a night's bookings change should fit into
+# shared_buffers: where they do not, a booking has to write out a changed page before it can have its own. And after a checkpoint
+# each page goes into the log as a whole once more, so checkpoints should not come by the minute. docker-compose.yml says the same.
+PG_SIZED=(shared_buffers=512MB max_wal_size=4GB)
+
 # pg_launch NAME PORT [OPTION=VALUE…]: starts it; pg_wait waits until it answers.
 pg_launch() {
   local name=$1 port=$2 settings=() setting
