@@ -15,8 +15,7 @@ rmq_settings() {
     "RABBITMQ_MNESIA_BASE=$dir/data" "RABBITMQ_LOG_BASE=$dir/log" RABBITMQ_LOGS=-
     "RABBITMQ_PID_FILE=$dir/node.pid" "RABBITMQ_ENABLED_PLUGINS_FILE=$dir/enabled_plugins"
     "RABBITMQ_CONFIG_FILE=$dir/rabbitmq.conf" "RABBITMQ_CONF_ENV_FILE=$dir/rabbitmq-env.conf"
-    # No scheduler spins while it has nothing to do: on a machine that the node shares, others need the time.
-    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}"
     # Makes the start script become the node instead of watching it, so that the pid we keep is the node's.
     RUNNING_UNDER_SYSTEMD=true
   )

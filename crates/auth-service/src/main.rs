@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// A request allocates a hundred small things and frees them on another thread.
+/// See docs/decisions/0019-the-next-transaction-behind-the-commit.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

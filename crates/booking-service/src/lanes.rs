@@ -289,7 +289,8 @@ impl Lane {
             return batch;
         }
         let mut begun = self.inventory.begin(batch).await;
-        for length in 1.. {
+        let mut length = 1;
+        loop {
             for stuck in begun.take_out_stuck() {
                 self.set_aside(stuck);
             }
@@ -307,8 +308,8 @@ impl Lane {
                 Behind::Begun(next) => begun = next,
                 Behind::NotBegun(requests) => return requests,
             }
+            length += 1;
         }
-        Vec::new()
     }
 
     /// Lets those who came meanwhile into a transaction that has its rows, as far as that is possible. The others are next.

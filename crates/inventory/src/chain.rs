@@ -138,7 +138,7 @@ impl<R: Request> Begun<R> {
         let (mut lent, lock, Decided { outcomes, writes }) = match decided {
             Ok(decided) => decided,
             Err(failure) => {
-                let answers = inventory.settle(&requests, LockWait::Skip, Err(failure)).await;
+                let answers = inventory.settle(&requests, LockWait::Wait, Err(failure)).await;
                 tell(requests.into_iter().zip(answers).collect());
                 return Behind::NotBegun(next.requests);
             }
@@ -170,7 +170,9 @@ impl<R: Request> Begun<R> {
             (Err(ending), Some((requests, outcomes, tell))) => {
                 drop(lent);
                 let first = inventory.look_back(ending, proof, outcomes).await;
-                let answers = inventory.settle(&requests, LockWait::Skip, first).await;
+                // What was begun behind may hold the rows until the server notices that its connection is gone. Who skipped
+                // them here would be overtaken by who comes a moment later.
+                let answers = inventory.settle(&requests, LockWait::Wait, first).await;
                 tell(requests.into_iter().zip(answers).collect());
                 Behind::NotBegun(next.requests)
             }

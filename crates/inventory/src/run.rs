@@ -340,7 +340,7 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    pub(crate) fn into_command_error(self) -> CommandError {
+    fn into_command_error(self) -> CommandError {
         match self {
             Self::Away(reason) => CommandError::Unavailable(reason),
             Self::Busy(reason) => CommandError::Busy(reason),

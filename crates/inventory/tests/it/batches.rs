@@ -13,7 +13,7 @@ use rowlock_postgres::checkout;
 use crate::desk::{Desk, cancel, change, leave, move_start, reallocate};
 
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
+enum Step {
     Book {
         account: usize,
         quantity: u32,
@@ -31,7 +31,7 @@ pub(crate) enum Step {
     Begin(bool),
 }
 
-pub(crate) fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
+fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let step = prop_oneof![
         6 => (0usize..5, 1u32..=5, prop::option::weighted(0.3, 0u8..3)).prop_map(|(account, quantity, key)| Step::Book { account, quantity, key }),
         1 => (0u32..=14).prop_map(Step::Capacity),
@@ -60,7 +60,7 @@ pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
 }
 
 /// The commands of one event for a history; what a step refers to is the same in every event.
-pub(crate) fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
+fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
     let mut booked: Vec<Book> = Vec::new();
     let mut all = Vec::new();
     for batch in history {
@@ -102,13 +102,13 @@ pub(crate) fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::id
 }
 
 #[derive(QueryableByName, Debug, PartialEq)]
-pub(crate) struct Row {
+struct Row {
     #[diesel(sql_type = Text)]
     row: String,
 }
 
 /// Everything about an event that must be the same however its commands were grouped.
-pub(crate) async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
+async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
     let mut conn = desk.database.admin().await;
     let event = key.event;
     // `tickets.released` is announced once per transaction, so it and the numbers behind it depend on the grouping.
@@ -129,7 +129,7 @@ struct Sequence {
 }
 
 /// The messages of a type count 1, 2, 3 … in the order of the outbox, up to the version of its row.
-pub(crate) async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
+async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
     let mut conn = desk.database.admin().await;
     let sql = format!(
         "SELECT (payload::json->>'sequence')::bigint AS sequence FROM outbox WHERE event_id = '{0}' AND routing_key NOT LIKE 'event.%' ORDER BY id",
@@ -140,31 +140,36 @@ pub(crate) async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
     assert_eq!(sequences, (1..=i64::try_from(sequences.len()).unwrap()).collect::<Vec<_>>());
 }
 
-async fn compare(desk: &Desk, history: &[Vec<Step>], capacity: u32) {
-    let accounts: Vec<_> = (0..5).map(|_| desk.account()).collect();
-    let (single, grouped) = (desk.event(capacity).await, desk.event(capacity).await);
-    let mut one_by_one = Vec::new();
-    for command in commands(desk, single, &accounts, history).into_iter().flatten() {
-        one_by_one.push(essence(&desk.inventory.run_one(command).await));
-    }
-    let mut in_batches = Vec::new();
-    for batch in commands(desk, grouped, &accounts, history) {
-        in_batches.extend(desk.inventory.run(batch, LockWait::Wait).await.iter().map(essence));
-    }
-    assert_eq!(in_batches, one_by_one);
-    assert_eq!(state(desk, grouped).await, state(desk, single).await);
-    assert_sequences_are_gapless(desk, single).await;
-    assert_sequences_are_gapless(desk, grouped).await;
+/// Runs histories one command after the other and by `run`, which tells the essence of what came of each, and compares.
+pub(crate) fn compare_with_single_commands(run: &impl AsyncFn(&Desk, Vec<Vec<Command>>) -> Vec<String>) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let desk = runtime.block_on(Desk::new());
+    proptest!(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() }, |(history in histories(), capacity in 0u32..=9)| {
+        runtime.block_on(async {
+            let accounts: Vec<_> = (0..5).map(|_| desk.account()).collect();
+            let (single, grouped) = (desk.event(capacity).await, desk.event(capacity).await);
+            let mut one_by_one = Vec::new();
+            for command in commands(&desk, single, &accounts, &history).into_iter().flatten() {
+                one_by_one.push(essence(&desk.inventory.run_one(command).await));
+            }
+            assert_eq!(run(&desk, commands(&desk, grouped, &accounts, &history)).await, one_by_one);
+            assert_eq!(state(&desk, grouped).await, state(&desk, single).await);
+            assert_sequences_are_gapless(&desk, single).await;
+            assert_sequences_are_gapless(&desk, grouped).await;
+        });
+    });
+    runtime.block_on(desk.close());
 }
 
 #[test]
 fn a_batch_is_the_same_as_its_commands_one_after_the_other() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let desk = runtime.block_on(Desk::new());
-    proptest!(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() }, |(history in histories(), capacity in 0u32..=9)| {
-        runtime.block_on(compare(&desk, &history, capacity));
+    compare_with_single_commands(&async |desk, batches| {
+        let mut told = Vec::new();
+        for batch in batches {
+            told.extend(desk.inventory.run(batch, LockWait::Wait).await.iter().map(essence));
+        }
+        told
     });
-    runtime.block_on(desk.close());
 }
 
 #[tokio::test(flavor = "multi_thread")]
