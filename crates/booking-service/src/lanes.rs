@@ -3,8 +3,8 @@
 //! A lane runs one transaction at a time, and while commands keep coming, one behind the other on one connection. Nobody
 //! waits for a timer: a lone command goes straight through. The commands of an event always go to the same lane, in the
 //! order of their arrival. What is locked by somebody else moves to a side queue of its own, with the later commands for
-//! the same tickets behind it, and holds up no other. All that waits is bounded; past that the answer is «overloaded» at
-//! once.
+//! the same tickets behind it, and holds up no other. All that waits is bounded; past that the answer is «overloaded» after
+//! a quarter of a second.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -172,6 +172,10 @@ pub(crate) struct LaneParts {
     pub(crate) deadline: Duration,
 }
 
+/// So long somebody waits for room in a full lane before they are refused. Who were refused at once would be back at once,
+/// and a service that is busy with refusing serves nobody.
+const AT_THE_DOOR: Duration = Duration::from_millis(250);
+
 /// All lanes of a process.
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -209,7 +213,8 @@ impl Lanes {
     /// Runs a command in its turn. One that has not begun at the deadline does not begin any more.
     pub(crate) async fn run(&self, command: Command) -> Answer {
         let door = self.door(command.event()).ok_or_else(stopped)?;
-        let permit = door.room.clone().try_acquire_owned().map_err(|_| CommandError::Overloaded)?;
+        let entered = timeout(AT_THE_DOOR, door.room.clone().acquire_owned()).await;
+        let permit = entered.map_err(|_| CommandError::Overloaded)?.map_err(|_| stopped())?;
         let room = Room::new(permit, self.parts.metrics.waiting.clone());
         let (answer, mut answered) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
