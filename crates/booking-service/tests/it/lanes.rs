@@ -49,7 +49,7 @@ async fn a_row_held_elsewhere_for_two_seconds_delays_others_in_its_lane_by_milli
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_lane_refuses_at_once_and_serves_again() {
+async fn a_full_lane_refuses_after_a_moment_and_serves_again() {
     let system = Plan::default().workers(0).booking_setting("lanes.queue", "3").start().await;
     let event = system.event(10).await;
     let people = system.users("fan", 8).await;
