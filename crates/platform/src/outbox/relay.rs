@@ -140,14 +140,14 @@ impl Turn {
             let mut more = false;
             if room > 0 {
                 let waiting = self.refusals.waiting(now);
-                let (from, left_out) = (floor.read_from(now), waiting.first().copied());
+                let ((from, look), left_out) = (floor.read_from(now), waiting.first().copied());
                 // Before the rows, so that what had ended by then is among them.
-                let snapshot = if from == i64::MIN { Some(lease.snapshot().await?) } else { None };
+                let snapshot = if look { Some(lease.snapshot().await?) } else { None };
                 let rows = lease.read(room, from, waiting).await?;
                 let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
                 more = usize::try_from(room).is_ok_and(|room| rows.len() >= room);
                 match snapshot {
-                    Some(snapshot) => floor.look(snapshot, &ids, left_out, now),
+                    Some(snapshot) => floor.look(snapshot, from, &ids, left_out, now),
                     None => floor.learn(&ids),
                 }
                 self.refusals.keep_found(from, &ids, !more, now);
