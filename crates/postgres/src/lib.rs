@@ -10,6 +10,6 @@ mod statement;
 pub use committed::{Lent, committed};
 pub use fault::Fault;
 pub use migrate::{MigrateError, SchemaState, migrate, revert_all, schema_state};
-pub use pool::{Connection, DatabaseError, Limits, Pool, Reader, build_keyed_pool, build_pool, checkout, connect};
+pub use pool::{BY_KEYS, Connection, DatabaseError, Limits, Pool, Reader, build_keyed_pool, build_pool, checkout, connect};
 #[doc(hidden)]
 pub use statement::StatementText;

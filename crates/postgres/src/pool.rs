@@ -123,7 +123,7 @@ pub fn build_pool(url: &SecretString, size: usize, limits: Limits, name: &str) -
 /// A plan that was made while a table was empty, and is kept with its prepared statement, reads the whole table once it is
 /// full. Statements that go by keys alone are kept to the indexes, and as there is then one way to go, they are planned once
 /// per connection: planning them each time costs more than running them.
-const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
+pub const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
 
 /// Makes a pool for statements that go by keys: lookups, joins with a few given rows, pages in the order of an index.
 pub fn build_keyed_pool(url: &SecretString, size: usize, limits: Limits, name: &str) -> Result<Pool, DatabaseError> {

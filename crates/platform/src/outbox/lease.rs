@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{ExpressionMethods, QueryDsl, QueryableByName, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowlock_postgres::{DatabaseError, connect};
+use rowlock_postgres::{BY_KEYS, DatabaseError, connect};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::RelaySettings;
@@ -44,8 +44,10 @@ impl Lease {
         // Idle: a leader that stands still loses its session. The keepalives and the user time-out are for one that
         // vanished while the server was sending, when it is not idle.
         // No delete waits for the disk: one that a crash undoes is published once more, which is allowed.
+        // The table is empty whenever autovacuum looks, so the planner would have it read from end to end, which takes tens of
+        // milliseconds once it is full of deleted rows.
         let sql = format!(
-            "SET synchronous_commit = off; SET idle_session_timeout = {millis}; SET tcp_user_timeout = {millis}; \
+            "{BY_KEYS}; SET synchronous_commit = off; SET idle_session_timeout = {millis}; SET tcp_user_timeout = {millis}; \
              SET tcp_keepalives_idle = {seconds}; SET tcp_keepalives_interval = {seconds}; SET tcp_keepalives_count = 2",
             millis = limit.as_millis(),
             seconds = limit.as_secs().max(1),
@@ -85,8 +87,10 @@ impl Lease {
 
     /// Which transactions have ended.
     pub(super) async fn snapshot(&mut self) -> Result<Snapshot, DatabaseError> {
-        let sql = "SELECT pg_snapshot_xmin(s)::text::bigint AS ended_below, pg_snapshot_xmax(s)::text::bigint AS begun_below
-                   FROM pg_current_snapshot() AS s";
+        // A snapshot's upper bound is the last that has ended; younger ones may be at work. `age` counts from the next number.
+        let sql = "SELECT pg_snapshot_xmin(s)::text::bigint AS ended_below,
+                          pg_snapshot_xmax(s)::text::bigint + age(pg_snapshot_xmax(s)::xid) AS begun_below
+                     FROM pg_current_snapshot() AS s";
         let taken: Ended = limited(self.limit, diesel::sql_query(sql).get_result(&mut self.conn)).await?;
         Ok(Snapshot { ended_below: taken.ended_below, begun_below: taken.begun_below })
     }
