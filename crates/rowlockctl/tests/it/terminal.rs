@@ -74,7 +74,8 @@ impl Terminal {
 
     /// Waits for its end and gives the exit code.
     async fn ends(mut self) -> (i32, String) {
-        self.screen.read_to_end(&mut self.seen).await.unwrap();
+        let all = timeout(PATIENCE, self.screen.read_to_end(&mut self.seen)).await;
+        assert!(all.is_ok(), "it did not end: {}", self.text());
         let status = self.script.wait().await.unwrap();
         (status.code().unwrap(), self.text())
     }
