@@ -61,8 +61,10 @@ pg_init() {
 
 # What a sale asks of memory and disk; durability stays at its default. The pages that a night's bookings change should fit into
 # shared_buffers: where they do not, a booking has to write out a changed page before it can have its own. And after a checkpoint
-# each page goes into the log as a whole once more, so checkpoints should not come by the minute. docker-compose.yml says the same.
-PG_SIZED=(shared_buffers=512MB max_wal_size=4GB)
+# each page goes into the log as a whole once more, so checkpoints should not come by the minute. A file of the log that is used
+# again costs nothing, a new one some 50 ms in which nobody can commit; so more of them are kept than a quiet hour needs.
+# docker-compose.yml says the same.
+PG_SIZED=(shared_buffers=512MB max_wal_size=4GB min_wal_size=2GB)
 
 # pg_launch NAME PORT [OPTION=VALUE…]: starts it; pg_wait waits until it answers.
 pg_launch() {

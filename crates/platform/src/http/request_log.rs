@@ -1,4 +1,5 @@
-//! One log line and one observation per request. No personal data: the route's pattern, not its query.
+//! One log line and one observation per request. No personal data: the route's pattern, not its query. What only read and
+//! succeeded is told at the level `debug`.
 
 use std::time::Instant;
 
@@ -114,7 +115,7 @@ pub(super) async fn log_requests(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let id = request_id(&request);
-    let method = known_method(request.method());
+    let (method, safe) = (known_method(request.method()), request.method().is_safe());
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
     let leaving = request.app_data::<web::Data<Leave>>().is_some_and(|leave| leave.told.is_cancelled());
@@ -128,8 +129,18 @@ pub(super) async fn log_requests(
     };
     end_span(&mut traced, status);
     let elapsed = started.elapsed();
-    // Outside the span, whose fields would be formatted, parsed and formatted again for this line.
-    tracing::info!(target: "rowlock::request", parent: None, id, method, route, status, micros = elapsed.as_micros(), "request");
+    macro_rules! tell {
+        // Outside the span, whose fields would be formatted, parsed and formatted again for this line.
+        ($level:expr) => {
+            tracing::event!(target: "rowlock::request", parent: None, $level, id, method, route, status, micros = elapsed.as_micros(), "request")
+        };
+    }
+    // Half the world reloads an event's page when its sale opens, and the gateway has written that down already.
+    if safe && status < 400 {
+        tell!(tracing::Level::DEBUG);
+    } else {
+        tell!(tracing::Level::INFO);
+    }
     if let Some(metrics) = metrics {
         metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
         metrics.seconds.get_or_create(&RouteLabels { route }).observe(elapsed.as_secs_f64());
