@@ -99,6 +99,8 @@ commit=$(git rev-parse HEAD 2>/dev/null || printf 'unknown')
 
 # A run that was killed could not clean up after itself.
 bench_stop
+# A line for each booking is a gigabyte for a full run: only those of the last are kept.
+rm -rf -- "${TARGET:?}/bench/log"
 trap 'keep_logs; bench_stop' EXIT
 trap 'exit 130' INT TERM HUP
 step "Starting PostgreSQL, RabbitMQ and the gateway"
