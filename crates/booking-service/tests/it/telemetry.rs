@@ -4,8 +4,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -127,25 +129,66 @@ async fn a_trace_is_passed_on_where_none_are_sent() {
     system.stop().await;
 }
 
+/// A booking-service in a process of its own, and the lines of its log.
+struct Logged {
+    process: Child,
+    lines: Receiver<Value>,
+    started: Value,
+    database: TestDatabase,
+}
+
+impl Logged {
+    async fn start() -> Self {
+        let (database, broker) = (TestDatabase::new(&BookingTemplate).await, TestBroker::new());
+        let mut process = Command::new(env!("CARGO_BIN_EXE_booking-service"))
+            .env_clear()
+            .env("ROWLOCK__DATABASE__URL", database.service_url().expose_secret())
+            .env("ROWLOCK__AMQP__URL", broker.settings().url.expose_secret())
+            .env("ROWLOCK__AMQP__PREFIX", broker.settings().prefix)
+            .env("ROWLOCK__HTTP__LISTEN", "127.0.0.1:0")
+            .env("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:0")
+            .env("ROWLOCK__LOG__FORMAT", "json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let written = BufReader::new(process.stderr.take().unwrap()).lines();
+        // Read to its end, whether anybody looks or not: the service must not wait for that.
+        std::thread::spawn(move || {
+            for line in written.map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let mut service = Self { process, lines, started: Value::Null, database };
+        service.started = service.line(|line| line["message"] == "started");
+        service
+    }
+
+    /// The next line that is looked for.
+    fn line(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(30)).expect("the line does not come");
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn url(&self, address: &str, path: &str) -> String {
+        format!("http://{}{path}", self.started[address].as_str().unwrap())
+    }
+
+    async fn end(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.database.close().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_level_of_the_log_is_changed_while_the_service_runs() {
-    let (database, broker) = (TestDatabase::new(&BookingTemplate).await, TestBroker::new());
-    let mut service = Command::new(env!("CARGO_BIN_EXE_booking-service"))
-        .env_clear()
-        .env("ROWLOCK__DATABASE__URL", database.service_url().expose_secret())
-        .env("ROWLOCK__AMQP__URL", broker.settings().url.expose_secret())
-        .env("ROWLOCK__AMQP__PREFIX", broker.settings().prefix)
-        .env("ROWLOCK__HTTP__LISTEN", "127.0.0.1:0")
-        .env("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:0")
-        .env("ROWLOCK__LOG__FORMAT", "json")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(service.stderr.take().unwrap()).lines();
-    let started = lines.find_map(|line| serde_json::from_str::<Value>(&line.unwrap()).ok().filter(|line| line["message"] == "started"));
-    // Nobody reads what else it says; it must not wait for that.
-    std::thread::spawn(move || lines.for_each(drop));
-    let url = format!("http://{}/log/level", started.unwrap()["management_addr"].as_str().unwrap());
+    let service = Logged::start().await;
+    let url = service.url("management_addr", "/log/level");
     let http = reqwest::Client::new();
     let level = async || http.get(&url).send().await.unwrap().text().await.unwrap();
     assert_eq!(level().await, "info");
@@ -159,9 +202,30 @@ async fn the_level_of_the_log_is_changed_while_the_service_runs() {
         assert_eq!(problem["code"], "invalid-input", "{problem}");
     }
     assert_eq!(level().await, "warn,rowlock_platform=debug", "what is refused changes nothing");
-    service.kill().unwrap();
-    service.wait().unwrap();
-    database.close().await;
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_read_and_succeeded_is_told_at_the_level_debug() {
+    let service = Logged::start().await;
+    let http = reqwest::Client::new();
+    let get = async |path: &str, id: &'static str| {
+        let answer = http.get(service.url("http_addr", path)).header("x-request-id", id).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(get("/api/events", "read").await, 200);
+    assert_eq!(get("/api/events/0190a6f0-0000-7000-8000-000000000000", "not-found").await, 404);
+    let refused = http.post(service.url("http_addr", "/api/book")).header("x-request-id", "refused").body("{}").send();
+    assert_eq!(refused.await.unwrap().status(), 401);
+    let level = http.put(service.url("management_addr", "/log/level")).body("info,rowlock::request=debug").send();
+    assert_eq!(level.await.unwrap().status(), 200);
+    assert_eq!(get("/api/events", "read-aloud").await, 200);
+    let told = |line: Value| (line["id"].as_str().unwrap().to_owned(), line["level"].as_str().unwrap().to_owned());
+    let next = || told(service.line(|line| line["target"] == "rowlock::request"));
+    for (id, level) in [("not-found", "INFO"), ("refused", "INFO"), ("read-aloud", "DEBUG")] {
+        assert_eq!(next(), (id.to_owned(), level.to_owned()));
+    }
+    service.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,8 +64,8 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// The server of a service's public routes: with the limit on bodies, log lines, metrics, and answers
-/// in the API's form for what no route takes. `configure` adds the routes and what they work with.
+/// The server of a service's public routes: with the limit on bodies, log lines, metrics, and answers in the API's form for
+/// what no route takes. `configure` adds the routes and what they work with.
 pub fn public_server(
     listener: TcpListener,
     settings: &HttpSettings,
