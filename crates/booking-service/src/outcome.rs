@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use rowlock_domain::allocation::BookRefusal;
+use chrono::SecondsFormat;
+use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::command::Answer;
 use rowlock_inventory::{CommandError, Outcome, Refusal};
@@ -145,11 +146,30 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         }
         Refusal::CapacityBelowBooked(id, error) => Problem::new(
             ProblemCode::CapacityBelowBooked,
-            format!("{} tickets of the type are booked; it cannot have fewer.", error.booked),
+            match error.booked {
+                1 => "1 ticket of this type is booked, so it cannot have fewer than 1.".to_owned(),
+                booked => format!("{booked} tickets of this type are booked, so it cannot have fewer than {booked}."),
+            },
         )
         .with("ticketTypeId", id.to_string())
         .with("bookedTickets", error.booked),
-        Refusal::WrongStatus(_) => Problem::new(ProblemCode::EventCancelled, "The event is cancelled; it cannot be changed any more."),
+        Refusal::Return(ReturnRefusal::EventBegun) => {
+            Problem::new(ProblemCode::EventBegun, "The event has begun, so tickets cannot be returned any more.")
+        }
+        Refusal::Return(ReturnRefusal::DeadlinePassed { deadline }) => {
+            let deadline = deadline.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let detail = format!("Tickets could be returned until {deadline}; see cancelUntil of the event.");
+            Problem::new(ProblemCode::CancellationClosed, detail).with("cancelUntil", deadline)
+        }
+        Refusal::WaitlistWouldClose { entries, held_tickets } => Problem::new(
+            ProblemCode::WaitlistWouldClose,
+            "The change would end the waiting list now and close its entries. Send closeWaitlist: true if that is meant.",
+        )
+        .with("waitlistEntries", entries)
+        .with("heldTickets", held_tickets),
+        Refusal::WrongStatus(_) => {
+            Problem::new(ProblemCode::EventCancelled, "The event is cancelled. Only its name, description and venue can still be changed.")
+        }
         Refusal::TimesOutOfOrder(wrong) => Problem::invalid_input(
             wrong.into_iter().map(|time| FieldError { field: time.field.to_owned(), message: time.reason.to_owned() }).collect(),
         ),

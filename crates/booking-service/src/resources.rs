@@ -2,7 +2,7 @@
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
-use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
+use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus, WaitlistUntil};
 use rowlock_inventory::queries::EventStatusPage;
 use rowlock_inventory::views::{EventWithTypes, NamedBooking, NamedEntry, TicketType};
 use rowlock_platform::http::Page;
@@ -107,6 +107,12 @@ pub(crate) struct EventResource {
     sales_start_at: Option<Timestamp>,
     #[schema(value_type = Option<DateTime>, required)]
     sales_end_at: Option<Timestamp>,
+    /// What ends the waiting list: `start` (of the event) or `salesEnd`.
+    #[schema(value_type = String, pattern = "^(start|salesEnd)$")]
+    waitlist_until: WaitlistUntil,
+    /// The last moment at which holders can return tickets; null for the start of the event.
+    #[schema(value_type = Option<DateTime>, required)]
+    cancel_until: Option<Timestamp>,
     #[schema(value_type = words::EventStatus)]
     status: EventStatus,
     total_tickets: u64,
@@ -129,6 +135,8 @@ impl From<&EventWithTypes> for EventResource {
             ends_at: event.ends_at,
             sales_start_at: event.sales_start_at,
             sales_end_at: event.sales_end_at,
+            waitlist_until: event.waitlist_until,
+            cancel_until: event.cancel_until,
             status: event.status,
             total_tickets: totals.total,
             available_tickets: totals.available,

@@ -11,7 +11,7 @@
 
 use crate::Timestamp;
 use crate::queue::{Next, WaitingHeads};
-use crate::states::EventStatus;
+use crate::states::{EventStatus, WaitlistUntil};
 
 /// The counters of one ticket type, as locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +52,21 @@ pub struct Schedule {
     pub sales_end_at: Option<Timestamp>,
     /// The event begins.
     pub starts_at: Option<Timestamp>,
+    /// The event ends; when absent, it ends as it begins.
+    pub ends_at: Option<Timestamp>,
+    /// What ends the waiting list.
+    pub waitlist_until: WaitlistUntil,
+    /// The last moment at which holders can return tickets; when absent, the start of the event.
+    pub cancel_until: Option<Timestamp>,
 }
 
 /// Whether returned tickets still go to those who wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Before the event.
+    /// The waiting list is served.
     Open,
-    /// The event has begun: nobody is promoted any more, and waiting entries are closed.
+    /// The waiting list has ended, with the start of the event or with its sales: nobody is promoted any more, and waiting
+    /// entries are closed.
     Begun,
     /// The event is called off: bookings are cancelled and entries closed.
     Cancelled,
@@ -70,8 +77,32 @@ impl Schedule {
     pub fn phase(&self, now: Timestamp) -> Phase {
         match self.status {
             EventStatus::Cancelled => Phase::Cancelled,
-            _ if self.starts_at.is_some_and(|starts_at| starts_at <= now) => Phase::Begun,
+            _ if self.waitlist_ends_at().is_some_and(|end| end <= now) => Phase::Begun,
             _ => Phase::Open,
+        }
+    }
+
+    /// When promotions end and waiting entries are closed. `None` if the event has no date that ends its waiting list.
+    fn waitlist_ends_at(&self) -> Option<Timestamp> {
+        match self.waitlist_until {
+            WaitlistUntil::Start => self.starts_at,
+            WaitlistUntil::SalesEnd => earlier(self.starts_at, self.sales_end_at),
+        }
+    }
+
+    /// When the last ticket can be sold: at the end of sales, and never after the event has ended.
+    fn sales_end(&self) -> Option<Timestamp> {
+        earlier(self.sales_end_at.or(self.starts_at), self.ends_at.or(self.starts_at))
+    }
+
+    /// Checks whether a holder can return tickets at an instant.
+    pub fn accepts_returns(&self, now: Timestamp) -> Result<(), ReturnRefusal> {
+        if self.starts_at.is_some_and(|starts_at| starts_at <= now) {
+            return Err(ReturnRefusal::EventBegun);
+        }
+        match self.cancel_until {
+            Some(deadline) if deadline <= now => Err(ReturnRefusal::DeadlinePassed { deadline }),
+            _ => Ok(()),
         }
     }
 
@@ -83,9 +114,28 @@ impl Schedule {
             EventStatus::Published => {}
         }
         let begun = self.sales_start_at.is_none_or(|start| start <= now);
-        let ended = self.sales_end_at.or(self.starts_at).is_some_and(|end| end <= now);
+        let ended = self.sales_end().is_some_and(|end| end <= now);
         if begun && !ended { Ok(()) } else { Err(BookRefusal::SalesClosed) }
     }
+}
+
+/// The earlier of two times, of which either may be absent.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    [one, other].into_iter().flatten().min()
+}
+
+/// Why a holder cannot return tickets any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReturnRefusal {
+    /// The event has begun.
+    #[error("the event has begun")]
+    EventBegun,
+    /// The event's cancellation deadline has passed.
+    #[error("tickets could be returned until {deadline}")]
+    DeadlinePassed {
+        /// The deadline.
+        deadline: Timestamp,
+    },
 }
 
 /// What somebody asks for.
@@ -236,6 +286,11 @@ impl Stock {
             self.held += std::mem::take(&mut self.available);
         }
         due
+    }
+
+    /// One entry that was closed waits again, because the event was postponed.
+    pub fn rejoin(&mut self) {
+        self.waiting += 1;
     }
 
     /// One entry stops waiting without a booking. Tickets held for nobody become available.

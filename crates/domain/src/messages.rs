@@ -101,6 +101,17 @@ pub enum Fact {
         /// The number that ordered the list.
         number: i64,
     },
+    /// A closed entry waits again, with its old number, because the event was postponed.
+    WaitlistReopened {
+        /// The entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// Its account.
+        account_id: AccountId,
+        /// How many tickets it waits for.
+        quantity: u32,
+        /// The number that orders the list.
+        number: i64,
+    },
     /// The ticket type has held tickets. How many is in the row alone: this message may be late, lost or doubled.
     TicketsReleased {},
     /// A walk over the waiting list ended.
@@ -140,6 +151,7 @@ impl Fact {
             Self::WaitlistPromoted { .. } => "waitlist.promoted",
             Self::WaitlistLeft { .. } => "waitlist.left",
             Self::WaitlistClosed { .. } => "waitlist.closed",
+            Self::WaitlistReopened { .. } => "waitlist.reopened",
             Self::TicketsReleased {} => TICKETS_RELEASED,
             Self::TicketsReallocated { .. } => "tickets.reallocated",
             Self::TicketsCapacityChanged { .. } => "tickets.capacity_changed",

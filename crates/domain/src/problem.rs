@@ -78,6 +78,12 @@ codes! {
     SalesClosed = 409 "sales-closed" "Sales are closed",
     /// The event was called off.
     EventCancelled = 409 "event-cancelled" "The event is cancelled",
+    /// Tickets cannot be returned any more: the event has begun.
+    EventBegun = 409 "event-begun" "The event has begun",
+    /// Tickets cannot be returned any more: the event's cancellation deadline has passed.
+    CancellationClosed = 409 "cancellation-closed" "The cancellation deadline has passed",
+    /// The change would close a waiting list with entries in it.
+    WaitlistWouldClose = 409 "waitlist-would-close" "The change would close the waiting list",
     /// Several bookings match.
     AmbiguousBooking = 409 "ambiguous-booking" "Several bookings match",
     /// Several waiting-list entries match.

@@ -64,6 +64,17 @@ state! {
 }
 
 state! {
+    /// Until when the waiting list of an event is served.
+    WaitlistUntil ("end of a waiting list") {
+        /// Until the event starts.
+        Start = "start",
+        /// Until sales end, or until the event starts if that is earlier.
+        #[serde(rename = "salesEnd")]
+        SalesEnd = "salesEnd",
+    }
+}
+
+state! {
     /// Where a booking stands.
     BookingStatus ("status of a booking") {
         /// Its tickets are the holder's.

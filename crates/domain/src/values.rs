@@ -89,7 +89,7 @@ impl Price {
     }
 }
 
-/// The form of an ISO 4217 code: three capital letters. Which codes exist is not checked: the list changes.
+/// A currency in use, by its ISO 4217 code. Codes of funds, precious metals, tests and withdrawn currencies are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Currency(String);
@@ -105,11 +105,21 @@ impl std::str::FromStr for Currency {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Invalid::new("must be a currency code of three capital letters, as EUR"))
+        match iso_currency::Currency::from_code(text) {
+            Some(known) if is_in_use(known) => Ok(Self(text.to_owned())),
+            _ => Err(Invalid::new("must be the ISO 4217 code of a currency in use, such as EUR")),
         }
+    }
+}
+
+/// Whether people pay with a currency: it is no fund, metal or test code, and has not been withdrawn.
+fn is_in_use(currency: iso_currency::Currency) -> bool {
+    match currency {
+        // ISO 4217 lists the bolívar under both VES and VED; the crate takes the former for withdrawn.
+        iso_currency::Currency::VES => true,
+        // A unit of account, which the crate does not mark as a fund.
+        iso_currency::Currency::UYI => false,
+        other => other.flags().is_empty(),
     }
 }
 
@@ -132,6 +142,15 @@ mod tests {
         assert_eq!(Quantity::new(100).unwrap().get(), 100);
         assert_eq!(Capacity::new(0).unwrap().get(), 0);
         assert!(Capacity::new(10_000_001).is_err());
-        assert!("eur".parse::<Currency>().is_err());
+    }
+
+    #[test]
+    fn only_currencies_in_use_are_accepted() {
+        for good in ["EUR", "USD", "CHF", "JPY", "KWD", "XOF", "XAF", "XPF", "VES"] {
+            assert_eq!(good.parse::<Currency>().map(|currency| currency.as_str().to_owned()).as_deref(), Ok(good));
+        }
+        for bad in ["ZZZ", "eur", "EU", "EURO", "", "€", "XXX", "XTS", "XAU", "USN", "UYI", "HRK", "DEM", "EUR "] {
+            assert!(bad.parse::<Currency>().is_err(), "{bad}");
+        }
     }
 }

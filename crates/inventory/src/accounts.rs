@@ -152,7 +152,14 @@ impl Inventory {
             drop(conn);
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
-                Command::Cancel(Cancel { event: EventId::from_uuid(event), account, target, quantity: None, idempotency: None })
+                Command::Cancel(Cancel {
+                    event: EventId::from_uuid(event),
+                    account,
+                    target,
+                    quantity: None,
+                    by_holder: false,
+                    idempotency: None,
+                })
             };
             if self.all(held.into_iter().map(command).collect()).await? == 0 {
                 return Ok(());

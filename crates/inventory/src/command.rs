@@ -4,10 +4,10 @@
 //! A command that cannot be done is an outcome, not an error.
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked};
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ReturnRefusal};
 use rowlock_domain::auditlog::Actor;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
-use rowlock_domain::states::EventStatus;
+use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, IdempotencyKey, Title};
 use rowlock_domain::trace::TraceContext;
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
@@ -111,6 +111,8 @@ pub struct Cancel {
     pub target: Target<BookingId>,
     /// How many tickets; all unless told.
     pub quantity: Option<Quantity>,
+    /// Whether the holder asks, who is bound by the event's cancellation deadline.
+    pub by_holder: bool,
     /// What makes the request repeatable.
     pub idempotency: Option<Idempotency>,
 }
@@ -149,6 +151,12 @@ pub struct Change {
     pub sales_start_at: Option<Option<Timestamp>>,
     /// New times.
     pub sales_end_at: Option<Option<Timestamp>>,
+    /// What ends the waiting list from now on.
+    pub waitlist_until: Option<WaitlistUntil>,
+    /// A new cancellation deadline, or none.
+    pub cancel_until: Option<Option<Timestamp>>,
+    /// Accepts that the change ends a waiting list which has entries; without it such a change is refused.
+    pub close_waitlist: bool,
     /// A step of the event's state.
     pub step: Option<Step>,
     /// Changes of ticket types.
@@ -170,10 +178,26 @@ impl Change {
             ends_at: None,
             sales_start_at: None,
             sales_end_at: None,
+            waitlist_until: None,
+            cancel_until: None,
+            close_waitlist: false,
             step: None,
             types: Vec::new(),
             actor: None,
         }
+    }
+}
+
+impl Change {
+    /// Whether the change may move the end of the waiting list.
+    pub(crate) const fn moves_waitlist_end(&self) -> bool {
+        self.starts_at.is_some() || self.sales_end_at.is_some() || self.waitlist_until.is_some()
+    }
+
+    /// Whether nothing but name, description and venue is changed.
+    pub(crate) const fn is_text_only(&self) -> bool {
+        let times = self.ends_at.is_some() || self.sales_start_at.is_some() || self.cancel_until.is_some() || self.moves_waitlist_end();
+        !times && self.step.is_none() && self.types.is_empty()
     }
 }
 
@@ -331,6 +355,15 @@ pub enum Refusal {
     VersionMismatch,
     /// Fewer tickets than are booked.
     CapacityBelowBooked(TicketTypeId, CapacityBelowBooked),
+    /// The holder cannot return tickets any more.
+    Return(ReturnRefusal),
+    /// The change would end a waiting list that has entries or tickets held for them.
+    WaitlistWouldClose {
+        /// How many entries would be closed.
+        entries: u32,
+        /// How many tickets are held for them.
+        held_tickets: u32,
+    },
     /// The event does not allow the change in this state.
     WrongStatus(EventStatus),
     /// The times do not follow each other.

@@ -8,7 +8,7 @@ use rowlock_domain::allocation::{Stock, Terms};
 use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, MessageId, TicketTypeId, TypeKey};
 use rowlock_domain::messages::{Fact, Message, Subject};
-use rowlock_domain::states::EventStatus;
+use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Price, Quantity};
 use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
@@ -29,14 +29,10 @@ pub struct NewEvent {
     pub description: Option<Description>,
     /// Where it takes place.
     pub venue: Option<Title>,
-    /// When it begins.
-    pub starts_at: Option<Timestamp>,
-    /// When it ends.
-    pub ends_at: Option<Timestamp>,
-    /// When sales begin.
-    pub sales_start_at: Option<Timestamp>,
-    /// When sales end.
-    pub sales_end_at: Option<Timestamp>,
+    /// When it begins and ends, and so on.
+    pub times: EventTimes,
+    /// What ends its waiting list.
+    pub waitlist_until: WaitlistUntil,
     /// Public at once, or a draft.
     pub publish: bool,
     /// The administrator.
@@ -66,25 +62,55 @@ pub struct NewType {
     pub max_per_account: Option<AccountLimit>,
 }
 
-/// Checks that an event's times follow each other; tells all that do not.
-pub fn check_times(
-    starts_at: Option<Timestamp>,
-    ends_at: Option<Timestamp>,
-    sales_start_at: Option<Timestamp>,
-    sales_end_at: Option<Timestamp>,
-) -> Vec<OutOfOrder> {
-    let mut wrong = Vec::new();
-    match (starts_at, ends_at) {
-        (None, Some(_)) => wrong.push(OutOfOrder { field: "endsAt", reason: "needs startsAt" }),
-        (Some(start), Some(end)) if end < start => wrong.push(OutOfOrder { field: "endsAt", reason: "must not come before startsAt" }),
-        _ => {}
+/// The times of an event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventTimes {
+    /// When it begins.
+    pub starts_at: Option<Timestamp>,
+    /// When it ends.
+    pub ends_at: Option<Timestamp>,
+    /// When sales begin.
+    pub sales_start_at: Option<Timestamp>,
+    /// When sales end.
+    pub sales_end_at: Option<Timestamp>,
+    /// The last moment at which holders can return tickets.
+    pub cancel_until: Option<Timestamp>,
+}
+
+impl EventTimes {
+    /// Checks that the times fit each other, and returns every field that does not.
+    ///
+    /// Sales must end by the end of the event and begin before they end, because a window that never opens is a mistake.
+    pub fn check(&self) -> Vec<OutOfOrder> {
+        let mut wrong = Vec::new();
+        let mut refuse = |field, reason| wrong.push(OutOfOrder { field, reason });
+        let &Self { starts_at, ends_at, sales_start_at, sales_end_at, cancel_until } = self;
+        match (starts_at, ends_at) {
+            (None, Some(_)) => refuse("endsAt", "needs startsAt"),
+            (Some(start), Some(end)) if end < start => refuse("endsAt", "must not come before startsAt"),
+            _ => {}
+        }
+        let sales_are_ordered = match (sales_start_at, sales_end_at) {
+            (Some(start), Some(end)) => start < end,
+            _ => true,
+        };
+        if !sales_are_ordered {
+            refuse("salesEndAt", "must come after salesStartAt");
+        }
+        let event_end = ends_at.or(starts_at);
+        if sales_are_ordered && event_end.is_some_and(|event_end| sales_end_at.is_some_and(|end| end > event_end)) {
+            refuse("salesEndAt", "must not come after the end of the event (endsAt, or startsAt if there is no endsAt)");
+        }
+        if let (Some(sales_start), Some(start), None) = (sales_start_at, starts_at, sales_end_at)
+            && sales_start >= start
+        {
+            refuse("salesStartAt", "must come before startsAt, when sales end unless salesEndAt says otherwise");
+        }
+        if cancel_until.is_some_and(|deadline| starts_at.is_some_and(|start| deadline > start)) {
+            refuse("cancelUntil", "must not come after startsAt, from when tickets cannot be returned anyway");
+        }
+        wrong
     }
-    if let (Some(start), Some(end)) = (sales_start_at, sales_end_at)
-        && end <= start
-    {
-        wrong.push(OutOfOrder { field: "salesEndAt", reason: "must come after salesStartAt" });
-    }
-    wrong
 }
 
 /// Makes an event. If the answer to the COMMIT is lost, looks whether the event is there.
@@ -139,10 +165,12 @@ fn rows_of(new: NewEvent, now: Timestamp) -> Made {
         name: new.name.into_string(),
         description: new.description.map(Description::into_string),
         venue: new.venue.map(Title::into_string),
-        starts_at: new.starts_at,
-        ends_at: new.ends_at,
-        sales_start_at: new.sales_start_at,
-        sales_end_at: new.sales_end_at,
+        starts_at: new.times.starts_at,
+        ends_at: new.times.ends_at,
+        sales_start_at: new.times.sales_start_at,
+        sales_end_at: new.times.sales_end_at,
+        waitlist_until: new.waitlist_until,
+        cancel_until: new.times.cancel_until,
         status: if new.publish { EventStatus::Published } else { EventStatus::Draft },
         published_at: new.publish.then_some(now),
         version: 1,
@@ -183,6 +211,8 @@ async fn insert(conn: &mut AsyncPgConnection, Made { event: made, message, audit
             events::ends_at.eq(event.ends_at),
             events::sales_start_at.eq(event.sales_start_at),
             events::sales_end_at.eq(event.sales_end_at),
+            events::waitlist_until.eq(event.waitlist_until.as_str()),
+            events::cancel_until.eq(event.cancel_until),
             events::status.eq(event.status.as_str()),
             events::published_at.eq(event.published_at),
             events::version.eq(event.version),

@@ -10,6 +10,8 @@ diesel::table! {
         ends_at -> Nullable<Timestamptz>,
         sales_start_at -> Nullable<Timestamptz>,
         sales_end_at -> Nullable<Timestamptz>,
+        waitlist_until -> Text,
+        cancel_until -> Nullable<Timestamptz>,
         status -> Text,
         published_at -> Nullable<Timestamptz>,
         version -> BigInt,

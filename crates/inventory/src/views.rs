@@ -3,7 +3,9 @@
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{Schedule, Stock, Terms};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
-use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
+use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus, WaitlistUntil};
+
+use crate::create::EventTimes;
 
 /// The person a booking or an entry is for, as the token named them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,10 @@ pub struct Event {
     pub sales_start_at: Option<Timestamp>,
     /// When sales end, if not at the start.
     pub sales_end_at: Option<Timestamp>,
+    /// What ends its waiting list.
+    pub waitlist_until: WaitlistUntil,
+    /// The last moment at which holders can return tickets, if not the start.
+    pub cancel_until: Option<Timestamp>,
     /// Where it stands.
     pub status: EventStatus,
     /// When the public first could see it.
@@ -50,9 +56,28 @@ pub struct Event {
 }
 
 impl Event {
+    /// Its times, which have to fit each other.
+    pub const fn times(&self) -> EventTimes {
+        EventTimes {
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            sales_start_at: self.sales_start_at,
+            sales_end_at: self.sales_end_at,
+            cancel_until: self.cancel_until,
+        }
+    }
+
     /// What decides about sales and promotions.
     pub const fn schedule(&self) -> Schedule {
-        Schedule { status: self.status, sales_start_at: self.sales_start_at, sales_end_at: self.sales_end_at, starts_at: self.starts_at }
+        Schedule {
+            status: self.status,
+            sales_start_at: self.sales_start_at,
+            sales_end_at: self.sales_end_at,
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            waitlist_until: self.waitlist_until,
+            cancel_until: self.cancel_until,
+        }
     }
 }
 
@@ -187,6 +212,8 @@ pub(crate) mod rows {
         Nullable<Timestamptz>,
         Text,
         Nullable<Timestamptz>,
+        Text,
+        Nullable<Timestamptz>,
         BigInt,
         SqlUuid,
         Timestamptz,
@@ -204,6 +231,8 @@ pub(crate) mod rows {
         pub(crate) ends_at: Option<Timestamp>,
         pub(crate) sales_start_at: Option<Timestamp>,
         pub(crate) sales_end_at: Option<Timestamp>,
+        pub(crate) waitlist_until: String,
+        pub(crate) cancel_until: Option<Timestamp>,
         pub(crate) status: String,
         pub(crate) published_at: Option<Timestamp>,
         pub(crate) version: i64,
@@ -225,6 +254,8 @@ pub(crate) mod rows {
                 ends_at: row.ends_at,
                 sales_start_at: row.sales_start_at,
                 sales_end_at: row.sales_end_at,
+                waitlist_until: row.waitlist_until.parse().map_err(unreadable)?,
+                cancel_until: row.cancel_until,
                 status: row.status.parse().map_err(unreadable)?,
                 published_at: row.published_at,
                 version: row.version,

@@ -146,6 +146,12 @@ pub(crate) struct EventDetails {
     /// When sales end, if not at the start.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) sales_end_at: Option<Timestamp>,
+    /// What ends the waiting list: the start of the event (the default for a new event), or the end of sales.
+    #[arg(long, value_parser = ["start", "salesEnd"], value_name = "WHEN")]
+    pub(crate) waitlist_until: Option<String>,
+    /// The last moment at which holders can return tickets; the start of the event unless given.
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    pub(crate) cancel_until: Option<Timestamp>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -177,7 +183,8 @@ pub(crate) struct CreateEvent {
     pub(crate) draft: bool,
     /// The event as the API takes it (POST /admin/initialize), from a JSON file, or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "name", "tickets", "types", "description", "venue", "starts_at", "ends_at", "sales_start_at", "sales_end_at", "draft",
+        "name", "tickets", "types", "description", "venue", "starts_at", "ends_at", "sales_start_at", "sales_end_at",
+        "waitlist_until", "cancel_until", "draft",
     ])]
     pub(crate) file: Option<PathBuf>,
 }
@@ -194,6 +201,9 @@ pub(crate) struct ChangeEvent {
     /// Puts a draft on sale.
     #[arg(long)]
     pub(crate) publish: bool,
+    /// Accepts that the change ends a waiting list that has entries.
+    #[arg(long)]
+    pub(crate) close_waitlist: bool,
     /// How many tickets there shall be, of an event with a single type.
     #[arg(long, value_name = "N", conflicts_with = "types")]
     pub(crate) tickets: Option<u32>,

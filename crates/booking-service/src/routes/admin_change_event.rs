@@ -8,23 +8,25 @@ use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Title};
-use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
+use rowlock_domain::values::{AccountLimit, Quantity};
 use rowlock_inventory::command::{Change, Step, TypeChange};
 use rowlock_inventory::{Command, Outcome, Refusal};
-use rowlock_platform::http::{AdminCaller, JsonFields, Patch, integer, text, time};
+use rowlock_platform::http::{AdminCaller, JsonFields, Patch, boolean, integer, text, time};
 use rowlock_platform::openapi::{EventVersionHeader, Problems};
 use rowlock_platform::problem::{FieldError, Problem};
 use rowlock_platform::route_problems;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::event_fields::MAX_TYPES;
+use super::event_fields::{MAX_TYPES, at_least_one, waitlist_until};
 use super::{etag, event_in, examples};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
 use crate::service::Booking;
 
-/// What is to be changed. What is left out stays; `null` clears what may be absent.
+/// Changes of an event. Omitted fields are unchanged; `null` clears a field.
+///
+/// The rules for times hold for the times as they are after the change.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `read` reads")]
@@ -38,18 +40,29 @@ struct ChangeEvent {
     /// No control characters.
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
-    /// From then on nobody is promoted any more, and waiting-list entries are closed.
+    /// From then on nobody is promoted from the waiting list, and tickets cannot be returned.
     #[schema(format = DateTime)]
     starts_at: Option<String>,
     /// After `startsAt`.
     #[schema(format = DateTime)]
     ends_at: Option<String>,
-    /// From when tickets are sold; from the beginning unless given.
+    /// Start of sales; null for immediately. Must come before the end of sales.
     #[schema(format = DateTime)]
     sales_start_at: Option<String>,
-    /// Until when tickets are sold; until the event starts unless given.
+    /// End of sales; null for the start of the event. Must not come after the end of the event.
     #[schema(format = DateTime)]
     sales_end_at: Option<String>,
+    /// What ends the waiting list: `start` serves it until the event starts, `salesEnd` until sales end.
+    #[schema(pattern = "^(start|salesEnd)$", nullable = false)]
+    waitlist_until: Option<String>,
+    /// The last moment at which holders can return tickets; null for the start of the event. Must not come after it.
+    #[schema(format = DateTime)]
+    cancel_until: Option<String>,
+    /// Accepts that the change ends a waiting list that has entries. Without it such a change is rejected with 409
+    /// `waitlist-would-close` and the number of entries. If the end is moved back into the future, the closed entries wait
+    /// again in their old order.
+    #[schema(nullable = false)]
+    close_waitlist: Option<bool>,
     /// `published` makes a draft public. An event is cancelled by `POST /admin/events/{eventId}/cancel`.
     #[schema(pattern = "^published$", nullable = false)]
     status: Option<String>,
@@ -68,8 +81,8 @@ struct ChangeTicketType {
     /// No control characters.
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// How many tickets there shall be in all, not how many more. Not fewer than are booked.
-    #[schema(minimum = 0, maximum = 10_000_000, nullable = false)]
+    /// The new total, not the difference. Not fewer than are booked.
+    #[schema(minimum = 1, maximum = 10_000_000, nullable = false)]
     total_tickets: Option<i64>,
     #[schema(minimum = 1, maximum = 100, nullable = false)]
     max_per_booking: Option<i64>,
@@ -84,12 +97,14 @@ route_problems!(
         ProblemCode::PreconditionFailed,
         ProblemCode::CapacityBelowBooked,
         ProblemCode::EventCancelled,
+        ProblemCode::WaitlistWouldClose,
     ])
 );
 
 /// Change an event.
 ///
-/// Details, times, status, capacities and limits. With `If-Match` only if no administrator changed it meanwhile.
+/// Details, times, status, capacities and limits. With `If-Match` only if no administrator changed it meanwhile. Of a
+/// cancelled event only `name`, `description` and `venue` can be changed.
 #[utoipa::path(
     patch,
     path = "/admin/events/{eventId}",
@@ -144,6 +159,9 @@ fn read(body: &mut JsonFields, id: EventId) -> Option<Change> {
     let ends_at = body.patch("endsAt", time);
     let sales_start_at = body.patch("salesStartAt", time);
     let sales_end_at = body.patch("salesEndAt", time);
+    let waitlist_until = body.change("waitlistUntil", waitlist_until);
+    let cancel_until = body.patch("cancelUntil", time);
+    let close_waitlist = body.change("closeWaitlist", boolean);
     let step = body.change("status", step);
     let types = body.objects("ticketTypes", MAX_TYPES, type_change);
     if let Some(Some(types)) = &types {
@@ -160,6 +178,9 @@ fn read(body: &mut JsonFields, id: EventId) -> Option<Change> {
         ends_at: set(ends_at?),
         sales_start_at: set(sales_start_at?),
         sales_end_at: set(sales_end_at?),
+        waitlist_until: waitlist_until?,
+        cancel_until: set(cancel_until?),
+        close_waitlist: close_waitlist?.unwrap_or_default(),
         step: step?,
         types: types?.unwrap_or_default(),
         ..Change::of(id)
@@ -169,7 +190,7 @@ fn read(body: &mut JsonFields, id: EventId) -> Option<Change> {
 fn type_change(item: &mut JsonFields) -> Option<TypeChange> {
     let id = item.required("id", text::<TicketTypeId>);
     let name = item.change("name", text::<Title>);
-    let capacity = item.change("totalTickets", integer(Capacity::new));
+    let capacity = item.change("totalTickets", integer(at_least_one));
     let max_per_booking = item.change("maxPerBooking", integer(Quantity::new));
     let max_per_account = item.patch("maxPerAccount", integer(AccountLimit::new));
     Some(TypeChange {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use actix_web::{HttpResponse, web};
 use rowlock_domain::ids::{AuditEntryId, EventId, MessageId, TicketTypeId};
-use rowlock_domain::states::EventStatus;
+use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, Invalid, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
-use rowlock_inventory::create::{NewEvent, NewType, check_times, create_event};
+use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event};
 use rowlock_platform::http::{AdminCaller, JsonFields, integer, text, time};
 use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
@@ -15,7 +15,7 @@ use rowlock_platform::route_problems;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::event_fields::{MAX_TYPES, NewPrice, price};
+use super::event_fields::{MAX_TYPES, NewPrice, at_least_one, price, waitlist_until};
 use super::{etag, examples};
 use crate::outcome::problem_of_error;
 use crate::resources::EventResource;
@@ -38,18 +38,25 @@ struct InitializeEvent {
     /// No control characters.
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
-    /// From then on nobody is promoted any more, and waiting-list entries are closed.
+    /// From then on nobody is promoted from the waiting list, and tickets cannot be returned.
     #[schema(format = DateTime)]
     starts_at: Option<String>,
     /// After `startsAt`.
     #[schema(format = DateTime)]
     ends_at: Option<String>,
-    /// From when tickets are sold; from the beginning unless given.
+    /// Start of sales; immediately if omitted. Must come before the end of sales.
     #[schema(format = DateTime)]
     sales_start_at: Option<String>,
-    /// Until when tickets are sold; until the event starts unless given.
+    /// End of sales; the start of the event if omitted. Must not come after the end of the event.
     #[schema(format = DateTime)]
     sales_end_at: Option<String>,
+    /// What ends the waiting list: `start` (the default) serves it until the event starts, `salesEnd` until sales end. A
+    /// pause in sales (`salesStartAt` in the future) does not end it.
+    #[schema(pattern = "^(start|salesEnd)$")]
+    waitlist_until: Option<String>,
+    /// The last moment at which holders can return tickets; the start of the event if omitted. Must not come after it.
+    #[schema(format = DateTime)]
+    cancel_until: Option<String>,
     /// `draft` or `published`, which it is unless told.
     #[schema(pattern = "^(draft|published)$")]
     status: Option<String>,
@@ -136,22 +143,29 @@ fn read(body: &mut JsonFields, caller: &AdminCaller, booking: &Booking) -> Optio
     let ends_at = body.optional("endsAt", time);
     let sales_start_at = body.optional("salesStartAt", time);
     let sales_end_at = body.optional("salesEndAt", time);
+    let waitlist_until = body.optional("waitlistUntil", waitlist_until);
+    let cancel_until = body.optional("cancelUntil", time);
     let status = body.optional("status", status);
     let types = types(body, booking);
-    if let (Some(starts_at), Some(ends_at), Some(sales_start_at), Some(sales_end_at)) = (starts_at, ends_at, sales_start_at, sales_end_at) {
-        for wrong in check_times(starts_at, ends_at, sales_start_at, sales_end_at) {
-            body.complain(wrong.field, wrong.reason);
-        }
+    let times = (|| {
+        Some(EventTimes {
+            starts_at: starts_at?,
+            ends_at: ends_at?,
+            sales_start_at: sales_start_at?,
+            sales_end_at: sales_end_at?,
+            cancel_until: cancel_until?,
+        })
+    })();
+    for wrong in times.iter().flat_map(EventTimes::check) {
+        body.complain(wrong.field, wrong.reason);
     }
     Some(NewEvent {
         id: EventId::from_uuid(booking.clock.uuid()),
         name: name?,
         description: description?,
         venue: venue?,
-        starts_at: starts_at?,
-        ends_at: ends_at?,
-        sales_start_at: sales_start_at?,
-        sales_end_at: sales_end_at?,
+        times: times?,
+        waitlist_until: waitlist_until?.unwrap_or(WaitlistUntil::Start),
         publish: status? != Some(EventStatus::Draft),
         created_by: caller.sub,
         types: types?,
@@ -167,10 +181,6 @@ fn status(value: &Value) -> Result<EventStatus, String> {
     }
 }
 
-fn at_least_one(value: i64) -> Result<Capacity, Invalid> {
-    if value < 1 { Err(Invalid::new(format!("must be from 1 to {}", Capacity::MAX))) } else { Capacity::new(value) }
-}
-
 /// What the types of an event can add up to.
 fn sum(value: i64) -> Result<i64, Invalid> {
     let max = i64::from(Capacity::MAX) * i64::try_from(MAX_TYPES).unwrap_or(1);
@@ -184,7 +194,7 @@ fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
         let listed = body.objects("ticketTypes", MAX_TYPES, |item| {
             let name = item.required("name", text::<Title>);
             let capacity = item.required("totalTickets", integer(at_least_one));
-            new_type(item, name, capacity, booking)
+            listed_type(item, name, capacity, booking)
         });
         let total = body.optional("totalTickets", integer(sum));
         return checked(body, listed??, total);
@@ -197,28 +207,45 @@ fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
         body.complain("ticketTypes", "is required, or totalTickets");
     }
     let name = ONLY_TYPE.parse().ok();
-    Some(vec![new_type(body, name, capacity.flatten(), booking)?])
+    Some(vec![listed_type(body, name, capacity.flatten(), booking)?.0])
 }
 
-fn new_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Capacity>, booking: &Booking) -> Option<NewType> {
+/// Reads a ticket type, and whether its price was given.
+fn listed_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Capacity>, booking: &Booking) -> Option<(NewType, bool)> {
+    let priced = fields.has("price");
     let price = price(fields);
     let max_per_booking = fields.optional("maxPerBooking", integer(Quantity::new));
     let max_per_account = fields.optional("maxPerAccount", integer(AccountLimit::new));
-    Some(NewType {
+    let new_type = NewType {
         id: TicketTypeId::from_uuid(booking.clock.uuid()),
         name: name?,
         price: price?,
         capacity: capacity?,
         max_per_booking: max_per_booking?.map_or_else(|| Quantity::new(10).ok(), Some)?,
         max_per_account: max_per_account?,
-    })
+    };
+    Some((new_type, priced))
 }
 
 /// Checks what concerns the types together. Of `total` the outer `None` means that it was bad.
-fn checked(body: &mut JsonFields, listed: Vec<NewType>, total: Option<Option<i64>>) -> Option<Vec<NewType>> {
+fn checked(body: &mut JsonFields, listed: Vec<(NewType, bool)>, total: Option<Option<i64>>) -> Option<Vec<NewType>> {
     if listed.is_empty() {
         body.complain("ticketTypes", "must have at least one item");
         return None;
+    }
+    let currency = listed.iter().find(|(_, priced)| *priced).map(|(new, _)| new.price.currency.clone());
+    let listed: Vec<NewType> = listed
+        .into_iter()
+        .map(|(mut new, priced)| {
+            // A type that is free of charge has the currency of the others.
+            if let (Some(currency), false) = (&currency, priced) {
+                new.price.currency.clone_from(currency);
+            }
+            new
+        })
+        .collect();
+    if currency.is_some_and(|currency| listed.iter().any(|new| new.price.currency != currency)) {
+        body.complain("ticketTypes", "must have prices in one currency");
     }
     let mut names = HashSet::new();
     if !listed.iter().all(|new| names.insert(new.name.as_str().to_lowercase())) {

@@ -34,13 +34,16 @@ route_problems!(
     CancelProblems = Problems::for_users().with_body().changing().limited().and(&[
         ProblemCode::BookingNotFound,
         ProblemCode::AmbiguousBooking,
+        ProblemCode::EventBegun,
+        ProblemCode::CancellationClosed,
         ProblemCode::IdempotencyKeyReused,
     ])
 );
 
 /// Give a booking or a part of it back.
 ///
-/// What comes back goes to who waits. A booking that is cancelled already stays so.
+/// Returned tickets go to the waiting list. A booking that is cancelled already stays so. Tickets can be returned until the
+/// event starts, or until its `cancelUntil`.
 #[utoipa::path(
     post,
     path = "/api/cancelbooking",
@@ -85,7 +88,7 @@ pub(super) async fn cancel_booking(
         (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
         (None, None) => return Err(not_found()),
     };
-    let command = Command::Cancel(Cancel { event, account, target, quantity, idempotency });
+    let command = Command::Cancel(Cancel { event, account, target, quantity, by_holder: true, idempotency });
     respond(booking.lanes.run(command).await)
 }
 

@@ -48,6 +48,8 @@ pub(super) fn festival() -> Value {
         "endsAt": "2036-12-31T23:00:00+01:00",
         "salesStartAt": "2026-11-01T09:00:00Z",
         "salesEndAt": "2036-12-28T12:00:00Z",
+        "waitlistUntil": "salesEnd",
+        "cancelUntil": "2036-12-27T23:59:59+01:00",
         "status": "published",
         "ticketTypes": [
             {"name": "Three days", "totalTickets": 900, "price": {"amountMinor": 9900, "currency": "EUR"}, "maxPerAccount": 6},
@@ -69,6 +71,9 @@ pub(super) fn event_details() -> Value {
         "endsAt": "2036-12-31T18:00:00Z",
         "salesStartAt": null,
         "salesEndAt": "2036-12-31T12:00:00Z",
+        "waitlistUntil": "start",
+        "cancelUntil": null,
+        "closeWaitlist": false,
         "status": "published",
         "ticketTypes": [{"id": TICKET_TYPE, "name": "North bank", "maxPerBooking": 6, "maxPerAccount": null}],
     })
@@ -98,6 +103,8 @@ pub(super) fn event() -> Value {
         "endsAt": null,
         "salesStartAt": null,
         "salesEndAt": null,
+        "waitlistUntil": "start",
+        "cancelUntil": null,
         "status": "published",
         "totalTickets": 200,
         "availableTickets": 0,

@@ -10,6 +10,7 @@ use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::{PASSWORD, Plan, System};
 use rowlock_test_support::wait::PATIENCE;
+use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
 
 /// The document.
@@ -143,7 +144,16 @@ async fn do_everything(system: &System) {
     let soon = system.event_like(soon).await["id"].as_str().unwrap().to_owned();
     ada.must_book(&soon, 1).await;
     ben.must_wait(&soon, 1).await;
-    admin.patch(&format!("/admin/events/{soon}"), json!({"startsAt": now - TimeDelta::seconds(1)})).await.expect(200);
+    admin
+        .patch(&format!("/admin/events/{soon}"), json!({"startsAt": now - TimeDelta::seconds(1), "closeWaitlist": true}))
+        .await
+        .expect(200);
+    until("the entry is closed", async || ben.waitlist().await.iter().any(|entry| entry["status"] == "closed")).await;
+    admin.patch(&format!("/admin/events/{soon}"), json!({"startsAt": now + TimeDelta::hours(1)})).await.expect(200);
+    admin
+        .patch(&format!("/admin/events/{soon}"), json!({"startsAt": now - TimeDelta::seconds(1), "closeWaitlist": true}))
+        .await
+        .expect(200);
 
     // One that is called off.
     let off = system.event(1).await;

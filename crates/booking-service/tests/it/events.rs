@@ -129,7 +129,7 @@ async fn an_event_is_made_in_either_form_and_shown_whole() {
     assert_eq!(
         plain,
         json!({"id": id, "name": "Plain", "description": null, "venue": null, "startsAt": null, "endsAt": null, "salesStartAt": null,
-            "salesEndAt": null, "status": "published", "totalTickets": 7, "availableTickets": 7, "bookedTickets": 0, "waitlistLength": 0,
+            "salesEndAt": null, "waitlistUntil": "start", "cancelUntil": null, "status": "published", "totalTickets": 7, "availableTickets": 7, "bookedTickets": 0, "waitlistLength": 0,
             "ticketTypes": [ticket_type]})
     );
     let seen = shown(&system, &id).await;
@@ -261,7 +261,7 @@ async fn details_are_changed_cleared_or_left_alone() {
     assert_eq!(same.header("etag"), shown(&system, &id).await.header("etag"), "no change, no new version");
 
     let change = json!({"name": "After", "venue": "w", "startsAt": "2035-07-01T20:00:00+02:00", "endsAt": "2035-07-01T18:00:00Z",
-        "ticketTypes": [{"id": event["ticketTypes"][0]["id"], "name": "All", "maxPerBooking": 1, "maxPerAccount": null, "totalTickets": 0}]});
+        "ticketTypes": [{"id": event["ticketTypes"][0]["id"], "name": "All", "maxPerBooking": 1, "maxPerAccount": null, "totalTickets": 1}]});
     let changed = patch(&system, &id, change).await.expect(200);
     let mut expected = event.clone();
     for (field, value) in [
@@ -269,11 +269,11 @@ async fn details_are_changed_cleared_or_left_alone() {
         ("/venue", json!("w")),
         ("/startsAt", json!("2035-07-01T18:00:00Z")),
         ("/endsAt", json!("2035-07-01T18:00:00Z")),
-        ("/totalTickets", json!(0)),
-        ("/availableTickets", json!(0)),
+        ("/totalTickets", json!(1)),
+        ("/availableTickets", json!(1)),
         ("/ticketTypes/0/name", json!("All")),
-        ("/ticketTypes/0/totalTickets", json!(0)),
-        ("/ticketTypes/0/availableTickets", json!(0)),
+        ("/ticketTypes/0/totalTickets", json!(1)),
+        ("/ticketTypes/0/availableTickets", json!(1)),
         ("/ticketTypes/0/maxPerBooking", json!(1)),
         ("/ticketTypes/0/maxPerAccount", Value::Null),
     ] {
@@ -352,7 +352,7 @@ async fn nothing_is_sold_outside_the_sales_window() {
     let early = make(&system, json!({"name": "Early", "totalTickets": 5, "salesStartAt": in_seconds(3600)})).await;
     let late =
         make(&system, json!({"name": "Late", "totalTickets": 5, "salesStartAt": in_seconds(-3600), "salesEndAt": in_seconds(-1800)})).await;
-    let begun = make(&system, json!({"name": "Begun", "totalTickets": 5, "startsAt": in_seconds(-60)})).await;
+    let begun = make(&system, json!({"name": "Begun", "totalTickets": 5, "startsAt": in_seconds(-60), "endsAt": in_seconds(3600)})).await;
     for event in [&early, &late, &begun] {
         ada.book(event, 1).await.refused(409, "sales-closed");
         ada.client.post("/api/book", json!({"eventId": event, "joinWaitlist": false})).await.refused(409, "sales-closed");
@@ -411,9 +411,12 @@ async fn a_cancelled_event_ends_all_that_was_booked_and_waited_for() {
     people[5].client.post("/api/book", book).await.refused(409, "event-cancelled");
     let again = call_off(&system, &id).await;
     assert_eq!((again.expect(200), again.header("etag")), (body.clone(), off.header("etag")), "again: the same");
-    for change in
-        [json!({"name": "x"}), json!({}), json!({"status": "published"}), json!({"ticketTypes": [{"id": first, "totalTickets": 9}]})]
-    {
+    for change in [
+        json!({"startsAt": null}),
+        json!({"name": "x", "cancelUntil": null}),
+        json!({"status": "published"}),
+        json!({"ticketTypes": [{"id": first, "totalTickets": 9}]}),
+    ] {
         patch(&system, &id, change).await.refused(409, "event-cancelled");
     }
     assert_eq!(shown(&system, &id).await.expect(200), body, "it is shown to those who have its address");
@@ -467,7 +470,7 @@ async fn when_an_event_is_set_to_have_begun_nobody_waits_any_more() {
     let mut system = Plan::default().workers(0).worker_setting("worker.sweep_interval_ms", "50").start().await;
     let id = system.event(1).await;
     let [ada, ben] = held(&system, &id).await;
-    let changed = patch(&system, &id, json!({"startsAt": in_seconds(-1)})).await.expect(200);
+    let changed = patch(&system, &id, json!({"startsAt": in_seconds(-1), "closeWaitlist": true})).await.expect(200);
     assert_eq!(changed["availableTickets"], 1, "what was held is for everybody at once");
     ada.book(&id, 1).await.refused(409, "sales-closed");
     system.add_worker().await;

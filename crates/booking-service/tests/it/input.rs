@@ -269,12 +269,13 @@ fn bodies(stock: &Stock) -> Vec<Body> {
         ("endsAt", Time, Optional),
         ("salesStartAt", Time, Optional),
         ("salesEndAt", Time, Optional),
+        ("cancelUntil", Time, Optional),
     ];
     let with_details = |fields: Vec<(&'static str, Kind, Presence)>| fields.into_iter().chain(details.clone()).collect();
     let good_details = |mut good: Value| {
         let details = json!({
             "description": "First\n\tsecond", "venue": "Salle n° 3 🎭", "startsAt": "2035-06-01T20:00:00+02:00", "endsAt": "2035-06-01T22:00:00Z",
-            "salesStartAt": "2024-01-01T00:00:00Z", "salesEndAt": "2035-06-01T12:00:00Z",
+            "salesStartAt": "2024-01-01T00:00:00Z", "salesEndAt": "2035-06-01T12:00:00Z", "cancelUntil": "2035-05-01T12:00:00Z",
         });
         good.as_object_mut().unwrap().append(&mut details.as_object().cloned().unwrap());
         good

@@ -8,6 +8,7 @@ mod asyncapi;
 mod command_line;
 mod crowd;
 mod deadline;
+mod deadlines;
 mod events;
 mod faults;
 mod handing_on;

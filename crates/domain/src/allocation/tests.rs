@@ -10,6 +10,19 @@ fn stock(capacity: u32) -> Stock {
     Stock { capacity, available: capacity, booked: 0, held: 0, waiting: 0, next_number: 1, version: 0 }
 }
 
+/// A published event that starts at a time and has no other dates.
+fn published(starts_at: Timestamp) -> Schedule {
+    Schedule {
+        status: EventStatus::Published,
+        sales_start_at: None,
+        sales_end_at: None,
+        starts_at: Some(starts_at),
+        ends_at: None,
+        waitlist_until: WaitlistUntil::Start,
+        cancel_until: None,
+    }
+}
+
 fn ask(quantity: u32) -> BookRequest {
     BookRequest { quantity, join_waitlist: true, account_total: 0 }
 }
@@ -136,14 +149,48 @@ fn when_the_event_is_postponed_those_who_still_wait_come_first_again() {
 #[test]
 fn sales_happen_within_their_window_and_end_when_the_event_starts() {
     let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
-    let schedule = Schedule { status: EventStatus::Published, sales_start_at: Some(at(10)), sales_end_at: None, starts_at: Some(at(20)) };
+    let schedule = Schedule { sales_start_at: Some(at(10)), ends_at: Some(at(40)), ..published(at(20)) };
     assert_eq!(schedule.on_sale(at(9)), Err(BookRefusal::SalesClosed));
     assert_eq!(schedule.on_sale(at(10)), Ok(()));
     assert_eq!(schedule.on_sale(at(20)), Err(BookRefusal::SalesClosed));
     assert_eq!(Schedule { sales_end_at: Some(at(30)), ..schedule }.on_sale(at(25)), Ok(()), "the box office at the door");
+    let sold_too_long = Schedule { sales_end_at: Some(at(99)), ..schedule };
+    assert_eq!(sold_too_long.on_sale(at(39)), Ok(()));
+    assert_eq!(sold_too_long.on_sale(at(40)), Err(BookRefusal::SalesClosed), "the event is over");
+    let without_end = Schedule { ends_at: None, ..sold_too_long };
+    assert_eq!((without_end.on_sale(at(19)), without_end.on_sale(at(20))), (Ok(()), Err(BookRefusal::SalesClosed)));
     assert_eq!(Schedule { status: EventStatus::Draft, ..schedule }.on_sale(at(15)), Err(BookRefusal::NotPublic));
     assert_eq!(schedule.phase(at(19)), Phase::Open);
     assert_eq!(schedule.phase(at(20)), Phase::Begun);
+}
+
+#[test]
+fn the_waiting_list_ends_with_the_event_s_start_or_with_its_sales() {
+    let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+    let phases = |schedule: &Schedule, end: i64| [schedule.phase(at(end - 1)), schedule.phase(at(end))];
+    let ended = [Phase::Open, Phase::Begun];
+    let until_start = Schedule { sales_end_at: Some(at(15)), ..published(at(20)) };
+    assert_eq!(phases(&until_start, 20), ended);
+    let until_sales_end = Schedule { waitlist_until: WaitlistUntil::SalesEnd, ..until_start };
+    assert_eq!(phases(&until_sales_end, 15), ended);
+    let sales_at_the_door = Schedule { sales_end_at: Some(at(30)), ends_at: Some(at(40)), ..until_sales_end };
+    assert_eq!(phases(&sales_at_the_door, 20), ended, "never later than the start");
+    assert_eq!(phases(&Schedule { starts_at: None, ..until_sales_end }, 15), ended);
+    assert_eq!(Schedule { starts_at: None, ..until_start }.phase(at(1_000)), Phase::Open);
+    assert_eq!(phases(&Schedule { sales_end_at: None, ..until_sales_end }, 20), ended);
+    assert_eq!(Schedule { sales_start_at: Some(at(18)), ..until_start }.phase(at(17)), Phase::Open, "a pause in sales does not end it");
+}
+
+#[test]
+fn holders_return_tickets_until_the_deadline_and_never_after_the_start() {
+    let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+    let schedule = published(at(20));
+    assert_eq!((schedule.accepts_returns(at(19)), schedule.accepts_returns(at(20))), (Ok(()), Err(ReturnRefusal::EventBegun)));
+    let with_deadline = Schedule { cancel_until: Some(at(10)), ..schedule };
+    assert_eq!(with_deadline.accepts_returns(at(9)), Ok(()));
+    assert_eq!(with_deadline.accepts_returns(at(10)), Err(ReturnRefusal::DeadlinePassed { deadline: at(10) }));
+    assert_eq!(with_deadline.accepts_returns(at(20)), Err(ReturnRefusal::EventBegun));
+    assert_eq!(Schedule { starts_at: None, ..schedule }.accepts_returns(at(1_000)), Ok(()));
 }
 
 /// The rule said again in the most naive way: one list, walked from the front each time.

@@ -1,16 +1,17 @@
 //! The decision about a change of an event: all of it or nothing.
 
+use std::collections::HashSet;
+
 use rowlock_domain::allocation::{Phase, Returned};
 use rowlock_domain::auditlog::{Action, AuditEntry};
-use rowlock_domain::ids::{AuditEntryId, EventId, TypeKey};
+use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::Fact;
-use rowlock_domain::states::EventStatus;
+use rowlock_domain::states::{EventStatus, WaitlistStatus};
 
 use serde_json::{Map, Value, json};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Tracked};
 use crate::command::{Change, Outcome, Refusal, Step, TypeChange};
-use crate::create::check_times;
 use crate::views::{Event, EventWithTypes, TicketType};
 
 impl Ledger {
@@ -20,12 +21,13 @@ impl Ledger {
             return Err(Refusal::VersionMismatch);
         }
         if before.status == EventStatus::Cancelled {
-            // Cancelling again is no change; anything else would be a change of what no longer takes place.
-            return if change.step == Some(Step::Cancel) {
-                Ok(self.changed(change.event))
-            } else {
-                Err(Refusal::WrongStatus(before.status))
-            };
+            // Cancelling again is a no-op. Only the texts can still be changed, so that organisers can say what happens next.
+            if change.step == Some(Step::Cancel) {
+                return Ok(self.changed(change.event));
+            }
+            if !change.is_text_only() {
+                return Err(Refusal::WrongStatus(before.status));
+            }
         }
         let mut event = with_details(before, change);
         match change.step {
@@ -33,14 +35,20 @@ impl Ledger {
             Some(Step::Cancel) => event.status = event.status.cancel(),
             None => {}
         }
-        let wrong = check_times(event.starts_at, event.ends_at, event.sales_start_at, event.sales_end_at);
-        if !wrong.is_empty() {
-            return Err(Refusal::TimesOutOfOrder(wrong));
+        // Times that were stored before a rule existed do not stand in the way of other changes.
+        if event.times() != before.times() {
+            let wrong = event.times().check();
+            if !wrong.is_empty() {
+                return Err(Refusal::TimesOutOfOrder(wrong));
+            }
         }
         if event.status == EventStatus::Published {
             event.published_at = event.published_at.or(Some(self.now));
         }
         let phase = event.schedule().phase(self.now);
+        if phase == Phase::Begun && before.schedule().phase(self.now) == Phase::Open && !change.close_waitlist {
+            self.check_waitlist_is_empty(change.event)?;
+        }
         let postponed = phase == Phase::Open && before.schedule().phase(self.now) != Phase::Open;
         let types = self.changed_types(change, phase)?;
         let details_changed = event != *before;
@@ -53,8 +61,10 @@ impl Ledger {
             let id = AuditEntryId::from_uuid((self.new_id)());
             self.audits.push(AuditEntry { id, at: self.now, actor: actor.clone(), action, subject: change.event.as_uuid(), details });
         }
-        self.store_change(event, types, phase);
+        let called_off = event.status == EventStatus::Cancelled && before.status != EventStatus::Cancelled;
+        self.store_change(event, types, phase, called_off);
         if postponed {
+            self.reopen_closed_entries(change.event)?;
             self.hold_again(change.event);
         }
         Ok(self.changed(change.event))
@@ -78,7 +88,7 @@ impl Ledger {
         Ok(changed)
     }
 
-    fn store_change(&mut self, mut event: Event, types: Vec<(TypeKey, TicketType, Returned)>, phase: Phase) {
+    fn store_change(&mut self, mut event: Event, types: Vec<(TypeKey, TicketType, Returned)>, phase: Phase, called_off: bool) {
         let id = event.id;
         event.version += 1;
         event.updated_at = self.now;
@@ -100,8 +110,44 @@ impl Ledger {
         if phase != Phase::Open {
             self.unhold_all(id);
         }
-        let fact = if status == EventStatus::Cancelled { Fact::EventCancelled {} } else { Fact::EventUpdated { status } };
+        let fact = if called_off { Fact::EventCancelled {} } else { Fact::EventUpdated { status } };
         self.note_event(id, version, fact);
+    }
+
+    /// Refuses a change that would end the waiting list of an event while somebody waits or tickets are held for them.
+    fn check_waitlist_is_empty(&self, event: EventId) -> Result<(), Refusal> {
+        let stocks = || self.types.iter().filter(|(key, _)| key.event == event).map(|(_, row)| &row.get().stock);
+        let (entries, held_tickets) = (stocks().map(|stock| stock.waiting).sum(), stocks().map(|stock| stock.held).sum());
+        if entries == 0 && held_tickets == 0 { Ok(()) } else { Err(Refusal::WaitlistWouldClose { entries, held_tickets }) }
+    }
+
+    /// Puts the entries that were closed with their waiting list back into it, in their old order.
+    fn reopen_closed_entries(&mut self, event: EventId) -> Result<(), Refusal> {
+        let mut closed: Vec<(TypeKey, i64, WaitlistEntryId, AccountId)> = self
+            .entries
+            .iter()
+            .map(Tracked::get)
+            .filter(|entry| entry.key.event == event && entry.status == WaitlistStatus::Closed)
+            .map(|entry| (entry.key, entry.number, entry.id, entry.holder.account))
+            .collect();
+        closed.sort_unstable();
+        let mut waiting = HashSet::new();
+        for (key, number, waitlist_entry_id, account_id) in closed {
+            // An account has one place in a list. Where it was closed in several, the best one counts.
+            if !waiting.insert((key, account_id)) {
+                continue;
+            }
+            let row = self.entries.change(&(event, waitlist_entry_id)).ok_or(Refusal::EntryNotFound)?;
+            row.status = WaitlistStatus::Waiting;
+            row.ended_at = None;
+            let quantity = row.quantity;
+            self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.rejoin();
+            // What was read of the queue lacks these entries: a pass in this batch must not rely on it.
+            self.heads.remove(&key);
+            self.add_to_total(key, account_id, quantity);
+            self.note(key, Fact::WaitlistReopened { waitlist_entry_id, account_id, quantity, number });
+        }
+        Ok(())
     }
 
     /// Promotions go on after all: what is available belongs to those who still wait, as if it had come back now.
@@ -146,6 +192,8 @@ fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a T
     note("endsAt", json!(before.ends_at), json!(after.ends_at));
     note("salesStartAt", json!(before.sales_start_at), json!(after.sales_start_at));
     note("salesEndAt", json!(before.sales_end_at), json!(after.sales_end_at));
+    note("waitlistUntil", json!(before.waitlist_until), json!(after.waitlist_until));
+    note("cancelUntil", json!(before.cancel_until), json!(after.cancel_until));
     note("status", json!(before.status.as_str()), json!(after.status.as_str()));
     for (before, after) in types {
         let mut note = |name: &str, from: Value, to: Value| note(&format!("ticketTypes.{}.{name}", before.key.ticket_type), from, to);
@@ -175,6 +223,8 @@ fn with_details(before: &Event, change: &Change) -> Event {
     event.ends_at = change.ends_at.unwrap_or(event.ends_at);
     event.sales_start_at = change.sales_start_at.unwrap_or(event.sales_start_at);
     event.sales_end_at = change.sales_end_at.unwrap_or(event.sales_end_at);
+    event.waitlist_until = change.waitlist_until.unwrap_or(event.waitlist_until);
+    event.cancel_until = change.cancel_until.unwrap_or(event.cancel_until);
     event
 }
 

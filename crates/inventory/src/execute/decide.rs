@@ -126,6 +126,10 @@ impl Ledger {
             return Err(Refusal::BookingNotFound);
         }
         if booking.status == BookingStatus::Confirmed {
+            if cancel.by_holder {
+                let event = self.events.get(&cancel.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
+                event.schedule().accepts_returns(self.now).map_err(Refusal::Return)?;
+            }
             let wanted = cancel.quantity.map_or(booking.quantity, rowlock_domain::values::Quantity::get);
             if wanted > booking.quantity {
                 return Err(Refusal::MoreThanBooked { booked: booking.quantity });

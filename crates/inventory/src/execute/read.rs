@@ -94,6 +94,7 @@ pub(super) async fn begin(
 /// Most batches need none of it and wait for no second answer.
 pub(super) async fn read_more(conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     ledger.totals = read_totals(conn, totals_wanted(commands, ledger)).await?;
+    read_closed_entries(conn, commands, ledger).await?;
     read_for_reallocation(conn, commands, ledger).await
 }
 
@@ -248,6 +249,22 @@ impl Wanted {
         let rows: Vec<EntryRow> = sql::EntriesOfAccounts { events, accounts }.load(&mut conn).await?;
         rows.into_iter().map(WaitlistEntry::try_from).collect()
     }
+}
+
+/// Reads the entries that wait again if a change moves the end of their waiting list back into the future.
+async fn read_closed_entries(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
+    let moved = commands.iter().filter(|command| matches!(command, Command::Change(change) if change.moves_waitlist_end()));
+    let ended: BTreeSet<_> = moved.map(|command| command.event()).filter(|event| ledger.phase(*event) == Phase::Begun).collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let query = sql::ClosedEntries { events: ended.into_iter().map(EventId::as_uuid).collect() };
+    let rows: Vec<EntryRow> = query.load(&mut conn).await?;
+    for entry in rows.into_iter().map(WaitlistEntry::try_from) {
+        let entry = entry?;
+        ledger.entries.keep((entry.key.event, entry.id), entry);
+    }
+    Ok(())
 }
 
 async fn read_totals(

@@ -133,7 +133,7 @@ statement! {
 statement! {
     /// The events of the locked types, read after the lock, and the database's clock of that moment.
     pub(super) struct Events { ids: Array<SqlUuid> = Vec<Uuid> } -> (EventColumns, Timestamptz);
-    "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, status, published_at, version, created_by, created_at, updated_at,
+    "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, published_at, version, created_by, created_at, updated_at,
             clock_timestamp()
        FROM events WHERE id = ANY($1)"
 }
@@ -218,6 +218,17 @@ statement! {
 }
 
 statement! {
+    /// The entries that were closed when the waiting lists of events ended, except those of accounts that are disabled or
+    /// erased. They wait again if the event is postponed.
+    pub(super) struct ClosedEntries { events: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
+    "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+       FROM waitlist_entries w
+      WHERE w.event_id = ANY($1) AND w.status = 'closed' AND w.account_id <> '00000000-0000-0000-0000-000000000000'
+        AND w.account_id NOT IN (SELECT s.account_id FROM account_states s WHERE s.state <> 'enabled')
+      ORDER BY w.event_id, w.number"
+}
+
+statement! {
     /// Some confirmed bookings of types, to be cancelled with their event.
     pub(super) struct FirstConfirmed { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> BookingColumns;
     "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
@@ -286,13 +297,15 @@ statement! {
 }
 
 statement! {
-    /// Entries that stop waiting. One that does not wait gets no status, which its column refuses.
+    /// Entries that stop waiting, or wait again after they were closed. If a row no longer has the status that was read, its
+    /// new status is NULL and the NOT NULL constraint aborts the statement.
     pub(super) struct UpdateEntries {
-        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, statuses: Array<Text> = Vec<&'static str>,
-        bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>, now: Timestamptz = Timestamp,
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<Text> = Vec<&'static str>,
+        statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
     }
-    "UPDATE waitlist_entries w SET status = CASE w.status WHEN 'waiting' THEN r.status END, booking_id = r.booking_id, ended_at = n.at
-       FROM unnest($1, $2, $3, $4) AS r (event_id, id, status, booking_id) CROSS JOIN (SELECT $5 AS at) AS n
+    "UPDATE waitlist_entries w SET status = CASE w.status WHEN r.before THEN r.status END, booking_id = r.booking_id, ended_at = r.ended_at
+       FROM unnest($1, $2, $3, $4, $5, $6) AS r (event_id, id, before, status, booking_id, ended_at)
       WHERE w.event_id = r.event_id AND w.id = r.id"
 }
 
@@ -360,14 +373,16 @@ statement! {
         id: SqlUuid = Uuid, before: BigInt = i64, version: BigInt = i64, name: Text = String, description: Nullable<Text> = Option<String>,
         venue: Nullable<Text> = Option<String>, starts_at: Nullable<Timestamptz> = Option<Timestamp>, ends_at: Nullable<Timestamptz> = Option<Timestamp>,
         sales_start_at: Nullable<Timestamptz> = Option<Timestamp>, sales_end_at: Nullable<Timestamptz> = Option<Timestamp>, status: Text = &'static str,
-        published_at: Nullable<Timestamptz> = Option<Timestamp>, updated_at: Timestamptz = Timestamp,
+        published_at: Nullable<Timestamptz> = Option<Timestamp>, updated_at: Timestamptz = Timestamp, waitlist_until: Text = &'static str,
+        cancel_until: Nullable<Timestamptz> = Option<Timestamp>,
     }
     "WITH r AS (SELECT $1 AS id, $2 AS before, $3 AS version, $4 AS name, $5 AS description, $6 AS venue, $7 AS starts_at, $8 AS ends_at,
-                       $9 AS sales_start_at, $10 AS sales_end_at, $11 AS status, $12 AS published_at, $13 AS updated_at),
+                       $9 AS sales_start_at, $10 AS sales_end_at, $11 AS status, $12 AS published_at, $13 AS updated_at, $14 AS waitlist_until,
+                       $15 AS cancel_until),
           done AS (
      UPDATE events e SET version = r.version, name = r.name, description = r.description, venue = r.venue, starts_at = r.starts_at, ends_at = r.ends_at,
             sales_start_at = r.sales_start_at, sales_end_at = r.sales_end_at, status = r.status, published_at = r.published_at, updated_at = r.updated_at,
-            settled_at = NULL
+            waitlist_until = r.waitlist_until, cancel_until = r.cancel_until, settled_at = NULL
        FROM r WHERE e.id = r.id AND e.version = r.before RETURNING 1)
      SELECT expect_rows(count(*), 1, 'events') FROM done"
 }

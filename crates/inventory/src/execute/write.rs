@@ -236,8 +236,17 @@ fn changed_bookings(ledger: &Ledger) -> QueryResult<sql::UpdateBookings> {
 }
 
 fn ended_entries(ledger: &Ledger) -> sql::UpdateEntries {
-    let mut rows = sql::UpdateEntries { events: Vec::new(), ids: Vec::new(), statuses: Vec::new(), bookings: Vec::new(), now: ledger.now };
-    for entry in ledger.entries.iter().filter(|row| row.was().is_some()).map(Tracked::get) {
+    let mut rows = sql::UpdateEntries {
+        events: Vec::new(),
+        ids: Vec::new(),
+        before: Vec::new(),
+        statuses: Vec::new(),
+        bookings: Vec::new(),
+        ended: Vec::new(),
+    };
+    for (before, entry) in ledger.entries.iter().filter_map(|row| Some((row.was()?, row.get()))) {
+        rows.before.push(before.status.as_str());
+        rows.ended.push(entry.ended_at);
         rows.events.push(entry.key.event.as_uuid());
         rows.ids.push(entry.id.as_uuid());
         rows.statuses.push(entry.status.as_str());
@@ -292,6 +301,7 @@ fn change_counts(ledger: &Ledger, raised: &mut sql::WriteEntries) -> sql::LowerC
         let waits = row.get().status == WaitlistStatus::Waiting;
         match row.was() {
             Some(before) if before.status == WaitlistStatus::Waiting && !waits => count(row.get(), -1),
+            Some(before) if before.status != WaitlistStatus::Waiting && waits => count(row.get(), 1),
             None if row.is_new() && waits => count(row.get(), 1),
             _ => {}
         }
@@ -371,6 +381,8 @@ fn changed_events(ledger: &Ledger) -> Vec<sql::UpdateEvent> {
             status: event.status.as_str(),
             published_at: event.published_at,
             updated_at: event.updated_at,
+            waitlist_until: event.waitlist_until.as_str(),
+            cancel_until: event.cancel_until,
         })
         .collect()
 }

@@ -63,7 +63,7 @@ statement! {
         created_at: Nullable<Timestamptz> = Option<Timestamp>, starts_at: Nullable<Timestamptz> = Option<Timestamp>, id: Nullable<SqlUuid> = Option<Uuid>,
         limit: BigInt = i64,
     } -> EventColumns;
-    "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, status, published_at, version, created_by, created_at, updated_at
+    "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, published_at, version, created_by, created_at, updated_at
        FROM events
       WHERE status = 'published'
         AND ($1 IS NULL OR name ILIKE $1 OR venue ILIKE $1 OR description ILIKE $1)

@@ -8,23 +8,24 @@ use rowlock_postgres::statement;
 use uuid::Uuid;
 
 statement! {
-    /// Types with held tickets, and types of events that have begun or are cancelled with something still open.
+    /// Types with held tickets, and types with something still open of events whose waiting list has ended or that are
+    /// cancelled.
     struct Due { limit: BigInt = i64 } -> (SqlUuid, SqlUuid);
     "(SELECT t.event_id, t.id FROM ticket_types t WHERE t.held > 0 LIMIT $1)
      UNION
      (SELECT t.event_id, t.id FROM events e JOIN ticket_types t ON t.event_id = e.id
-       WHERE e.settled_at IS NULL AND e.starts_at <= now() AND (t.waiting > 0 OR t.held > 0) LIMIT $1)
+       WHERE e.settled_at IS NULL AND e.waitlist_ends_at <= now() AND (t.waiting > 0 OR t.held > 0) LIMIT $1)
      UNION
      (SELECT t.event_id, t.id FROM events e JOIN ticket_types t ON t.event_id = e.id
        WHERE e.settled_at IS NULL AND e.status = 'cancelled' AND (t.waiting > 0 OR t.held > 0 OR t.booked > 0) LIMIT $1)"
 }
 
 statement! {
-    /// Events that have begun or are cancelled and have nothing left to close. One that has only just begun may still get
+    /// Events whose waiting list has ended or that are cancelled and have nothing left to close. One whose list has only just ended may still get
     /// an entry from a transaction that read the clock before: that is over after a minute.
     struct Through {} -> (SqlUuid, BigInt);
     "SELECT e.id, e.version FROM events e
-      WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.starts_at <= now() - interval '1 minute')
+      WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.waitlist_ends_at <= now() - interval '1 minute')
         AND NOT EXISTS (SELECT FROM ticket_types t WHERE t.event_id = e.id AND (t.waiting > 0 OR t.held > 0 OR (e.status = 'cancelled' AND t.booked > 0)))"
 }
 

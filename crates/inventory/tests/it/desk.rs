@@ -6,9 +6,10 @@ use std::time::Duration;
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::values::{Capacity, Price, Quantity};
 use rowlock_inventory::command::{Answer, Book, Cancel, Change, Leave, Reallocate, Target, TypeChange};
-use rowlock_inventory::create::{NewEvent, NewType, create_event};
+use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event};
 use rowlock_inventory::views::Holder;
 use rowlock_inventory::{Command, Inventory, InventoryParts, Outcome};
 use rowlock_platform::clock::Clock;
@@ -63,10 +64,8 @@ impl Desk {
             name: "A test".parse().unwrap(),
             description: None,
             venue: None,
-            starts_at: None,
-            ends_at: None,
-            sales_start_at: None,
-            sales_end_at: None,
+            times: EventTimes::default(),
+            waitlist_until: WaitlistUntil::Start,
             publish: true,
             created_by: AccountId::from_uuid(self.clock.uuid()),
             types: vec![only],
@@ -105,6 +104,7 @@ pub(crate) fn cancel(book: &Book, quantity: Option<u32>) -> Command {
         account: book.holder.account,
         target: Target::One(book.booking, book.key.ticket_type),
         quantity: quantity.map(|quantity| Quantity::new(quantity.into()).unwrap()),
+        by_holder: true,
         idempotency: None,
     })
 }

@@ -55,6 +55,15 @@ pub struct ProblemDocument {
     /// With `account-limit`: how many tickets of the type an account may have.
     #[schema(nullable = false)]
     max_per_account: Option<u32>,
+    /// With `cancellation-closed`: until when tickets could be returned.
+    #[schema(nullable = false, value_type = Option<DateTime>)]
+    cancel_until: Option<String>,
+    /// With `waitlist-would-close`: how many entries the change would close.
+    #[schema(nullable = false)]
+    waitlist_entries: Option<u32>,
+    /// With `waitlist-would-close`: how many tickets are held for those entries.
+    #[schema(nullable = false)]
+    held_tickets: Option<u32>,
 }
 
 /// The closed list of codes.
@@ -202,6 +211,15 @@ fn example(code: ProblemCode) -> Problem {
         }
         ProblemCode::SalesClosed => ("Tickets are not on sale at this time; see salesStartAt and salesEndAt of the event.", &[]),
         ProblemCode::EventCancelled => ("The event is cancelled; nothing is sold any more.", &[]),
+        ProblemCode::EventBegun => ("The event has begun, so tickets cannot be returned any more.", &[]),
+        ProblemCode::CancellationClosed => (
+            "Tickets could be returned until 2036-12-30T12:00:00Z; see cancelUntil of the event.",
+            &[("cancelUntil", json!("2036-12-30T12:00:00Z"))],
+        ),
+        ProblemCode::WaitlistWouldClose => (
+            "The change would end the waiting list now and close its entries. Send closeWaitlist: true if that is meant.",
+            &[("waitlistEntries", json!(12)), ("heldTickets", json!(0))],
+        ),
         ProblemCode::AmbiguousBooking => {
             ("You have several bookings at this event; say which one with bookingId.", &[("bookingIds", json!([BOOKING, OTHER_BOOKING]))])
         }
@@ -213,7 +231,7 @@ fn example(code: ProblemCode) -> Problem {
             ("Your turn has come: the entry has become a booking, which you can cancel.", &[("bookingId", json!(BOOKING))])
         }
         ProblemCode::CapacityBelowBooked => (
-            "180 tickets of the type are booked; it cannot have fewer.",
+            "180 tickets of this type are booked, so it cannot have fewer than 180.",
             &[("ticketTypeId", json!(TICKET_TYPE)), ("bookedTickets", json!(180))],
         ),
         ProblemCode::PreconditionFailed => ("The event has changed since you read it. Read it again and repeat your change.", &[]),

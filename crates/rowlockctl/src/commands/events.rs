@@ -62,7 +62,7 @@ pub(super) fn list(
 
 /// The fields that were given.
 fn details(details: EventDetails, fields: &mut Map<String, Value>) {
-    let EventDetails { description, venue, starts_at, ends_at, sales_start_at, sales_end_at } = details;
+    let EventDetails { description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until } = details;
     let mut set = |name: &str, value: Option<Value>| fields.extend(value.map(|value| (name.to_owned(), value)));
     set("description", description.map(Value::from));
     set("venue", venue.map(Value::from));
@@ -70,6 +70,8 @@ fn details(details: EventDetails, fields: &mut Map<String, Value>) {
     set("endsAt", ends_at.map(time_json));
     set("salesStartAt", sales_start_at.map(time_json));
     set("salesEndAt", sales_end_at.map(time_json));
+    set("waitlistUntil", waitlist_until.map(Value::from));
+    set("cancelUntil", cancel_until.map(time_json));
 }
 
 fn new_event(event: CreateEvent) -> Result<Value, Failure> {
@@ -145,6 +147,7 @@ pub(super) fn change(context: &Context, change: ChangeEvent) -> Result<(), Failu
     fields.extend(change.name.map(|name| ("name".to_owned(), name.into())));
     details(change.details, &mut fields);
     fields.extend(change.publish.then(|| ("status".to_owned(), "published".into())));
+    fields.extend(change.close_waitlist.then(|| ("closeWaitlist".to_owned(), true.into())));
     let names_types = change.tickets.is_some() || !change.types.is_empty();
     if fields.is_empty() && !names_types {
         return Err(Failure::Usage("What shall be changed? See: rowlockctl events change --help".to_owned()));

@@ -1,0 +1,301 @@
+//! The times of an event: what they allow, what they refuse, and what a change of them would destroy.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::RunQueryDsl;
+use rowlock_platform::clock::Clock;
+use rowlock_test_support::client::{Answer, Person};
+use rowlock_test_support::system::{Plan, System};
+use rowlock_test_support::wait::until;
+use serde_json::{Value, json};
+
+use crate::support::text;
+
+/// The time that many seconds from now.
+fn in_seconds(seconds: i64) -> String {
+    let time: DateTime<Utc> = Clock::system().now() + TimeDelta::seconds(seconds);
+    time.to_rfc3339()
+}
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+async fn initialize(system: &System, times: Value) -> Answer {
+    let mut body = json!({"name": "Timed", "totalTickets": 5});
+    body.as_object_mut().unwrap().extend(times.as_object().cloned().unwrap());
+    system.admin().client.post("/admin/initialize", body).await
+}
+
+async fn patch(system: &System, event: &str, change: Value) -> Answer {
+    system.admin().client.patch(&format!("/admin/events/{event}"), change).await
+}
+
+async fn sql(system: &System, statement: &str) {
+    let mut conn = system.booking_database.admin().await;
+    diesel::sql_query(statement).execute(&mut conn).await.unwrap();
+}
+
+/// The only ticket is sold to the first person, and the others wait in the order of the list.
+async fn sold_out_with_queue(system: &System, event: &str, people: &[Person]) -> String {
+    let booking = people[0].must_book(event, 1).await;
+    for person in &people[1..] {
+        person.book(event, 1).await.expect(202);
+    }
+    booking
+}
+
+/// Status and position of a person's only waiting-list entry.
+async fn entry(person: &Person) -> (String, Value) {
+    let entries = person.waitlist().await;
+    assert_eq!(entries.len(), 1);
+    (text(&entries[0]["status"]), entries[0]["position"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sales_must_open_and_must_end_with_the_event() {
+    let system = Plan::default().workers(0).start().await;
+    let refused: [(Value, &[&str]); 7] = [
+        (
+            json!({"startsAt": "2020-01-01T20:00:00Z", "endsAt": "2020-01-01T23:00:00Z", "salesEndAt": "2030-01-01T00:00:00Z"}),
+            &["salesEndAt"],
+        ),
+        (json!({"startsAt": in_seconds(DAY), "endsAt": in_seconds(DAY + HOUR), "salesEndAt": in_seconds(DAY + HOUR + 1)}), &["salesEndAt"]),
+        (json!({"startsAt": in_seconds(DAY), "salesEndAt": in_seconds(DAY + 1)}), &["salesEndAt"]),
+        (json!({"startsAt": "2035-01-01T20:00:00Z", "salesStartAt": "2035-01-01T20:00:00Z"}), &["salesStartAt"]),
+        (json!({"startsAt": in_seconds(DAY), "endsAt": in_seconds(2 * DAY), "salesStartAt": in_seconds(DAY + HOUR)}), &["salesStartAt"]),
+        (json!({"salesStartAt": "2035-01-01T20:00:00Z", "salesEndAt": "2035-01-01T20:00:00Z"}), &["salesEndAt"]),
+        (json!({"startsAt": in_seconds(DAY), "cancelUntil": in_seconds(DAY + 1)}), &["cancelUntil"]),
+    ];
+    for (times, fields) in refused {
+        let answer = initialize(&system, times).await;
+        answer.refused(422, "invalid-input");
+        assert_eq!(answer.bad_fields(), fields);
+    }
+    for times in [
+        json!({"startsAt": "2035-01-01T20:00:00Z", "endsAt": "2035-01-01T23:00:00Z", "salesEndAt": "2035-01-01T23:00:00Z"}),
+        json!({"startsAt": "2035-01-01T20:00:00Z", "salesEndAt": "2035-01-01T20:00:00Z", "cancelUntil": "2035-01-01T20:00:00Z"}),
+        json!({"startsAt": "2035-01-01T20:00:00Z", "salesStartAt": "2035-01-01T19:59:59Z"}),
+        json!({"startsAt": "2035-01-01T20:00:00Z", "endsAt": "2035-01-01T23:00:00Z", "salesStartAt": "2035-01-01T20:00:00Z",
+            "salesEndAt": "2035-01-01T22:00:00Z"}),
+        json!({"salesStartAt": in_seconds(DAY), "salesEndAt": in_seconds(2 * DAY), "cancelUntil": in_seconds(3 * DAY)}),
+        json!({"startsAt": "2020-01-01T20:00:00Z"}),
+    ] {
+        initialize(&system, times).await.expect(201);
+    }
+
+    // The times as they are after the change count, whichever of them is changed.
+    let times = json!({"startsAt": "2035-01-01T20:00:00Z", "endsAt": "2035-01-01T23:00:00Z", "salesEndAt": "2035-01-01T22:00:00Z"});
+    let event = text(&initialize(&system, times).await.expect(201)["id"]);
+    for (change, field) in [
+        (json!({"endsAt": "2035-01-01T21:00:00Z"}), "salesEndAt"),
+        (json!({"endsAt": null}), "salesEndAt"),
+        (json!({"startsAt": "2034-01-01T20:00:00Z", "endsAt": "2034-01-01T23:00:00Z"}), "salesEndAt"),
+        (json!({"salesStartAt": "2035-01-01T22:00:00Z"}), "salesEndAt"),
+        (json!({"salesEndAt": null, "salesStartAt": "2035-01-01T20:00:00Z"}), "salesStartAt"),
+        (json!({"cancelUntil": "2035-01-01T20:00:01Z"}), "cancelUntil"),
+    ] {
+        let answer = patch(&system, &event, change).await;
+        answer.refused(422, "invalid-input");
+        assert_eq!(answer.bad_fields(), [field]);
+    }
+    patch(&system, &event, json!({"endsAt": null, "salesEndAt": null})).await.expect(200);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_has_ended_sells_nothing_and_promotes_nobody() {
+    let system = System::new().await;
+    let people = system.users("fan", 3).await;
+    let times = json!({"startsAt": in_seconds(DAY), "endsAt": in_seconds(2 * DAY)});
+    let event = text(&initialize(&system, times).await.expect(201)["id"]);
+    let id = system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["ticketTypes"][0]["id"].clone();
+    patch(&system, &event, json!({"ticketTypes": [{"id": id, "totalTickets": 1}]})).await.expect(200);
+    let booking = sold_out_with_queue(&system, &event, &people).await;
+    // Such a window could be stored before sales had to end with the event.
+    sql(
+        &system,
+        "UPDATE events SET starts_at = now() - interval '2 days', ends_at = now() - interval '1 second', sales_end_at = now() + interval '1 year'",
+    )
+    .await;
+    people[2].book(&event, 1).await.refused(409, "sales-closed");
+    people[0].cancel(&booking).await.refused(409, "event-begun");
+    patch(&system, &event, json!({"description": "The times of this event do not hinder a new text."})).await.expect(200);
+    patch(&system, &event, json!({"ticketTypes": [{"id": id, "totalTickets": 9}]})).await.expect(200);
+    until("the list is closed", async || entry(&people[1]).await.0 == "closed").await;
+    assert_eq!((entry(&people[2]).await, people[1].bookings().await.len()), (("closed".to_owned(), Value::Null), 0));
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_would_close_the_waiting_list_is_refused_unless_it_says_so_and_can_be_undone() {
+    let system = System::new().await;
+    let people = system.users("fan", 5).await;
+    let event = text(&system.event_like(json!({"name": "Slip", "totalTickets": 1, "startsAt": in_seconds(DAY)})).await["id"]);
+    let booking = sold_out_with_queue(&system, &event, &people).await;
+
+    let last_year = json!({"startsAt": in_seconds(-365 * DAY), "name": "Slipped"});
+    let refused = patch(&system, &event, last_year.clone()).await;
+    let problem = refused.refused(409, "waitlist-would-close");
+    assert_eq!((&problem["waitlistEntries"], &problem["heldTickets"]), (&json!(4), &json!(0)));
+    assert_eq!(system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["name"], "Slip", "nothing was changed");
+    assert_eq!(entry(&people[1]).await, ("waiting".to_owned(), json!(1)));
+    // Sales that end do not end the list, unless the event says so.
+    patch(&system, &event, json!({"salesEndAt": in_seconds(-1)})).await.expect(200);
+    patch(&system, &event, json!({"waitlistUntil": "salesEnd"})).await.refused(409, "waitlist-would-close");
+    patch(&system, &event, json!({"salesEndAt": null, "waitlistUntil": "salesEnd"})).await.expect(200);
+    patch(&system, &event, json!({"salesEndAt": in_seconds(-1)})).await.refused(409, "waitlist-would-close");
+
+    let mut meant = last_year;
+    meant["closeWaitlist"] = json!(true);
+    patch(&system, &event, meant).await.expect(200);
+    until("all entries are closed", async || entry(&people[1]).await.0 == "closed" && entry(&people[4]).await.0 == "closed").await;
+    system.check().await;
+    // An account that is disabled meanwhile does not come back into the list.
+    sql(
+        &system,
+        "INSERT INTO account_states (account_id, version, state, received_at, settled_at)
+         SELECT account_id, 99, 'disabled', now(), now() FROM waitlist_entries WHERE number = 2",
+    )
+    .await;
+
+    patch(&system, &event, json!({"startsAt": in_seconds(DAY)})).await.expect(200);
+    for (person, state) in
+        [(1, ("waiting", json!(1))), (2, ("closed", Value::Null)), (3, ("waiting", json!(2))), (4, ("waiting", json!(3)))]
+    {
+        assert_eq!(entry(&people[person]).await, (state.0.to_owned(), state.1), "fan {person}");
+    }
+    system.check().await;
+    people[0].cancel(&booking).await.expect(200);
+    until("the first in the old order gets the ticket", async || people[1].bookings().await.len() == 1).await;
+    assert_eq!(entry(&people[3]).await, ("waiting".to_owned(), json!(1)));
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_that_came_back_after_the_start_go_to_those_who_wait_when_the_event_is_postponed() {
+    let system = System::new().await;
+    let people = system.users("fan", 3).await;
+    let event = text(&system.event_like(json!({"name": "Postponed", "totalTickets": 1, "startsAt": in_seconds(DAY)})).await["id"]);
+    sold_out_with_queue(&system, &event, &people).await;
+    patch(&system, &event, json!({"startsAt": in_seconds(-1), "closeWaitlist": true})).await.expect(200);
+    until("all entries are closed", async || entry(&people[2]).await.0 == "closed").await;
+    let id = system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["ticketTypes"][0]["id"].clone();
+    let change = json!({"startsAt": in_seconds(DAY), "ticketTypes": [{"id": id, "totalTickets": 2}]});
+    patch(&system, &event, change).await.expect(200);
+    until("the added ticket goes to the first", async || people[1].bookings().await.len() == 1).await;
+    assert_eq!(entry(&people[2]).await, ("waiting".to_owned(), json!(1)));
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_waiting_list_is_served_until_the_start_or_until_sales_end() {
+    let system = System::new().await;
+    let people = system.users("fan", 3).await;
+    for (waitlist_until, promoted) in [("start", true), ("salesEnd", false)] {
+        let body = json!({"name": waitlist_until, "totalTickets": 1, "startsAt": in_seconds(DAY), "waitlistUntil": waitlist_until});
+        let event = text(&system.event_like(body).await["id"]);
+        assert_eq!(system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["waitlistUntil"], waitlist_until);
+        let booking = people[0].must_book(&event, 1).await;
+        people[1].book(&event, 1).await.expect(202);
+        patch(&system, &event, json!({"salesEndAt": in_seconds(-1), "closeWaitlist": true})).await.expect(200);
+        people[2].book(&event, 1).await.refused(409, "sales-closed");
+        people[0].cancel(&booking).await.expect(200);
+        let expected = if promoted { "promoted" } else { "closed" };
+        until("the entry has ended", async || {
+            people[1].waitlist().await.iter().any(|entry| entry["eventId"] == json!(event) && entry["status"] == json!(expected))
+        })
+        .await;
+    }
+    let answer = initialize(&system, json!({"waitlistUntil": "never"})).await;
+    answer.refused(422, "invalid-input");
+    assert_eq!(answer.bad_fields(), ["waitlistUntil"]);
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_are_returned_until_the_deadline_or_the_start() {
+    let system = Plan::default().workers(0).start().await;
+    let ada = system.user("ada").await;
+    let event = text(&system.event_like(json!({"name": "Deadline", "totalTickets": 5, "startsAt": in_seconds(DAY)})).await["id"]);
+    let booking = ada.must_book(&event, 3).await;
+    let part = |quantity: u32| ada.client.post("/api/cancelbooking", json!({"bookingId": booking, "quantity": quantity}));
+    part(1).await.expect(200);
+
+    let deadline = in_seconds(-1);
+    let changed = patch(&system, &event, json!({"cancelUntil": deadline})).await.expect(200);
+    assert!(changed["cancelUntil"].is_string());
+    let refused = part(1).await;
+    assert_eq!(refused.refused(409, "cancellation-closed")["cancelUntil"], changed["cancelUntil"]);
+    ada.client.post("/api/cancelbooking", json!({"eventId": event})).await.refused(409, "cancellation-closed");
+    patch(&system, &event, json!({"cancelUntil": in_seconds(HOUR)})).await.expect(200);
+    part(1).await.expect(200);
+
+    patch(&system, &event, json!({"startsAt": in_seconds(-1), "cancelUntil": null})).await.expect(200);
+    part(1).await.refused(409, "event-begun");
+    ada.cancel(&booking).await.refused(409, "event-begun");
+    patch(&system, &event, json!({"startsAt": null})).await.expect(200);
+    let returned = ada.cancel(&booking).await.expect(200);
+    patch(&system, &event, json!({"startsAt": in_seconds(-1)})).await.expect(200);
+    assert_eq!(ada.cancel(&booking).await.expect(200), returned, "a repeat is answered as before");
+    system.check().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_texts_of_a_cancelled_event_can_be_changed_and_nothing_else() {
+    let system = Plan::default().workers(0).start().await;
+    let event = text(&system.event_like(json!({"name": "Off", "totalTickets": 2, "startsAt": in_seconds(DAY)})).await["id"]);
+    system.admin().client.post(&format!("/admin/events/{event}/cancel"), json!({})).await.expect(200);
+    let texts = json!({"name": "Off (cancelled)", "description": "Refunds at the desk.", "venue": null});
+    let changed = patch(&system, &event, texts).await.expect(200);
+    assert_eq!((&changed["status"], &changed["description"]), (&json!("cancelled"), &json!("Refunds at the desk.")));
+    let id = changed["ticketTypes"][0]["id"].clone();
+    for field in ["startsAt", "endsAt", "salesStartAt", "salesEndAt", "cancelUntil"] {
+        patch(&system, &event, json!({field: null, "name": "x"})).await.refused(409, "event-cancelled");
+    }
+    for change in [json!({"status": "published"}), json!({"waitlistUntil": "start"}), json!({"ticketTypes": [{"id": id, "name": "x"}]})] {
+        patch(&system, &event, change).await.refused(409, "event-cancelled");
+    }
+    assert_eq!(system.visitor().get(&format!("/api/events/{event}")).await.expect(200), changed);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_and_currencies_obey_the_same_rules_when_created_and_when_changed() {
+    let system = Plan::default().workers(0).start().await;
+    let priced = |currency: &str| json!({"name": currency, "totalTickets": 1, "price": {"amountMinor": 100, "currency": currency}});
+    for currency in ["ZZZ", "XXX", "HRK", "XAU"] {
+        let answer = system.admin().client.post("/admin/initialize", priced(currency)).await;
+        answer.refused(422, "invalid-input");
+        assert_eq!(answer.bad_fields(), ["price.currency"]);
+    }
+    let two = json!({"name": "Two", "ticketTypes": [priced("EUR"), priced("USD")]});
+    let answer = system.admin().client.post("/admin/initialize", two).await;
+    answer.refused(422, "invalid-input");
+    assert_eq!(answer.bad_fields(), ["ticketTypes"]);
+    let one = json!({"name": "One", "ticketTypes": [{"name": "free", "totalTickets": 1}, priced("USD")]});
+    let event = system.admin().client.post("/admin/initialize", one).await.expect(201);
+    for ticket_type in event["ticketTypes"].as_array().unwrap() {
+        assert_eq!(ticket_type["price"]["currency"], "USD", "a free type has the currency of the others");
+    }
+
+    let (id, free) = (text(&event["id"]), event["ticketTypes"][0]["id"].clone());
+    let total = |tickets: u32| patch(&system, &id, json!({"ticketTypes": [{"id": free, "totalTickets": tickets}]}));
+    let answer = total(0).await;
+    answer.refused(422, "invalid-input");
+    assert_eq!(answer.bad_fields(), ["ticketTypes[0].totalTickets"]);
+    total(3).await.expect(200);
+    let book = |quantity: u32| json!({"eventId": id, "ticketTypeId": free, "quantity": quantity});
+    let ada = system.user("ada").await;
+    ada.client.post("/api/book", book(2)).await.expect(201);
+    assert!(
+        total(1).await.refused(409, "capacity-below-booked")["detail"].as_str().unwrap().starts_with("2 tickets of this type are booked")
+    );
+    ada.client.post("/api/cancelbooking", json!({"eventId": id})).await.expect(200);
+    ada.client.post("/api/book", book(1)).await.expect(201);
+    total(1).await.expect(200);
+    system.stop().await;
+}
