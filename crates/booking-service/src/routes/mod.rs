@@ -5,6 +5,7 @@ mod admin_auditlog;
 mod admin_bookings;
 mod admin_cancel_event;
 mod admin_change_event;
+mod admin_holdings;
 mod admin_initialize;
 mod admin_status;
 mod book;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Routes {
         .patch("/admin/events/{eventId}", admin_change_event::change_event)
         .post("/admin/events/{eventId}/cancel", admin_cancel_event::cancel_event)
         .get("/admin/auditlog", admin_auditlog::auditlog)
+        .get("/admin/holdings/{accountId}", admin_holdings::holdings)
         .get("/internal/account-export", account_export::account_export)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
         .get("/api/openapi.json", description::document)
@@ -71,6 +73,7 @@ pub(crate) fn routes() -> Routes {
         admin_change_event::change_event,
         admin_cancel_event::cancel_event,
         admin_auditlog::auditlog,
+        admin_holdings::holdings,
         admin_bookings::bookings,
         description::document,
     ),
@@ -93,13 +96,13 @@ fn no_such_event() -> Problem {
     Problem::new(ProblemCode::EventNotFound, "There is no event with this id.")
 }
 
-/// The name and e-mail of the holder come from the token and are stored with what is booked.
 /// The ticket type of an event that has only one.
 async fn single_type(booking: &Booking, event: EventId) -> Result<Option<TicketTypeId>, Problem> {
     let types = booking.reads.ticket_types(event).await?;
     Ok(if let [only] = *types { Some(only) } else { None })
 }
 
+/// The holder of what is booked. Name and e-mail come from the token and are stored with the booking.
 fn holder(claims: &Claims) -> Holder {
     Holder { account: claims.sub, name: claims.name.clone(), email: claims.email.clone() }
 }

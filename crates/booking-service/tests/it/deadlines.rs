@@ -299,3 +299,22 @@ async fn tickets_and_currencies_obey_the_same_rules_when_created_and_when_change
     total(1).await.expect(200);
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_sees_what_disabling_an_account_takes_from_it() {
+    let system = Plan::default().workers(0).start().await;
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    let over = text(&system.event_like(json!({"name": "Over", "totalTickets": 5, "startsAt": in_seconds(DAY)})).await["id"]);
+    ada.must_book(&over, 1).await;
+    patch(&system, &over, json!({"startsAt": in_seconds(-1)})).await.expect(200);
+    let event = system.event(5).await;
+    ada.must_book(&event, 2).await;
+    ada.must_book(&event, 3).await;
+    ada.must_wait(&event, 1).await;
+    let holdings = async |id: &str| system.admin().client.get(&format!("/admin/holdings/{id}")).await;
+    assert_eq!(holdings(&ada.id).await.expect(200), json!({"bookings": 2, "tickets": 5, "waitlistEntries": 1}));
+    assert_eq!(holdings(&ben.id).await.expect(200), json!({"bookings": 0, "tickets": 0, "waitlistEntries": 0}));
+    holdings("nobody").await.refused(404, "account-not-found");
+    ada.client.get(&format!("/admin/holdings/{}", ada.id)).await.refused(403, "forbidden");
+    system.stop().await;
+}

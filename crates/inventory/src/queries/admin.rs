@@ -2,8 +2,11 @@
 
 use diesel::prelude::*;
 use diesel::result::Error;
+use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use rowlock_domain::ids::{BookingId, EventId, TicketTypeId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId};
+use rowlock_postgres::statement;
+use uuid::Uuid;
 
 use super::events::event;
 use super::places::places;
@@ -95,4 +98,18 @@ pub async fn bookings_of_event(
     }
     let rows: Vec<BookingRow> = query.load(conn).await?;
     rows.into_iter().map(Booking::try_from).collect()
+}
+
+statement! {
+    /// The same bookings that go back when an account is disabled.
+    struct HoldingsOfAccount { account: SqlUuid = Uuid } -> (BigInt, BigInt, BigInt);
+    "SELECT count(*), coalesce(sum(b.quantity), 0)::bigint,
+            (SELECT count(*) FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
+       FROM bookings b JOIN events e ON e.id = b.event_id
+      WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())"
+}
+
+/// Counts what an account has that goes back when it is disabled: bookings, their tickets, and waiting-list entries.
+pub async fn holdings(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<(i64, i64, i64)> {
+    HoldingsOfAccount { account: account.as_uuid() }.get_result(conn).await
 }

@@ -33,7 +33,8 @@ pub(super) fn run(context: &Context, action: Accounts) -> Result<(), Failure> {
             let mut session = context.session()?;
             let (_, account) = find(&mut session, &account)?;
             if !yes {
-                let what = format!("What {} <{}> has booked or waits for goes to others.", account.name, account.email);
+                let holdings = session.send(&Call::get(format!("/admin/holdings/{}", account.id)))?.body;
+                let what = format!("{} <{}> has {}.", account.name, account.email, loss(&holdings));
                 confirm(&what, &account.username)?;
             }
             let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
@@ -45,6 +46,18 @@ pub(super) fn run(context: &Context, action: Accounts) -> Result<(), Failure> {
             change(context, &mut session, &account, "enable", json!({}))
         }
     }
+}
+
+/// What disabling takes from an account, in words.
+fn loss(holdings: &Value) -> String {
+    let count = |field: &str, one: &str, many: &str| match holdings[field].as_u64().unwrap_or_default() {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    };
+    let tickets = count("tickets", "ticket", "tickets");
+    let bookings = count("bookings", "booking", "bookings");
+    let entries = count("waitlistEntries", "place in a waiting list", "places in waiting lists");
+    format!("{tickets} in {bookings} of upcoming events, and {entries}. All of it goes back to the others")
 }
 
 fn row(account: Account) -> Vec<String> {

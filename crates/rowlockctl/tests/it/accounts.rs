@@ -23,7 +23,13 @@ async fn an_account_is_found_shut_and_opened_again() {
     }
 
     let error = desk.run(&["accounts", "disable", "ada"]).await.failed(2, "--yes");
-    assert!(error.contains("ada <ada@example.org>"), "{error}");
+    let loss = "ada <ada@example.org> has 0 tickets in 0 bookings of upcoming events, and 0 places in waiting lists";
+    assert!(error.contains(loss), "{error}");
+    let event = desk.system.event(3).await;
+    ada.must_book(&event, 3).await;
+    ada.book(&event, 1).await.expect(202);
+    let error = desk.run(&["accounts", "disable", "ada"]).await.failed(2, "--yes");
+    assert!(error.contains("3 tickets in 1 booking of upcoming events, and 1 place in a waiting list"), "{error}");
     desk.run(&["accounts", "disable", "ada", "--reason", "resold tickets", "--yes"]).await.ok();
     let log_in = async || {
         let login = json!({"email": "ada@example.org", "password": PASSWORD});

@@ -1,0 +1,55 @@
+//! `GET /admin/holdings/{accountId}`: what an account would lose if it were disabled.
+
+use std::str::FromStr;
+
+use actix_web::{HttpResponse, web};
+use rowlock_domain::ids::AccountId;
+use rowlock_domain::problem::ProblemCode;
+use rowlock_inventory::queries;
+use rowlock_platform::http::AdminCaller;
+use rowlock_platform::openapi::Problems;
+use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::examples;
+use crate::service::Booking;
+
+/// What an account holds that goes back to others when it is disabled or erased.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Holdings {
+    /// Confirmed bookings of events that have not begun.
+    bookings: i64,
+    /// The tickets of those bookings.
+    tickets: i64,
+    /// Open waiting-list entries.
+    waitlist_entries: i64,
+}
+
+route_problems!(HoldingsProblems = Problems::for_administrators().and(&[ProblemCode::AccountNotFound]));
+
+/// Show what an account would lose if it were disabled.
+///
+/// Counts the confirmed bookings of events that have not begun, and the open waiting-list entries. An account that has
+/// neither, or that does not exist, has zeros.
+#[utoipa::path(
+    get,
+    path = "/admin/holdings/{accountId}",
+    operation_id = "getHoldings",
+    tag = "administration",
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
+    responses(
+        (status = 200, description = "The counts.", body = Holdings, example = json!(examples::holdings())),
+        HoldingsProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn holdings(_: AdminCaller, path: web::Path<String>, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+    let account =
+        AccountId::from_str(&path).map_err(|_| Problem::new(ProblemCode::AccountNotFound, "There is no account with this id."))?;
+    let counts = booking.reader.run(async |conn| queries::holdings(conn, account).await).await?;
+    let (bookings, tickets, waitlist_entries) = counts;
+    Ok(HttpResponse::Ok().json(Holdings { bookings, tickets, waitlist_entries }))
+}
