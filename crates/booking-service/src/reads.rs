@@ -98,7 +98,7 @@ impl Reads {
             let page = Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| EventResource::from(&row));
             Shown::new(&page, None)
         };
-        let key = serde_json::to_string(&(filter.q.as_ref(), filter.from, filter.to, cursor, limit))
+        let key = serde_json::to_string(&(filter.q.as_ref(), filter.period, filter.from, filter.to, cursor, limit))
             .map_err(|error| Problem::internal(&error))?;
         self.kept(&self.lists, key, read).await
     }

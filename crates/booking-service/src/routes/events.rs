@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_inventory::queries::{EventCursor, EventFilter};
+use rowlock_inventory::queries::{EventCursor, EventFilter, EventPeriod};
 use rowlock_platform::http::{Page, QueryFields};
 use rowlock_platform::openapi::{KnownVersionHeader, PageParams, Problems};
 use rowlock_platform::problem::Problem;
@@ -21,17 +21,22 @@ struct EventParams {
     /// A text that name, venue or description must have in them.
     #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
-    /// The earliest start.
+    /// `upcoming`: events that run or are still to come, and those without a date. `past`: events that are over, the latest
+    /// first. `all`: both. The default is `upcoming`, or `all` if `from` or `to` is given.
+    #[param(nullable = false, pattern = "^(upcoming|past|all)$", example = "upcoming")]
+    when: Option<String>,
+    /// Only events that end at or after this time (`endsAt`, or `startsAt` if there is no end). An event without a date
+    /// passes.
     #[param(nullable = false, format = DateTime, example = "2026-12-01T00:00:00Z")]
     from: Option<String>,
-    /// The latest start.
+    /// Only events that start at or before this time. An event without a date does not pass.
     #[param(nullable = false, format = DateTime, example = "2027-01-01T00:00:00Z")]
     to: Option<String>,
 }
 
 route_problems!(ListProblems = Problems::for_anyone().with_input());
 
-/// Published events, by start.
+/// Published events, by start; those without a date come last.
 ///
 /// At most about a second old.
 #[utoipa::path(
@@ -65,11 +70,17 @@ route_problems!(ListProblems = Problems::for_anyone().with_input());
 pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let q = query.optional("q");
+    let when = query.optional("when");
     let from = query.time("from");
     let to = query.time("to");
     let cursor = query.cursor::<EventCursor>();
     let limit = query.limit();
-    let (filter, cursor, limit) = query.finish((|| Some((EventFilter { q: q?, from: from?, to: to? }, cursor?, limit?)))())?;
+    let filter = (|| {
+        let (from, to) = (from?, to?);
+        let default = if from.is_none() && to.is_none() { EventPeriod::Upcoming } else { EventPeriod::All };
+        Some(EventFilter { q: q?, period: when?.unwrap_or(default), from, to })
+    })();
+    let (filter, cursor, limit) = query.finish((|| Some((filter?, cursor?, limit?)))())?;
     Ok(booking.reads.list(&filter, cursor, limit).await?.answer(&request))
 }
 

@@ -65,26 +65,66 @@ async fn the_public_list_goes_by_start_then_by_creation_and_shows_what_is_public
 
     let order = ["past", "January", "January too", "February", "May", "undated", "undated too"];
     for limit in [1, 2, 3, 7, 100] {
-        let items = walk(&system.visitor(), "/api/events", limit).await;
+        let items = walk(&system.visitor(), "/api/events?when=all", limit).await;
         assert_eq!(each(&items, "name"), order, "in pages of {limit}");
     }
-    for item in walk(&system.visitor(), "/api/events", 4).await {
+    for item in walk(&system.visitor(), "/api/events?when=all", 4).await {
         assert_eq!(shown(&system, &text(&item["id"])).await.expect(200), item, "the list shows whole events");
     }
 
-    // From is within, to is not; what has no date is at no time.
-    assert_eq!(names(&system, "?from=2035-01-01T20:00:00Z").await, ["January", "January too", "February", "May"]);
-    assert_eq!(names(&system, "?to=2035-02-01T20:00:00Z").await, ["past", "January", "January too"]);
-    assert_eq!(names(&system, "?from=2035-01-01T22:00:01+02:00&to=2035-05-01T20:00:00.000001Z").await, ["February", "May"]);
-    assert_eq!(names(&system, "?from=2035-02-01T00:00:00Z&to=2035-01-01T00:00:00Z").await, Vec::<String>::new());
-    let items = walk(&system.visitor(), "/api/events?q=Too&from=2035-01-01T00:00:00Z", 1).await;
+    // Both bounds are inclusive; an event without a date may still come after `from`, and nobody knows whether before `to`.
+    let undated = ["undated", "undated too"];
+    assert_eq!(names(&system, "?from=2035-01-01T20:00:00Z").await, [&["January", "January too", "February", "May"][..], &undated].concat());
+    assert_eq!(names(&system, "?to=2035-02-01T20:00:00Z").await, ["past", "January", "January too", "February"]);
+    assert_eq!(names(&system, "?to=2035-02-01T19:59:59.999999Z").await, ["past", "January", "January too"]);
+    assert_eq!(names(&system, "?from=2035-01-01T22:00:01+02:00&to=2035-05-01T20:00:00Z").await, ["February", "May"]);
+    assert_eq!(names(&system, "?from=2035-02-01T00:00:00Z&to=2035-01-01T00:00:00Z&when=all").await, Vec::<String>::new());
+    let items = walk(&system.visitor(), "/api/events?q=Too&from=2035-01-01T00:00:00Z&to=2036-01-01T00:00:00Z", 1).await;
     assert_eq!(each(&items, "name"), ["January too"]);
 
     // An event that comes meanwhile moves nothing that is still to come.
-    let page = system.visitor().get("/api/events?limit=2").await.expect(200);
+    let page = system.visitor().get("/api/events?limit=2&when=all").await.expect(200);
     make(&system, json!({"name": "earlier", "startsAt": "2030-01-01T00:00:00Z", "totalTickets": 1})).await;
-    let next = system.visitor().get(&format!("/api/events?limit=100&cursor={}", text(&page["nextCursor"]))).await.expect(200);
+    let next = system.visitor().get(&format!("/api/events?limit=100&when=all&cursor={}", text(&page["nextCursor"]))).await.expect(200);
     assert_eq!(each(next["items"].as_array().unwrap(), "name"), order[2..]);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_shows_what_is_upcoming_or_running_unless_it_is_asked_for_the_past() {
+    let system = Plan::default().workers(0).start().await;
+    let made = [
+        ("over for long", json!(in_seconds(-9_000)), json!(in_seconds(-8_000))),
+        ("just over", json!(in_seconds(-7_000)), json!(in_seconds(-1))),
+        ("running", json!(in_seconds(-8_500)), json!(in_seconds(3_600))),
+        ("running too", json!(in_seconds(-60)), json!(in_seconds(3_600))),
+        ("begun without an end", json!(in_seconds(-30)), Value::Null),
+        ("tomorrow", json!(in_seconds(86_400)), Value::Null),
+        ("soon", json!(in_seconds(600)), json!(in_seconds(700))),
+        ("undated", Value::Null, Value::Null),
+    ];
+    for (name, starts_at, ends_at) in made {
+        make(&system, json!({"name": name, "startsAt": starts_at, "endsAt": ends_at, "totalTickets": 1})).await;
+    }
+    let upcoming = ["running", "running too", "soon", "tomorrow", "undated"];
+    let past = ["begun without an end", "just over", "over for long"];
+    let all = ["over for long", "running", "just over", "running too", "begun without an end", "soon", "tomorrow", "undated"];
+    for limit in [1, 2, 3, 100] {
+        for (query, expected) in
+            [("", &upcoming[..]), ("?when=", &upcoming), ("?when=upcoming", &upcoming), ("?when=past", &past), ("?when=all", &all)]
+        {
+            let items = walk(&system.visitor(), &format!("/api/events{query}"), limit).await;
+            assert_eq!(each(&items, "name"), expected, "{query} in pages of {limit}");
+        }
+    }
+    let now = in_seconds(0).replace('+', "%2B");
+    assert_eq!(names(&system, &format!("?from={now}")).await, upcoming, "what runs has not ended");
+    assert_eq!(names(&system, &format!("?to={now}")).await, all[..5]);
+    assert_eq!(names(&system, &format!("?to={now}&when=upcoming")).await, ["running", "running too"]);
+    assert_eq!(names(&system, &format!("?from={}&when=past", in_seconds(-2).replace('+', "%2B"))).await, ["just over"]);
+    let answer = system.visitor().get("/api/events?when=soon").await;
+    answer.refused(422, "invalid-input");
+    assert_eq!(answer.bad_fields(), ["when"]);
     system.stop().await;
 }
 
@@ -356,7 +396,10 @@ async fn nothing_is_sold_outside_the_sales_window() {
     for event in [&early, &late, &begun] {
         ada.book(event, 1).await.refused(409, "sales-closed");
         ada.client.post("/api/book", json!({"eventId": event, "joinWaitlist": false})).await.refused(409, "sales-closed");
-        assert!(names(&system, "").await.contains(&text(&shown(&system, event).await.expect(200)["name"])), "it is shown all the same");
+        assert!(
+            names(&system, "?when=all").await.contains(&text(&shown(&system, event).await.expect(200)["name"])),
+            "it is shown all the same"
+        );
     }
     // Sales may go on after the start, if that is said.
     patch(&system, &begun, json!({"salesEndAt": in_seconds(60)})).await.expect(200);

@@ -663,7 +663,11 @@ async fn every_bad_parameter_of_a_query_is_named() {
         client.get(&format!("{path}?limit=&cursor=&unknown=1")).await.expect(200);
         client.get(&format!("{path}?limit=100")).await.expect(200);
     }
-    assert_eq!(LISTS.len(), ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 3, "all but one event, the holdings of an account and an export");
+    assert_eq!(
+        LISTS.len(),
+        ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 3,
+        "all but one event, the holdings of an account and an export"
+    );
 
     for time in ["tomorrow", "5", "2030-01-01", "0001-01-01T00:00:00Z", "%00"] {
         for name in ["from", "to"] {

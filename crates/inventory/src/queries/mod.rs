@@ -7,6 +7,6 @@ mod places;
 mod sweep;
 
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};
-pub use events::{EventCursor, EventFilter, event, list_events, ticket_type_ids};
+pub use events::{EventCursor, EventFilter, EventPeriod, event, list_events, ticket_type_ids};
 pub use own::{booking_key, bookings_of, entries_of, entry_key};
 pub use sweep::{HeldTickets, due_types, held_tickets, settle_events};

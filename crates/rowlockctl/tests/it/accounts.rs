@@ -45,7 +45,7 @@ async fn an_account_is_found_shut_and_opened_again() {
     desk.run(&["accounts", "disable", ADMIN, "--yes"]).await.failed(4, "Nobody disables their own account");
 
     let entries = async || desk.json(&["auditlog", "--all"]).await.lines();
-    until("all is in the audit log", async || entries().await.len() == 3).await;
+    until("all is in the audit log", async || entries().await.len() == 4).await;
     let log = entries().await;
     let of = |action: &str| log.iter().find(|entry| entry["action"] == action).unwrap();
     assert_eq!(of("account.disable")["details"], json!({"reason": "resold tickets"}));
