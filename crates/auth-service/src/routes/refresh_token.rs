@@ -15,7 +15,7 @@ route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().
 
 /// Stay logged in.
 ///
-/// Gives the next pair of tokens. For 30 s the refresh token before the present one gets the same successor (two tabs, a lost
+/// Gives the next pair of tokens. For 60 s a superseded refresh token gets the present successor (several tabs, a lost
 /// answer); used later, it ends the session.
 #[utoipa::path(
     post,

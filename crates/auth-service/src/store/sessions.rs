@@ -71,6 +71,10 @@ statement! {
 
 statement! {
     /// The one conditional update that rotates. Two at once take turns at the row, and the second sees what the first did.
+    ///
+    /// `superseded_at` ends with the time at which the generation before the present one was superseded, which is `rotated_at`
+    /// unless a service of the previous version rotated last; then that time alone is known. It keeps the times within the
+    /// grace period, and at most 50.
     struct RotateSession { generation: Integer = i32, ttl: BigInt = i64, grace: BigInt = i64, id: SqlUuid = Uuid }
     -> ((SqlUuid, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt), Integer, Bool);
     "WITH rotated AS (
@@ -78,8 +82,18 @@ statement! {
              generation = CASE WHEN generation = $1 THEN generation + 1 ELSE generation END,
              rotated_at = CASE WHEN generation = $1 THEN now() ELSE rotated_at END,
              expires_at = CASE WHEN generation = $1 THEN now() + $2 * interval '1 second' ELSE expires_at END,
-             ended_at = CASE WHEN generation = $1 OR generation = $1 + 1 AND now() < rotated_at + $3 * interval '1 second' THEN NULL ELSE now() END,
-             end_reason = CASE WHEN generation = $1 OR generation = $1 + 1 AND now() < rotated_at + $3 * interval '1 second' THEN NULL ELSE 'reuse' END
+             superseded_at = CASE
+                 WHEN generation <> $1 THEN superseded_at
+                 WHEN superseded_at[cardinality(superseded_at)] = rotated_at THEN
+                     array(SELECT at FROM unnest(superseded_at) WITH ORDINALITY AS s (at, n)
+                            WHERE at > now() - $3 * interval '1 second' AND n > cardinality(superseded_at) - 49 ORDER BY n) || now()
+                 ELSE ARRAY[now()] END,
+             ended_at = CASE WHEN generation = $1 OR now() < $3 * interval '1 second' + CASE
+                 WHEN superseded_at[cardinality(superseded_at)] = rotated_at THEN superseded_at[cardinality(superseded_at) - (generation - 1 - $1)]
+                 WHEN generation = $1 + 1 THEN rotated_at END THEN NULL ELSE now() END,
+             end_reason = CASE WHEN generation = $1 OR now() < $3 * interval '1 second' + CASE
+                 WHEN superseded_at[cardinality(superseded_at)] = rotated_at THEN superseded_at[cardinality(superseded_at) - (generation - 1 - $1)]
+                 WHEN generation = $1 + 1 THEN rotated_at END THEN NULL ELSE 'reuse' END
          WHERE id = $4 AND generation >= $1 AND ended_at IS NULL AND expires_at > now()
            AND EXISTS (SELECT FROM accounts WHERE accounts.id = account_id AND disabled_at IS NULL)
          RETURNING account_id, generation, ended_at IS NOT NULL AS reused

@@ -95,10 +95,53 @@ async fn without_a_grace_the_second_use_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_token_older_than_the_previous_one_ends_the_session_at_once() {
+async fn within_the_grace_any_earlier_token_gets_the_present_successor() {
+    let (database, service) = system().await;
+    let first = logged_in(&service).await;
+    let mut tokens = vec![first];
+    for _ in 0..5 {
+        tokens.push(next(&service, tokens.last().unwrap()).await);
+    }
+    let present = tokens.pop().unwrap();
+    for earlier in &tokens {
+        assert_eq!(next(&service, earlier).await, present);
+    }
+    // Of a token, the time counts at which it was superseded itself: the first two are out of the grace now.
+    let age = "UPDATE sessions SET superseded_at[1] = now() - interval '61 seconds', superseded_at[2] = now() - interval '60 seconds'";
+    sql(&database, age).await;
+    assert_eq!(next(&service, &tokens[2]).await, present);
+    let newest = next(&service, &present).await;
+    assert_eq!(next(&service, &tokens[2]).await, newest);
+    service.refresh(&tokens[1]).await.problem(401, "invalid-refresh-token");
+    service.refresh(&newest).await.problem(401, "invalid-refresh-token");
+    assert_eq!(query(&database, ENDS).await, ["reuse"]);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn only_the_previous_token_has_a_grace_when_a_service_of_the_version_before_rotated() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
+    let third = next(&service, &second).await;
+    // The version before changes generation and time alone.
+    sql(&database, "UPDATE sessions SET generation = 3, rotated_at = now()").await;
+    let fourth = next(&service, &third).await;
+    service.refresh(&fourth).await.expect(200);
+    service.refresh(&second).await.problem(401, "invalid-refresh-token");
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_superseded_before_the_grace_ends_the_session() {
+    let (database, service) = system().await;
+    let first = logged_in(&service).await;
+    let second = next(&service, &first).await;
+    sql(
+        &database,
+        "UPDATE sessions SET superseded_at[1] = superseded_at[1] - interval '1 minute', rotated_at = rotated_at - interval '1 minute'",
+    )
+    .await;
     let third = next(&service, &second).await;
     service.refresh(&first).await.problem(401, "invalid-refresh-token");
     service.refresh(&third).await.problem(401, "invalid-refresh-token");

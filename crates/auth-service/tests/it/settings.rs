@@ -20,7 +20,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((settings.tokens.issuer.as_str(), settings.tokens.audience.as_str()), ("rowlock", "rowlock"));
     assert_eq!(settings.tokens.access_ttl.num_seconds(), 900);
     assert_eq!(settings.tokens.refresh_ttl.num_days(), 30);
-    assert_eq!(settings.tokens.refresh_grace.num_seconds(), 30);
+    assert_eq!(settings.tokens.refresh_grace.num_seconds(), 60);
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.concurrency, settings.passwords.queue), (12, 2, 32));
     assert_eq!(settings.keys.publish_ahead.num_seconds(), 120);
     assert!(settings.bootstrap_token.is_none());
