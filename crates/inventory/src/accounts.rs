@@ -16,7 +16,7 @@ use rowlock_postgres::{DatabaseError, checkout, statement};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::command::{Cancel, Leave, Target};
+use crate::command::{Authority, Cancel, Leave, Target};
 use crate::run::Inventory;
 use crate::{Command, CommandError, LockWait, Outcome};
 
@@ -171,7 +171,7 @@ impl Inventory {
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
                 let event = EventId::from_uuid(event);
-                Command::Cancel(Cancel { event, account, target, quantity: None, idempotency: None })
+                Command::Cancel(Cancel { event, account, target, quantity: None, idempotency: None, authority: Authority::ClosedAccount })
             };
             if self.all(held.into_iter().map(command).collect()).await? == 0 {
                 return Ok(());
@@ -188,7 +188,7 @@ impl Inventory {
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
                 let event = EventId::from_uuid(event);
-                Command::Leave(Leave { event, account, target, idempotency: None })
+                Command::Leave(Leave { event, account, target, idempotency: None, authority: Authority::ClosedAccount })
             };
             if self.all(waited.into_iter().map(command).collect()).await? == 0 {
                 return Ok(());

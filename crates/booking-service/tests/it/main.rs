@@ -10,6 +10,7 @@ mod crowd;
 mod deadline;
 mod events;
 mod faults;
+mod for_others;
 mod handing_on;
 mod idempotency;
 mod input;
