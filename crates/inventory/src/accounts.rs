@@ -60,7 +60,7 @@ statement! {
     /// Deletes the responses that are stored for the account at the events where it has a booking or an entry.
     struct ForgetKeys { account: SqlUuid = Uuid }
     "DELETE FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
-         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1
+         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
      )"
 }
 
@@ -242,7 +242,7 @@ pub struct StoredHolder {
 statement! {
     struct KeysOf { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text, Timestamptz);
     "SELECT event_id, key, operation, created_at FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
-         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1
+         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
      ) ORDER BY created_at"
 }
 
