@@ -21,8 +21,8 @@ const PREFETCH: u16 = 100;
 const DATABASE_PAUSE: Duration = Duration::from_millis(250);
 /// How often accounts are looked at that are not settled yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How many accounts are looked at in one go.
-const AT_ONCE: i64 = 100;
+/// How many accounts are read at a time.
+const PAGE: i64 = 100;
 
 /// Takes messages.
 pub(crate) struct Intake {
@@ -124,16 +124,22 @@ pub(crate) async fn close_accounts(inventory: Inventory, pool: Pool, token_life:
 }
 
 async fn close_unfinished(inventory: &Inventory, pool: &Pool, seconds: i64) -> Result<(), String> {
-    let unfinished = async {
-        let mut conn = checkout(pool).await?;
-        Ok::<_, DatabaseError>(accounts::unfinished(&mut conn, seconds, AT_ONCE).await?)
-    };
-    // An account that cannot be closed must not keep the others waiting.
+    // An account that cannot be closed must not keep the others waiting, and neither must those whose tokens have not expired.
     let mut failure = None;
-    for account in unfinished.await.map_err(|error| error.to_string())? {
-        if let Err(error) = inventory.close_account(account).await {
-            failure = Some(error.to_string());
+    let mut after = accounts::NOBODY;
+    loop {
+        let page = async {
+            let mut conn = checkout(pool).await?;
+            Ok::<_, DatabaseError>(accounts::unfinished(&mut conn, seconds, after, PAGE).await?)
+        };
+        let page = page.await.map_err(|error| error.to_string())?;
+        let Some(last) = page.last().map(accounts::Unfinished::account) else { break };
+        for account in page {
+            if let Err(error) = inventory.close_account(account).await {
+                failure = Some(error.to_string());
+            }
         }
+        after = last;
     }
     failure.map_or(Ok(()), Err)
 }

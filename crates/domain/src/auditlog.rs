@@ -65,6 +65,15 @@ pub enum Action {
     /// An event was called off.
     #[serde(rename = "event.cancel")]
     CancelEvent,
+    /// An administrator cancelled or reduced a person's booking.
+    #[serde(rename = "booking.cancel")]
+    CancelBooking,
+    /// An administrator booked for a guest, or put the guest on the waiting list.
+    #[serde(rename = "booking.create")]
+    CreateBooking,
+    /// An administrator removed a person from a waiting list.
+    #[serde(rename = "waitlist.remove")]
+    RemoveFromWaitlist,
     /// An administrator was made.
     #[serde(rename = "admin.create")]
     CreateAdmin,
@@ -78,8 +87,17 @@ pub enum Action {
 
 impl Action {
     /// Every one there is.
-    pub const ALL: &'static [Self] =
-        &[Self::CreateEvent, Self::ChangeEvent, Self::CancelEvent, Self::CreateAdmin, Self::DisableAccount, Self::EnableAccount];
+    pub const ALL: &'static [Self] = &[
+        Self::CreateEvent,
+        Self::ChangeEvent,
+        Self::CancelEvent,
+        Self::CancelBooking,
+        Self::CreateBooking,
+        Self::RemoveFromWaitlist,
+        Self::CreateAdmin,
+        Self::DisableAccount,
+        Self::EnableAccount,
+    ];
 
     /// The word that the database and the API use.
     pub const fn as_str(self) -> &'static str {
@@ -87,6 +105,9 @@ impl Action {
             Self::CreateEvent => "event.create",
             Self::ChangeEvent => "event.change",
             Self::CancelEvent => "event.cancel",
+            Self::CancelBooking => "booking.cancel",
+            Self::CreateBooking => "booking.create",
+            Self::RemoveFromWaitlist => "waitlist.remove",
             Self::CreateAdmin => "admin.create",
             Self::DisableAccount => "account.disable",
             Self::EnableAccount => "account.enable",
@@ -106,7 +127,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done.
     pub action: Action,
-    /// The id of the event or account that it was done to.
+    /// The id of the event, booking, waiting-list entry or account that it was done to.
     pub subject: Uuid,
     /// What was changed to what. Nothing personal.
     pub details: Map<String, Value>,

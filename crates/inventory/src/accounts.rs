@@ -1,8 +1,10 @@
-//! Accounts that were disabled or erased: what they hold and wait for goes back like any return, and what says who an erased
-//! one was is removed.
+//! Closes accounts that were disabled or erased: returns their tickets of future events to the waiting lists, removes them
+//! from queues, and anonymises what remains of erased ones.
 //!
-//! A token may be good for a minute after its account was shut, so an account is looked at again until that time has
-//! passed; only then it is settled.
+//! An access token can stay valid for a while after its account was closed, so a booking may arrive late. The account is
+//! therefore processed again and again until its last token has expired, and is settled only when nothing returnable is left.
+//! A booking that can still be returned is never anonymised: anonymous, no later pass would find it, and its seat would stay
+//! taken for nobody.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -14,7 +16,7 @@ use rowlock_postgres::{DatabaseError, checkout, statement};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::command::{Cancel, Leave, Target};
+use crate::command::{Authority, Cancel, Leave, Target};
 use crate::run::Inventory;
 use crate::{Command, CommandError, LockWait, Outcome};
 
@@ -36,13 +38,13 @@ statement! {
 }
 
 statement! {
-    struct Unsettled { seconds: BigInt = i64, most: BigInt = i64 } -> (SqlUuid, BigInt, Bool, Bool);
+    struct Unsettled { seconds: BigInt = i64, after: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, BigInt, Bool, Bool);
     "SELECT account_id, version, state = 'erased', received_at < now() - $1 * interval '1 second' FROM account_states
-     WHERE settled_at IS NULL ORDER BY received_at LIMIT $2"
+     WHERE settled_at IS NULL AND account_id > $2 ORDER BY account_id LIMIT $3"
 }
 
 statement! {
-    /// What can still be given back: confirmed bookings of events that have not begun.
+    /// The bookings that can be returned: confirmed ones of published events that have not begun.
     struct Held { account: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
     "SELECT b.event_id, b.id, b.ticket_type_id FROM bookings b JOIN events e ON e.id = b.event_id
      WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
@@ -55,18 +57,22 @@ statement! {
 }
 
 statement! {
-    /// The answers that were kept for the account stand at the events where it has something.
+    /// Deletes the responses that are stored for the account at the events where it has a booking or an entry.
     struct ForgetKeys { account: SqlUuid = Uuid }
     "DELETE FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
-         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1
+         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
      )"
 }
 
 statement! {
-    /// One row at a time, so that no two are locked in an order of our own.
+    /// Anonymises a booking that cannot be returned any more: one that is cancelled, or of an event that has begun, was
+    /// cancelled or is not public. One row per statement, so that rows are never locked in an order of their own.
     struct ForgetBookingHolder { nobody: SqlUuid = Uuid, account: SqlUuid = Uuid }
     "UPDATE bookings SET account_id = $1, holder_name = '', holder_email = ''
-     WHERE (event_id, id) IN (SELECT event_id, id FROM bookings WHERE account_id = $2 LIMIT 1)"
+     WHERE (event_id, id) IN (
+         SELECT b.event_id, b.id FROM bookings b JOIN events e ON e.id = b.event_id
+         WHERE b.account_id = $2 AND NOT (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now()))
+         LIMIT 1)"
 }
 
 statement! {
@@ -76,14 +82,20 @@ statement! {
 }
 
 statement! {
-    /// Unless a newer message has come meanwhile.
+    /// Settles a disabled account, unless a newer message has arrived or something returnable is left.
     struct Settle { account: SqlUuid = Uuid, version: BigInt = i64 }
-    "UPDATE account_states SET settled_at = now() WHERE account_id = $1 AND version = $2 AND state = 'disabled'"
+    "UPDATE account_states SET settled_at = now() WHERE account_id = $1 AND version = $2 AND state = 'disabled'
+        AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
+        AND NOT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id WHERE b.account_id = $1
+                        AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now()))"
 }
 
 statement! {
+    /// Settles an erased account, of which no row is left then: unless a newer message has arrived or something of it is left.
     struct Forget { account: SqlUuid = Uuid, version: BigInt = i64 }
-    "DELETE FROM account_states WHERE account_id = $1 AND version = $2 AND state = 'erased'"
+    "DELETE FROM account_states WHERE account_id = $1 AND version = $2 AND state = 'erased'
+        AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1)
+        AND NOT EXISTS (SELECT FROM bookings b WHERE b.account_id = $1)"
 }
 
 /// In the place of an erased account.
@@ -105,27 +117,33 @@ pub struct Unfinished {
     account: AccountId,
     version: i64,
     erased: bool,
-    /// No token of it can be good any more.
+    /// Whether its last access token has expired, so that this is the last pass.
     due: bool,
 }
 
-/// Accounts with something to do, those first that were told of first. `token_life` is how long a token may be good after
-/// its account was shut, in seconds.
-pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, most: i64) -> QueryResult<Vec<Unfinished>> {
-    let rows: Vec<(Uuid, i64, bool, bool)> = Unsettled { seconds: token_life, most }.load(conn).await?;
+impl Unfinished {
+    /// The account.
+    pub const fn account(&self) -> AccountId {
+        self.account
+    }
+}
+
+/// The accounts that are not settled, at most `most`, in the order of their ids from the one behind `after`. `token_life` is how
+/// long an access token may stay valid after its account was closed, in seconds.
+pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, after: AccountId, most: i64) -> QueryResult<Vec<Unfinished>> {
+    let unsettled = Unsettled { seconds: token_life, after: after.as_uuid(), most };
+    let rows: Vec<(Uuid, i64, bool, bool)> = unsettled.load(conn).await?;
     let unfinished = |(account, version, erased, due)| Unfinished { account: AccountId::from_uuid(account), version, erased, due };
     Ok(rows.into_iter().map(unfinished).collect())
 }
 
 impl Inventory {
-    /// Gives back what an account has, as far as it is not settled yet. It may be done twice, and by several at once.
+    /// Returns what an account has and, if it was erased, anonymises the rest. Safe to repeat and to run concurrently.
     pub async fn close_account(&self, unfinished: Unfinished) -> Result<(), CommandError> {
         let Unfinished { account, version, erased, due } = unfinished;
-        // Who does not wait any more is not promoted any more, so nothing is booked behind our back after this.
+        // Entries first: an entry that has left the queue cannot become a booking after the bookings were returned.
         self.leave_all(account).await?;
-        if !erased {
-            self.give_back_bookings(account).await?;
-        }
+        self.give_back_bookings(account).await?;
         let mut conn = checkout(self.pool()).await?;
         let (id, nobody) = (account.as_uuid(), NOBODY.as_uuid());
         if erased {
@@ -152,14 +170,8 @@ impl Inventory {
             drop(conn);
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
-                Command::Cancel(Cancel {
-                    event: EventId::from_uuid(event),
-                    account,
-                    target,
-                    quantity: None,
-                    by_holder: false,
-                    idempotency: None,
-                })
+                let event = EventId::from_uuid(event);
+                Command::Cancel(Cancel { event, account, target, quantity: None, idempotency: None, authority: Authority::ClosedAccount })
             };
             if self.all(held.into_iter().map(command).collect()).await? == 0 {
                 return Ok(());
@@ -175,7 +187,8 @@ impl Inventory {
             drop(conn);
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
-                Command::Leave(Leave { event: EventId::from_uuid(event), account, target, idempotency: None })
+                let event = EventId::from_uuid(event);
+                Command::Leave(Leave { event, account, target, idempotency: None, authority: Authority::ClosedAccount })
             };
             if self.all(waited.into_iter().map(command).collect()).await? == 0 {
                 return Ok(());
@@ -229,7 +242,7 @@ pub struct StoredHolder {
 statement! {
     struct KeysOf { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text, Timestamptz);
     "SELECT event_id, key, operation, created_at FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
-         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1
+         SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
      ) ORDER BY created_at"
 }
 

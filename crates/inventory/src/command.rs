@@ -72,6 +72,37 @@ pub struct Idempotency {
     pub request_hash: [u8; 32],
 }
 
+/// Who acts for another person, and why; both go to the audit log.
+#[derive(Debug, Clone)]
+pub struct ByAdministrator {
+    /// The administrator, with the request.
+    pub actor: Actor,
+    /// The reason that the administrator gave.
+    pub reason: Option<Title>,
+}
+
+/// On whose authority a booking is cancelled or an entry leaves a waiting list.
+#[derive(Debug, Clone)]
+pub enum Authority {
+    /// The holder's own.
+    Holder,
+    /// The service's, because the holder's account was disabled or erased. What keeps holders from cancelling, such as a
+    /// deadline, does not apply.
+    ClosedAccount,
+    /// An administrator's, who may act for any account.
+    Administrator(Box<ByAdministrator>),
+}
+
+impl Authority {
+    /// The administrator who acts, if one does.
+    pub(crate) const fn administrator(&self) -> Option<&ByAdministrator> {
+        match self {
+            Self::Administrator(by) => Some(by),
+            Self::Holder | Self::ClosedAccount => None,
+        }
+    }
+}
+
 /// Book, or join the waiting list.
 #[derive(Debug, Clone)]
 pub struct Book {
@@ -89,6 +120,8 @@ pub struct Book {
     pub entry: WaitlistEntryId,
     /// What makes the request repeatable.
     pub idempotency: Option<Idempotency>,
+    /// The administrator who books, if the holder is a guest without an account. The key then belongs to the administrator.
+    pub for_guest: Option<Box<ByAdministrator>>,
 }
 
 /// Which of an account's bookings or entries is meant.
@@ -111,10 +144,10 @@ pub struct Cancel {
     pub target: Target<BookingId>,
     /// How many tickets; all unless told.
     pub quantity: Option<Quantity>,
-    /// Whether the holder asks, who is bound by the event's cancellation deadline.
-    pub by_holder: bool,
     /// What makes the request repeatable.
     pub idempotency: Option<Idempotency>,
+    /// On whose authority. The key belongs to whoever that is.
+    pub authority: Authority,
 }
 
 /// Leave the waiting list.
@@ -128,6 +161,8 @@ pub struct Leave {
     pub target: Target<WaitlistEntryId>,
     /// What makes the request repeatable.
     pub idempotency: Option<Idempotency>,
+    /// On whose authority. The key belongs to whoever that is.
+    pub authority: Authority,
 }
 
 /// A change of an event by an administrator. What is `None` stays as it is.
@@ -265,13 +300,19 @@ impl Command {
         Some(TypeKey { event, ticket_type })
     }
 
-    /// The scope and the key of a repeatable request: its account and what it sent.
-    pub(crate) const fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
-        match self {
-            Self::Book(Book { holder, idempotency: Some(idempotency), .. }) => Some((holder.account, "book", idempotency)),
-            Self::Cancel(Cancel { account, idempotency: Some(idempotency), .. }) => Some((*account, "cancel", idempotency)),
-            Self::Leave(Leave { account, idempotency: Some(idempotency), .. }) => Some((*account, "leave", idempotency)),
-            _ => None,
+    /// The scope and the key of a repeatable request: the account that sent it, the operation and the key. An administrator
+    /// without an account has no scope; none can send such a command.
+    pub(crate) fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
+        let (account, by, [own, for_others], idempotency) = match self {
+            Self::Book(book) => (book.holder.account, book.for_guest.as_deref(), ["book", "admin-book"], &book.idempotency),
+            Self::Cancel(cancel) => (cancel.account, cancel.authority.administrator(), ["cancel", "admin-cancel"], &cancel.idempotency),
+            Self::Leave(leave) => (leave.account, leave.authority.administrator(), ["leave", "admin-remove"], &leave.idempotency),
+            Self::Change(_) | Self::Reallocate(_) => return None,
+        };
+        let idempotency = idempotency.as_ref()?;
+        match by {
+            None => Some((account, own, idempotency)),
+            Some(by) => Some((by.actor.account_id?, for_others, idempotency)),
         }
     }
 }

@@ -15,6 +15,7 @@ use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
 
 use crate::auditlog::record;
 use crate::command::{CommandError, OutOfOrder};
+use crate::create_once::{CreateOnce, Created};
 use crate::schema::{events, ticket_types};
 use crate::views::{Event, EventWithTypes, TicketType};
 
@@ -115,18 +116,50 @@ impl EventTimes {
 
 /// Makes an event. If the answer to the COMMIT is lost, looks whether the event is there.
 pub async fn create_event(pool: &Pool, new: NewEvent, now: Timestamp, source: &'static str) -> Result<EventWithTypes, CommandError> {
+    match create_event_once(pool, new, now, source, None).await? {
+        Created::New(event) => Ok(*event),
+        Created::Replayed(_) | Created::KeyReused => Err(CommandError::Failed("a request without a key was replayed".to_owned())),
+    }
+}
+
+/// Makes an event, or finds that a request with the same key has made one.
+pub async fn create_event_once(
+    pool: &Pool,
+    new: NewEvent,
+    now: Timestamp,
+    source: &'static str,
+    once: Option<CreateOnce>,
+) -> Result<Created, CommandError> {
     let pool = pool.clone();
     let made = tokio::spawn(async move {
         let id = new.id;
         let made = rows_of(new, now);
         let mut conn = checkout(&pool).await?;
+        if let Some(once) = &once
+            && let Some(known) = once.find(&mut conn).await.map_err(refused)?
+        {
+            return Ok(known);
+        }
         AnsiTransactionManager::begin_transaction(&mut *conn).await.map_err(refused)?;
-        if let Err(error) = insert(&mut conn, &made, source).await {
+        let key_taken = match &once {
+            Some(once) => once.take(&mut conn, &made.event).await,
+            None => Ok(true),
+        };
+        if let (Some(once), Ok(false)) = (&once, &key_taken) {
+            AnsiTransactionManager::rollback_transaction(&mut *conn).await.map_err(refused)?;
+            let known = once.find(&mut conn).await.map_err(refused)?;
+            return known.ok_or_else(|| CommandError::Busy("the idempotency key is in use".to_owned()));
+        }
+        let inserted = match key_taken {
+            Ok(_) => insert(&mut conn, &made, source).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = inserted {
             let _ = AnsiTransactionManager::rollback_transaction(&mut *conn).await;
             return Err(refused(error));
         }
         match AnsiTransactionManager::commit_transaction(&mut *conn).await {
-            Ok(()) => Ok(made.event),
+            Ok(()) => Ok(Created::New(Box::new(made.event))),
             Err(error) if Fault::of(&error) == Fault::Data => Err(refused(error)),
             Err(error) => {
                 drop(Connection::take(conn));
@@ -136,7 +169,7 @@ pub async fn create_event(pool: &Pool, new: NewEvent, now: Timestamp, source: &'
                     .await
                     .map_err(|_| CommandError::Unknown(error.to_string()))?;
                 // Without a lock to wait for, an absent event may still appear: only a present one is the truth.
-                if found { Ok(made.event) } else { Err(CommandError::Unknown(error.to_string())) }
+                if found { Ok(Created::New(Box::new(made.event))) } else { Err(CommandError::Unknown(error.to_string())) }
             }
         }
     });

@@ -13,6 +13,7 @@ pub mod auditlog;
 mod chain;
 pub mod command;
 pub mod create;
+pub mod create_once;
 mod execute;
 pub mod housekeeping;
 pub mod queries;

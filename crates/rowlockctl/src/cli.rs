@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::EventId;
+use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
 
 use crate::error::EXIT_CODES;
 use crate::input::{NewTicketType, Price, TypeCapacity, time};
@@ -45,9 +45,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bookings(Bookings),
     /// Who waits for tickets of an event, in the order in which they will get them.
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Waitlist {
+        #[command(subcommand)]
+        action: Option<Waitlist>,
         /// The event's id.
-        event: EventId,
+        #[arg(required = true)]
+        event: Option<EventId>,
         /// Only those who wait for this ticket type: its name or its id.
         #[arg(long = "type", value_name = "TYPE")]
         ticket_type: Option<String>,
@@ -214,6 +218,43 @@ pub(crate) struct ChangeEvent {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bookings {
+    /// Cancels a person's booking or a part of it; the tickets go to the next in line.
+    Cancel {
+        /// The booking's id.
+        booking: BookingId,
+        /// How many tickets. All of them unless told.
+        #[arg(long, value_name = "N")]
+        quantity: Option<u32>,
+        /// Why; for the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Does not ask whether that is meant.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Books for a guest without an account, by the rules for everybody.
+    Create {
+        /// The event's id.
+        event: EventId,
+        /// The guest's name.
+        #[arg(long)]
+        name: String,
+        /// The guest's e-mail.
+        #[arg(long)]
+        email: String,
+        /// The ticket type's id. Needed if the event has several.
+        #[arg(long = "type", value_name = "ID")]
+        ticket_type: Option<String>,
+        /// How many tickets.
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        quantity: u32,
+        /// Does not put the guest on the waiting list if there are not enough tickets.
+        #[arg(long)]
+        no_waitlist: bool,
+        /// Why; for the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
     /// Writes all bookings of an event into a CSV file, which only its owner may read: names and e-mails are in it.
     Export {
         /// The event's id.
@@ -224,6 +265,21 @@ pub(crate) enum Bookings {
         /// Replaces the file if it is there.
         #[arg(long)]
         force: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Waitlist {
+    /// Removes a person from a waiting list.
+    Remove {
+        /// The entry's id.
+        entry: WaitlistEntryId,
+        /// Why; for the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Does not ask whether that is meant.
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -64,7 +64,8 @@ route_problems!(EraseProblems = Problems::for_users().changing().and(&[ProblemCo
 
 /// Erase one's account.
 ///
-/// Everything that says who it was is erased. Waiting-list entries close; bookings stay and say no more whose they were.
+/// All personal data is erased. Tickets of future events and places in waiting lists go to the next in line; bookings of past
+/// events stay and become anonymous.
 #[utoipa::path(
     delete,
     path = "/api/account",

@@ -2,22 +2,25 @@
 
 use std::collections::HashSet;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{AuditEntryId, EventId, MessageId, TicketTypeId};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, Invalid, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
-use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event};
+use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event_once};
+use rowlock_inventory::create_once::{CreateOnce, Created, CreatedResponse};
+use rowlock_inventory::views::EventWithTypes;
 use rowlock_platform::http::{AdminCaller, JsonFields, integer, text, time};
-use rowlock_platform::openapi::Problems;
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::event_fields::{MAX_TYPES, NewPrice, at_least_one, price, waitlist_until};
-use super::{etag, examples};
-use crate::outcome::problem_of_error;
+use super::{etag_of, examples, idempotency};
+use crate::outcome::{problem_of_error, unexpected};
 use crate::resources::EventResource;
 use crate::service::{Booking, SOURCE};
 
@@ -96,16 +99,17 @@ struct InitializeTicketType {
     max_per_account: Option<i64>,
 }
 
-route_problems!(InitializeProblems = Problems::for_administrators().with_body().changing());
+route_problems!(InitializeProblems = Problems::for_administrators().with_body().changing().and(&[ProblemCode::IdempotencyKeyReused]));
 
 /// Create an event.
 ///
-/// It is published at once unless `status` is `draft`.
+/// It is published at once unless `status` is `draft`. An `Idempotency-Key` belongs to the administrator's account here.
 #[utoipa::path(
     post,
     path = "/admin/initialize",
     operation_id = "initializeEvent",
     tag = "administration",
+    params(IdempotencyKeyHeader),
     request_body(content = InitializeEvent, examples(
         ("one ticket type" = (summary = "One ticket type", value = json!(examples::simple_event()))),
         ("priced" = (summary = "One ticket type with a price and limits", value = json!(examples::priced_event()))),
@@ -118,7 +122,8 @@ route_problems!(InitializeProblems = Problems::for_administrators().with_body().
             body = EventResource,
             headers(
                 ("Location" = String, description = "Where the public finds the event."),
-                ("ETag" = String, description = "The version of the event, for `If-Match`.")
+                ("ETag" = String, description = "The version of the event, for `If-Match`."),
+                ("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")
             ),
             example = json!(examples::event())
         ),
@@ -126,13 +131,43 @@ route_problems!(InitializeProblems = Problems::for_administrators().with_body().
     ),
     security(("token" = [])),
 )]
-pub(super) async fn initialize(caller: AdminCaller, mut body: JsonFields, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
-    let read = read(&mut body, &caller, &booking);
-    let new = body.finish(read)?;
-    let event = create_event(&booking.pool, new, booking.clock.now(), SOURCE).await.map_err(|error| problem_of_error(&error))?;
-    booking.notifier.notify();
-    let location = format!("/api/events/{}", event.event.id);
-    Ok(HttpResponse::Created().insert_header(("location", location)).insert_header(etag(&event)).json(EventResource::from(&event)))
+pub(super) async fn initialize(
+    caller: AdminCaller,
+    request: HttpRequest,
+    mut body: JsonFields,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    let idempotency = idempotency(&request, &mut body);
+    let new = read(&mut body, &caller, &booking);
+    let (idempotency, new) = body.finish(idempotency.zip(new))?;
+    let once = idempotency.map(|idempotency| CreateOnce { account: caller.sub, idempotency, render });
+    let created = create_event_once(&booking.pool, new, booking.clock.now(), SOURCE, once).await;
+    let (response, replayed) = match created.map_err(|error| problem_of_error(&error))? {
+        Created::New(event) => {
+            booking.notifier.notify();
+            (render(&event).ok_or_else(unexpected)?, false)
+        }
+        Created::Replayed(response) => (response, true),
+        Created::KeyReused => {
+            let detail =
+                "You used this Idempotency-Key for another request. Use a fresh key for each request, and the same one only to repeat it.";
+            return Err(Problem::new(ProblemCode::IdempotencyKeyReused, detail));
+        }
+    };
+    let id = serde_json::from_str::<Value>(&response.body).ok().and_then(|event| event["id"].as_str().map(str::to_owned));
+    let location = format!("/api/events/{}", id.ok_or_else(unexpected)?);
+    let mut answer = HttpResponse::Created();
+    answer.insert_header(("location", location)).insert_header(("etag", response.etag)).content_type("application/json");
+    if replayed {
+        answer.insert_header(("idempotent-replayed", "true"));
+    }
+    Ok(answer.body(response.body))
+}
+
+/// The response to a new event, which is also what a repeated request gets.
+fn render(event: &EventWithTypes) -> Option<CreatedResponse> {
+    let body = serde_json::to_string(&EventResource::from(event)).ok()?;
+    Some(CreatedResponse { body, etag: etag_of(event) })
 }
 
 fn read(body: &mut JsonFields, caller: &AdminCaller, booking: &Booking) -> Option<NewEvent> {

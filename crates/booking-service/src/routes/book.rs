@@ -103,12 +103,13 @@ pub(super) async fn book(
         booking: BookingId::from_uuid(booking.clock.uuid()),
         entry: WaitlistEntryId::from_uuid(booking.clock.uuid()),
         idempotency,
+        for_guest: None,
     });
     respond(booking.lanes.run(command).await)
 }
 
 /// The type that is meant when none is named. Types never change after the event is made.
-async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
+pub(super) async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
     match *booking.reads.ticket_types(event).await? {
         [] => Err(no_such_event()),
         [only] => Ok(only),

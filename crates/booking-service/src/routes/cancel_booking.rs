@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
-use rowlock_inventory::command::{Cancel, Target};
+use rowlock_inventory::command::{Authority, Cancel, Target};
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, integer, text};
 use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
@@ -88,7 +88,7 @@ pub(super) async fn cancel_booking(
         (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
         (None, None) => return Err(not_found()),
     };
-    let command = Command::Cancel(Cancel { event, account, target, quantity, by_holder: true, idempotency });
+    let command = Command::Cancel(Cancel { event, account, target, quantity, idempotency, authority: Authority::Holder });
     respond(booking.lanes.run(command).await)
 }
 

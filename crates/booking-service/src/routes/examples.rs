@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 /// An id.
 pub(super) const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
 const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
-const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
-const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
+pub(super) const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
+pub(super) const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
 pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
 
@@ -183,6 +183,21 @@ pub(super) fn cancel_part() -> Value {
 
 pub(super) fn cancel_all() -> Value {
     json!({"eventId": EVENT})
+}
+
+pub(super) fn admin_cancel() -> Value {
+    json!({"quantity": 1, "reason": "Refunded at the desk"})
+}
+
+pub(super) fn book_for_guest() -> Value {
+    json!({
+        "name": "Grace Hopper",
+        "email": "grace@example.org",
+        "ticketTypeId": TICKET_TYPE,
+        "quantity": 2,
+        "joinWaitlist": false,
+        "reason": "Paid in cash",
+    })
 }
 
 pub(super) fn waitlist_entry() -> Value {

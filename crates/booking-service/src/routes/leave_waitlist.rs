@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{EventId, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_inventory::command::{Leave, Target};
+use rowlock_inventory::command::{Authority, Leave, Target};
 use rowlock_inventory::{Command, queries};
 use rowlock_platform::http::{Caller, JsonFields, text};
 use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
@@ -82,7 +82,7 @@ pub(super) async fn leave_waitlist(
         (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
         (None, None) => return Err(not_found()),
     };
-    let command = Command::Leave(Leave { event, account, target, idempotency });
+    let command = Command::Leave(Leave { event, account, target, idempotency, authority: Authority::Holder });
     respond(booking.lanes.run(command).await)
 }
 

@@ -3,10 +3,13 @@
 mod account_export;
 mod admin_auditlog;
 mod admin_bookings;
+mod admin_cancel_booking;
 mod admin_cancel_event;
 mod admin_change_event;
+mod admin_create_booking;
 mod admin_holdings;
 mod admin_initialize;
+mod admin_remove_entry;
 mod admin_status;
 mod book;
 mod cancel_booking;
@@ -29,6 +32,7 @@ use rowlock_inventory::views::{EventWithTypes, Holder};
 use rowlock_platform::http::{Caller, JsonFields, Routes};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::tokens::Claims;
+use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
 use crate::service::Booking;
@@ -52,6 +56,9 @@ pub(crate) fn routes() -> Routes {
         .get("/admin/holdings/{accountId}", admin_holdings::holdings)
         .get("/internal/account-export", account_export::account_export)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
+        .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)
+        .post("/admin/bookings/{bookingId}/cancel", admin_cancel_booking::cancel_booking)
+        .post("/admin/waitlist/{entryId}/remove", admin_remove_entry::remove_entry)
         .get("/api/openapi.json", description::document)
         .get("/docs", description::to_page)
         .get("/docs/{file:.*}", description::page)
@@ -75,6 +82,9 @@ pub(crate) fn routes() -> Routes {
         admin_auditlog::auditlog,
         admin_holdings::holdings,
         admin_bookings::bookings,
+        admin_create_booking::create_booking,
+        admin_cancel_booking::cancel_booking,
+        admin_remove_entry::remove_entry,
         description::document,
     ),
     // auth-service shows it within its export.
@@ -124,6 +134,15 @@ fn idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Id
             None
         }
     }
+}
+
+/// Like [`idempotency`], for a request whose path says what it is about: the path is a part of what must not differ.
+fn path_idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Idempotency>> {
+    let found = idempotency(request, body)?;
+    Some(found.map(|Idempotency { key, request_hash }| {
+        let whole = Sha256::new().chain_update(request.path()).chain_update([0]).chain_update(request_hash);
+        Idempotency { key, request_hash: whole.finalize().into() }
+    }))
 }
 
 /// The ETag of an event: the version that administrators change, and one that moves with each ticket.

@@ -181,7 +181,7 @@ async fn of_an_erased_account_nothing_remains() {
     };
     until("nothing says who it was", gone).await;
     system.quiet().await;
-    assert_eq!(system.counts(&first).await, (1, 0, 0, 0), "the booking stays, nobody's");
+    assert_eq!(system.counts(&first).await, (0, 1, 0, 0), "the ticket of a future event goes back");
     assert_eq!(system.counts(&second).await, (1, 0, 0, 0));
     let listed = walk(&system.admin().client, &format!("/admin/events/{first}/bookings"), 10).await;
     assert_eq!((listed.len(), &listed[0]["account"]["email"]), (1, &json!("")), "{listed:?}");
@@ -202,6 +202,64 @@ async fn an_account_is_looked_at_again_until_no_token_of_it_can_be_good() {
     ada.must_book(&event, 1).await;
     until("it is given back as well", async || system.counts(&event).await.0 == 0).await;
     assert_eq!(states(&system).await, ["disabled false"]);
+    system.stop().await;
+}
+
+async fn erase(system: &System, person: &Person) {
+    auth(system, person).send(Method::DELETE, "/api/account", &[], None).await.expect(204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_of_an_erased_account_go_to_the_next_in_line_and_those_of_past_events_stay_anonymous() {
+    let system = quick().start().await;
+    let (future, undated, past) = (system.event(1).await, system.event(2).await, system.event(3).await);
+    let starts = json!({"startsAt": "2036-12-31T20:00:00Z"});
+    system.admin().client.patch(&format!("/admin/events/{future}"), starts).await.expect(200);
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    for event in [&future, &undated, &past] {
+        ada.must_book(event, 1).await;
+    }
+    ben.must_wait(&future, 1).await;
+    let sql = format!("UPDATE events SET starts_at = now() - interval '1 hour' WHERE id = '{past}'");
+    system.booking_database.admin().await.batch_execute(&sql).await.unwrap();
+
+    erase(&system, &ada).await;
+    until("the next in line has the ticket", async || ben.tickets().await == 1).await;
+    until("the account is settled", async || states(&system).await.is_empty()).await;
+    system.quiet().await;
+    assert_eq!(system.counts(&future).await, (1, 0, 0, 0));
+    assert_eq!(system.counts(&undated).await, (0, 2, 0, 0));
+    assert_eq!(system.counts(&past).await, (1, 2, 0, 0), "the past is not changed");
+    for (event, status) in [(&undated, "cancelled"), (&past, "confirmed")] {
+        let listed = walk(&system.admin().client, &format!("/admin/events/{event}/bookings"), 10).await;
+        assert_eq!((listed.len(), &listed[0]["status"], &listed[0]["account"]["email"]), (1, &json!(status), &json!("")), "{listed:?}");
+    }
+    assert!(!everything(&system.booking_database).await.contains(&ada.id));
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_that_arrive_late_are_found_of_an_erased_account_too() {
+    let system = Plan::default().booking_setting("accounts.token_life_seconds", "3600").start().await;
+    // More closed accounts than are read at a time, all of them before this one.
+    let others = "INSERT INTO account_states (account_id, version, state, received_at)
+        SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 1, 'disabled', now() FROM generate_series(1, 250) AS n";
+    system.booking_database.admin().await.batch_execute(others).await.unwrap();
+    let (event, full) = (system.event(2).await, system.event(1).await);
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    ada.must_book(&event, 1).await;
+    let taken = ben.must_book(&full, 1).await;
+    erase(&system, &ada).await;
+    until("the booking is returned", async || system.counts(&event).await.0 == 0).await;
+    // booking-service has not read the revocation list yet, so the token still works.
+    ada.must_book(&event, 2).await;
+    ada.must_wait(&full, 1).await;
+    ben.cancel(&taken).await.expect(200);
+    until("the booking is returned as well", async || system.counts(&event).await.0 == 0).await;
+    until("nothing waits or is held", async || system.counts(&full).await == (0, 1, 0, 0)).await;
+    system.quiet().await;
+    let erased = "SELECT count(*)::text AS value FROM account_states WHERE state = 'erased' AND settled_at IS NULL";
+    assert_eq!(rows(&system.booking_database, erased).await, ["1"], "it is processed until its tokens have expired");
     system.stop().await;
 }
 

@@ -136,3 +136,32 @@ async fn after_a_day_a_key_is_as_good_as_new() {
     assert_eq!(system.counts(&event).await, (3, 2, 0, 0));
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_created_once_per_key() {
+    let system = Plan::default().bookings(2).start().await;
+    let admin = &system.admin().client;
+    let urls = system.booking_urls();
+    let body = json!({"name": "A concert", "totalTickets": 5});
+    let answers = join_all((0..6).map(|index| {
+        let (client, body) = (admin.at(urls[index % 2].clone()), body.clone());
+        async move { client.post_with_key("/admin/initialize", "once", body).await }
+    }))
+    .await;
+    let first = &answers[0];
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.text), (201, &first.text));
+        assert_eq!((answer.header("etag"), answer.header("location")), (first.header("etag"), first.header("location")));
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.header("idempotent-replayed") == Some("true")).count(), 5);
+    let count = async || system.visitor().get("/api/events?limit=100").await.expect(200)["items"].as_array().unwrap().len();
+    let mut other = body.clone();
+    other["totalTickets"] = 6.into();
+    admin.post_with_key("/admin/initialize", "once", other.clone()).await.refused(422, "idempotency-key-reused");
+    admin.post_with_key("/admin/initialize", "bad key", body.clone()).await.refused(422, "invalid-input");
+    admin.post_with_key("/admin/initialize", "other", other).await.expect(201);
+    admin.post("/admin/initialize", body.clone()).await.expect(201);
+    admin.post("/admin/initialize", body).await.expect(201);
+    rowlock_test_support::wait::until("four events are listed", async || count().await == 4).await;
+    system.stop().await;
+}

@@ -11,6 +11,7 @@ mod deadline;
 mod deadlines;
 mod events;
 mod faults;
+mod for_others;
 mod handing_on;
 mod idempotency;
 mod input;

@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 
 use rowlock_domain::allocation::{BookRefusal, BookRequest, Booked, Phase, Returned};
-use rowlock_domain::ids::{AccountId, BookingId, EventId, TypeKey, WaitlistEntryId};
+use rowlock_domain::auditlog::{Action, AuditEntry};
+use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::Fact;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
 
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
 use super::ledger::{Kept, Ledger, Tracked};
-use crate::command::{Book, Cancel, Command, Leave, Outcome, Reallocate, Reallocated, Refusal, Target};
+use crate::command::{Authority, Book, ByAdministrator, Cancel, Command, Leave, Outcome, Reallocate, Reallocated, Refusal, Target};
 use crate::run::Render;
 use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 
@@ -70,6 +74,11 @@ impl Ledger {
         let quantity = book.quantity.get();
         let event_name = self.event_name(key.event);
         self.add_to_total(key, book.holder.account, quantity);
+        if let Some(by) = &book.for_guest {
+            let subject = if matches!(booked, Booked::Confirmed) { book.booking.as_uuid() } else { book.entry.as_uuid() };
+            let waitlisted = matches!(booked, Booked::Waitlisted { .. });
+            self.audit(by, Action::CreateBooking, subject, key, &[("quantity", quantity.into()), ("waitlisted", waitlisted.into())]);
+        }
         Ok(match booked {
             Booked::Confirmed => {
                 let booking = self.new_booking(book, quantity);
@@ -122,11 +131,13 @@ impl Ledger {
     fn cancel(&mut self, cancel: &Cancel) -> Result<Outcome, Refusal> {
         let id = self.booking_meant(cancel)?;
         let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?;
-        if booking.holder.account != cancel.account {
+        let administrator = cancel.authority.administrator();
+        if administrator.is_none() && booking.holder.account != cancel.account {
             return Err(Refusal::BookingNotFound);
         }
+        let key = booking.key;
         if booking.status == BookingStatus::Confirmed {
-            if cancel.by_holder {
+            if matches!(cancel.authority, Authority::Holder) {
                 let event = self.events.get(&cancel.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
                 event.schedule().accepts_returns(self.now).map_err(Refusal::Return)?;
             }
@@ -135,9 +146,22 @@ impl Ledger {
                 return Err(Refusal::MoreThanBooked { booked: booking.quantity });
             }
             self.give_back((cancel.event, id), wanted)?;
+            if let Some(by) = administrator {
+                self.audit(by, Action::CancelBooking, id.as_uuid(), key, &[("returned", wanted.into())]);
+            }
         }
         let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?.clone();
         Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
+    }
+
+    /// Adds an entry to the audit log about what an administrator did for another person. Nothing personal is in it.
+    fn audit(&mut self, by: &ByAdministrator, action: Action, subject: Uuid, key: TypeKey, facts: &[(&str, Value)]) {
+        let mut details: Map<String, Value> = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        details.insert("eventId".to_owned(), key.event.to_string().into());
+        details.insert("ticketTypeId".to_owned(), key.ticket_type.to_string().into());
+        details.extend(by.reason.iter().map(|reason| ("reason".to_owned(), reason.as_str().into())));
+        let id = AuditEntryId::from_uuid((self.new_id)());
+        self.audits.push(AuditEntry { id, at: self.now, actor: by.actor.clone(), action, subject, details });
     }
 
     /// Tells that tickets are no longer held because nobody is promoted any more.
@@ -195,14 +219,19 @@ impl Ledger {
     fn leave(&mut self, leave: &Leave) -> Result<Outcome, Refusal> {
         let id = self.entry_meant(leave)?;
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?;
-        if entry.holder.account != leave.account {
+        let administrator = leave.authority.administrator();
+        if administrator.is_none() && entry.holder.account != leave.account {
             return Err(Refusal::EntryNotFound);
         }
+        let (key, quantity) = (entry.key, entry.quantity);
         if let Some(booking) = entry.booking {
             return Err(Refusal::AlreadyPromoted(booking));
         }
         if entry.status == WaitlistStatus::Waiting {
             self.stop_waiting((leave.event, id), WaitlistStatus::Left)?;
+            if let Some(by) = administrator {
+                self.audit(by, Action::RemoveFromWaitlist, id.as_uuid(), key, &[("quantity", quantity.into())]);
+            }
         }
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?.clone();
         Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), place: None, entry }))

@@ -349,7 +349,7 @@ statement! {
 statement! {
     /// Answers to be repeated. A key that somebody else took meanwhile is not written, and its absence is noticed.
     pub(super) struct InsertKeys {
-        events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String>, operations: Array<Text> = Vec<&'static str>,
+        events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String>, operations: Array<Text> = Vec<String>,
         hashes: Array<Binary> = Vec<Vec<u8>>, statuses: Array<SmallInt> = Vec<i16>, responses: Array<Text> = Vec<String>, now: Timestamptz = Timestamp,
     }
     "WITH done AS (

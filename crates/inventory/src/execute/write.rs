@@ -352,11 +352,7 @@ fn new_keys(ledger: &Ledger) -> QueryResult<sql::InsertKeys> {
         rows.events.push(event.as_uuid());
         rows.accounts.push(account.as_uuid());
         rows.keys.push(key.clone());
-        rows.operations.push(match kept.operation.as_str() {
-            "book" => "book",
-            "cancel" => "cancel",
-            _ => "leave",
-        });
+        rows.operations.push(kept.operation.clone());
         rows.hashes.push(kept.request_hash.to_vec());
         rows.statuses.push(i16::try_from(kept.answer.status).map_err(|error| Error::SerializationError(Box::new(error)))?);
         rows.responses.push(kept.answer.body.clone());

@@ -2,11 +2,13 @@
 
 mod admin;
 mod events;
+mod find;
 mod own;
 mod places;
 mod sweep;
 
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};
 pub use events::{EventCursor, EventFilter, EventPeriod, event, list_events, ticket_type_ids};
+pub use find::{find_booking, find_entry};
 pub use own::{booking_key, bookings_of, entries_of, entry_key};
 pub use sweep::{HeldTickets, due_types, held_tickets, settle_events};

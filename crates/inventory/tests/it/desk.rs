@@ -8,7 +8,7 @@ use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::values::{Capacity, Price, Quantity};
-use rowlock_inventory::command::{Answer, Book, Cancel, Change, Leave, Reallocate, Target, TypeChange};
+use rowlock_inventory::command::{Answer, Authority, Book, Cancel, Change, Leave, Reallocate, Target, TypeChange};
 use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event};
 use rowlock_inventory::views::Holder;
 use rowlock_inventory::{Command, Inventory, InventoryParts, Outcome};
@@ -89,6 +89,7 @@ impl Desk {
             booking: BookingId::from_uuid(self.clock.uuid()),
             entry: WaitlistEntryId::from_uuid(self.clock.uuid()),
             idempotency: None,
+            for_guest: None,
         }
     }
 
@@ -104,8 +105,8 @@ pub(crate) fn cancel(book: &Book, quantity: Option<u32>) -> Command {
         account: book.holder.account,
         target: Target::One(book.booking, book.key.ticket_type),
         quantity: quantity.map(|quantity| Quantity::new(quantity.into()).unwrap()),
-        by_holder: true,
         idempotency: None,
+        authority: Authority::Holder,
     })
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn leave(book: &Book) -> Command {
         account: book.holder.account,
         target: Target::One(book.entry, book.key.ticket_type),
         idempotency: None,
+        authority: Authority::Holder,
     })
 }
 

@@ -14,7 +14,13 @@ use crate::document::operations;
 const WRONG: &str = "no-such-field";
 
 /// Numbers that the type or the stock limits more than the field.
-const LIMITED_BY_MORE: [(&str, &str); 3] = [("initializeEvent", "totalTickets"), ("book", "quantity"), ("cancelBooking", "quantity")];
+const LIMITED_BY_MORE: [(&str, &str); 5] = [
+    ("initializeEvent", "totalTickets"),
+    ("book", "quantity"),
+    ("cancelBooking", "quantity"),
+    ("adminCancelBooking", "quantity"),
+    ("adminCreateBooking", "quantity"),
+];
 
 /// An example of a request.
 struct Example {
@@ -105,6 +111,23 @@ async fn prepare(system: &System, example: &Example) -> (Client, String, Value) 
                 }
             }
             person.client
+        }
+        "adminCreateBooking" | "adminCancelBooking" | "adminRemoveWaitlistEntry" => {
+            let event = system.event_like(json!({"name": "On sale", "totalTickets": 2000})).await;
+            let id = event["id"].as_str().unwrap().to_owned();
+            if example.id == "adminCreateBooking" {
+                body["ticketTypeId"] = event["ticketTypes"][0]["id"].clone();
+            }
+            if example.id == "adminCancelBooking" {
+                path = path.replace("{bookingId}", &root.must_book(&id, 10).await);
+            }
+            if example.id == "adminRemoveWaitlistEntry" {
+                let full = system.event(1).await;
+                root.must_book(&full, 1).await;
+                path = path.replace("{entryId}", &root.must_wait(&full, 1).await.0);
+            }
+            path = path.replace("{eventId}", &id);
+            root.client.clone()
         }
         other => panic!("{other} takes a body; say here what its example needs"),
     };

@@ -5,6 +5,7 @@ mod auditlog;
 mod dead_letters;
 mod events;
 mod export;
+mod for_others;
 mod login;
 mod show;
 mod waitlist;
@@ -14,9 +15,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use clap::CommandFactory;
+use serde_json::json;
 
 use crate::api::Api;
-use crate::cli::{Arguments, Bookings, Command, Events};
+use crate::cli::{Arguments, Bookings, Command, Events, Waitlist};
 use crate::error::Failure;
 use crate::logins::LoginFile;
 use crate::output::Output;
@@ -68,7 +70,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Events(Events::Change(change)) => events::change(&context, *change),
         Command::Events(Events::Cancel { event, yes }) => events::cancel(&context, event, yes),
         Command::Bookings(Bookings::Export { event, output, force }) => export::export(&context, event, output, force),
-        Command::Waitlist { event, ticket_type, how_many } => waitlist::waitlist(&context, event, ticket_type.as_deref(), how_many),
+        Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {
+            for_others::cancel(&context, booking, quantity, reason, yes)
+        }
+        Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, no_waitlist, reason }) => {
+            let guest = json!({"name": name, "email": email, "quantity": quantity, "joinWaitlist": !no_waitlist});
+            for_others::create(&context, event, guest, ticket_type, reason)
+        }
+        Command::Waitlist { action: Some(Waitlist::Remove { entry, reason, yes }), .. } => for_others::remove(&context, entry, reason, yes),
+        Command::Waitlist { action: None, event, ticket_type, how_many } => {
+            let event = event.ok_or_else(|| Failure::Usage("Which event? See: rowlockctl waitlist --help".to_owned()))?;
+            waitlist::waitlist(&context, event, ticket_type.as_deref(), how_many)
+        }
         Command::Accounts(action) => accounts::run(&context, action),
         Command::Auditlog { how_many } => auditlog::auditlog(&context, how_many),
         Command::DeadLetters(arguments) => dead_letters::run(context.output, arguments),

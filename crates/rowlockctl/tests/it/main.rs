@@ -8,6 +8,7 @@ mod desk;
 mod events;
 mod export;
 mod failures;
+mod for_others;
 mod impostor;
 mod logins;
 mod show;

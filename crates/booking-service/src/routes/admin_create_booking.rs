@@ -1,0 +1,122 @@
+//! `POST /admin/events/{eventId}/bookings`: an administrator books for a guest who has no account.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::text::{Email, PersonName, Title};
+use rowlock_domain::values::Quantity;
+use rowlock_inventory::Command;
+use rowlock_inventory::command::{Book, ByAdministrator};
+use rowlock_inventory::views::Holder;
+use rowlock_platform::http::{AdminCaller, JsonFields, boolean, integer, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
+
+use super::book::only_type;
+use super::{event_in, examples, path_idempotency};
+use crate::outcome::{Confirmed, Waitlisted, respond};
+use crate::service::Booking;
+
+/// Who the tickets are for, and how many.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `create_booking` reads")]
+struct BookForGuest {
+    /// The guest's name. No control characters.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// Where the guest can be reached. It may be the e-mail of an account; the booking does not belong to that account.
+    #[schema(max_length = 254, format = "email")]
+    email: String,
+    /// Required if the event has several ticket types.
+    #[schema(format = Uuid)]
+    ticket_type_id: Option<String>,
+    /// Not more than `maxPerBooking` of the ticket type.
+    #[schema(minimum = 1, maximum = 100, default = 1)]
+    quantity: Option<i64>,
+    /// False asks for 409 `sold-out` instead of a place in the waiting list.
+    #[schema(default = true)]
+    join_waitlist: Option<bool>,
+    /// For the audit log. Must not contain personal data.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: Option<String>,
+}
+
+route_problems!(
+    CreateProblems = Problems::for_administrators().with_body().changing().and(&[
+        ProblemCode::EventNotFound,
+        ProblemCode::SoldOut,
+        ProblemCode::AccountLimit,
+        ProblemCode::SalesClosed,
+        ProblemCode::EventCancelled,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Book for a guest who has no account.
+///
+/// The same rules apply as for `POST /api/book`, and the guest has no precedence over those who wait. The guest gets a generated
+/// account id, which no account has; it is shown in the list of bookings. The audit log records the administrator and the
+/// reason.
+#[utoipa::path(
+    post,
+    path = "/admin/events/{eventId}/bookings",
+    operation_id = "adminCreateBooking",
+    tag = "administration",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), IdempotencyKeyHeader),
+    request_body(content = BookForGuest, example = json!(examples::book_for_guest())),
+    responses(
+        (
+            status = 201,
+            description = "The tickets are booked.",
+            body = Confirmed,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"status": "confirmed", "booking": examples::booking()})
+        ),
+        (
+            status = 202,
+            description = "There are not enough tickets: the guest waits in the queue.",
+            body = Waitlisted,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"status": "waitlisted", "waitlistEntry": examples::waitlist_entry()})
+        ),
+        CreateProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn create_booking(
+    admin: AdminCaller,
+    path: web::Path<String>,
+    request: HttpRequest,
+    mut body: JsonFields,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    let idempotency = path_idempotency(&request, &mut body);
+    let name = body.required("name", text::<PersonName>);
+    let email = body.required("email", text::<Email>);
+    let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);
+    let quantity = body.optional("quantity", integer(Quantity::new));
+    let join_waitlist = body.optional("joinWaitlist", boolean);
+    let reason = body.optional("reason", text::<Title>);
+    let read = (|| Some((idempotency?, name?, email?, ticket_type?, quantity?, join_waitlist?, reason?)))();
+    let (idempotency, name, email, ticket_type, quantity, join_waitlist, reason) = body.finish(read)?;
+    let event = event_in(&path)?;
+    let ticket_type = match ticket_type {
+        Some(ticket_type) => ticket_type,
+        None => only_type(&booking, event).await?,
+    };
+    let guest = AccountId::from_uuid(booking.clock.uuid());
+    let command = Command::Book(Book {
+        key: TypeKey { event, ticket_type },
+        holder: Holder { account: guest, name: name.into_string(), email: email.into_string() },
+        quantity: quantity.unwrap_or(Quantity::ONE),
+        join_waitlist: join_waitlist.unwrap_or(true),
+        booking: BookingId::from_uuid(booking.clock.uuid()),
+        entry: WaitlistEntryId::from_uuid(booking.clock.uuid()),
+        idempotency,
+        for_guest: Some(Box::new(ByAdministrator { actor: admin.actor(), reason })),
+    });
+    respond(booking.lanes.run(command).await)
+}

@@ -1,0 +1,92 @@
+//! `POST /admin/waitlist/{entryId}/remove`: an administrator removes an entry from a waiting list.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::ids::WaitlistEntryId;
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::text::Title;
+use rowlock_inventory::command::{Authority, ByAdministrator, Leave, Target};
+use rowlock_inventory::{Command, Outcome, Refusal, queries};
+use rowlock_platform::http::{AdminCaller, JsonFields, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
+
+use super::{examples, path_idempotency};
+use crate::outcome::{Left, respond};
+use crate::service::Booking;
+
+/// Why the entry is removed.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `remove_entry` reads")]
+struct RemoveWaitlistEntry {
+    /// For the audit log. Must not contain personal data.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: Option<String>,
+}
+
+route_problems!(
+    RemoveProblems = Problems::for_administrators().with_body().changing().and(&[
+        ProblemCode::WaitlistEntryNotFound,
+        ProblemCode::AlreadyPromoted,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Remove a person from a waiting list.
+///
+/// The same messages are published as when the person leaves. The audit log records the administrator and the reason. An entry
+/// that no longer waits is left as it is; one that has become a booking is 409 `already-promoted`.
+#[utoipa::path(
+    post,
+    path = "/admin/waitlist/{entryId}/remove",
+    operation_id = "adminRemoveWaitlistEntry",
+    tag = "administration",
+    params(("entryId" = Uuid, Path, description = "The waiting-list entry.", example = json!(examples::ENTRY)), IdempotencyKeyHeader),
+    request_body(content = RemoveWaitlistEntry, example = json!({"reason": "Asked for it by phone"})),
+    responses(
+        (
+            status = 200,
+            description = "The entry as it is now.",
+            body = Left,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"waitlistEntry": examples::left_entry()})
+        ),
+        RemoveProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn remove_entry(
+    admin: AdminCaller,
+    path: web::Path<String>,
+    request: HttpRequest,
+    mut body: JsonFields,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    let idempotency = path_idempotency(&request, &mut body);
+    let reason = body.optional("reason", text::<Title>);
+    let (idempotency, reason) = body.finish((|| Some((idempotency?, reason?)))())?;
+    let id: WaitlistEntryId = path.parse().map_err(|_| not_found())?;
+    let found = booking.reader.run(async |conn| queries::find_entry(conn, id).await).await?;
+    let (key, account) = found.ok_or_else(not_found)?;
+    let command = Command::Leave(Leave {
+        event: key.event,
+        account,
+        target: Target::One(id, key.ticket_type),
+        idempotency,
+        authority: Authority::Administrator(Box::new(ByAdministrator { actor: admin.actor(), reason })),
+    });
+    match booking.lanes.run(command).await {
+        Ok(Outcome::Refused(Refusal::EntryNotFound)) => Err(not_found()),
+        Ok(Outcome::Refused(Refusal::AlreadyPromoted(id))) => {
+            let detail = "The entry has already become a booking. Cancel the booking instead.";
+            Err(Problem::new(ProblemCode::AlreadyPromoted, detail).with("bookingId", id.to_string()))
+        }
+        outcome => respond(outcome),
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(ProblemCode::WaitlistEntryNotFound, "There is no waiting-list entry with this id.")
+}
