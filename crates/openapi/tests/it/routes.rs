@@ -143,6 +143,8 @@ async fn an_administrators_export_is_csv_as_described() {
     let example: &Value = &example["responses"]["200"]["content"]["text/csv"]["example"];
     assert_eq!(csv.text.lines().next(), example.as_str().unwrap().lines().next(), "the header line of the example");
     assert_eq!(csv.text.lines().count(), 2);
+    let lines = system.admin().client.get(&format!("{path}?format=json")).await;
+    assert_eq!((lines.header("content-type"), lines.text.lines().count()), (Some("application/x-ndjson"), 1));
     assert_eq!(json!(csv.text.lines().nth(1).unwrap().split(',').count()), 10);
     system.stop().await;
 }
