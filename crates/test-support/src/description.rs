@@ -28,6 +28,11 @@ pub fn document() -> &'static Value {
 pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &str) {
     let Some((template, item)) = described(path) else { return };
     let what = format!("{method} {template} answered {status} {body}");
+    // Every path answers OPTIONS, and HEAD as GET but without the body; the description does not list them.
+    if method == "OPTIONS" || (method == "HEAD" && item.get("get").is_some()) {
+        assert_eq!(body, "", "{method} has no body: {what}");
+        return;
+    }
     let Some(operation) = item.get(method.to_lowercase()) else {
         assert_eq!(status, 405, "the method is not described: {what}");
         return;
