@@ -5,6 +5,8 @@
 #   ROWLOCK_PORT_BASE     where the ports inside begin (23100)
 #   ROWLOCK_DATABASE_URL  a PostgreSQL server to use instead of a private one, as a user who may create roles and databases
 #   ROWLOCK_AMQP_URL      a RabbitMQ server to use instead of a private one
+#   ROWLOCK_TRUSTED_PROXIES  proxies in front of the gateway whose X-Forwarded-For is trusted (none); kept for the next make up
+#   ROWLOCK_ALLOWED_ORIGINS  origins whose web pages may call the API from a browser (none)
 #   ROWLOCK_BIN_DIR       where built services lie, instead of building them
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -121,11 +123,22 @@ What to try next:
 TEXT
 }
 
+# The proxies are kept, so that a restart without the variable does not put all clients under one address. An empty value
+# clears them.
+keep_trusted_proxies() {
+  local note=$STATE/trusted-proxies checked
+  if [ -z "${ROWLOCK_TRUSTED_PROXIES+given}" ] && [ -s "$note" ]; then ROWLOCK_TRUSTED_PROXIES=$(cat "$note"); fi
+  checked=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}" 2>&1) || fail "$checked"
+  mkdir -p "$STATE"
+  printf '%s' "${ROWLOCK_TRUSTED_PROXIES:-}" >"$note"
+}
+
 take_lock
 trap 'printf "\nrowlock: make up stopped at line %s of scripts/up.sh.\n" "$LINENO" >&2' ERR
 say "Rowlock: setting up in $ROOT"
 check_port
 check_servers
+keep_trusted_proxies
 servers=(nginx)
 external_database || servers+=(postgres)
 external_amqp || servers+=(rabbitmq)

@@ -17,6 +17,11 @@ addresses() {
   printf '%s\n' "$found" | cut -d' ' -f1 | sort -u | sed "s/\$/:${1##*:}/"
 }
 
+# shellcheck source=deploy/gateway/settings.sh
+. "$here/settings.sh"
+proxies=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}")
+origins=$(rowlock_origins "${ROWLOCK_ALLOWED_ORIGINS:-}")
+
 auth='' booking=''
 look_up() {
   now=$(addresses "$ROWLOCK_AUTH_UPSTREAM")
@@ -38,6 +43,8 @@ render() {
     case $line in
       *"\${ROWLOCK_AUTH_UPSTREAM}"*) fill_in $auth ;;
       *"\${ROWLOCK_BOOKING_UPSTREAM}"*) fill_in $booking ;;
+      *"\${ROWLOCK_TRUSTED_PROXIES}"*) fill_in $proxies ;;
+      *"\${ROWLOCK_ALLOWED_ORIGINS}"*) fill_in $origins ;;
       *"\${ROWLOCK_GATEWAY_LISTEN}"*) fill_in "$ROWLOCK_GATEWAY_LISTEN" ;;
       *) printf '%s\n' "$line" ;;
     esac

@@ -1,10 +1,32 @@
 # shellcheck shell=bash
 # nginx from deploy/gateway, with files and ports of our own. It runs as the user who starts it.
 
+# shellcheck source=deploy/gateway/settings.sh
+. "$ROOT/deploy/gateway/settings.sh"
+
+# gateway_lines NAME VALUE…: copies the configuration from standard input, with each line that has the name repeated for each
+# value.
+gateway_lines() {
+  local name="\${$1}" line value
+  shift
+  while IFS= read -r line; do
+    if [[ $line != *"$name"* ]]; then
+      printf '%s\n' "$line"
+      continue
+    fi
+    for value in "$@"; do printf '%s\n' "${line//"$name"/$value}"; done
+  done
+}
+
 # gateway_render DIR PORT AUTH BOOKING…: writes the configuration into DIR, which is nginx's prefix. Requests are spread
-# over several booking-services.
+# over several booking-services. ROWLOCK_TRUSTED_PROXIES names the proxies in front of the gateway,
+# ROWLOCK_ALLOWED_ORIGINS the origins whose web pages may read what it answers itself.
 gateway_render() {
-  local dir=$1 text line address more=''
+  local dir=$1 text line address more='' networks origins proxies=() pages=()
+  networks=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}" 2>&1) || fail "$networks"
+  [ -z "$networks" ] || mapfile -t proxies <<<"$networks"
+  origins=$(rowlock_origins "${ROWLOCK_ALLOWED_ORIGINS:-}" 2>&1) || fail "$origins"
+  [ -z "$origins" ] || mapfile -t pages <<<"$origins"
   mkdir -p "$dir/conf.d"
   text=$(cat "$ROOT/deploy/gateway/rowlock.conf.template")
   line=$(grep -F "server \${ROWLOCK_BOOKING_UPSTREAM}" <<<"$text")
@@ -15,7 +37,7 @@ gateway_render() {
   text=${text//"\${ROWLOCK_GATEWAY_LISTEN}"/127.0.0.1:$2}
   text=${text//"\${ROWLOCK_AUTH_UPSTREAM}"/$3}
   text=${text//"\${ROWLOCK_BOOKING_UPSTREAM}"/$4}
-  printf '%s\n' "$text" >"$dir/conf.d/rowlock.conf"
+  gateway_lines ROWLOCK_TRUSTED_PROXIES "${proxies[@]}" <<<"$text" | gateway_lines ROWLOCK_ALLOWED_ORIGINS "${pages[@]}" >"$dir/conf.d/rowlock.conf"
   cp -- "$ROOT/deploy/gateway/nginx.conf" "$dir/nginx.conf"
 }
 

@@ -123,6 +123,7 @@ service_settings() {
     auth-service)
       SETTINGS+=(
         "ROWLOCK__HTTP__LISTEN=127.0.0.1:${PORT[AUTH]}"
+        "ROWLOCK__HTTP__ALLOWED_ORIGINS=${ROWLOCK_ALLOWED_ORIGINS:-}"
         "ROWLOCK__MANAGEMENT__LISTEN=127.0.0.1:${PORT[AUTH_MANAGEMENT]}"
         "ROWLOCK__DATABASE__URL_FILE=$SECRETS/auth-database-url"
         "ROWLOCK__KEYS__ENCRYPTION_KEY_FILE=$SECRETS/encryption-key"
@@ -137,6 +138,7 @@ service_settings() {
     booking-service)
       SETTINGS+=(
         "ROWLOCK__HTTP__LISTEN=127.0.0.1:${PORT[BOOKING]}"
+        "ROWLOCK__HTTP__ALLOWED_ORIGINS=${ROWLOCK_ALLOWED_ORIGINS:-}"
         "ROWLOCK__MANAGEMENT__LISTEN=127.0.0.1:${PORT[BOOKING_MANAGEMENT]}"
         "ROWLOCK__DATABASE__URL_FILE=$SECRETS/booking-database-url"
         "ROWLOCK__AMQP__URL_FILE=$SECRETS/amqp-url"

@@ -13,6 +13,7 @@ mod resources;
 mod routes;
 mod service;
 mod settings;
+mod spreadsheet;
 
 pub use lanes::LaneSettings;
 pub use service::{StartError, start};

@@ -33,21 +33,31 @@ pub struct Gateway {
 impl Gateway {
     /// In front of all services of a system.
     pub async fn before(system: &System) -> Self {
-        Self::open(system, None).await
+        Self::open(&system.auth_url(), &system.booking_urls(), None, &[]).await
     }
 
     /// The same with TLS, for `https://localhost`.
     pub async fn with_tls(system: &System, certificate: &Certificate) -> Self {
-        Self::open(system, Some(certificate)).await
+        Self::open(&system.auth_url(), &system.booking_urls(), Some(certificate), &[]).await
     }
 
-    async fn open(system: &System, certificate: Option<&Certificate>) -> Self {
+    /// The same without TLS, with settings of the gateway, as `("ROWLOCK_TRUSTED_PROXIES", "192.0.2.0/24")`.
+    pub async fn with_settings(system: &System, settings: &[(&str, &str)]) -> Self {
+        Self::open(&system.auth_url(), &system.booking_urls(), None, settings).await
+    }
+
+    /// The same in front of any service, in the place of both, at an address as `http://127.0.0.1:8080`.
+    pub async fn before_service(url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::open(url, &[url.to_owned()], None, settings).await
+    }
+
+    async fn open(auth: &str, booking: &[String], certificate: Option<&Certificate>, settings: &[(&str, &str)]) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseport(true).expect("a socket whose port can be shared");
         socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let port = socket.local_addr().expect("an address").port();
         let folder = tempfile::tempdir().expect("a folder");
-        render(folder.path(), port, system);
+        render(folder.path(), port, auth, booking, settings);
         let (listen, scheme) = match certificate {
             None => ("reuseport".to_owned(), "http"),
             Some(Certificate { certificate, key }) => {
@@ -117,16 +127,17 @@ fn change(file: &Path, old: &str, new: &str) {
 }
 
 /// Has the scripts write the configuration, as they do for a system that runs.
-fn render(folder: &Path, port: u16, system: &System) {
+fn render(folder: &Path, port: u16, auth: &str, booking: &[String], settings: &[(&str, &str)]) {
     let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
-    let without_scheme = |url: String| url.trim_start_matches("http://").to_owned();
+    let without_scheme = |url: &str| url.trim_start_matches("http://").to_owned();
     let status = Command::new("bash")
         .args(["-c", ". \"$1/lib.sh\"; shift; gateway_render \"$@\"", "render"])
         .arg(scripts)
         .arg(folder)
         .arg(port.to_string())
-        .arg(without_scheme(system.auth_url()))
-        .args(system.booking_urls().into_iter().map(without_scheme))
+        .arg(without_scheme(auth))
+        .args(booking.iter().map(|url| without_scheme(url)))
+        .envs(settings.iter().copied())
         .status()
         .expect("bash");
     assert!(status.success(), "the configuration of the gateway could not be written");

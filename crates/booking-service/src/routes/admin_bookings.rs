@@ -1,4 +1,6 @@
-//! `GET /admin/events/{eventId}/bookings`: who comes, as pages or as a CSV of all.
+//! `GET /admin/events/{eventId}/bookings`: lists the bookings of an event, in pages or all at once as CSV or JSON lines.
+
+use std::str::FromStr;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,10 +14,15 @@ use rowlock_platform::openapi::{PageParams, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use rowlock_postgres::Reader;
+use utoipa::IntoParams;
 
 use super::{event_in, examples, no_such_event};
 use crate::resources::HeldBookingResource;
 use crate::service::Booking;
+use crate::spreadsheet::{neutralised, neutralised_email};
+
+/// Tells a spreadsheet that the file is UTF-8; without it Excel reads umlauts in the code page of its locale.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Rows read at a time for the export. Nothing is held between two reads, so a slow reader holds up nobody.
 const CHUNK: i64 = 1000;
@@ -27,22 +34,33 @@ route_problems!(BookingsProblems = Problems::for_administrators().with_input().a
 
 /// Who has booked, the oldest first.
 ///
-/// With `Accept: text/csv` all bookings as one CSV file with a header line; `cursor` and `limit` count for nothing then.
+/// `?format=json` returns all bookings as newline-delimited JSON (`application/x-ndjson`): one object per line, exactly as in
+/// the items of a page. Programs should read this.
+///
+/// `?format=csv` returns all bookings as a CSV file for spreadsheets: UTF-8 with a byte-order mark, comma-separated, with a
+/// header line, and CRLF after each line. In `name` and `ticketType` an apostrophe is put before every `=`, `+`, `-` or `@` (and
+/// their full-width forms) with which a cell could begin: at the start of the text and after each separator, quote or line break
+/// in it. `email` is treated alike, unless it consists of letters, digits and `. _ + -` around one `@`, from which no formula
+/// can come: `+tag@example.org` is unchanged. No other column is altered.
+///
+/// Without `format`, the `Accept` header decides: `text/csv`, `application/x-ndjson`, or a page for anything else. `cursor` and
+/// `limit` apply to pages only.
 #[utoipa::path(
     get,
     path = "/admin/events/{eventId}/bookings",
     operation_id = "listEventBookings",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), PageParams),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), PageParams, FormatParam),
     responses(
         (
             status = 200,
-            description = "A page, or all as CSV.",
+            description = "A page, or all bookings as CSV or as JSON lines.",
             content(
                 (Page<HeldBookingResource> = "application/json", example = json!(examples::page(&examples::held_booking()))),
-                (String = "text/csv", example = json!(examples::BOOKINGS_CSV))
+                (String = "text/csv", example = json!(examples::BOOKINGS_CSV)),
+                (String = "application/x-ndjson", example = json!(examples::booking_lines()))
             ),
-            headers(("Content-Disposition" = String, description = "With CSV: `attachment` with the name of the file."))
+            headers(("Content-Disposition" = String, description = "With CSV and JSON lines: `attachment` with the name of the file."))
         ),
         BookingsProblems
     ),
@@ -58,20 +76,78 @@ pub(super) async fn bookings(
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let format = query.optional::<Format>("format");
+    let ((cursor, limit), format) = query.finish(cursor.zip(limit).zip(format))?;
     let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
-    if wants_csv(&request) {
-        return Ok(export(booking.reader.clone(), event));
+    if let Some(format) = format.or_else(|| accepted_format(&request)) {
+        return Ok(export(booking.reader.clone(), event, format));
     }
     let rows = booking.reader.run(async |conn| queries::bookings_of_event(conn, id, cursor, limit + 1).await).await?;
     let item = |row: BookingRow| HeldBookingResource::from(NamedBooking { event_name: event.event.name.clone(), booking: row });
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.id, item)))
 }
 
-/// Whether CSV is asked for by name; JSON is the answer to everything else.
-fn wants_csv(request: &HttpRequest) -> bool {
+/// The format of a whole export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    JsonLines,
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::JsonLines),
+            _ => Err("must be csv or json"),
+        }
+    }
+}
+
+impl Format {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::JsonLines => "application/x-ndjson",
+        }
+    }
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::JsonLines => "ndjson",
+        }
+    }
+
+    /// A part of the file. The first one has what comes before the rows.
+    fn part(self, event: &EventWithTypes, rows: Vec<BookingRow>, is_first: bool) -> Result<Vec<u8>, Problem> {
+        match self {
+            Self::Csv => csv_of(event, &rows, is_first).map_err(|error| Problem::internal(&error)),
+            Self::JsonLines => json_lines_of(event, rows).map_err(|error| Problem::internal(&error)),
+        }
+    }
+}
+
+/// Chooses the format of the answer.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes a parameter; Format reads it")]
+pub(super) struct FormatParam {
+    /// `csv` or `json` returns all bookings at once in that format. Takes precedence over the `Accept` header.
+    #[param(nullable = false, pattern = "^(csv|json)$", example = "csv")]
+    format: Option<String>,
+}
+
+/// The format of an export that the `Accept` header names; `None` for a page of JSON, which is the answer to anything else.
+fn accepted_format(request: &HttpRequest) -> Option<Format> {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|part| part.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")))
+    accept.split(',').filter_map(|part| part.split(';').next()).find_map(|kind| match kind.trim().to_ascii_lowercase().as_str() {
+        "text/csv" => Some(Format::Csv),
+        "application/x-ndjson" => Some(Format::JsonLines),
+        _ => None,
+    })
 }
 
 enum Export {
@@ -80,30 +156,32 @@ enum Export {
     End,
 }
 
-fn export(reader: Reader, event: EventWithTypes) -> HttpResponse {
-    let file_name = format!("attachment; filename=\"bookings-{}.csv\"", event.event.id);
-    let chunks = stream::try_unfold((reader, event, Export::Begin), |(reader, event, state)| async move {
+fn export(reader: Reader, event: EventWithTypes, format: Format) -> HttpResponse {
+    let file_name = format!("attachment; filename=\"bookings-{}.{}\"", event.event.id, format.extension());
+    let chunks = stream::try_unfold((reader, event, Export::Begin), move |(reader, event, state)| async move {
         let after = match state {
             Export::Begin => None,
             Export::After(id) => Some(id),
             Export::End => return Ok(None),
         };
         let rows = read_chunk(&reader, event.event.id, after).await?;
-        let text = csv_of(&event, &rows, after.is_none()).map_err(|error| Problem::internal(&error))?;
         let full = i64::try_from(rows.len()).is_ok_and(|length| length == CHUNK);
         let next = rows.last().filter(|_| full).map_or(Export::End, |row| Export::After(row.id));
+        let text = format.part(&event, rows, after.is_none())?;
         Ok::<_, Problem>(Some((web::Bytes::from(text), (reader, event, next))))
     });
-    HttpResponse::Ok().content_type("text/csv; charset=utf-8").insert_header((header::CONTENT_DISPOSITION, file_name)).streaming(chunks)
+    HttpResponse::Ok().content_type(format.media_type()).insert_header((header::CONTENT_DISPOSITION, file_name)).streaming(chunks)
 }
 
 async fn read_chunk(reader: &Reader, event: EventId, after: Option<BookingId>) -> Result<Vec<BookingRow>, Problem> {
     Ok(reader.run(async |conn| queries::bookings_of_event(conn, event, after, CHUNK).await).await?)
 }
 
-fn csv_of(event: &EventWithTypes, rows: &[BookingRow], with_header: bool) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    if with_header {
+/// The rows as CSV, with the byte-order mark and the header line if they are the first.
+fn csv_of(event: &EventWithTypes, rows: &[BookingRow], is_first: bool) -> Result<Vec<u8>, csv::Error> {
+    let start = if is_first { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(start);
+    if is_first {
         writer.write_record(COLUMNS)?;
     }
     for row in rows {
@@ -111,11 +189,11 @@ fn csv_of(event: &EventWithTypes, rows: &[BookingRow], with_header: bool) -> Res
             event.types.iter().find(|ticket_type| ticket_type.key == row.key).map_or("", |ticket_type| ticket_type.name.as_str());
         writer.write_record([
             row.id.to_string(),
-            harmless(type_name),
+            neutralised(type_name),
             row.key.ticket_type.to_string(),
             row.holder.account.to_string(),
-            harmless(&row.holder.name),
-            harmless(&row.holder.email),
+            neutralised(&row.holder.name),
+            neutralised_email(&row.holder.email),
             row.quantity.to_string(),
             row.status.to_string(),
             row.origin.to_string(),
@@ -125,19 +203,13 @@ fn csv_of(event: &EventWithTypes, rows: &[BookingRow], with_header: bool) -> Res
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// Spreadsheets take a cell that begins like a formula for one; a quote in front makes it text
-/// (OWASP, «CSV Injection»).
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_looks_like_a_formula_is_text() {
-        assert_eq!(harmless("=HYPERLINK(\"x\")"), "'=HYPERLINK(\"x\")");
-        assert_eq!(harmless("Ada"), "Ada");
+/// The rows as newline-delimited JSON.
+fn json_lines_of(event: &EventWithTypes, rows: Vec<BookingRow>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut text = Vec::new();
+    for row in rows {
+        let resource = HeldBookingResource::from(NamedBooking { event_name: event.event.name.clone(), booking: row });
+        serde_json::to_writer(&mut text, &resource)?;
+        text.push(b'\n');
     }
+    Ok(text)
 }

@@ -11,9 +11,14 @@ pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
 
 /// The CSV of an event's bookings.
-pub(super) const BOOKINGS_CSV: &str = "bookingId,ticketType,ticketTypeId,accountId,name,email,quantity,status,origin,bookedAt\n\
+pub(super) const BOOKINGS_CSV: &str = "\u{feff}bookingId,ticketType,ticketTypeId,accountId,name,email,quantity,status,origin,bookedAt\r\n\
 01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05,General admission,01936f1d-77a0-7c44-8d10-5e2b7a9c3f04,01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501,\
-Ada Lovelace,ada@example.org,2,confirmed,direct,2026-11-27T18:20:00.000000Z\n";
+Ada Lovelace,ada@example.org,2,confirmed,direct,2026-11-27T18:20:00.000000Z\r\n";
+
+/// The same as newline-delimited JSON.
+pub(super) fn booking_lines() -> String {
+    format!("{}\n", held_booking())
+}
 
 fn with(mut object: Value, changes: Value) -> Value {
     if let (Value::Object(members), Value::Object(changes)) = (&mut object, changes) {

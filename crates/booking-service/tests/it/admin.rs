@@ -109,7 +109,10 @@ async fn export(system: &System, event: &str, accept: &str) -> Answer {
 }
 
 fn rows(csv: &str) -> Vec<Vec<String>> {
-    csv::Reader::from_reader(csv.as_bytes())
+    // As Python's csv module reads it with the encoding utf-8-sig.
+    let text = csv.strip_prefix('\u{feff}').expect("a byte-order mark at the start of the file");
+    assert!(!text.contains('\u{feff}'), "the byte-order mark is there once");
+    csv::Reader::from_reader(text.as_bytes())
         .records()
         .map(|row| row.expect("a row with as many cells as the header").iter().map(str::to_owned).collect())
         .collect()
@@ -146,9 +149,10 @@ async fn an_export_has_all_bookings_and_no_formulas() {
     let event = system.event_like(json!({"name": "Export", "ticketTypes": types})).await;
     let id = text(&event["id"]);
     let auth = Client::new(system.auth_url());
-    let names = ["=HYPERLINK(\"http://x\",\"y\")", "+1", "-1", "@x", "a, \"b\"", "Zoë 🎟️"];
+    let names = ["=HYPERLINK(\"http://x\",\"y\")", "＝1+1", "-1", "Ada;=1", "a, \"b\"", "Zoë 🎟️"];
+    let emails = ["+tag@example.org", "=1+1@example.org", "p2@example.org", "-x@example.org", "p4@example.org", "p5+x@example.org"];
     for (index, name) in names.iter().enumerate() {
-        let email = format!("p{index}@example.org");
+        let email = emails[index];
         auth.post("/api/createaccount", json!({"name": name, "username": format!("p{index}"), "email": email, "password": PASSWORD}))
             .await
             .expect(201);
@@ -160,10 +164,14 @@ async fn an_export_has_all_bookings_and_no_formulas() {
     assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8"));
     assert_eq!(answer.header("content-disposition"), Some(format!("attachment; filename=\"bookings-{id}.csv\"").as_str()));
     let header = "bookingId,ticketType,ticketTypeId,accountId,name,email,quantity,status,origin,bookedAt";
-    assert_eq!(answer.text.lines().next(), Some(header));
+    assert!(answer.text.starts_with(&format!("\u{feff}{header}\r\n")), "{}", answer.text);
+    assert_eq!(answer.text.matches("\r\n").count(), answer.text.matches('\n').count(), "each line ends with CRLF");
+    assert!(answer.text.ends_with("\r\n"));
     let rows = rows(&answer.text);
     let shown: Vec<_> = rows.iter().map(|row| row[4].as_str()).collect();
-    assert_eq!(shown, ["'=HYPERLINK(\"http://x\",\"y\")", "'+1", "'-1", "'@x", "a, \"b\"", "Zoë 🎟️"]);
+    assert_eq!(shown, ["'=HYPERLINK(\"http://x\",\"y\")", "'＝1+1", "'-1", "Ada;'=1", "a, \"b\"", "Zoë 🎟️"]);
+    let shown: Vec<_> = rows.iter().map(|row| row[5].as_str()).collect();
+    assert_eq!(shown, ["+tag@example.org", "'=1+1@example.org", "p2@example.org", "-x@example.org", "p4@example.org", "p5+x@example.org"]);
     assert!(rows.iter().all(|row| row[1] == "'@SUM(A1)"));
     let first = &walk(&system.admin().client, &format!("/admin/events/{id}/bookings"), 100).await[0];
     let cells =
@@ -174,7 +182,23 @@ async fn an_export_has_all_bookings_and_no_formulas() {
     for accept in ["text/csv;q=0.9, application/json;q=0.1", "TEXT/CSV", "application/xml, text/csv"] {
         assert_eq!(export(&system, &id, accept).await.header("content-type"), Some("text/csv; charset=utf-8"), "{accept}");
     }
-    for accept in ["", "*/*", "application/json", "text/*", "text/csvx"] {
+    for (accept, query) in [("application/x-ndjson", ""), ("", "&format=json"), ("text/csv", "&format=json")] {
+        let path = format!("/admin/events/{id}/bookings?limit=1{query}");
+        let lines = system.admin().client.send(Method::GET, &path, &[("accept", accept)], None).await;
+        assert_eq!((lines.status, lines.header("content-type")), (200, Some("application/x-ndjson")), "{accept} {query}");
+        assert_eq!(lines.header("content-disposition"), Some(format!("attachment; filename=\"bookings-{id}.ndjson\"").as_str()));
+        assert!(lines.text.ends_with('\n'));
+        let items: Vec<Value> = lines.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(items, walk(&system.admin().client, &format!("/admin/events/{id}/bookings"), 100).await, "nothing is altered");
+    }
+    let path = format!("/admin/events/{id}/bookings");
+    assert_eq!(system.admin().client.get(&format!("{path}?format=csv")).await.text, answer.text);
+    for bad in ["xml", "CSV", "json%20"] {
+        let refused = system.admin().client.get(&format!("{path}?format={bad}")).await;
+        assert_eq!((refused.status, refused.bad_fields()), (422, vec!["format".to_owned()]), "{bad}");
+    }
+
+    for accept in ["", "*/*", "application/json", "text/*", "text/csvx", "application/ndjson"] {
         assert_eq!(export(&system, &id, accept).await.expect(200)["items"].as_array().map(Vec::len), Some(1), "{accept}");
     }
     export(&system, UNKNOWN, "text/csv").await.refused(404, "event-not-found");
@@ -200,6 +224,9 @@ async fn an_export_is_whole_however_many_there_are() {
         assert_eq!(ids.len(), all);
         ids.dedup();
         assert_eq!(ids.len(), all, "in the order of their ids, each once");
+        let lines = export(&system, &event, "application/x-ndjson").await.text;
+        let in_lines: Vec<_> = lines.lines().map(|line| text(&serde_json::from_str::<Value>(line).unwrap()["id"])).collect();
+        assert_eq!(in_lines, ids, "the same as JSON lines");
     }
     system.check().await;
     system.stop().await;

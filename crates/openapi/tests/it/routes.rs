@@ -48,9 +48,12 @@ async fn what_is_described_is_there_and_other_methods_are_not() {
         let described = described(part);
         for name in &described {
             let (method, path) = request(name);
+            let options = service.send(Method::OPTIONS, &path, &[], None).await;
+            assert_eq!((options.status, options.text.as_str()), (204, ""), "OPTIONS of {name}");
+            assert!(options.header("allow").unwrap().split(", ").any(|allowed| allowed == method.as_str()), "{name}: {options:?}");
             let answer = service.send(method.clone(), &path, &[], None).await;
             assert!(answer.status != 405 && (answer.status != 404 || answer.code() != "not-found"), "{name}: {answer:?}");
-            for other in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+            for other in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
                 let template = name.split_once(' ').unwrap().1;
                 if !described.contains(&format!("{other} {template}")) {
                     let answer = service.send(other.clone(), &path, &[], None).await;
@@ -60,6 +63,39 @@ async fn what_is_described_is_there_and_other_methods_are_not() {
             }
         }
     }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_answered_as_get_without_the_body() {
+    let system = Plan::default().workers(0).start().await;
+    let event = system.event(3).await;
+    system.admin().must_book(&event, 1).await;
+    let admin = &system.admin().client;
+    let services = [admin.at(system.auth_url()), admin.clone()];
+    for (service, part) in services.iter().zip(rowlock_openapi::parts()) {
+        for name in described(part).into_iter().filter(|name| name.starts_with("GET ")) {
+            let unknown = request(&name).1;
+            let known = unknown.replace(ID, &event);
+            for path in [format!("{known}?format=csv"), format!("{known}?format=json"), format!("{known}?limit=many"), known, unknown] {
+                let get = service.get(&path).await;
+                let head = service.send(Method::HEAD, &path, &[], None).await;
+                assert_eq!((head.status, head.text.as_str()), (get.status, ""), "HEAD {path}");
+                // What differs between any two answers.
+                let fixed = |answer: &rowlock_test_support::client::Answer| {
+                    let mut headers = answer.headers.clone();
+                    for name in ["date", "x-request-id", "ratelimit"] {
+                        headers.remove(name);
+                    }
+                    headers
+                };
+                assert_eq!(fixed(&head), fixed(&get), "HEAD {path}");
+            }
+        }
+    }
+    let visitor = system.visitor();
+    assert_eq!(visitor.send(Method::HEAD, "/admin/auditlog", &[], None).await.status, 401);
+    assert_eq!(visitor.send(Method::HEAD, "/nothing", &[], None).await.status, 404);
     system.stop().await;
 }
 
@@ -75,7 +111,10 @@ async fn the_gateway_sends_each_operation_to_the_service_that_describes_it() {
             assert_eq!((answer.status, answer.body.as_str()), (201, format!("{service}: {method} {path} HTTP/1.1").as_str()), "{name}");
             // What it refuses by itself.
             let refusal = gateway.call("TRACE", &path).await;
-            let allowed: Vec<_> = refusal.headers["allow"].split(", ").collect();
+            let is_described = |allowed: &&str| !["HEAD", "OPTIONS"].contains(allowed);
+            let allowed: Vec<_> = refusal.headers["allow"].split(", ").filter(is_described).collect();
+            assert!(refusal.headers["allow"].ends_with("OPTIONS"), "{name}: {refusal:?}");
+            assert_eq!(refusal.headers["allow"].contains("HEAD"), allowed.contains(&"GET"), "{name}: {refusal:?}");
             let template = name.split_once(' ').unwrap().1;
             let methods = |known: &&String| known.split_once(' ').unwrap().1 == template;
             assert_eq!((refusal.status, allowed.len()), (405, described.iter().filter(methods).count()), "{name}: {allowed:?}");
@@ -143,6 +182,8 @@ async fn an_administrators_export_is_csv_as_described() {
     let example: &Value = &example["responses"]["200"]["content"]["text/csv"]["example"];
     assert_eq!(csv.text.lines().next(), example.as_str().unwrap().lines().next(), "the header line of the example");
     assert_eq!(csv.text.lines().count(), 2);
+    let lines = system.admin().client.get(&format!("{path}?format=json")).await;
+    assert_eq!((lines.header("content-type"), lines.text.lines().count()), (Some("application/x-ndjson"), 1));
     assert_eq!(json!(csv.text.lines().nth(1).unwrap().split(',').count()), 10);
     system.stop().await;
 }

@@ -2,7 +2,9 @@
 
 mod auth;
 mod client_address;
+mod cors;
 mod deadline;
+mod head;
 mod json;
 mod limits;
 mod query;
@@ -12,6 +14,7 @@ mod server;
 
 pub use auth::{AdminCaller, Caller, request_id};
 pub use client_address::client_address;
+pub use cors::Origin;
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};

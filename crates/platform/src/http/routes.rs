@@ -1,9 +1,9 @@
 //! The routes of a service as a table, so that what is served can be compared with what the API's description says.
 
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder, Route, web};
+use actix_web::{FromRequest, Handler, Responder, Route, guard, web};
 
-use super::server::method_not_allowed;
+use super::server::other_method;
 
 /// A method of a path, and who answers it.
 struct Entry {
@@ -17,7 +17,7 @@ struct Entry {
 pub struct Routes(Vec<Entry>);
 
 impl Routes {
-    /// Adds `GET`.
+    /// Adds `GET`, and `HEAD` with it.
     pub fn get<F, Args>(self, path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -63,7 +63,11 @@ impl Routes {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let route = web::method(method.clone()).to(handler);
+        let route = if method == Method::GET {
+            Route::new().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
+        } else {
+            web::method(method.clone()).to(handler)
+        };
         self.0.push(Entry { method, path, route });
         self
     }
@@ -73,7 +77,7 @@ impl Routes {
         self.0.iter().map(|entry| format!("{} {}", entry.method, entry.path)).collect()
     }
 
-    /// Adds all of it to an application. A known path with another method is 405 and says what is allowed.
+    /// Adds all of it to an application. A known path with another method is 405, but `OPTIONS` 204; both say what is allowed.
     pub fn configure(self, config: &mut web::ServiceConfig) {
         let mut resources: Vec<(&'static str, Vec<Entry>)> = Vec::new();
         for entry in self.0 {
@@ -83,8 +87,9 @@ impl Routes {
             }
         }
         for (path, entries) in resources {
-            let allowed = entries.iter().map(|entry| entry.method.as_str()).collect::<Vec<_>>().join(", ");
-            let resource = web::resource(path).default_service(web::to(method_not_allowed(allowed)));
+            let methods = entries.iter().map(|entry| if entry.method == Method::GET { "GET, HEAD" } else { entry.method.as_str() });
+            let allowed = methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
+            let resource = web::resource(path).default_service(web::to(other_method(allowed)));
             config.service(entries.into_iter().fold(resource, |resource, entry| resource.route(entry.route)));
         }
     }
@@ -110,14 +115,19 @@ mod tests {
         for (method, path, status) in [
             (Method::GET, "/a", StatusCode::OK),
             (Method::DELETE, "/a", StatusCode::OK),
+            (Method::HEAD, "/a", StatusCode::OK),
+            (Method::OPTIONS, "/a", StatusCode::NO_CONTENT),
             (Method::POST, "/b/1", StatusCode::OK),
+            (Method::HEAD, "/b/1", StatusCode::METHOD_NOT_ALLOWED),
+            (Method::OPTIONS, "/c", StatusCode::NOT_FOUND),
             (Method::POST, "/a", StatusCode::METHOD_NOT_ALLOWED),
             (Method::GET, "/b", StatusCode::NOT_FOUND),
         ] {
             let answer = call_service(&app, TestRequest::with_uri(path).method(method.clone()).to_request()).await;
             assert_eq!(answer.status(), status, "{method} {path}");
-            if status == StatusCode::METHOD_NOT_ALLOWED {
-                assert_eq!(answer.headers().get("allow").unwrap(), "GET, DELETE");
+            if matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NO_CONTENT) {
+                let allowed = if path == "/a" { "GET, HEAD, DELETE, OPTIONS" } else { "POST, OPTIONS" };
+                assert_eq!(answer.headers().get("allow").unwrap(), allowed);
             }
         }
     }

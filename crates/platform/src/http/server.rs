@@ -5,14 +5,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, middleware, web};
 use ipnet::IpNet;
 use rowlock_domain::problem::ProblemCode;
 use tokio_util::sync::CancellationToken;
 
 use super::client_address::TrustedProxies;
+use super::cors::{AllowedOrigins, Origin, allow_origins};
 use super::deadline::{Deadline, end_in_time};
+use super::head::drop_body_of_head;
 use super::request_log::{HttpMetrics, log_requests};
 use crate::lifecycle::ShutdownSettings;
 use crate::problem::Problem;
@@ -36,6 +38,8 @@ pub struct HttpSettings {
     pub deadline: Duration,
     /// The networks of the gateways, whose word about a client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The origins whose web pages may call the API from a browser.
+    pub allowed_origins: Vec<Origin>,
 }
 
 impl HttpSettings {
@@ -46,12 +50,14 @@ impl HttpSettings {
         let max_body_bytes = reader.number("http.max_body_bytes", 1024..=16 * 1024 * 1024);
         let deadline = reader.millis("http.deadline_ms", 100..=600_000);
         let trusted_proxies = reader.list("http.trusted_proxies");
+        let allowed_origins = reader.list("http.allowed_origins");
         Some(Self {
             listen: listen?,
             workers: workers?,
             max_body_bytes: max_body_bytes?,
             deadline: deadline?,
             trusted_proxies: trusted_proxies?,
+            allowed_origins: allowed_origins?,
         })
     }
 }
@@ -78,6 +84,7 @@ pub fn public_server(
     metrics.register(|registry| counted.register(registry));
     let counted = web::Data::new(counted);
     let trusted = web::Data::new(TrustedProxies(settings.trusted_proxies.clone()));
+    let origins = web::Data::new(AllowedOrigins(settings.allowed_origins.clone()));
     let deadline = web::Data::new(Deadline::after(settings.deadline));
     let traces = web::Data::new(traces.clone());
     let drain = leave.settings.drain;
@@ -88,10 +95,13 @@ pub fn public_server(
             .app_data(counted.clone())
             .app_data(body_limit.clone())
             .app_data(trusted.clone())
+            .app_data(origins.clone())
             .app_data(deadline.clone())
             .app_data(traces.clone())
             .app_data(leave.clone())
             .wrap(middleware::from_fn(end_in_time))
+            .wrap(middleware::from_fn(allow_origins))
+            .wrap(middleware::from_fn(drop_body_of_head))
             .wrap(middleware::from_fn(log_requests))
             .configure(configure.clone())
             .default_service(web::to(no_such_route))
@@ -138,9 +148,13 @@ pub(crate) async fn serve(server: Server, until: impl Future<Output = ()>) -> st
     running.await.map_err(std::io::Error::other)?
 }
 
-/// The answer of a resource to a method that it does not have. `allowed` is what it has.
-pub(super) fn method_not_allowed(allowed: String) -> impl Fn(HttpRequest) -> std::future::Ready<Result<HttpResponse, Problem>> + Clone {
-    move |_| {
+/// The answer of a resource to a method that no route of it takes: 204 to `OPTIONS`, otherwise 405. Both say in `Allow` which
+/// methods it has.
+pub(super) fn other_method(allowed: String) -> impl Fn(HttpRequest) -> std::future::Ready<Result<HttpResponse, Problem>> + Clone {
+    move |request| {
+        if request.method() == Method::OPTIONS {
+            return std::future::ready(Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allowed.as_str())).finish()));
+        }
         let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("Use {allowed}."));
         std::future::ready(Err(problem.header(header::ALLOW, allowed.as_str())))
     }

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use reqwest::Method;
 use rowlock_domain::problem::ProblemCode;
+use rowlock_test_support::client::Client;
+use rowlock_test_support::gateway::Gateway as FrontGateway;
 use rowlock_test_support::socket_gateway::{Answer, Gateway, friendly};
+use rowlock_test_support::system::Plan;
 use rowlock_test_support::wait::until;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -166,4 +170,137 @@ async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
 
     gateway.names(&[("auth", two), ("booking", two)]);
     until("only the replica that is left is asked", async || gateway.who_answers("/api/book").await == asked(&[two])).await;
+}
+
+/// A service that answers every request with the head of it.
+async fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let count = connection.read(&mut request).await.unwrap_or_default();
+            let text = String::from_utf8_lossy(&request[..count]).to_lowercase();
+            let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+            let _ = connection.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
+}
+
+/// What a service behind the gateway hears about the client: address and scheme.
+async fn forwarded(gateway: &FrontGateway, headers: &[(&str, &str)]) -> (String, String) {
+    let answer = Client::new(gateway.url()).send(Method::GET, "/docs/echo", headers, None).await.text;
+    let value = |name: &str| {
+        let mut lines = answer.lines().filter_map(|line| line.strip_prefix(name));
+        let value = lines.next().unwrap_or_default().to_owned();
+        assert_eq!(lines.next(), None, "{name} is there once");
+        value
+    };
+    assert_eq!(value("x-real-ip: "), value("x-forwarded-for: "));
+    (value("x-forwarded-for: "), value("x-forwarded-proto: "))
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_who_the_client_is() {
+    let service = echo().await;
+    let claims = [("x-forwarded-for", "198.51.100.1"), ("x-forwarded-proto", "https"), ("x-real-ip", "198.51.100.2")];
+    let is = |address: &str, scheme: &str| (address.to_owned(), scheme.to_owned());
+    for trusted in ["", "192.0.2.0/24", "127.0.0.2, fd00::/8"] {
+        let gateway = FrontGateway::before_service(&service, &[("ROWLOCK_TRUSTED_PROXIES", trusted)]).await;
+        assert_eq!(forwarded(&gateway, &claims).await, is("127.0.0.1", "http"), "{trusted}");
+    }
+    let gateway = FrontGateway::before_service(&service, &[("ROWLOCK_TRUSTED_PROXIES", "127.0.0.0/8, 192.0.2.0/24")]).await;
+    assert_eq!(forwarded(&gateway, &claims).await, is("198.51.100.1", "https"));
+    assert_eq!(forwarded(&gateway, &[]).await, is("127.0.0.1", "http"));
+    for (list, client) in [
+        ("203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        ("203.0.113.9, 198.51.100.1, 192.0.2.7", "198.51.100.1"),
+        ("2001:db8::1, 192.0.2.7", "2001:db8::1"),
+    ] {
+        assert_eq!(forwarded(&gateway, &[("x-forwarded-for", list)]).await, is(client, "http"), "{list}");
+    }
+    for proto in ["ftp", "https, http", "https\"", ""] {
+        assert_eq!(forwarded(&gateway, &[("x-forwarded-proto", proto)]).await, is("127.0.0.1", "http"), "{proto}");
+    }
+}
+
+#[test]
+fn a_list_of_proxies_or_origins_that_is_not_usable_is_refused_in_one_sentence() {
+    let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/gateway/settings.sh");
+    for (check, list, usable) in [
+        ("rowlock_networks", "", true),
+        ("rowlock_networks", "10.0.0.0/8, 192.0.2.7, ::1, 2001:db8::/32", true),
+        ("rowlock_networks", "10.0.0.0/33", false),
+        ("rowlock_networks", "10.0.0.256", false),
+        ("rowlock_networks", "10.0.0.0/8 192.0.2.7", false),
+        ("rowlock_networks", "0.0.0.0/0", false),
+        ("rowlock_networks", "proxy.example", false),
+        ("rowlock_networks", "1::2::3", false),
+        ("rowlock_networks", "10.0.0.1; return 200", false),
+        ("rowlock_origins", "https://shop.example, http://localhost:5173", true),
+        ("rowlock_origins", "*", false),
+        ("rowlock_origins", "https://shop.example/", false),
+        ("rowlock_origins", "https://a\" x; \"b", false),
+    ] {
+        let script = format!(". \"$1\"; {check} \"$2\"");
+        let ended = std::process::Command::new("sh").args(["-c", &script, "sh", settings, list]).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.success(), said.lines().count()), (usable, usize::from(!usable)), "{list}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_each_client_has_its_own_limit_on_sign_ups() {
+    let system = Plan::default().workers(0).auth_setting("limits.create_account_per_address", "2").start().await;
+    for (trusted, alone) in [("127.0.0.0/8", true), ("", false)] {
+        let gateway = FrontGateway::with_settings(&system, &[("ROWLOCK_TRUSTED_PROXIES", trusted)]).await;
+        let mut statuses = BTreeSet::new();
+        for client in 1..=6 {
+            let (name, address) = (format!("c{client}{alone}"), format!("203.0.113.200, 198.51.100.{client}"));
+            let body =
+                serde_json::json!({"name": name, "username": name, "email": format!("{name}@example.org"), "password": "correct horse"});
+            let headers = [("x-forwarded-for", address.as_str())];
+            let answer = Client::new(gateway.url()).send(Method::POST, "/api/createaccount", &headers, Some(body.to_string().into())).await;
+            statuses.insert(answer.status);
+        }
+        assert_eq!(statuses.into_iter().collect::<Vec<_>>(), if alone { vec![201] } else { vec![201, 429] }, "{trusted}");
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_may_call_the_api_from_an_allowed_origin_through_the_gateway() {
+    let shop = "https://shop.example";
+    let plan = Plan::default().workers(0).auth_setting("http.allowed_origins", shop).booking_setting("http.allowed_origins", shop);
+    let system = plan.start().await;
+    let gateway = FrontGateway::with_settings(&system, &[("ROWLOCK_ALLOWED_ORIGINS", shop)]).await;
+    let client = Client::new(gateway.url());
+    let wanted = [
+        ("origin", shop),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "authorization,content-type,idempotency-key"),
+    ];
+    for path in ["/api/book", "/api/loginaccount", "/api/events"] {
+        let preflight = client.send(Method::OPTIONS, path, &wanted, None).await;
+        assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, Some(shop)), "{path}");
+        assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
+        assert!(preflight.header("access-control-allow-headers").unwrap().contains("Idempotency-Key"));
+        let other = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
+        let preflight = client.send(Method::OPTIONS, path, &other, None).await;
+        assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, None), "{path}");
+        assert!(preflight.header("allow").is_some_and(|allowed| allowed.ends_with("OPTIONS")), "{path}");
+    }
+    // The gateway answers the second by itself.
+    for (path, status) in [("/api/events", 200), ("/nothing", 404)] {
+        let answer = client.send(Method::GET, path, &[("origin", shop)], None).await;
+        let headers = ["access-control-allow-origin", "vary"].map(|name| answer.header(name));
+        assert_eq!((answer.status, headers), (status, [Some(shop), Some("Origin")]), "{path}");
+        assert!(answer.header("access-control-expose-headers").unwrap().contains("X-Request-Id"));
+        assert_eq!(answer.headers.get_all("access-control-allow-origin").iter().count(), 1);
+        let other = client.send(Method::GET, path, &[("origin", "https://evil.example")], None).await;
+        assert_eq!(other.header("access-control-allow-origin"), None, "{path}");
+        assert!(other.header("x-request-id").is_some());
+    }
+    system.stop().await;
 }

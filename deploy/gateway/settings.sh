@@ -1,0 +1,96 @@
+# shellcheck shell=sh
+# Checks the settings of the gateway that are lists. Sourced by start.sh and by scripts/lib/gateway.sh.
+
+# rowlock_networks LIST: prints each address or network (CIDR) of a list separated by commas on a line of its own. Fails with
+# one sentence on standard error if one of them is not usable.
+rowlock_networks() (
+  set -f
+  IFS=,
+  for network in $1; do
+    IFS=' '
+    # shellcheck disable=SC2086
+    set -- $network
+    [ $# -gt 0 ] || continue
+    case $1 in
+      */0 | */00 | */000)
+        echo "ROWLOCK_TRUSTED_PROXIES must not contain '$1', because every client could then choose its own address." >&2
+        exit 1
+        ;;
+    esac
+    if [ $# -ne 1 ] || ! rowlock_is_network "$1"; then
+      echo "ROWLOCK_TRUSTED_PROXIES must be addresses or networks separated by commas, such as 192.0.2.7,10.0.0.0/8, but contains '$*'." >&2
+      exit 1
+    fi
+    printf '%s\n' "$1"
+    IFS=,
+  done
+)
+
+# rowlock_is_number TEXT MAX: whether it is a number from 0 to MAX without a leading zero.
+rowlock_is_number() {
+  case $1 in
+    '' | *[!0-9]* | 0?* | ????*) return 1 ;;
+  esac
+  [ "$1" -le "$2" ]
+}
+
+rowlock_is_network() (
+  address=${1%%/*}
+  case $1 in
+    *:*) most=128 ;;
+    *) most=32 ;;
+  esac
+  case $1 in
+    */*) rowlock_is_number "${1#*/}" "$most" || exit 1 ;;
+  esac
+  if [ "$most" = 32 ]; then
+    case $address in
+      *. | .*) exit 1 ;;
+    esac
+    IFS=.
+    # shellcheck disable=SC2086
+    set -- $address
+    [ $# -eq 4 ] || exit 1
+    for part in "$@"; do rowlock_is_number "$part" 255 || exit 1; done
+    exit 0
+  fi
+  short=8
+  case $address in
+    *[!0-9A-Fa-f:]* | *:::* | *::*::* | :[!:]* | *[!:]:) exit 1 ;;
+    *::*) short=7 ;;
+  esac
+  IFS=:
+  count=0
+  for part in $address; do
+    case $part in
+      '') continue ;;
+      ?????*) exit 1 ;;
+    esac
+    count=$((count + 1))
+  done
+  if [ "$short" = 8 ]; then [ "$count" -eq 8 ]; else [ "$count" -le "$short" ]; fi
+)
+
+# rowlock_origins LIST: prints each origin of a list separated by commas on a line of its own, or fails with one sentence.
+rowlock_origins() (
+  set -f
+  IFS=,
+  for origin in $1; do
+    IFS=' '
+    # shellcheck disable=SC2086
+    set -- $origin
+    [ $# -gt 0 ] || continue
+    authority=${1#*://}
+    case $#:$1:$authority in
+      1:http://*:*[!a-z0-9.:-]* | 1:https://*:*[!a-z0-9.:-]* | 1:http://: | 1:https://:) valid='' ;;
+      1:http://*:?* | 1:https://*:?*) valid=yes ;;
+      *) valid='' ;;
+    esac
+    if [ -z "$valid" ]; then
+      echo "ROWLOCK_ALLOWED_ORIGINS must be origins in lower case separated by commas, such as https://shop.example, but contains '$*'." >&2
+      exit 1
+    fi
+    printf '%s\n' "$1"
+    IFS=,
+  done
+)
