@@ -57,6 +57,8 @@ pub enum Command {
     Cancel(Cancel),
     /// Leave the waiting list.
     Leave(Leave),
+    /// Change how many tickets a waiting-list entry waits for.
+    ChangeEntry(ChangeEntry),
     /// Change an event, its terms or its capacities, publish or cancel it.
     Change(Box<Change>),
     /// Hand held tickets on; for an event that has begun or is cancelled, close what is open.
@@ -124,6 +126,21 @@ pub struct Leave {
     pub account: AccountId,
     /// Which entry.
     pub target: Target<WaitlistEntryId>,
+    /// What makes the request repeatable.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Change how many tickets a waiting-list entry waits for.
+#[derive(Debug, Clone)]
+pub struct ChangeEntry {
+    /// The event.
+    pub event: EventId,
+    /// The account that the entry belongs to.
+    pub account: AccountId,
+    /// Which entry.
+    pub target: Target<WaitlistEntryId>,
+    /// The new quantity.
+    pub quantity: Quantity,
     /// What makes the request repeatable.
     pub idempotency: Option<Idempotency>,
 }
@@ -217,6 +234,7 @@ impl Command {
             Self::Book(book) => book.key.event,
             Self::Cancel(cancel) => cancel.event,
             Self::Leave(leave) => leave.event,
+            Self::ChangeEntry(change) => change.event,
             Self::Change(change) => change.event,
             Self::Reallocate(reallocate) => reallocate.key.event,
         }
@@ -236,6 +254,10 @@ impl Command {
                 Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
                 Target::OnlyOne(None) => return None,
             },
+            Self::ChangeEntry(change) => match change.target {
+                Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
+                Target::OnlyOne(None) => return None,
+            },
             Self::Change(_) => return None,
         };
         Some(TypeKey { event, ticket_type })
@@ -247,6 +269,7 @@ impl Command {
             Self::Book(Book { holder, idempotency: Some(idempotency), .. }) => Some((holder.account, "book", idempotency)),
             Self::Cancel(Cancel { account, idempotency: Some(idempotency), .. }) => Some((*account, "cancel", idempotency)),
             Self::Leave(Leave { account, idempotency: Some(idempotency), .. }) => Some((*account, "leave", idempotency)),
+            Self::ChangeEntry(ChangeEntry { account, idempotency: Some(idempotency), .. }) => Some((*account, "change", idempotency)),
             _ => None,
         }
     }
@@ -263,6 +286,8 @@ pub enum Outcome {
     Returned(NamedBooking),
     /// No longer waiting, since now or before.
     Left(NamedEntry),
+    /// A waiting-list entry after its quantity was changed, or was the same already.
+    EntryChanged(NamedEntry),
     /// The event as it is now.
     Changed(Box<EventWithTypes>),
     /// Held tickets were handed on, or what was open was closed.
@@ -310,6 +335,8 @@ pub enum Refusal {
     TicketTypesNotFound(Vec<TicketTypeId>),
     /// The rule says no.
     Book(BookRefusal),
+    /// The account already has this open entry for the ticket type.
+    AlreadyWaiting(Box<NamedEntry>),
     /// No such booking of this account.
     BookingNotFound,
     /// Several bookings match.

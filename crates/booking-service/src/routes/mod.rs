@@ -9,6 +9,7 @@ mod admin_initialize;
 mod admin_status;
 mod book;
 mod cancel_booking;
+mod change_waitlist;
 mod description;
 mod event_fields;
 mod events;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Routes {
         .post("/api/cancelbooking", cancel_booking::cancel_booking)
         .get("/api/events", events::list)
         .post("/api/leavewaitlist", leave_waitlist::leave_waitlist)
+        .post("/api/changewaitlist", change_waitlist::change_waitlist)
         .get("/api/bookings", own::bookings)
         .get("/api/waitlist", own::waitlist)
         .get("/api/events/{eventId}", events::get)
@@ -63,6 +65,7 @@ pub(crate) fn routes() -> Routes {
         cancel_booking::cancel_booking,
         events::list,
         leave_waitlist::leave_waitlist,
+        change_waitlist::change_waitlist,
         own::bookings,
         own::waitlist,
         events::get,

@@ -3,7 +3,7 @@
 mod admin;
 mod events;
 mod own;
-mod places;
+pub(crate) mod places;
 mod sweep;
 
 pub use admin::{EventStatusPage, bookings_of_event, status_page};
