@@ -22,7 +22,8 @@ pub async fn run(stage: &mut Stage, scale: &Scale, side: Side) -> Fallible<Slice
         _ => (stage.ports.booking(), stage.booking.pid),
     };
     let (table, condition, most) = match side {
-        Side::Join(_) => ("waitlist_entries", "true", u64::MAX),
+        // Each visitor joins once: an account waits only once.
+        Side::Join(_) => ("waitlist_entries", "true", VISITORS),
         Side::Cancel(_) => ("bookings", "status = 'cancelled'", u64::from(CANCELLABLE)),
         _ => ("bookings", "true", u64::MAX),
     };

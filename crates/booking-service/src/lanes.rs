@@ -125,6 +125,7 @@ impl CommandLabels {
             Command::Book(_) => "book",
             Command::Cancel(_) => "cancel",
             Command::Leave(_) => "leave",
+            Command::ChangeEntry(_) => "change-entry",
             Command::Change(_) => "change",
             Command::Reallocate(_) => "reallocate",
         };
@@ -133,7 +134,7 @@ impl CommandLabels {
             Ok(Outcome::Waitlisted(_)) => "waitlisted",
             Ok(Outcome::Returned(_)) => "returned",
             Ok(Outcome::Left(_)) => "left",
-            Ok(Outcome::Changed(_) | Outcome::Reallocated(_)) => "done",
+            Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Reallocated(_)) => "done",
             Ok(Outcome::Replayed(_)) => "replayed",
             Ok(Outcome::Refused(_)) => "refused",
             Ok(Outcome::Skipped) => "skipped",

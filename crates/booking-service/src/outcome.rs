@@ -47,6 +47,13 @@ pub(crate) struct Left {
     waitlist_entry: WaitlistEntryResource,
 }
 
+/// A waiting-list entry after its quantity was changed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangedEntry {
+    waitlist_entry: WaitlistEntryResource,
+}
+
 /// The answer to a successful command of a user, which is also what a repeated request gets.
 pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
     let (status, body) = match outcome {
@@ -54,6 +61,7 @@ pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
         Outcome::Waitlisted(entry) => (202, serde_json::to_string(&Waitlisted { status: "waitlisted", waitlist_entry: entry.into() })),
         Outcome::Returned(booking) => (200, serde_json::to_string(&Returned { booking: booking.into() })),
         Outcome::Left(entry) => (200, serde_json::to_string(&Left { waitlist_entry: entry.into() })),
+        Outcome::EntryChanged(entry) => (200, serde_json::to_string(&ChangedEntry { waitlist_entry: entry.into() })),
         Outcome::Changed(_) | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
     };
     Some(Answer { status, body: body.ok()? })
@@ -120,6 +128,13 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
             Problem::invalid_field("ticketTypes", format!("names what is not a ticket type of this event: {}", ids.join(", ")))
         }
         Refusal::Book(refusal) => problem_of_booking(refusal),
+        Refusal::AlreadyWaiting(entry) => Problem::new(
+            ProblemCode::AlreadyWaiting,
+            "You are already on the waiting list of this ticket type. To change how many tickets you wait for, use POST /api/changewaitlist.",
+        )
+        .with("waitlistEntryId", entry.entry.id.to_string())
+        .with("quantity", entry.entry.quantity)
+        .with("position", entry.place),
         Refusal::BookingNotFound => Problem::new(ProblemCode::BookingNotFound, "You have no such booking."),
         Refusal::AmbiguousBooking(ids) => {
             Problem::new(ProblemCode::AmbiguousBooking, "You have several bookings at this event; say which one with bookingId.")
@@ -191,6 +206,9 @@ fn problem_of_booking(refusal: BookRefusal) -> Problem {
             format!("An account may have at most {max} of these tickets, booked and waited for together."),
         )
         .with("maxPerAccount", max),
+        BookRefusal::AlreadyWaiting => {
+            Problem::new(ProblemCode::AlreadyWaiting, "You are already on the waiting list of this ticket type.")
+        }
         BookRefusal::SoldOut => Problem::new(ProblemCode::SoldOut, "There are not enough tickets left for this request."),
     }
 }

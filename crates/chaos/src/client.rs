@@ -94,6 +94,8 @@ impl Client {
                 self.book().await;
             } else if dice < 0.78 && !self.bookings.is_empty() {
                 self.cancel().await;
+            } else if dice < 0.84 && !self.entries.is_empty() {
+                self.change_entry().await;
             } else if dice < 0.9 && !self.entries.is_empty() {
                 self.leave().await;
             } else {
@@ -131,6 +133,20 @@ impl Client {
         let reply = self.desk.decide(&self.person, operation, manner).await;
         let promise = reply.and_then(|reply| serde_json::from_str::<Promise>(&reply.body).ok());
         self.bookings.extend(promise.and_then(|promise| promise.booking).filter(|booking| booking.status == "confirmed"));
+    }
+
+    async fn change_entry(&mut self) {
+        let entry = self.entries.swap_remove(self.rng.random_range(0..self.entries.len()));
+        let quantity = self.rng.random_range(1..=6);
+        let manner = self.manner();
+        let operation = Operation::ChangeEntry { event: entry.event_id, entry: entry.id, quantity };
+        let Some(reply) = self.desk.decide(&self.person, operation, manner).await else { return };
+        match serde_json::from_str::<Promise>(&reply.body).ok().and_then(|promise| promise.waitlist_entry) {
+            Some(changed) => self.entries.push(changed),
+            // A refusal for a limit leaves it waiting.
+            None if reply.code != "already-promoted" => self.entries.push(entry),
+            None => {}
+        }
     }
 
     async fn leave(&mut self) {

@@ -39,6 +39,15 @@ pub enum Operation {
         /// The entry.
         entry: Uuid,
     },
+    /// Changes how many tickets an entry waits for.
+    ChangeEntry {
+        /// The event of the entry.
+        event: Uuid,
+        /// The entry.
+        entry: Uuid,
+        /// The new quantity.
+        quantity: u32,
+    },
     /// An administrator sets the number of tickets.
     SetCapacity {
         /// The event.
@@ -57,6 +66,7 @@ impl Operation {
             Self::Book { .. } => "book",
             Self::Cancel { .. } => "cancel",
             Self::Leave { .. } => "leave",
+            Self::ChangeEntry { .. } => "change entry",
             Self::SetCapacity { .. } => "set capacity",
         }
     }
@@ -64,7 +74,11 @@ impl Operation {
     /// The event.
     pub fn event(&self) -> Uuid {
         match self {
-            Self::Book { event, .. } | Self::Cancel { event, .. } | Self::Leave { event, .. } | Self::SetCapacity { event, .. } => *event,
+            Self::Book { event, .. }
+            | Self::Cancel { event, .. }
+            | Self::Leave { event, .. }
+            | Self::ChangeEntry { event, .. }
+            | Self::SetCapacity { event, .. } => *event,
         }
     }
 
@@ -82,6 +96,9 @@ impl Operation {
                 (post, "/api/cancelbooking".to_owned(), json!({"bookingId": booking, "quantity": quantity}))
             }
             Self::Leave { entry, .. } => (post, "/api/leavewaitlist".to_owned(), json!({"waitlistEntryId": entry})),
+            Self::ChangeEntry { entry, quantity, .. } => {
+                (post, "/api/changewaitlist".to_owned(), json!({"waitlistEntryId": entry, "quantity": quantity}))
+            }
             Self::SetCapacity { event, ticket_type, capacity } => (
                 reqwest::Method::PATCH,
                 format!("/admin/events/{event}"),

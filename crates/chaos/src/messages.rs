@@ -66,6 +66,15 @@ pub enum Fact {
         /// The booking it became.
         booking: Uuid,
     },
+    /// Somebody waits for another number of tickets.
+    Changed {
+        /// The entry as it is now.
+        entry: Ticket,
+        /// How many it waited for before.
+        before: u32,
+        /// Its number now.
+        number: i64,
+    },
     /// Somebody waits no longer.
     Left {
         /// The entry.
@@ -118,6 +127,7 @@ struct Data {
     account_id: Option<Uuid>,
     quantity: Option<u32>,
     returned: Option<u32>,
+    previous_quantity: Option<u32>,
     number: Option<i64>,
     promoted: Option<u32>,
     leftover: Option<u32>,
@@ -149,6 +159,9 @@ impl Data {
             "waitlist.joined" => Fact::Joined { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
             "waitlist.promoted" => {
                 Fact::Promoted { entry: ticket(self.waitlist_entry_id)?, number: self.number?, booking: self.booking_id? }
+            }
+            "waitlist.changed" => {
+                Fact::Changed { entry: ticket(self.waitlist_entry_id)?, before: self.previous_quantity?, number: self.number? }
             }
             "waitlist.left" => Fact::Left { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
             "tickets.released" => Fact::Released,

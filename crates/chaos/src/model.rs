@@ -57,6 +57,7 @@ impl Model {
         match &message.fact {
             Fact::Confirmed(booking) => self.confirm(*booking),
             Fact::Joined { entry, number } => self.join(*entry, *number),
+            Fact::Changed { entry, before, number } => self.change_entry(*entry, *before, *number, now),
             Fact::Left { entry, number } => self.leave(*entry, *number),
             Fact::Reduced { booking, returned } => self.give_back(booking.id, *returned, booking.quantity, now),
             Fact::Cancelled { booking, returned } => self.give_back(*booking, *returned, 0, now),
@@ -109,11 +110,48 @@ impl Model {
         if self.held == 0 && self.available >= entry.quantity {
             return Err(format!("puts {} tickets on the waiting list where {} are available", entry.quantity, self.available));
         }
+        if let Some(other) = self.waiting.iter().find(|waiting| waiting.entry.account == entry.account) {
+            return Err(format!(
+                "puts the account {} on the waiting list, which waits with number {} already",
+                entry.account, other.number
+            ));
+        }
         if number <= self.last_number {
             return Err(format!("gives out the number {number} after {}", self.last_number));
         }
         self.last_number = number;
         self.waiting.push(Waiting { number, entry });
+        Ok(())
+    }
+
+    /// A party that shrinks stays where it is; one that grows goes to the end.
+    fn change_entry(&mut self, entry: Ticket, before: u32, number: i64, now: i64) -> Result<(), String> {
+        let place = self.waiting.iter().position(|waiting| waiting.entry.id == entry.id);
+        let place = place.ok_or_else(|| format!("changes the entry {}, which does not wait", entry.id))?;
+        let mut waiting = self.waiting.remove(place);
+        if waiting.entry.quantity != before || before == entry.quantity {
+            return Err(format!(
+                "changes the entry {} from {before} to {} tickets; it waits for {}",
+                entry.id, entry.quantity, waiting.entry.quantity
+            ));
+        }
+        if entry.quantity > before {
+            self.within_limit(entry)?;
+            if number <= self.last_number {
+                return Err(format!("gives the number {number} to a party that grew, after {}", self.last_number));
+            }
+            self.last_number = number;
+            self.waiting.push(Waiting { number, entry });
+        } else {
+            if number != waiting.number {
+                return Err(format!("gives the number {number} to a party that shrank and had {}", waiting.number));
+            }
+            waiting.entry = entry;
+            self.waiting.insert(place, waiting);
+        }
+        if entry.quantity <= self.available {
+            self.come_back(0, now);
+        }
         Ok(())
     }
 

@@ -147,6 +147,35 @@ pub struct BookRequest {
     pub join_waitlist: bool,
     /// What the account has booked and waits for of this type already. Looked at only under a limit.
     pub account_total: u32,
+    /// Whether the account has an open waiting-list entry for this type. Checked only if the request has to wait.
+    pub already_waiting: bool,
+}
+
+/// A request to change the quantity of an entry that waits.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryChange {
+    /// The quantity that the entry waits for now.
+    pub before: u32,
+    /// The quantity that it should wait for.
+    pub quantity: u32,
+    /// The account's booked and waiting tickets of this type, including this entry. Checked only under a limit.
+    pub account_total: u32,
+}
+
+/// The result of a change of an entry's quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangedEntry {
+    /// The quantity was the same; nothing changed.
+    Unchanged,
+    /// The party shrank and keeps its number.
+    Kept,
+    /// The party grew and moved to the end of the list.
+    Moved {
+        /// The new number, which orders the list.
+        number: i64,
+        /// The new place in the queue, from 1.
+        position: u32,
+    },
 }
 
 /// What a request for tickets came to.
@@ -190,6 +219,9 @@ pub enum BookRefusal {
     /// Not enough tickets, and no waiting.
     #[error("there are not enough tickets")]
     SoldOut,
+    /// The account already has an open waiting-list entry for the ticket type.
+    #[error("the account is already on the waiting list of this ticket type")]
+    AlreadyWaiting,
 }
 
 /// Where returned tickets went.
@@ -255,10 +287,44 @@ impl Stock {
         if !request.join_waitlist || phase != Phase::Open {
             return Err(BookRefusal::SoldOut);
         }
+        if request.already_waiting {
+            return Err(BookRefusal::AlreadyWaiting);
+        }
         let number = self.next_number;
         self.next_number += 1;
         self.waiting += 1;
         Ok(Booked::Waitlisted { number, position: self.waiting })
+    }
+
+    /// Changes the quantity of an entry that waits. The event must be open for promotions, and on sale if the party grows.
+    ///
+    /// A smaller party keeps its number; a larger one gets a new number at the end of the list. The limit per account is
+    /// checked only when the party grows. If the new quantity fits in what is available, the available tickets become held,
+    /// as for a return; the caller compares `held` and sends `tickets.released`.
+    pub fn change_entry(&mut self, change: EntryChange, terms: Terms) -> Result<ChangedEntry, BookRefusal> {
+        let EntryChange { before, quantity, account_total } = change;
+        if quantity == before {
+            return Ok(ChangedEntry::Unchanged);
+        }
+        if quantity > terms.max_per_booking {
+            return Err(BookRefusal::QuantityTooLarge { max: terms.max_per_booking });
+        }
+        let changed = if quantity < before {
+            ChangedEntry::Kept
+        } else {
+            if let Some(max) = terms.max_per_account
+                && account_total.saturating_sub(before).saturating_add(quantity) > max
+            {
+                return Err(BookRefusal::AccountLimit { max });
+            }
+            let number = self.next_number;
+            self.next_number += 1;
+            ChangedEntry::Moved { number, position: self.waiting }
+        };
+        if quantity <= self.available {
+            self.hold_again();
+        }
+        Ok(changed)
     }
 
     /// Takes back tickets of a booking. The caller guarantees that the booking has that many.

@@ -90,6 +90,19 @@ pub enum Fact {
         /// The number that ordered the list.
         number: i64,
     },
+    /// An account changed how many tickets its entry waits for.
+    WaitlistChanged {
+        /// The entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// Its account.
+        account_id: AccountId,
+        /// How many tickets it waits for now.
+        quantity: u32,
+        /// How many it waited for before.
+        previous_quantity: u32,
+        /// The number that orders the list: the same if the party shrank, a new one if it grew.
+        number: i64,
+    },
     /// An entry ended because the event began or was cancelled.
     WaitlistClosed {
         /// The entry.
@@ -150,6 +163,7 @@ impl Fact {
             Self::WaitlistJoined { .. } => "waitlist.joined",
             Self::WaitlistPromoted { .. } => "waitlist.promoted",
             Self::WaitlistLeft { .. } => "waitlist.left",
+            Self::WaitlistChanged { .. } => "waitlist.changed",
             Self::WaitlistClosed { .. } => "waitlist.closed",
             Self::WaitlistReopened { .. } => "waitlist.reopened",
             Self::TicketsReleased {} => TICKETS_RELEASED,

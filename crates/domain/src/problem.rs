@@ -72,6 +72,8 @@ codes! {
     LastAdministrator = 409 "last-administrator" "It is the last administrator",
     /// Not enough tickets, and the waiting list was not wanted or not open.
     SoldOut = 409 "sold-out" "Sold out",
+    /// The account already has an open waiting-list entry for the ticket type.
+    AlreadyWaiting = 409 "already-waiting" "The account is already on the waiting list",
     /// The account would hold more than the type allows.
     AccountLimit = 409 "account-limit" "The limit per account is reached",
     /// Outside the sales window.

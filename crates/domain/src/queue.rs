@@ -44,6 +44,17 @@ impl WaitingHeads {
         }
     }
 
+    /// Adds an entry at the place of its number among the known ones of its quantity, for an entry that keeps its number
+    /// while its quantity changes. Behind the known part of a queue that was read in part, its place is not known and the
+    /// walk stops before it.
+    pub fn insert(&mut self, number: i64, quantity: u32) {
+        let head = self.by_quantity.entry(quantity).or_default();
+        let place = head.numbers.partition_point(|known| *known < number);
+        if place < head.numbers.len() || !head.truncated {
+            head.numbers.insert(place, number);
+        }
+    }
+
     /// Notes that the queue of a quantity was read in part.
     pub fn truncate(&mut self, quantity: u32) {
         self.by_quantity.entry(quantity).or_default().truncated = true;
@@ -121,6 +132,27 @@ mod tests {
         heads.push(2, 2);
         assert_eq!(heads.take_first_fitting(4), Next::Entry { number: 2, quantity: 2 });
         assert_eq!(heads.take_first_fitting(4), Next::NoneFits);
+    }
+
+    #[test]
+    fn an_entry_that_changes_its_quantity_is_inserted_at_the_place_of_its_number() {
+        let mut heads = WaitingHeads::default();
+        heads.push(1, 1);
+        heads.push(5, 1);
+        heads.truncate(1);
+        heads.insert(3, 1);
+        heads.insert(7, 1);
+        for number in [1, 3, 5] {
+            assert_eq!(heads.take_first_fitting(1), Next::Entry { number, quantity: 1 });
+        }
+        assert_eq!(heads.take_first_fitting(1), Next::Unknown, "number 7 may have unread entries before it");
+        heads.insert(4, 2);
+        heads.insert(2, 2);
+        assert_eq!(heads.take_first_fitting(2), Next::Unknown);
+        heads = WaitingHeads::default();
+        heads.insert(4, 2);
+        heads.insert(2, 2);
+        assert_eq!(heads.take_first_fitting(2), Next::Entry { number: 2, quantity: 2 });
     }
 
     proptest! {

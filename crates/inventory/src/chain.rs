@@ -78,7 +78,8 @@ impl Inventory {
 
 impl<R: Request> Begun<R> {
     fn new(inventory: Inventory, requests: Vec<R>, held: Result<Box<Held>, Failure>) -> Self {
-        let plain = |request: &R| matches!(request.command(), Command::Book(_) | Command::Cancel(_) | Command::Leave(_));
+        let plain =
+            |request: &R| matches!(request.command(), Command::Book(_) | Command::Cancel(_) | Command::Leave(_) | Command::ChangeEntry(_));
         Self { inventory, plain: requests.iter().all(plain), requests, held }
     }
 
@@ -110,13 +111,14 @@ impl<R: Request> Begun<R> {
 
     /// Takes one more in, if it can be decided with what is locked and read.
     pub fn admit(&mut self, request: R) -> Result<(), R> {
-        match &self.held {
-            Ok(held) if self.plain && held.opened.admits(request.command()) => {
-                self.requests.push(request);
-                Ok(())
-            }
-            _ => Err(request),
+        if self.plain
+            && let Ok(held) = &mut self.held
+            && held.opened.admits(request.command())
+        {
+            self.requests.push(request);
+            return Ok(());
         }
+        Err(request)
     }
 
     /// Decides, writes and commits; behind the COMMIT the next is begun. `tell` hears what came of each as soon as that is

@@ -57,6 +57,8 @@ pub enum Command {
     Cancel(Cancel),
     /// Leave the waiting list.
     Leave(Leave),
+    /// Change how many tickets a waiting-list entry waits for.
+    ChangeEntry(ChangeEntry),
     /// Change an event, its terms or its capacities, publish or cancel it.
     Change(Box<Change>),
     /// Hand held tickets on; for an event that has begun or is cancelled, close what is open.
@@ -163,6 +165,21 @@ pub struct Leave {
     pub idempotency: Option<Idempotency>,
     /// On whose authority. The key belongs to whoever that is.
     pub authority: Authority,
+}
+
+/// Change how many tickets a waiting-list entry waits for.
+#[derive(Debug, Clone)]
+pub struct ChangeEntry {
+    /// The event.
+    pub event: EventId,
+    /// The account that the entry belongs to.
+    pub account: AccountId,
+    /// Which entry.
+    pub target: Target<WaitlistEntryId>,
+    /// The new quantity.
+    pub quantity: Quantity,
+    /// What makes the request repeatable.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// A change of an event by an administrator. What is `None` stays as it is.
@@ -276,6 +293,7 @@ impl Command {
             Self::Book(book) => book.key.event,
             Self::Cancel(cancel) => cancel.event,
             Self::Leave(leave) => leave.event,
+            Self::ChangeEntry(change) => change.event,
             Self::Change(change) => change.event,
             Self::Reallocate(reallocate) => reallocate.key.event,
         }
@@ -295,6 +313,10 @@ impl Command {
                 Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
                 Target::OnlyOne(None) => return None,
             },
+            Self::ChangeEntry(change) => match change.target {
+                Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
+                Target::OnlyOne(None) => return None,
+            },
             Self::Change(_) => return None,
         };
         Some(TypeKey { event, ticket_type })
@@ -307,6 +329,7 @@ impl Command {
             Self::Book(book) => (book.holder.account, book.for_guest.as_deref(), ["book", "admin-book"], &book.idempotency),
             Self::Cancel(cancel) => (cancel.account, cancel.authority.administrator(), ["cancel", "admin-cancel"], &cancel.idempotency),
             Self::Leave(leave) => (leave.account, leave.authority.administrator(), ["leave", "admin-remove"], &leave.idempotency),
+            Self::ChangeEntry(change) => (change.account, None, ["change"; 2], &change.idempotency),
             Self::Change(_) | Self::Reallocate(_) => return None,
         };
         let idempotency = idempotency.as_ref()?;
@@ -328,6 +351,8 @@ pub enum Outcome {
     Returned(NamedBooking),
     /// No longer waiting, since now or before.
     Left(NamedEntry),
+    /// A waiting-list entry after its quantity was changed, or was the same already.
+    EntryChanged(NamedEntry),
     /// The event as it is now.
     Changed(Box<EventWithTypes>),
     /// Held tickets were handed on, or what was open was closed.
@@ -375,6 +400,8 @@ pub enum Refusal {
     TicketTypesNotFound(Vec<TicketTypeId>),
     /// The rule says no.
     Book(BookRefusal),
+    /// The account already has this open entry for the ticket type.
+    AlreadyWaiting(Box<NamedEntry>),
     /// No such booking of this account.
     BookingNotFound,
     /// Several bookings match.

@@ -154,7 +154,7 @@ pub(super) async fn initialize(
             return Err(Problem::new(ProblemCode::IdempotencyKeyReused, detail));
         }
     };
-    let id = serde_json::from_str::<Value>(&response.body).ok().and_then(|event| event["id"].as_str().map(str::to_owned));
+    let id = serde_json::from_str::<Value>(&response.body).ok().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
     let location = format!("/api/events/{}", id.ok_or_else(unexpected)?);
     let mut answer = HttpResponse::Created();
     answer.insert_header(("location", location)).insert_header(("etag", response.etag)).content_type("application/json");

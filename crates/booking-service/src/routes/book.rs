@@ -38,6 +38,7 @@ route_problems!(
     BookProblems = Problems::for_users().with_body().changing().limited().and(&[
         ProblemCode::EventNotFound,
         ProblemCode::SoldOut,
+        ProblemCode::AlreadyWaiting,
         ProblemCode::AccountLimit,
         ProblemCode::SalesClosed,
         ProblemCode::EventCancelled,
@@ -48,6 +49,10 @@ route_problems!(
 /// Book tickets, or get a place in the queue.
 ///
 /// A booking is never split. Whom the worker promotes later gets the booking without asking again.
+///
+/// An account has one open waiting-list entry per ticket type. A request that would have to wait while the account already
+/// waits is 409 `already-waiting`, with `waitlistEntryId`, `quantity` and `position` of the entry; `POST /api/changewaitlist`
+/// changes its quantity. An account that waits can still book what is available.
 #[utoipa::path(
     post,
     path = "/api/book",

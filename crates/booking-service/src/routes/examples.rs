@@ -231,6 +231,14 @@ pub(super) fn leave_event() -> Value {
     json!({"eventId": EVENT})
 }
 
+pub(super) fn change_entry() -> Value {
+    json!({"waitlistEntryId": ENTRY, "quantity": 1})
+}
+
+pub(super) fn change_event_entry() -> Value {
+    json!({"eventId": EVENT, "quantity": 3})
+}
+
 pub(super) fn audit_entry() -> Value {
     json!({
         "id": "01936f1d-7005-7d33-9e44-5f60718293a9",

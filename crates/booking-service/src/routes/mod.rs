@@ -13,6 +13,7 @@ mod admin_remove_entry;
 mod admin_status;
 mod book;
 mod cancel_booking;
+mod change_waitlist;
 mod description;
 mod event_fields;
 mod events;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Routes {
         .post("/api/cancelbooking", cancel_booking::cancel_booking)
         .get("/api/events", events::list)
         .post("/api/leavewaitlist", leave_waitlist::leave_waitlist)
+        .post("/api/changewaitlist", change_waitlist::change_waitlist)
         .get("/api/bookings", own::bookings)
         .get("/api/waitlist", own::waitlist)
         .get("/api/events/{eventId}", events::get)
@@ -72,6 +74,7 @@ pub(crate) fn routes() -> Routes {
         cancel_booking::cancel_booking,
         events::list,
         leave_waitlist::leave_waitlist,
+        change_waitlist::change_waitlist,
         own::bookings,
         own::waitlist,
         events::get,

@@ -35,7 +35,7 @@ async fn sql(system: &System, statement: &str) {
 }
 
 /// The only ticket is sold to the first person, and the others wait in the order of the list.
-async fn sold_out_with_queue(system: &System, event: &str, people: &[Person]) -> String {
+async fn sold_out_with_queue(event: &str, people: &[Person]) -> String {
     let booking = people[0].must_book(event, 1).await;
     for person in &people[1..] {
         person.book(event, 1).await.expect(202);
@@ -109,7 +109,7 @@ async fn an_event_that_has_ended_sells_nothing_and_promotes_nobody() {
     let event = text(&initialize(&system, times).await.expect(201)["id"]);
     let id = system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["ticketTypes"][0]["id"].clone();
     patch(&system, &event, json!({"ticketTypes": [{"id": id, "totalTickets": 1}]})).await.expect(200);
-    let booking = sold_out_with_queue(&system, &event, &people).await;
+    let booking = sold_out_with_queue(&event, &people).await;
     // Such a window could be stored before sales had to end with the event.
     sql(
         &system,
@@ -131,7 +131,7 @@ async fn a_change_that_would_close_the_waiting_list_is_refused_unless_it_says_so
     let system = System::new().await;
     let people = system.users("fan", 5).await;
     let event = text(&system.event_like(json!({"name": "Slip", "totalTickets": 1, "startsAt": in_seconds(DAY)})).await["id"]);
-    let booking = sold_out_with_queue(&system, &event, &people).await;
+    let booking = sold_out_with_queue(&event, &people).await;
 
     let last_year = json!({"startsAt": in_seconds(-365 * DAY), "name": "Slipped"});
     let refused = patch(&system, &event, last_year.clone()).await;
@@ -177,7 +177,7 @@ async fn tickets_that_came_back_after_the_start_go_to_those_who_wait_when_the_ev
     let system = System::new().await;
     let people = system.users("fan", 3).await;
     let event = text(&system.event_like(json!({"name": "Postponed", "totalTickets": 1, "startsAt": in_seconds(DAY)})).await["id"]);
-    sold_out_with_queue(&system, &event, &people).await;
+    sold_out_with_queue(&event, &people).await;
     patch(&system, &event, json!({"startsAt": in_seconds(-1), "closeWaitlist": true})).await.expect(200);
     until("all entries are closed", async || entry(&people[2]).await.0 == "closed").await;
     let id = system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["ticketTypes"][0]["id"].clone();

@@ -23,12 +23,13 @@ enum Who {
 /// A route: its method, its pattern, and who may.
 type Route = (&'static str, &'static str, Who);
 
-const ROUTES: [Route; 15] = [
+const ROUTES: [Route; 16] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("POST", "/api/book", Who::User),
     ("POST", "/api/cancelbooking", Who::User),
     ("POST", "/api/leavewaitlist", Who::User),
+    ("POST", "/api/changewaitlist", Who::User),
     ("GET", "/api/bookings", Who::User),
     ("GET", "/api/waitlist", Who::User),
     ("POST", "/admin/initialize", Who::Admin),
@@ -298,6 +299,12 @@ fn bodies(stock: &Stock) -> Vec<Body> {
         ),
         body("/api/cancelbooking", json!({"bookingId": stock.booking, "quantity": 1}), 200, vec![("bookingId", Id, Optional), quantity]),
         body("/api/cancelbooking", json!({"eventId": event[2], "quantity": 1}), 200, vec![("eventId", Id, Optional), quantity]),
+        body(
+            "/api/changewaitlist",
+            json!({"waitlistEntryId": stock.entry, "quantity": 1}),
+            200,
+            vec![("waitlistEntryId", Id, Optional), ("quantity", Number(1, 100), Required)],
+        ),
         body("/api/leavewaitlist", json!({"waitlistEntryId": stock.entry}), 200, vec![("waitlistEntryId", Id, Optional)]),
         body("/api/leavewaitlist", json!({"eventId": event[3]}), 200, vec![("eventId", Id, Optional)]),
         body(
@@ -640,8 +647,8 @@ async fn every_bad_parameter_of_a_query_is_named() {
     for _ in 0..2 {
         user.must_book(&event, 1).await;
     }
-    for _ in 0..2 {
-        user.must_wait(&event, 2).await;
+    for person in [&user, &system.user("ben").await] {
+        person.must_wait(&event, 2).await;
     }
     let client = &system.admin().client;
     let bad_query = async |path: &str, query: &str, fields: &[&str]| {

@@ -5,6 +5,7 @@
 mod accounts;
 mod admin;
 mod asyncapi;
+mod changing_entries;
 mod command_line;
 mod crowd;
 mod deadline;

@@ -19,7 +19,11 @@ async fn own_bookings_and_entries_are_paged_the_newest_first() {
     ben.must_book(&one, 2).await;
     ben.must_book(&two, 3).await;
     let mut entries = Vec::new();
-    for (event, place) in [(&one, 1), (&two, 1), (&one, 3), (&two, 2), (&one, 4)] {
+    for (event, place) in [(&one, 1), (&two, 1), (&one, 2), (&two, 1), (&one, 2)] {
+        // An account waits once: the entry before ends first.
+        if let Some(before) = ada.waitlist().await.iter().find(|entry| entry["eventId"] == **event && entry["status"] == "waiting") {
+            ada.client.post("/api/leavewaitlist", json!({"waitlistEntryId": before["id"]})).await.expect(200);
+        }
         let (entry, position) = ada.must_wait(event, 2).await;
         entries.insert(0, entry);
         assert_eq!(position, place);
@@ -43,17 +47,17 @@ async fn own_bookings_and_entries_are_paged_the_newest_first() {
     assert!(text(&newest["bookedAt"]).ends_with('Z'));
     let newest = &ada.waitlist().await[0];
     assert_eq!(fields(newest), ["bookingId", "eventId", "eventName", "id", "joinedAt", "position", "quantity", "status", "ticketTypeId"]);
-    assert_eq!((&newest["status"], &newest["position"], &newest["quantity"]), (&json!("waiting"), &json!(4), &json!(2)));
+    assert_eq!((&newest["status"], &newest["position"], &newest["quantity"]), (&json!("waiting"), &json!(2), &json!(2)));
     assert!(text(&newest["joinedAt"]).ends_with('Z'));
 
     // A place is what it is at present.
     ben.client.post("/api/leavewaitlist", json!({"eventId": one})).await.expect(200);
     let places: Vec<_> = ada.waitlist().await.iter().map(|entry| entry["position"].clone()).collect();
-    assert_eq!(places, [json!(3), json!(2), json!(2), json!(1), json!(1)]);
+    assert_eq!(places, [json!(1), json!(1), Value::Null, Value::Null, Value::Null]);
     // What ended is still shown, without a place.
-    ada.client.post("/api/leavewaitlist", json!({"waitlistEntryId": entries[4]})).await.expect(200);
+    ada.client.post("/api/leavewaitlist", json!({"waitlistEntryId": entries[1]})).await.expect(200);
     let shown = ada.waitlist().await;
-    assert_eq!((&shown[4]["status"], &shown[4]["position"], &shown[0]["position"]), (&json!("left"), &Value::Null, &json!(2)));
+    assert_eq!((&shown[1]["status"], &shown[1]["position"], &shown[0]["position"]), (&json!("left"), &Value::Null, &json!(1)));
     assert_eq!(system.user("cid").await.bookings().await, Vec::<Value>::new());
     system.check().await;
     system.stop().await;

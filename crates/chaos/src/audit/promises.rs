@@ -20,7 +20,7 @@ const ENDED: &str = "every request ended within its deadline with a proper answe
 const DRAINED: &str = "a service that is asked to stop fails no request";
 
 /// Refusals that the storm's requests may get: what the client wants may have become impossible meanwhile.
-const REFUSALS: [&str; 4] = ["sold-out", "account-limit", "already-promoted", "capacity-below-booked"];
+const REFUSALS: [&str; 5] = ["sold-out", "already-waiting", "account-limit", "already-promoted", "capacity-below-booked"];
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
     let stored = Stored::of(evidence);
@@ -29,6 +29,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         kept(request, &stored, verdict);
     }
     bookings(evidence, &stored, verdict);
+    entries(evidence, &stored, verdict);
     nothing_else(evidence, &stored, verdict);
     capacities(evidence, verdict);
     for (email, id) in &evidence.register.created {
@@ -159,13 +160,12 @@ fn kept(request: &Request, stored: &Stored<'_>, verdict: &mut Verdict) {
             }
         }
         (Operation::Book { event, ticket_type, quantity, .. }, None, Some(entry)) => {
-            let row = stored.entries.get(&entry.id).filter(|row| {
-                row.account_id == request.account
-                    && row.event_id == *event
-                    && row.ticket_type_id == *ticket_type
-                    && row.quantity == *quantity
-            });
-            if row.is_none() {
+            let row = stored
+                .entries
+                .get(&entry.id)
+                .filter(|row| row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type);
+            // How many tickets it waits for may be changed later, which `entries` follows.
+            if row.is_none() || entry.quantity != *quantity {
                 verdict.complain(ENTRY_KEPT, format!("the entry {} is not there as it was promised", entry.id), place(request));
             }
         }
@@ -173,6 +173,12 @@ fn kept(request: &Request, stored: &Stored<'_>, verdict: &mut Verdict) {
             let left = stored.entries.get(entry).is_some_and(|row| row.status == "left");
             if !left || told.id != *entry {
                 verdict.complain(ENTRY_KEPT, format!("the entry {entry} was promised to have left and has not"), place(request));
+            }
+        }
+        (Operation::ChangeEntry { entry, quantity, .. }, None, Some(told)) => {
+            if told.id != *entry || told.quantity != *quantity || told.status != "waiting" {
+                let what = format!("the entry {entry} was to wait for {quantity} tickets, and the answer was {}", reply.body);
+                verdict.complain(ENTRY_KEPT, what, place(request));
             }
         }
         // All that was said of a booking, or of a number of tickets, is looked at together.
@@ -210,6 +216,31 @@ fn bookings(evidence: &Evidence, stored: &Stored<'_>, verdict: &mut Verdict) {
                 row.status, row.quantity
             );
             verdict.complain(rule, what, place(request));
+        }
+    }
+}
+
+/// The last quantity that the owner of an entry was told is the one that is stored. An owner with an undecided request at the
+/// event may have changed it without knowing.
+fn entries(evidence: &Evidence, stored: &Stored<'_>, verdict: &mut Verdict) {
+    let mut told: BTreeMap<Uuid, (u32, &Request)> = BTreeMap::new();
+    let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
+    for request in &evidence.requests {
+        let promise = request.promise().and_then(|reply| serde_json::from_str::<Promise>(&reply.body).ok());
+        if let Some(entry) = promise.and_then(|promise| promise.waitlist_entry) {
+            told.insert(entry.id, (entry.quantity, request));
+        } else if let Operation::ChangeEntry { entry, .. } = &request.operation
+            && request.verdict().is_none()
+        {
+            undecided.insert(*entry);
+        }
+    }
+    for (id, (quantity, request)) in told {
+        // One that is not there at all is complained of where it was promised.
+        let Some(row) = stored.entries.get(&id).filter(|row| row.quantity != quantity) else { continue };
+        if !undecided.contains(&id) {
+            let what = format!("the entry {id} waits for {} tickets, and its owner was told {quantity}", row.quantity);
+            verdict.complain(ENTRY_KEPT, what, place(request));
         }
     }
 }

@@ -190,6 +190,21 @@ fn a_lost_place_in_the_queue_is_found() {
 }
 
 #[test]
+fn a_wrong_change_of_an_entry_is_found() {
+    let rule = "tickets move by the rule, and turns come in the order of joining";
+    // Ben shrinks from 2 to 1 in the message before the return; what follows is compared with that.
+    let with =
+        |entry, before, number| move |evidence: &mut Evidence| evidence.deliveries[4] = message(5, Fact::Changed { entry, before, number });
+    finds(rule, with(ticket(BEN_WAITS, BEN, 1), 3, 1));
+    finds(rule, with(ticket(BEN_WAITS, BEN, 1), 2, 3));
+    finds(rule, with(ticket(BEN_WAITS, BEN, 3), 2, 1));
+    finds(rule, with(ticket(NOBODY, BEN, 1), 2, 1));
+    // An account waits twice.
+    finds(rule, |evidence| evidence.deliveries[3].fact = Fact::Joined { entry: ticket(CHLOE_WAITS, BEN, 1), number: 2 });
+    finds("every promised place in a queue exists", |evidence| evidence.tables.entries[1].quantity = 2);
+}
+
+#[test]
 fn a_lost_account_is_found() {
     finds("every promised account exists", |evidence| evidence.tables.accounts.clear());
 }

@@ -24,7 +24,7 @@ fn published(starts_at: Timestamp) -> Schedule {
 }
 
 fn ask(quantity: u32) -> BookRequest {
-    BookRequest { quantity, join_waitlist: true, account_total: 0 }
+    BookRequest { quantity, join_waitlist: true, account_total: 0, already_waiting: false }
 }
 
 fn heads(entries: &[(i64, u32)]) -> WaitingHeads {
@@ -110,7 +110,7 @@ fn capacity_is_taken_from_available_then_from_held_and_never_from_booked() {
 fn the_account_limit_counts_what_is_booked_and_waited_for() {
     let terms = Terms { max_per_booking: 10, max_per_account: Some(3) };
     let mut stock = stock(10);
-    let request = BookRequest { quantity: 2, join_waitlist: true, account_total: 2 };
+    let request = BookRequest { quantity: 2, join_waitlist: true, account_total: 2, already_waiting: false };
     assert_eq!(stock.book(request, terms, Phase::Open), Err(BookRefusal::AccountLimit { max: 3 }));
     assert_eq!(stock.book(ask(11), terms, Phase::Open), Err(BookRefusal::QuantityTooLarge { max: 10 }));
 }
@@ -193,6 +193,60 @@ fn holders_return_tickets_until_the_deadline_and_never_after_the_start() {
     assert_eq!(Schedule { starts_at: None, ..schedule }.accepts_returns(at(1_000)), Ok(()));
 }
 
+#[test]
+fn an_account_that_waits_may_book_what_is_available_but_not_join_again() {
+    let mut stock = stock(2);
+    let again = |quantity| BookRequest { already_waiting: true, ..ask(quantity) };
+    stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    stock.book(ask(2), TERMS, Phase::Open).unwrap();
+    let before = stock.clone();
+    assert_eq!(stock.book(again(2), TERMS, Phase::Open), Err(BookRefusal::AlreadyWaiting));
+    assert_eq!(stock, before, "a refusal leaves no trace");
+    let no_waiting = BookRequest { join_waitlist: false, ..again(2) };
+    assert_eq!(stock.book(no_waiting, TERMS, Phase::Open), Err(BookRefusal::SoldOut));
+    assert_eq!(stock.book(again(1), TERMS, Phase::Open), Ok(Booked::Confirmed));
+}
+
+#[test]
+fn a_party_that_shrinks_keeps_its_number_and_one_that_grows_goes_to_the_end() {
+    let mut stock = stock(4);
+    stock.book(ask(4), TERMS, Phase::Open).unwrap();
+    stock.book(ask(2), TERMS, Phase::Open).unwrap();
+    stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    let change = |before, quantity| EntryChange { before, quantity, account_total: before };
+    assert_eq!(stock.change_entry(change(2, 2), TERMS), Ok(ChangedEntry::Unchanged));
+    assert_eq!(stock.change_entry(change(2, 1), TERMS), Ok(ChangedEntry::Kept));
+    assert_eq!(stock.change_entry(change(1, 2), TERMS), Ok(ChangedEntry::Moved { number: 3, position: 2 }));
+    assert_eq!((stock.waiting, stock.next_number), (2, 4));
+    assert_eq!(stock.change_entry(change(2, 11), TERMS), Err(BookRefusal::QuantityTooLarge { max: 10 }));
+    let limited = Terms { max_per_account: Some(3), ..TERMS };
+    let limit = Err(BookRefusal::AccountLimit { max: 3 });
+    assert_eq!(stock.change_entry(EntryChange { before: 2, quantity: 3, account_total: 3 }, limited), limit);
+    assert_eq!(
+        stock.change_entry(EntryChange { before: 2, quantity: 3, account_total: 2 }, limited).unwrap(),
+        ChangedEntry::Moved { number: 4, position: 2 }
+    );
+    assert_eq!(
+        stock.change_entry(EntryChange { before: 4, quantity: 3, account_total: 9 }, limited),
+        Ok(ChangedEntry::Kept),
+        "shrinking is always allowed"
+    );
+}
+
+#[test]
+fn a_party_that_shrinks_to_what_is_available_gets_it() {
+    let mut stock = stock(5);
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    stock.book(ask(4), TERMS, Phase::Open).unwrap();
+    let change = |before, quantity| EntryChange { before, quantity, account_total: before };
+    assert_eq!(stock.change_entry(change(4, 3), TERMS), Ok(ChangedEntry::Kept));
+    assert_eq!((stock.available, stock.held), (2, 0), "3 are still more than what is available");
+    assert_eq!(stock.change_entry(change(3, 2), TERMS), Ok(ChangedEntry::Kept));
+    assert_eq!((stock.available, stock.held), (0, 2));
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), 9).promoted, [(1, 2)]);
+    assert!(stock.is_consistent());
+}
+
 /// The rule said again in the most naive way: one list, walked from the front each time.
 #[derive(Debug, Clone, Default)]
 struct Naive {
@@ -222,6 +276,22 @@ impl Naive {
             self.queue.push((self.next, quantity));
         }
         Some(confirmed)
+    }
+
+    /// Gives the new number and place of a party that grew.
+    fn change(&mut self, which: usize, quantity: u32) -> Option<(i64, u32)> {
+        let before = self.queue[which].1;
+        self.queue[which].1 = quantity;
+        let moved = (quantity > before).then(|| {
+            self.next += 1;
+            self.queue.remove(which);
+            self.queue.push((self.next, quantity));
+            (self.next, u32::try_from(self.queue.len()).unwrap())
+        });
+        if quantity != before && quantity <= self.available {
+            self.held += std::mem::take(&mut self.available);
+        }
+        moved
     }
 
     fn put_back(&mut self, quantity: u32) {
@@ -263,6 +333,7 @@ enum Step {
         part: u32,
     },
     Leave(usize),
+    ChangeEntry(usize, u32),
     Capacity(u32),
     Walk {
         limit: usize,
@@ -279,6 +350,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (1u32..=6).prop_map(Step::Book),
         4 => (any::<usize>(), 1u32..=6).prop_map(|(which, part)| Step::GiveBack { which, part }),
         1 => any::<usize>().prop_map(Step::Leave),
+        2 => (any::<usize>(), 1u32..=6).prop_map(|(which, quantity)| Step::ChangeEntry(which, quantity)),
         1 => (0u32..=20).prop_map(Step::Capacity),
         1 => prop_oneof![Just(Step::Begin), Just(Step::Postpone)],
         3 => (1usize..=4, 0usize..=3).prop_map(|(limit, known)| Step::Walk { limit, known }),
@@ -353,6 +425,16 @@ proptest! {
                     }
                     stock.leave();
                 }
+                Step::ChangeEntry(which, quantity) if !naive.queue.is_empty() && !naive.begun => {
+                    let which = which % naive.queue.len();
+                    let change = EntryChange { before: naive.queue[which].1, quantity, account_total: 0 };
+                    let outcome = stock.change_entry(change, TERMS);
+                    if let Some((number, position)) = naive.change(which, quantity) {
+                        prop_assert_eq!(outcome, Ok(ChangedEntry::Moved { number, position }));
+                    } else {
+                        prop_assert!(matches!(outcome, Ok(ChangedEntry::Kept | ChangedEntry::Unchanged)));
+                    }
+                }
                 Step::Capacity(capacity) => {
                     let booked: u32 = naive.bookings.iter().sum();
                     let outcome = stock.set_capacity(capacity, phase);
@@ -381,7 +463,7 @@ proptest! {
                         prop_assert!(!walk.unfinished || walk.promoted.len() == limit, "enough heads: only the limit stops a walk");
                     }
                 }
-                Step::GiveBack { .. } | Step::Leave(_) | Step::Walk { .. } => {}
+                Step::GiveBack { .. } | Step::Leave(_) | Step::ChangeEntry(..) | Step::Walk { .. } => {}
             }
             prop_assert!(stock.is_consistent(), "{:?}", stock);
             prop_assert_eq!((stock.capacity, stock.available, stock.held), (naive.capacity, naive.available, naive.held));

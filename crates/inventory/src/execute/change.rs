@@ -131,7 +131,9 @@ impl Ledger {
             .map(|entry| (entry.key, entry.number, entry.id, entry.holder.account))
             .collect();
         closed.sort_unstable();
-        let mut waiting = HashSet::new();
+        let open =
+            self.entries.iter().map(Tracked::get).filter(|entry| entry.key.event == event && entry.status == WaitlistStatus::Waiting);
+        let mut waiting: HashSet<_> = open.map(|entry| (entry.key, entry.holder.account)).collect();
         for (key, number, waitlist_entry_id, account_id) in closed {
             // An account has one place in a list. Where it was closed in several, the best one counts.
             if !waiting.insert((key, account_id)) {
@@ -144,6 +146,7 @@ impl Ledger {
             self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.rejoin();
             // What was read of the queue lacks these entries: a pass in this batch must not rely on it.
             self.heads.remove(&key);
+            self.open_entries.entry((key, account_id)).or_default().push(waitlist_entry_id);
             self.add_to_total(key, account_id, quantity);
             self.note(key, Fact::WaitlistReopened { waitlist_entry_id, account_id, quantity, number });
         }

@@ -38,6 +38,7 @@ impl Ledger {
             Command::Book(book) => self.book(book),
             Command::Cancel(cancel) => self.cancel(cancel),
             Command::Leave(leave) => self.leave(leave),
+            Command::ChangeEntry(change) => self.change_entry(change),
             Command::Change(change) => self.change_event(change),
             Command::Reallocate(reallocate) => self.reallocate(*reallocate),
         };
@@ -62,14 +63,25 @@ impl Ledger {
             Ok(()) => {}
         }
         let account_total = self.totals.get(&(key, book.holder.account)).copied().unwrap_or_default();
-        let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let open_entry = if book.join_waitlist { self.open_entry(key, book.holder.account) } else { None };
+        let ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         let terms = ticket_type.get().terms;
-        let request = BookRequest { quantity: book.quantity.get(), join_waitlist: book.join_waitlist, account_total };
+        let request = BookRequest {
+            quantity: book.quantity.get(),
+            join_waitlist: book.join_waitlist,
+            account_total,
+            already_waiting: open_entry.is_some(),
+        };
         // A refusal must leave no trace, so the counters are tried on a copy.
         let mut stock = ticket_type.get().stock.clone();
-        let booked = stock.book(request, terms, phase).map_err(Refusal::Book)?;
+        let booked = stock.book(request, terms, phase).map_err(|refusal| match (refusal, open_entry) {
+            (BookRefusal::AlreadyWaiting, Some(id)) => {
+                self.named_entry((key.event, id)).map_or(Refusal::Book(refusal), |entry| Refusal::AlreadyWaiting(Box::new(entry)))
+            }
+            _ => Refusal::Book(refusal),
+        })?;
         let unheld = ticket_type.get().stock.held - stock.held;
-        ticket_type.change().stock = stock;
+        self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock = stock;
         self.note_unheld(key, unheld);
         let quantity = book.quantity.get();
         let event_name = self.event_name(key.event);
@@ -86,6 +98,7 @@ impl Ledger {
             }
             Booked::Waitlisted { number, position } => {
                 let entry = self.new_entry(book, quantity, number);
+                self.note_place(key, entry.id, i64::from(position));
                 Outcome::Waitlisted(NamedEntry { event_name, place: Some(i64::from(position)), entry })
             }
         })
@@ -121,6 +134,7 @@ impl Ledger {
         };
         self.entries.insert_new((book.key.event, book.entry), entry.clone());
         self.entry_at.insert((book.key, number), book.entry);
+        self.open_entries.entry((book.key, book.holder.account)).or_default().push(book.entry);
         if let Some(heads) = self.heads.get_mut(&book.key) {
             heads.push(number, quantity);
         }
@@ -265,6 +279,7 @@ impl Ledger {
         if let Some(heads) = self.heads.get_mut(&key) {
             heads.remove(number, quantity);
         }
+        self.note_freed(key, number);
         self.take_from_total(key, account_id, quantity);
         self.note(
             key,
@@ -333,6 +348,7 @@ impl Ledger {
         };
         let (account_id, quantity): (AccountId, u32) = (booking.holder.account, booking.quantity);
         self.bookings.insert_new((key.event, booking_id), booking);
+        self.note_freed(key, number);
         self.note(key, Fact::WaitlistPromoted { waitlist_entry_id: id, booking_id, account_id, quantity, number });
         Ok(())
     }

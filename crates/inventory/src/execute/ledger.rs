@@ -123,6 +123,12 @@ pub(super) struct Ledger {
     pub(super) entries: Rows<(EventId, WaitlistEntryId), WaitlistEntry>,
     /// What accounts have booked and wait for, of types with a limit.
     pub(super) totals: HashMap<(TypeKey, AccountId), u32>,
+    /// The open entries of accounts that may want to join, and those that were made in this batch.
+    pub(super) open_entries: HashMap<(TypeKey, AccountId), Vec<WaitlistEntryId>>,
+    /// Places of entries, each with how many of `freed` had happened when it was known.
+    pub(super) places: HashMap<WaitlistEntryId, (i64, usize)>,
+    /// The numbers that entries have given up in this batch, in the order of the decisions.
+    pub(super) freed: HashMap<TypeKey, Vec<i64>>,
     pub(super) heads: HashMap<TypeKey, WaitingHeads>,
     pub(super) entry_at: HashMap<(TypeKey, i64), WaitlistEntryId>,
     /// Entries to close and bookings to cancel of events that have begun or are cancelled.
@@ -148,6 +154,9 @@ impl Ledger {
             bookings: Rows::default(),
             entries: Rows::default(),
             totals: HashMap::new(),
+            open_entries: HashMap::new(),
+            places: HashMap::new(),
+            freed: HashMap::new(),
             heads: HashMap::new(),
             entry_at: HashMap::new(),
             to_close: HashMap::new(),

@@ -6,7 +6,9 @@
 //! take their turn, so those of the next transaction may be sent behind a COMMIT that has no answer yet.
 
 mod change;
+mod change_entry;
 mod decide;
+mod joins;
 mod ledger;
 mod read;
 mod statements;
@@ -20,6 +22,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowlock_domain::ids::TypeKey;
 use uuid::Uuid;
 
+use self::joins::JoinFreeRoom;
 use self::ledger::{Ledger, Tracked};
 pub(crate) use self::write::{Proof, Writes};
 use crate::command::{Book, Command, Outcome, Request};
@@ -42,6 +45,8 @@ pub(crate) struct Opened {
     ledger: Ledger,
     /// The types that somebody else holds.
     elsewhere: HashSet<TypeKey>,
+    /// How many more tickets late bookings may ask for without joining a waiting list.
+    room: JoinFreeRoom,
 }
 
 /// What was decided.
@@ -62,9 +67,10 @@ pub(crate) async fn open(
 ) -> QueryResult<Opened> {
     let needs = read::needs(conn, commands, expected).await?;
     let (elsewhere, ledger) = read::begin(conn, needs, commands, wait, new_id).await?;
-    let mut opened = Opened { ledger, elsewhere };
+    let mut opened = Opened { ledger, elsewhere, room: JoinFreeRoom::default() };
     let active: Vec<&Command> = commands.iter().filter(|command| !opened.lacks(command)).copied().collect();
-    read::read_more(conn, &active, &mut opened.ledger).await?;
+    opened.room = JoinFreeRoom::of(&active, &opened.ledger);
+    read::read_more(conn, &active, &opened.room, &mut opened.ledger).await?;
     Ok(opened)
 }
 
@@ -78,11 +84,14 @@ impl Opened {
     }
 
     /// Whether one more command can be decided with what is locked and read: a booking of a type that is locked, which asks
-    /// for no more than its row and its event.
-    pub(crate) fn admits(&self, command: &Command) -> bool {
-        let Command::Book(Book { key, idempotency: None, .. }) = command else { return false };
+    /// for no more than its row and its event. One that could join a waiting list is not admitted where somebody waits,
+    /// because the account's open entries have not been read.
+    pub(crate) fn admits(&mut self, command: &Command) -> bool {
+        let Command::Book(book @ Book { key, idempotency: None, .. }) = command else { return false };
         let row = self.ledger.types.get(key).map(Tracked::get);
-        row.is_some_and(|row| row.terms.max_per_account.is_none()) && self.ledger.events.contains_key(&key.event)
+        row.is_some_and(|row| row.terms.max_per_account.is_none())
+            && self.ledger.events.contains_key(&key.event)
+            && self.room.take_for_late(book)
     }
 
     /// Decides the commands in their order.

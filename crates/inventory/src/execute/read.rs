@@ -13,9 +13,11 @@ use uuid::Uuid;
 
 use super::LockWait;
 use super::NewId;
+use super::joins::{JoinFreeRoom, totals_of_changed_entries};
 use super::ledger::{Kept, Ledger, Tracked};
 use super::statements as sql;
 use crate::command::{Answer, Command, Reallocate, Target};
+use crate::queries::places::places;
 use crate::views::rows::{BookingRow, EntryRow, EventRow, TypeRow, unreadable};
 use crate::views::{Booking, Event, TicketType, WaitlistEntry};
 
@@ -92,10 +94,51 @@ pub(super) async fn begin(
 
 /// Reads what depends on the locked rows: totals of types with a limit per account, and the queues of those to reallocate.
 /// Most batches need none of it and wait for no second answer.
-pub(super) async fn read_more(conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
-    ledger.totals = read_totals(conn, totals_wanted(commands, ledger)).await?;
+pub(super) async fn read_more(
+    conn: &AsyncPgConnection,
+    commands: &[&Command],
+    room: &JoinFreeRoom,
+    ledger: &mut Ledger,
+) -> QueryResult<()> {
+    let totals = read_totals(conn, totals_wanted(commands, ledger));
+    let (totals, open) = try_join!(totals, read_open_entries(conn, room.open_entries_wanted(commands)))?;
+    ledger.totals = totals;
+    read_places(conn, commands, &open, ledger).await?;
+    for entry in open {
+        ledger.open_entries.entry((entry.key, entry.holder.account)).or_default().push(entry.id);
+        ledger.entries.keep((entry.key.event, entry.id), entry);
+    }
     read_closed_entries(conn, commands, ledger).await?;
     read_for_reallocation(conn, commands, ledger).await
+}
+
+/// Reads the open entries of accounts that may want to join, those that came first before others.
+async fn read_open_entries(mut conn: &AsyncPgConnection, wanted: BTreeSet<(TypeKey, AccountId)>) -> QueryResult<Vec<WaitlistEntry>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = sql::OpenEntries { events: Vec::new(), types: Vec::new(), accounts: Vec::new() };
+    for (key, account) in wanted {
+        query.events.push(key.event.as_uuid());
+        query.types.push(key.ticket_type.as_uuid());
+        query.accounts.push(account.as_uuid());
+    }
+    let rows: Vec<EntryRow> = query.load(&mut conn).await?;
+    rows.into_iter().map(WaitlistEntry::try_from).collect()
+}
+
+/// Reads the places of entries that a refusal or a change may have to show. Few batches have any.
+async fn read_places(conn: &AsyncPgConnection, commands: &[&Command], open: &[WaitlistEntry], ledger: &mut Ledger) -> QueryResult<()> {
+    let changed: HashSet<_> = commands.iter().filter(|c| matches!(c, Command::ChangeEntry(_))).map(|c| c.event()).collect();
+    let mut shown = open.to_vec();
+    if !changed.is_empty() {
+        shown.extend(ledger.entries.iter().map(Tracked::get).filter(|entry| changed.contains(&entry.key.event)).cloned());
+    }
+    if !shown.is_empty() {
+        let places = places(conn, &shown).await?;
+        ledger.places.extend(places.into_iter().map(|(entry, place)| (entry, (place, 0))));
+    }
+    Ok(())
 }
 
 async fn open(mut conn: &AsyncPgConnection) -> QueryResult<()> {
@@ -139,7 +182,8 @@ fn totals_wanted(commands: &[&Command], ledger: &Ledger) -> BTreeSet<(TypeKey, A
     let counted =
         |key: &TypeKey| changed.contains(&key.event) || ledger.types.get(key).is_some_and(|row| row.get().terms.max_per_account.is_some());
     let books = commands.iter().filter_map(|command| if let Command::Book(book) = command { Some(book) } else { None });
-    books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account)).collect()
+    let changed_entries = totals_of_changed_entries(commands, ledger).into_iter().filter(|(key, _)| counted(key));
+    books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account)).chain(changed_entries).collect()
 }
 
 async fn read_clock(mut conn: &AsyncPgConnection) -> QueryResult<Timestamp> {
@@ -187,6 +231,14 @@ impl Wanted {
                 }
                 Target::OnlyOne(_) => {
                     self.entries_of.insert((event, leave.account));
+                }
+            },
+            Command::ChangeEntry(change) => match change.target {
+                Target::One(id, _) => {
+                    self.entries.insert((event, id));
+                }
+                Target::OnlyOne(_) => {
+                    self.entries_of.insert((event, change.account));
                 }
             },
             Command::Book(_) | Command::Change(_) | Command::Reallocate(_) => {}
@@ -322,7 +374,9 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
                     ticket_type.stock.capacity
                 };
                 // Those who leave in this batch may be the heads that were read.
-                let leaving = commands.iter().filter(|command| command.event() == key.event && matches!(command, Command::Leave(_)));
+                let leaving = commands
+                    .iter()
+                    .filter(|command| command.event() == key.event && matches!(command, Command::Leave(_) | Command::ChangeEntry(_)));
                 let walk = walks.entry(key).or_default();
                 walk.pool = i32::try_from(pool).unwrap_or(i32::MAX);
                 walk.limit = walk.limit.saturating_add(limit);

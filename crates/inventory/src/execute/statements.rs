@@ -179,6 +179,16 @@ statement! {
 }
 
 statement! {
+    /// The open entries of accounts for ticket types.
+    pub(super) struct OpenEntries { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
+    -> EntryColumns;
+    "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+       FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, account_id)
+       JOIN waitlist_entries w ON w.account_id = k.account_id AND w.event_id = k.event_id AND w.ticket_type_id = k.ticket_type_id
+      WHERE w.status = 'waiting' ORDER BY w.number"
+}
+
+statement! {
     /// What accounts have booked and wait for, of types with a limit per account.
     pub(super) struct Totals { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
     -> (SqlUuid, SqlUuid, SqlUuid, BigInt);
@@ -225,6 +235,8 @@ statement! {
        FROM waitlist_entries w
       WHERE w.event_id = ANY($1) AND w.status = 'closed' AND w.account_id <> '00000000-0000-0000-0000-000000000000'
         AND w.account_id NOT IN (SELECT s.account_id FROM account_states s WHERE s.state <> 'enabled')
+        AND NOT EXISTS (SELECT FROM waitlist_entries o WHERE o.event_id = w.event_id AND o.ticket_type_id = w.ticket_type_id
+                                                         AND o.account_id = w.account_id AND o.status = 'waiting')
       ORDER BY w.event_id, w.number"
 }
 
@@ -278,8 +290,8 @@ statement! {
         buckets: Array<BigInt> = Vec<i64>, by: Array<Integer> = Vec<i32>,
     }
     "WITH joined AS (
-        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, joined_at)
-        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n)
+        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, joined_at, one_per_account)
+        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n)
      INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($13, $14, $15, $16, $17)
      ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
 }
@@ -294,6 +306,17 @@ statement! {
             status = CASE WHEN b.status = 'confirmed' AND b.quantity = r.before THEN r.status END
        FROM unnest($1, $2, $3, $4, $5, $6) AS r (event_id, id, before, quantity, status, cancelled_at)
       WHERE b.event_id = r.event_id AND b.id = r.id"
+}
+
+statement! {
+    /// Entries that wait for another quantity. One that is not as it was read gets no quantity, which its column refuses.
+    pub(super) struct ChangeEntries {
+        events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>, quantities: Array<Integer> = Vec<i32>,
+        numbers: Array<BigInt> = Vec<i64>,
+    }
+    "UPDATE waitlist_entries w SET number = r.number, quantity = CASE WHEN w.status = 'waiting' AND w.number = r.before THEN r.quantity END
+       FROM unnest($1, $2, $3, $4, $5) AS r (event_id, id, before, quantity, number)
+      WHERE w.event_id = r.event_id AND w.id = r.id"
 }
 
 statement! {

@@ -49,6 +49,7 @@ pub(crate) struct Writes {
     sales: sql::WriteSales,
     entries: sql::WriteEntries,
     returned: sql::UpdateBookings,
+    changed: sql::ChangeEntries,
     ended: sql::UpdateEntries,
     terms: sql::UpdateTerms,
     lowered: sql::LowerCounts,
@@ -77,6 +78,7 @@ impl Writes {
         Ok(Some(Self {
             proof,
             returned: changed_bookings(ledger)?,
+            changed: changed_entries(ledger)?,
             ended: ended_entries(ledger),
             terms: changed_terms(ledger)?,
             lowered,
@@ -93,12 +95,14 @@ impl Writes {
     /// they stand here, so if one of them fails, here or in the database, the COMMIT is not sent or does not commit.
     pub(super) async fn commit(self, conn: &AsyncPgConnection) -> QueryResult<()> {
         let (entries, returned, ended) = (self.entries.ids.len() + self.entries.by.len(), self.returned.ids.len(), self.ended.ids.len());
+        let changed = self.changed.ids.len();
         let (terms, lowered, keys) = (self.terms.ids.len(), self.lowered.types.len(), self.keys.keys.len());
         let sales = self.sales.ids.len() + self.sales.stock_ids.len() + self.sales.message_ids.len();
         try_join!(
             all(conn, self.sales, sales),
             all(conn, self.entries, entries),
             all(conn, self.returned, returned),
+            all(conn, self.changed, changed),
             all(conn, self.ended, ended),
             all(conn, self.terms, terms),
             all(conn, self.lowered, lowered),
@@ -235,6 +239,21 @@ fn changed_bookings(ledger: &Ledger) -> QueryResult<sql::UpdateBookings> {
     Ok(rows)
 }
 
+fn changed_entries(ledger: &Ledger) -> QueryResult<sql::ChangeEntries> {
+    let mut rows =
+        sql::ChangeEntries { events: Vec::new(), ids: Vec::new(), before: Vec::new(), quantities: Vec::new(), numbers: Vec::new() };
+    for (before, entry) in ledger.entries.iter().filter_map(|row| Some((row.was()?, row.get()))) {
+        if before.quantity != entry.quantity || before.number != entry.number {
+            rows.events.push(entry.key.event.as_uuid());
+            rows.ids.push(entry.id.as_uuid());
+            rows.before.push(before.number);
+            rows.quantities.push(int(entry.quantity)?);
+            rows.numbers.push(entry.number);
+        }
+    }
+    Ok(rows)
+}
+
 fn ended_entries(ledger: &Ledger) -> sql::UpdateEntries {
     let mut rows = sql::UpdateEntries {
         events: Vec::new(),
@@ -245,6 +264,10 @@ fn ended_entries(ledger: &Ledger) -> sql::UpdateEntries {
         ended: Vec::new(),
     };
     for (before, entry) in ledger.entries.iter().filter_map(|row| Some((row.was()?, row.get()))) {
+        // A waiting entry that only changed its quantity or number is written by `ChangeEntries`.
+        if before.status == entry.status {
+            continue;
+        }
         rows.before.push(before.status.as_str());
         rows.ended.push(entry.ended_at);
         rows.events.push(entry.key.event.as_uuid());
@@ -300,7 +323,11 @@ fn change_counts(ledger: &Ledger, raised: &mut sql::WriteEntries) -> sql::LowerC
     for row in ledger.entries.iter() {
         let waits = row.get().status == WaitlistStatus::Waiting;
         match row.was() {
-            Some(before) if before.status == WaitlistStatus::Waiting && !waits => count(row.get(), -1),
+            Some(before) if before.status == WaitlistStatus::Waiting && !waits => count(before, -1),
+            Some(before) if before.status == WaitlistStatus::Waiting && before.number != row.get().number => {
+                count(before, -1);
+                count(row.get(), 1);
+            }
             Some(before) if before.status != WaitlistStatus::Waiting && waits => count(row.get(), 1),
             None if row.is_new() && waits => count(row.get(), 1),
             _ => {}

@@ -161,7 +161,7 @@ pub async fn list_events(
     let upcoming = period == EventPeriod::Upcoming;
     let rows: Vec<EventRow> = match period {
         EventPeriod::Past => ListPast { q, from, to, created_at, starts_at, id, limit }.load(conn).await?,
-        EventPeriod::Upcoming | EventPeriod::All => ListFrom { q, upcoming, from, to, created_at, starts_at, id, limit }.load(conn).await?,
+        EventPeriod::Upcoming | EventPeriod::All => ListFrom { from, upcoming, to, q, created_at, starts_at, id, limit }.load(conn).await?,
     };
     let listed: Vec<_> = rows.into_iter().map(Event::try_from).collect::<QueryResult<_>>()?;
     with_types(conn, listed).await

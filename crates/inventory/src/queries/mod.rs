@@ -4,7 +4,7 @@ mod admin;
 mod events;
 mod find;
 mod own;
-mod places;
+pub(crate) mod places;
 mod sweep;
 
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};

@@ -35,7 +35,7 @@ statement! {
 }
 
 /// The places of those of the entries that wait.
-pub(super) async fn places(conn: &mut AsyncPgConnection, entries: &[WaitlistEntry]) -> QueryResult<HashMap<WaitlistEntryId, i64>> {
+pub(crate) async fn places(mut conn: &AsyncPgConnection, entries: &[WaitlistEntry]) -> QueryResult<HashMap<WaitlistEntryId, i64>> {
     let waiting: Vec<(Uuid, TypeKey, i64)> = entries
         .iter()
         .filter(|entry| entry.status == WaitlistStatus::Waiting)
@@ -57,6 +57,6 @@ pub(super) async fn places(conn: &mut AsyncPgConnection, entries: &[WaitlistEntr
         middle_to: ranges.iter().map(|range| range.buckets[1].1).collect(),
         large_to: ranges.iter().map(|range| range.buckets[2].1).collect(),
     };
-    let rows: Vec<(Uuid, i64)> = query.load(conn).await?;
+    let rows: Vec<(Uuid, i64)> = query.load(&mut conn).await?;
     Ok(rows.into_iter().map(|(id, place)| (WaitlistEntryId::from_uuid(id), place)).collect())
 }

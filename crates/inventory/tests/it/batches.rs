@@ -10,7 +10,7 @@ use rowlock_inventory::command::{Book, Idempotency};
 use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
 use rowlock_postgres::checkout;
 
-use crate::desk::{Desk, cancel, change, leave, move_start, reallocate};
+use crate::desk::{Desk, cancel, change, change_entry, leave, move_start, reallocate};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -24,6 +24,10 @@ enum Step {
         part: Option<u32>,
     },
     Leave(usize),
+    ChangeEntry {
+        which: usize,
+        quantity: u32,
+    },
     Reallocate(usize),
     Capacity(u32),
     Limit(Option<u32>),
@@ -39,6 +43,7 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
         1 => any::<bool>().prop_map(Step::Begin),
         4 => (any::<usize>(), prop::option::of(1u32..=5)).prop_map(|(which, part)| Step::Cancel { which, part }),
         1 => any::<usize>().prop_map(Step::Leave),
+        2 => (any::<usize>(), 1u32..=5).prop_map(|(which, quantity)| Step::ChangeEntry { which, quantity }),
         2 => (1usize..=3).prop_map(Step::Reallocate),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..12), 1..8)
@@ -51,6 +56,8 @@ pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
         Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
         Ok(Outcome::Returned(b)) => format!("returned {} {}", b.booking.quantity, b.booking.status),
         Ok(Outcome::Left(w)) => format!("left {} {}", w.entry.number, w.entry.status),
+        Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
+        Ok(Outcome::Refused(Refusal::AlreadyWaiting(w))) => format!("waits already {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
         Ok(Outcome::Reallocated(done)) => format!("{done:?}"),
         Ok(Outcome::Refused(Refusal::AlreadyPromoted(_))) => "promoted before".to_owned(),
         Ok(Outcome::Refused(Refusal::CapacityBelowBooked(_, error))) => format!("{error}"),
@@ -78,6 +85,9 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
                 }
                 Step::Cancel { which, part } if !booked.is_empty() => commands.push(cancel(&booked[which % booked.len()], *part)),
                 Step::Leave(which) if !booked.is_empty() => commands.push(leave(&booked[which % booked.len()])),
+                Step::ChangeEntry { which, quantity } if !booked.is_empty() => {
+                    commands.push(change_entry(&booked[which % booked.len()], *quantity));
+                }
                 Step::Reallocate(limit) => commands.push(reallocate(key, *limit)),
                 Step::Capacity(capacity) => {
                     commands.push(change(key, |types| types.capacity = Some(Capacity::new((*capacity).into()).unwrap())));
@@ -93,7 +103,7 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
                     commands.push(move_start(key, starts_at.parse().unwrap()));
                     all.push(std::mem::take(&mut commands));
                 }
-                Step::Cancel { .. } | Step::Leave(_) => {}
+                Step::Cancel { .. } | Step::Leave(_) | Step::ChangeEntry { .. } => {}
             }
         }
         all.push(commands);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::values::{Capacity, Price, Quantity};
-use rowlock_inventory::command::{Answer, Authority, Book, Cancel, Change, Leave, Reallocate, Target, TypeChange};
+use rowlock_inventory::command::{Answer, Authority, Book, Cancel, Change, ChangeEntry, Leave, Reallocate, Target, TypeChange};
 use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event};
 use rowlock_inventory::views::Holder;
 use rowlock_inventory::{Command, Inventory, InventoryParts, Outcome};
@@ -93,6 +94,18 @@ impl Desk {
         }
     }
 
+    /// The routing keys of an event's messages, in their order.
+    pub(crate) async fn routing_keys(&self, key: TypeKey) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            routing_key: String,
+        }
+        let sql = format!("SELECT routing_key FROM outbox WHERE event_id = '{}' ORDER BY id", key.event);
+        let rows: Vec<Row> = diesel::sql_query(sql).load(&mut self.database.admin().await).await.unwrap();
+        rows.into_iter().map(|row| row.routing_key).collect()
+    }
+
     pub(crate) async fn close(self) {
         drop((self.inventory, self.pool));
         self.database.close().await;
@@ -117,6 +130,16 @@ pub(crate) fn leave(book: &Book) -> Command {
         target: Target::One(book.entry, book.key.ticket_type),
         idempotency: None,
         authority: Authority::Holder,
+    })
+}
+
+pub(crate) fn change_entry(book: &Book, quantity: u32) -> Command {
+    Command::ChangeEntry(ChangeEntry {
+        event: book.key.event,
+        account: book.holder.account,
+        target: Target::One(book.entry, book.key.ticket_type),
+        quantity: Quantity::new(quantity.into()).unwrap(),
+        idempotency: None,
     })
 }
 

@@ -7,4 +7,5 @@ mod batches;
 mod chains;
 mod citus;
 mod desk;
+mod one_entry;
 mod places;

@@ -14,10 +14,11 @@ use crate::document::operations;
 const WRONG: &str = "no-such-field";
 
 /// Numbers that the type or the stock limits more than the field.
-const LIMITED_BY_MORE: [(&str, &str); 5] = [
+const LIMITED_BY_MORE: [(&str, &str); 6] = [
     ("initializeEvent", "totalTickets"),
     ("book", "quantity"),
     ("cancelBooking", "quantity"),
+    ("changeWaitlist", "quantity"),
     ("adminCancelBooking", "quantity"),
     ("adminCreateBooking", "quantity"),
 ];
@@ -93,7 +94,7 @@ async fn prepare(system: &System, example: &Example) -> (Client, String, Value) 
             body["ticketTypes"][0]["id"] = event["ticketTypes"][0]["id"].clone();
             root.client.clone()
         }
-        "book" | "cancelBooking" | "leaveWaitlist" => {
+        "book" | "cancelBooking" | "leaveWaitlist" | "changeWaitlist" => {
             let person = system.user(&format!("{}-{}", example.id, example.name.replace(' ', "-"))).await;
             let event = system.event_like(json!({"name": "On sale", "totalTickets": 4})).await;
             let id = event["id"].as_str().unwrap().to_owned();
@@ -101,7 +102,7 @@ async fn prepare(system: &System, example: &Example) -> (Client, String, Value) 
             if example.id == "cancelBooking" {
                 ids.insert("bookingId", person.must_book(&id, 2).await.into());
             }
-            if example.id == "leaveWaitlist" {
+            if example.id.ends_with("Waitlist") {
                 root.must_book(&id, 4).await;
                 ids.insert("waitlistEntryId", person.must_wait(&id, 1).await.0.into());
             }

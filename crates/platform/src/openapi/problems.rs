@@ -46,6 +46,15 @@ pub struct ProblemDocument {
     /// With `ambiguous-waitlist-entry`: the entries that match.
     #[schema(nullable = false)]
     waitlist_entry_ids: Option<Vec<String>>,
+    /// With `already-waiting`: the account's open entry.
+    #[schema(nullable = false, format = Uuid)]
+    waitlist_entry_id: Option<String>,
+    /// With `already-waiting`: how many tickets the entry waits for.
+    #[schema(nullable = false, minimum = 1)]
+    quantity: Option<u32>,
+    /// With `already-waiting`: the place of the entry in the queue, from 1.
+    #[schema(nullable = false, minimum = 1)]
+    position: Option<i64>,
     /// With `capacity-below-booked`: the ticket type.
     #[schema(nullable = false, format = Uuid)]
     ticket_type_id: Option<String>,
@@ -206,6 +215,10 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::UsernameTaken => ("Another account has this username. Choose another one.", &[]),
         ProblemCode::LastAdministrator => ("Make another administrator first: nobody would be left to run the box office.", &[]),
         ProblemCode::SoldOut => ("There are not enough tickets left for this request.", &[]),
+        ProblemCode::AlreadyWaiting => (
+            "You are already on the waiting list of this ticket type. To change how many tickets you wait for, use POST /api/changewaitlist.",
+            &[("waitlistEntryId", json!("01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07")), ("quantity", json!(2)), ("position", json!(1))],
+        ),
         ProblemCode::AccountLimit => {
             ("An account may have at most 4 of these tickets, booked and waited for together.", &[("maxPerAccount", json!(4))])
         }

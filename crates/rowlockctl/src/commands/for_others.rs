@@ -27,11 +27,10 @@ pub(super) fn cancel(
     }
     let body = given([("quantity", quantity.map(Value::from)), ("reason", reason.map(Value::from))]);
     let answer = session.send(&Call::post(format!("/admin/bookings/{booking}/cancel"), body))?.body;
-    let after = &answer["booking"];
     context.output.document(&answer, || {
-        clean(&match after["status"].as_str() {
-            Some("cancelled") => format!("The booking {booking} is cancelled."),
-            _ => format!("The booking {booking} has {} tickets now.", after["quantity"]),
+        clean(&match text(&answer, "/booking/status") {
+            "cancelled" => format!("The booking {booking} is cancelled."),
+            _ => format!("The booking {booking} has {} now.", tickets(&answer)),
         })
     })
 }
@@ -50,14 +49,30 @@ pub(super) fn create(
     }
     let answer = context.session()?.send(&Call::post(format!("/admin/events/{event}/bookings"), fields))?.body;
     context.output.document(&answer, || {
-        let id = |what: &str| answer[what]["id"].as_str().unwrap_or_default().to_owned();
-        clean(&match answer["status"].as_str() {
-            Some("waitlisted") => {
-                format!("The guest waits in place {}: entry {}.", answer["waitlistEntry"]["position"], id("waitlistEntry"))
+        clean(&match text(&answer, "/status") {
+            "waitlisted" => {
+                let position = number(&answer, "/waitlistEntry/position");
+                format!("The guest waits in place {position}: entry {}.", text(&answer, "/waitlistEntry/id"))
             }
-            _ => format!("The guest has {} tickets: booking {}.", answer["booking"]["quantity"], id("booking")),
+            _ => format!("The guest has {}: booking {}.", tickets(&answer), text(&answer, "/booking/id")),
         })
     })
+}
+
+fn text<'a>(answer: &'a Value, pointer: &str) -> &'a str {
+    answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(answer: &Value, pointer: &str) -> u64 {
+    answer.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// How many tickets the booking of an answer has, in words.
+fn tickets(answer: &Value) -> String {
+    match number(answer, "/booking/quantity") {
+        1 => "1 ticket".to_owned(),
+        count => format!("{count} tickets"),
+    }
 }
 
 pub(super) fn remove(context: &Context, entry: WaitlistEntryId, reason: Option<String>, yes: bool) -> Result<(), Failure> {

@@ -1,0 +1,102 @@
+//! `POST /api/changewaitlist`: changes how many tickets a waiting-list entry waits for.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::ids::{EventId, WaitlistEntryId};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::values::Quantity;
+use rowlock_inventory::command::{ChangeEntry, Target};
+use rowlock_inventory::{Command, queries};
+use rowlock_platform::http::{Caller, JsonFields, integer, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+use utoipa::ToSchema;
+
+use super::cancel_booking::one_of;
+use super::{examples, idempotency, single_type, within_limit};
+use crate::outcome::{ChangedEntry, respond};
+use crate::service::Booking;
+
+/// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` for the only one that waits at that event.
+/// Exactly one of the two.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `change_waitlist` reads")]
+struct ChangeWaitlist {
+    #[schema(format = Uuid)]
+    waitlist_entry_id: Option<String>,
+    #[schema(format = Uuid)]
+    event_id: Option<String>,
+    /// How many tickets the entry should wait for. The ticket type may allow fewer than 100, see `maxPerBooking`.
+    #[schema(minimum = 1, maximum = 100)]
+    quantity: i64,
+}
+
+route_problems!(
+    ChangeProblems = Problems::for_users().with_body().changing().limited().and(&[
+        ProblemCode::WaitlistEntryNotFound,
+        ProblemCode::AmbiguousWaitlistEntry,
+        ProblemCode::AlreadyPromoted,
+        ProblemCode::AccountLimit,
+        ProblemCode::SalesClosed,
+        ProblemCode::EventCancelled,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Change how many tickets a waiting-list entry waits for.
+///
+/// A party that shrinks keeps its place; one that grows moves to the end of the list. If the new quantity is available, the
+/// tickets go to the waiting list at once, as after a return. The quantity that the entry already has changes nothing, so a
+/// repeat is safe. Growing needs an event that is on sale, and counts against `maxPerAccount`.
+#[utoipa::path(
+    post,
+    path = "/api/changewaitlist",
+    operation_id = "changeWaitlist",
+    tag = "waiting list",
+    params(IdempotencyKeyHeader),
+    request_body(content = ChangeWaitlist, examples(
+        ("by entry" = (summary = "Wait for fewer tickets, in the same place", value = json!(examples::change_entry()))),
+        ("by event" = (summary = "The only entry at an event", value = json!(examples::change_event_entry())))
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The entry as it is now.",
+            body = ChangedEntry,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!({"waitlistEntry": examples::waitlist_entry()})
+        ),
+        ChangeProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn change_waitlist(
+    caller: Caller,
+    request: HttpRequest,
+    mut body: JsonFields,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    within_limit(&booking, &request, &caller)?;
+    let idempotency = idempotency(&request, &mut body);
+    let meant = one_of(&mut body, "waitlistEntryId", "eventId");
+    let id = body.optional("waitlistEntryId", text::<WaitlistEntryId>);
+    let event = body.optional("eventId", text::<EventId>);
+    let quantity = body.required("quantity", integer(Quantity::new));
+    let (idempotency, id, event, quantity) = body.finish((|| meant.and(Some((idempotency?, id?, event?, quantity?))))())?;
+    let account = caller.sub;
+    let (event, target) = match (id, event) {
+        (Some(id), _) => {
+            let key = booking.reader.run(async |conn| queries::entry_key(conn, account, id).await).await?.ok_or_else(not_found)?;
+            (key.event, Target::One(id, key.ticket_type))
+        }
+        (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
+        (None, None) => return Err(not_found()),
+    };
+    let command = Command::ChangeEntry(ChangeEntry { event, account, target, quantity, idempotency });
+    respond(booking.lanes.run(command).await)
+}
+
+fn not_found() -> Problem {
+    Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry.")
+}

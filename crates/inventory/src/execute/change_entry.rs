@@ -1,0 +1,123 @@
+//! The decision about a new quantity of a waiting-list entry, and about the places of entries within a batch.
+
+use rowlock_domain::allocation::{BookRefusal, ChangedEntry, EntryChange, Phase};
+use rowlock_domain::ids::{AccountId, EventId, TypeKey, WaitlistEntryId};
+use rowlock_domain::messages::Fact;
+use rowlock_domain::states::WaitlistStatus;
+
+use super::ledger::{Ledger, Tracked};
+use crate::command::{ChangeEntry, Outcome, Refusal, Target};
+use crate::views::{NamedEntry, WaitlistEntry};
+
+impl Ledger {
+    pub(super) fn change_entry(&mut self, change: &ChangeEntry) -> Result<Outcome, Refusal> {
+        let id = self.entry_to_change(change)?;
+        let scope = (change.event, id);
+        let entry = self.entries.get(&scope).filter(|entry| entry.holder.account == change.account).ok_or(Refusal::EntryNotFound)?;
+        if let Some(booking) = entry.booking {
+            return Err(Refusal::AlreadyPromoted(booking));
+        }
+        if entry.status != WaitlistStatus::Waiting {
+            return Err(Refusal::EntryNotFound);
+        }
+        let (key, account, before, number) = (entry.key, entry.holder.account, entry.quantity, entry.number);
+        let quantity = change.quantity.get();
+        let schedule = self.events.get(&change.event).ok_or(Refusal::EventNotFound)?.get().schedule();
+        match schedule.phase(self.now) {
+            Phase::Open => {}
+            Phase::Begun => return Err(Refusal::Book(BookRefusal::SalesClosed)),
+            Phase::Cancelled => return Err(Refusal::Book(BookRefusal::EventCancelled)),
+        }
+        if quantity > before {
+            schedule.on_sale(self.now).map_err(Refusal::Book)?;
+        }
+        let account_total = self.totals.get(&(key, account)).copied().unwrap_or_default();
+        let row = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let mut stock = row.get().stock.clone();
+        let changed = stock.change_entry(EntryChange { before, quantity, account_total }, row.get().terms).map_err(Refusal::Book)?;
+        if changed != ChangedEntry::Unchanged {
+            let came_to_be_held = stock.held > row.get().stock.held;
+            row.change().stock = stock;
+            self.take_from_total(key, account, before);
+            self.add_to_total(key, account, quantity);
+            self.store_entry_change(key, scope, (number, before), quantity, changed)?;
+            if came_to_be_held {
+                self.note_released(key);
+            }
+        }
+        Ok(Outcome::EntryChanged(self.named_entry(scope).ok_or(Refusal::EntryNotFound)?))
+    }
+
+    fn store_entry_change(
+        &mut self,
+        key: TypeKey,
+        scope: (EventId, WaitlistEntryId),
+        (number_before, before): (i64, u32),
+        quantity: u32,
+        changed: ChangedEntry,
+    ) -> Result<(), Refusal> {
+        let number = if let ChangedEntry::Moved { number, .. } = changed { number } else { number_before };
+        let entry = self.entries.change(&scope).ok_or(Refusal::EntryNotFound)?;
+        entry.quantity = quantity;
+        entry.number = number;
+        let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
+        self.entry_at.remove(&(key, number_before));
+        self.entry_at.insert((key, number), scope.1);
+        if let Some(heads) = self.heads.get_mut(&key) {
+            heads.remove(number_before, before);
+            heads.insert(number, quantity);
+        }
+        if let ChangedEntry::Moved { position, .. } = changed {
+            self.note_freed(key, number_before);
+            self.note_place(key, scope.1, i64::from(position));
+        }
+        self.note(key, Fact::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: before, number });
+        Ok(())
+    }
+
+    /// The entry that a change means: the named one, or the only one of the account that waits at the event.
+    fn entry_to_change(&self, change: &ChangeEntry) -> Result<WaitlistEntryId, Refusal> {
+        if let Target::One(id, _) = change.target {
+            return Ok(id);
+        }
+        let own = |entry: &&WaitlistEntry| entry.key.event == change.event && entry.holder.account == change.account;
+        let entries: Vec<_> = self.entries.iter().map(Tracked::get).filter(own).collect();
+        let waiting: Vec<_> = entries.iter().filter(|entry| entry.status == WaitlistStatus::Waiting).map(|entry| entry.id).collect();
+        match waiting.as_slice() {
+            [] => Err(Refusal::EntryNotFound),
+            [id] => Ok(*id),
+            _ => Err(Refusal::AmbiguousEntry(waiting)),
+        }
+    }
+
+    /// The open entry of an account for a type, the first if there are several from before there was a rule.
+    pub(super) fn open_entry(&self, key: TypeKey, account: AccountId) -> Option<WaitlistEntryId> {
+        let ids = self.open_entries.get(&(key, account))?;
+        let waits =
+            |id: &&WaitlistEntryId| self.entries.get(&(key.event, **id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting);
+        ids.iter().find(waits).copied()
+    }
+
+    /// An entry with its event's name and its present place.
+    pub(super) fn named_entry(&self, scope: (EventId, WaitlistEntryId)) -> Option<NamedEntry> {
+        let entry = self.entries.get(&scope)?.clone();
+        let place = self.places.get(&scope.1).map(|(place, known_since)| {
+            let freed = self.freed.get(&entry.key).and_then(|freed| freed.get(*known_since..)).unwrap_or_default();
+            let before = freed.iter().filter(|number| **number < entry.number).count();
+            place - i64::try_from(before).unwrap_or_default()
+        });
+        let place = place.filter(|_| entry.status == WaitlistStatus::Waiting);
+        Some(NamedEntry { event_name: self.event_name(scope.0), place, entry })
+    }
+
+    /// Remembers the place of an entry as it is now.
+    pub(super) fn note_place(&mut self, key: TypeKey, entry: WaitlistEntryId, place: i64) {
+        let freed = self.freed.get(&key).map_or(0, Vec::len);
+        self.places.insert(entry, (place, freed));
+    }
+
+    /// Remembers that an entry has given up the place of a number.
+    pub(super) fn note_freed(&mut self, key: TypeKey, number: i64) {
+        self.freed.entry(key).or_default().push(number);
+    }
+}
