@@ -70,10 +70,23 @@ impl Passwords {
         self.in_turn(move || bcrypt::hash(password.expose(), cost)).await
     }
 
-    /// Whether this is the password of an account, if there is an account.
+    /// Returns whether this is the password of an account, if there is an account.
+    ///
+    /// Hashes that were made before passwords were normalized are of the bytes as they were typed, so a password that
+    /// normalization changes is compared in both forms, also where there is no account.
     pub(crate) async fn check(&self, password: &SecretString, hash: Option<&str>) -> Result<bool, HashError> {
-        let possible = is_possible(password.expose_secret());
-        let candidate = if possible { password.clone() } else { SecretString::default() };
+        let typed = password.expose_secret();
+        let normalized = Password::normalized(typed);
+        let mut equal = self.matches(&normalized, hash).await?;
+        if !equal && normalized != typed {
+            equal = self.matches(typed, hash).await?;
+        }
+        Ok(equal)
+    }
+
+    async fn matches(&self, password: &str, hash: Option<&str>) -> Result<bool, HashError> {
+        let possible = is_possible(password);
+        let candidate = SecretString::from(if possible { password } else { "" });
         let compared = hash.map_or_else(|| self.decoy.to_string(), str::to_owned);
         let equal = self.in_turn(move || bcrypt::verify(candidate.expose_secret(), &compared)).await?;
         Ok(equal && possible && hash.is_some())
@@ -139,6 +152,23 @@ mod tests {
         for other in ["x".repeat(71), "x".repeat(73), format!("{longest}\0"), String::new()] {
             assert!(!passwords.check(&other.as_str().into(), Some(&hash)).await.unwrap(), "{other:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_right_however_it_is_typed_and_however_old_its_hash_is() {
+        let passwords = passwords(2, 2);
+        let (composed, decomposed) = ("pässwörd-é1", "pa\u{308}sswo\u{308}rd-e\u{301}1");
+        let new = passwords.hash(decomposed.parse().unwrap()).await.unwrap();
+        let old = bcrypt::hash(decomposed, 4).unwrap();
+        for typed in [composed, decomposed] {
+            assert!(passwords.check(&typed.into(), Some(&new)).await.unwrap());
+        }
+        assert!(passwords.check(&decomposed.into(), Some(&old)).await.unwrap(), "hashed as it was typed, before passwords were normalized");
+        for wrong in ["passwörd-é1", "pässwörd-é2", ""] {
+            assert!(!passwords.check(&wrong.into(), Some(&new)).await.unwrap(), "{wrong}");
+            assert!(!passwords.check(&wrong.into(), Some(&old)).await.unwrap(), "{wrong}");
+        }
+        assert!(!passwords.check(&decomposed.into(), None).await.unwrap());
     }
 
     #[tokio::test]

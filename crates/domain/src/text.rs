@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
 
 /// Why a text, number or time was refused; reads as the end of «field x …».
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,7 +151,13 @@ impl Password {
     /// bcrypt reads no further than this; a longer password would be cut silently.
     pub const MAX_BYTES: usize = 72;
 
-    /// The password itself, for the hash alone.
+    /// Returns the form in which two ways to type one password are equal, as RFC 8265 asks of an OpaqueString: composed (NFC),
+    /// and with every kind of space as an ASCII space. Keyboards and operating systems differ in both.
+    pub fn normalized(text: &str) -> String {
+        text.chars().map(|c| if is_space_separator(c) { ' ' } else { c }).nfc().collect()
+    }
+
+    /// The password in its normalized form, for the hash alone.
     pub fn expose(&self) -> &str {
         secrecy::ExposeSecret::expose_secret(&self.0)
     }
@@ -163,14 +170,20 @@ impl FromStr for Password {
         if text.chars().any(char::is_control) {
             return Err(Invalid::new("must not contain control characters"));
         }
+        let text = Self::normalized(text);
         if text.chars().count() < Self::MIN_CHARS {
             return Err(Invalid::new(format!("must be at least {} characters", Self::MIN_CHARS)));
         }
         if text.len() > Self::MAX_BYTES {
             return Err(Invalid::new(format!("must be at most {} bytes", Self::MAX_BYTES)));
         }
-        Ok(Self(text.to_owned().into()))
+        Ok(Self(text.into()))
     }
+}
+
+/// Whether a character is of the Unicode category Zs, apart from the ASCII space.
+const fn is_space_separator(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
 #[cfg(test)]
@@ -220,6 +233,17 @@ mod tests {
         assert!("é".repeat(37).parse::<Password>().is_err(), "74 bytes in 37 characters");
         assert!("x".repeat(72).parse::<Password>().is_ok());
         assert!("short".parse::<Password>().is_err());
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_it_is_typed() {
+        let expose = |text: &str| text.parse::<Password>().unwrap().expose().to_owned();
+        assert_eq!(expose("pa\u{308}sswo\u{308}rd-e\u{301}1"), "pässwörd-é1");
+        assert_eq!(expose("pässwörd-é1"), "pässwörd-é1");
+        assert_eq!(expose("two\u{a0}ideographic\u{3000}words"), "two ideographic words");
+        assert_eq!(expose("ﬁne Ｐａｓｓｗｏｒｄ"), "ﬁne Ｐａｓｓｗｏｒｄ", "compatibility characters stay, as RFC 8265 says");
+        assert!("e\u{301}".repeat(7).parse::<Password>().is_err(), "7 characters, typed as 14");
+        assert!("e\u{301}".repeat(36).parse::<Password>().is_ok(), "72 bytes, typed as 108");
     }
 
     #[test]

@@ -38,6 +38,23 @@ async fn log_in_answers_with_the_tokens_and_the_account() {
 }
 
 #[tokio::test]
+async fn a_password_is_accepted_in_every_form_that_a_keyboard_gives_it() {
+    let (database, service) = system().await;
+    let (composed, decomposed) = ("pässwörd-é1", "pa\u{308}sswo\u{308}rd-e\u{301}1");
+    for (name, chosen, typed) in [("ada", composed, decomposed), ("ben", decomposed, composed)] {
+        let email = format!("{name}@example.org");
+        let person = json!({"name": name, "username": name, "email": email, "password": chosen});
+        service.post("/api/createaccount", &person).await.expect(201);
+        for password in [chosen, typed] {
+            service.post("/api/loginaccount", &json!({"email": email, "password": password})).await.expect(200);
+        }
+        let wrong = json!({"email": email, "password": "passwörd-é1"});
+        service.post("/api/loginaccount", &wrong).await.problem(401, "bad-credentials");
+    }
+    close(database, [service]).await;
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_an_unknown_email_look_the_same() {
     let (database, service) = system().await;
     service.create_account("ada").await;
