@@ -80,7 +80,7 @@ async fn a_list_is_followed_to_its_end() {
     assert_eq!(found.len(), 1);
     let bounds = ["events", "list", "--from", "2030-01-01T00:01:40Z", "--to", "2030-01-01T01:01:42+01:00", "--url", url];
     let within: Vec<_> = desk.json(&bounds).await.lines().iter().map(|event| text(&event["name"])).collect();
-    assert_eq!(within, ["Event 100", "Event 101"]);
+    assert_eq!(within, ["Event 100", "Event 101", "Event 102"], "both bounds are inclusive");
     assert_eq!(desk.run(&["events", "list", "--from", "2031-01-01", "--url", url]).await.ok(), "There are no such events.\n");
     desk.close().await;
 }
