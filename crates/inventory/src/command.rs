@@ -74,7 +74,7 @@ pub struct Idempotency {
     pub request_hash: [u8; 32],
 }
 
-/// Who acts for another person, and why; both go to the audit log.
+/// The administrator who acts for another person, and the reason. Both go to the audit log.
 #[derive(Debug, Clone)]
 pub struct ByAdministrator {
     /// The administrator, with the request.

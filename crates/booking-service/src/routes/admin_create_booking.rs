@@ -19,7 +19,7 @@ use super::{event_in, examples, path_idempotency};
 use crate::outcome::{Confirmed, Waitlisted, respond};
 use crate::service::Booking;
 
-/// Who the tickets are for, and how many.
+/// The guest and the number of tickets.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `create_booking` reads")]

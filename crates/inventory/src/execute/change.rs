@@ -144,7 +144,7 @@ impl Ledger {
             row.ended_at = None;
             let quantity = row.quantity;
             self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.rejoin();
-            // What was read of the queue lacks these entries: a pass in this batch must not rely on it.
+            // The queue heads were read without these entries, so an allocation pass in this batch must not use them.
             self.heads.remove(&key);
             self.open_entries.entry((key, account_id)).or_default().push(waitlist_entry_id);
             self.add_to_total(key, account_id, quantity);
