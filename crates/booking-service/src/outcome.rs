@@ -137,7 +137,7 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         .with("position", entry.place),
         Refusal::BookingNotFound => Problem::new(ProblemCode::BookingNotFound, "You have no such booking."),
         Refusal::AmbiguousBooking(ids) => {
-            Problem::new(ProblemCode::AmbiguousBooking, "You have several bookings at this event; say which one with bookingId.")
+            Problem::new(ProblemCode::AmbiguousBooking, "You have, or had, several bookings at this event, so eventId alone could mean the wrong one. Name one of bookingIds with bookingId.")
                 .with("bookingIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
         }
         Refusal::MoreThanBooked { booked } => {
@@ -145,7 +145,7 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         }
         Refusal::EntryNotFound => Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry."),
         Refusal::AmbiguousEntry(ids) => {
-            Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You wait several times at this event; say which entry with waitlistEntryId.")
+            Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You have, or had, several waiting-list entries at this event, so eventId alone could mean the wrong one. Name one of waitlistEntryIds with waitlistEntryId.")
                 .with("waitlistEntryIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
         }
         Refusal::AlreadyPromoted(booking) => {

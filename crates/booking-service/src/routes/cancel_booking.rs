@@ -16,7 +16,8 @@ use super::{examples, idempotency, single_type, within_limit};
 use crate::outcome::{Returned, respond};
 use crate::service::Booking;
 
-/// Which booking: `bookingId`, or `eventId` for the only confirmed one at that event. Exactly one of the two.
+/// Which booking: `bookingId`, or `eventId` if the account has one booking at that event and never had another one there.
+/// Exactly one of the two.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `cancel_booking` reads")]
@@ -25,7 +26,8 @@ struct CancelBooking {
     booking_id: Option<String>,
     #[schema(format = Uuid)]
     event_id: Option<String>,
-    /// Gives back so many tickets; all of them unless told. Not more than the booking has.
+    /// How many tickets to return; all of them if omitted. Not more than the booking has. A request for a part returns that
+    /// many again each time it is sent, unless it is repeated with its `Idempotency-Key`.
     #[schema(minimum = 1, maximum = 100)]
     quantity: Option<i64>,
 }
@@ -42,8 +44,13 @@ route_problems!(
 
 /// Give a booking or a part of it back.
 ///
-/// Returned tickets go to the waiting list. A booking that is cancelled already stays so. Tickets can be returned until the
-/// event starts, or until its `cancelUntil`.
+/// Returned tickets go to the waiting list. Tickets can be returned until the event starts, or until its `cancelUntil`.
+///
+/// A repeat never returns anything else. With `bookingId`, a booking that is cancelled already is returned unchanged. With
+/// `eventId`, an account without a confirmed booking gets the booking that was cancelled last, unchanged; an account with
+/// several confirmed bookings, or with one that it booked after it had cancelled another, gets 409 `ambiguous-booking`,
+/// because the request could be the repeat of an older one. An `Idempotency-Key` settles that: a request with a new key is
+/// a new request, so the only confirmed booking is cancelled whatever was cancelled before.
 #[utoipa::path(
     post,
     path = "/api/cancelbooking",

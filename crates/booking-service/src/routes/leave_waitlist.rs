@@ -38,7 +38,11 @@ route_problems!(
 
 /// Give up a place in the queue.
 ///
-/// An entry that was left already stays so.
+/// A repeat never leaves anything else. With `waitlistEntryId`, an entry that was left already is returned unchanged. With
+/// `eventId`, an account that no longer waits gets the entry that ended last, unchanged, or 409 `already-promoted` if that
+/// one became a booking; an account with several open entries, or with one that it made after another had ended, gets 409
+/// `ambiguous-waitlist-entry`, because the request could be the repeat of an older one. A request with a new
+/// `Idempotency-Key` is a new request, so the only open entry is left whatever ended before.
 #[utoipa::path(
     post,
     path = "/api/leavewaitlist",

@@ -5,9 +5,9 @@ use rowlock_domain::ids::{AccountId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::Fact;
 use rowlock_domain::states::WaitlistStatus;
 
-use super::ledger::{Ledger, Tracked};
-use crate::command::{ChangeEntry, Outcome, Refusal, Target};
-use crate::views::{NamedEntry, WaitlistEntry};
+use super::ledger::Ledger;
+use crate::command::{ChangeEntry, Outcome, Refusal};
+use crate::views::NamedEntry;
 
 impl Ledger {
     pub(super) fn change_entry(&mut self, change: &ChangeEntry) -> Result<Outcome, Refusal> {
@@ -73,21 +73,6 @@ impl Ledger {
         }
         self.note(key, Fact::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: before, number });
         Ok(())
-    }
-
-    /// The entry that a change means: the named one, or the only one of the account that waits at the event.
-    fn entry_to_change(&self, change: &ChangeEntry) -> Result<WaitlistEntryId, Refusal> {
-        if let Target::One(id, _) = change.target {
-            return Ok(id);
-        }
-        let own = |entry: &&WaitlistEntry| entry.key.event == change.event && entry.holder.account == change.account;
-        let entries: Vec<_> = self.entries.iter().map(Tracked::get).filter(own).collect();
-        let waiting: Vec<_> = entries.iter().filter(|entry| entry.status == WaitlistStatus::Waiting).map(|entry| entry.id).collect();
-        match waiting.as_slice() {
-            [] => Err(Refusal::EntryNotFound),
-            [id] => Ok(*id),
-            _ => Err(Refusal::AmbiguousEntry(waiting)),
-        }
     }
 
     /// The open entry of an account for a type, the first if there are several from before there was a rule.

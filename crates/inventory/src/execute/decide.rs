@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::ledger::{Kept, Ledger, Tracked};
-use crate::command::{Authority, Book, ByAdministrator, Cancel, Command, Leave, Outcome, Reallocate, Reallocated, Refusal, Target};
+use crate::command::{Authority, Book, ByAdministrator, Cancel, Command, Leave, Outcome, Reallocate, Reallocated, Refusal};
 use crate::run::Render;
 use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 
@@ -185,23 +185,6 @@ impl Ledger {
         }
     }
 
-    fn booking_meant(&self, cancel: &Cancel) -> Result<BookingId, Refusal> {
-        match cancel.target {
-            Target::One(id, _) => Ok(id),
-            Target::OnlyOne(_) => {
-                let own = |b: &&Booking| {
-                    b.key.event == cancel.event && b.holder.account == cancel.account && b.status == BookingStatus::Confirmed
-                };
-                let ids: Vec<_> = self.bookings.iter().map(Tracked::get).filter(own).map(|b| b.id).collect();
-                match ids.as_slice() {
-                    [] => Err(Refusal::BookingNotFound),
-                    [id] => Ok(*id),
-                    _ => Err(Refusal::AmbiguousBooking(ids)),
-                }
-            }
-        }
-    }
-
     /// Takes `quantity` tickets of a confirmed booking back, all of them or fewer.
     fn give_back(&mut self, booking: (EventId, BookingId), quantity: u32) -> Result<(), Refusal> {
         let now = self.now;
@@ -231,7 +214,7 @@ impl Ledger {
     }
 
     fn leave(&mut self, leave: &Leave) -> Result<Outcome, Refusal> {
-        let id = self.entry_meant(leave)?;
+        let id = self.entry_to_leave(leave)?;
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?;
         let administrator = leave.authority.administrator();
         if administrator.is_none() && entry.holder.account != leave.account {
@@ -249,23 +232,6 @@ impl Ledger {
         }
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?.clone();
         Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), place: None, entry }))
-    }
-
-    fn entry_meant(&self, leave: &Leave) -> Result<WaitlistEntryId, Refusal> {
-        match leave.target {
-            Target::One(id, _) => Ok(id),
-            Target::OnlyOne(_) => {
-                let own = |w: &&WaitlistEntry| {
-                    w.key.event == leave.event && w.holder.account == leave.account && w.status == WaitlistStatus::Waiting
-                };
-                let ids: Vec<_> = self.entries.iter().map(Tracked::get).filter(own).map(|w| w.id).collect();
-                match ids.as_slice() {
-                    [] => Err(Refusal::EntryNotFound),
-                    [id] => Ok(*id),
-                    _ => Err(Refusal::AmbiguousEntry(ids)),
-                }
-            }
-        }
     }
 
     /// Ends the wait of an entry without a booking.

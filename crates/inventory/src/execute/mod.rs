@@ -12,6 +12,7 @@ mod joins;
 mod ledger;
 mod read;
 mod statements;
+mod target;
 mod write;
 
 use std::collections::HashSet;

@@ -156,11 +156,16 @@ statement! {
 }
 
 statement! {
-    /// The confirmed bookings of accounts at events.
+    /// The confirmed bookings of accounts at events, and for each account the one that was cancelled last.
     pub(super) struct BookingsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
     "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
-       FROM unnest($1, $2) AS k (event_id, account_id) JOIN bookings b ON b.account_id = k.account_id AND b.event_id = k.event_id
-      WHERE b.status = 'confirmed' ORDER BY b.id"
+       FROM unnest($1, $2) AS k (event_id, account_id)
+      CROSS JOIN LATERAL (
+            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'confirmed')
+             UNION ALL
+            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'cancelled'
+              ORDER BY c.cancelled_at DESC, c.id DESC LIMIT 1)) AS b
+      ORDER BY b.id"
 }
 
 statement! {
@@ -171,11 +176,16 @@ statement! {
 }
 
 statement! {
-    /// The waiting entries of accounts at events.
+    /// The waiting entries of accounts at events, and for each account the one that ended last.
     pub(super) struct EntriesOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
-       FROM unnest($1, $2) AS k (event_id, account_id) JOIN waitlist_entries w ON w.account_id = k.account_id AND w.event_id = k.event_id
-      WHERE w.status = 'waiting' ORDER BY w.number"
+       FROM unnest($1, $2) AS k (event_id, account_id)
+      CROSS JOIN LATERAL (
+            (SELECT * FROM waitlist_entries e WHERE e.account_id = k.account_id AND e.event_id = k.event_id AND e.status = 'waiting')
+             UNION ALL
+            (SELECT * FROM waitlist_entries e WHERE e.account_id = k.account_id AND e.event_id = k.event_id AND e.status <> 'waiting'
+              ORDER BY e.ended_at DESC, e.id DESC LIMIT 1)) AS w
+      ORDER BY w.number"
 }
 
 statement! {

@@ -233,11 +233,12 @@ fn example(code: ProblemCode) -> Problem {
             "The change would end the waiting list now and close its entries. Send closeWaitlist: true if that is meant.",
             &[("waitlistEntries", json!(12)), ("heldTickets", json!(0))],
         ),
-        ProblemCode::AmbiguousBooking => {
-            ("You have several bookings at this event; say which one with bookingId.", &[("bookingIds", json!([BOOKING, OTHER_BOOKING]))])
-        }
+        ProblemCode::AmbiguousBooking => (
+            "You have, or had, several bookings at this event, so eventId alone could mean the wrong one. Name one of bookingIds with bookingId.",
+            &[("bookingIds", json!([BOOKING, OTHER_BOOKING]))],
+        ),
         ProblemCode::AmbiguousWaitlistEntry => (
-            "You wait several times at this event; say which entry with waitlistEntryId.",
+            "You have, or had, several waiting-list entries at this event, so eventId alone could mean the wrong one. Name one of waitlistEntryIds with waitlistEntryId.",
             &[("waitlistEntryIds", json!([ENTRY, OTHER_ENTRY]))],
         ),
         ProblemCode::AlreadyPromoted => {
