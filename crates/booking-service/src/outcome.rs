@@ -201,6 +201,12 @@ fn problem_of_booking(refusal: BookRefusal) -> Problem {
         BookRefusal::QuantityTooLarge { max } => {
             Problem::invalid_field("quantity", format!("must be from 1 to {max} for this ticket type"))
         }
+        BookRefusal::QuantityAboveTotal { total: 1 } => {
+            Problem::invalid_field("quantity", "must be 1, because there is 1 ticket of this type in total")
+        }
+        BookRefusal::QuantityAboveTotal { total } => {
+            Problem::invalid_field("quantity", format!("must be at most {total}, because there are {total} tickets of this type in total"))
+        }
         BookRefusal::AccountLimit { max } => Problem::new(
             ProblemCode::AccountLimit,
             format!("An account may have at most {max} of these tickets, booked and waited for together."),

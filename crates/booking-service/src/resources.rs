@@ -1,8 +1,11 @@
 //! What the API shows: the JSON of events, bookings and waiting-list entries.
 
+use std::collections::HashMap;
+
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus, WaitlistUntil};
+use rowlock_inventory::command::ChangedEvent;
 use rowlock_inventory::queries::EventStatusPage;
 use rowlock_inventory::views::{EventWithTypes, NamedBooking, NamedEntry, TicketType};
 use rowlock_platform::http::Page;
@@ -45,10 +48,20 @@ pub(crate) struct TicketTypeResource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     held_tickets: Option<u32>,
+    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` allow, because these were lowered
+    /// afterwards. They keep their places and are passed over until the limits are raised. For administrators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    unservable_entries: Option<u32>,
 }
 
 impl TicketTypeResource {
-    fn new(ticket_type: &TicketType, for_admin: bool) -> Self {
+    fn for_admin(ticket_type: &TicketType, unservable: &HashMap<TicketTypeId, u32>) -> Self {
+        let unservable = unservable.get(&ticket_type.key.ticket_type).copied().unwrap_or_default();
+        Self { held_tickets: Some(ticket_type.stock.held), unservable_entries: Some(unservable), ..Self::new(ticket_type) }
+    }
+
+    fn new(ticket_type: &TicketType) -> Self {
         let stock = &ticket_type.stock;
         Self {
             id: ticket_type.key.ticket_type,
@@ -60,7 +73,8 @@ impl TicketTypeResource {
             waitlist_length: stock.waiting,
             max_per_booking: ticket_type.terms.max_per_booking,
             max_per_account: ticket_type.terms.max_per_account,
-            held_tickets: for_admin.then_some(stock.held),
+            held_tickets: None,
+            unservable_entries: None,
         }
     }
 }
@@ -142,8 +156,33 @@ impl From<&EventWithTypes> for EventResource {
             available_tickets: totals.available,
             booked_tickets: totals.booked,
             waitlist_length: totals.waiting,
-            ticket_types: row.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type, false)).collect(),
+            ticket_types: row.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type)).collect(),
         }
+    }
+}
+
+/// An event after a change. The counts are the sums of its ticket types.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangedEvent)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangedEventResource {
+    #[serde(flatten)]
+    event: EventResource,
+    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow. Absent if there
+    /// are none, as in the ticket types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    unservable_entries: Option<u64>,
+}
+
+impl From<&ChangedEvent> for ChangedEventResource {
+    fn from(row: &ChangedEvent) -> Self {
+        let mut event = EventResource::from(&row.event);
+        for ticket_type in &mut event.ticket_types {
+            ticket_type.unservable_entries = row.unservable.get(&ticket_type.id).copied().filter(|entries| *entries > 0);
+        }
+        let sum: u64 = row.unservable.values().copied().map(u64::from).sum();
+        Self { event, unservable_entries: Some(sum).filter(|entries| *entries > 0) }
     }
 }
 
@@ -253,6 +292,8 @@ pub(crate) struct WaitingResource {
     ticket_type_id: TicketTypeId,
     account: HolderResource,
     quantity: u32,
+    /// False if the entry asks for more tickets than `totalTickets` or `maxPerBooking` of its type allow.
+    servable: bool,
     #[schema(value_type = DateTime)]
     joined_at: Timestamp,
 }
@@ -272,6 +313,8 @@ pub(crate) struct EventStatusResource {
     held_tickets: u64,
     booked_tickets: u64,
     waitlist_length: u64,
+    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow.
+    unservable_entries: u64,
     ticket_types: Vec<TicketTypeResource>,
     waitlist: Page<WaitingResource>,
 }
@@ -279,7 +322,9 @@ pub(crate) struct EventStatusResource {
 impl EventStatusResource {
     /// `page` was read with one entry more than `limit`.
     pub(crate) fn new(page: EventStatusPage, limit: i64) -> Self {
-        let EventStatusPage { event, waitlist } = page;
+        let EventStatusPage { event, unservable, waitlist } = page;
+        let largest =
+            |id: TicketTypeId| event.types.iter().find(|row| row.key.ticket_type == id).map(|row| row.stock.largest_party(row.terms));
         let totals = Totals::of(&event);
         let position_of = |id: TicketTypeId| {
             event.types.iter().find(|ticket_type| ticket_type.key.ticket_type == id).map_or(0, |ticket_type| ticket_type.position)
@@ -294,6 +339,7 @@ impl EventStatusResource {
                 ticket_type_id: entry.key.ticket_type,
                 account: HolderResource { id: entry.holder.account, name: entry.holder.name, email: entry.holder.email },
                 quantity: entry.quantity,
+                servable: largest(entry.key.ticket_type).is_some_and(|largest| entry.quantity <= largest),
                 joined_at: entry.joined_at,
             },
         );
@@ -306,7 +352,8 @@ impl EventStatusResource {
             held_tickets: totals.held,
             booked_tickets: totals.booked,
             waitlist_length: totals.waiting,
-            ticket_types: event.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type, true)).collect(),
+            unservable_entries: unservable.values().copied().map(u64::from).sum(),
+            ticket_types: event.types.iter().map(|ticket_type| TicketTypeResource::for_admin(ticket_type, &unservable)).collect(),
             waitlist,
         }
     }

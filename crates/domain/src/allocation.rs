@@ -210,6 +210,12 @@ pub enum BookRefusal {
         /// The limit of the ticket type.
         max: u32,
     },
+    /// More than the ticket type has in total, so that the request could never be met.
+    #[error("there are {total} tickets of this type")]
+    QuantityAboveTotal {
+        /// How many tickets the type has.
+        total: u32,
+    },
     /// More than one account may have.
     #[error("an account may have at most {max} tickets, booked and waited for together")]
     AccountLimit {
@@ -253,6 +259,12 @@ pub struct Walk {
 }
 
 impl Stock {
+    /// The largest party that can get tickets of the type at all. A larger one can be waiting if the capacity or the limit was
+    /// lowered after it had joined; it keeps its place and is passed over until they are raised again.
+    pub fn largest_party(&self, terms: Terms) -> u32 {
+        self.capacity.min(terms.max_per_booking)
+    }
+
     /// Whether the counters are as they must be at every commit.
     pub fn is_consistent(&self) -> bool {
         let sum = u64::from(self.available) + u64::from(self.booked) + u64::from(self.held);
@@ -269,6 +281,9 @@ impl Stock {
     pub fn book(&mut self, request: BookRequest, terms: Terms, phase: Phase) -> Result<Booked, BookRefusal> {
         if request.quantity > terms.max_per_booking {
             return Err(BookRefusal::QuantityTooLarge { max: terms.max_per_booking });
+        }
+        if request.quantity > self.capacity {
+            return Err(BookRefusal::QuantityAboveTotal { total: self.capacity });
         }
         if let Some(max) = terms.max_per_account
             && request.account_total.saturating_add(request.quantity) > max
@@ -308,6 +323,9 @@ impl Stock {
         }
         if quantity > terms.max_per_booking {
             return Err(BookRefusal::QuantityTooLarge { max: terms.max_per_booking });
+        }
+        if quantity > self.capacity {
+            return Err(BookRefusal::QuantityAboveTotal { total: self.capacity });
         }
         let changed = if quantity < before {
             ChangedEntry::Kept
@@ -397,9 +415,9 @@ impl Stock {
 
     /// Walks the waiting list in the order of joining and promotes each entry that fits in what is held.
     ///
-    /// A party that is too large keeps its place and blocks nobody. Stops after `limit` promotions, or where
-    /// `heads` does not know the rest of a queue; then what is left stays held.
-    pub fn reallocate(&mut self, heads: &mut WaitingHeads, limit: usize) -> Walk {
+    /// A party that is too large, for what is held or for one booking, keeps its place and blocks nobody. Stops after `limit`
+    /// promotions, or where `heads` does not know the rest of a queue; then what is left stays held.
+    pub fn reallocate(&mut self, heads: &mut WaitingHeads, terms: Terms, limit: usize) -> Walk {
         let mut promoted = Vec::new();
         let mut unfinished = false;
         while self.held > 0 && self.waiting > 0 {
@@ -407,7 +425,7 @@ impl Stock {
                 unfinished = true;
                 break;
             }
-            match heads.take_first_fitting(self.held) {
+            match heads.take_first_fitting(self.held.min(terms.max_per_booking)) {
                 Next::Entry { number, quantity } => {
                     self.held -= quantity;
                     self.booked += quantity;

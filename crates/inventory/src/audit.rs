@@ -59,5 +59,5 @@ SELECT 'bookings from the waiting list that are not one entry''s', count(*), min
 UNION ALL
 SELECT 'entries that wait for what is for sale', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
- WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= t.available
+ WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= least(t.available, t.max_per_booking)
 ";

@@ -3,6 +3,8 @@
 //! A command carries the ids of what it may make, so that after a lost COMMIT answer their existence tells the truth.
 //! A command that cannot be done is an outcome, not an error.
 
+use std::collections::HashMap;
+
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ReturnRefusal};
 use rowlock_domain::auditlog::Actor;
@@ -354,7 +356,7 @@ pub enum Outcome {
     /// A waiting-list entry after its quantity was changed, or was the same already.
     EntryChanged(NamedEntry),
     /// The event as it is now.
-    Changed(Box<EventWithTypes>),
+    Changed(Box<ChangedEvent>),
     /// Held tickets were handed on, or what was open was closed.
     Reallocated(Reallocated),
     /// The answer that the same request got before.
@@ -363,6 +365,15 @@ pub enum Outcome {
     Refused(Refusal),
     /// A row that the command needs is locked by somebody else; nothing was changed. Only with `LockWait::Skip`.
     Skipped,
+}
+
+/// An event after a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedEvent {
+    /// The event as it is now.
+    pub event: EventWithTypes,
+    /// For each ticket type, how many waiting entries ask for more tickets than one booking of it can have.
+    pub unservable: HashMap<TicketTypeId, u32>,
 }
 
 /// What a reallocation did.

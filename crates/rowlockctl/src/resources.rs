@@ -61,6 +61,18 @@ pub(crate) struct Event {
     pub(crate) available_tickets: u64,
     pub(crate) booked_tickets: u64,
     pub(crate) waitlist_length: u64,
+    #[serde(default)]
+    pub(crate) unservable_entries: u64,
+}
+
+/// Says how many waiting entries cannot be served, or nothing if there are none.
+pub(crate) fn unservable_warning(entries: u64) -> Option<String> {
+    let who = match entries {
+        0 => return None,
+        1 => "1 waiting entry asks".to_owned(),
+        entries => format!("{entries} waiting entries ask"),
+    };
+    Some(format!("{who} for more tickets than the ticket type has or one booking may have, and cannot be served."))
 }
 
 /// An event as administrators see it.
@@ -72,6 +84,8 @@ pub(crate) struct EventStatus {
     pub(crate) status: String,
     pub(crate) booked_tickets: u64,
     pub(crate) waitlist_length: u64,
+    #[serde(default)]
+    pub(crate) unservable_entries: u64,
     pub(crate) ticket_types: Vec<TicketType>,
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn cancel_event(
         Change { step: Some(Step::Cancel), expected_version: expected_version(&request)?, actor: Some(admin.actor()), ..Change::of(id) };
     let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
-        Outcome::Changed(event) => event,
+        Outcome::Changed(changed) => changed.event,
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),
         _ => return Err(unexpected()),
     };
@@ -71,7 +71,7 @@ pub(super) async fn cancel_event(
     }
     // What was done stands, whether or not the event can be read again.
     let now = booking.reader.run(async |conn| queries::event(conn, id).await).await;
-    let event = now.ok().flatten().unwrap_or(*event);
+    let event = now.ok().flatten().unwrap_or(event);
     Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&event)))
 }
 

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use super::event_fields::{MAX_TYPES, at_least_one, waitlist_until};
 use super::{etag, event_in, examples};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
-use crate::resources::EventResource;
+use crate::resources::ChangedEventResource;
 use crate::service::Booking;
 
 /// Changes of an event. Omitted fields are unchanged; `null` clears a field.
@@ -105,6 +105,9 @@ route_problems!(
 ///
 /// Details, times, status, capacities and limits. With `If-Match` only if no administrator changed it meanwhile. Of a
 /// cancelled event only `name`, `description` and `venue` can be changed.
+///
+/// If `totalTickets` or `maxPerBooking` is lowered below what waiting parties ask for, these keep their places and are passed
+/// over until it is raised again; `unservableEntries` counts them.
 #[utoipa::path(
     patch,
     path = "/admin/events/{eventId}",
@@ -119,9 +122,9 @@ route_problems!(
         (
             status = 200,
             description = "The event as it is now.",
-            body = EventResource,
+            body = ChangedEventResource,
             headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
-            example = json!(examples::event())
+            example = json!(examples::changed_event())
         ),
         ChangeEventProblems
     ),
@@ -142,7 +145,7 @@ pub(super) async fn change_event(
     let named: Vec<_> = change.types.iter().map(|change| change.id).collect();
     let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     match outcome {
-        Outcome::Changed(event) => Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&*event))),
+        Outcome::Changed(changed) => Ok(HttpResponse::Ok().insert_header(etag(&changed.event)).json(ChangedEventResource::from(&*changed))),
         Outcome::Refused(Refusal::TicketTypesNotFound(unknown)) => Err(Problem::invalid_input(
             named.iter().enumerate().filter(|(_, id)| unknown.contains(id)).map(|(index, _)| not_of_this_event(index)).collect(),
         )),

@@ -16,8 +16,7 @@ use super::{examples, idempotency, single_type, within_limit};
 use crate::outcome::{Returned, respond};
 use crate::service::Booking;
 
-/// Which booking: `bookingId`, or `eventId` if the account has one booking at that event and never had another one there.
-/// Exactly one of the two.
+/// Which booking: `bookingId`, or `eventId` for the only confirmed one at that event. Exactly one of the two.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `cancel_booking` reads")]

@@ -17,8 +17,8 @@ use super::{examples, idempotency, single_type, within_limit};
 use crate::outcome::{ChangedEntry, respond};
 use crate::service::Booking;
 
-/// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` if the account has one open entry at that
-/// event and never had another one there. Exactly one of the two.
+/// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` for the only one that waits at that event.
+/// Exactly one of the two.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `change_waitlist` reads")]
@@ -48,8 +48,8 @@ route_problems!(
 ///
 /// A party that shrinks keeps its place; one that grows moves to the end of the list. If the new quantity is available, the
 /// tickets go to the waiting list at once, as after a return. The quantity that the entry already has changes nothing, so a
-/// repeat is safe. With `eventId` and no `Idempotency-Key`, an account whose earlier entry at the event has ended gets 409
-/// `ambiguous-waitlist-entry`, because the request could be the repeat of one that meant that entry. Growing needs an event that is on sale, and counts against `maxPerAccount`.
+/// repeat is safe. With `eventId` and no `Idempotency-Key`, an account that made its entry after another one had ended
+/// gets 409 `ambiguous-waitlist-entry`, because the request could be the repeat of one that meant the other. Growing needs an event that is on sale, and counts against `maxPerAccount`.
 #[utoipa::path(
     post,
     path = "/api/changewaitlist",

@@ -119,6 +119,15 @@ pub(super) fn event() -> Value {
     })
 }
 
+pub(super) fn changed_event() -> Value {
+    let counted = json!({"unservableEntries": 1});
+    with(with(event(), json!({"ticketTypes": [with(ticket_type(), counted.clone())]})), counted)
+}
+
+fn ticket_type_for_admin() -> Value {
+    with(ticket_type(), json!({"heldTickets": 0, "unservableEntries": 0}))
+}
+
 pub(super) fn cancelled_event() -> Value {
     let none = json!({"availableTickets": 200, "bookedTickets": 0, "waitlistLength": 0});
     let types = with(ticket_type(), none.clone());
@@ -135,13 +144,15 @@ pub(super) fn event_status() -> Value {
         "heldTickets": 0,
         "bookedTickets": 200,
         "waitlistLength": 1,
-        "ticketTypes": [with(ticket_type(), json!({"heldTickets": 0}))],
+        "unservableEntries": 0,
+        "ticketTypes": [ticket_type_for_admin()],
         "waitlist": page(&json!({
             "position": 1,
             "waitlistEntryId": ENTRY,
             "ticketTypeId": TICKET_TYPE,
             "account": holder(),
             "quantity": 2,
+            "servable": true,
             "joinedAt": "2026-11-27T18:25:30.25Z",
         })),
     })

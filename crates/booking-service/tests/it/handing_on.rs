@@ -130,22 +130,22 @@ async fn who_was_promoted_cannot_leave_but_learns_of_the_booking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn capacity_is_raised_like_a_return_and_lowered_down_to_what_is_booked() {
     let system = System::new().await;
-    let event = system.event(2).await;
+    let event = system.event(3).await;
     let [ada, ben, cid] = [system.user("ada").await, system.user("ben").await, system.user("cid").await];
-    ada.must_book(&event, 2).await;
+    ada.must_book(&event, 3).await;
     ben.must_wait(&event, 3).await;
     cid.must_wait(&event, 1).await;
 
-    system.change_type(&event, json!({"totalTickets": 4})).await.expect(200);
+    system.change_type(&event, json!({"totalTickets": 5})).await.expect(200);
     system.quiet().await;
     assert_eq!((ben.tickets().await, cid.tickets().await), (0, 1), "two came: the party of three does not fit, the next does");
-    assert_eq!(system.counts(&event).await, (3, 1, 0, 1));
+    assert_eq!(system.counts(&event).await, (4, 1, 0, 1));
 
-    let shown = system.change_type(&event, json!({"totalTickets": 3})).await.expect(200);
-    assert_eq!((&shown["totalTickets"], &shown["availableTickets"]), (&json!(3), &json!(0)));
-    let refused = system.change_type(&event, json!({"totalTickets": 2})).await.refused(409, "capacity-below-booked");
-    assert_eq!(refused["bookedTickets"], 3);
-    system.change_type(&event, json!({"totalTickets": 6})).await.expect(200);
+    let shown = system.change_type(&event, json!({"totalTickets": 4})).await.expect(200);
+    assert_eq!((&shown["totalTickets"], &shown["availableTickets"]), (&json!(4), &json!(0)));
+    let refused = system.change_type(&event, json!({"totalTickets": 3})).await.refused(409, "capacity-below-booked");
+    assert_eq!(refused["bookedTickets"], 4);
+    system.change_type(&event, json!({"totalTickets": 7})).await.expect(200);
     system.quiet().await;
     assert_eq!(ben.tickets().await, 3);
     system.stop().await;
@@ -160,7 +160,7 @@ async fn the_limit_per_account_counts_bookings_and_the_queue_together() {
     ada.book(&event, 2).await.refused(409, "account-limit");
     ada.must_wait(&event, 1).await;
     ada.book(&event, 1).await.refused(409, "account-limit");
-    ben.must_wait(&event, 4).await;
+    ben.must_wait(&event, 3).await;
     ada.cancel_part(&booking, 2).await.expect(200);
     system.quiet().await;
     assert_eq!(ada.tickets().await, 2, "one kept, one promoted");

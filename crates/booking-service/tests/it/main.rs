@@ -24,3 +24,4 @@ mod startup;
 mod support;
 mod telemetry;
 mod tokens;
+mod unservable;

@@ -73,7 +73,7 @@ fn answers(request: &Request, evidence: &Evidence, verdict: &mut Verdict) {
             Err(NoAnswer::Late) if !request.probe => {
                 verdict.complain(ENDED, format!("a {name} got no answer in {} s", attempt.took().as_secs()), place(request));
             }
-            Ok(reply) if !may_be_answered(reply) => {
+            Ok(reply) if !may_be_answered(&request.operation, reply) => {
                 verdict.complain(ENDED, format!("a {name} was answered with {}: {}", attempt.kind(), reply.body), place(request));
             }
             _ => {}
@@ -102,10 +102,14 @@ fn answers(request: &Request, evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-fn may_be_answered(reply: &Reply) -> bool {
+fn may_be_answered(operation: &Operation, reply: &Reply) -> bool {
     let later = matches!(reply.status, 503 | 429)
         && matches!(reply.code.as_str(), "unavailable" | "overloaded" | "outcome-unknown" | "rate-limited");
-    reply.is_promise() || later || (reply.status == 409 && REFUSALS.contains(&reply.code.as_str()))
+    // The capacity changes all the time: a party can be larger than the ticket type is at that moment.
+    let above_total = matches!(operation, Operation::Book { .. } | Operation::ChangeEntry { .. })
+        && (reply.status, reply.code.as_str()) == (422, "invalid-input")
+        && reply.body.contains("in total");
+    reply.is_promise() || later || above_total || (reply.status == 409 && REFUSALS.contains(&reply.code.as_str()))
 }
 
 /// A 503 changed nothing, unless it says that the outcome is unknown.

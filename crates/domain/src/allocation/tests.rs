@@ -54,19 +54,50 @@ fn a_stranger_cannot_take_what_a_waiting_party_would_have_got() {
     assert_eq!(stock.take_back(1, Phase::Open), Returned::Held);
     assert_eq!((stock.available, stock.held), (0, 3));
     assert_eq!(stock.book(ask(2), TERMS, Phase::Open), Ok(Booked::Waitlisted { number: 2, position: 2 }));
-    let walk = stock.reallocate(&mut heads(&[(1, 3), (2, 2)]), 100);
+    let walk = stock.reallocate(&mut heads(&[(1, 3), (2, 2)]), TERMS, 100);
     assert_eq!(walk, Walk { promoted: vec![(1, 3)], leftover: 0, unfinished: false });
+}
+
+#[test]
+fn a_party_larger_than_the_total_is_refused_whether_it_would_wait_or_not() {
+    let mut stock = stock(2);
+    let refusal = BookRefusal::QuantityAboveTotal { total: 2 };
+    for join_waitlist in [true, false] {
+        assert_eq!(stock.book(BookRequest { join_waitlist, ..ask(3) }, TERMS, Phase::Open), Err(refusal));
+        // The limit of one booking comes first: it stays however many tickets there are.
+        let too_large = BookRequest { join_waitlist, ..ask(11) };
+        assert_eq!(stock.book(too_large, TERMS, Phase::Open), Err(BookRefusal::QuantityTooLarge { max: 10 }));
+    }
+    stock.book(ask(2), TERMS, Phase::Open).unwrap();
+    stock.book(ask(2), TERMS, Phase::Open).unwrap();
+    assert_eq!(stock.change_entry(EntryChange { before: 2, quantity: 3, account_total: 2 }, TERMS), Err(refusal));
+    assert_eq!((stock.booked, stock.waiting), (2, 1));
+}
+
+#[test]
+fn a_party_above_a_lowered_limit_is_passed_over_until_the_limit_is_raised() {
+    let mut stock = stock(4);
+    stock.book(ask(4), TERMS, Phase::Open).unwrap();
+    stock.book(ask(3), TERMS, Phase::Open).unwrap();
+    stock.book(ask(1), TERMS, Phase::Open).unwrap();
+    stock.take_back(4, Phase::Open);
+    let lowered = Terms { max_per_booking: 2, ..TERMS };
+    let mut heads = heads(&[(1, 3), (2, 1)]);
+    assert_eq!(stock.reallocate(&mut heads, lowered, 100), Walk { promoted: vec![(2, 1)], leftover: 3, unfinished: false });
+    assert_eq!((stock.available, stock.waiting), (3, 1));
+    assert!(stock.hold_again());
+    assert_eq!(stock.reallocate(&mut heads, TERMS, 100), Walk { promoted: vec![(1, 3)], leftover: 0, unfinished: false });
 }
 
 #[test]
 fn what_nobody_can_take_becomes_available() {
     let mut stock = stock(4);
     stock.book(ask(4), TERMS, Phase::Open).unwrap();
-    stock.book(ask(5), TERMS, Phase::Open).unwrap();
-    stock.take_back(4, Phase::Open);
-    let walk = stock.reallocate(&mut heads(&[(1, 5)]), 100);
-    assert_eq!(walk, Walk { promoted: vec![], leftover: 4, unfinished: false });
-    assert_eq!((stock.available, stock.held, stock.waiting), (4, 0, 1));
+    stock.book(ask(4), TERMS, Phase::Open).unwrap();
+    stock.take_back(3, Phase::Open);
+    let walk = stock.reallocate(&mut heads(&[(1, 4)]), TERMS, 100);
+    assert_eq!(walk, Walk { promoted: vec![], leftover: 3, unfinished: false });
+    assert_eq!((stock.available, stock.held, stock.waiting), (3, 0, 1));
 }
 
 #[test]
@@ -78,9 +109,9 @@ fn a_walk_that_reaches_its_limit_leaves_the_rest_held() {
     }
     stock.take_back(3, Phase::Open);
     let mut heads = heads(&[(1, 1), (2, 1), (3, 1)]);
-    assert_eq!(stock.reallocate(&mut heads, 2), Walk { promoted: vec![(1, 1), (2, 1)], leftover: 0, unfinished: true });
+    assert_eq!(stock.reallocate(&mut heads, TERMS, 2), Walk { promoted: vec![(1, 1), (2, 1)], leftover: 0, unfinished: true });
     assert_eq!(stock.held, 1);
-    assert_eq!(stock.reallocate(&mut heads, 2), Walk { promoted: vec![(3, 1)], leftover: 0, unfinished: false });
+    assert_eq!(stock.reallocate(&mut heads, TERMS, 2), Walk { promoted: vec![(3, 1)], leftover: 0, unfinished: false });
 }
 
 #[test]
@@ -143,7 +174,7 @@ fn when_the_event_is_postponed_those_who_still_wait_come_first_again() {
     stock.take_back(3, Phase::Begun);
     assert!(stock.hold_again());
     assert_eq!(stock.book(ask(1), TERMS, Phase::Open), Ok(Booked::Waitlisted { number: 2, position: 2 }));
-    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), 9).promoted, [(1, 2), (2, 1)]);
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), TERMS, 9).promoted, [(1, 2), (2, 1)]);
 }
 
 #[test]
@@ -243,7 +274,7 @@ fn a_party_that_shrinks_to_what_is_available_gets_it() {
     assert_eq!((stock.available, stock.held), (2, 0), "3 are still more than what is available");
     assert_eq!(stock.change_entry(change(3, 2), TERMS), Ok(ChangedEntry::Kept));
     assert_eq!((stock.available, stock.held), (0, 2));
-    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), 9).promoted, [(1, 2)]);
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), TERMS, 9).promoted, [(1, 2)]);
     assert!(stock.is_consistent());
 }
 
@@ -257,11 +288,15 @@ struct Naive {
     queue: Vec<(i64, u32)>,
     next: i64,
     begun: bool,
+    limit: u32,
 }
 
 impl Naive {
     /// Whether it was sold; `None` when it was refused.
     fn book(&mut self, quantity: u32) -> Option<bool> {
+        if quantity > self.limit || quantity > self.capacity {
+            return None;
+        }
         if self.begun {
             self.available += std::mem::take(&mut self.held);
         }
@@ -278,9 +313,12 @@ impl Naive {
         Some(confirmed)
     }
 
-    /// Gives the new number and place of a party that grew.
-    fn change(&mut self, which: usize, quantity: u32) -> Option<(i64, u32)> {
+    /// Gives the new number and place of a party that grew, or an error when the new quantity was refused.
+    fn change(&mut self, which: usize, quantity: u32) -> Result<Option<(i64, u32)>, ()> {
         let before = self.queue[which].1;
+        if quantity != before && (quantity > self.limit || quantity > self.capacity) {
+            return Err(());
+        }
         self.queue[which].1 = quantity;
         let moved = (quantity > before).then(|| {
             self.next += 1;
@@ -291,7 +329,7 @@ impl Naive {
         if quantity != before && quantity <= self.available {
             self.held += std::mem::take(&mut self.available);
         }
-        moved
+        Ok(moved)
     }
 
     fn put_back(&mut self, quantity: u32) {
@@ -307,7 +345,7 @@ impl Naive {
         let mut promoted = Vec::new();
         let mut index = 0;
         while index < self.queue.len() && promoted.len() < limit && self.held > 0 {
-            if self.queue[index].1 <= self.held {
+            if self.queue[index].1 <= self.held.min(self.limit) {
                 let entry = self.queue.remove(index);
                 self.held -= entry.1;
                 self.bookings.push(entry.1);
@@ -335,6 +373,7 @@ enum Step {
     Leave(usize),
     ChangeEntry(usize, u32),
     Capacity(u32),
+    MaxPerBooking(u32),
     Walk {
         limit: usize,
         known: usize,
@@ -352,6 +391,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(Step::Leave),
         2 => (any::<usize>(), 1u32..=6).prop_map(|(which, quantity)| Step::ChangeEntry(which, quantity)),
         1 => (0u32..=20).prop_map(Step::Capacity),
+        1 => (1u32..=6).prop_map(Step::MaxPerBooking),
         1 => prop_oneof![Just(Step::Begin), Just(Step::Postpone)],
         3 => (1usize..=4, 0usize..=3).prop_map(|(limit, known)| Step::Walk { limit, known }),
     ];
@@ -379,7 +419,8 @@ proptest! {
     #[test]
     fn every_history_agrees_with_the_naive_model(capacity in 0u32..=12, steps in steps()) {
         let mut stock = stock(capacity);
-        let mut naive = Naive { capacity, available: capacity, ..Naive::default() };
+        let mut naive = Naive { capacity, available: capacity, limit: TERMS.max_per_booking, ..Naive::default() };
+        let mut terms = TERMS;
         for step in steps {
             let phase = if naive.begun { Phase::Begun } else { Phase::Open };
             match step {
@@ -394,7 +435,7 @@ proptest! {
                 Step::Book(quantity) => {
                     // A refusal leaves no trace: the transaction works on a copy.
                     let mut tried = stock.clone();
-                    let outcome = tried.book(ask(quantity), TERMS, phase);
+                    let outcome = tried.book(ask(quantity), terms, phase);
                     let mut naive_tried = naive.clone();
                     let sold = naive_tried.book(quantity);
                     prop_assert_eq!(outcome.ok().map(|outcome| outcome == Booked::Confirmed), sold);
@@ -428,11 +469,11 @@ proptest! {
                 Step::ChangeEntry(which, quantity) if !naive.queue.is_empty() && !naive.begun => {
                     let which = which % naive.queue.len();
                     let change = EntryChange { before: naive.queue[which].1, quantity, account_total: 0 };
-                    let outcome = stock.change_entry(change, TERMS);
-                    if let Some((number, position)) = naive.change(which, quantity) {
-                        prop_assert_eq!(outcome, Ok(ChangedEntry::Moved { number, position }));
-                    } else {
-                        prop_assert!(matches!(outcome, Ok(ChangedEntry::Kept | ChangedEntry::Unchanged)));
+                    let outcome = stock.change_entry(change, terms);
+                    match naive.change(which, quantity) {
+                        Ok(Some((number, position))) => prop_assert_eq!(outcome, Ok(ChangedEntry::Moved { number, position })),
+                        Ok(None) => prop_assert!(matches!(outcome, Ok(ChangedEntry::Kept | ChangedEntry::Unchanged))),
+                        Err(()) => prop_assert!(outcome.is_err()),
                     }
                 }
                 Step::Capacity(capacity) => {
@@ -451,10 +492,18 @@ proptest! {
                         naive.capacity = capacity;
                     }
                 }
+                Step::MaxPerBooking(max) => {
+                    let raised = max > naive.limit;
+                    (naive.limit, terms.max_per_booking) = (max, max);
+                    if raised && !naive.begun && !naive.queue.is_empty() {
+                        naive.held += std::mem::take(&mut naive.available);
+                        stock.hold_again();
+                    }
+                }
                 Step::Walk { limit, known } if !naive.begun => {
                     // With heads that were read in part the walk may stop early, but what it did is what the naive walk did first.
                     let mut heads = read_heads(&naive.queue, known);
-                    let walk = stock.reallocate(&mut heads, limit);
+                    let walk = stock.reallocate(&mut heads, terms, limit);
                     let walked_by_naive = if walk.unfinished { walk.promoted.len() } else { usize::MAX };
                     if !(walk.unfinished && walk.promoted.is_empty()) {
                         prop_assert_eq!(&walk.promoted, &naive.walk(walked_by_naive));
@@ -474,9 +523,9 @@ proptest! {
             return Ok(());
         }
         // When nothing is in flight: nothing is held, and nobody waits for what could be had.
-        stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), usize::MAX);
+        stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), terms, usize::MAX);
         naive.walk(usize::MAX);
         prop_assert_eq!(stock.held, 0);
-        prop_assert!(naive.queue.iter().all(|entry| entry.1 > stock.available));
+        prop_assert!(naive.queue.iter().all(|entry| entry.1 > stock.available.min(naive.limit)));
     }
 }

@@ -11,8 +11,8 @@ use rowlock_domain::states::{EventStatus, WaitlistStatus};
 use serde_json::{Map, Value, json};
 
 use super::ledger::{Ledger, Tracked};
-use crate::command::{Change, Outcome, Refusal, Step, TypeChange};
-use crate::views::{Event, EventWithTypes, TicketType};
+use crate::command::{Change, ChangedEvent, Outcome, Refusal, Step, TypeChange};
+use crate::views::{Event, EventWithTypes, TicketType, WaitlistEntry};
 
 impl Ledger {
     pub(super) fn change_event(&mut self, change: &Change) -> Result<Outcome, Refusal> {
@@ -173,11 +173,27 @@ impl Ledger {
         }
     }
 
+    /// Counts the waiting entries that ask for more tickets than one booking of the type can have.
+    fn unservable_entries(&self, ticket_type: &TicketType) -> u32 {
+        let (key, largest) = (ticket_type.key, ticket_type.stock.largest_party(ticket_type.terms));
+        let counts = |entry: &WaitlistEntry| entry.key == key && entry.status == WaitlistStatus::Waiting && entry.quantity > largest;
+        let stored = self.large_parties.get(&key).into_iter().flatten().filter(|(quantity, _)| *quantity > largest);
+        let mut count: u32 = stored.map(|(_, entries)| *entries).sum();
+        // What this batch did to entries before the change.
+        for row in self.entries.iter() {
+            let before = if row.is_new() { None } else { Some(row.was().unwrap_or_else(|| row.get())) };
+            count += u32::from(counts(row.get()));
+            count = count.saturating_sub(u32::from(before.is_some_and(counts)));
+        }
+        count
+    }
+
     fn changed(&self, id: EventId) -> Outcome {
         let Some(event) = self.events.get(&id) else { return Outcome::Refused(Refusal::EventNotFound) };
         let mut types: Vec<_> = self.types.iter().filter(|(key, _)| key.event == id).map(|(_, row)| row.get().clone()).collect();
         types.sort_by_key(|ticket_type| ticket_type.position);
-        Outcome::Changed(Box::new(EventWithTypes { event: event.get().clone(), types }))
+        let unservable = types.iter().map(|ticket_type| (ticket_type.key.ticket_type, self.unservable_entries(ticket_type))).collect();
+        Outcome::Changed(Box::new(ChangedEvent { event: EventWithTypes { event: event.get().clone(), types }, unservable }))
     }
 }
 
@@ -235,16 +251,20 @@ fn apply_to_type(ticket_type: &mut TicketType, wanted: &TypeChange, phase: Phase
     if let Some(name) = &wanted.name {
         name.as_str().clone_into(&mut ticket_type.name);
     }
+    let max_per_booking_before = ticket_type.terms.max_per_booking;
     if let Some(max) = wanted.max_per_booking {
         ticket_type.terms.max_per_booking = max.get();
     }
     if let Some(max) = wanted.max_per_account {
         ticket_type.terms.max_per_account = max.map(rowlock_domain::values::AccountLimit::get);
     }
-    match wanted.capacity {
+    let returned = match wanted.capacity {
         Some(capacity) => {
-            ticket_type.stock.set_capacity(capacity.get(), phase).map_err(|error| Refusal::CapacityBelowBooked(wanted.id, error))
+            ticket_type.stock.set_capacity(capacity.get(), phase).map_err(|error| Refusal::CapacityBelowBooked(wanted.id, error))?
         }
-        None => Ok(Returned::Available),
-    }
+        None => Returned::Available,
+    };
+    // Parties that were too large for one booking may fit now. What is available belongs to them first, as after a return.
+    let raised = ticket_type.terms.max_per_booking > max_per_booking_before;
+    Ok(if raised && phase == Phase::Open && ticket_type.stock.hold_again() { Returned::Held } else { returned })
 }

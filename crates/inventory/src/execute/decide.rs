@@ -279,7 +279,8 @@ impl Ledger {
             self.note_released(key);
             return Ok(Outcome::Reallocated(Reallocated { unfinished: true, ..Reallocated::default() }));
         };
-        let walk = ticket_type.change().stock.reallocate(heads, limit);
+        let terms = ticket_type.get().terms;
+        let walk = ticket_type.change().stock.reallocate(heads, terms, limit);
         let tickets: u32 = walk.promoted.iter().map(|(_, quantity)| quantity).sum();
         for &(number, _) in &walk.promoted {
             self.promote(key, number)?;

@@ -129,6 +129,8 @@ pub(super) struct Ledger {
     pub(super) places: HashMap<WaitlistEntryId, (i64, usize)>,
     /// The numbers that entries have given up in this batch, in the order of the decisions.
     pub(super) freed: HashMap<TypeKey, Vec<i64>>,
+    /// How many stored entries wait for each large quantity, of types whose event is changed in this batch.
+    pub(super) large_parties: HashMap<TypeKey, Vec<(u32, u32)>>,
     pub(super) heads: HashMap<TypeKey, WaitingHeads>,
     pub(super) entry_at: HashMap<(TypeKey, i64), WaitlistEntryId>,
     /// Entries to close and bookings to cancel of events that have begun or are cancelled.
@@ -157,6 +159,7 @@ impl Ledger {
             open_entries: HashMap::new(),
             places: HashMap::new(),
             freed: HashMap::new(),
+            large_parties: HashMap::new(),
             heads: HashMap::new(),
             entry_at: HashMap::new(),
             to_close: HashMap::new(),

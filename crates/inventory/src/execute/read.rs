@@ -8,7 +8,7 @@ use futures_util::try_join;
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::Phase;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
-use rowlock_domain::values::Capacity;
+use rowlock_domain::values::{Capacity, Quantity};
 use uuid::Uuid;
 
 use super::LockWait;
@@ -109,6 +109,7 @@ pub(super) async fn read_more(
         ledger.entries.keep((entry.key.event, entry.id), entry);
     }
     read_closed_entries(conn, commands, ledger).await?;
+    read_large_parties(conn, commands, ledger).await?;
     read_for_reallocation(conn, commands, ledger).await
 }
 
@@ -315,6 +316,35 @@ async fn read_closed_entries(mut conn: &AsyncPgConnection, commands: &[&Command]
     for entry in rows.into_iter().map(WaitlistEntry::try_from) {
         let entry = entry?;
         ledger.entries.keep((entry.key.event, entry.id), entry);
+    }
+    Ok(())
+}
+
+/// Counts the waiting parties that may be too large for one booking after a change of their event. Only the parties above
+/// the lowest limit that the batch can lead to are read.
+async fn read_large_parties(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
+    let changes: Vec<_> =
+        commands.iter().filter_map(|command| if let Command::Change(change) = command { Some(change) } else { None }).collect();
+    let mut query = sql::LargeParties { events: Vec::new(), types: Vec::new(), above: Vec::new() };
+    for (key, row) in &ledger.types {
+        let of_event = || changes.iter().filter(|change| change.event == key.event);
+        if row.get().stock.waiting == 0 || of_event().next().is_none() {
+            continue;
+        }
+        let limits = of_event().flat_map(|change| &change.types).filter(|change| change.id == key.ticket_type);
+        let limits = limits.flat_map(|change| [change.capacity.map(Capacity::get), change.max_per_booking.map(Quantity::get)]).flatten();
+        let lowest = limits.fold(row.get().stock.largest_party(row.get().terms), u32::min);
+        query.events.push(key.event.as_uuid());
+        query.types.push(key.ticket_type.as_uuid());
+        query.above.push(i32::try_from(lowest).unwrap_or(i32::MAX));
+    }
+    if query.events.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(Uuid, Uuid, i32, i64)> = query.load(&mut conn).await?;
+    for (event, id, quantity, entries) in rows {
+        let row = (u32::try_from(quantity).map_err(unreadable)?, u32::try_from(entries).map_err(unreadable)?);
+        ledger.large_parties.entry(key(event, id)).or_default().push(row);
     }
     Ok(())
 }

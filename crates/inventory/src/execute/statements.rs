@@ -156,13 +156,16 @@ statement! {
 }
 
 statement! {
-    /// The confirmed bookings of accounts at events, and for each account the one that was cancelled last.
+    /// The confirmed bookings of accounts at events, and for each account those that were cancelled first and last.
     pub(super) struct BookingsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
     "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
        FROM unnest($1, $2) AS k (event_id, account_id)
       CROSS JOIN LATERAL (
             (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'confirmed')
-             UNION ALL
+             UNION
+            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'cancelled'
+              ORDER BY c.cancelled_at, c.id LIMIT 1)
+             UNION
             (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'cancelled'
               ORDER BY c.cancelled_at DESC, c.id DESC LIMIT 1)) AS b
       ORDER BY b.id"
@@ -176,16 +179,30 @@ statement! {
 }
 
 statement! {
-    /// The waiting entries of accounts at events, and for each account the one that ended last.
+    /// The waiting entries of accounts at events, and for each account those that ended first and last.
     pub(super) struct EntriesOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
        FROM unnest($1, $2) AS k (event_id, account_id)
       CROSS JOIN LATERAL (
             (SELECT * FROM waitlist_entries e WHERE e.account_id = k.account_id AND e.event_id = k.event_id AND e.status = 'waiting')
-             UNION ALL
+             UNION
+            (SELECT * FROM waitlist_entries e WHERE e.account_id = k.account_id AND e.event_id = k.event_id AND e.status <> 'waiting'
+              ORDER BY e.ended_at, e.id LIMIT 1)
+             UNION
             (SELECT * FROM waitlist_entries e WHERE e.account_id = k.account_id AND e.event_id = k.event_id AND e.status <> 'waiting'
               ORDER BY e.ended_at DESC, e.id DESC LIMIT 1)) AS w
       ORDER BY w.number"
+}
+
+statement! {
+    /// How many entries of types wait for each quantity above a limit.
+    pub(super) struct LargeParties { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, above: Array<Integer> = Vec<i32> }
+    -> (SqlUuid, SqlUuid, Integer, BigInt);
+    "SELECT k.event_id, k.ticket_type_id, w.quantity, w.entries
+       FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, above)
+      CROSS JOIN LATERAL (SELECT e.quantity, count(*) AS entries FROM waitlist_entries e
+                           WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.status = 'waiting' AND e.quantity > k.above
+                           GROUP BY e.quantity) AS w"
 }
 
 statement! {

@@ -2,7 +2,9 @@
 //!
 //! A request that names only the event may be the repeat of one whose answer was lost. It must never act on something that
 //! the account got since. Without an idempotency key, it therefore acts only if the account has one open booking or entry
-//! at the event and never had another one there. A key tells a repeat from a new request, so with a key the past does not count.
+//! at the event and did not get it after another one had ended: the first request could have meant that one. What ended while
+//! the open one was already there cannot have been meant, because a request by event would have been ambiguous then. A key
+//! tells a repeat from a new request, so with a key the past does not count.
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
@@ -11,9 +13,9 @@ use rowlock_domain::states::{BookingStatus, WaitlistStatus};
 use super::ledger::{Ledger, Tracked};
 use crate::command::{Cancel, ChangeEntry, Leave, Refusal, Target};
 
-/// What an account has at an event: ids that are open, and those that ended with the time of their end.
+/// What an account has at an event: what is open with the time at which it was made, and what ended with the time of its end.
 struct Candidates<Id> {
-    open: Vec<Id>,
+    open: Vec<(Timestamp, Id)>,
     ended: Vec<(Option<Timestamp>, Id)>,
 }
 
@@ -25,7 +27,7 @@ enum Meaning<Id> {
     EndedLast(Id),
     /// Nothing was ever there.
     Nothing,
-    /// Several are open, or one is open and others have ended, so that the request may be the repeat of an old one.
+    /// Several are open, or one that was made after another had ended, so that the request may be the repeat of an old one.
     Unclear(Vec<Id>),
 }
 
@@ -33,8 +35,8 @@ impl<Id: Copy + Ord> Candidates<Id> {
     fn meaning(self, has_key: bool) -> Meaning<Id> {
         match self.open.as_slice() {
             [] => self.ended.iter().max().map_or(Meaning::Nothing, |(_, id)| Meaning::EndedLast(*id)),
-            [only] if has_key || self.ended.is_empty() => Meaning::Open(*only),
-            _ => Meaning::Unclear(self.open),
+            [(made, only)] if has_key || self.ended.iter().all(|(ended, _)| *ended > Some(*made)) => Meaning::Open(*only),
+            _ => Meaning::Unclear(self.open.into_iter().map(|(_, id)| id).collect()),
         }
     }
 }
@@ -49,7 +51,7 @@ impl Ledger {
         let bookings = self.bookings.iter().map(Tracked::get);
         for booking in bookings.filter(|booking| booking.key.event == cancel.event && booking.holder.account == cancel.account) {
             match booking.status {
-                BookingStatus::Confirmed => candidates.open.push(booking.id),
+                BookingStatus::Confirmed => candidates.open.push((booking.booked_at, booking.id)),
                 BookingStatus::Cancelled => candidates.ended.push((booking.cancelled_at, booking.id)),
             }
         }
@@ -81,7 +83,7 @@ impl Ledger {
         let entries = self.entries.iter().map(Tracked::get);
         for entry in entries.filter(|entry| entry.key.event == event && entry.holder.account == account) {
             match entry.status {
-                WaitlistStatus::Waiting => candidates.open.push(entry.id),
+                WaitlistStatus::Waiting => candidates.open.push((entry.joined_at, entry.id)),
                 WaitlistStatus::Promoted | WaitlistStatus::Left | WaitlistStatus::Closed => {
                     candidates.ended.push((entry.ended_at, entry.id));
                 }

@@ -1,5 +1,7 @@
 //! What administrators see of an event.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
@@ -11,7 +13,7 @@ use uuid::Uuid;
 use super::events::event;
 use super::places::places;
 use crate::schema::{bookings, waitlist_entries};
-use crate::views::rows::{BookingRow, EntryRow};
+use crate::views::rows::{BookingRow, EntryRow, unreadable};
 use crate::views::{Booking, EventWithTypes, WaitlistEntry};
 
 /// The counters of an event and a page of its waiting lists, all of one moment.
@@ -19,6 +21,8 @@ use crate::views::{Booking, EventWithTypes, WaitlistEntry};
 pub struct EventStatusPage {
     /// The event with its counters.
     pub event: EventWithTypes,
+    /// For each ticket type with a waiting list, how many waiting entries ask for more tickets than one booking can have.
+    pub unservable: HashMap<TicketTypeId, u32>,
     /// Waiting entries with their places, type by type in the event's order, by number.
     pub waitlist: Vec<(i64, WaitlistEntry)>,
 }
@@ -39,9 +43,22 @@ pub async fn status_page(
             let entries = waiting_entries(conn, &event, only, after, limit).await?;
             let places = places(conn, &entries).await?;
             let waitlist = entries.into_iter().map(|entry| (places.get(&entry.id).copied().unwrap_or_default(), entry)).collect();
-            Ok(Some(EventStatusPage { event, waitlist }))
+            let rows: Vec<(Uuid, i64)> = UnservableEntries { event: id.as_uuid() }.load(conn).await?;
+            let unservable = rows
+                .into_iter()
+                .map(|(id, entries)| Ok((TicketTypeId::from_uuid(id), u32::try_from(entries).map_err(unreadable)?)))
+                .collect::<QueryResult<_>>()?;
+            Ok(Some(EventStatusPage { event, unservable, waitlist }))
         })
         .await
+}
+
+statement! {
+    /// Counted by the index `waitlist_heads`, which has the quantity before the number.
+    struct UnservableEntries { event: SqlUuid = Uuid } -> (SqlUuid, BigInt);
+    "SELECT t.id, (SELECT count(*) FROM waitlist_entries w
+                    WHERE w.event_id = t.event_id AND w.ticket_type_id = t.id AND w.status = 'waiting' AND w.quantity > least(t.capacity, t.max_per_booking))
+       FROM ticket_types t WHERE t.event_id = $1 AND t.waiting > 0"
 }
 
 /// Type by type, each by its index: the cost is that of the page, however long the lists are.

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use proptest::prelude::*;
 use rowlock_domain::ids::TypeKey;
-use rowlock_domain::values::{AccountLimit, Capacity};
+use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::command::{Book, Idempotency};
 use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
 use rowlock_postgres::checkout;
@@ -31,6 +31,7 @@ enum Step {
     Reallocate(usize),
     Capacity(u32),
     Limit(Option<u32>),
+    MaxPerBooking(u32),
     /// The event begins, or is postponed.
     Begin(bool),
 }
@@ -40,6 +41,7 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
         6 => (0usize..5, 1u32..=5, prop::option::weighted(0.3, 0u8..3)).prop_map(|(account, quantity, key)| Step::Book { account, quantity, key }),
         1 => (0u32..=14).prop_map(Step::Capacity),
         1 => prop::option::of(1u32..=6).prop_map(Step::Limit),
+        1 => (1u32..=5).prop_map(Step::MaxPerBooking),
         1 => any::<bool>().prop_map(Step::Begin),
         4 => (any::<usize>(), prop::option::of(1u32..=5)).prop_map(|(which, part)| Step::Cancel { which, part }),
         1 => any::<usize>().prop_map(Step::Leave),
@@ -61,7 +63,10 @@ pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
         Ok(Outcome::Reallocated(done)) => format!("{done:?}"),
         Ok(Outcome::Refused(Refusal::AlreadyPromoted(_))) => "promoted before".to_owned(),
         Ok(Outcome::Refused(Refusal::CapacityBelowBooked(_, error))) => format!("{error}"),
-        Ok(Outcome::Changed(event)) => format!("changed {:?} {:?}", event.types[0].stock.capacity, event.types[0].terms),
+        Ok(Outcome::Changed(changed)) => {
+            let row = &changed.event.types[0];
+            format!("changed {:?} {:?}, unservable {:?}", row.stock.capacity, row.terms, changed.unservable.values())
+        }
         other => format!("{other:?}"),
     }
 }
@@ -95,6 +100,9 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
                 Step::Limit(limit) => {
                     commands
                         .push(change(key, |types| types.max_per_account = Some(limit.map(|max| AccountLimit::new(max.into()).unwrap()))));
+                }
+                Step::MaxPerBooking(max) => {
+                    commands.push(change(key, |types| types.max_per_booking = Some(Quantity::new((*max).into()).unwrap())));
                 }
                 Step::Begin(begun) => {
                     // Alone in its batch: what is to be closed is read with the phase that the batch begins with.
@@ -185,7 +193,8 @@ fn a_batch_is_the_same_as_its_commands_one_after_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_spans_events_and_an_unknown_one_is_its_own_trouble() {
     let desk = Desk::new().await;
-    let keys = [desk.event(1).await, desk.event(0).await];
+    let keys = [desk.event(1).await, desk.event(1).await];
+    desk.inventory.run_one(Command::Book(desk.book(keys[1], desk.account(), 1))).await.unwrap();
     let unknown = TypeKey { event: rowlock_domain::ids::EventId::from_uuid(desk.clock.uuid()), ..keys[0] };
     let ada = desk.account();
     let batch = [keys[1], unknown, keys[0], keys[0]].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();

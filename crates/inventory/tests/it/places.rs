@@ -9,7 +9,8 @@ use crate::desk::{Desk, leave};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_place_of_each_is_one_more_than_the_number_of_those_before() {
     let desk = Desk::new().await;
-    let key = desk.event(0).await;
+    let key = desk.event(1).await;
+    desk.inventory.run_one(Command::Book(desk.book(key, desk.account(), 1))).await.unwrap();
     let books: Vec<Book> = (0..300).map(|_| desk.book(key, desk.account(), 1)).collect();
     for batch in books.chunks(77) {
         desk.inventory.run(batch.iter().cloned().map(Command::Book).collect(), LockWait::Wait).await;

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::input::{NewTicketType, Price, TypeCapacity, time_json};
 use crate::output::{Column, confirm, table, time_or_dash};
 use crate::pages::{HowMany, Listing};
-use crate::resources::{Event, EventStatus, TicketType};
+use crate::resources::{Event, EventStatus, TicketType, unservable_warning};
 use crate::session::Session;
 
 pub(super) fn list(
@@ -207,6 +207,7 @@ fn shown(context: &Context, api: &Api, document: &Value, sentence: impl FnOnce(&
                 kind.waitlist_length.to_string(),
             ]
         });
-        format!("{}\n\n{}", crate::output::clean(&sentence(&event)), table(&columns, rows))
+        let warning = unservable_warning(event.unservable_entries).map(|warning| format!("\n\n{warning}")).unwrap_or_default();
+        format!("{}\n\n{}{warning}", crate::output::clean(&sentence(&event)), table(&columns, rows))
     })
 }

@@ -12,7 +12,7 @@ use super::events::{read_status, status};
 use crate::bars::{SIGNS, WAITING, percent, stock_bar, waiting_bar};
 use crate::error::Failure;
 use crate::output::{Column, clean, line, note, table_within};
-use crate::resources::{EventStatus, TicketType};
+use crate::resources::{EventStatus, TicketType, unservable_warning};
 use crate::session::Session;
 
 /// Where there is no terminal that says how wide it is.
@@ -97,7 +97,8 @@ fn picture(event: &EventStatus, width: u16) -> String {
     let [booked, held, available] = SIGNS;
     let legend = format!("{booked} booked  {held} held for those who wait  {available} available  {WAITING} waiting");
     let title = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
-    let text = format!("{title}\n\n{}\n\n {legend}", table_within(&columns, rows, Some(width)));
+    let warning = unservable_warning(event.unservable_entries).map(|warning| format!("\n {warning}")).unwrap_or_default();
+    let text = format!("{title}\n\n{}\n\n {legend}{warning}", table_within(&columns, rows, Some(width)));
     // A line that is broken by the terminal would be drawn over in the wrong place.
     text.lines().map(|line| truncate_str(line, width.into(), "…")).collect::<Vec<_>>().join("\n")
 }
@@ -204,6 +205,19 @@ mod tests {
                 "",
                 "█ booked ▒ held for those who wait ░ available ▪ waiting",
             ]
+        );
+    }
+
+    #[test]
+    fn a_picture_says_how_many_entries_cannot_be_served() {
+        let mut status = event(&[kind("Stalls", 8, 0, 0, 6)]);
+        status.unservable_entries = 1;
+        let text = picture(&status, 140);
+        assert!(
+            text.ends_with(
+                " 1 waiting entry asks for more tickets than the ticket type has or one booking may have, and cannot be served."
+            ),
+            "{text}"
         );
     }
 
