@@ -128,7 +128,7 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
     let CreateAdmin { email, username, name, password_file, show_login } = arguments;
     let operator = Actor { account_id: None, role: ActorRole::Operator, request_id: None };
     let registration = Registration { name, username, email: email.clone(), password: password.clone() };
-    match register(&store, &passwords, &Clock::system(), registration, Admission::Admin, Some(operator)).await {
+    match register(&store, &passwords, &Clock::system(), registration, Admission::Admin, Some(operator), None).await {
         Ok(account) => println!("The administrator {email} has been made, with the id {}.", account.id),
         Err(RegistrationError::EmailTaken) => match existing(&store, &email).await {
             // The password may have been given at another time or in another set-up than the account.

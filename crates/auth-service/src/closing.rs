@@ -5,6 +5,7 @@ use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId};
 use rowlock_domain::states::Role;
 use rowlock_platform::clock::Clock;
+use rowlock_platform::http::KeyedRequest;
 use rowlock_postgres::DatabaseError;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -21,6 +22,8 @@ pub(crate) enum ClosingError {
     Oneself,
     #[error("it is the last administrator")]
     LastAdministrator,
+    #[error("the key was used for another request")]
+    KeyReused,
     #[error("the account was changed again and again meanwhile")]
     Contended,
     #[error("a message could not be written")]
@@ -39,14 +42,25 @@ pub(crate) fn audited(clock: &Clock, actor: Actor, action: Action, subject: Uuid
 }
 
 impl Auth {
-    /// Shuts an account or opens it again; what is so already stays so. Gives the account as it is then.
+    /// Disables an account or enables it again; an account that is so already stays so. Returns the account as it is then, and
+    /// whether the request was a repeat: nothing is done then, whatever happened to the account in between.
     pub(crate) async fn set_disabled(
         &self,
         id: AccountId,
         disabled: bool,
         reason: Option<String>,
         actor: Actor,
-    ) -> Result<Account, ClosingError> {
+        keyed: Option<&KeyedRequest>,
+    ) -> Result<(Account, bool), ClosingError> {
+        let keyed = actor.account_id.zip(keyed);
+        if let Some((administrator, keyed)) = keyed
+            && let Some(hash) = self.store.request_with_key(administrator, keyed).await?
+        {
+            if hash != keyed.hash {
+                return Err(ClosingError::KeyReused);
+            }
+            return Ok((self.store.account(id).await?.ok_or(ClosingError::NotFound)?, true));
+        }
         if disabled && actor.account_id == Some(id) {
             return Err(ClosingError::Oneself);
         }
@@ -58,14 +72,17 @@ impl Auth {
         for _ in 0..TRIES {
             let account = self.store.account(id).await?.ok_or(ClosingError::NotFound)?;
             if account.disabled_at.is_some() == disabled {
-                return Ok(account);
+                if let Some((administrator, keyed)) = keyed {
+                    self.store.remember_key(administrator, keyed).await?;
+                }
+                return Ok((account, false));
             }
             let details = reason.iter().map(|reason| ("reason".to_owned(), reason.as_str().into())).collect();
             let told = [
                 AccountMessage::Changed { account: id, version: account.version + 1, change },
                 audited(&self.clock, actor.clone(), action, id.as_uuid(), details),
             ];
-            self.step(step, &account, &told).await?;
+            self.step(step, &account, &told, keyed).await?;
         }
         Err(ClosingError::Contended)
     }
@@ -75,7 +92,7 @@ impl Auth {
         for _ in 0..TRIES {
             let Some(account) = self.store.account(id).await? else { return Ok(()) };
             let told = [AccountMessage::Changed { account: id, version: account.version + 1, change: AccountChange::Erased }];
-            if !self.step(Closing::Erase, &account, &told).await? {
+            if !self.step(Closing::Erase, &account, &told, None).await? {
                 let present = self.store.account(id).await?;
                 if account.role == Role::Admin && present.is_some_and(|present| present.version == account.version) {
                     return Err(ClosingError::LastAdministrator);
@@ -85,9 +102,15 @@ impl Auth {
         Err(ClosingError::Contended)
     }
 
-    async fn step(&self, step: Closing, account: &Account, told: &[AccountMessage]) -> Result<bool, ClosingError> {
+    async fn step(
+        &self,
+        step: Closing,
+        account: &Account,
+        told: &[AccountMessage],
+        keyed: Option<(AccountId, &KeyedRequest)>,
+    ) -> Result<bool, ClosingError> {
         let told = Messages::of(told, &self.clock, self.clock.now())?;
-        let done = self.store.close(step, account.id, account.version, told).await?;
+        let done = self.store.close(step, account.id, account.version, told, keyed).await?;
         if done {
             tracing::info!(account = %account.id, ?step, "an account was changed");
             self.notifier.notify();

@@ -1,13 +1,15 @@
 //! Making an account: the use case behind both routes and the command line.
 
+use chrono::TimeDelta;
 use rowlock_domain::auditlog::{Action, Actor};
 use rowlock_domain::ids::AccountId;
-use rowlock_domain::text::{Email, Password, PersonName, Username};
+use rowlock_domain::text::{Email, IdempotencyKey, Password, PersonName, Username};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::DatabaseError;
 
 use crate::closing::audited;
 use crate::passwords::{HashError, Passwords};
+use crate::service::Auth;
 use crate::store::{Account, Admission, InsertError, Messages, NewAccount, Store};
 
 /// What a person says to get an account.
@@ -28,6 +30,8 @@ pub(crate) enum RegistrationError {
     UsernameTaken,
     #[error("there is an administrator already")]
     AdminExists,
+    #[error("the key was used for another request")]
+    KeyReused,
     #[error("it is not known whether the account was made: {0}")]
     OutcomeUnknown(DatabaseError),
     #[error("a message could not be written")]
@@ -38,6 +42,54 @@ pub(crate) enum RegistrationError {
     Database(#[from] DatabaseError),
 }
 
+/// How long a key tells a repeat from a new request.
+const KEY_LIFE: TimeDelta = TimeDelta::hours(24);
+
+/// Creates an account, or returns the one that the same request created before and true. The key belongs to the e-mail
+/// address. The password is compared with the account's hash, so that no faster hash of it is stored anywhere.
+pub(crate) async fn register_once(
+    auth: &Auth,
+    registration: Registration,
+    admission: Admission,
+    actor: Option<Actor>,
+    key: Option<IdempotencyKey>,
+) -> Result<(Account, bool), RegistrationError> {
+    let repeated = async || match &key {
+        Some(key) => repeat_of(auth, &registration, admission, key).await,
+        None => Ok(None),
+    };
+    if let Some(account) = repeated().await? {
+        return Ok((account, true));
+    }
+    match register(&auth.store, &auth.passwords, &auth.clock, registration.clone(), admission, actor, key.clone()).await {
+        Ok(account) => Ok((account, false)),
+        // The same request at the same time may have been first.
+        Err(taken) => match repeated().await {
+            Ok(Some(account)) => Ok((account, true)),
+            Ok(None) | Err(_) => Err(taken),
+        },
+    }
+}
+
+/// Returns the account that a request created before.
+async fn repeat_of(
+    auth: &Auth,
+    registration: &Registration,
+    admission: Admission,
+    key: &IdempotencyKey,
+) -> Result<Option<Account>, RegistrationError> {
+    let after = auth.clock.now() - KEY_LIFE;
+    let Some((account, hash)) = auth.store.account_created_with(&registration.email, key, after).await? else { return Ok(None) };
+    let same = account.name == registration.name.as_str()
+        && account.username == registration.username.as_str()
+        && account.email == registration.email.as_str()
+        && account.role == admission.role();
+    if same && auth.passwords.check(&registration.password.expose().into(), Some(&hash)).await? {
+        return Ok(Some(account));
+    }
+    Err(RegistrationError::KeyReused)
+}
+
 /// Makes an account. `actor` is who makes an administrator, for the audit log. The unique constraints decide who was first.
 pub(crate) async fn register(
     store: &Store,
@@ -46,11 +98,12 @@ pub(crate) async fn register(
     registration: Registration,
     admission: Admission,
     actor: Option<Actor>,
+    creation_key: Option<IdempotencyKey>,
 ) -> Result<Account, RegistrationError> {
     let Registration { name, username, email, password } = registration;
     let password_hash = passwords.hash(password).await?;
     let id = AccountId::from_uuid(clock.uuid());
-    let new = NewAccount { id, name, username, email: email.clone(), password_hash, created_at: clock.now() };
+    let new = NewAccount { id, name, username, email: email.clone(), password_hash, created_at: clock.now(), creation_key };
     let details = serde_json::Map::new();
     let told: Vec<_> = actor.into_iter().map(|actor| audited(clock, actor, Action::CreateAdmin, id.as_uuid(), details.clone())).collect();
     let told = Messages::of(&told, clock, new.created_at)?;

@@ -15,5 +15,6 @@ diesel::table! {
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
         version -> BigInt,
+        creation_key -> Nullable<Text>,
     }
 }

@@ -191,17 +191,22 @@ impl Service {
     }
 }
 
-/// Forgets sessions that ran out and the ids of erased accounts, every hour and at the start.
+/// Forgets sessions that ran out, old idempotency keys and the ids of erased accounts, every hour and at the start.
 async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
     const AT_ONCE: u16 = 1000;
     loop {
         if let Err(error) = auth.store.forget_erased(auth.tokens.revoked_for()).await {
             tracing::warn!(%error, "the ids of erased accounts were not deleted");
         }
-        let more = match auth.store.delete_expired_sessions(AT_ONCE.into()).await {
+        let deleted = async {
+            let sessions = auth.store.delete_expired_sessions(AT_ONCE.into()).await?;
+            let keys = auth.store.delete_old_keys(AT_ONCE.into()).await?;
+            Ok::<_, DatabaseError>(sessions.max(keys))
+        };
+        let more = match deleted.await {
             Ok(deleted) => deleted == usize::from(AT_ONCE),
             Err(error) => {
-                tracing::warn!(%error, "expired sessions were not deleted");
+                tracing::warn!(%error, "expired sessions and idempotency keys were not deleted");
                 false
             }
         };

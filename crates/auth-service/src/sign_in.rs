@@ -4,7 +4,7 @@ use chrono::SubsecRound;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::states::Role;
-use rowlock_domain::text::Email;
+use rowlock_domain::text::{Email, IdempotencyKey};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::tokens::Claims;
 use rowlock_postgres::DatabaseError;
@@ -22,6 +22,8 @@ use crate::store::{Account, Rotation};
 pub(crate) struct Credentials {
     pub(crate) email: Email,
     pub(crate) password: SecretString,
+    /// The `Idempotency-Key` of the request: the session of an earlier log-in with it gives way to the new one.
+    pub(crate) key: Option<IdempotencyKey>,
 }
 
 /// What somebody who is logged in holds.
@@ -60,6 +62,7 @@ impl Auth {
         needed: Option<Role>,
         user_agent: Option<String>,
     ) -> Result<SignedIn, SignInError> {
+        let key = credentials.key.clone();
         let account = self.check_credentials(credentials).await?;
         // Only who knows the password is told.
         if account.disabled_at.is_some() {
@@ -69,7 +72,7 @@ impl Auth {
             return Err(SignInError::NotAdmin);
         }
         let session = SessionId::from_uuid(self.clock.uuid());
-        if !self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent).await? {
+        if !self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent, key).await? {
             return Err(SignInError::BadCredentials);
         }
         self.signed_in(account, session, 0)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
 use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
@@ -13,7 +13,8 @@ use rowlock_platform::problem::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::resources::{BookingResource, WaitlistEntryResource};
+use crate::resources::{BookingResource, ChangedEventResource, WaitlistEntryResource};
+use crate::routes::etag_of;
 
 /// What became of a wish for tickets: they are booked.
 #[derive(Serialize, ToSchema)]
@@ -54,17 +55,22 @@ pub(crate) struct ChangedEntry {
     waitlist_entry: WaitlistEntryResource,
 }
 
-/// The answer to a successful command of a user, which is also what a repeated request gets.
+/// The answer to a successful command of a client, which is also what a repeated request gets.
 pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
+    let mut etag = None;
     let (status, body) = match outcome {
         Outcome::Booked(booking) => (201, serde_json::to_string(&Confirmed { status: "confirmed", booking: booking.into() })),
         Outcome::Waitlisted(entry) => (202, serde_json::to_string(&Waitlisted { status: "waitlisted", waitlist_entry: entry.into() })),
         Outcome::Returned(booking) => (200, serde_json::to_string(&Returned { booking: booking.into() })),
         Outcome::Left(entry) => (200, serde_json::to_string(&Left { waitlist_entry: entry.into() })),
         Outcome::EntryChanged(entry) => (200, serde_json::to_string(&ChangedEntry { waitlist_entry: entry.into() })),
-        Outcome::Changed(_) | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
+        Outcome::Changed(changed) => {
+            etag = Some(etag_of(&changed.event));
+            (200, serde_json::to_string(&ChangedEventResource::from(&**changed)))
+        }
+        Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
     };
-    Some(Answer { status, body: body.ok()? })
+    Some(Answer { status, body: body.ok()?, etag })
 }
 
 /// The response to a command of a user.
@@ -80,6 +86,9 @@ fn send(answer: Answer, replayed: bool) -> HttpResponse {
     let mut response = HttpResponseBuilder::new(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK));
     if replayed {
         response.insert_header(("idempotent-replayed", "true"));
+    }
+    if let Some(etag) = answer.etag {
+        response.insert_header((header::ETAG, etag));
     }
     response.content_type("application/json").body(answer.body)
 }

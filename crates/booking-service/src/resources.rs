@@ -156,7 +156,7 @@ impl From<&EventWithTypes> for EventResource {
             available_tickets: totals.available,
             booked_tickets: totals.booked,
             waitlist_length: totals.waiting,
-            ticket_types: row.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type)).collect(),
+            ticket_types: row.types.iter().map(TicketTypeResource::new).collect(),
         }
     }
 }

@@ -217,6 +217,8 @@ pub struct Change {
     pub types: Vec<TypeChange>,
     /// Who wants it, for the audit log.
     pub actor: Option<Actor>,
+    /// What makes the request repeatable. The key belongs to the actor.
+    pub idempotency: Option<Idempotency>,
 }
 
 impl Change {
@@ -238,6 +240,7 @@ impl Change {
             step: None,
             types: Vec::new(),
             actor: None,
+            idempotency: None,
         }
     }
 }
@@ -332,7 +335,11 @@ impl Command {
             Self::Cancel(cancel) => (cancel.account, cancel.authority.administrator(), ["cancel", "admin-cancel"], &cancel.idempotency),
             Self::Leave(leave) => (leave.account, leave.authority.administrator(), ["leave", "admin-remove"], &leave.idempotency),
             Self::ChangeEntry(change) => (change.account, None, ["change"; 2], &change.idempotency),
-            Self::Change(_) | Self::Reallocate(_) => return None,
+            Self::Change(change) => {
+                let operation = if change.step == Some(Step::Cancel) { "cancel-event" } else { "change-event" };
+                return Some((change.actor.as_ref()?.account_id?, operation, change.idempotency.as_ref()?));
+            }
+            Self::Reallocate(_) => return None,
         };
         let idempotency = idempotency.as_ref()?;
         match by {
@@ -398,6 +405,8 @@ pub struct Answer {
     pub status: u16,
     /// Its body, to the letter.
     pub body: String,
+    /// Its header `ETag`, if it has one.
+    pub etag: Option<String>,
 }
 
 /// Why a command was not done.
@@ -483,6 +492,7 @@ impl From<DatabaseError> for CommandError {
         match error {
             DatabaseError::Unavailable(reason) => Self::Unavailable(reason),
             DatabaseError::Busy(reason) => Self::Busy(reason),
+            DatabaseError::Unknown(reason) => Self::Unknown(reason),
             DatabaseError::Refused(error) => Self::Failed(error.to_string()),
         }
     }

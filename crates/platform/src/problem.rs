@@ -135,6 +135,13 @@ impl From<DatabaseError> for Problem {
                 tracing::warn!(%error, "database busy");
                 Self::new(ProblemCode::Overloaded, "The database is busy at the moment. Nothing was changed; please try again.")
             }
+            DatabaseError::Unknown(_) => {
+                tracing::warn!(%error, "outcome unknown");
+                Self::new(
+                    ProblemCode::OutcomeUnknown,
+                    "The connection to the database was lost at the last moment, so the change may have taken effect. Send the same request again, with the same Idempotency-Key if it had one.",
+                )
+            }
             DatabaseError::Refused(_) => Self::internal(&error),
         }
     }

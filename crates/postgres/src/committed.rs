@@ -13,7 +13,7 @@ use diesel::QueryResult;
 use diesel::result::Error;
 use diesel_async::{AnsiTransactionManager, TransactionManager};
 
-use crate::Connection;
+use crate::{Connection, DatabaseError, Fault};
 
 /// A connection that is closed, which takes back what it has open, unless it is given back to its pool. So nobody who goes
 /// away half-way leaves a transaction open.
@@ -48,9 +48,29 @@ impl Drop for Lent {
     }
 }
 
-/// Runs a write in a transaction and returns when it is committed. If the connection is lost on the way, the error leaves
-/// open whether it was.
-pub async fn committed<T>(conn: Connection, write: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>) -> QueryResult<T> {
+/// Why a write was not reported as committed.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The transaction was not committed.
+    #[error(transparent)]
+    NotWritten(#[from] Error),
+    /// The connection was lost after COMMIT was sent, so the transaction may have been committed.
+    #[error("the connection was lost during COMMIT: {0}")]
+    Unknown(Error),
+}
+
+impl From<WriteError> for DatabaseError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NotWritten(error) => error.into(),
+            WriteError::Unknown(error) => Self::Unknown(error.to_string()),
+        }
+    }
+}
+
+/// Runs a write in a transaction and returns its result when it is committed. A connection that is lost during COMMIT is
+/// [`WriteError::Unknown`]; after any other error nothing was written.
+pub async fn committed<T>(conn: Connection, write: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, WriteError> {
     let mut lent = Lent::new(conn);
     let conn = lent.get()?;
     AnsiTransactionManager::begin_transaction(&mut **conn).await?;
@@ -60,10 +80,13 @@ pub async fn committed<T>(conn: Connection, write: impl AsyncFnOnce(&mut Connect
             if AnsiTransactionManager::rollback_transaction(&mut **conn).await.is_ok() {
                 lent.give_back();
             }
-            return Err(error);
+            return Err(error.into());
         }
     };
-    AnsiTransactionManager::commit_transaction(&mut **conn).await?;
+    AnsiTransactionManager::commit_transaction(&mut **conn).await.map_err(|error| match Fault::of(&error) {
+        Fault::Unavailable => WriteError::Unknown(error),
+        Fault::Busy | Fault::Data => WriteError::NotWritten(error),
+    })?;
     lent.give_back();
     Ok(written)
 }

@@ -7,7 +7,7 @@ mod migrate;
 mod pool;
 mod statement;
 
-pub use committed::{Lent, committed};
+pub use committed::{Lent, WriteError, committed};
 pub use fault::Fault;
 pub use migrate::{MigrateError, SchemaState, migrate, revert_all, schema_state};
 pub use pool::{BY_KEYS, Connection, DatabaseError, Limits, Pool, Reader, build_keyed_pool, build_pool, checkout, connect};

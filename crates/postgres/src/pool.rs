@@ -63,6 +63,9 @@ pub enum DatabaseError {
     /// All connections are in use, or a row stayed locked for too long.
     #[error("the database is busy: {0}")]
     Busy(String),
+    /// The connection was lost during COMMIT: the transaction may have been committed.
+    #[error("it is not known whether the transaction was committed: {0}")]
+    Unknown(String),
     /// A statement was refused.
     #[error("a statement was refused: {0}")]
     Refused(#[source] diesel::result::Error),

@@ -6,8 +6,8 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
-use rowlock_platform::http::{Caller, request_id};
-use rowlock_platform::openapi::{AccountRole, Problems};
+use rowlock_platform::http::{Caller, KeyedRequest, request_id};
+use rowlock_platform::openapi::{AccountRole, NeedlessKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use serde::Serialize;
@@ -60,21 +60,24 @@ impl From<Account> for AccountView {
     }
 }
 
-route_problems!(EraseProblems = Problems::for_users().changing().and(&[ProblemCode::LastAdministrator]));
+route_problems!(EraseProblems = Problems::for_users().with_input().changing().and(&[ProblemCode::LastAdministrator]));
 
 /// Erase one's account.
 ///
 /// All personal data is erased. Tickets of future events and places in waiting lists go to the next in line; bookings of past
-/// events stay and become anonymous.
+/// events stay and become anonymous. A repeat is 204, or 401 as soon as the services know that the token has ended with the
+/// account.
 #[utoipa::path(
     delete,
     path = "/api/account",
     operation_id = "eraseAccount",
     tag = "accounts",
+    params(NeedlessKeyHeader),
     responses((status = 204, description = "The account is erased; also when it was before."), EraseProblems),
     security(("token" = [])),
 )]
-pub(super) async fn erase(auth: web::Data<Auth>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub(super) async fn erase(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    KeyedRequest::of_path(&request)?;
     auth.erase(caller.sub).await?;
     Ok(HttpResponse::NoContent().finish())
 }

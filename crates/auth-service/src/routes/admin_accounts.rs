@@ -4,13 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::{SearchTerm, Title};
-use rowlock_platform::http::{AdminCaller, JsonFields, Page, QueryFields, text};
-use rowlock_platform::openapi::{PageParams, Problems};
+use rowlock_platform::http::{AdminCaller, JsonFields, KeyedRequest, Page, QueryFields, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, PageParams, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use utoipa::{IntoParams, ToSchema};
 
 use super::account::AdminAccountView;
+use super::create_account::key_reused;
 use super::examples;
 use crate::closing::ClosingError;
 use crate::service::Auth;
@@ -23,6 +24,7 @@ impl From<ClosingError> for Problem {
             ClosingError::LastAdministrator => {
                 Self::new(ProblemCode::LastAdministrator, "Make another administrator first: nobody would be left to run the box office.")
             }
+            ClosingError::KeyReused => key_reused(),
             ClosingError::Contended => Self::new(ProblemCode::Overloaded, "The account is being changed by others. Please try again."),
             ClosingError::Message(error) => Self::internal(&error),
             ClosingError::Database(error) => error.into(),
@@ -40,7 +42,10 @@ struct DisableAccount {
     reason: Option<String>,
 }
 
-route_problems!(DisableProblems = Problems::for_administrators().with_body().changing().and(&[ProblemCode::AccountNotFound]));
+route_problems!(
+    DisableProblems =
+        Problems::for_administrators().with_body().changing().and(&[ProblemCode::AccountNotFound, ProblemCode::IdempotencyKeyReused])
+);
 
 /// Disable an account.
 ///
@@ -51,10 +56,16 @@ route_problems!(DisableProblems = Problems::for_administrators().with_body().cha
     path = "/admin/accounts/{accountId}/disable",
     operation_id = "disableAccount",
     tag = "administration",
-    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA)), IdempotencyKeyHeader),
     request_body(content = DisableAccount, example = json!({"reason": "Resells tickets"})),
     responses(
-        (status = 200, description = "The account as it is now.", body = AdminAccountView, example = json!(examples::disabled_account())),
+        (
+            status = 200,
+            description = "The account as it is now.",
+            body = AdminAccountView,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!(examples::disabled_account())
+        ),
         DisableProblems
     ),
     security(("token" = [])),
@@ -63,14 +74,19 @@ pub(super) async fn disable(
     auth: web::Data<Auth>,
     admin: AdminCaller,
     path: web::Path<String>,
+    request: HttpRequest,
     mut fields: JsonFields,
 ) -> Result<HttpResponse, Problem> {
+    let keyed = KeyedRequest::of_path_and_body(&request, &mut fields);
     let reason = fields.optional("reason", text::<Title>);
-    let reason = fields.finish(reason)?;
-    set_disabled(&auth, &admin, &path, true, reason.map(Title::into_string)).await
+    let (keyed, reason) = fields.finish(keyed.zip(reason))?;
+    set_disabled(&auth, &admin, &path, true, reason.map(Title::into_string), keyed).await
 }
 
-route_problems!(EnableProblems = Problems::for_administrators().changing().and(&[ProblemCode::AccountNotFound]));
+route_problems!(
+    EnableProblems =
+        Problems::for_administrators().with_input().changing().and(&[ProblemCode::AccountNotFound, ProblemCode::IdempotencyKeyReused])
+);
 
 /// Enable an account again.
 ///
@@ -80,21 +96,44 @@ route_problems!(EnableProblems = Problems::for_administrators().changing().and(&
     path = "/admin/accounts/{accountId}/enable",
     operation_id = "enableAccount",
     tag = "administration",
-    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA))),
+    params(("accountId" = Uuid, Path, description = "The account.", example = json!(examples::ADA)), IdempotencyKeyHeader),
     responses(
-        (status = 200, description = "The account as it is now.", body = AdminAccountView, example = json!(examples::admin_account())),
+        (
+            status = 200,
+            description = "The account as it is now.",
+            body = AdminAccountView,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!(examples::admin_account())
+        ),
         EnableProblems
     ),
     security(("token" = [])),
 )]
-pub(super) async fn enable(auth: web::Data<Auth>, admin: AdminCaller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    set_disabled(&auth, &admin, &path, false, None).await
+pub(super) async fn enable(
+    auth: web::Data<Auth>,
+    admin: AdminCaller,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let keyed = KeyedRequest::of_path(&request)?;
+    set_disabled(&auth, &admin, &path, false, None, keyed).await
 }
 
-async fn set_disabled(auth: &Auth, admin: &AdminCaller, id: &str, disabled: bool, reason: Option<String>) -> Result<HttpResponse, Problem> {
+async fn set_disabled(
+    auth: &Auth,
+    admin: &AdminCaller,
+    id: &str,
+    disabled: bool,
+    reason: Option<String>,
+    keyed: Option<KeyedRequest>,
+) -> Result<HttpResponse, Problem> {
     let id: AccountId = id.parse().map_err(|_| ClosingError::NotFound)?;
-    let account = auth.set_disabled(id, disabled, reason, admin.actor()).await?;
-    Ok(HttpResponse::Ok().json(AdminAccountView::from(account)))
+    let (account, replayed) = auth.set_disabled(id, disabled, reason, admin.actor(), keyed.as_ref()).await?;
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header(("idempotent-replayed", "true"));
+    }
+    Ok(response.json(AdminAccountView::from(account)))
 }
 
 /// Which accounts are listed.

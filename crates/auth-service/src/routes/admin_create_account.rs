@@ -5,7 +5,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::{AdminCaller, JsonFields, request_id};
-use rowlock_platform::openapi::Problems;
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::account::AccountView;
-use super::create_account::{CreateAccount, registration};
+use super::create_account::{CreateAccount, created, registration};
 use super::examples;
-use crate::registration::{RegistrationError, register};
+use crate::registration::{RegistrationError, register_once};
 use crate::service::Auth;
 use crate::store::Admission;
 
@@ -39,28 +39,41 @@ async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Act
     if !is_bootstrap_token(auth.bootstrap_token.as_ref(), header.as_bytes()) {
         return Err(Problem::new(ProblemCode::Unauthenticated, "The bootstrap token is wrong."));
     }
-    // The insert decides; this only saves the work of a hash.
-    if auth.store.admin_exists().await? {
+    // The insert decides; this only saves the work of a hash. A request with a key may be a repeat, which is looked for first.
+    let repeatable = request.headers().contains_key("idempotency-key");
+    if !repeatable && auth.store.admin_exists().await? {
         return Err(RegistrationError::AdminExists.into());
     }
     Ok((Admission::FirstAdmin, Actor { account_id: None, role: ActorRole::Bootstrap, request_id: request_id(request) }))
 }
 
 route_problems!(
-    AdminCreateProblems = Problems::for_administrators().with_body().changing().and(&[ProblemCode::EmailTaken, ProblemCode::UsernameTaken])
+    AdminCreateProblems = Problems::for_administrators().with_body().changing().and(&[
+        ProblemCode::EmailTaken,
+        ProblemCode::UsernameTaken,
+        ProblemCode::IdempotencyKeyReused
+    ])
 );
 
 /// Create an administrator's account.
 ///
 /// An administrator makes another one. The first is made with the header `X-Bootstrap-Token` instead, which is used up then.
+/// An `Idempotency-Key` belongs to the e-mail address here.
 #[utoipa::path(
     post,
     path = "/admin/createaccount",
     operation_id = "adminCreateAccount",
     tag = "administration",
+    params(IdempotencyKeyHeader),
     request_body(content = CreateAccount, example = json!(examples::admin_registration())),
     responses(
-        (status = 201, description = "The account.", body = AccountView, example = json!(examples::admin())),
+        (
+            status = 201,
+            description = "The account.",
+            body = AccountView,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!(examples::admin())
+        ),
         AdminCreateProblems
     ),
     security(("token" = []), ("bootstrapToken" = [])),
@@ -73,9 +86,10 @@ pub(super) async fn admin_create_account(
     // Who may not is told so before the body is looked at.
     let (admission, actor) = admission(&auth, &request).await?;
     let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
-    let account = register(&auth.store, &auth.passwords, &auth.clock, registration(fields)?, admission, Some(actor)).await?;
+    let (registration, key) = registration(&request, fields)?;
+    let (account, replayed) = register_once(&auth, registration, admission, Some(actor), key).await?;
     auth.notifier.notify();
-    Ok(HttpResponse::Created().json(AccountView::from(account)))
+    Ok(created(account, replayed))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 
 use super::examples;
-use super::login_account::{LogIn, SignedInView, credentials, log_in};
+use super::login_account::{LogIn, LogInKeyHeader, SignedInView, credentials, log_in};
 use crate::service::Auth;
 
 route_problems!(
@@ -28,6 +28,7 @@ route_problems!(
     path = "/admin/loginaccount",
     operation_id = "adminLogIn",
     tag = "administration",
+    params(LogInKeyHeader),
     request_body(content = LogIn, example = json!(examples::admin_log_in())),
     responses(
         (status = 200, description = "The tokens and the account.", body = SignedInView, example = json!(examples::signed_in(&examples::admin()))),
@@ -35,5 +36,5 @@ route_problems!(
     ),
 )]
 pub(super) async fn admin_login_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    log_in(&auth, &request, credentials(fields)?, Some(Role::Admin)).await
+    log_in(&auth, &request, credentials(&request, fields)?, Some(Role::Admin)).await
 }

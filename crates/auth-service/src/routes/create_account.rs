@@ -2,17 +2,18 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::{JsonFields, text};
-use rowlock_platform::openapi::Problems;
+use rowlock_domain::text::IdempotencyKey;
+use rowlock_platform::http::{JsonFields, KeyedRequest, text};
+use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::account::AccountView;
 use super::examples;
-use crate::registration::{Registration, RegistrationError, register};
+use crate::registration::{Registration, RegistrationError, register_once};
 use crate::service::Auth;
-use crate::store::Admission;
+use crate::store::{Account, Admission};
 
 /// What a person says to get an account.
 #[derive(ToSchema)]
@@ -34,12 +35,16 @@ pub(super) struct CreateAccount {
 }
 
 /// Reads [`CreateAccount`].
-pub(super) fn registration(mut fields: JsonFields) -> Result<Registration, Problem> {
+pub(super) fn registration(request: &HttpRequest, mut fields: JsonFields) -> Result<(Registration, Option<IdempotencyKey>), Problem> {
+    let keyed = KeyedRequest::of_body(request, &mut fields);
     let name = fields.required("name", text);
     let username = fields.required("username", text);
     let email = fields.required("email", text);
     let password = fields.required("password", text);
-    let read = || Some(Registration { name: name?, username: username?, email: email?, password: password? });
+    let read = || {
+        let registration = Registration { name: name?, username: username?, email: email?, password: password? };
+        Some((registration, keyed?.map(|keyed| keyed.key)))
+    };
     fields.finish(read())
 }
 
@@ -55,9 +60,13 @@ impl From<RegistrationError> for Problem {
             RegistrationError::AdminExists => {
                 Self::new(ProblemCode::Forbidden, "There is an administrator already, who can make others; the bootstrap token is used up.")
             }
+            RegistrationError::KeyReused => key_reused(),
             RegistrationError::OutcomeUnknown(_) => {
                 tracing::warn!(%error, "outcome unknown");
-                Self::new(ProblemCode::OutcomeUnknown, "The account may have been made. Try to log in; if that fails, create it again.")
+                Self::new(
+                    ProblemCode::OutcomeUnknown,
+                    "The account may have been created. If you sent an Idempotency-Key, send the same request again with it; if not, try to log in, and create the account again if that fails.",
+                )
             }
             RegistrationError::Message(error) => Self::internal(&error),
             RegistrationError::Hash(error) => error.into(),
@@ -67,21 +76,54 @@ impl From<RegistrationError> for Problem {
 }
 
 route_problems!(
-    CreateProblems = Problems::for_anyone().with_body().changing().limited().and(&[ProblemCode::EmailTaken, ProblemCode::UsernameTaken])
+    CreateProblems = Problems::for_anyone().with_body().changing().limited().and(&[
+        ProblemCode::EmailTaken,
+        ProblemCode::UsernameTaken,
+        ProblemCode::IdempotencyKeyReused
+    ])
 );
 
 /// Create an account.
+///
+/// An `Idempotency-Key` belongs to the e-mail address here: the same request with it returns the account that it created.
 #[utoipa::path(
     post,
     path = "/api/createaccount",
     operation_id = "createAccount",
     tag = "accounts",
+    params(IdempotencyKeyHeader),
     request_body(content = CreateAccount, example = json!(examples::registration())),
-    responses((status = 201, description = "The account.", body = AccountView, example = json!(examples::account())), CreateProblems),
+    responses(
+        (
+            status = 201,
+            description = "The account.",
+            body = AccountView,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            example = json!(examples::account())
+        ),
+        CreateProblems
+    ),
 )]
 pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let registration = registration(fields)?;
+    let (registration, key) = registration(&request, fields)?;
     auth.limits.creates_account(&request, &registration.email)?;
-    let account = register(&auth.store, &auth.passwords, &auth.clock, registration, Admission::User, None).await?;
-    Ok(HttpResponse::Created().json(AccountView::from(account)))
+    let (account, replayed) = register_once(&auth, registration, Admission::User, None, key).await?;
+    Ok(created(account, replayed))
+}
+
+/// The response to a request that created an account, now or before.
+pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    if replayed {
+        response.insert_header(("idempotent-replayed", "true"));
+    }
+    response.json(AccountView::from(account))
+}
+
+/// The refusal of a key that came with another request before.
+pub(super) fn key_reused() -> Problem {
+    Problem::new(
+        ProblemCode::IdempotencyKeyReused,
+        "This Idempotency-Key was used for another request. Use a fresh key for each request, and the same one only to repeat it.",
+    )
 }

@@ -5,14 +5,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::Timestamp;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
-use rowlock_platform::http::{JsonFields, text};
+use rowlock_platform::http::{JsonFields, KeyedRequest, text};
 use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::account::AccountView;
 use super::examples;
@@ -58,6 +58,24 @@ pub(super) struct LogIn {
     password: String,
 }
 
+/// Makes a log-in repeatable.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what `credentials` reads")]
+pub(super) struct LogInKeyHeader {
+    /// Makes the request safe to repeat: the session of the first log-in with this key gives way to that of the second, so
+    /// that one session remains. The tokens differ, because they are not stored.
+    #[param(
+        nullable = false,
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[!-~]+$",
+        example = "b2f1c0de-7a51-4c1e-9a39-4f0d8a1d2c11"
+    )]
+    idempotency_key: Option<String>,
+}
+
 /// A session's key.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -69,17 +87,19 @@ pub(super) struct RefreshToken {
 }
 
 /// Reads [`LogIn`].
-pub(super) fn credentials(mut fields: JsonFields) -> Result<Credentials, Problem> {
+pub(super) fn credentials(request: &HttpRequest, mut fields: JsonFields) -> Result<Credentials, Problem> {
+    let keyed = KeyedRequest::of_body(request, &mut fields);
     let email = fields.required("email", text);
     let password = fields.required("password", any_text);
-    let read = || Some(Credentials { email: email?, password: password? });
+    let read = || Some(Credentials { email: email?, password: password?, key: keyed?.map(|keyed| keyed.key) });
     fields.finish(read())
 }
 
 /// Reads [`RefreshToken`].
-pub(super) fn refresh_token(mut fields: JsonFields) -> Result<String, Problem> {
+pub(super) fn refresh_token(request: &HttpRequest, mut fields: JsonFields) -> Result<String, Problem> {
+    let keyed = KeyedRequest::of_body(request, &mut fields);
     let token = fields.required("refreshToken", text::<String>);
-    fields.finish(token)
+    fields.finish(keyed.and(token))
 }
 
 impl From<SignInError> for Problem {
@@ -119,6 +139,7 @@ route_problems!(
     path = "/api/loginaccount",
     operation_id = "logIn",
     tag = "sessions",
+    params(LogInKeyHeader),
     request_body(content = LogIn, example = json!(examples::log_in())),
     responses(
         (status = 200, description = "The tokens and the account.", body = SignedInView, example = json!(examples::signed_in(&examples::account()))),
@@ -126,7 +147,7 @@ route_problems!(
     ),
 )]
 pub(super) async fn login_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    log_in(&auth, &request, credentials(fields)?, None).await
+    log_in(&auth, &request, credentials(&request, fields)?, None).await
 }
 
 /// The log-in of both routes, within the limits.

@@ -1,9 +1,9 @@
 //! POST `/api/logoutaccount`: the end of a session.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::JsonFields;
-use rowlock_platform::openapi::Problems;
+use rowlock_platform::openapi::{NeedlessKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 
@@ -21,10 +21,11 @@ route_problems!(LogOutProblems = Problems::for_anyone().with_body().changing().a
     path = "/api/logoutaccount",
     operation_id = "logOut",
     tag = "sessions",
+    params(NeedlessKeyHeader),
     request_body(content = RefreshToken, example = json!(examples::refresh_token())),
     responses((status = 204, description = "The session has ended; also when it had before."), LogOutProblems),
 )]
-pub(super) async fn logout_account(auth: web::Data<Auth>, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    auth.log_out(&refresh_token(fields)?).await?;
+pub(super) async fn logout_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
+    auth.log_out(&refresh_token(&request, fields)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

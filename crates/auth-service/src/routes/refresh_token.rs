@@ -1,9 +1,9 @@
 //! POST `/api/refreshtoken`: the next tokens of a session.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_platform::http::JsonFields;
-use rowlock_platform::openapi::Problems;
+use rowlock_platform::openapi::{NeedlessKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 
@@ -22,13 +22,14 @@ route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().
     path = "/api/refreshtoken",
     operation_id = "refreshToken",
     tag = "sessions",
+    params(NeedlessKeyHeader),
     request_body(content = RefreshToken, example = json!(examples::refresh_token())),
     responses(
         (status = 200, description = "The next tokens.", body = SignedInView, example = json!(examples::signed_in(&examples::account()))),
         RefreshProblems
     ),
 )]
-pub(super) async fn refresh_token(auth: web::Data<Auth>, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let signed_in = auth.refresh(&read(fields)?).await?;
+pub(super) async fn refresh_token(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
+    let signed_in = auth.refresh(&read(&request, fields)?).await?;
     Ok(HttpResponse::Ok().json(SignedInView::from(signed_in)))
 }

@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::{Caller, Page, QueryFields};
-use rowlock_platform::openapi::{PageParams, Problems};
+use rowlock_platform::http::{Caller, KeyedRequest, Page, QueryFields};
+use rowlock_platform::openapi::{NeedlessKeyHeader, PageParams, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(super) async fn list(auth: web::Data<Auth>, caller: Caller, request: HttpReq
     Ok(HttpResponse::Ok().json(Page::cut(sessions, limit, |session| session.id, view)))
 }
 
-route_problems!(EndProblems = Problems::for_users().changing().and(&[ProblemCode::SessionNotFound]));
+route_problems!(EndProblems = Problems::for_users().with_input().changing().and(&[ProblemCode::SessionNotFound]));
 
 /// End one of one's sessions.
 ///
@@ -59,17 +59,23 @@ route_problems!(EndProblems = Problems::for_users().changing().and(&[ProblemCode
     path = "/api/sessions/{sessionId}",
     operation_id = "endSession",
     tag = "sessions",
-    params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION))),
+    params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION)), NeedlessKeyHeader),
     responses((status = 204, description = "The session has ended; also when it had before."), EndProblems),
     security(("token" = [])),
 )]
-pub(super) async fn end(auth: web::Data<Auth>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn end(
+    auth: web::Data<Auth>,
+    caller: Caller,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    KeyedRequest::of_path(&request)?;
     let none = || Problem::new(ProblemCode::SessionNotFound, "You have no session with this id.");
     let id: SessionId = path.parse().map_err(|_| none())?;
     if auth.store.end_own_session(caller.sub, id).await? { Ok(HttpResponse::NoContent().finish()) } else { Err(none()) }
 }
 
-route_problems!(EndOthersProblems = Problems::for_users().changing());
+route_problems!(EndOthersProblems = Problems::for_users().with_input().changing());
 
 /// End all of one's sessions but the one that asks.
 #[utoipa::path(
@@ -77,10 +83,12 @@ route_problems!(EndOthersProblems = Problems::for_users().changing());
     path = "/api/sessions",
     operation_id = "endOtherSessions",
     tag = "sessions",
+    params(NeedlessKeyHeader),
     responses((status = 204, description = "The others have ended."), EndOthersProblems),
     security(("token" = [])),
 )]
-pub(super) async fn end_others(auth: web::Data<Auth>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub(super) async fn end_others(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    KeyedRequest::of_path(&request)?;
     auth.store.end_other_sessions(caller.sub, caller.sid).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::states::Role;
-use rowlock_domain::text::{Email, PersonName, SearchTerm, Username};
-use rowlock_postgres::{DatabaseError, committed, statement};
+use rowlock_domain::text::{Email, IdempotencyKey, PersonName, SearchTerm, Username};
+use rowlock_postgres::{DatabaseError, WriteError, committed, statement};
 use uuid::Uuid;
 
 use super::{Messages, Store};
@@ -36,6 +36,8 @@ pub(crate) struct NewAccount {
     pub(crate) email: Email,
     pub(crate) password_hash: String,
     pub(crate) created_at: Timestamp,
+    /// The `Idempotency-Key` of the request, if it had one.
+    pub(crate) creation_key: Option<IdempotencyKey>,
 }
 
 /// On what ground an account is made.
@@ -50,7 +52,7 @@ pub(crate) enum Admission {
 }
 
 impl Admission {
-    const fn role(self) -> Role {
+    pub(crate) const fn role(self) -> Role {
         match self {
             Self::User => Role::User,
             Self::Admin | Self::FirstAdmin => Role::Admin,
@@ -75,8 +77,10 @@ pub(crate) enum InsertError {
 }
 
 impl InsertError {
-    fn of(error: Error) -> Self {
-        if let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = &error {
+    fn of(error: WriteError) -> Self {
+        if let WriteError::NotWritten(error) = &error
+            && let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error
+        {
             match info.constraint_name() {
                 Some("accounts_email_key") => return Self::EmailTaken,
                 Some("accounts_username_key") => return Self::UsernameTaken,
@@ -85,7 +89,7 @@ impl InsertError {
             }
         }
         match DatabaseError::from(error) {
-            lost @ DatabaseError::Unavailable(_) => Self::Unknown(lost),
+            lost @ (DatabaseError::Unavailable(_) | DatabaseError::Unknown(_)) => Self::Unknown(lost),
             other => Self::Database(other),
         }
     }
@@ -140,20 +144,21 @@ statement! {
         bootstrapped: Bool = bool,
         password_hash: Text = String,
         created_at: Timestamptz = Timestamp,
+        creation_key: Nullable<Text> = Option<String>,
         message_ids: Array<SqlUuid> = Vec<Uuid>,
         keys: Array<Text> = Vec<&'static str>,
         payloads: Array<Text> = Vec<String>,
     }
     -> BigInt;
     "WITH made AS (
-         INSERT INTO accounts (id, name, name_normalized, username, username_normalized, email, email_normalized, role, bootstrapped, password_hash, created_at)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+         INSERT INTO accounts (id, name, name_normalized, username, username_normalized, email, email_normalized, role, bootstrapped, password_hash, created_at, creation_key)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
          WHERE NOT $9 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
          RETURNING id
      ), told AS (
          INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
          SELECT made.id, message.id, message.key, message.payload, $11
-         FROM made, unnest($12::uuid[], $13::text[], $14::text[]) AS message (id, key, payload)
+         FROM made, unnest($13::uuid[], $14::text[], $15::text[]) AS message (id, key, payload)
      )
      SELECT count(*) FROM made"
 }
@@ -174,6 +179,7 @@ impl Store {
             bootstrapped: admission == Admission::FirstAdmin,
             password_hash: new.password_hash,
             created_at: new.created_at,
+            creation_key: new.creation_key.map(IdempotencyKey::into_string),
             message_ids: told.ids,
             keys: told.keys,
             payloads: told.payloads,
@@ -213,6 +219,25 @@ impl Store {
             .optional()?;
         let found = found.map(|(row, hash)| Account::try_from(row).map(|account| (account, hash))).transpose()?;
         Ok(found)
+    }
+
+    /// Returns the account that was created for an e-mail address with a key after a time, and the hash of its password.
+    pub(crate) async fn account_created_with(
+        &self,
+        email: &Email,
+        key: &IdempotencyKey,
+        after: Timestamp,
+    ) -> Result<Option<(Account, String)>, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let found: Option<(AccountRow, String)> = accounts::table
+            .filter(accounts::email_normalized.eq(email.normalized()))
+            .filter(accounts::creation_key.eq(key.as_str()))
+            .filter(accounts::created_at.gt(after))
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .first(&mut conn)
+            .await
+            .optional()?;
+        Ok(found.map(|(row, hash)| Account::try_from(row).map(|account| (account, hash))).transpose()?)
     }
 
     /// Puts a new hash of the same password in the place of an old one, unless somebody else did meanwhile.

@@ -1,9 +1,10 @@
 //! Accounts that are shut, opened again or erased, and the list of what was revoked.
 
 use chrono::TimeDelta;
-use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::ids::{AccountId, SessionId};
+use rowlock_platform::http::KeyedRequest;
 use rowlock_platform::revocations::RevocationList;
 use rowlock_postgres::{DatabaseError, committed, statement};
 use uuid::Uuid;
@@ -19,26 +20,38 @@ pub(crate) enum Closing {
 }
 
 statement! {
-    /// Shuts an account and ends its sessions.
-    struct Disable { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
+    /// Shuts an account and ends its sessions. The request's key is kept in the same statement.
+    struct Disable {
+        id: SqlUuid = Uuid, version: BigInt = i64, key_account: Nullable<SqlUuid> = Option<Uuid>, key: Nullable<Text> = Option<String>,
+        request_hash: Nullable<Binary> = Option<Vec<u8>>, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String>,
+    }
     "WITH account AS (
          UPDATE accounts SET disabled_at = now(), version = version + 1 WHERE id = $1 AND version = $2 AND disabled_at IS NULL RETURNING id
      ), ended AS (
          UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id IN (SELECT id FROM account) AND ended_at IS NULL
+     ), kept AS (
+         INSERT INTO idempotency_keys AS k (account_id, key, request_hash) SELECT $3, $4, $5 FROM account WHERE $4 IS NOT NULL
+         ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = now()
      )
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
      SELECT account.id, message.id, message.key, message.payload, now()
-     FROM account, unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+     FROM account, unnest($6::uuid[], $7::text[], $8::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
 }
 
 statement! {
-    struct Enable { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
+    struct Enable {
+        id: SqlUuid = Uuid, version: BigInt = i64, key_account: Nullable<SqlUuid> = Option<Uuid>, key: Nullable<Text> = Option<String>,
+        request_hash: Nullable<Binary> = Option<Vec<u8>>, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String>,
+    }
     "WITH account AS (
          UPDATE accounts SET disabled_at = NULL, version = version + 1 WHERE id = $1 AND version = $2 AND disabled_at IS NOT NULL RETURNING id
+     ), kept AS (
+         INSERT INTO idempotency_keys AS k (account_id, key, request_hash) SELECT $3, $4, $5 FROM account WHERE $4 IS NOT NULL
+         ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = now()
      )
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
      SELECT account.id, message.id, message.key, message.payload, now()
-     FROM account, unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+     FROM account, unnest($6::uuid[], $7::text[], $8::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
 }
 
 statement! {
@@ -78,12 +91,22 @@ statement! {
 impl Store {
     /// Takes a step with an account of a known version. False when it was another meanwhile, or when the step is not
     /// allowed.
-    pub(crate) async fn close(&self, step: Closing, account: AccountId, version: i64, told: Messages) -> Result<bool, DatabaseError> {
+    pub(crate) async fn close(
+        &self,
+        step: Closing,
+        account: AccountId,
+        version: i64,
+        told: Messages,
+        keyed: Option<(AccountId, &KeyedRequest)>,
+    ) -> Result<bool, DatabaseError> {
         let conn = self.conn().await?;
         let (id, Messages { ids: message_ids, keys, payloads }) = (account.as_uuid(), told);
+        let key_account = keyed.map(|(account, _)| account.as_uuid());
+        let key = keyed.map(|(_, keyed)| keyed.key.as_str().to_owned());
+        let request_hash = keyed.map(|(_, keyed)| keyed.hash.to_vec());
         let written = committed(conn, async |conn| match step {
-            Closing::Disable => Disable { id, version, message_ids, keys, payloads }.execute(conn).await,
-            Closing::Enable => Enable { id, version, message_ids, keys, payloads }.execute(conn).await,
+            Closing::Disable => Disable { id, version, key_account, key, request_hash, message_ids, keys, payloads }.execute(conn).await,
+            Closing::Enable => Enable { id, version, key_account, key, request_hash, message_ids, keys, payloads }.execute(conn).await,
             Closing::Erase => Erase { id, version, message_ids, keys, payloads }.execute(conn).await,
         });
         Ok(written.await? > 0)

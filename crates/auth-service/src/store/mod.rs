@@ -3,6 +3,7 @@
 
 mod accounts;
 mod closing;
+mod idempotency;
 mod messages;
 mod sessions;
 mod signing_keys;

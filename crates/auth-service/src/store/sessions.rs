@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, SessionId};
+use rowlock_domain::text::IdempotencyKey;
 use rowlock_postgres::{DatabaseError, committed, statement};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -63,10 +64,15 @@ pub(crate) enum Rotation {
 }
 
 statement! {
-    /// Makes a session, unless the account is gone or disabled.
-    struct OpenSession { id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, account: SqlUuid = Uuid }
-    "INSERT INTO sessions (id, account_id, expires_at, user_agent)
-     SELECT $1, id, now() + $2 * interval '1 second', $3 FROM accounts WHERE id = $4 AND disabled_at IS NULL"
+    /// Makes a session, unless the account is gone or disabled. A session that was made with the same key gives way to it.
+    struct OpenSession {
+        id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>, account: SqlUuid = Uuid,
+    }
+    "INSERT INTO sessions (id, account_id, expires_at, user_agent, login_key)
+     SELECT $1, id, now() + $2 * interval '1 second', $3, $4 FROM accounts WHERE id = $5 AND disabled_at IS NULL
+     ON CONFLICT (account_id, login_key) WHERE login_key IS NOT NULL DO UPDATE SET
+         id = excluded.id, expires_at = excluded.expires_at, user_agent = excluded.user_agent, created_at = now(), generation = 0,
+         rotated_at = NULL, superseded_at = '{}', ended_at = NULL, end_reason = NULL"
 }
 
 statement! {
@@ -148,16 +154,18 @@ statement! {
 }
 
 impl Store {
-    /// Stores a session of generation 0. False when the account no longer exists or is disabled.
+    /// Stores a session of generation 0, in the place of one that was opened with the same key. False when the account no longer exists or is disabled.
     pub(crate) async fn open_session(
         &self,
         id: SessionId,
         account: AccountId,
         ttl: TimeDelta,
         user_agent: Option<String>,
+        key: Option<IdempotencyKey>,
     ) -> Result<bool, DatabaseError> {
         let conn = self.conn().await?;
-        let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, account: account.as_uuid() };
+        let key = key.map(IdempotencyKey::into_string);
+        let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, key, account: account.as_uuid() };
         Ok(committed(conn, async |conn| open.execute(conn).await).await? == 1)
     }
 

@@ -115,11 +115,29 @@ async fn a_refresh_whose_answer_is_lost_is_asked_for_again() {
     service.create_account("ada").await;
     let login = service.log_in("ada").await;
     let sprung = proxy.cut_after_answer_to("COMMIT");
-    service.refresh(&login["refreshToken"]).await.problem(503, "unavailable");
+    service.refresh(&login["refreshToken"]).await.problem(503, "outcome-unknown");
     sprung.wait().await;
     let refreshed = service.refresh(&login["refreshToken"]).await.expect(200);
     assert_eq!(query(&database, "SELECT generation::text AS value FROM sessions").await, ["1"]);
     service.refresh(&refreshed["refreshToken"]).await.expect(200);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn a_change_of_an_account_whose_commit_is_lost_is_not_said_to_be_undone_and_is_repeated_with_its_key() {
+    let (database, proxy, service) = behind_a_proxy().await;
+    let admin = service.first_admin().await;
+    let ada = service.create_account("ada").await;
+    let path = format!("/admin/accounts/{}/disable", text(&ada["id"]));
+    let disable =
+        async || answer(service.request(Method::POST, &path).bearer_auth(&admin).header("Idempotency-Key", "k").json(&json!({}))).await;
+    let sprung = proxy.cut_after_answer_to("COMMIT");
+    disable().await.problem(503, "outcome-unknown");
+    sprung.wait().await;
+    let repeated = disable().await;
+    assert!(repeated.expect(200)["disabledAt"].is_string());
+    assert_eq!(query(&database, "SELECT count(*)::text AS value FROM idempotency_keys").await, ["1"]);
+    assert_eq!(query(&database, "SELECT version::text AS value FROM accounts WHERE username = 'ada'").await, ["2"], "disabled once");
     close(database, [service]).await;
 }
 

@@ -8,12 +8,12 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_inventory::command::{Change, Reallocate, Reallocated, Step};
 use rowlock_inventory::{Command, Outcome, queries};
 use rowlock_platform::http::AdminCaller;
-use rowlock_platform::openapi::{EventVersionHeader, Problems};
+use rowlock_platform::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::route_problems;
 
 use super::admin_change_event::expected_version;
-use super::{etag, event_in, examples};
+use super::{bare_idempotency, etag, event_in, examples, no_such_event};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
 use crate::service::Booking;
@@ -22,7 +22,11 @@ use crate::service::Booking;
 const IN_REQUEST: Duration = Duration::from_secs(2);
 
 route_problems!(
-    CancelEventProblems = Problems::for_administrators().changing().and(&[ProblemCode::EventNotFound, ProblemCode::PreconditionFailed])
+    CancelEventProblems = Problems::for_administrators().with_input().changing().and(&[
+        ProblemCode::EventNotFound,
+        ProblemCode::PreconditionFailed,
+        ProblemCode::IdempotencyKeyReused
+    ])
 );
 
 // Sets the status first, so nothing more is sold; then cancels bookings and closes waiting-list entries in chunks. If it is
@@ -36,13 +40,16 @@ route_problems!(
     path = "/admin/events/{eventId}/cancel",
     operation_id = "cancelEvent",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader, IdempotencyKeyHeader),
     responses(
         (
             status = 200,
             description = "The event as it is now.",
             body = EventResource,
-            headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
+            headers(
+                ("ETag" = String, description = "The version of the event, for `If-Match`."),
+                ("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")
+            ),
             example = json!(examples::cancelled_event())
         ),
         CancelEventProblems
@@ -56,11 +63,23 @@ pub(super) async fn cancel_event(
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
-    let change =
-        Change { step: Some(Step::Cancel), expected_version: expected_version(&request)?, actor: Some(admin.actor()), ..Change::of(id) };
+    let change = Change {
+        step: Some(Step::Cancel),
+        expected_version: expected_version(&request)?,
+        actor: Some(admin.actor()),
+        idempotency: bare_idempotency(&request)?,
+        ..Change::of(id)
+    };
     let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(changed) => changed.event,
+        // An event stays cancelled, so the answer to a repeat is the event as it is now: with fewer bookings left to cancel
+        // than the first answer may have had.
+        Outcome::Replayed(_) => {
+            let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
+            let replayed = ("idempotent-replayed", "true");
+            return Ok(HttpResponse::Ok().insert_header(replayed).insert_header(etag(&event)).json(EventResource::from(&event)));
+        }
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),
         _ => return Err(unexpected()),
     };

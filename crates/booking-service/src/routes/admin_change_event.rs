@@ -12,15 +12,15 @@ use rowlock_domain::values::{AccountLimit, Quantity};
 use rowlock_inventory::command::{Change, Step, TypeChange};
 use rowlock_inventory::{Command, Outcome, Refusal};
 use rowlock_platform::http::{AdminCaller, JsonFields, Patch, boolean, integer, text, time};
-use rowlock_platform::openapi::{EventVersionHeader, Problems};
+use rowlock_platform::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_platform::problem::{FieldError, Problem};
 use rowlock_platform::route_problems;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::event_fields::{MAX_TYPES, at_least_one, waitlist_until};
-use super::{etag, event_in, examples};
-use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
+use super::{event_in, examples, path_idempotency};
+use crate::outcome::respond;
 use crate::resources::ChangedEventResource;
 use crate::service::Booking;
 
@@ -98,6 +98,7 @@ route_problems!(
         ProblemCode::CapacityBelowBooked,
         ProblemCode::EventCancelled,
         ProblemCode::WaitlistWouldClose,
+        ProblemCode::IdempotencyKeyReused,
     ])
 );
 
@@ -113,7 +114,7 @@ route_problems!(
     path = "/admin/events/{eventId}",
     operation_id = "changeEvent",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader, IdempotencyKeyHeader),
     request_body(content = ChangeEvent, examples(
         ("more tickets" = (summary = "More tickets", value = json!(examples::more_tickets()))),
         ("details" = (summary = "Details, sales window and limits", value = json!(examples::event_details())))
@@ -123,7 +124,10 @@ route_problems!(
             status = 200,
             description = "The event as it is now.",
             body = ChangedEventResource,
-            headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
+            headers(
+                ("ETag" = String, description = "The version of the event, for `If-Match`."),
+                ("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")
+            ),
             example = json!(examples::changed_event())
         ),
         ChangeEventProblems
@@ -138,19 +142,18 @@ pub(super) async fn change_event(
     booking: web::Data<Booking>,
 ) -> Result<HttpResponse, Problem> {
     let id = event_in(&path)?;
+    let idempotency = path_idempotency(&request, &mut body);
     let change = read(&mut body, id);
-    let mut change = body.finish(change)?;
+    let (idempotency, mut change) = body.finish(idempotency.zip(change))?;
+    change.idempotency = idempotency;
     change.expected_version = expected_version(&request)?;
     change.actor = Some(admin.actor());
     let named: Vec<_> = change.types.iter().map(|change| change.id).collect();
-    let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
-    match outcome {
-        Outcome::Changed(changed) => Ok(HttpResponse::Ok().insert_header(etag(&changed.event)).json(ChangedEventResource::from(&*changed))),
-        Outcome::Refused(Refusal::TicketTypesNotFound(unknown)) => Err(Problem::invalid_input(
+    match booking.lanes.run(Command::Change(Box::new(change))).await {
+        Ok(Outcome::Refused(Refusal::TicketTypesNotFound(unknown))) => Err(Problem::invalid_input(
             named.iter().enumerate().filter(|(_, id)| unknown.contains(id)).map(|(index, _)| not_of_this_event(index)).collect(),
         )),
-        Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
-        _ => Err(unexpected()),
+        outcome => respond(outcome),
     }
 }
 

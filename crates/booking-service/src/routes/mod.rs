@@ -27,13 +27,11 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::IdempotencyKey;
 use rowlock_inventory::command::Idempotency;
 use rowlock_inventory::views::{EventWithTypes, Holder};
-use rowlock_platform::http::{Caller, JsonFields, Routes};
+use rowlock_platform::http::{Caller, JsonFields, KeyedRequest, Routes};
 use rowlock_platform::problem::Problem;
 use rowlock_platform::tokens::Claims;
-use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
 use crate::service::Booking;
@@ -125,27 +123,24 @@ fn within_limit(booking: &Booking, request: &HttpRequest, caller: &Caller) -> Re
     booking.per_account.check(request, &caller.sub, "requests from your account")
 }
 
-/// What makes the request repeatable, if the client sent a key. The outer `None` means that the key was bad, which is
-/// noted beside what is bad in the body.
+/// What makes a request repeatable, if the client sent a key. The outer `None` means that the key was malformed, which is
+/// noted beside what is wrong with the body.
 fn idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Idempotency>> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Some(None) };
-    let key = value.to_str().ok().map_or_else(|| "\u{0}".parse(), str::parse::<IdempotencyKey>);
-    match key {
-        Ok(key) => Some(Some(Idempotency { key, request_hash: body.hash() })),
-        Err(error) => {
-            body.complain("Idempotency-Key", error.to_string());
-            None
-        }
-    }
+    KeyedRequest::of_body(request, body).map(|keyed| keyed.map(repeatable))
 }
 
-/// Like [`idempotency`], for a request whose path says what it is about: the path is a part of what must not differ.
+/// Like [`idempotency`], for a request whose path says what it is about: the path is part of the hash.
 fn path_idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Idempotency>> {
-    let found = idempotency(request, body)?;
-    Some(found.map(|Idempotency { key, request_hash }| {
-        let whole = Sha256::new().chain_update(request.path()).chain_update([0]).chain_update(request_hash);
-        Idempotency { key, request_hash: whole.finalize().into() }
-    }))
+    KeyedRequest::of_path_and_body(request, body).map(|keyed| keyed.map(repeatable))
+}
+
+/// Like [`path_idempotency`], for a request without a body.
+fn bare_idempotency(request: &HttpRequest) -> Result<Option<Idempotency>, Problem> {
+    Ok(KeyedRequest::of_path(request)?.map(repeatable))
+}
+
+fn repeatable(KeyedRequest { key, hash }: KeyedRequest) -> Idempotency {
+    Idempotency { key, request_hash: hash }
 }
 
 /// The ETag of an event: the version that administrators change, and one that moves with each ticket.

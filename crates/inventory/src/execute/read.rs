@@ -198,8 +198,8 @@ async fn read_events(mut conn: &AsyncPgConnection, ids: BTreeSet<EventId>) -> Qu
     rows.into_iter().map(|(row, now)| Ok((Event::try_from(row)?, now))).collect()
 }
 
-/// A kept answer: event, account, key, operation, hash of the request, status, body.
-type KeyRow = (Uuid, Uuid, String, String, Vec<u8>, i16, String);
+/// A kept answer: event, account, key, operation, hash of the request, status, body, ETag.
+type KeyRow = (Uuid, Uuid, String, String, Vec<u8>, i16, String, Option<String>);
 
 /// What the commands name.
 #[derive(Default)]
@@ -258,10 +258,10 @@ impl Wanted {
         }
         let rows: Vec<KeyRow> = query.load(&mut conn).await?;
         rows.into_iter()
-            .map(|(event, account, key, operation, hash, status, body)| {
+            .map(|(event, account, key, operation, hash, status, body, etag)| {
                 let request_hash = <[u8; 32]>::try_from(hash.as_slice()).map_err(unreadable)?;
                 let status = u16::try_from(status).map_err(unreadable)?;
-                let kept = Kept { operation, request_hash, answer: Answer { status, body } };
+                let kept = Kept { operation, request_hash, answer: Answer { status, body, etag } };
                 Ok(((EventId::from_uuid(event), AccountId::from_uuid(account), key), Tracked::stored(kept)))
             })
             .collect()

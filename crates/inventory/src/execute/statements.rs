@@ -141,8 +141,8 @@ statement! {
 statement! {
     /// What repeated requests got before.
     pub(super) struct Keys { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String> }
-    -> (SqlUuid, SqlUuid, Text, Text, Binary, SmallInt, Text);
-    "SELECT i.event_id, i.account_id, i.key, i.operation, i.request_hash, i.status, i.response
+    -> (SqlUuid, SqlUuid, Text, Text, Binary, SmallInt, Text, Nullable<Text>);
+    "SELECT i.event_id, i.account_id, i.key, i.operation, i.request_hash, i.status, i.response, i.etag
        FROM unnest($1, $2, $3) AS k (event_id, account_id, key)
        JOIN idempotency_keys i ON i.event_id = k.event_id AND i.account_id = k.account_id AND i.key = k.key
       WHERE i.created_at > now() - interval '24 hours'"
@@ -400,13 +400,14 @@ statement! {
     /// Answers to be repeated. A key that somebody else took meanwhile is not written, and its absence is noticed.
     pub(super) struct InsertKeys {
         events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String>, operations: Array<Text> = Vec<String>,
-        hashes: Array<Binary> = Vec<Vec<u8>>, statuses: Array<SmallInt> = Vec<i16>, responses: Array<Text> = Vec<String>, now: Timestamptz = Timestamp,
+        hashes: Array<Binary> = Vec<Vec<u8>>, statuses: Array<SmallInt> = Vec<i16>, responses: Array<Text> = Vec<String>,
+        etags: Array<Nullable<Text>> = Vec<Option<String>>, now: Timestamptz = Timestamp,
     }
     "WITH done AS (
-     INSERT INTO idempotency_keys AS i (event_id, account_id, key, operation, request_hash, status, response, created_at)
-     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7) AS r CROSS JOIN (SELECT $8 AS at) AS n
+     INSERT INTO idempotency_keys AS i (event_id, account_id, key, operation, request_hash, status, response, etag, created_at)
+     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r CROSS JOIN (SELECT $9 AS at) AS n
      ON CONFLICT (event_id, account_id, key) DO UPDATE SET operation = excluded.operation, request_hash = excluded.request_hash,
-            status = excluded.status, response = excluded.response, created_at = excluded.created_at
+            status = excluded.status, response = excluded.response, etag = excluded.etag, created_at = excluded.created_at
       WHERE i.created_at <= now() - interval '24 hours' RETURNING 1)
      SELECT expect_rows(count(*), cardinality($1), 'idempotency keys') FROM done"
 }

@@ -369,6 +369,7 @@ fn new_keys(ledger: &Ledger) -> QueryResult<sql::InsertKeys> {
         hashes: Vec::new(),
         statuses: Vec::new(),
         responses: Vec::new(),
+        etags: Vec::new(),
         now: ledger.now,
     };
     // In one order everywhere, so that two transactions with the same keys cannot wait for each other.
@@ -383,6 +384,7 @@ fn new_keys(ledger: &Ledger) -> QueryResult<sql::InsertKeys> {
         rows.hashes.push(kept.request_hash.to_vec());
         rows.statuses.push(i16::try_from(kept.answer.status).map_err(|error| Error::SerializationError(Box::new(error)))?);
         rows.responses.push(kept.answer.body.clone());
+        rows.etags.push(kept.answer.etag.clone());
     }
     Ok(rows)
 }

@@ -150,8 +150,8 @@ pub(crate) fn reallocate(key: TypeKey, limit: usize) -> Command {
 /// What a repeated request gets: the same for every event, as no id is in it.
 fn answer(outcome: &Outcome) -> Option<Answer> {
     match outcome {
-        Outcome::Booked(b) => Some(Answer { status: 201, body: format!("booked {}", b.booking.quantity) }),
-        Outcome::Waitlisted(w) => Some(Answer { status: 202, body: format!("waits {}", w.entry.number) }),
+        Outcome::Booked(b) => Some(Answer { status: 201, body: format!("booked {}", b.booking.quantity), etag: None }),
+        Outcome::Waitlisted(w) => Some(Answer { status: 202, body: format!("waits {}", w.entry.number), etag: None }),
         _ => None,
     }
 }

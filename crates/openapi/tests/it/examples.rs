@@ -24,19 +24,19 @@ const LIMITED_BY_MORE: [(&str, &str); 6] = [
 ];
 
 /// An example of a request.
-struct Example {
+pub(crate) struct Example {
     /// The name of its operation.
-    id: &'static str,
-    method: Method,
+    pub(crate) id: &'static str,
+    pub(crate) method: Method,
     path: &'static str,
     schema: &'static Value,
     name: String,
     body: Value,
     /// What the answer to it must be.
-    success: u16,
+    pub(crate) success: u16,
 }
 
-fn examples() -> Vec<Example> {
+pub(crate) fn examples() -> Vec<Example> {
     let mut all = Vec::new();
     for (name, operation) in operations() {
         let Some(media) = operation.pointer("/requestBody/content/application~1json") else { continue };
@@ -61,13 +61,13 @@ fn examples() -> Vec<Example> {
 }
 
 /// The path as the document has it, which lives as long.
-fn operations_path(path: &str) -> &'static str {
+pub(crate) fn operations_path(path: &str) -> &'static str {
     let paths = rowlock_test_support::description::document()["paths"].as_object().unwrap();
     paths.keys().find(|known| *known == path).unwrap()
 }
 
 /// Who sends the example, where to, and with which ids in it: those of things that are as the example needs them.
-async fn prepare(system: &System, example: &Example) -> (Client, String, Value) {
+pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, String, Value) {
     let auth = Client::new(system.auth_url());
     let root = system.admin();
     let mut body = example.body.clone();

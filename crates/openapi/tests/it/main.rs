@@ -4,4 +4,5 @@
 
 mod document;
 mod examples;
+mod repeats;
 mod routes;

@@ -34,6 +34,22 @@ pub struct IdempotencyKeyHeader {
     idempotency_key: Option<String>,
 }
 
+/// Accepted by routes that need no key to be repeated.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct NeedlessKeyHeader {
+    /// Accepted as on every changing route. This request can be repeated with or without a key: a repeat changes nothing more.
+    #[param(
+        nullable = false,
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[!-~]+$",
+        example = "b2f1c0de-7a51-4c1e-9a39-4f0d8a1d2c11"
+    )]
+    idempotency_key: Option<String>,
+}
+
 /// Makes a change conditional.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]

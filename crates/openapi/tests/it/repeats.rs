@@ -1,0 +1,215 @@
+//! Every request that changes something can be repeated with its `Idempotency-Key`: it acts once, and the repeat succeeds like
+//! the first request.
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+use reqwest::Method;
+use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::{Plan, System};
+use serde_json::{Value, json};
+
+use crate::document::operations;
+use crate::examples::{examples, prepare};
+
+/// Answers that are made anew, because they carry secrets that are not stored.
+const NOT_STORED: [&str; 3] = ["logIn", "adminLogIn", "refreshToken"];
+
+/// Requests that change nothing more when they are repeated, so that their keys are not kept.
+const NEEDLESS: [&str; 5] = ["refreshToken", "logOut", "eraseAccount", "endSession", "endOtherSessions"];
+
+/// A request as it is sent.
+struct Repeatable {
+    id: &'static str,
+    client: Client,
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    success: u16,
+}
+
+impl Repeatable {
+    async fn send(&self, key: &str) -> Answer {
+        let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
+        self.client.send(self.method.clone(), &self.path, &[("idempotency-key", key)], body).await
+    }
+}
+
+/// The changing requests of the document: one example of each that has a body, and those that have none.
+async fn requests(system: &System) -> Vec<Repeatable> {
+    let mut all: Vec<Repeatable> = Vec::new();
+    let mut examples = examples();
+    // Accounts are created before they log in.
+    examples.sort_by_key(|example| example.id.to_lowercase().contains("login"));
+    for example in &examples {
+        if all.iter().all(|known| known.id != example.id) {
+            let (client, path, body) = prepare(system, example).await;
+            let (id, method, success) = (example.id, example.method.clone(), example.success);
+            all.push(Repeatable { id, client, method, path, body: Some(body), success });
+        }
+    }
+    let auth = system.auth_url();
+    let [leaving, ending] = [system.user("leaving").await, system.user("ending").await];
+    let log_in = json!({"email": "ending@example.org", "password": rowlock_test_support::system::PASSWORD});
+    Client::new(&auth).post("/api/loginaccount", log_in).await.expect(200);
+    let ending = ending.client.at(&auth);
+    let sessions = ending.get("/api/sessions").await.expect(200);
+    let other = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
+    let disabled = system.user("disabled").await.id;
+    let root = system.admin().client.at(&auth);
+    root.post(&format!("/admin/accounts/{disabled}/disable"), json!({})).await.expect(200);
+    let event = system.event(2).await;
+    for (id, client, method, path, success) in [
+        ("endSession", ending.clone(), Method::DELETE, format!("/api/sessions/{}", other["id"].as_str().unwrap()), 204),
+        ("endOtherSessions", ending, Method::DELETE, "/api/sessions".to_owned(), 204),
+        ("eraseAccount", leaving.client.at(&auth), Method::DELETE, "/api/account".to_owned(), 204),
+        ("enableAccount", root, Method::POST, format!("/admin/accounts/{disabled}/enable"), 200),
+        ("cancelEvent", system.admin().client.clone(), Method::POST, format!("/admin/events/{event}/cancel"), 200),
+    ] {
+        all.push(Repeatable { id, client, method, path, body: None, success });
+    }
+    all
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+async fn rows(database: &TestDatabase, sql: &str) -> Vec<String> {
+    let mut conn = database.admin().await;
+    let rows: Vec<Row> = diesel::sql_query(sql).load(&mut conn).await.unwrap();
+    rows.into_iter().map(|row| row.row).collect()
+}
+
+/// What requests change, apart from what other services do a moment later.
+async fn state(system: &System) -> Vec<String> {
+    let booking =
+        "SELECT e::text AS row FROM events e UNION ALL SELECT t::text FROM ticket_types t UNION ALL SELECT b::text FROM bookings b
+         UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
+    // A repeated log-in opens its session in the place of the first; a repeated refresh gets the same successor.
+    let auth = "SELECT a::text AS row FROM accounts a UNION ALL SELECT count(*)::text FROM idempotency_keys
+         UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions ORDER BY 1";
+    let mut all = rows(&system.booking_database, booking).await;
+    all.extend(rows(&system.auth_database, auth).await);
+    all
+}
+
+/// An answer without the tokens that are made anew.
+fn comparable(id: &str, answer: &Answer) -> Value {
+    if answer.text.is_empty() {
+        return Value::Null;
+    }
+    let mut body = answer.json();
+    if NOT_STORED.contains(&id) {
+        for field in ["token", "refreshToken", "expiresAt"] {
+            body.as_object_mut().unwrap().remove(field);
+        }
+    }
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_changing_request_acts_once_when_it_is_repeated_with_its_key() {
+    let system = Plan::default().workers(0).start().await;
+    let mut tried = Vec::new();
+    for request in requests(&system).await {
+        let id = request.id;
+        let malformed = request.send("two words").await;
+        malformed.refused(422, "invalid-input");
+        assert_eq!(malformed.bad_fields(), ["Idempotency-Key"], "{id}");
+
+        let first = request.send(id).await;
+        assert_eq!((first.status, first.header("idempotent-replayed")), (request.success, None), "{id}: {}", first.text);
+        let after_first = state(&system).await;
+        let second = request.send(id).await;
+        assert_eq!(second.status, request.success, "{id}: {}", second.text);
+        assert_eq!(comparable(id, &second), comparable(id, &first), "{id}");
+        let replayed = if NEEDLESS.contains(&id) || NOT_STORED.contains(&id) { None } else { Some("true") };
+        assert_eq!(second.header("idempotent-replayed"), replayed, "{id}");
+        assert_eq!(second.header("etag"), first.header("etag"), "{id}");
+        assert_eq!(state(&system).await, after_first, "{id} acted twice");
+        tried.push(id);
+    }
+    let changing: Vec<_> = operations().into_iter().filter(|(name, _)| !name.starts_with("GET ")).collect();
+    for (name, operation) in &changing {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(tried.contains(&id), "{name} changes something; say above how it is repeated");
+        let header = operation["parameters"].as_array().into_iter().flatten().find(|parameter| parameter["name"] == "Idempotency-Key");
+        assert!(header.is_some(), "{name} does not say that it takes an Idempotency-Key");
+    }
+    assert_eq!(tried.len(), changing.len(), "{tried:?}");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_tells_a_repeat_from_another_request_whatever_happened_in_between() {
+    let system = Plan::default().workers(0).start().await;
+    let auth = Client::new(system.auth_url());
+    let root = system.admin().client.at(system.auth_url());
+    let keyed = async |client: &Client, method: Method, path: &str, headers: &[(&str, &str)], body: Value| {
+        let mut all = vec![("idempotency-key", "k")];
+        all.extend(headers);
+        client.send(method, path, &all, Some(body.to_string().into_bytes())).await
+    };
+    let post = async |client: &Client, path: &str, body: Value| keyed(client, Method::POST, path, &[], body).await;
+
+    // Accounts: the key belongs to the e-mail address.
+    let ada = json!({"name": "Ada", "username": "ada", "email": "ada@example.org", "password": "correct horse"});
+    let made = post(&auth, "/api/createaccount", ada.clone()).await.expect(201);
+    for (field, value) in [("name", "Eve"), ("username", "eve"), ("password", "another horse")] {
+        let mut other = ada.clone();
+        other[field] = value.into();
+        post(&auth, "/api/createaccount", other).await.refused(422, "idempotency-key-reused");
+    }
+    post(&root, "/admin/createaccount", ada.clone()).await.refused(422, "idempotency-key-reused");
+    auth.post_with_key("/api/createaccount", "l", ada.clone()).await.refused(409, "email-taken");
+    let ben = json!({"name": "Ben", "username": "ben", "email": "ben@example.org", "password": "correct horse"});
+    post(&auth, "/api/createaccount", ben).await.expect(201);
+    let both = futures_util::future::join_all((0..6).map(|_| {
+        let cid = json!({"name": "Cid", "username": "cid", "email": "cid@example.org", "password": "correct horse"});
+        post(&auth, "/api/createaccount", cid)
+    }));
+    let both = both.await;
+    assert!(both.iter().all(|answer| answer.status == 201 && answer.text == both[0].text), "{both:?}");
+
+    // A repeat of «disable» does not disable an account that was enabled since.
+    let path = format!("/admin/accounts/{}/disable", made["id"].as_str().unwrap());
+    post(&root, &path, json!({"reason": "Resells"})).await.expect(200);
+    root.post(&path.replace("disable", "enable"), json!({})).await.expect(200);
+    let repeated = post(&root, &path, json!({"reason": "Resells"})).await;
+    assert_eq!((repeated.expect(200)["disabledAt"].clone(), repeated.header("idempotent-replayed")), (Value::Null, Some("true")));
+    post(&root, &path, json!({"reason": "Another"})).await.refused(422, "idempotency-key-reused");
+
+    // A repeated log-in leaves one session.
+    let log_in = json!({"email": "ben@example.org", "password": "correct horse"});
+    let first = post(&auth, "/api/loginaccount", log_in.clone()).await.expect(200);
+    let second = post(&auth, "/api/loginaccount", log_in).await.expect(200);
+    let refresh = async |login: &Value| auth.post("/api/refreshtoken", json!({"refreshToken": login["refreshToken"]})).await;
+    refresh(&first).await.refused(401, "invalid-refresh-token");
+    refresh(&second).await.expect(200);
+
+    // Events: the repeat of a conditional change is not refused because of the change that the first request made.
+    let event = system.event_like(json!({"name": "Before", "totalTickets": 3})).await;
+    let id = event["id"].as_str().unwrap();
+    let admin = &system.admin().client;
+    let tag = admin.get(&format!("/admin/status/{id}")).await.header("etag").unwrap().to_owned();
+    let change_name =
+        async |name: &str| keyed(admin, Method::PATCH, &format!("/admin/events/{id}"), &[("if-match", &tag)], json!({"name": name})).await;
+    let changed = change_name("After").await;
+    changed.expect(200);
+    admin.patch(&format!("/admin/events/{id}"), json!({"name": "Meanwhile"})).await.expect(200);
+    let repeated = change_name("After").await;
+    assert_eq!((repeated.status, &repeated.text, repeated.header("etag")), (200, &changed.text, changed.header("etag")));
+    change_name("Something else").await.refused(422, "idempotency-key-reused");
+    let cancel = format!("/admin/events/{id}/cancel");
+    post(admin, &cancel, json!({})).await.refused(422, "idempotency-key-reused");
+    let tag = admin.get(&format!("/admin/status/{id}")).await.header("etag").unwrap().to_owned();
+    let cancel = async || admin.send(Method::POST, &cancel, &[("idempotency-key", "c"), ("if-match", &tag)], None).await;
+    let cancelled = cancel().await;
+    assert_eq!(cancelled.expect(200), cancel().await.expect(200));
+    assert_eq!(admin.get(&format!("/admin/status/{id}")).await.expect(200)["eventName"], "Meanwhile");
+    system.stop().await;
+}
