@@ -9,10 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::states::Role;
 use rowlock_domain::text::{Email, Password, PersonName, Username};
-use rowlock_platform::cli::{
-    BAD_SETTINGS, ConfigArgument, FailedMessages, environment, fail, healthcheck, look_after_failed_messages, run_migrations,
-    run_until_stopped,
-};
+use rowlock_messaging::cli::{FailedMessages, run_failed_messages_command};
+use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::build_pool;
 
@@ -96,7 +94,7 @@ pub async fn run() -> ExitCode {
             run_migrations(&settings.database, MIGRATIONS).await
         }
         Some(Command::CreateAdmin(arguments)) => create_admin(settings, arguments).await,
-        Some(Command::FailedMessages { action }) => look_after_failed_messages(&settings.database, action).await,
+        Some(Command::FailedMessages { action }) => run_failed_messages_command(&settings.database, action).await,
         Some(Command::Healthcheck) => healthcheck(settings.management.listen),
     }
 }

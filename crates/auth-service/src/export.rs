@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::problem::Problem;
+use rowlock_http::problem::Problem;
 use serde_json::Value;
 use url::Url;
 

@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rowlock_platform::tokens::{Claims, FetchKeys, PublicKey, PublicKeys, TokenVerifier};
+use rowlock_http::tokens::{Claims, FetchKeys, PublicKey, PublicKeys, TokenVerifier};
 use rowlock_postgres::DatabaseError;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;

@@ -11,8 +11,8 @@ use actix_web::HttpRequest;
 use quick_cache::sync::Cache;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::Email;
-use rowlock_platform::http::{RateLimit, client_address, per_minute};
-use rowlock_platform::problem::Problem;
+use rowlock_http::problem::Problem;
+use rowlock_http::{RateLimit, client_address, per_minute};
 use rowlock_platform::settings::SettingsReader;
 use tokio::sync::Semaphore;
 

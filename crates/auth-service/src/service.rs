@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use rowlock_http::management::{self, Readiness};
+use rowlock_http::revocations::{RevocationList, Revocations};
+use rowlock_http::tokens::{Fetch, TokenVerifier};
+use rowlock_http::{GracefulShutdown, HttpSettings};
+use rowlock_messaging::outbox::{OutboxNotifier, Relay, RelayMetrics, RelaySettings};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::{DatabaseSettings, wait_for_schema};
-use rowlock_platform::http::{self, HttpSettings, Leave};
 use rowlock_platform::lifecycle::{Lifecycle, ShutdownSettings};
-use rowlock_platform::management::{self, Readiness};
-use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics, RelaySettings};
-use rowlock_platform::revocations::{RevocationList, Revocations};
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces};
-use rowlock_platform::tokens::{Fetch, TokenVerifier};
 use rowlock_postgres::{DatabaseError, Pool, build_pool};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -69,8 +69,8 @@ pub enum StartError {
 
 /// Takes both ports and starts the service, which gets ready in the background. To be called within a tokio runtime.
 pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError> {
-    let public = http::bind(settings.http.listen)?;
-    let operators = http::bind(settings.management.listen)?;
+    let public = rowlock_http::bind(settings.http.listen)?;
+    let operators = rowlock_http::bind(settings.management.listen)?;
     let http_addr = public.local_addr()?;
     let management_addr = operators.local_addr()?;
     let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "auth-service")?;
@@ -175,9 +175,9 @@ impl Service {
         let configure = move |config: &mut web::ServiceConfig| {
             routes::configure(config.app_data(auth.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
-        let leave = Leave { told: draining.clone(), settings: self.shutdown };
-        let server = http::public_server(listener, &self.http, leave.clone(), &self.metrics, &self.traces, configure)?;
-        http::serve_public(server, &leave).await
+        let shutdown = GracefulShutdown { signal: draining.clone(), settings: self.shutdown };
+        let server = rowlock_http::public_server(listener, &self.http, shutdown.clone(), &self.metrics, &self.traces, configure)?;
+        rowlock_http::serve_public(server, &shutdown).await
     }
 
     /// The list that the other services fetch is read from the database here.

@@ -5,8 +5,8 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::states::Role;
 use rowlock_domain::text::{Email, IdempotencyKey};
+use rowlock_http::tokens::Claims;
 use rowlock_platform::clock::Clock;
-use rowlock_platform::tokens::Claims;
 use rowlock_postgres::DatabaseError;
 use secrecy::{ExposeSecret, SecretString};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rowlock_domain::accounts::AccountMessage;
 use rowlock_inventory::{Inventory, accounts, auditlog};
-use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology};
+use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{DatabaseError, Pool, checkout, committed};
 use tokio::sync::Notify;

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use rowlock_inventory::MIGRATIONS;
-use rowlock_platform::amqp::Topology;
-use rowlock_platform::cli::{
-    BAD_SETTINGS, ConfigArgument, DeadLetters, FailedMessages, environment, fail, healthcheck, look_after_dead_letters,
-    look_after_failed_messages, run_migrations, run_until_stopped,
-};
+use rowlock_messaging::amqp::Topology;
+use rowlock_messaging::cli::{DeadLetters, FailedMessages, run_dead_letters_command, run_failed_messages_command};
+use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{DatabaseError, Limits, connect};
 
@@ -58,7 +56,7 @@ pub async fn run() -> ExitCode {
     }
     if let Some(Command::DeadLetters { action }) = command {
         return match MaintenanceSettings::load_amqp(config.as_deref(), environment()) {
-            Ok(amqp) => look_after_dead_letters(&amqp, &Topology::accounts(&amqp), action).await,
+            Ok(amqp) => run_dead_letters_command(&amqp, &Topology::accounts(&amqp), action).await,
             Err(error) => fail(BAD_SETTINGS, error),
         };
     }
@@ -77,7 +75,7 @@ pub async fn run() -> ExitCode {
             Ok(false) => fail(1, "the database is not as it must be; what is wrong is listed above"),
             Err(error) => fail(1, error),
         },
-        Some(Command::FailedMessages { action }) => look_after_failed_messages(&settings.database, action).await,
+        Some(Command::FailedMessages { action }) => run_failed_messages_command(&settings.database, action).await,
         Some(Command::Healthcheck) => healthcheck(settings.management.listen),
     }
 }

@@ -7,9 +7,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
 use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::problem::{FieldError, Problem};
 use rowlock_inventory::command::Answer;
 use rowlock_inventory::{CommandError, Outcome, Refusal};
-use rowlock_platform::problem::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus, WaitlistUntil};
+use rowlock_http::Page;
+use rowlock_http::openapi as words;
 use rowlock_inventory::command::ChangedEvent;
 use rowlock_inventory::queries::EventStatusPage;
 use rowlock_inventory::views::{EventWithTypes, NamedBooking, NamedEntry, TicketType};
-use rowlock_platform::http::Page;
-use rowlock_platform::openapi as words;
 use serde::Serialize;
 use utoipa::ToSchema;
 

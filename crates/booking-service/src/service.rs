@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use actix_web::web;
 use rowlock_domain::ids::AccountId;
+use rowlock_http::management::{self, Readiness};
+use rowlock_http::revocations::Revocations;
+use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
+use rowlock_http::{GracefulShutdown, RateLimit};
 use rowlock_inventory::housekeeping::tidy;
 use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
-use rowlock_platform::amqp::LinkMetrics;
+use rowlock_messaging::amqp::LinkMetrics;
+use rowlock_messaging::outbox::{OutboxNotifier, Relay, RelayMetrics};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
-use rowlock_platform::http::{self, Leave, RateLimit};
 use rowlock_platform::lifecycle::Lifecycle;
-use rowlock_platform::management::{self, Readiness};
-use rowlock_platform::outbox::{OutboxNotifier, Relay, RelayMetrics};
-use rowlock_platform::revocations::Revocations;
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetrics};
-use rowlock_platform::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_postgres::{DatabaseError, Pool, Reader, build_keyed_pool, checkout};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -72,8 +72,8 @@ pub enum StartError {
 
 /// Takes both ports and starts the service, which gets ready in the background. To be called within a tokio runtime.
 pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartError> {
-    let public = http::bind(settings.http.listen)?;
-    let operators = http::bind(settings.management.listen)?;
+    let public = rowlock_http::bind(settings.http.listen)?;
+    let operators = rowlock_http::bind(settings.management.listen)?;
     let http_addr = public.local_addr()?;
     let management_addr = operators.local_addr()?;
     let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "booking-service")?;
@@ -152,10 +152,10 @@ impl Service {
             routes::configure(config.app_data(booking.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
         let Self { settings, metrics, traces, .. } = self;
-        let leave = Leave { told: draining.clone(), settings: settings.shutdown };
-        let server = http::public_server(listener, &settings.http, leave.clone(), metrics, traces, configure)?;
+        let shutdown = GracefulShutdown { signal: draining.clone(), settings: settings.shutdown };
+        let server = rowlock_http::public_server(listener, &settings.http, shutdown.clone(), metrics, traces, configure)?;
         tracing::info!("ready");
-        http::serve_public(server, &leave).await
+        rowlock_http::serve_public(server, &shutdown).await
     }
 
     fn look_after_accounts(&self, inventory: &Inventory) {

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rowlock_platform::amqp::AmqpSettings;
+use rowlock_http::management::ManagementSettings;
+use rowlock_http::revocations::RevocationSettings;
+use rowlock_http::{HttpSettings, per_minute};
+use rowlock_messaging::amqp::AmqpSettings;
+use rowlock_messaging::outbox::RelaySettings;
 use rowlock_platform::database::DatabaseSettings;
-use rowlock_platform::http::{HttpSettings, per_minute};
 use rowlock_platform::lifecycle::ShutdownSettings;
-use rowlock_platform::management::ManagementSettings;
-use rowlock_platform::outbox::RelaySettings;
-use rowlock_platform::revocations::RevocationSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use url::Url;

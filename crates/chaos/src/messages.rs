@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rowlock_platform::amqp::{AmqpSettings, QueueDeclaration, Tap, declare_queue, queue_depth};
+use rowlock_messaging::amqp::{AmqpSettings, QueueDeclaration, Tap, declare_queue, queue_depth};
 use serde::Deserialize;
 use uuid::Uuid;
 

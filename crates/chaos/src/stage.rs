@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowlock_platform::amqp::AmqpSettings;
+use rowlock_messaging::amqp::AmqpSettings;
 use rowlock_test_support::proxy::Proxy;
 use tokio::sync::Mutex;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rowlock_platform::amqp::{AmqpSettings, Topology, queue_depth};
+use rowlock_messaging::amqp::{AmqpSettings, Topology, queue_depth};
 use tokio::process::Command;
 use tokio::task::JoinSet;
 

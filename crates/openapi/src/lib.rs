@@ -3,7 +3,7 @@
 //! It is committed as `deploy/openapi.json`, from which booking-service serves it; a test fails when it is not what the code
 //! says. `make openapi` writes it anew.
 
-use rowlock_platform::openapi::shared;
+use rowlock_http::openapi::shared;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 

@@ -6,14 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Subcommand;
 use diesel_migrations::EmbeddedMigrations;
-use rowlock_postgres::{DatabaseError, connect, migrate};
+use rowlock_postgres::migrate;
 
-use crate::amqp::{AmqpSettings, LinkError, Topology, dead_letters};
 use crate::database::DatabaseSettings;
 use crate::lifecycle::run_until_signalled;
-use crate::outbox::failed;
 use crate::running::Running;
 
 /// Exit code for settings that cannot be used.
@@ -86,85 +83,4 @@ pub async fn run_migrations(database: &DatabaseSettings, migrations: EmbeddedMig
         Err(error) => return fail(1, error),
     }
     ExitCode::SUCCESS
-}
-
-/// What an operator can do with messages that could not be handled.
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub enum DeadLetters {
-    /// Shows them with their reasons and leaves them where they are.
-    List {
-        /// Most letters shown.
-        #[arg(long, default_value_t = 100)]
-        limit: usize,
-    },
-    /// Moves all of them back to the work queue, with their tries reset.
-    Replay,
-}
-
-/// Looks after the dead letters of a family of queues, and says what was done.
-pub async fn look_after_dead_letters(amqp: &AmqpSettings, topology: &Topology, action: DeadLetters) -> ExitCode {
-    match look_after(amqp, topology, action).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, error),
-    }
-}
-
-async fn look_after(amqp: &AmqpSettings, topology: &Topology, action: DeadLetters) -> Result<(), LinkError> {
-    match action {
-        DeadLetters::List { limit } => {
-            let letters = dead_letters::list(amqp, topology, limit).await?;
-            if letters.is_empty() {
-                println!("There are no dead letters.");
-            }
-            for letter in letters {
-                let when = letter.failed_at.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_rfc3339());
-                let id = letter.message_id.as_deref().unwrap_or("(no id)");
-                println!("{id}  {}  given up {when} after {} tries: {}", letter.routing_key, letter.attempts, letter.reason);
-                println!("    {}", letter.body_start.escape_debug());
-            }
-        }
-        DeadLetters::Replay => {
-            let replayed = dead_letters::replay(amqp, topology).await?;
-            println!("{} messages are in the work queue again; {} could not be moved.", replayed.moved, replayed.kept);
-        }
-    }
-    Ok(())
-}
-
-/// What an operator can do with messages that the broker refused several times.
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub enum FailedMessages {
-    /// Shows them, a line each.
-    List {
-        /// Most lines shown.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-    },
-    /// Puts all of them back into the outbox.
-    Replay,
-}
-
-/// Looks after the messages that were set aside, and says what was done.
-pub async fn look_after_failed_messages(database: &DatabaseSettings, action: FailedMessages) -> ExitCode {
-    match failed_messages(database, action).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, error),
-    }
-}
-
-async fn failed_messages(database: &DatabaseSettings, action: FailedMessages) -> Result<(), DatabaseError> {
-    let mut conn = connect(&database.url, database.limits, "rowlock failed-messages").await?;
-    match action {
-        FailedMessages::List { limit } => {
-            let rows = failed::list(&mut conn, limit).await?;
-            if rows.is_empty() {
-                println!("There are no failed messages.");
-            }
-            for row in rows {
-                println!("{}  {}  {}  {} attempts  {}", row.id, row.routing_key, row.message_id, row.attempts, row.reason);
-            }
-        }
-        FailedMessages::Replay => println!("{} messages are in the outbox again.", failed::replay(&mut conn).await?),
-    }
-    Ok(())
 }

@@ -6,8 +6,8 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Email, Password, PersonName, Title, Username};
 use rowlock_domain::values::{AccountLimit, Capacity, Currency, Price, Quantity};
-use rowlock_platform::http::{JsonFields, Patch, boolean, integer, text, time};
-use rowlock_platform::problem::Problem;
+use rowlock_http::problem::Problem;
+use rowlock_http::{JsonFields, Patch, boolean, integer, text, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

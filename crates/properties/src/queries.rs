@@ -3,9 +3,9 @@
 use chrono::SecondsFormat;
 use rowlock_domain::ids::{AccountId, TicketTypeId};
 use rowlock_domain::text::SearchTerm;
+use rowlock_http::problem::Problem;
+use rowlock_http::{QueryFields, encode_cursor};
 use rowlock_inventory::queries::EventCursor;
-use rowlock_platform::http::{QueryFields, encode_cursor};
-use rowlock_platform::problem::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use futures_util::FutureExt;
 use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_domain::states::Role;
-use rowlock_platform::tokens::{Claims, FetchKeys, PublicKey, PublicKeys, TokenError, TokenVerifier};
+use rowlock_http::tokens::{Claims, FetchKeys, PublicKey, PublicKeys, TokenError, TokenVerifier};
 use uuid::Uuid;
 
 const KID: &str = "the-only-key";

@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rowlock_http::management::ManagementSettings;
 use rowlock_inventory::MIGRATIONS;
-use rowlock_platform::amqp::{AmqpSettings, Topology};
-use rowlock_platform::cli::{
-    BAD_SETTINGS, ConfigArgument, DeadLetters, environment, fail, healthcheck, look_after_dead_letters, run_migrations, run_until_stopped,
-};
+use rowlock_messaging::amqp::{AmqpSettings, Topology};
+use rowlock_messaging::cli::{DeadLetters, run_dead_letters_command};
+use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::DatabaseSettings;
-use rowlock_platform::management::ManagementSettings;
 
 use crate::{MaintenanceSettings, WorkerSettings, start};
 
@@ -58,7 +57,7 @@ pub async fn run() -> ExitCode {
         Command::DeadLetters { action } => {
             let read = |reader: &mut _| AmqpSettings::read(reader, "reallocation-worker dead-letters");
             match MaintenanceSettings::load(config, environment(), read) {
-                Ok(settings) => look_after_dead_letters(&settings.part, &Topology::new(&settings.part), action).await,
+                Ok(settings) => run_dead_letters_command(&settings.part, &Topology::new(&settings.part), action).await,
                 Err(error) => fail(BAD_SETTINGS, error),
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::{TicketsReleased, read_tickets_released};
 use rowlock_domain::trace::TraceContext;
-use rowlock_platform::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, shorten};
+use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, shorten};
 use rowlock_platform::clock::Clock;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use rowlock_http::management::{self, Readiness};
 use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
-use rowlock_platform::amqp::LinkMetrics;
+use rowlock_messaging::amqp::LinkMetrics;
+use rowlock_messaging::outbox::OutboxNotifier;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
-use rowlock_platform::http;
 use rowlock_platform::lifecycle::Lifecycle;
-use rowlock_platform::management::{self, Readiness};
-use rowlock_platform::outbox::OutboxNotifier;
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetrics};
 use rowlock_postgres::{DatabaseError, Pool, build_keyed_pool};
@@ -39,7 +38,7 @@ pub enum StartError {
 
 /// Takes the management port and starts the worker, which gets ready in the background. To be called within a tokio runtime.
 pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartError> {
-    let operators = http::bind(settings.management.listen)?;
+    let operators = rowlock_http::bind(settings.management.listen)?;
     let management_addr = operators.local_addr()?;
     let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "reallocation-worker")?;
     let lifecycle = Lifecycle::default();

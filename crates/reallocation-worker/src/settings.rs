@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rowlock_platform::amqp::AmqpSettings;
+use rowlock_http::management::ManagementSettings;
+use rowlock_messaging::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
-use rowlock_platform::management::ManagementSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 

@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rowlock_platform::amqp::{AmqpSettings, Delivery, QueueDeclaration, Tap, Topology, declare_queue, delete_queue, queue_depth};
+use rowlock_messaging::amqp::{AmqpSettings, Delivery, QueueDeclaration, Tap, Topology, declare_queue, delete_queue, queue_depth};
 use uuid::Uuid;
 
 use crate::environment::env_url;

@@ -439,7 +439,7 @@ class Manifests(unittest.TestCase):
                     self.assertEqual(check(load(overlay)), [])
 
     def test_the_worker_is_scaled_by_the_queue_that_it_reads(self):
-        topology = (ROOT / "crates/platform/src/amqp/topology.rs").read_text()
+        topology = (ROOT / "crates/messaging/src/amqp/topology.rs").read_text()
         [family] = re.findall(r'Self::of\(settings, "([\w-]+)", vec!\[TICKETS_RELEASED\]\)', topology)
         [version] = re.findall(r'format!\("\{\}\.\{name\}\.(v\d+)", settings\.prefix\)', topology)
         queue = f"{SETTINGS['reallocation-worker']['amqp']['prefix']}.{family}.{version}"

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::{SearchTerm, Title};
-use rowlock_platform::http::{AdminCaller, JsonFields, KeyedRequest, Page, QueryFields, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
+use rowlock_http::openapi::{IdempotencyKeyHeader, PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, JsonFields, KeyedRequest, Page, QueryFields, text};
 use utoipa::{IntoParams, ToSchema};
 
 use super::account::AdminAccountView;

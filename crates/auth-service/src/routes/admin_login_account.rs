@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
-use rowlock_platform::http::JsonFields;
-use rowlock_platform::openapi::Problems;
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
+use rowlock_http::JsonFields;
+use rowlock_http::openapi::Problems;
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
 
 use super::examples;
 use super::login_account::{LogIn, LogInKeyHeader, SignedInView, credentials, log_in};

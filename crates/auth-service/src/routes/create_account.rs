@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::IdempotencyKey;
-use rowlock_platform::http::{JsonFields, KeyedRequest, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{JsonFields, KeyedRequest, text};
 use utoipa::ToSchema;
 
 use super::account::AccountView;

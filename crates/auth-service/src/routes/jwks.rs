@@ -2,9 +2,9 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use rowlock_platform::openapi::Problems;
-use rowlock_platform::route_problems;
-use rowlock_platform::tokens::PublicKeys;
+use rowlock_http::openapi::Problems;
+use rowlock_http::route_problems;
+use rowlock_http::tokens::PublicKeys;
 
 use super::examples;
 use crate::service::Auth;

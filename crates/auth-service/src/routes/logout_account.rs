@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::JsonFields;
-use rowlock_platform::openapi::{NeedlessKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
+use rowlock_http::JsonFields;
+use rowlock_http::openapi::{NeedlessKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
 
 use super::examples;
 use super::login_account::{RefreshToken, refresh_token};

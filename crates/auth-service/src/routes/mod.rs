@@ -15,8 +15,8 @@ mod sessions;
 
 use actix_web::web;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::Routes;
-use rowlock_platform::problem::Problem;
+use rowlock_http::Routes;
+use rowlock_http::problem::Problem;
 use utoipa::OpenApi;
 
 use crate::passwords::HashError;

@@ -1,7 +1,7 @@
 //! GET `/internal/revocations`: whose tokens are not good any more, for services alone. The gateway does not pass it on.
 
 use actix_web::{HttpResponse, web};
-use rowlock_platform::problem::Problem;
+use rowlock_http::problem::Problem;
 
 use crate::service::Auth;
 

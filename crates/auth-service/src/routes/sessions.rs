@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::http::{Caller, KeyedRequest, Page, QueryFields};
-use rowlock_platform::openapi::{NeedlessKeyHeader, PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
+use rowlock_http::openapi::{NeedlessKeyHeader, PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{Caller, KeyedRequest, Page, QueryFields};
 use serde::Serialize;
 use utoipa::ToSchema;
 

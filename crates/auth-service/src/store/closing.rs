@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::ids::{AccountId, SessionId};
-use rowlock_platform::http::KeyedRequest;
-use rowlock_platform::revocations::RevocationList;
+use rowlock_http::KeyedRequest;
+use rowlock_http::revocations::RevocationList;
 use rowlock_postgres::{DatabaseError, committed, statement};
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::ids::AccountId;
-use rowlock_platform::http::KeyedRequest;
+use rowlock_http::KeyedRequest;
 use rowlock_postgres::{DatabaseError, committed, statement};
 
 use super::Store;

@@ -4,10 +4,10 @@
 use actix_web::{HttpResponse, web};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
+use rowlock_http::Caller;
+use rowlock_http::problem::Problem;
 use rowlock_inventory::accounts::{self, StoredHolder, StoredKey};
 use rowlock_inventory::queries;
-use rowlock_platform::http::Caller;
-use rowlock_platform::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

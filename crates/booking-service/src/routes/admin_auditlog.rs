@@ -3,11 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, AuditEntryId};
+use rowlock_http::openapi::{Action, ActorRole, PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, Page, QueryFields};
 use rowlock_inventory::auditlog;
-use rowlock_platform::http::{AdminCaller, Page, QueryFields};
-use rowlock_platform::openapi::{Action, ActorRole, PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -7,12 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use rowlock_domain::ids::{BookingId, EventId};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::openapi::{PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, Page, QueryFields};
 use rowlock_inventory::queries;
 use rowlock_inventory::views::{Booking as BookingRow, EventWithTypes, NamedBooking};
-use rowlock_platform::http::{AdminCaller, Page, QueryFields};
-use rowlock_platform::openapi::{PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use rowlock_postgres::Reader;
 use utoipa::IntoParams;
 

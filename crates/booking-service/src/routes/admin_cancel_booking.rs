@@ -5,12 +5,12 @@ use rowlock_domain::ids::BookingId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::Title;
 use rowlock_domain::values::Quantity;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, JsonFields, integer, text};
 use rowlock_inventory::command::{Authority, ByAdministrator, Cancel, Target};
 use rowlock_inventory::{Command, Outcome, Refusal, queries};
-use rowlock_platform::http::{AdminCaller, JsonFields, integer, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::{examples, path_idempotency};

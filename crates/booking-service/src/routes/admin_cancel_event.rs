@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::AdminCaller;
+use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
 use rowlock_inventory::command::{Change, Reallocate, Reallocated, Step};
 use rowlock_inventory::{Command, Outcome, queries};
-use rowlock_platform::http::AdminCaller;
-use rowlock_platform::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 
 use super::admin_change_event::expected_version;
 use super::{bare_idempotency, etag, event_in, examples, no_such_event};

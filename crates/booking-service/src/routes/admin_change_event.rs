@@ -9,12 +9,12 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::values::{AccountLimit, Quantity};
+use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::{FieldError, Problem};
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, JsonFields, Patch, boolean, integer, text, time};
 use rowlock_inventory::command::{Change, Step, TypeChange};
 use rowlock_inventory::{Command, Outcome, Refusal};
-use rowlock_platform::http::{AdminCaller, JsonFields, Patch, boolean, integer, text, time};
-use rowlock_platform::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::{FieldError, Problem};
-use rowlock_platform::route_problems;
 use serde_json::Value;
 use utoipa::ToSchema;
 

@@ -5,13 +5,13 @@ use rowlock_domain::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistE
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::{Email, PersonName, Title};
 use rowlock_domain::values::Quantity;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, JsonFields, boolean, integer, text};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::{Book, ByAdministrator};
 use rowlock_inventory::views::Holder;
-use rowlock_platform::http::{AdminCaller, JsonFields, boolean, integer, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::book::only_type;

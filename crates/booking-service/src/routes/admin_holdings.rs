@@ -5,11 +5,11 @@ use std::str::FromStr;
 use actix_web::{HttpResponse, web};
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::AdminCaller;
+use rowlock_http::openapi::Problems;
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
 use rowlock_inventory::queries;
-use rowlock_platform::http::AdminCaller;
-use rowlock_platform::openapi::Problems;
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use serde::Serialize;
 use utoipa::ToSchema;
 

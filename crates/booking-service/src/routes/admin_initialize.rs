@@ -8,13 +8,13 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, Invalid, Title};
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, JsonFields, integer, text, time};
 use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event_once};
 use rowlock_inventory::create_once::{CreateOnce, Created, CreatedResponse};
 use rowlock_inventory::views::EventWithTypes;
-use rowlock_platform::http::{AdminCaller, JsonFields, integer, text, time};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use serde_json::Value;
 use utoipa::ToSchema;
 

@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::WaitlistEntryId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::Title;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, JsonFields, text};
 use rowlock_inventory::command::{Authority, ByAdministrator, Leave, Target};
 use rowlock_inventory::{Command, Outcome, Refusal, queries};
-use rowlock_platform::http::{AdminCaller, JsonFields, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::{examples, path_idempotency};

@@ -3,11 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TicketTypeId;
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::openapi::{PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, QueryFields};
 use rowlock_inventory::queries;
-use rowlock_platform::http::{AdminCaller, QueryFields};
-use rowlock_platform::openapi::{PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::IntoParams;
 
 use super::{etag, event_in, examples, no_such_event};

@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{Caller, JsonFields, boolean, integer, text};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::Book;
-use rowlock_platform::http::{Caller, JsonFields, boolean, integer, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::{examples, holder, idempotency, no_such_event, within_limit};

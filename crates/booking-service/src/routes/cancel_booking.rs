@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{Caller, JsonFields, integer, text};
 use rowlock_inventory::command::{Authority, Cancel, Target};
 use rowlock_inventory::{Command, queries};
-use rowlock_platform::http::{Caller, JsonFields, integer, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::{examples, idempotency, single_type, within_limit};

@@ -8,9 +8,9 @@ use std::sync::{Arc, LazyLock};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_platform::openapi::{KnownVersionHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
+use rowlock_http::openapi::{KnownVersionHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
 use sha2::{Digest, Sha256};
 use utoipa_swagger_ui::Config;
 

@@ -3,7 +3,7 @@
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::text::Invalid;
 use rowlock_domain::values::{Capacity, Currency, Price};
-use rowlock_platform::http::{JsonFields, integer, text};
+use rowlock_http::{JsonFields, integer, text};
 use serde_json::Value;
 use utoipa::ToSchema;
 

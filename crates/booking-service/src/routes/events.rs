@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::openapi::{KnownVersionHeader, PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{Page, QueryFields};
 use rowlock_inventory::queries::{EventCursor, EventFilter, EventPeriod};
-use rowlock_platform::http::{Page, QueryFields};
-use rowlock_platform::openapi::{KnownVersionHeader, PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::IntoParams;
 
 use super::{event_in, examples, no_such_event};

@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{EventId, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{Caller, JsonFields, text};
 use rowlock_inventory::command::{Authority, Leave, Target};
 use rowlock_inventory::{Command, queries};
-use rowlock_platform::http::{Caller, JsonFields, text};
-use rowlock_platform::openapi::{IdempotencyKeyHeader, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 use utoipa::ToSchema;
 
 use super::cancel_booking::one_of;

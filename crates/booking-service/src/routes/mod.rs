@@ -27,11 +27,11 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::problem::Problem;
+use rowlock_http::tokens::Claims;
+use rowlock_http::{Caller, JsonFields, KeyedRequest, Routes};
 use rowlock_inventory::command::Idempotency;
 use rowlock_inventory::views::{EventWithTypes, Holder};
-use rowlock_platform::http::{Caller, JsonFields, KeyedRequest, Routes};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::tokens::Claims;
 use utoipa::OpenApi;
 
 use crate::service::Booking;

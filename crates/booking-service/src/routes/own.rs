@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, WaitlistEntryId};
+use rowlock_http::openapi::{PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{Caller, Page, QueryFields};
 use rowlock_inventory::queries;
-use rowlock_platform::http::{Caller, Page, QueryFields};
-use rowlock_platform::openapi::{PageParams, Problems};
-use rowlock_platform::problem::Problem;
-use rowlock_platform::route_problems;
 
 use super::examples;
 use crate::resources::{BookingResource, WaitlistEntryResource};

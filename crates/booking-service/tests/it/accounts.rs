@@ -4,7 +4,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use reqwest::Method;
 use rowlock_domain::accounts::{AccountChange, AccountMessage};
 use rowlock_domain::ids::MessageId;
-use rowlock_platform::amqp::{OutboundMessage, Publisher};
+use rowlock_messaging::amqp::{OutboundMessage, Publisher};
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::{Client, Person};
 use rowlock_test_support::database::TestDatabase;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonschema::{Draft, Validator};
 use reqwest::Method;
-use rowlock_platform::amqp::{AmqpSettings, Delivery, Topology};
+use rowlock_messaging::amqp::{AmqpSettings, Delivery, Topology};
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::{PASSWORD, Plan, System};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use rowlock_platform::amqp::Tap;
+use rowlock_messaging::amqp::Tap;
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::{BookingTemplate, Plan};

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowlock_platform::amqp::{Exchange, OutboundMessage, Publisher, Settlement, dead_letters};
+use rowlock_messaging::amqp::{Exchange, OutboundMessage, Publisher, Settlement, dead_letters};
 use rowlock_test_support::client::Person;
 use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;

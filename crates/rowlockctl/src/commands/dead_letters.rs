@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use rowlock_platform::amqp::dead_letters::{self, DeadLetter};
-use rowlock_platform::amqp::{AmqpSettings, LinkError, Topology};
+use rowlock_messaging::amqp::dead_letters::{self, DeadLetter};
+use rowlock_messaging::amqp::{AmqpSettings, LinkError, Topology};
 use rowlock_platform::cli::environment;
 use rowlock_platform::settings::{SettingsReader, env_name};
 use serde_json::{Value, json};

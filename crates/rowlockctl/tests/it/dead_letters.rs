@@ -1,6 +1,6 @@
 //! Dead letters, straight from RabbitMQ.
 
-use rowlock_platform::amqp::{OutboundMessage, Publisher};
+use rowlock_messaging::amqp::{OutboundMessage, Publisher};
 use rowlock_test_support::system::System;
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;

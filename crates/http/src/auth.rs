@@ -1,0 +1,117 @@
+//! Who is calling: extractors that let a request in only with a valid token.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use rowlock_domain::auditlog::{Actor, ActorRole};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::states::Role;
+
+use crate::problem::Problem;
+use crate::request_log::RequestId;
+use crate::revocations::Revocations;
+use crate::tokens::{Claims, TokenError, TokenVerifier};
+
+/// The account that sent the request.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Arc<Claims>);
+
+/// The administrator that sent the request.
+#[derive(Debug, Clone)]
+pub struct AdminCaller {
+    claims: Arc<Claims>,
+    request_id: Option<String>,
+}
+
+impl AdminCaller {
+    /// Who acts, for the audit log.
+    pub fn actor(&self) -> Actor {
+        Actor { account_id: Some(self.claims.sub), role: ActorRole::Admin, request_id: self.request_id.clone() }
+    }
+}
+
+/// The id of a request, as logs and answers name it.
+pub fn request_id(request: &HttpRequest) -> Option<String> {
+    request.extensions().get::<RequestId>().map(|id| id.0.clone())
+}
+
+impl Deref for Caller {
+    type Target = Claims;
+
+    fn deref(&self) -> &Claims {
+        &self.0
+    }
+}
+
+impl Deref for AdminCaller {
+    type Target = Claims;
+
+    fn deref(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+/// The token of an `Authorization: Bearer` header. The scheme's name is case-insensitive (RFC 9110, section 11.1).
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let (scheme, token) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}
+
+async fn authenticate(request: HttpRequest) -> Result<Arc<Claims>, Problem> {
+    let Some(verifier) = request.app_data::<web::Data<TokenVerifier>>() else {
+        return Err(Problem::new(ProblemCode::InternalError, "The service has no token check."));
+    };
+    let Some(token) = bearer(&request) else {
+        return Err(Problem::new(ProblemCode::Unauthenticated, "Send the header «Authorization: Bearer TOKEN» with a token from log-in."));
+    };
+    let claims = verifier.verify(token).await.map_err(|error| match error {
+        TokenError::Invalid => {
+            Problem::new(ProblemCode::Unauthenticated, "The token is not valid or has expired. Log in again or refresh it.")
+        }
+        TokenError::NoKeys => Problem::new(ProblemCode::Unavailable, "Tokens cannot be checked at the moment. Please try again."),
+    })?;
+    if revocations(&request)?.is_revoked(&claims) {
+        return Err(Problem::new(ProblemCode::Unauthenticated, "The session of this token has ended. Log in again."));
+    }
+    Ok(claims)
+}
+
+fn revocations(request: &HttpRequest) -> Result<&Revocations, Problem> {
+    let known = request.app_data::<web::Data<Revocations>>();
+    known.map(|known| &***known).ok_or_else(|| Problem::new(ProblemCode::InternalError, "The service has no list of what was revoked."))
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { authenticate(request).await.map(Self) })
+    }
+}
+
+impl FromRequest for AdminCaller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let claims = authenticate(request.clone()).await?;
+            if claims.role != Role::Admin {
+                return Err(Problem::new(ProblemCode::Forbidden, "This is for administrators."));
+            }
+            if revocations(&request)?.is_stale() {
+                let detail = "It cannot be made sure at the moment that this administrator still is one. Please try again.";
+                return Err(Problem::new(ProblemCode::Unavailable, detail));
+            }
+            Ok(Self { claims, request_id: request_id(&request) })
+        })
+    }
+}

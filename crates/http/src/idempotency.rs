@@ -1,0 +1,53 @@
+//! Reads the `Idempotency-Key` of a request.
+
+use actix_web::HttpRequest;
+use rowlock_domain::text::IdempotencyKey;
+use sha2::{Digest, Sha256};
+
+use crate::JsonFields;
+use crate::problem::Problem;
+
+/// A key with the hash of the request that it was sent with.
+#[derive(Debug, Clone)]
+pub struct KeyedRequest {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the body, or of the path and the body.
+    pub hash: [u8; 32],
+}
+
+impl KeyedRequest {
+    /// Reads the key of a request with a body. The outer `None` means that the key is malformed, which is noted beside what is
+    /// wrong with the body.
+    pub fn of_body(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Self>> {
+        let Some(value) = request.headers().get("idempotency-key") else { return Some(None) };
+        // A value that is not ASCII is refused like any other malformed key.
+        match value.to_str().unwrap_or("\u{0}").parse() {
+            Ok(key) => Some(Some(Self { key, hash: body.hash() })),
+            Err(error) => {
+                body.complain("Idempotency-Key", error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Like [`of_body`](Self::of_body), for a request whose path says what it is about: the path is part of the hash.
+    pub fn of_path_and_body(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Self>> {
+        let keyed = Self::of_body(request, body)?;
+        Some(keyed.map(|Self { key, hash }| {
+            let whole = Sha256::new().chain_update(request.path()).chain_update([0]).chain_update(hash);
+            Self { key, hash: whole.finalize().into() }
+        }))
+    }
+
+    /// Reads the key of a request without a body; the hash is of the path.
+    ///
+    /// # Errors
+    ///
+    /// A problem that names the header if the key is malformed.
+    pub fn of_path(request: &HttpRequest) -> Result<Option<Self>, Problem> {
+        let mut nothing = JsonFields::parse(b"{}")?;
+        let keyed = Self::of_path_and_body(request, &mut nothing);
+        nothing.finish(keyed)
+    }
+}

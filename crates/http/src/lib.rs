@@ -1,0 +1,35 @@
+//! The HTTP edge that all services share: servers, request extractors, problem documents, access tokens, rate limits, deadlines,
+//! and the parts of the OpenAPI description that several routes have in common.
+//!
+//! Nothing here knows what a ticket is: the crate uses names, states and error codes of the domain only.
+
+mod auth;
+mod client_address;
+mod cors;
+mod deadline;
+mod graceful_shutdown;
+mod head;
+mod idempotency;
+mod json;
+mod limits;
+pub mod management;
+pub mod openapi;
+pub mod problem;
+mod query;
+mod request_log;
+pub mod revocations;
+mod routes;
+mod server;
+pub mod tokens;
+
+pub use auth::{AdminCaller, Caller, request_id};
+pub use client_address::client_address;
+pub use cors::Origin;
+pub use graceful_shutdown::GracefulShutdown;
+pub use idempotency::KeyedRequest;
+pub use json::{JsonFields, Patch, boolean, integer, text, time};
+pub use limits::{RateLimit, per_minute};
+pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
+pub use routes::Routes;
+pub(crate) use server::serve;
+pub use server::{HttpSettings, bind, no_such_route, public_server, serve_public};

@@ -1,0 +1,385 @@
+//! Publishing, consuming, retries and dead letters, with a broker that works.
+
+use std::time::{Duration, Instant};
+
+use rowlock_domain::Timestamp;
+use rowlock_messaging::amqp::{
+    Consumer, Disposition, Exchange, LinkError, LinkMetrics, OutboundMessage, Publisher, QueueDeclaration, Settlement, Tap, Topology,
+    dead_letters, declare_queue, delete_queue, queue_depth,
+};
+use rowlock_test_support::broker::TestBroker;
+use rowlock_test_support::wait::until;
+
+use crate::support::{released, text};
+
+fn now() -> Timestamp {
+    Timestamp::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn event(key: &str, body: impl Into<Vec<u8>>) -> OutboundMessage {
+    OutboundMessage::event(key, uuid::Uuid::new_v4().to_string(), body)
+}
+
+/// Takes deliveries until there are as many as asked for.
+async fn take(consumer: &mut Consumer, count: usize) -> Vec<rowlock_messaging::amqp::Delivery> {
+    let mut deliveries = Vec::new();
+    while deliveries.len() < count {
+        deliveries.extend(consumer.next_batch(count - deliveries.len()).await.unwrap());
+    }
+    deliveries
+}
+
+#[tokio::test]
+async fn published_messages_are_confirmed_and_arrive_in_order_as_they_were() {
+    let broker = TestBroker::new();
+    let mut log = broker.tap().await;
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let mut messages: Vec<_> = (0..3_000).map(|n| event("booking.confirmed", n.to_string())).collect();
+    messages[0].headers.insert("traceparent".to_owned(), "00-abc".to_owned());
+    messages[0].occurred_at = Some(now());
+    let first = messages[0].clone();
+
+    let settlements = publisher.publish_batch(messages).await.unwrap();
+
+    assert_eq!(settlements, vec![Settlement::Confirmed; 3_000]);
+    let seen = log.take(3_000).await;
+    assert_eq!(seen.iter().map(|d| text(&d.body)).collect::<Vec<_>>(), (0..3_000).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(seen[0].message_id.as_deref(), Some(first.message_id.as_str()));
+    assert_eq!(seen[0].routing_key, "booking.confirmed");
+    assert_eq!(seen[0].headers, first.headers);
+    assert_eq!(seen[0].occurred_at, Some(now()));
+    assert_eq!(seen[0].attempt, 1);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_listener_s_own_queue_keeps_what_comes_until_it_is_read() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    let name = format!("{}.listener", settings.prefix);
+    let queue = QueueDeclaration { name: name.clone(), binding_keys: vec!["#".to_owned()], max_length: None, quorum: true };
+    declare_queue(&settings, &queue).await.unwrap();
+    let mut publisher = Publisher::connect(&settings).await.unwrap();
+    publisher.publish_batch(vec![event("booking.confirmed", "1"), event("waitlist.left", "2")]).await.unwrap();
+
+    let mut tap = Tap::of_queue(&settings, &name).await.unwrap();
+
+    let first = (tap.next().await.unwrap(), tap.next().await.unwrap());
+    assert_eq!((text(&first.0.body), text(&first.1.body)), ("1".to_owned(), "2".to_owned()));
+    until("what was read is taken out", async || queue_depth(&settings, &name).await.unwrap() == Some(0)).await;
+    delete_queue(&settings, &name).await.unwrap();
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_mandatory_message_without_a_queue_is_returned_and_any_other_is_confirmed() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let lost = OutboundMessage { mandatory: true, ..event("nobody.listens", "{}") };
+
+    let batch = vec![event("nobody.listens", "{}"), lost.clone(), released("{}"), lost];
+    let settlements = publisher.publish_batch(batch).await.unwrap();
+
+    assert_eq!(settlements[0], Settlement::Confirmed);
+    assert!(matches!(&settlements[1], Settlement::Returned { reason } if reason.contains("NO_ROUTE")), "{settlements:?}");
+    assert_eq!(settlements[2], Settlement::Confirmed);
+    assert!(matches!(&settlements[3], Settlement::Returned { .. }));
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_the_publisher_goes_on() {
+    let mut broker = TestBroker::new();
+    broker.full_queue("poison.*", 1).await;
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+
+    let first = publisher.publish_batch(vec![event("poison.a", "1")]).await.unwrap();
+    assert_eq!(first, [Settlement::Confirmed]);
+    let batch = vec![event("poison.a", "2"), event("booking.confirmed", "3"), event("poison.b", "4")];
+    let settlements = publisher.publish_batch(batch).await.unwrap();
+
+    assert!(matches!(&settlements[0], Settlement::Refused { .. }), "{settlements:?}");
+    assert_eq!(settlements[1], Settlement::Confirmed);
+    assert!(matches!(&settlements[2], Settlement::Refused { .. }));
+    assert_eq!(publisher.publish_batch(vec![event("booking.confirmed", "5")]).await.unwrap(), [Settlement::Confirmed]);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_message_that_would_break_the_channel_is_refused_alone() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let batch = vec![event(&"x".repeat(300), "{}"), released("{}"), event("a.b", vec![b'x'; 2 * 1024 * 1024])];
+
+    let settlements = publisher.publish_batch(batch).await.unwrap();
+
+    assert!(matches!(&settlements[0], Settlement::Refused { reason } if reason.contains("routing key")));
+    assert_eq!(settlements[1], Settlement::Confirmed);
+    assert!(matches!(&settlements[2], Settlement::Refused { reason } if reason.contains("body")));
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_failed_delivery_comes_back_later_each_time_and_ends_as_a_dead_letter_that_can_be_replayed() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    let mut publisher = Publisher::connect(&settings).await.unwrap();
+    let metrics = LinkMetrics::default();
+    let mut consumer = Consumer::connect(&settings, 10).await.unwrap().recording(&metrics);
+    let message = released("the body");
+    publisher.publish_batch(vec![message.clone()]).await.unwrap();
+
+    let mut delivery = take(&mut consumer, 1).await.remove(0);
+    for (attempt, delay) in [(1, 100), (2, 200)] {
+        assert_eq!(delivery.attempt, attempt);
+        let begin = Instant::now();
+        let after = Duration::from_millis(delay);
+        let disposition = consumer.retry(&delivery, &format!("reason {attempt}"), now()).await.unwrap();
+        assert_eq!(disposition, Disposition::Retried { after });
+        delivery = take(&mut consumer, 1).await.remove(0);
+        assert!(begin.elapsed() >= after, "came back after {:?}", begin.elapsed());
+    }
+    let last = delivery;
+    assert_eq!(last.attempt, 3);
+    assert_eq!(last.reason.as_deref(), Some("reason 2"));
+    assert_eq!(last.body, message.body);
+    assert_eq!(last.message_id.as_deref(), Some(message.message_id.as_str()));
+    assert_eq!(last.routing_key, "tickets.released");
+    assert_eq!(consumer.retry(&last, "the last reason", now()).await.unwrap(), Disposition::DeadLettered);
+
+    for _ in 0..3 {
+        let letters = dead_letters::list(&settings, &Topology::new(&settings), 10).await.unwrap();
+        assert_eq!(letters.len(), 1, "looking loses nothing");
+        assert_eq!(letters[0].message_id.as_deref(), Some(message.message_id.as_str()));
+        assert_eq!(letters[0].reason, "the last reason");
+        assert_eq!(letters[0].attempts, 3);
+        assert_eq!(letters[0].failed_at, Some(now()));
+        assert_eq!(letters[0].body_start, "the body");
+        assert_eq!(letters[0].routing_key, "tickets.released");
+    }
+    assert_eq!(metrics.retried.get(), 2);
+    assert_eq!(metrics.dead_lettered.get(), 1);
+
+    assert_eq!(dead_letters::replay(&settings, &Topology::new(&settings)).await.unwrap(), dead_letters::Replayed { moved: 1, kept: 0 });
+    let replayed = take(&mut consumer, 1).await.remove(0);
+    assert_eq!((replayed.attempt, replayed.reason), (1, None));
+    consumer.ack(&[replayed.tag]).await.unwrap();
+    assert_eq!(dead_letters::list(&settings, &Topology::new(&settings), 10).await.unwrap(), []);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_hopeless_message_is_given_up_at_once_and_many_dead_letters_can_be_replayed() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    let mut publisher = Publisher::connect(&settings).await.unwrap();
+    publisher.publish_batch((0..120).map(|n| released(&n.to_string())).collect()).await.unwrap();
+    let mut consumer = Consumer::connect(&settings, 200).await.unwrap();
+    for delivery in take(&mut consumer, 120).await {
+        consumer.dead_letter(&delivery, &format!("hopeless {}", text(&delivery.body)), now()).await.unwrap();
+    }
+    assert_eq!(consumer.held(), 0);
+
+    let letters = dead_letters::list(&settings, &Topology::new(&settings), 7).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.body_start.as_str()).collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "6"]);
+    assert_eq!(letters[3].reason, "hopeless 3");
+
+    assert_eq!(dead_letters::replay(&settings, &Topology::new(&settings)).await.unwrap(), dead_letters::Replayed { moved: 120, kept: 0 });
+    assert_eq!(take(&mut consumer, 120).await.len(), 120);
+    assert_eq!(dead_letters::replay(&settings, &Topology::new(&settings)).await.unwrap(), dead_letters::Replayed::default());
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_batch_takes_what_is_there_and_no_more_than_the_window() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    publisher.publish_batch((0..30).map(|n| released(&n.to_string())).collect()).await.unwrap();
+    let mut consumer = Consumer::connect(&broker.settings(), 10).await.unwrap();
+
+    let first = take(&mut consumer, 10).await;
+    assert_eq!(consumer.held(), 10);
+    let more = tokio::time::timeout(Duration::from_millis(200), consumer.next_batch(10)).await;
+    assert!(more.is_err(), "the window is full");
+
+    // Acknowledging twice, or what is unknown, must not cost the channel.
+    consumer.ack(&[first[1].tag, first[3].tag, 9_999]).await.unwrap();
+    consumer.ack(&[first[1].tag]).await.unwrap();
+    consumer.ack_all_up_to(first[9].tag).await.unwrap();
+    consumer.ack_all_up_to(first[9].tag).await.unwrap();
+    let rest = take(&mut consumer, 20 - 10).await;
+    assert_eq!(text(&rest[0].body), "10");
+    consumer.ack_all_up_to(rest[9].tag).await.unwrap();
+    assert_eq!(text(&take(&mut consumer, 10).await[9].body), "29");
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_paused_consumer_takes_nothing_new_and_keeps_what_it_holds() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    publisher.publish_batch(vec![released("held"), released("buffered")]).await.unwrap();
+    let mut consumer = Consumer::connect(&broker.settings(), 5).await.unwrap();
+    let held = take(&mut consumer, 1).await.remove(0);
+
+    consumer.pause().await.unwrap();
+    consumer.pause().await.unwrap();
+    assert!(consumer.is_paused());
+    publisher.publish_batch(vec![released("new")]).await.unwrap();
+    let buffered = take(&mut consumer, 1).await;
+    assert_eq!(text(&buffered[0].body), "buffered");
+    let nothing = tokio::time::timeout(Duration::from_millis(200), consumer.next_batch(5)).await;
+    assert!(nothing.is_err(), "paused");
+    assert_eq!(broker.depth(&broker.topology().work_queue).await, Some(1));
+
+    consumer.ack(&[held.tag, buffered[0].tag]).await.unwrap();
+    consumer.resume().await.unwrap();
+    let new = take(&mut consumer, 1).await.remove(0);
+    assert_eq!(text(&new.body), "new");
+    assert!(!new.redelivered);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn what_is_held_by_a_consumer_that_goes_away_is_delivered_again() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    publisher.publish_batch(vec![released("1")]).await.unwrap();
+    let mut first = Consumer::connect(&broker.settings(), 5).await.unwrap();
+    take(&mut first, 1).await;
+    first.close().await;
+
+    let mut second = Consumer::connect(&broker.settings(), 5).await.unwrap();
+    let again = take(&mut second, 1).await.remove(0);
+    assert!(again.redelivered);
+    assert_eq!(again.attempt, 1, "a lost connection is not a failed try");
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_message_that_kills_its_consumers_is_given_up_by_the_broker_and_can_be_replayed() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let mut deadly = released("deadly");
+    deadly.headers.insert("traceparent".to_owned(), "00-abc".to_owned());
+    publisher.publish_batch(vec![deadly]).await.unwrap();
+    for round in 0..21 {
+        let mut consumer = Consumer::connect(&broker.settings(), 1).await.unwrap();
+        let delivery = take(&mut consumer, 1).await.remove(0);
+        assert_eq!(delivery.redelivered, round > 0);
+        consumer.close().await;
+    }
+    until("the broker gives it up", async || broker.depth(&broker.topology().dead_queue).await == Some(1)).await;
+
+    let letter = dead_letters::list(&broker.settings(), &broker.topology(), 1).await.unwrap().remove(0);
+    assert_eq!(letter.reason, "the broker gave it up: delivery_limit");
+    assert_eq!((letter.attempts, letter.failed_at), (1, None));
+    dead_letters::replay(&broker.settings(), &broker.topology()).await.unwrap();
+    let mut consumer = Consumer::connect(&broker.settings(), 1).await.unwrap();
+    let replayed = take(&mut consumer, 1).await.remove(0);
+    assert_eq!((replayed.reason, text(&replayed.body).as_str()), (None, "deadly"));
+    assert_eq!(replayed.headers["traceparent"], "00-abc");
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_look_at_the_dead_letters_costs_none_of_them_however_often() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let queue = broker.topology().dead_queue;
+    let message = OutboundMessage { exchange: Exchange::Default, mandatory: true, ..event(&queue, "1") };
+    publisher.publish_batch(vec![message]).await.unwrap();
+    // More often than the delivery limit that RabbitMQ 4 sets by itself.
+    for _ in 0..25 {
+        assert_eq!(dead_letters::list(&broker.settings(), &broker.topology(), 5).await.unwrap().len(), 1);
+    }
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_deleted_queue_is_noticed_and_comes_back_with_the_next_connection() {
+    let broker = TestBroker::new();
+    let work_queue = broker.topology().work_queue;
+    let mut consumer = Consumer::connect(&broker.settings(), 5).await.unwrap();
+    delete_queue(&broker.settings(), &work_queue).await.unwrap();
+    assert_eq!(consumer.next_batch(1).await.unwrap_err(), LinkError::ConsumerCancelled);
+    assert!(consumer.next_batch(1).await.is_err(), "once ended, always ended");
+    drop(consumer);
+
+    let mut consumer = Consumer::connect(&broker.settings(), 5).await.unwrap();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    assert_eq!(publisher.publish_batch(vec![released("1")]).await.unwrap(), [Settlement::Confirmed]);
+    assert_eq!(take(&mut consumer, 1).await.len(), 1);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_retry_queue_that_is_gone_is_declared_again_and_nothing_is_lost() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    publisher.publish_batch(vec![released("1"), released("2")]).await.unwrap();
+    let mut consumer = Consumer::connect(&broker.settings(), 5).await.unwrap();
+    let deliveries = take(&mut consumer, 2).await;
+    consumer.retry(&deliveries[0], "first", now()).await.unwrap();
+    delete_queue(&broker.settings(), &broker.topology().retry_queues[0].queue).await.unwrap();
+    consumer.retry(&deliveries[1], "second", now()).await.unwrap();
+    // The first lay in the queue that was deleted or had left it before; the second must come.
+    until("the second comes back", async || {
+        consumer.next_batch(5).await.unwrap().iter().any(|delivery| text(&delivery.body) == "2" && delivery.attempt == 2)
+    })
+    .await;
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn many_can_connect_and_declare_at_once() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    let connecting: Vec<_> = (0..8)
+        .map(|_| {
+            let settings = settings.clone();
+            tokio::spawn(async move { Publisher::connect(&settings).await.map(drop) })
+        })
+        .collect();
+    for connected in connecting {
+        connected.await.unwrap().unwrap();
+    }
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_missing_exchange_ends_the_link_with_the_brokers_reason() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    Topology::delete(&broker.settings()).await.unwrap();
+    let error = publisher.publish_batch(vec![event("a.b", "1")]).await.unwrap_err();
+    assert!(matches!(&error, LinkError::Closed { code: 404, .. }), "{error}");
+    assert!(publisher.publish_batch(vec![event("a.b", "1")]).await.is_err(), "once ended, always ended");
+
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    assert_eq!(publisher.publish_batch(vec![released("1")]).await.unwrap(), [Settlement::Confirmed]);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_was_given_up_half_way_ends_the_link() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let batch = (0..200).map(|n| event("a.b", n.to_string())).collect();
+    let given_up = tokio::time::timeout(Duration::ZERO, publisher.publish_batch(batch)).await;
+    assert!(given_up.is_err());
+    assert_eq!(publisher.publish_batch(vec![event("a.b", "1")]).await.unwrap_err(), LinkError::Abandoned);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_message_can_go_straight_to_a_queue() {
+    let mut broker = TestBroker::new();
+    let queue = broker.full_queue("unused", 10).await;
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let message = OutboundMessage { exchange: Exchange::Default, mandatory: true, ..event(&queue, "1") };
+    assert_eq!(publisher.publish_batch(vec![message]).await.unwrap(), [Settlement::Confirmed]);
+    assert_eq!(broker.depth(&queue).await, Some(1));
+    assert_eq!(broker.depth("no-such-queue-here").await, None);
+    broker.close().await;
+}
