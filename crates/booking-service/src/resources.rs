@@ -147,6 +147,34 @@ impl From<&EventWithTypes> for EventResource {
     }
 }
 
+/// An event in the list of administrators.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedEvent)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedEventResource {
+    #[serde(flatten)]
+    event: EventResource,
+    /// Tickets that came back and belong to those who wait, of all types together.
+    held_tickets: u64,
+    /// When the public could first see it; null for a draft.
+    #[schema(value_type = Option<DateTime>, required)]
+    published_at: Option<Timestamp>,
+    #[schema(value_type = DateTime)]
+    created_at: Timestamp,
+    /// When an administrator last changed it.
+    #[schema(value_type = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<&EventWithTypes> for ListedEventResource {
+    fn from(row: &EventWithTypes) -> Self {
+        let mut event = EventResource::from(row);
+        event.ticket_types = row.types.iter().map(|ticket_type| TicketTypeResource::new(ticket_type, true)).collect();
+        let (published_at, created_at, updated_at) = (row.event.published_at, row.event.created_at, row.event.updated_at);
+        Self { event, held_tickets: Totals::of(row).held, published_at, created_at, updated_at }
+    }
+}
+
 /// A booking of one or more tickets of one type.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Booking)]

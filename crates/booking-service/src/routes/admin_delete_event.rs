@@ -1,0 +1,53 @@
+//! `DELETE /admin/events/{eventId}`: an event that nobody has ever booked or waited for goes without a trace but the audit log.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_inventory::command::Delete;
+use rowlock_inventory::{Command, Outcome};
+use rowlock_platform::http::AdminCaller;
+use rowlock_platform::openapi::{EventVersionHeader, Problems};
+use rowlock_platform::problem::Problem;
+use rowlock_platform::route_problems;
+
+use super::admin_change_event::expected_version;
+use super::{event_in, examples};
+use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
+use crate::service::Booking;
+
+route_problems!(
+    DeleteEventProblems = Problems::for_administrators().changing().and(&[
+        ProblemCode::EventNotFound,
+        ProblemCode::PreconditionFailed,
+        ProblemCode::EventHasBookings
+    ])
+);
+
+/// Delete an event that never sold anything.
+///
+/// Drafts, and published or cancelled events that never had a booking or a waiting-list entry, whatever became of it. Any
+/// other event is 409 `event-has-bookings`: call it off instead.
+#[utoipa::path(
+    delete,
+    path = "/admin/events/{eventId}",
+    operation_id = "deleteEvent",
+    tag = "administration",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), EventVersionHeader),
+    responses((status = 204, description = "The event no longer exists."), DeleteEventProblems),
+    security(("token" = [])),
+)]
+pub(super) async fn delete_event(
+    admin: AdminCaller,
+    path: web::Path<String>,
+    request: HttpRequest,
+    booking: web::Data<Booking>,
+) -> Result<HttpResponse, Problem> {
+    let event = event_in(&path)?;
+    let delete = Delete { event, expected_version: expected_version(&request)?, actor: admin.actor() };
+    let outcome = booking.lanes.run(Command::Delete(Box::new(delete))).await;
+    booking.reads.forget();
+    match outcome.map_err(|error| problem_of_error(&error))? {
+        Outcome::Deleted => Ok(HttpResponse::NoContent().finish()),
+        Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
+        _ => Err(unexpected()),
+    }
+}
