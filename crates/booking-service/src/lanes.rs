@@ -127,6 +127,7 @@ impl CommandLabels {
             Command::Leave(_) => "leave",
             Command::ChangeEntry(_) => "change-entry",
             Command::Change(_) => "change",
+            Command::Delete(_) => "delete",
             Command::Reallocate(_) => "reallocate",
         };
         let outcome = match outcome {
@@ -134,7 +135,7 @@ impl CommandLabels {
             Ok(Outcome::Waitlisted(_)) => "waitlisted",
             Ok(Outcome::Returned(_)) => "returned",
             Ok(Outcome::Left(_)) => "left",
-            Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Reallocated(_)) => "done",
+            Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Deleted | Outcome::Reallocated(_)) => "done",
             Ok(Outcome::Replayed(_)) => "replayed",
             Ok(Outcome::Refused(_)) => "refused",
             Ok(Outcome::Skipped) => "skipped",

@@ -8,7 +8,7 @@ use chrono::SecondsFormat;
 use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::problem::{FieldError, Problem};
-use rowlock_inventory::command::Answer;
+use rowlock_inventory::command::{Answer, EverSold};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -68,7 +68,7 @@ pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
             etag = Some(etag_of(&changed.event));
             (200, serde_json::to_string(&ChangedEventResource::from(&**changed)))
         }
-        Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
+        Outcome::Deleted | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
     };
     Some(Answer { status, body: body.ok()?, etag })
 }
@@ -194,10 +194,26 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         Refusal::WrongStatus(_) => {
             Problem::new(ProblemCode::EventCancelled, "The event is cancelled. Only its name, description and venue can still be changed.")
         }
+        Refusal::HasBookings(sold) => problem_of_sold(sold),
         Refusal::TimesOutOfOrder(wrong) => Problem::invalid_input(
             wrong.into_iter().map(|time| FieldError { field: time.field.to_owned(), message: time.reason.to_owned() }).collect(),
         ),
     }
+}
+
+/// Why an event can be neither deleted nor made a draft again.
+fn problem_of_sold(EverSold { bookings, entries }: EverSold) -> Problem {
+    let count = |number: u32, one: &str, many: &str| match number {
+        1 => format!("1 {one}"),
+        1000.. => format!("1,000 or more {many}"),
+        number => format!("{number} {many}"),
+    };
+    let detail = format!(
+        "The event has or had {} and {}, which stay on record, so it can be neither deleted nor made a draft. Call it off with POST /admin/events/{{eventId}}/cancel instead.",
+        count(bookings, "booking", "bookings"),
+        count(entries, "waiting-list entry", "waiting-list entries")
+    );
+    Problem::new(ProblemCode::EventHasBookings, detail).with("bookings", bookings).with("waitlistEntries", entries)
 }
 
 fn problem_of_booking(refusal: BookRefusal) -> Problem {

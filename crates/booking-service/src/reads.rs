@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
@@ -71,8 +72,11 @@ pub(crate) fn has_it(headers: &HeaderMap, etag: &str) -> bool {
 pub(crate) struct Reads {
     reader: Reader,
     keep: bool,
-    lists: Cache<String, Shown>,
-    events: Cache<EventId, Option<Shown>>,
+    /// Raised by each change of an administrator. It is a part of the keys, so that a read which began before a change cannot
+    /// put back afterwards what the change took away.
+    generation: AtomicU64,
+    lists: Cache<(u64, String), Shown>,
+    events: Cache<(u64, EventId), Option<Shown>>,
     types: Cache<EventId, Arc<[TicketTypeId]>>,
 }
 
@@ -85,10 +89,23 @@ impl Reads {
         Self {
             reader,
             keep: !keep_for.is_zero(),
+            generation: AtomicU64::new(0),
             lists: lists.time_to_live(time).build(),
             events: events.time_to_live(time).build(),
             types: Cache::new(TYPES),
         }
+    }
+
+    /// Drops everything that was read before, so that whoever asks this process next sees what an administrator has just
+    /// changed. Other processes see it within the time for which reads are kept. To be called after the commit.
+    pub(crate) fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.lists.invalidate_all();
+        self.events.invalidate_all();
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// A page of the public events.
@@ -100,7 +117,7 @@ impl Reads {
         };
         let key = serde_json::to_string(&(filter.q.as_ref(), filter.period, filter.from, filter.to, cursor, limit))
             .map_err(|error| Problem::internal(&error))?;
-        self.kept(&self.lists, key, read).await
+        self.kept(&self.lists, (self.generation(), key), read).await
     }
 
     /// An event that is or was public.
@@ -110,7 +127,7 @@ impl Reads {
             let public = event.filter(|row| row.event.published_at.is_some());
             public.map(|row| Shown::new(&EventResource::from(&row), Some(etag_of(&row)))).transpose()
         };
-        self.kept(&self.events, id, read).await
+        self.kept(&self.events, (self.generation(), id), read).await
     }
 
     /// The ticket types of a public event; none of an unknown one. They never change, so they are kept without a limit in

@@ -56,9 +56,13 @@ pub(crate) struct TicketTypeResource {
 }
 
 impl TicketTypeResource {
+    fn with_held(ticket_type: &TicketType) -> Self {
+        Self { held_tickets: Some(ticket_type.stock.held), ..Self::new(ticket_type) }
+    }
+
     fn for_admin(ticket_type: &TicketType, unservable: &HashMap<TicketTypeId, u32>) -> Self {
         let unservable = unservable.get(&ticket_type.key.ticket_type).copied().unwrap_or_default();
-        Self { held_tickets: Some(ticket_type.stock.held), unservable_entries: Some(unservable), ..Self::new(ticket_type) }
+        Self { unservable_entries: Some(unservable), ..Self::with_held(ticket_type) }
     }
 
     fn new(ticket_type: &TicketType) -> Self {
@@ -183,6 +187,34 @@ impl From<&ChangedEvent> for ChangedEventResource {
         }
         let sum: u64 = row.unservable.values().copied().map(u64::from).sum();
         Self { event, unservable_entries: Some(sum).filter(|entries| *entries > 0) }
+    }
+}
+
+/// An event in the list of administrators.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedEvent)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedEventResource {
+    #[serde(flatten)]
+    event: EventResource,
+    /// Tickets that came back and belong to those who wait, of all types together.
+    held_tickets: u64,
+    /// When the public could first see it; null for a draft.
+    #[schema(value_type = Option<DateTime>, required)]
+    published_at: Option<Timestamp>,
+    #[schema(value_type = DateTime)]
+    created_at: Timestamp,
+    /// When an administrator last changed it.
+    #[schema(value_type = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<&EventWithTypes> for ListedEventResource {
+    fn from(row: &EventWithTypes) -> Self {
+        let mut event = EventResource::from(row);
+        event.ticket_types = row.types.iter().map(|ticket_type| TicketTypeResource::with_held(ticket_type)).collect();
+        let (published_at, created_at, updated_at) = (row.event.published_at, row.event.created_at, row.event.updated_at);
+        Self { event, held_tickets: Totals::of(row).held, published_at, created_at, updated_at }
     }
 }
 

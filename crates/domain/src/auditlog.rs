@@ -62,6 +62,9 @@ pub enum Action {
     /// Details, terms or capacities of an event were changed, or it was published.
     #[serde(rename = "event.change")]
     ChangeEvent,
+    /// An event was deleted.
+    #[serde(rename = "event.delete")]
+    DeleteEvent,
     /// An event was called off.
     #[serde(rename = "event.cancel")]
     CancelEvent,
@@ -90,6 +93,7 @@ impl Action {
     pub const ALL: &'static [Self] = &[
         Self::CreateEvent,
         Self::ChangeEvent,
+        Self::DeleteEvent,
         Self::CancelEvent,
         Self::CancelBooking,
         Self::CreateBooking,
@@ -104,6 +108,7 @@ impl Action {
         match self {
             Self::CreateEvent => "event.create",
             Self::ChangeEvent => "event.change",
+            Self::DeleteEvent => "event.delete",
             Self::CancelEvent => "event.cancel",
             Self::CancelBooking => "booking.cancel",
             Self::CreateBooking => "booking.create",

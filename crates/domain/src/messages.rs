@@ -151,6 +151,8 @@ pub enum Fact {
     },
     /// An event was called off.
     EventCancelled {},
+    /// An event that never had a booking or a waiting-list entry was deleted.
+    EventDeleted {},
 }
 
 impl Fact {
@@ -172,6 +174,7 @@ impl Fact {
             Self::EventCreated { .. } => "event.created",
             Self::EventUpdated { .. } => "event.updated",
             Self::EventCancelled {} => "event.cancelled",
+            Self::EventDeleted {} => "event.deleted",
         }
     }
 }

@@ -80,6 +80,8 @@ codes! {
     SalesClosed = 409 "sales-closed" "Sales are closed",
     /// The event was called off.
     EventCancelled = 409 "event-cancelled" "The event is cancelled",
+    /// The event cannot be deleted or become a draft: somebody has booked or waited.
+    EventHasBookings = 409 "event-has-bookings" "The event has or had bookings or waiting-list entries",
     /// Tickets cannot be returned any more: the event has begun.
     EventBegun = 409 "event-begun" "The event has begun",
     /// Tickets cannot be returned any more: the event's cancellation deadline has passed.

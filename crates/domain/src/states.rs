@@ -52,7 +52,8 @@ macro_rules! state {
 }
 
 state! {
-    /// Where an event stands. A draft is invisible to the public; there is no way back from published or cancelled.
+    /// Where an event stands. A draft is invisible to the public. A published event can become a draft again as long as nobody
+    /// has ever booked or waited; nothing leads back from cancelled.
     EventStatus ("status of an event") {
         /// Being prepared.
         Draft = "draft",
@@ -132,6 +133,14 @@ impl EventStatus {
         }
     }
 
+    /// Withdraws a published event from the public; a draft stays as it is.
+    pub fn unpublish(self) -> Result<Self, RefusedStep> {
+        match self {
+            Self::Draft | Self::Published => Ok(Self::Draft),
+            Self::Cancelled => Err(RefusedStep(self)),
+        }
+    }
+
     /// Calls the event off, from any state.
     pub const fn cancel(self) -> Self {
         Self::Cancelled
@@ -152,7 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_event_is_not_published_again() {
+    fn a_cancelled_event_is_neither_published_nor_withdrawn() {
+        assert_eq!(EventStatus::Published.unpublish(), Ok(EventStatus::Draft));
+        assert_eq!(EventStatus::Draft.unpublish(), Ok(EventStatus::Draft));
+        assert_eq!(EventStatus::Cancelled.unpublish(), Err(RefusedStep(EventStatus::Cancelled)));
         assert_eq!(EventStatus::Draft.publish(), Ok(EventStatus::Published));
         assert_eq!(EventStatus::Published.cancel().publish(), Err(RefusedStep(EventStatus::Cancelled)));
     }

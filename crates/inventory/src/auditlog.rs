@@ -1,11 +1,12 @@
 //! The audit log: written in the transaction of what it tells, or from a message; never changed.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
-use diesel::sql_types::{Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Action, Actor, ActorRole, AuditEntry};
-use rowlock_domain::ids::{AccountId, AuditEntryId};
+use rowlock_domain::ids::{AccountId, AuditEntryId, EventId};
 use rowlock_postgres::statement;
 use serde_json::Value;
 use uuid::Uuid;
@@ -80,6 +81,19 @@ impl TryFrom<Row> for AuditEntry {
             details,
         })
     }
+}
+
+statement! {
+    struct FindDeletion { after: SqlUuid = Uuid, event: SqlUuid = Uuid, account: SqlUuid = Uuid, action: Text = &'static str } -> Bool;
+    "SELECT EXISTS (SELECT FROM audit_log WHERE id > $1 AND subject = $2 AND account_id = $3 AND action = $4)"
+}
+
+/// Returns whether an administrator deleted an event within 24 hours before a time. Ids are UUIDv7, so the primary key limits
+/// the search to these hours.
+pub async fn was_deleted_by(conn: &mut AsyncPgConnection, event: EventId, account: AccountId, now: Timestamp) -> QueryResult<bool> {
+    let millis = u128::try_from((now - TimeDelta::hours(24)).timestamp_millis()).unwrap_or_default();
+    let (after, action) = (Uuid::from_u128(millis << 80), Action::DeleteEvent.as_str());
+    FindDeletion { after, event: event.as_uuid(), account: account.as_uuid(), action }.get_result(conn).await
 }
 
 /// The entries, the newest first, behind the one with id `after`.

@@ -63,6 +63,8 @@ pub enum Command {
     ChangeEntry(ChangeEntry),
     /// Change an event, its terms or its capacities, publish or cancel it.
     Change(Box<Change>),
+    /// Delete an event that nobody has ever booked or waited for.
+    Delete(Box<Delete>),
     /// Hand held tickets on; for an event that has begun or is cancelled, close what is open.
     Reallocate(Reallocate),
 }
@@ -263,8 +265,21 @@ impl Change {
 pub enum Step {
     /// Make it public.
     Publish,
+    /// Make it a draft again, if nobody has ever booked or waited.
+    Unpublish,
     /// Call it off.
     Cancel,
+}
+
+/// Delete an event with its ticket types, if nobody has ever booked or waited for it.
+#[derive(Debug, Clone)]
+pub struct Delete {
+    /// The event.
+    pub event: EventId,
+    /// The version that the administrator saw, if they care.
+    pub expected_version: Option<i64>,
+    /// Who wants it, for the audit log.
+    pub actor: Actor,
 }
 
 /// A change of a ticket type. What is `None` stays as it is.
@@ -300,6 +315,7 @@ impl Command {
             Self::Leave(leave) => leave.event,
             Self::ChangeEntry(change) => change.event,
             Self::Change(change) => change.event,
+            Self::Delete(delete) => delete.event,
             Self::Reallocate(reallocate) => reallocate.key.event,
         }
     }
@@ -322,7 +338,7 @@ impl Command {
                 Target::One(_, ticket_type) | Target::OnlyOne(Some(ticket_type)) => ticket_type,
                 Target::OnlyOne(None) => return None,
             },
-            Self::Change(_) => return None,
+            Self::Change(_) | Self::Delete(_) => return None,
         };
         Some(TypeKey { event, ticket_type })
     }
@@ -339,7 +355,7 @@ impl Command {
                 let operation = if change.step == Some(Step::Cancel) { "cancel-event" } else { "change-event" };
                 return Some((change.actor.as_ref()?.account_id?, operation, change.idempotency.as_ref()?));
             }
-            Self::Reallocate(_) => return None,
+            Self::Delete(_) | Self::Reallocate(_) => return None,
         };
         let idempotency = idempotency.as_ref()?;
         match by {
@@ -364,6 +380,8 @@ pub enum Outcome {
     EntryChanged(NamedEntry),
     /// The event as it is now.
     Changed(Box<ChangedEvent>),
+    /// The event no longer exists.
+    Deleted,
     /// Held tickets were handed on, or what was open was closed.
     Reallocated(Reallocated),
     /// The answer that the same request got before.
@@ -454,8 +472,19 @@ pub enum Refusal {
     },
     /// The event does not allow the change in this state.
     WrongStatus(EventStatus),
+    /// The event cannot be deleted or become a draft, because somebody has booked or waited, even if nothing of it is left.
+    HasBookings(EverSold),
     /// The times do not follow each other.
     TimesOutOfOrder(Vec<OutOfOrder>),
+}
+
+/// How many bookings and waiting-list entries an event has ever had, whatever became of them. Each is counted up to 1,000.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EverSold {
+    /// Bookings, cancelled ones included.
+    pub bookings: u32,
+    /// Entries, ended ones included.
+    pub entries: u32,
 }
 
 /// A time that comes too early.

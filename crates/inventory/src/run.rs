@@ -160,7 +160,7 @@ impl Inventory {
                 tracing::warn!(%error, commands = requests.len(), "a batch was refused by the database; trying its commands one by one");
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in requests {
-                    answers.push(self.run_alone(request, wait).await);
+                    answers.push(Box::pin(self.run_alone(request, wait)).await);
                 }
                 answers
             }
@@ -179,7 +179,7 @@ impl Inventory {
     async fn attempt<R: Request>(&self, requests: &[R], wait: LockWait, first: Result<Attempt, Failure>) -> Result<Vec<Outcome>, Failure> {
         match first? {
             Attempt::Committed(outcomes) => Ok(outcomes),
-            Attempt::NotCommitted => match self.once(requests, wait).await? {
+            Attempt::NotCommitted => match Box::pin(self.once(requests, wait)).await? {
                 Attempt::Committed(outcomes) => Ok(outcomes),
                 Attempt::NotCommitted => Err(Failure::Away("the connection was lost twice before a commit took place".to_owned())),
             },

@@ -55,6 +55,11 @@ impl<'a> Call<'a> {
         Self { method: Method::PATCH, ..Self::post(path, body) }
     }
 
+    /// Deletes something.
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, harmless: false, ..Self::get(path) }
+    }
+
     /// A change that does no harm twice.
     pub(crate) fn harmless(self) -> Self {
         Self { harmless: true, ..self }

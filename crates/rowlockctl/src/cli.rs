@@ -87,20 +87,8 @@ pub(crate) struct LoginArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Events {
-    /// Lists events that are or were on sale, by start. Needs no login.
-    List {
-        /// Only those with this text in name, venue or description.
-        #[arg(long, value_name = "TEXT")]
-        query: Option<String>,
-        /// Only those that start then or later: a time, or a day.
-        #[arg(long, value_parser = time, value_name = "TIME")]
-        from: Option<Timestamp>,
-        /// Only those that start before.
-        #[arg(long, value_parser = time, value_name = "TIME")]
-        to: Option<Timestamp>,
-        #[command(flatten)]
-        how_many: HowMany,
-    },
+    /// Lists published events by start, which needs no login; with --status, events of any status, for administrators.
+    List(Box<ListEvents>),
     /// Puts a new event on sale, or prepares it with --draft.
     Create(Box<CreateEvent>),
     /// Shows how many tickets of each type are booked, held and available, and how many wait; on a terminal every second anew.
@@ -119,6 +107,19 @@ pub(crate) enum Events {
     },
     /// Changes an event: what is not named stays.
     Change(Box<ChangeEvent>),
+    /// Makes a published event a draft again, if nobody has ever booked or waited for it.
+    Unpublish {
+        /// The event's id.
+        event: EventId,
+    },
+    /// Deletes a draft, or any other event that nobody has ever booked or waited for.
+    Delete {
+        /// The event's id.
+        event: EventId,
+        /// Does not ask whether that is meant.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Calls an event off: nothing more is sold, every booking is cancelled, the waiting list is closed.
     Cancel {
         /// The event's id.
@@ -127,6 +128,28 @@ pub(crate) enum Events {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListEvents {
+    /// Only those with this text in name, venue or description.
+    #[arg(long, alias = "query", value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// Only those with one of these statuses, separated by commas. Needs a login as an administrator.
+    #[arg(long, value_delimiter = ',', value_parser = ["draft", "published", "cancelled", "any"], conflicts_with_all = ["from", "to"], value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+    /// Only those that run or are still to come, or only those that are over. With --status, all of them are listed unless this says
+    /// otherwise.
+    #[arg(long, value_parser = ["upcoming", "past", "all"], value_name = "WHEN")]
+    pub(crate) when: Option<String>,
+    /// Only those that end then or later: a time, or a day.
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// Only those that start then or before.
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) how_many: HowMany,
 }
 
 /// What is said of an event when it is made or changed.

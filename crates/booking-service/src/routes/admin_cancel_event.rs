@@ -83,6 +83,7 @@ pub(super) async fn cancel_event(
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),
         _ => return Err(unexpected()),
     };
+    booking.reads.forget();
     let started = Instant::now();
     for key in event.types.iter().map(|ticket_type| ticket_type.key) {
         // The status is committed; an error from here on costs the client nothing, the sweep comes anyway.

@@ -63,8 +63,9 @@ struct ChangeEvent {
     /// again in their old order.
     #[schema(nullable = false)]
     close_waitlist: Option<bool>,
-    /// `published` makes a draft public. An event is cancelled by `POST /admin/events/{eventId}/cancel`.
-    #[schema(pattern = "^published$", nullable = false)]
+    /// `published` makes a draft public. `draft` withdraws a published event, if nobody has ever booked or waited; otherwise
+    /// the answer is 409 `event-has-bookings`. An event is cancelled by `POST /admin/events/{eventId}/cancel`.
+    #[schema(pattern = "^(draft|published)$", nullable = false)]
     status: Option<String>,
     /// Each ticket type at most once.
     #[schema(max_items = 50)]
@@ -99,6 +100,7 @@ route_problems!(
         ProblemCode::EventCancelled,
         ProblemCode::WaitlistWouldClose,
         ProblemCode::IdempotencyKeyReused,
+        ProblemCode::EventHasBookings,
     ])
 );
 
@@ -149,7 +151,9 @@ pub(super) async fn change_event(
     change.expected_version = expected_version(&request)?;
     change.actor = Some(admin.actor());
     let named: Vec<_> = change.types.iter().map(|change| change.id).collect();
-    match booking.lanes.run(Command::Change(Box::new(change))).await {
+    let outcome = booking.lanes.run(Command::Change(Box::new(change))).await;
+    booking.reads.forget();
+    match outcome {
         Ok(Outcome::Refused(Refusal::TicketTypesNotFound(unknown))) => Err(Problem::invalid_input(
             named.iter().enumerate().filter(|(_, id)| unknown.contains(id)).map(|(index, _)| not_of_this_event(index)).collect(),
         )),
@@ -218,9 +222,10 @@ fn set<T>(patch: Patch<T>) -> Option<Option<T>> {
 
 fn step(value: &Value) -> Result<Step, String> {
     match text(value) {
+        Ok(EventStatus::Draft) => Ok(Step::Unpublish),
         Ok(EventStatus::Published) => Ok(Step::Publish),
         Ok(EventStatus::Cancelled) => Err("is changed to cancelled by POST /admin/events/{eventId}/cancel".to_owned()),
-        _ => Err("must be published".to_owned()),
+        _ => Err("must be draft or published".to_owned()),
     }
 }
 

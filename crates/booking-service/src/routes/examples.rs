@@ -134,6 +134,18 @@ pub(super) fn cancelled_event() -> Value {
     with(with(event(), none), json!({"status": "cancelled", "ticketTypes": [types]}))
 }
 
+/// An event in the list of administrators.
+pub(super) fn listed_event() -> Value {
+    let more = json!({
+        "ticketTypes": [with(ticket_type(), json!({"heldTickets": 0}))],
+        "heldTickets": 0,
+        "publishedAt": "2026-11-27T18:19:02.75Z",
+        "createdAt": "2026-11-27T18:10:31.5Z",
+        "updatedAt": "2026-11-27T18:19:02.75Z",
+    });
+    with(event(), more)
+}
+
 pub(super) fn event_status() -> Value {
     json!({
         "eventId": EVENT,

@@ -7,6 +7,8 @@ mod admin_cancel_booking;
 mod admin_cancel_event;
 mod admin_change_event;
 mod admin_create_booking;
+mod admin_delete_event;
+mod admin_events;
 mod admin_holdings;
 mod admin_initialize;
 mod admin_remove_entry;
@@ -50,7 +52,9 @@ pub(crate) fn routes() -> Routes {
         .get("/api/events/{eventId}", events::get)
         .post("/admin/initialize", admin_initialize::initialize)
         .get("/admin/status/{eventId}", admin_status::status)
+        .get("/admin/events", admin_events::events)
         .patch("/admin/events/{eventId}", admin_change_event::change_event)
+        .delete("/admin/events/{eventId}", admin_delete_event::delete_event)
         .post("/admin/events/{eventId}/cancel", admin_cancel_event::cancel_event)
         .get("/admin/auditlog", admin_auditlog::auditlog)
         .get("/admin/holdings/{accountId}", admin_holdings::holdings)
@@ -78,7 +82,9 @@ pub(crate) fn routes() -> Routes {
         events::get,
         admin_initialize::initialize,
         admin_status::status,
+        admin_events::events,
         admin_change_event::change_event,
+        admin_delete_event::delete_event,
         admin_cancel_event::cancel_event,
         admin_auditlog::auditlog,
         admin_holdings::holdings,

@@ -161,6 +161,11 @@ async fn do_everything(system: &System) {
     ada.must_book(&off, 1).await;
     admin.post(&format!("/admin/events/{off}/cancel"), json!({})).await.expect(200);
 
+    // One that nobody wanted.
+    let unwanted = system.event(1).await;
+    admin.patch(&format!("/admin/events/{unwanted}"), json!({"status": "draft"})).await.expect(200);
+    admin.send(Method::DELETE, &format!("/admin/events/{unwanted}"), &[], None).await.expect(204);
+
     // Accounts.
     let path = format!("/admin/accounts/{}", cid.id);
     auth(admin).post(&format!("{path}/disable"), json!({"reason": "resold tickets"})).await.expect(200);

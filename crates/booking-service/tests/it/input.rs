@@ -23,7 +23,7 @@ enum Who {
 /// A route: its method, its pattern, and who may.
 type Route = (&'static str, &'static str, Who);
 
-const ROUTES: [Route; 19] = [
+const ROUTES: [Route; 21] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("POST", "/api/book", Who::User),
@@ -34,7 +34,9 @@ const ROUTES: [Route; 19] = [
     ("GET", "/api/waitlist", Who::User),
     ("POST", "/admin/initialize", Who::Admin),
     ("GET", "/admin/status/{eventId}", Who::Admin),
+    ("GET", "/admin/events", Who::Admin),
     ("PATCH", "/admin/events/{eventId}", Who::Admin),
+    ("DELETE", "/admin/events/{eventId}", Who::Admin),
     ("POST", "/admin/events/{eventId}/cancel", Who::Admin),
     ("GET", "/admin/events/{eventId}/bookings", Who::Admin),
     ("POST", "/admin/events/{eventId}/bookings", Who::Admin),
@@ -46,8 +48,15 @@ const ROUTES: [Route; 19] = [
 ];
 
 /// The lists, which take a cursor and a limit.
-const LISTS: [&str; 6] =
-    ["/api/events", "/api/bookings", "/api/waitlist", "/admin/status/{eventId}", "/admin/events/{eventId}/bookings", "/admin/auditlog"];
+const LISTS: [&str; 7] = [
+    "/api/events",
+    "/api/bookings",
+    "/api/waitlist",
+    "/admin/events",
+    "/admin/status/{eventId}",
+    "/admin/events/{eventId}/bookings",
+    "/admin/auditlog",
+];
 
 fn at(pattern: &str, event: &str) -> String {
     pattern.replace("{eventId}", event).replace("{accountId}", event).replace("{bookingId}", event).replace("{entryId}", event)
@@ -113,7 +122,7 @@ async fn every_route_refuses_those_who_may_not() {
             }
         }
         let served = |method: &str| ROUTES.iter().any(|(name, other, _)| *name == method && *other == pattern);
-        let allowed: Vec<_> = ["GET", "HEAD", "POST", "PATCH", "OPTIONS"]
+        let allowed: Vec<_> = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
             .into_iter()
             .filter(|method| *method == "OPTIONS" || served(if *method == "HEAD" { "GET" } else { method }))
             .collect();
@@ -143,7 +152,7 @@ async fn what_is_not_there_is_not_found() {
     let admin = &system.admin().client;
     let user = system.user("ada").await.client;
     for path in
-        ["/", "/api", "/api/", "/api/events/", "/api/event", "/API/events", "/api/book/1", "/admin/status", "/admin/events", "/metrics"]
+        ["/", "/api", "/api/", "/api/events/", "/api/event", "/API/events", "/api/book/1", "/admin/status", "/admin/events/", "/metrics"]
     {
         for client in [&system.visitor(), admin] {
             client.get(path).await.refused(404, "not-found");
@@ -692,6 +701,10 @@ async fn every_bad_parameter_of_a_query_is_named() {
             bad_query("/api/events", &format!("{name}={time}"), &[name]).await;
         }
     }
+    for query in ["status=sold", "status=draft,sold", "status=,", "status=draft%00"] {
+        bad_query("/admin/events", query, &["status"]).await;
+    }
+    bad_query("/admin/events", "q=%00&status=x&when=soon&limit=0&cursor=!", &["cursor", "limit", "q", "status", "when"]).await;
     for term in ["%00", "a%0Ab", "%E2%80%AE", &"x".repeat(201)] {
         bad_query("/api/events", &format!("q={term}"), &["q"]).await;
     }

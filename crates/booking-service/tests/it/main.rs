@@ -17,6 +17,7 @@ mod handing_on;
 mod idempotency;
 mod input;
 mod lanes;
+mod organisers;
 mod own;
 mod reads;
 mod repeats;

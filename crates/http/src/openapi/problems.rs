@@ -67,7 +67,11 @@ pub struct ProblemDocument {
     /// With `cancellation-closed`: until when tickets could be returned.
     #[schema(nullable = false, value_type = Option<DateTime>)]
     cancel_until: Option<String>,
-    /// With `waitlist-would-close`: how many entries the change would close.
+    /// With `event-has-bookings`: how many bookings the event has ever had, cancelled ones included; 1,000 stands for more.
+    #[schema(nullable = false)]
+    bookings: Option<u32>,
+    /// With `waitlist-would-close`: how many entries the change would close. With `event-has-bookings`: how many entries the
+    /// event has ever had, ended ones included; 1,000 stands for more.
     #[schema(nullable = false)]
     waitlist_entries: Option<u32>,
     /// With `waitlist-would-close`: how many tickets are held for those entries.
@@ -224,6 +228,10 @@ fn example(code: ProblemCode) -> Problem {
         }
         ProblemCode::SalesClosed => ("Tickets are not on sale at this time; see salesStartAt and salesEndAt of the event.", &[]),
         ProblemCode::EventCancelled => ("The event is cancelled; nothing is sold any more.", &[]),
+        ProblemCode::EventHasBookings => (
+            "The event has or had 2 bookings and 1 waiting-list entry, which stay on record, so it can be neither deleted nor made a draft. Call it off with POST /admin/events/{eventId}/cancel instead.",
+            &[("bookings", json!(2)), ("waitlistEntries", json!(1))],
+        ),
         ProblemCode::EventBegun => ("The event has begun, so tickets cannot be returned any more.", &[]),
         ProblemCode::CancellationClosed => (
             "Tickets could be returned until 2036-12-30T12:00:00Z; see cancelUntil of the event.",

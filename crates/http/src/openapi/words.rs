@@ -35,7 +35,7 @@ macro_rules! words {
 }
 
 words! {
-    EventStatus = states::EventStatus, "Where an event stands. A draft is invisible to the public; there is no way back from published or cancelled.";
+    EventStatus = states::EventStatus, "Where an event stands. A draft is invisible to the public. A published event can become a draft again as long as nobody has ever booked or waited; a cancelled one stays cancelled.";
     BookingStatus = states::BookingStatus, "Where a booking stands: its tickets are the holder's, or it was given back whole.";
     BookingOrigin = states::BookingOrigin, "How a booking came about: sold from what was available, or handed on to who waited.";
     WaitlistStatus = states::WaitlistStatus, "Where a waiting-list entry stands: in the queue, turned into a booking, left by its holder, or closed because the event began or was cancelled.";

@@ -32,6 +32,11 @@ impl Ledger {
         let mut event = with_details(before, change);
         match change.step {
             Some(Step::Publish) => event.status = event.status.publish().map_err(|refused| Refusal::WrongStatus(refused.0))?,
+            Some(Step::Unpublish) => {
+                event.status = event.status.unpublish().map_err(|refused| Refusal::WrongStatus(refused.0))?;
+                self.check_never_sold(change.event)?;
+                event.published_at = None;
+            }
             Some(Step::Cancel) => event.status = event.status.cancel(),
             None => {}
         }

@@ -19,6 +19,9 @@ use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 impl Ledger {
     /// Does one command, unless the same request was done before.
     pub(super) fn apply(&mut self, command: &Command, render: &Render) -> Outcome {
+        if self.deleted.contains(&command.event()) {
+            return Outcome::Refused(Refusal::EventNotFound);
+        }
         let Some((account, operation, idempotency)) = command.idempotency() else { return self.apply_fresh(command) };
         let scope = (command.event(), account, idempotency.key.as_str().to_owned());
         if let Some(kept) = self.kept.get(&scope).map(Tracked::get) {
@@ -40,6 +43,7 @@ impl Ledger {
             Command::Leave(leave) => self.leave(leave),
             Command::ChangeEntry(change) => self.change_entry(change),
             Command::Change(change) => self.change_event(change),
+            Command::Delete(delete) => self.delete_event(delete),
             Command::Reallocate(reallocate) => self.reallocate(*reallocate),
         };
         result.unwrap_or_else(Outcome::Refused)

@@ -31,7 +31,7 @@ impl JoinFreeRoom {
                 }
                 Command::Cancel(_) | Command::ChangeEntry(_) => _ = unsettled.insert(command.event()),
                 Command::Change(_) => _ = changed.insert(command.event()),
-                Command::Leave(_) | Command::Reallocate(_) => {}
+                Command::Leave(_) | Command::Delete(_) | Command::Reallocate(_) => {}
             }
         }
         let mut room = Self::default();

@@ -1,6 +1,6 @@
 //! The rows of one transaction in memory: as they were locked and read, and as the decisions left them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
@@ -11,7 +11,7 @@ use rowlock_domain::queue::WaitingHeads;
 use rowlock_domain::trace::TraceContext;
 
 use super::NewId;
-use crate::command::Answer;
+use crate::command::{Answer, EverSold};
 use crate::views::{Booking, Event, TicketType, WaitlistEntry};
 
 /// A row and what it was before the first change.
@@ -136,6 +136,10 @@ pub(super) struct Ledger {
     /// Entries to close and bookings to cancel of events that have begun or are cancelled.
     pub(super) to_close: HashMap<TypeKey, VecDeque<WaitlistEntryId>>,
     pub(super) to_cancel: HashMap<TypeKey, VecDeque<BookingId>>,
+    /// What events have ever sold that may be deleted or become drafts, as it was stored when their types were locked.
+    pub(super) ever_sold: HashMap<EventId, EverSold>,
+    /// Events that were deleted in this batch.
+    pub(super) deleted: BTreeSet<EventId>,
     pub(super) kept: HashMap<KeyScope, Tracked<Kept>>,
     pub(super) messages: Vec<Message>,
     /// What administrators did.
@@ -164,6 +168,8 @@ impl Ledger {
             entry_at: HashMap::new(),
             to_close: HashMap::new(),
             to_cancel: HashMap::new(),
+            ever_sold: HashMap::new(),
+            deleted: BTreeSet::new(),
             kept: HashMap::new(),
             messages: Vec::new(),
             audits: Vec::new(),

@@ -8,6 +8,7 @@
 mod change;
 mod change_entry;
 mod decide;
+mod delete;
 mod joins;
 mod ledger;
 mod read;

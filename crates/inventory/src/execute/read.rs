@@ -16,7 +16,7 @@ use super::NewId;
 use super::joins::{JoinFreeRoom, totals_of_changed_entries};
 use super::ledger::{Kept, Ledger, Tracked};
 use super::statements as sql;
-use crate::command::{Answer, Command, Reallocate, Target};
+use crate::command::{Answer, Command, EverSold, Reallocate, Step, Target};
 use crate::queries::places::places;
 use crate::views::rows::{BookingRow, EntryRow, EventRow, TypeRow, unreadable};
 use crate::views::{Booking, Event, TicketType, WaitlistEntry};
@@ -110,6 +110,7 @@ pub(super) async fn read_more(
     }
     read_closed_entries(conn, commands, ledger).await?;
     read_large_parties(conn, commands, ledger).await?;
+    read_ever_sold(conn, commands, ledger).await?;
     read_for_reallocation(conn, commands, ledger).await
 }
 
@@ -242,7 +243,7 @@ impl Wanted {
                     self.entries_of.insert((event, change.account));
                 }
             },
-            Command::Book(_) | Command::Change(_) | Command::Reallocate(_) => {}
+            Command::Book(_) | Command::Change(_) | Command::Delete(_) | Command::Reallocate(_) => {}
         }
     }
 
@@ -345,6 +346,24 @@ async fn read_large_parties(mut conn: &AsyncPgConnection, commands: &[&Command],
     for (event, id, quantity, entries) in rows {
         let row = (u32::try_from(quantity).map_err(unreadable)?, u32::try_from(entries).map_err(unreadable)?);
         ledger.large_parties.entry(key(event, id)).or_default().push(row);
+    }
+    Ok(())
+}
+
+/// Counts what was ever sold of the events that are to be deleted or to become drafts. A statement behind the lock sees what
+/// was committed before it.
+async fn read_ever_sold(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
+    let depends = |command: &&&Command| match command {
+        Command::Delete(_) => true,
+        Command::Change(change) => change.step == Some(Step::Unpublish),
+        _ => false,
+    };
+    let events: BTreeSet<_> = commands.iter().filter(depends).map(|command| command.event()).collect();
+    for event in events {
+        let (bookings, entries): (i64, i64) = sql::CountEverSold { event: event.as_uuid() }.get_result(&mut conn).await?;
+        let sold =
+            EverSold { bookings: u32::try_from(bookings).map_err(unreadable)?, entries: u32::try_from(entries).map_err(unreadable)? };
+        ledger.ever_sold.insert(event, sold);
     }
     Ok(())
 }

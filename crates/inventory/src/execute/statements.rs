@@ -42,7 +42,7 @@ statement! {
 }
 
 statement! {
-    /// The ticket types of whole events. They never change after the event is made, so this needs no lock.
+    /// The ticket types of whole events. They never change after the event is made and go only with it, so this needs no lock.
     pub(super) struct TypesOfEvents { events: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
     "SELECT event_id, id FROM ticket_types WHERE event_id = ANY($1)"
 }
@@ -435,6 +435,36 @@ statement! {
             sales_start_at = r.sales_start_at, sales_end_at = r.sales_end_at, status = r.status, published_at = r.published_at, updated_at = r.updated_at,
             waitlist_until = r.waitlist_until, cancel_until = r.cancel_until, settled_at = NULL
        FROM r WHERE e.id = r.id AND e.version = r.before RETURNING 1)
+     SELECT expect_rows(count(*), 1, 'events') FROM done"
+}
+
+statement! {
+    /// How many bookings and entries an event has ever had, whatever became of them. The keys of both tables begin with the
+    /// event, and the limit bounds what is counted while its types are locked.
+    pub(super) struct CountEverSold { event: SqlUuid = Uuid } -> (BigInt, BigInt);
+    "SELECT (SELECT count(*) FROM (SELECT FROM bookings b WHERE b.event_id = $1 LIMIT 1000) AS found),
+            (SELECT count(*) FROM (SELECT FROM waitlist_entries w WHERE w.event_id = $1 LIMIT 1000) AS found)"
+}
+
+statement! {
+    /// The stored answers of an event that is deleted.
+    pub(super) struct DeleteKeys { event: SqlUuid = Uuid }
+    "DELETE FROM idempotency_keys WHERE event_id = $1"
+}
+
+statement! {
+    /// The types of an event that is deleted. One that has sold or queued anything is not found, or is held by the foreign key
+    /// of its bookings, and the batch fails.
+    pub(super) struct DeleteTypes { event: SqlUuid = Uuid, count: BigInt = i64 }
+    "WITH done AS (
+     DELETE FROM ticket_types t WHERE t.event_id = $1 AND t.booked = 0 AND t.held = 0 AND t.waiting = 0 AND t.next_waitlist_number = 1 RETURNING 1)
+     SELECT expect_rows(count(*), $2, 'ticket types') FROM done"
+}
+
+statement! {
+    /// An event that is deleted, without its types by now.
+    pub(super) struct DeleteEvent { id: SqlUuid = Uuid, version: BigInt = i64 }
+    "WITH done AS (DELETE FROM events e WHERE e.id = $1 AND e.version = $2 RETURNING 1)
      SELECT expect_rows(count(*), 1, 'events') FROM done"
 }
 

@@ -56,6 +56,7 @@ pub(crate) struct Writes {
     keys: sql::InsertKeys,
     marker: Option<sql::InsertMarker>,
     events: Vec<sql::UpdateEvent>,
+    deleted: Deleted,
     audits: Vec<InsertAuditEntry>,
 }
 
@@ -84,6 +85,7 @@ impl Writes {
             lowered,
             marker: made.is_none().then_some(marker),
             events: changed_events(ledger),
+            deleted: Deleted::of(ledger)?,
             audits: ledger.audits.iter().map(InsertAuditEntry::from).collect(),
             sales,
             entries,
@@ -109,10 +111,36 @@ impl Writes {
             all(conn, self.keys, keys),
             each(conn, self.marker),
             each(conn, self.events),
+            Box::pin(self.deleted.write(conn)),
             each(conn, self.audits),
             all(conn, sql::Commit {}, 1),
         )?;
         Ok(())
+    }
+}
+
+/// What goes with deleted events, in the order of the foreign keys.
+struct Deleted {
+    keys: Vec<sql::DeleteKeys>,
+    types: Vec<sql::DeleteTypes>,
+    events: Vec<sql::DeleteEvent>,
+}
+
+impl Deleted {
+    fn of(ledger: &Ledger) -> QueryResult<Self> {
+        let mut deleted = Self { keys: Vec::new(), types: Vec::new(), events: Vec::new() };
+        for (id, row) in ledger.deleted.iter().filter_map(|id| Some((id, ledger.events.get(id)?))) {
+            let types = ledger.types.keys().filter(|key| key.event == *id).count();
+            let count = i64::try_from(types).map_err(|error| Error::SerializationError(Box::new(error)))?;
+            deleted.keys.push(sql::DeleteKeys { event: id.as_uuid() });
+            deleted.types.push(sql::DeleteTypes { event: id.as_uuid(), count });
+            deleted.events.push(sql::DeleteEvent { id: id.as_uuid(), version: row.get().version });
+        }
+        Ok(deleted)
+    }
+
+    async fn write(self, conn: &AsyncPgConnection) -> QueryResult<()> {
+        try_join!(each(conn, self.keys), each(conn, self.types), each(conn, self.events)).map(|_| ())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Events as the public sees them. Lists go by a cursor on an index, never by an offset.
+//! Events as the public sees them, and one event for anybody. Lists go by a cursor on an index, never by an offset.
 
 use std::collections::HashMap;
 
@@ -32,6 +32,11 @@ impl EventCursor {
     /// The cursor behind an event.
     pub const fn behind(event: &Event) -> Self {
         Self { starts_at: event.starts_at, created_at: event.created_at, id: event.id }
+    }
+
+    /// Creation, start and id, as statements take them; all NULL for the first page.
+    pub(super) fn columns(after: Option<Self>) -> (Option<Timestamp>, Option<Timestamp>, Option<Uuid>) {
+        (after.map(|cursor| cursor.created_at), after.and_then(|cursor| cursor.starts_at), after.map(|cursor| cursor.id.as_uuid()))
     }
 }
 
@@ -142,7 +147,7 @@ statement! {
 }
 
 /// A pattern that finds a text as it is: `%`, `_` and `\` stand for themselves.
-fn containing(term: &SearchTerm) -> Option<String> {
+pub(super) fn containing(term: &SearchTerm) -> Option<String> {
     let term = term.as_str();
     (!term.is_empty()).then(|| format!("%{}%", term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
 }
@@ -156,8 +161,7 @@ pub async fn list_events(
 ) -> QueryResult<Vec<EventWithTypes>> {
     let q = filter.q.as_ref().and_then(containing);
     let &EventFilter { from, to, period, .. } = filter;
-    let (created_at, starts_at, id) =
-        (after.map(|cursor| cursor.created_at), after.and_then(|cursor| cursor.starts_at), after.map(|cursor| cursor.id.as_uuid()));
+    let (created_at, starts_at, id) = EventCursor::columns(after);
     let upcoming = period == EventPeriod::Upcoming;
     let rows: Vec<EventRow> = match period {
         EventPeriod::Past => ListPast { q, from, to, created_at, starts_at, id, limit }.load(conn).await?,
@@ -167,7 +171,8 @@ pub async fn list_events(
     with_types(conn, listed).await
 }
 
-async fn with_types(conn: &mut AsyncPgConnection, listed: Vec<Event>) -> QueryResult<Vec<EventWithTypes>> {
+/// Adds the ticket types to events, by one more query for all of them.
+pub(super) async fn with_types(conn: &mut AsyncPgConnection, listed: Vec<Event>) -> QueryResult<Vec<EventWithTypes>> {
     let ids = listed.iter().map(|event| event.id.as_uuid()).collect();
     let rows: Vec<TypeRow> = TypesOf { events: ids }.load(conn).await?;
     let mut types: HashMap<EventId, Vec<TicketType>> = HashMap::new();

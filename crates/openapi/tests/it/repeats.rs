@@ -59,12 +59,13 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     let disabled = system.user("disabled").await.id;
     let root = system.admin().client.at(&auth);
     root.post(&format!("/admin/accounts/{disabled}/disable"), json!({})).await.expect(200);
-    let event = system.event(2).await;
+    let [event, unsold] = [system.event(2).await, system.event(2).await];
     for (id, client, method, path, success) in [
         ("endSession", ending.clone(), Method::DELETE, format!("/api/sessions/{}", other["id"].as_str().unwrap()), 204),
         ("endOtherSessions", ending, Method::DELETE, "/api/sessions".to_owned(), 204),
         ("eraseAccount", leaving.client.at(&auth), Method::DELETE, "/api/account".to_owned(), 204),
         ("enableAccount", root, Method::POST, format!("/admin/accounts/{disabled}/enable"), 200),
+        ("deleteEvent", system.admin().client.clone(), Method::DELETE, format!("/admin/events/{unsold}"), 204),
         ("cancelEvent", system.admin().client.clone(), Method::POST, format!("/admin/events/{event}/cancel"), 200),
     ] {
         all.push(Repeatable { id, client, method, path, body: None, success });

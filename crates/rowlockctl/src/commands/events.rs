@@ -1,4 +1,4 @@
-//! `events list`, `create`, `change`, `cancel`.
+//! `events list`, `create`, `change`, `unpublish`, `delete`, `cancel`.
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
@@ -6,24 +6,24 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, read_file};
 use crate::api::{Answer, Api, Call};
-use crate::cli::{ChangeEvent, CreateEvent, EventDetails};
+use crate::cli::{ChangeEvent, CreateEvent, EventDetails, ListEvents};
 use crate::error::Failure;
 use crate::input::{NewTicketType, Price, TypeCapacity, time_json};
 use crate::output::{Column, confirm, table, time_or_dash};
-use crate::pages::{HowMany, Listing};
+use crate::pages::Listing;
 use crate::resources::{Event, EventStatus, TicketType, unservable_warning};
 use crate::session::Session;
 
-pub(super) fn list(
-    context: &Context,
-    query: Option<String>,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-    how_many: HowMany,
-) -> Result<(), Failure> {
-    let api = context.api()?;
+pub(super) fn list(context: &Context, ListEvents { search, status, when, from, to, how_many }: ListEvents) -> Result<(), Failure> {
+    let mut session = if status.is_empty() { None } else { Some(context.session()?) };
+    let api = match &session {
+        Some(session) => session.api().clone(),
+        None => context.api()?,
+    };
     let at = |time: Option<Timestamp>| time.map(|time| time.to_rfc3339());
-    let call = Call::get("/api/events").with("q", query).with("from", at(from)).with("to", at(to));
+    let statuses = (!status.iter().any(|status| status == "any")).then(|| status.join(",")).filter(|_| session.is_some());
+    let path = if session.is_some() { "/admin/events" } else { "/api/events" };
+    let call = Call::get(path).with("q", search).with("status", statuses).with("when", when).with("from", at(from)).with("to", at(to));
     let listing = Listing {
         output: context.output,
         how_many,
@@ -43,7 +43,10 @@ pub(super) fn list(
         &api,
         &call,
         |page| page,
-        |call| api.send(call, None),
+        |call| match &mut session {
+            Some(session) => session.send(call),
+            None => api.send(call, None),
+        },
         |item| {
             let event: Event = serde_json::from_value(item)?;
             Ok(vec![
@@ -160,6 +163,27 @@ pub(super) fn change(context: &Context, change: ChangeEvent) -> Result<(), Failu
     }
     let changed = session.send(&Call::patch(format!("/admin/events/{}", change.event), Value::Object(fields)))?.body;
     shown(context, session.api(), &changed, |event| format!("{} is {}.", event.name, event.status))
+}
+
+pub(super) fn unpublish(context: &Context, event: EventId) -> Result<(), Failure> {
+    let mut session = context.session()?;
+    let changed = session.send(&Call::patch(format!("/admin/events/{event}"), json!({"status": "draft"})))?.body;
+    shown(context, session.api(), &changed, |event| {
+        format!("{} is a draft. Put it on sale again with: rowlockctl events change {} --publish", event.name, event.id)
+    })
+}
+
+pub(super) fn delete(context: &Context, event: EventId, yes: bool) -> Result<(), Failure> {
+    let mut session = context.session()?;
+    let (shown_status, etag) = status(&mut session, event)?;
+    let EventStatus { event_name, status, .. } = read_status(session.api(), &shown_status)?;
+    if !yes {
+        confirm(&format!("{event_name} is {status}. It is deleted for good."), &event_name)?;
+    }
+    // The event that the question described is the one that is deleted: if another administrator changed it meanwhile, it stays.
+    session.send(&Call::delete(format!("/admin/events/{event}")).if_unchanged(etag))?;
+    let deleted = json!({"id": event.to_string(), "name": event_name, "deleted": true});
+    context.output.document(&deleted, || crate::output::clean(&format!("{event_name} is deleted.")))
 }
 
 pub(super) fn cancel(context: &Context, event: EventId, yes: bool) -> Result<(), Failure> {

@@ -64,10 +64,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Login(arguments) => login::login(&context, arguments),
         Command::Logout { forget } => login::logout(&context, forget),
         Command::Whoami => login::whoami(&context),
-        Command::Events(Events::List { query, from, to, how_many }) => events::list(&context, query, from, to, how_many),
+        Command::Events(Events::List(list)) => events::list(&context, *list),
         Command::Events(Events::Create(event)) => events::create(&context, *event),
         Command::Events(Events::Show { event, watch, once, interval }) => show::show(&context, event, watch, once, interval),
         Command::Events(Events::Change(change)) => events::change(&context, *change),
+        Command::Events(Events::Unpublish { event }) => events::unpublish(&context, event),
+        Command::Events(Events::Delete { event, yes }) => events::delete(&context, event, yes),
         Command::Events(Events::Cancel { event, yes }) => events::cancel(&context, event, yes),
         Command::Bookings(Bookings::Export { event, output, force }) => export::export(&context, event, output, force),
         Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {

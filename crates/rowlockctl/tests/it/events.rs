@@ -126,12 +126,65 @@ async fn an_event_is_cancelled_only_by_who_says_that_it_is_meant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn administrators_list_events_of_every_status() {
+    let desk = Desk::logged_in().await;
+    desk.run(&["events", "create", "A draft", "--tickets", "5", "--starts-at", "2035-01-01", "--draft"]).await.ok();
+    desk.run(&["events", "create", "On sale", "--tickets", "5", "--starts-at", "2035-02-01"]).await.ok();
+    desk.run(&["events", "create", "Over", "--tickets", "5", "--starts-at", "2001-02-01"]).await.ok();
+    let off = text(&desk.json(&["events", "create", "Called off", "--tickets", "5", "--starts-at", "2035-03-01"]).await.json()["id"]);
+    desk.run(&["events", "cancel", &off, "--yes"]).await.ok();
+
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["--status", "any"], &["Over", "A draft", "On sale", "Called off"]),
+        (&["--status", "draft,cancelled"], &["A draft", "Called off"]),
+        (&["--status", "any", "--when", "upcoming", "--search", "SALE"], &["On sale"]),
+        (&["--status", "published", "--when", "past"], &["Over"]),
+        (&["--when", "all"], &["Over", "On sale"]),
+        (&[], &["On sale"]),
+    ];
+    for (arguments, expected) in cases {
+        let listed = desk.json(&[&["events", "list"], arguments].concat()).await.lines();
+        assert_eq!(listed.iter().map(|event| text(&event["name"])).collect::<Vec<_>>(), expected, "{arguments:?}");
+    }
+    let table = desk.run(&["events", "list", "--status", "draft"]).await.ok();
+    assert!(table.contains("A draft") && table.contains("draft"), "{table}");
+    desk.run(&["events", "list", "--status", "sold"]).await.failed(2, "possible values");
+    desk.run(&["events", "list", "--status", "any", "--from", "2035-01-01"]).await.failed(2, "cannot be used with");
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_withdrawn_and_deleted_while_nobody_has_booked_it() {
+    let desk = Desk::logged_in().await;
+    let event = desk.system.event(2).await;
+    let said = desk.run(&["events", "unpublish", &event]).await.ok();
+    assert!(said.starts_with("A test is a draft. Put it on sale again with: rowlockctl events change"), "{said}");
+
+    let error = desk.run(&["events", "delete", &event]).await.failed(2, "--yes");
+    assert!(error.contains("A test is draft. It is deleted for good."), "{error}");
+    assert_eq!(desk.run(&["events", "delete", &event, "--yes"]).await.ok(), "A test is deleted.\n");
+    desk.run(&["events", "delete", &event, "--yes"]).await.failed(6, "There is no event with this id.");
+
+    let sold = desk.system.event(2).await;
+    desk.system.user("ada").await.must_book(&sold, 1).await;
+    for command in [&["events", "unpublish", &sold][..], &["events", "delete", &sold, "--yes"]] {
+        desk.run(command).await.failed(7, "The event has or had 1 booking and 0 waiting-list entries");
+    }
+    let other = desk.system.event(1).await;
+    let deleted = desk.json(&["events", "delete", &other, "--yes"]).await.json();
+    assert_eq!(deleted, json!({"id": other, "name": "A test", "deleted": true}));
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_not_there_is_named_as_such() {
     let desk = Desk::logged_in().await;
     let unknown = "01920000-0000-7000-8000-000000000000";
     for command in [
         &["events", "show", unknown][..],
         &["events", "cancel", unknown, "--yes"],
+        &["events", "delete", unknown, "--yes"],
+        &["events", "unpublish", unknown],
         &["events", "change", unknown, "--tickets", "5"],
         &["waitlist", unknown],
         &["bookings", "export", unknown],

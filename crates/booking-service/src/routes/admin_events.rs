@@ -1,0 +1,58 @@
+//! `GET /admin/events`: all events, drafts and cancelled ones included.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_http::openapi::{PageParams, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, Page, QueryFields};
+use rowlock_inventory::queries::{self, AllEventsFilter, EventCursor, EventPeriod, EventStatuses};
+use utoipa::IntoParams;
+
+use super::examples;
+use crate::resources::ListedEventResource;
+use crate::service::Booking;
+
+/// Which events are listed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `events` reads")]
+struct AllEventsParams {
+    /// A text that name, venue or description must have in them.
+    #[param(nullable = false, max_length = 200, example = "race")]
+    q: Option<String>,
+    /// One or more statuses, separated by commas. All of them if it is left out.
+    #[param(nullable = false, pattern = "^(draft|published|cancelled)(,(draft|published|cancelled))*$", example = "draft,published")]
+    status: Option<String>,
+    /// `upcoming`: events that run or are still to come, and those without a date. `past`: events that are over, the latest
+    /// first. `all`, the default: both.
+    #[param(nullable = false, pattern = "^(upcoming|past|all)$", example = "upcoming")]
+    when: Option<String>,
+}
+
+route_problems!(EventsProblems = Problems::for_administrators().with_input());
+
+/// All events by start, drafts and cancelled ones included; those without a date come last.
+#[utoipa::path(
+    get,
+    path = "/admin/events",
+    operation_id = "listAllEvents",
+    tag = "administration",
+    params(AllEventsParams, PageParams),
+    responses(
+        (status = 200, description = "A page.", body = Page<ListedEventResource>, example = json!(examples::page(&examples::listed_event()))),
+        EventsProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn events(_: AdminCaller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+    let mut query = QueryFields::of(&request)?;
+    let q = query.optional("q");
+    let statuses = query.optional::<EventStatuses>("status");
+    let when = query.optional("when");
+    let cursor = query.cursor::<EventCursor>();
+    let limit = query.limit();
+    let filter = (|| Some(AllEventsFilter { q: q?, statuses: statuses?.unwrap_or_default(), period: when?.unwrap_or(EventPeriod::All) }))();
+    let (filter, cursor, limit) = query.finish((|| Some((filter?, cursor?, limit?)))())?;
+    let rows = booking.reader.run(async |conn| queries::list_all_events(conn, &filter, cursor, limit + 1).await).await?;
+    Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| ListedEventResource::from(&row))))
+}

@@ -1,0 +1,46 @@
+//! Deleting an event, and the rule that it shares with withdrawing one from the public: nobody has ever booked or waited.
+//!
+//! The rows of the ticket types are locked first, as by every other command. A booking that is under way is therefore seen
+//! here, or finds no event any more when it gets the lock.
+
+use rowlock_domain::auditlog::{Action, AuditEntry};
+use rowlock_domain::ids::{AuditEntryId, EventId};
+use rowlock_domain::messages::Fact;
+use serde_json::{Map, json};
+
+use super::ledger::{Ledger, Tracked};
+use crate::command::{Delete, EverSold, Outcome, Refusal};
+
+impl Ledger {
+    /// Decides that an event is deleted. Its rows stay in memory for the other commands of the batch, which are refused.
+    pub(super) fn delete_event(&mut self, delete: &Delete) -> Result<Outcome, Refusal> {
+        let event = self.events.get(&delete.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
+        if delete.expected_version.is_some_and(|version| version != event.version) {
+            return Err(Refusal::VersionMismatch);
+        }
+        self.check_never_sold(delete.event)?;
+        let version = event.version + 1;
+        let details = Map::from_iter([("name".to_owned(), json!(event.name)), ("status".to_owned(), json!(event.status.as_str()))]);
+        self.audits.push(AuditEntry {
+            id: AuditEntryId::from_uuid((self.new_id)()),
+            at: self.now,
+            actor: delete.actor.clone(),
+            action: Action::DeleteEvent,
+            subject: delete.event.as_uuid(),
+            details,
+        });
+        self.note_event(delete.event, version, Fact::EventDeleted {});
+        self.deleted.insert(delete.event);
+        Ok(Outcome::Deleted)
+    }
+
+    /// Refuses if anybody has ever booked or waited for an event, be it earlier in this batch.
+    pub(super) fn check_never_sold(&self, event: EventId) -> Result<(), Refusal> {
+        let mut sold = *self.ever_sold.get(&event).ok_or(Refusal::EventNotFound)?;
+        let new_bookings = self.bookings.iter().filter(|row| row.is_new() && row.get().key.event == event).count();
+        let new_entries = self.entries.iter().filter(|row| row.is_new() && row.get().key.event == event).count();
+        sold.bookings = sold.bookings.saturating_add(u32::try_from(new_bookings).unwrap_or(u32::MAX));
+        sold.entries = sold.entries.saturating_add(u32::try_from(new_entries).unwrap_or(u32::MAX));
+        if sold == EverSold::default() { Ok(()) } else { Err(Refusal::HasBookings(sold)) }
+    }
+}
