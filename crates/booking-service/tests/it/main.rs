@@ -20,6 +20,7 @@ mod lanes;
 mod organisers;
 mod own;
 mod reads;
+mod search;
 mod startup;
 mod support;
 mod telemetry;
