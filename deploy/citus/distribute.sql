@@ -7,6 +7,11 @@
 -- README.md beside this file says what is known and what was not tried.
 BEGIN;
 
+-- A generated column of events is made by the first, and searches call both, so the workers need them before the table. Its
+-- index needs the extension pg_trgm there, too.
+SELECT create_distributed_function('search_form(text)');
+SELECT create_distributed_function('search_pattern(text)');
+
 -- All that belongs to an event is in the shard of the event, so a transaction about one event is one node's affair. The order
 -- is that of the foreign keys.
 SELECT create_distributed_table('events', 'id');

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// Why a text, number or time was refused; reads as the end of «field x …».
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,6 +128,30 @@ text! {
     }
 }
 
+/// A word of a [`SearchTerm`]. There is no white space in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchWord<'a>(&'a str);
+
+impl<'a> SearchWord<'a> {
+    /// The word as it was typed.
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether the word is long enough for an index of trigrams. Accents do not count.
+    pub fn has_trigrams(self) -> bool {
+        self.0.nfkd().filter(|c| !is_combining_mark(*c)).nth(2).is_some()
+    }
+}
+
+impl SearchTerm {
+    /// The words, each once.
+    pub fn words(&self) -> Vec<SearchWord<'_>> {
+        let mut seen = std::collections::HashSet::new();
+        self.0.split_whitespace().filter(|word| seen.insert(*word)).map(SearchWord).collect()
+    }
+}
+
 impl Email {
     /// The form in which two spellings of one address are equal.
     pub fn normalized(&self) -> String {
@@ -208,6 +233,16 @@ mod tests {
         }
         assert!("first\nsecond".parse::<Description>().is_ok());
         assert!("null\0".parse::<Description>().is_err());
+    }
+
+    #[test]
+    fn a_search_has_words_however_they_are_spaced() {
+        let words =
+            |text: &str| text.parse::<SearchTerm>().unwrap().words().into_iter().map(|word| word.as_str().to_owned()).collect::<Vec<_>>();
+        assert_eq!(words("  Café\u{a0}Müller  Café\u{3000}50% "), ["Café", "Müller", "50%"]);
+        assert_eq!(words(" \u{2003} "), Vec::<String>::new());
+        let long = |text: &str| text.parse::<SearchTerm>().unwrap().words().iter().all(|word| word.has_trigrams());
+        assert!(long("bar ﬃ") && !long("u2") && !long("u\u{308}2"));
     }
 
     #[test]

@@ -220,8 +220,8 @@ pub(crate) mod rows {
         Timestamptz,
     );
 
-    #[derive(Queryable, Selectable)]
-    #[diesel(table_name = crate::schema::events)]
+    #[derive(Queryable, QueryableByName, Selectable)]
+    #[diesel(table_name = crate::schema::events, check_for_backend(diesel::pg::Pg))]
     pub(crate) struct EventRow {
         pub(crate) id: Uuid,
         pub(crate) name: String,

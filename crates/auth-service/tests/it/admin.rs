@@ -89,6 +89,20 @@ async fn accounts_are_found_by_a_part_of_name_username_or_email() {
     assert_eq!(find("%25").await, ["ada_l"]);
     assert_eq!(find("back%5Cslash").await, ["back"]);
     assert_eq!(find("nobody").await, Vec::<String>::new());
+    for (term, found) in [
+        ("arzte", "doc"),
+        ("a%CC%88rzte", "doc"),
+        ("ohne+%C3%84rzte", "doc"),
+        ("+example++OHNE+", "doc"),
+        ("doc@example.org+%C3%A4", "doc"),
+        ("grace+hopper", "adaXl"),
+        ("rac+opp", "adaXl"),
+        ("ad+10+%25", "ada_l"),
+    ] {
+        assert_eq!(find(term).await, [found], "{term}");
+    }
+    assert_eq!(find("grace+ohne").await, Vec::<String>::new(), "every word must occur");
+    assert_eq!(find("+%C2%A0").await.len(), 5, "spaces alone are no search");
     assert_eq!(find("").await.len(), 5);
     let page = service.get_as(&admin, "/admin/accounts?q=example.org&limit=2").await.expect(200);
     let rest =

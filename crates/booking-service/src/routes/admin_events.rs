@@ -5,7 +5,7 @@ use rowlock_http::openapi::{PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{AdminCaller, Page, QueryFields};
-use rowlock_inventory::queries::{self, AllEventsFilter, EventCursor, EventPeriod, EventStatuses};
+use rowlock_inventory::queries::{self, EventCursor, EventFilter, EventPeriod, EventStatuses};
 use utoipa::IntoParams;
 
 use super::examples;
@@ -17,7 +17,7 @@ use crate::service::Booking;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `events` reads")]
 struct AllEventsParams {
-    /// A text that name, venue or description must have in them.
+    /// Words that must all be in name, venue or description, as in the public list.
     #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
     /// One or more statuses, separated by commas. All of them if it is left out.
@@ -51,8 +51,16 @@ pub(super) async fn events(_: AdminCaller, request: HttpRequest, booking: web::D
     let when = query.optional("when");
     let cursor = query.cursor::<EventCursor>();
     let limit = query.limit();
-    let filter = (|| Some(AllEventsFilter { q: q?, statuses: statuses?.unwrap_or_default(), period: when?.unwrap_or(EventPeriod::All) }))();
+    let filter = (|| {
+        Some(EventFilter {
+            statuses: statuses?.unwrap_or_else(EventStatuses::all),
+            q: q?,
+            period: when?.unwrap_or(EventPeriod::All),
+            from: None,
+            to: None,
+        })
+    })();
     let (filter, cursor, limit) = query.finish((|| Some((filter?, cursor?, limit?)))())?;
-    let rows = booking.reader.run(async |conn| queries::list_all_events(conn, &filter, cursor, limit + 1).await).await?;
+    let rows = booking.reader.run(async |conn| queries::list_events(conn, &filter, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| ListedEventResource::from(&row))))
 }

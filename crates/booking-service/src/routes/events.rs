@@ -6,7 +6,7 @@ use rowlock_http::openapi::{KnownVersionHeader, PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{Page, QueryFields};
-use rowlock_inventory::queries::{EventCursor, EventFilter, EventPeriod};
+use rowlock_inventory::queries::{EventCursor, EventFilter, EventPeriod, EventStatuses};
 use utoipa::IntoParams;
 
 use super::{event_in, examples, no_such_event};
@@ -18,7 +18,9 @@ use crate::service::Booking;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `list` reads")]
 struct EventParams {
-    /// A text that name, venue or description must have in them.
+    /// Words that must all be in name, venue or description, in any order; a part of a word is enough. Case, accents and
+    /// spellings such as `ß` and `ss` make no difference, nor do kinds of apostrophes, quotation marks and dashes; other signs stand for
+    /// themselves. Spaces alone find everything.
     #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
     /// `upcoming`: events that run or are still to come, and those without a date. `past`: events that are over, the latest
@@ -78,7 +80,7 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
     let filter = (|| {
         let (from, to) = (from?, to?);
         let default = if from.is_none() && to.is_none() { EventPeriod::Upcoming } else { EventPeriod::All };
-        Some(EventFilter { q: q?, period: when?.unwrap_or(default), from, to })
+        Some(EventFilter { statuses: EventStatuses::public(), q: q?, period: when?.unwrap_or(default), from, to })
     })();
     let (filter, cursor, limit) = query.finish((|| Some((filter?, cursor?, limit?)))())?;
     Ok(booking.reads.list(&filter, cursor, limit).await?.answer(&request))

@@ -21,6 +21,7 @@ mod organisers;
 mod own;
 mod reads;
 mod repeats;
+mod search;
 mod startup;
 mod support;
 mod telemetry;

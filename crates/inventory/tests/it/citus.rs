@@ -16,7 +16,8 @@ const STAND_INS: &str = "
     CREATE TABLE stand_in.distributed (name regclass PRIMARY KEY, by text NOT NULL);
     CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text DEFAULT 'default') RETURNS void LANGUAGE sql AS
         $$ INSERT INTO stand_in.distributed SELECT name, by WHERE colocate_with = 'default' OR EXISTS (SELECT FROM stand_in.distributed d WHERE d.name = colocate_with::regclass) $$;
-    CREATE FUNCTION create_distributed_function(name regprocedure) RETURNS void LANGUAGE sql AS $$ SELECT $$;";
+    CREATE TABLE stand_in.functions (name regprocedure PRIMARY KEY);
+    CREATE FUNCTION create_distributed_function(name regprocedure) RETURNS void LANGUAGE sql AS $$ INSERT INTO stand_in.functions VALUES (name) $$;";
 
 /// What Citus would refuse of the tables that were given to it, a line each.
 const REFUSED: &str = "
@@ -66,6 +67,13 @@ async fn every_table_is_distributed_or_said_to_be_local_and_citus_could_take_it(
     assert!(distributed.is_disjoint(&local), "{distributed:?} {local:?}");
     assert_eq!(distributed.union(&local).cloned().collect::<BTreeSet<_>>(), all);
     assert_eq!(lines(&mut conn, REFUSED).await, BTreeSet::new());
+
+    // Functions of extensions come with these, and triggers are on local tables.
+    let missing = "SELECT p.oid::regprocedure::text AS line FROM pg_proc p
+         WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype <> 'trigger'::regtype AND p.proname NOT LIKE 'create\\_distributed\\_%'
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+           AND NOT EXISTS (SELECT FROM stand_in.functions f WHERE f.name = p.oid)";
+    assert_eq!(lines(&mut conn, missing).await, BTreeSet::new(), "functions that no worker has");
 
     // The look into the catalogue sees what it is there for.
     conn.batch_execute(

@@ -6,6 +6,7 @@ mod audit;
 mod batches;
 mod chains;
 mod citus;
+mod deletes;
 mod desk;
 mod one_entry;
 mod places;

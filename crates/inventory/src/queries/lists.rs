@@ -1,0 +1,241 @@
+//! Lists of events, for the public and for administrators. They go by a cursor on an index, never by an offset.
+//!
+//! The statement is composed for each request, so that PostgreSQL plans it for the values that it has: a rare word is looked up
+//! in the index of trigrams and the few events are sorted, a common one is met soon in the order of the list.
+
+use chrono::Datelike;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::EventId;
+use rowlock_domain::states::EventStatus;
+use rowlock_domain::text::{Invalid, SearchTerm, SearchWord};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use super::events::with_types;
+use crate::views::rows::EventRow;
+use crate::views::{Event, EventWithTypes};
+
+/// Where a page of a list begins: behind this event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventCursor {
+    #[serde(deserialize_with = "storable_or_none")]
+    starts_at: Option<Timestamp>,
+    #[serde(deserialize_with = "storable")]
+    created_at: Timestamp,
+    id: EventId,
+}
+
+impl EventCursor {
+    /// The cursor behind an event.
+    pub const fn behind(event: &Event) -> Self {
+        Self { starts_at: event.starts_at, created_at: event.created_at, id: event.id }
+    }
+
+    /// Creation, start and id, as statements take them; all NULL for the first page.
+    fn columns(after: Option<Self>) -> (Option<Timestamp>, Option<Timestamp>, Option<Uuid>) {
+        (after.map(|cursor| cursor.created_at), after.and_then(|cursor| cursor.starts_at), after.map(|cursor| cursor.id.as_uuid()))
+    }
+}
+
+/// A time that the database can hold. A cursor comes from a client, who may have made it up.
+fn storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    storable_or_none(deserializer)?.ok_or_else(|| D::Error::custom("not a time"))
+}
+
+fn storable_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let time = Option::<Timestamp>::deserialize(deserializer)?;
+    if time.is_none_or(|time| (1970..=9999).contains(&time.year())) { Ok(time) } else { Err(D::Error::custom("out of range")) }
+}
+
+/// Which events to list, by their time and the present.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum EventPeriod {
+    /// Events that run or are still to come, and those without a date, by start.
+    #[default]
+    Upcoming,
+    /// Events that are over, the latest start first.
+    Past,
+    /// All events, by start.
+    All,
+}
+
+impl std::str::FromStr for EventPeriod {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "upcoming" => Ok(Self::Upcoming),
+            "past" => Ok(Self::Past),
+            "all" => Ok(Self::All),
+            _ => Err(Invalid::new("must be upcoming, past or all")),
+        }
+    }
+}
+
+/// The statuses of the events to list, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventStatuses(Vec<EventStatus>);
+
+impl EventStatuses {
+    /// What the public sees.
+    pub fn public() -> Self {
+        Self(vec![EventStatus::Published])
+    }
+
+    /// Every status.
+    pub fn all() -> Self {
+        Self(EventStatus::ALL.to_vec())
+    }
+}
+
+impl std::str::FromStr for EventStatuses {
+    type Err = Invalid;
+
+    /// Reads statuses that are separated by commas.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let named: Result<Vec<EventStatus>, _> = text.split(',').map(|word| word.trim().parse()).collect();
+        let named = named.map_err(|_| Invalid::new("must be draft, published or cancelled, or several of these separated by commas"))?;
+        Ok(Self(EventStatus::ALL.iter().copied().filter(|status| named.contains(status)).collect()))
+    }
+}
+
+/// Which events to list.
+#[derive(Debug, Clone)]
+pub struct EventFilter {
+    /// By their status.
+    pub statuses: EventStatuses,
+    /// Words that must all be in the name, the venue or the description.
+    pub q: Option<SearchTerm>,
+    /// By the present.
+    pub period: EventPeriod,
+    /// Ending at or after this time.
+    pub from: Option<Timestamp>,
+    /// Starting at or before this time.
+    pub to: Option<Timestamp>,
+}
+
+/// The columns of an [`EventRow`].
+const COLUMNS: &str = "id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, \
+                       published_at, version, created_by, created_at, updated_at";
+
+/// The first parameter that is a word; those before it are the same in both statements.
+const FIRST_WORD: usize = 8;
+
+/// The conditions that all words occur. The functions give them the form of `search_text`.
+///
+/// For a word without a trigram the index of trigrams is of no use, and `strpos` keeps it out of the question: PostgreSQL would
+/// take such a word for a rare one and read the whole index for it.
+fn with_words(words: &[SearchWord<'_>]) -> String {
+    let condition = |(place, word): (usize, &SearchWord<'_>)| {
+        if word.has_trigrams() {
+            format!(" AND e.search_text LIKE search_pattern(${place})")
+        } else {
+            format!(" AND strpos(e.search_text, search_form(${place})) > 0")
+        }
+    };
+    (FIRST_WORD..).zip(words).map(condition).collect()
+}
+
+/// A branch per status, each with an order and a limit of its own, so that each reads the first rows of its part of the index.
+fn branches(statuses: &EventStatuses, branch: impl Fn(&str) -> String) -> String {
+    let branches: Vec<_> = statuses.0.iter().map(|status| format!("({})", branch(status.as_str()))).collect();
+    branches.join(" UNION ALL ")
+}
+
+/// The time at or after which listed events end. Written out wherever it is needed, so that the planner knows its value.
+const SINCE: &str = "coalesce(greatest($2, CASE WHEN $1 THEN now() END), '-infinity'::timestamptz)";
+
+/// Events by start (those without one last), then by creation, that end at or after a time. Those that run at that time are few
+/// and come from the index of ranges, before it is looked for words in them; the others from the index by status and start.
+fn from_a_time(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
+    let words = with_words(words);
+    let named: Vec<_> = statuses.0.iter().map(|status| format!("'{status}'")).collect();
+    let named = named.join(", ");
+    let later = branches(statuses, |status| {
+        format!(
+            "SELECT e.* FROM events e
+              WHERE e.status = '{status}' AND coalesce(e.starts_at, 'infinity'::timestamptz) >= {SINCE}
+                AND ($3 IS NULL OR e.starts_at <= $3){words}
+                AND ($4 IS NULL OR (coalesce(e.starts_at, 'infinity'::timestamptz), e.created_at, e.id) > (coalesce($5, 'infinity'::timestamptz), $4, $6))
+              ORDER BY coalesce(e.starts_at, 'infinity'::timestamptz), e.created_at, e.id LIMIT $7"
+        )
+    });
+    format!(
+        "WITH running AS MATERIALIZED (
+            SELECT e.* FROM events e
+             WHERE tstzrange(e.starts_at, coalesce(e.ends_at, e.starts_at), '[]') @> {SINCE} AND e.starts_at < {SINCE} AND e.status IN ({named}))
+         SELECT {COLUMNS} FROM (
+            (SELECT e.* FROM running e
+              WHERE ($3 IS NULL OR e.starts_at <= $3){words}
+                AND ($4 IS NULL OR (e.starts_at, e.created_at, e.id) > (coalesce($5, 'infinity'::timestamptz), $4, $6))
+              ORDER BY e.starts_at, e.created_at, e.id LIMIT $7)
+            UNION ALL {later}) AS e
+          ORDER BY coalesce(starts_at, 'infinity'::timestamptz), created_at, id LIMIT $7"
+    )
+}
+
+/// Events that are over, the latest start first. It is given the parameters of [`from_a_time`] and does not use the first.
+fn past(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
+    let words = with_words(words);
+    let over = branches(statuses, |status| {
+        format!(
+            "SELECT e.* FROM events e
+              WHERE e.status = '{status}' AND coalesce(e.starts_at, 'infinity'::timestamptz) < now() AND coalesce(e.ends_at, e.starts_at) < now()
+                AND ($2 IS NULL OR coalesce(e.ends_at, e.starts_at) >= $2)
+                AND ($3 IS NULL OR e.starts_at <= $3){words}
+                AND ($4 IS NULL OR (coalesce(e.starts_at, 'infinity'::timestamptz), e.created_at, e.id) < (coalesce($5, 'infinity'::timestamptz), $4, $6))
+              ORDER BY coalesce(e.starts_at, 'infinity'::timestamptz) DESC, e.created_at DESC, e.id DESC LIMIT $7"
+        )
+    });
+    format!(
+        "SELECT {COLUMNS} FROM ({over}) AS e ORDER BY coalesce(starts_at, 'infinity'::timestamptz) DESC, created_at DESC, id DESC LIMIT $7"
+    )
+}
+
+/// Lists events, at most `limit`, behind a cursor.
+pub async fn list_events(
+    conn: &mut AsyncPgConnection,
+    filter: &EventFilter,
+    after: Option<EventCursor>,
+    limit: i64,
+) -> QueryResult<Vec<EventWithTypes>> {
+    let words = filter.q.as_ref().map(SearchTerm::words).unwrap_or_default();
+    let text = match filter.period {
+        EventPeriod::Past => past(&filter.statuses, &words),
+        EventPeriod::Upcoming | EventPeriod::All => from_a_time(&filter.statuses, &words),
+    };
+    let (created_at, starts_at, id) = EventCursor::columns(after);
+    let query = diesel::sql_query(text)
+        .into_boxed()
+        .bind::<Bool, _>(filter.period == EventPeriod::Upcoming)
+        .bind::<Nullable<Timestamptz>, _>(filter.from)
+        .bind::<Nullable<Timestamptz>, _>(filter.to)
+        .bind::<Nullable<Timestamptz>, _>(created_at)
+        .bind::<Nullable<Timestamptz>, _>(starts_at)
+        .bind::<Nullable<SqlUuid>, _>(id)
+        .bind::<BigInt, _>(limit);
+    let query = words.into_iter().fold(query, |query, word| query.bind::<Text, _>(word.as_str()));
+    let rows: Vec<EventRow> = query.load(conn).await?;
+    let listed: Vec<_> = rows.into_iter().map(Event::try_from).collect::<QueryResult<_>>()?;
+    with_types(conn, listed).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_separated_by_commas_and_counted_once() {
+        let read = |text: &str| text.parse::<EventStatuses>().map(|statuses| statuses.0);
+        assert_eq!(read("cancelled, draft,draft").unwrap(), [EventStatus::Draft, EventStatus::Cancelled]);
+        assert_eq!(read("published").unwrap(), [EventStatus::Published]);
+        assert_eq!(EventStatuses::all().0, EventStatus::ALL);
+        for bad in ["", "sold", "draft,", "draft;published", "Draft"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}
