@@ -69,10 +69,12 @@ impl Auth {
             return Err(SignInError::NotAdmin);
         }
         let session = SessionId::from_uuid(self.clock.uuid());
-        if !self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent).await? {
-            return Err(SignInError::BadCredentials);
+        // The password takes its time, and the account may have been disabled, enabled or erased meanwhile.
+        match self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent).await? {
+            Some(version) => self.signed_in(Account { version, ..account }, session, 0),
+            None if self.store.account(account.id).await?.is_some() => Err(SignInError::Disabled),
+            None => Err(SignInError::BadCredentials),
         }
-        self.signed_in(account, session, 0)
     }
 
     /// The same steps whether the account exists or not.
@@ -141,5 +143,6 @@ fn claims(settings: &TokenSettings, clock: &Clock, account: &Account, session: S
         exp: (now + settings.access_ttl).timestamp(),
         jti: clock.uuid(),
         sid: session,
+        ver: account.version,
     }
 }

@@ -19,16 +19,21 @@ pub(crate) enum Closing {
 }
 
 statement! {
-    /// Shuts an account and ends its sessions.
+    /// Disables an account. [`EndSessions`] follows in the same transaction.
     struct Disable { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
     "WITH account AS (
          UPDATE accounts SET disabled_at = now(), version = version + 1 WHERE id = $1 AND version = $2 AND disabled_at IS NULL RETURNING id
-     ), ended AS (
-         UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id IN (SELECT id FROM account) AND ended_at IS NULL
      )
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
      SELECT account.id, message.id, message.key, message.payload, now()
      FROM account, unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+}
+
+statement! {
+    /// Ends the sessions of an account that was disabled in the same transaction. It is a statement of its own because its
+    /// snapshot must be taken while the account's row is locked: a log-in that was committed just before has opened one more.
+    struct EndSessions { account: SqlUuid = Uuid }
+    "UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id = $1 AND ended_at IS NULL"
 }
 
 statement! {
@@ -60,9 +65,18 @@ statement! {
 }
 
 statement! {
-    struct RevokedAccounts { seconds: BigInt = i64 } -> SqlUuid;
-    "SELECT id FROM accounts WHERE disabled_at > now() - $1 * interval '1 second'
-     UNION SELECT id FROM erased_accounts WHERE erased_at > now() - $1 * interval '1 second'"
+    struct ErasedAccounts { seconds: BigInt = i64 } -> SqlUuid;
+    "SELECT id FROM erased_accounts WHERE erased_at > now() - $1 * interval '1 second'"
+}
+
+statement! {
+    /// The present versions of accounts that were disabled lately, whether or not they were enabled again. A version is
+    /// raised by disabling and by enabling alone, so every valid token has the present one.
+    struct DisabledVersions { seconds: BigInt = i64 } -> (SqlUuid, BigInt);
+    "SELECT id, version FROM accounts WHERE disabled_at > now() - $1 * interval '1 second'
+     UNION
+     SELECT accounts.id, version FROM sessions JOIN accounts ON accounts.id = account_id
+      WHERE ended_at > now() - $1 * interval '1 second' AND end_reason = 'disabled'"
 }
 
 statement! {
@@ -82,21 +96,29 @@ impl Store {
         let conn = self.conn().await?;
         let (id, Messages { ids: message_ids, keys, payloads }) = (account.as_uuid(), told);
         let written = committed(conn, async |conn| match step {
-            Closing::Disable => Disable { id, version, message_ids, keys, payloads }.execute(conn).await,
+            Closing::Disable => {
+                let written = Disable { id, version, message_ids, keys, payloads }.execute(conn).await?;
+                if written > 0 {
+                    EndSessions { account: id }.execute(conn).await?;
+                }
+                Ok(written)
+            }
             Closing::Enable => Enable { id, version, message_ids, keys, payloads }.execute(conn).await,
             Closing::Erase => Erase { id, version, message_ids, keys, payloads }.execute(conn).await,
         });
         Ok(written.await? > 0)
     }
 
-    /// What ended within a time.
+    /// What was revoked within a time.
     pub(crate) async fn revoked_within(&self, time: TimeDelta) -> Result<RevocationList, DatabaseError> {
         let mut conn = self.conn().await?;
         let seconds = time.num_seconds();
-        let accounts: Vec<Uuid> = RevokedAccounts { seconds }.load(&mut conn).await?;
+        let accounts: Vec<Uuid> = ErasedAccounts { seconds }.load(&mut conn).await?;
+        let versions: Vec<(Uuid, i64)> = DisabledVersions { seconds }.load(&mut conn).await?;
         let sessions: Vec<Uuid> = EndedSessions { seconds }.load(&mut conn).await?;
         Ok(RevocationList {
             accounts: accounts.into_iter().map(AccountId::from_uuid).collect(),
+            account_versions: versions.into_iter().map(|(id, version)| (AccountId::from_uuid(id), version)).collect(),
             sessions: sessions.into_iter().map(SessionId::from_uuid).collect(),
         })
     }

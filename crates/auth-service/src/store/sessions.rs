@@ -63,10 +63,17 @@ pub(crate) enum Rotation {
 }
 
 statement! {
-    /// Makes a session, unless the account is gone or disabled.
-    struct OpenSession { id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, account: SqlUuid = Uuid }
-    "INSERT INTO sessions (id, account_id, expires_at, user_agent)
-     SELECT $1, id, now() + $2 * interval '1 second', $3 FROM accounts WHERE id = $4 AND disabled_at IS NULL"
+    /// Makes a session, unless the account is gone or disabled, and tells the version of the account. The account's row is
+    /// locked against disabling: either the session is there to be ended, or the account is seen to be disabled.
+    struct OpenSession { account: SqlUuid = Uuid, id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String> }
+    -> (BigInt,);
+    "WITH account AS (
+         SELECT id, version FROM accounts WHERE id = $1 AND disabled_at IS NULL FOR SHARE
+     ), opened AS (
+         INSERT INTO sessions (id, account_id, expires_at, user_agent)
+         SELECT $2, id, now() + $3 * interval '1 second', $4 FROM account
+     )
+     SELECT version FROM account"
 }
 
 statement! {
@@ -148,17 +155,19 @@ statement! {
 }
 
 impl Store {
-    /// Stores a session of generation 0. False when the account no longer exists or is disabled.
+    /// Stores a session of generation 0 and returns the version that the account has then. None when the account no longer
+    /// exists or is disabled.
     pub(crate) async fn open_session(
         &self,
         id: SessionId,
         account: AccountId,
         ttl: TimeDelta,
         user_agent: Option<String>,
-    ) -> Result<bool, DatabaseError> {
+    ) -> Result<Option<i64>, DatabaseError> {
         let conn = self.conn().await?;
-        let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, account: account.as_uuid() };
-        Ok(committed(conn, async |conn| open.execute(conn).await).await? == 1)
+        let open = OpenSession { account: account.as_uuid(), id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent };
+        let opened: Option<(i64,)> = committed(conn, async |conn| open.get_result(conn).await.optional()).await?;
+        Ok(opened.map(|(version,)| version))
     }
 
     /// Takes a refresh token and says what its successor is.

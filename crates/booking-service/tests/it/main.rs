@@ -19,6 +19,7 @@ mod input;
 mod lanes;
 mod own;
 mod reads;
+mod reopened;
 mod startup;
 mod support;
 mod telemetry;
