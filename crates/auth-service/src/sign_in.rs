@@ -4,7 +4,7 @@ use chrono::SubsecRound;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::states::Role;
-use rowlock_domain::text::Email;
+use rowlock_domain::text::LoginEmail;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::tokens::Claims;
 use rowlock_postgres::DatabaseError;
@@ -20,7 +20,7 @@ use crate::store::{Account, Rotation};
 /// What a person says to log in. Any text may be tried as a password.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
-    pub(crate) email: Email,
+    pub(crate) email: LoginEmail,
     pub(crate) password: SecretString,
 }
 
@@ -79,7 +79,7 @@ impl Auth {
 
     /// The same steps whether the account exists or not.
     async fn check_credentials(&self, credentials: Credentials) -> Result<Account, SignInError> {
-        let found = self.store.account_with_hash(&credentials.email).await?;
+        let found = self.store.account_with_hash(&credentials.email.forms()).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.as_str());
         let right = self.passwords.check(&credentials.password, hash).await?;
         let Some((account, hash)) = found.filter(|_| right) else {

@@ -73,7 +73,8 @@ pub(super) async fn admin_create_account(
     // Who may not is told so before the body is looked at.
     let (admission, actor) = admission(&auth, &request).await?;
     let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
-    let account = register(&auth.store, &auth.passwords, &auth.clock, registration(fields)?, admission, Some(actor)).await?;
+    let account =
+        register(&auth.store, &auth.passwords, &auth.clock, registration(fields, auth.email_domains)?, admission, Some(actor)).await?;
     auth.notifier.notify();
     Ok(HttpResponse::Created().json(AccountView::from(account)))
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::text::EmailDomains;
 use rowlock_platform::http::{JsonFields, text};
 use rowlock_platform::openapi::Problems;
 use rowlock_platform::problem::Problem;
@@ -19,13 +20,16 @@ use crate::store::Admission;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `registration` reads")]
 pub(super) struct CreateAccount {
-    /// What the person is called. No control characters.
+    /// What the person is called, stored composed (NFC) and with white space as one space each. At least one visible character,
+    /// no control characters; invisible ones only within what they shape, as in emoji and in Persian.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// The handle of the account, unique without regard to case. No white space, no control characters.
+    /// The handle of the account, unique without regard to case, to full or half width and to how characters are composed. No
+    /// white space, no control or invisible characters.
     #[schema(min_length = 1, max_length = 64)]
     username: String,
-    /// Unique without regard to case.
+    /// Unique without regard to case and to how a domain is written: `münchen.example` is `xn--mnchen-3ya.example`. Shown as it
+    /// was typed. The domain has a dot, unless the setting `accounts.allow_local_email_domains` allows others.
     #[schema(max_length = 254, format = "email")]
     email: String,
     /// At least 8 characters and at most 72 bytes in UTF-8. No control characters.
@@ -34,10 +38,10 @@ pub(super) struct CreateAccount {
 }
 
 /// Reads [`CreateAccount`].
-pub(super) fn registration(mut fields: JsonFields) -> Result<Registration, Problem> {
+pub(super) fn registration(mut fields: JsonFields, domains: EmailDomains) -> Result<Registration, Problem> {
     let name = fields.required("name", text);
     let username = fields.required("username", text);
-    let email = fields.required("email", text);
+    let email = fields.required("email", |value| domains.admit(text(value)?).map_err(|error| error.to_string()));
     let password = fields.required("password", text);
     let read = || Some(Registration { name: name?, username: username?, email: email?, password: password? });
     fields.finish(read())
@@ -80,8 +84,8 @@ route_problems!(
     responses((status = 201, description = "The account.", body = AccountView, example = json!(examples::account())), CreateProblems),
 )]
 pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let registration = registration(fields)?;
-    auth.limits.creates_account(&request, &registration.email)?;
+    let registration = registration(fields, auth.email_domains)?;
+    auth.limits.creates_account(&request, &registration.email.forms())?;
     let account = register(&auth.store, &auth.passwords, &auth.clock, registration, Admission::User, None).await?;
     Ok(HttpResponse::Created().json(AccountView::from(account)))
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod closing;
+mod keys;
 mod messages;
 mod sessions;
 mod signing_keys;
