@@ -201,10 +201,10 @@ async fn make_missing_keys(auth: &Auth) {
     match auth.store.make_missing_keys().await {
         Ok(0) => {}
         Ok(accounts) => {
-            tracing::info!(accounts, "some accounts share a username or an e-mail address with an older one, but for its spelling")
+            tracing::info!(accounts, "some accounts share a username or an e-mail address with an older one, but for its spelling");
         }
         Err(error) => {
-            tracing::warn!(%error, "not every account has the keys that make its username and e-mail address unique; they are made within an hour")
+            tracing::warn!(%error, "not every account has the keys that make its username and e-mail address unique; they are made within an hour");
         }
     }
 }

@@ -10,8 +10,9 @@ ALTER TABLE accounts
     ADD COLUMN email_key text CHECK (email_key LIKE '_%@_%');
 
 -- Of ASCII the key is what is in lower case already. The rest needs Unicode's tables and IDNA, which only the service has.
-UPDATE accounts SET username_key = username_normalized WHERE octet_length(username_normalized) = char_length(username_normalized);
-UPDATE accounts SET email_key = email_normalized WHERE octet_length(email_normalized) = char_length(email_normalized);
+UPDATE accounts SET
+    username_key = CASE WHEN octet_length(username_normalized) = char_length(username_normalized) THEN username_normalized END,
+    email_key = CASE WHEN octet_length(email_normalized) = char_length(email_normalized) THEN email_normalized END;
 
 CREATE UNIQUE INDEX accounts_one_username ON accounts (username_key);
 CREATE UNIQUE INDEX accounts_one_email ON accounts (email_key);

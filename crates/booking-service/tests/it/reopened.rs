@@ -98,6 +98,7 @@ async fn what_an_account_books_before_the_message_that_it_is_enabled_again_stays
         .await;
     let (event, full) = (system.event(5).await, system.event(1).await);
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    assert!(ada.id < ben.id, "the older account has the lower id");
     let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
     let mut tell = async |person: &Person, version, change| {
         let (clock, account) = (Clock::system(), person.id.parse().unwrap());
