@@ -1,6 +1,7 @@
 //! What people type as a name, a username or an address: nothing that cannot be seen, and one account for all spellings.
 
 use futures_util::future::join_all;
+use rowlock_test_support::database::TestDatabase;
 use serde_json::{Value, json};
 
 use crate::support::{PASSWORD, Service, close, person, query, sql, system, system_with, text};
@@ -148,6 +149,13 @@ async fn a_setting_allows_domains_without_a_dot() {
     close(database, [service, strict]).await;
 }
 
+/// Starts a service and waits until it serves, which it does when it has made the missing keys.
+async fn upgraded(database: &TestDatabase) -> Service {
+    let service = Service::start(database, &[]).await;
+    service.get("/.well-known/jwks.json").await.expect(200);
+    service
+}
+
 /// Makes an account look like one of the version before, whose usernames and addresses could be anything.
 fn as_before(id: &Value, username: &str, email: &str) -> String {
     let (id, lower) = (text(id), email.to_lowercase());
@@ -185,7 +193,7 @@ async fn two_accounts_from_before_that_are_one_today_both_log_in_and_the_older_h
     assert_eq!(migrated[0], "eve eve -", "what is not ASCII is for the service to do");
     assert_eq!(migrated[4], "Somebody somebody e@example.org");
 
-    let upgraded = Service::start(&database, &[]).await;
+    let later = upgraded(&database).await;
     let expected = [
         "eve eve ada@xn--mnchen-3ya.example",
         "eve\u{200b} - -",
@@ -201,15 +209,15 @@ async fn two_accounts_from_before_that_are_one_today_both_log_in_and_the_older_h
         ("C@gmail", &ids[2]),
         ("d@example.org", &ids[3]),
     ] {
-        assert_eq!(&log_in(&upgraded, email).await["id"], id, "{email}");
+        assert_eq!(&log_in(&later, email).await["id"], id, "{email}");
     }
-    upgraded.post("/api/createaccount", &account("new", "ADA@mu\u{308}nchen.example")).await.problem(409, "email-taken");
-    upgraded.post("/api/createaccount", &account("EVE", "new@example.org")).await.problem(409, "username-taken");
-    upgraded.post("/api/createaccount", &account("JOSÉ", "new@example.org")).await.problem(409, "username-taken");
+    later.post("/api/createaccount", &account("new", "ADA@mu\u{308}nchen.example")).await.problem(409, "email-taken");
+    later.post("/api/createaccount", &account("EVE", "new@example.org")).await.problem(409, "username-taken");
+    later.post("/api/createaccount", &account("JOSÉ", "new@example.org")).await.problem(409, "username-taken");
     // Once more, it changes nothing.
-    let again = Service::start(&database, &[]).await;
+    let again = upgraded(&database).await;
     assert_eq!(query(&database, keys).await, expected);
-    close(database, [service, upgraded, again]).await;
+    close(database, [service, later, again]).await;
 }
 
 #[tokio::test]
@@ -221,7 +229,7 @@ async fn an_account_that_a_service_of_the_version_before_makes_gets_its_keys() {
     // The version before writes no keys, and meanwhile a younger account has taken one of them.
     sql(&database, "UPDATE accounts SET username_key = NULL, email_key = NULL WHERE username = 'ada'").await;
     sql(&database, "UPDATE accounts SET email_key = 'ada@example.org' WHERE username = 'ben'").await;
-    let other = Service::start(&database, &[]).await;
+    let other = upgraded(&database).await;
     let keys = "SELECT coalesce(username_key, '-') || ' ' || coalesce(email_key, '-') AS value FROM accounts ORDER BY id";
     assert_eq!(query(&database, keys).await, ["ada ada@example.org", "ben -"]);
     other.log_in("ada").await;
