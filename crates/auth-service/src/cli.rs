@@ -111,6 +111,10 @@ async fn serve(settings: AuthSettings) -> ExitCode {
 
 async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> ExitCode {
     settings.log.start();
+    let arguments = match settings.email_domains.admit(arguments.email.clone()) {
+        Ok(email) => CreateAdmin { email, ..arguments },
+        Err(error) => return fail(BAD_SETTINGS, format!("the e-mail address {} {error}", arguments.email)),
+    };
     let password: Password = match std::fs::read_to_string(&arguments.password_file) {
         Ok(text) => match text.trim_end_matches(['\r', '\n']).parse() {
             Ok(password) => password,
@@ -152,7 +156,7 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
 /// The hash of an administrator's password. One that is there already is what was wanted; a user is not made one behind
 /// their back.
 async fn existing(store: &Store, email: &Email) -> Result<String, ExitCode> {
-    match store.account_with_hash(email).await {
+    match store.account_with_hash(&email.forms()).await {
         Ok(Some((account, hash))) if account.role == Role::Admin => {
             println!("The administrator {email} is there already; nothing was changed, the password neither.");
             Ok(hash)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use quick_cache::sync::Cache;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::Email;
+use rowlock_domain::text::EmailForms;
 use rowlock_http::problem::Problem;
 use rowlock_http::{RateLimit, client_address, per_minute};
 use rowlock_platform::settings::SettingsReader;
@@ -102,17 +102,17 @@ impl Limits {
     }
 
     /// Counts a request for a new account.
-    pub(crate) fn creates_account(&self, request: &HttpRequest, email: &Email) -> Result<(), Problem> {
+    pub(crate) fn creates_account(&self, request: &HttpRequest, email: &EmailForms) -> Result<(), Problem> {
         if let Some(address) = client_address(request) {
             self.create_account_per_address.check(request, &address, "new accounts from your address")?;
         }
-        self.create_account_per_email.check(request, &email.normalized(), "tries to make this account")
+        self.create_account_per_email.check(request, &email.key, "tries to make this account")
     }
 
     /// Counts a log-in and has it wait if the password was wrong too often. Gives who it is for [`Limits::was_right`] and
     /// [`Limits::was_wrong`]. Whether the account exists makes no difference.
-    pub(crate) async fn logs_in(&self, request: &HttpRequest, email: &Email) -> Result<LogIn<'_>, Problem> {
-        let (email, address) = (email.normalized(), client_address(request));
+    pub(crate) async fn logs_in(&self, request: &HttpRequest, email: &EmailForms) -> Result<LogIn<'_>, Problem> {
+        let (email, address) = (email.key.clone(), client_address(request));
         if let Some(address) = address {
             self.log_in_per_address.check(request, &address, "log-ins from your address")?;
         }
@@ -185,8 +185,8 @@ mod tests {
         TestRequest::default().peer_addr(format!("{address}:1").parse().unwrap()).to_http_request()
     }
 
-    fn ada() -> Email {
-        "Ada@example.org".parse().unwrap()
+    fn ada() -> EmailForms {
+        EmailForms::of("Ada@example.org")
     }
 
     #[tokio::test(start_paused = true)]

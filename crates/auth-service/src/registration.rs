@@ -113,7 +113,9 @@ pub(crate) async fn register(
             Err(RegistrationError::AdminExists)
         }
         // The database names the first constraint that failed, in an order that it does not promise.
-        Err(InsertError::UsernameTaken) if store.account_with_hash(&email).await?.is_none() => Err(RegistrationError::UsernameTaken),
+        Err(InsertError::UsernameTaken) if store.account_with_hash(&email.forms()).await?.is_none() => {
+            Err(RegistrationError::UsernameTaken)
+        }
         Err(InsertError::EmailTaken | InsertError::UsernameTaken) => Err(RegistrationError::EmailTaken),
         Err(InsertError::AdminExists) => Err(RegistrationError::AdminExists),
         Err(InsertError::Unknown(error)) => Err(RegistrationError::OutcomeUnknown(error)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use rowlock_domain::text::EmailDomains;
 use rowlock_http::management::{self, Readiness};
 use rowlock_http::revocations::{RevocationList, Revocations};
 use rowlock_http::tokens::{Fetch, TokenVerifier};
@@ -35,6 +36,7 @@ use crate::{MIGRATIONS, routes};
 pub(crate) struct Auth {
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
+    pub(crate) email_domains: EmailDomains,
     pub(crate) keys: Arc<Keys>,
     pub(crate) secrets: Secrets,
     pub(crate) tokens: TokenSettings,
@@ -113,6 +115,7 @@ impl Service {
         let auth = Auth {
             keys: Arc::new(Keys::new(store.clone(), secrets.clone(), settings.keys.publish_ahead)),
             passwords: Passwords::new(settings.passwords),
+            email_domains: settings.email_domains,
             store,
             secrets,
             tokens: settings.tokens,
@@ -159,6 +162,8 @@ impl Service {
         if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await || !self.auth.keys.wait(draining).await {
             return Ok(());
         }
+        // Before anybody registers: a key that is missing belongs to an account that is there already.
+        make_missing_keys(&self.auth).await;
         let TokenSettings { issuer, audience, .. } = &self.auth.tokens;
         let verifier = Arc::new(TokenVerifier::new(issuer, audience, self.auth.keys.clone().fetch()));
         self.lifecycle.spawn(self.auth.keys.clone().keep_fresh(verifier.clone(), stopping.clone()));
@@ -191,7 +196,21 @@ impl Service {
     }
 }
 
-/// Forgets sessions that ran out, old idempotency keys and the ids of erased accounts, every hour and at the start.
+/// Makes the keys of accounts that a service of the previous version has made.
+async fn make_missing_keys(auth: &Auth) {
+    match auth.store.make_missing_keys().await {
+        Ok(0) => {}
+        Ok(accounts) => {
+            tracing::info!(accounts, "some accounts share a username or an e-mail address with an older one, but for its spelling");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "not every account has the keys that make its username and e-mail address unique; they are made within an hour");
+        }
+    }
+}
+
+/// Forgets sessions that ran out, old idempotency keys and the ids of erased accounts, every hour and at the start, and makes
+/// missing keys.
 async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
     const AT_ONCE: u16 = 1000;
     loop {
@@ -214,6 +233,9 @@ async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+        }
+        if !more {
+            make_missing_keys(&auth).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
+use rowlock_domain::text::EmailDomains;
 use rowlock_http::HttpSettings;
 use rowlock_http::management::ManagementSettings;
 use rowlock_http::revocations::RevocationSettings;
@@ -34,6 +35,8 @@ pub struct AuthSettings {
     pub tokens: TokenSettings,
     /// Hashing.
     pub passwords: PasswordSettings,
+    /// Which domains the e-mail addresses of new accounts may have.
+    pub email_domains: EmailDomains,
     /// Signing keys.
     pub keys: KeySettings,
     /// How much is too much.
@@ -62,6 +65,8 @@ pub struct MaintenanceSettings {
     pub log: LogSettings,
     /// Hashing.
     pub passwords: PasswordSettings,
+    /// Which domains the e-mail addresses of new accounts may have.
+    pub email_domains: EmailDomains,
 }
 
 /// What tokens say and how long they live.
@@ -116,6 +121,7 @@ struct Sections {
     log: LogSettings,
     tokens: TokenSettings,
     passwords: PasswordSettings,
+    email_domains: EmailDomains,
     encryption_key: Option<SecretString>,
     publish_ahead: TimeDelta,
     limits: LimitSettings,
@@ -140,6 +146,7 @@ impl AuthSettings {
                 log: sections.log,
                 tokens: sections.tokens,
                 passwords: sections.passwords,
+                email_domains: sections.email_domains,
                 limits: sections.limits,
                 relay: sections.amqp.map(|amqp| RelaySettings::new(relay_database, amqp)),
                 booking_url: sections.booking_url,
@@ -163,6 +170,7 @@ impl MaintenanceSettings {
             database: sections.database,
             log: sections.log,
             passwords: sections.passwords,
+            email_domains: sections.email_domains,
         });
         reader.finish(settings)
     }
@@ -183,6 +191,7 @@ impl Sections {
         let log = LogSettings::read(reader);
         let tokens = TokenSettings::read(reader);
         let passwords = PasswordSettings::read(reader);
+        let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
         let encryption_key = long_secret(reader, "keys.encryption_key", 32);
         if secrets == Secrets::Required && matches!(encryption_key, Some(None)) {
             reader.complain("keys.encryption_key", "must be set");
@@ -207,6 +216,7 @@ impl Sections {
             log: log?,
             tokens: tokens?,
             passwords: passwords?,
+            email_domains: email_domains?,
             encryption_key: encryption_key?,
             publish_ahead: publish_ahead?,
             limits: limits?,

@@ -4,7 +4,7 @@ use chrono::SubsecRound;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::states::Role;
-use rowlock_domain::text::{Email, IdempotencyKey};
+use rowlock_domain::text::{IdempotencyKey, LoginEmail};
 use rowlock_http::tokens::Claims;
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::DatabaseError;
@@ -20,7 +20,7 @@ use crate::store::{Account, Rotation};
 /// What a person says to log in. Any text may be tried as a password.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
-    pub(crate) email: Email,
+    pub(crate) email: LoginEmail,
     pub(crate) password: SecretString,
     /// The `Idempotency-Key` of the request: the session of an earlier log-in with it gives way to the new one.
     pub(crate) key: Option<IdempotencyKey>,
@@ -72,15 +72,17 @@ impl Auth {
             return Err(SignInError::NotAdmin);
         }
         let session = SessionId::from_uuid(self.clock.uuid());
-        if !self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent, key).await? {
-            return Err(SignInError::BadCredentials);
+        // The password takes its time, and the account may have been disabled, enabled or erased meanwhile.
+        match self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent, key).await? {
+            Some(version) => self.signed_in(Account { version, ..account }, session, 0),
+            None if self.store.account(account.id).await?.is_some() => Err(SignInError::Disabled),
+            None => Err(SignInError::BadCredentials),
         }
-        self.signed_in(account, session, 0)
     }
 
     /// The same steps whether the account exists or not.
     async fn check_credentials(&self, credentials: Credentials) -> Result<Account, SignInError> {
-        let found = self.store.account_with_hash(&credentials.email).await?;
+        let found = self.store.account_with_hash(&credentials.email.forms()).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.as_str());
         let right = self.passwords.check(&credentials.password, hash).await?;
         let Some((account, hash)) = found.filter(|_| right) else {
@@ -144,5 +146,6 @@ fn claims(settings: &TokenSettings, clock: &Clock, account: &Account, session: S
         exp: (now + settings.access_ttl).timestamp(),
         jti: clock.uuid(),
         sid: session,
+        ver: account.version,
     }
 }

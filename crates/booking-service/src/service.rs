@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use rowlock_domain::ids::AccountId;
+use rowlock_domain::text::EmailDomains;
 use rowlock_http::management::{self, Readiness};
 use rowlock_http::revocations::Revocations;
 use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
@@ -49,6 +50,8 @@ pub(crate) struct Booking {
     pub(crate) clock: Clock,
     pub(crate) notifier: OutboxNotifier,
     pub(crate) cancel_chunk: usize,
+    /// Which domains the e-mail addresses of guests may have.
+    pub(crate) email_domains: EmailDomains,
     /// How often an account may want something changed.
     pub(crate) per_account: RateLimit<AccountId>,
 }
@@ -204,6 +207,7 @@ impl Service {
             clock: self.clock.clone(),
             notifier,
             cancel_chunk: self.settings.cancel_chunk,
+            email_domains: self.settings.email_domains,
             per_account: RateLimit::per_minute("booking-account", self.settings.book_per_account),
         })
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rowlock_domain::text::EmailDomains;
 use rowlock_http::management::ManagementSettings;
 use rowlock_http::revocations::RevocationSettings;
 use rowlock_http::{HttpSettings, per_minute};
@@ -35,6 +36,8 @@ pub struct BookingSettings {
     pub book_per_account: u32,
     /// How long a token may be good after its account was shut.
     pub token_life: Duration,
+    /// Which domains the e-mail addresses of guests may have.
+    pub email_domains: EmailDomains,
     /// The lanes of the commands.
     pub lanes: LaneSettings,
     /// How long what visitors read is kept in memory; zero for not at all.
@@ -100,6 +103,7 @@ impl BookingSettings {
         let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
         let book_per_account = per_minute(reader, "limits.book_per_account");
         let token_life = reader.number("accounts.token_life_seconds", 0..=86_400).map(Duration::from_secs);
+        let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
         let lanes = LaneSettings::read(reader);
         let keep_reads_for = reader.millis("reads.keep_ms", 0..=60_000);
         let tokens = TokenSettings::read(reader);
@@ -125,6 +129,7 @@ impl BookingSettings {
             amqp,
             book_per_account: book_per_account?,
             token_life: token_life?,
+            email_domains: email_domains?,
             lanes: lanes?,
             keep_reads_for: keep_reads_for?,
             tokens: tokens?,

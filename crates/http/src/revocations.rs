@@ -1,9 +1,13 @@
 //! Who is not let in any more although their token has not expired: a short list that services fetch now and then.
 //!
+//! An account that was disabled is listed with the lowest version that its tokens may have, so that a log-in after it was
+//! enabled again works at once, even while a service still holds the list from before. An erased account is listed by its
+//! id, for no token of it will ever be valid again.
+//!
 //! Nobody asks `auth-service` on the way of a request. When the list has been out of reach for too long, users go on
 //! being served, as they would be with any token, but administrators are not: what they can do is too much.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -23,8 +27,13 @@ use rowlock_platform::settings::SettingsReader;
 /// may still be unexpired.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevocationList {
-    /// Accounts that were disabled or erased.
+    /// Accounts of which no token is valid: those that were erased. An auth-service of the previous version also lists
+    /// those that are disabled.
     pub accounts: Vec<AccountId>,
+    /// The lowest valid version of the tokens of accounts that were disabled, whether or not they were enabled again. An
+    /// auth-service of the previous version does not send it.
+    #[serde(default)]
+    pub account_versions: HashMap<AccountId, i64>,
     /// Sessions that were ended.
     pub sessions: Vec<SessionId>,
 }
@@ -49,9 +58,17 @@ impl RevocationSettings {
 
 struct Known {
     accounts: HashSet<AccountId>,
+    account_versions: HashMap<AccountId, i64>,
     sessions: HashSet<SessionId>,
     /// When it was asked for.
     as_of: Instant,
+}
+
+impl Known {
+    fn new(list: RevocationList, as_of: Instant) -> Self {
+        let RevocationList { accounts, account_versions, sessions } = list;
+        Self { accounts: accounts.into_iter().collect(), account_versions, sessions: sessions.into_iter().collect(), as_of }
+    }
 }
 
 /// The list of the moment.
@@ -70,14 +87,16 @@ impl fmt::Debug for Revocations {
 impl Revocations {
     /// An empty list, as of now.
     pub fn new(settings: RevocationSettings, fetch: Fetch<RevocationList>) -> Self {
-        let known = Known { accounts: HashSet::new(), sessions: HashSet::new(), as_of: Instant::now() };
+        let known = Known::new(RevocationList::default(), Instant::now());
         Self { known: ArcSwap::from_pointee(known), fetch, settings }
     }
 
-    /// Whether a token's account or session is on the list.
+    /// Whether the list revokes a token: by its session, by its account, or by the version of its account.
     pub fn is_revoked(&self, claims: &Claims) -> bool {
         let known = self.known.load();
-        known.sessions.contains(&claims.sid) || known.accounts.contains(&claims.sub)
+        known.sessions.contains(&claims.sid)
+            || known.accounts.contains(&claims.sub)
+            || known.account_versions.get(&claims.sub).is_some_and(|lowest| claims.ver < *lowest)
     }
 
     /// How old the list is.
@@ -104,10 +123,7 @@ impl Revocations {
     async fn load(&self) {
         let as_of = Instant::now();
         match (self.fetch)().await {
-            Ok(RevocationList { accounts, sessions }) => {
-                let known = Known { accounts: accounts.into_iter().collect(), sessions: sessions.into_iter().collect(), as_of };
-                self.known.store(known.into());
-            }
+            Ok(list) => self.known.store(Known::new(list, as_of).into()),
             Err(error) => tracing::warn!(%error, age = ?self.age(), "the list of what was revoked could not be fetched"),
         }
     }
@@ -143,6 +159,7 @@ mod tests {
             exp: 0,
             jti: clock.uuid(),
             sid: SessionId::from_uuid(clock.uuid()),
+            ver: 1,
         }
     }
 
@@ -154,18 +171,41 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_on_the_list_is_revoked_until_it_is_off_it() {
-        let (disabled, ended, other) = (claims(), claims(), claims());
-        let published = Arc::new(Mutex::new(Ok(RevocationList { accounts: vec![disabled.sub], sessions: vec![ended.sid] })));
+        let (erased, ended, other) = (claims(), claims(), claims());
+        let list = RevocationList { accounts: vec![erased.sub], sessions: vec![ended.sid], ..RevocationList::default() };
+        let published = Arc::new(Mutex::new(Ok(list)));
         let revocations = revocations(&published, Duration::from_secs(60));
-        assert!(!revocations.is_revoked(&disabled), "nothing was fetched yet");
+        assert!(!revocations.is_revoked(&erased), "nothing was fetched yet");
         revocations.load().await;
-        assert_eq!([&disabled, &ended, &other].map(|claims| revocations.is_revoked(claims)), [true, true, false]);
+        assert_eq!([&erased, &ended, &other].map(|claims| revocations.is_revoked(claims)), [true, true, false]);
         *published.lock().unwrap() = Err("away".to_owned());
         revocations.load().await;
-        assert!(revocations.is_revoked(&disabled), "a list that cannot be fetched takes nothing back");
+        assert!(revocations.is_revoked(&erased), "a list that cannot be fetched takes nothing back");
         *published.lock().unwrap() = Ok(RevocationList::default());
         revocations.load().await;
-        assert!(!revocations.is_revoked(&disabled));
+        assert!(!revocations.is_revoked(&erased));
+    }
+
+    #[tokio::test]
+    async fn tokens_below_the_lowest_version_of_their_account_are_revoked_and_later_ones_are_not() {
+        let before = claims();
+        let list = RevocationList { account_versions: HashMap::from([(before.sub, 2)]), ..RevocationList::default() };
+        let revocations = revocations(&Arc::new(Mutex::new(Ok(list))), Duration::from_secs(60));
+        revocations.load().await;
+        let version = |ver| revocations.is_revoked(&Claims { ver, ..before.clone() });
+        assert_eq!([0, 1, 2, 3].map(version), [true, true, false, false], "version 0 stands for a token without a version");
+        assert!(!revocations.is_revoked(&claims()), "of another account");
+    }
+
+    #[test]
+    fn lists_are_read_with_and_without_versions_of_accounts() {
+        let id = claims().sub;
+        let old: RevocationList = serde_json::from_value(serde_json::json!({"accounts": [id], "sessions": []})).unwrap();
+        assert_eq!(old, RevocationList { accounts: vec![id], ..RevocationList::default() });
+        let new = RevocationList { account_versions: HashMap::from([(id, 7)]), ..old };
+        let written = serde_json::to_value(&new).unwrap();
+        assert_eq!(written["account_versions"], serde_json::json!({id.to_string(): 7}));
+        assert_eq!(serde_json::from_value::<RevocationList>(written).unwrap(), new);
     }
 
     #[tokio::test]

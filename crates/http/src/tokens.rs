@@ -46,6 +46,9 @@ pub struct Claims {
     pub jti: Uuid,
     /// The session it belongs to.
     pub sid: SessionId,
+    /// The version of the account at the time of signing. 0 in tokens of an auth-service that did not write it yet.
+    #[serde(default)]
+    pub ver: i64,
 }
 
 /// A public key as `/.well-known/jwks.json` shows it (RFC 8037).
@@ -271,6 +274,7 @@ mod tests {
             exp: now + seconds,
             jti: clock.uuid(),
             sid: SessionId::from_uuid(clock.uuid()),
+            ver: 1,
         };
         let header = Header { kid: Some(kid(seed)), ..Header::new(Algorithm::EdDSA) };
         encode(&header, &claims, &EncodingKey::from_ed_der(key(seed).to_pkcs8_der().unwrap().as_bytes())).unwrap()

@@ -3,6 +3,10 @@
 //!
 //! An access token can stay valid for a while after its account was closed, so a booking may arrive late. The account is
 //! therefore processed again and again until its last token has expired, and is settled only when nothing returnable is left.
+//! An account may be enabled again while it is processed, and the message that says so may be late. What it books from then
+//! on stays: before a command of a token with a later version, booking-service calls [`reopen`], and a pass looks at the
+//! state *after* it has read what it returns. A state that is unchanged then proves that nothing it has read is newer.
+//!
 //! A booking that can still be returned is never anonymised: anonymous, no later pass would find it, and its seat would stay
 //! taken for nobody.
 
@@ -35,6 +39,12 @@ statement! {
      ON CONFLICT (account_id) DO UPDATE
         SET version = excluded.version, state = excluded.state, received_at = excluded.received_at, settled_at = excluded.settled_at
         WHERE known.version < excluded.version"
+}
+
+statement! {
+    /// Whether the last that is known of an account still is the change that closed it.
+    struct StillClosed { account: SqlUuid = Uuid, version: BigInt = i64 } -> BigInt;
+    "SELECT count(*) FROM account_states WHERE account_id = $1 AND version = $2 AND state <> 'enabled'"
 }
 
 statement! {
@@ -111,6 +121,12 @@ pub async fn note(conn: &mut AsyncPgConnection, account: AccountId, version: i64
     NoteState { account: account.as_uuid(), version, state }.execute(conn).await.map(|_| ())
 }
 
+/// Notes that an account was open at a version, as a token of this version proves, unless something newer is known. To be
+/// committed before anything is done for the token: what is booked from then on is not returned for an earlier change.
+pub async fn reopen(conn: &mut AsyncPgConnection, account: AccountId, version: i64) -> QueryResult<()> {
+    note(conn, account, version, AccountChange::Enabled).await
+}
+
 /// An account that is not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
@@ -138,12 +154,14 @@ pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, after: Ac
 }
 
 impl Inventory {
-    /// Returns what an account has and, if it was erased, anonymises the rest. Safe to repeat and to run concurrently.
+    /// Returns what an account has and, if it was erased, anonymises the rest. Does nothing more once something newer is known
+    /// of the account. Safe to repeat and to run concurrently.
     pub async fn close_account(&self, unfinished: Unfinished) -> Result<(), CommandError> {
         let Unfinished { account, version, erased, due } = unfinished;
         // Entries first: an entry that has left the queue cannot become a booking after the bookings were returned.
-        self.leave_all(account).await?;
-        self.give_back_bookings(account).await?;
+        if !self.leave_all(unfinished).await? || !self.give_back_bookings(unfinished).await? {
+            return Ok(());
+        }
         let mut conn = checkout(self.pool()).await?;
         let (id, nobody) = (account.as_uuid(), NOBODY.as_uuid());
         if erased {
@@ -162,11 +180,16 @@ impl Inventory {
         Ok(())
     }
 
-    async fn give_back_bookings(&self, account: AccountId) -> Result<(), CommandError> {
+    /// Returns all bookings that can be returned. False if the account has changed meanwhile.
+    async fn give_back_bookings(&self, unfinished: Unfinished) -> Result<bool, CommandError> {
+        let account = unfinished.account;
         loop {
             let mut conn = checkout(self.pool()).await?;
             let held = Held { account: account.as_uuid(), most: CHUNK };
             let held: Vec<(Uuid, Uuid, Uuid)> = held.load(&mut conn).await.map_err(refused)?;
+            if !still_closed(&mut conn, unfinished).await? {
+                return Ok(false);
+            }
             drop(conn);
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
@@ -174,16 +197,21 @@ impl Inventory {
                 Command::Cancel(Cancel { event, account, target, quantity: None, idempotency: None, authority: Authority::ClosedAccount })
             };
             if self.all(held.into_iter().map(command).collect()).await? == 0 {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
 
-    async fn leave_all(&self, account: AccountId) -> Result<(), CommandError> {
+    /// Removes the account from all queues. False if the account has changed meanwhile.
+    async fn leave_all(&self, unfinished: Unfinished) -> Result<bool, CommandError> {
+        let account = unfinished.account;
         loop {
             let mut conn = checkout(self.pool()).await?;
             let waited = Waited { account: account.as_uuid(), most: CHUNK };
             let waited: Vec<(Uuid, Uuid, Uuid)> = waited.load(&mut conn).await.map_err(refused)?;
+            if !still_closed(&mut conn, unfinished).await? {
+                return Ok(false);
+            }
             drop(conn);
             let command = |(event, id, ticket_type)| {
                 let target = Target::One(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
@@ -191,7 +219,7 @@ impl Inventory {
                 Command::Leave(Leave { event, account, target, idempotency: None, authority: Authority::ClosedAccount })
             };
             if self.all(waited.into_iter().map(command).collect()).await? == 0 {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
@@ -211,6 +239,12 @@ impl Inventory {
         }
         Ok(done)
     }
+}
+
+async fn still_closed(conn: &mut AsyncPgConnection, unfinished: Unfinished) -> Result<bool, CommandError> {
+    let still = StillClosed { account: unfinished.account.as_uuid(), version: unfinished.version };
+    let rows: i64 = still.get_result(conn).await.map_err(refused)?;
+    Ok(rows > 0)
 }
 
 /// All that is stored about a person here but bookings and waiting-list entries.

@@ -65,6 +65,7 @@ pub fn good_token() -> String {
         exp: FAR_AWAY,
         jti: Uuid::from_u128(2),
         sid: SessionId::from_uuid(Uuid::from_u128(3)),
+        ver: 1,
     };
     signed(&serde_json::to_vec(&claims).expect("claims can be written"))
 }

@@ -86,7 +86,7 @@ pub(super) async fn admin_create_account(
     // Who may not is told so before the body is looked at.
     let (admission, actor) = admission(&auth, &request).await?;
     let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
-    let (registration, key) = registration(&request, fields)?;
+    let (registration, key) = registration(&request, fields, auth.email_domains)?;
     let (account, replayed) = register_once(&auth, registration, admission, Some(actor), key).await?;
     auth.notifier.notify();
     Ok(created(account, replayed))

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::IdempotencyKey;
+use rowlock_domain::text::{EmailDomains, IdempotencyKey};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
@@ -20,13 +20,16 @@ use crate::store::{Account, Admission};
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `registration` reads")]
 pub(super) struct CreateAccount {
-    /// What the person is called. No control characters.
+    /// What the person is called, stored composed (NFC) and with white space as one space each. At least one visible character,
+    /// no control characters; invisible ones only within what they shape, as in emoji and in Persian.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// The handle of the account, unique without regard to case. No white space, no control characters.
+    /// The handle of the account, unique without regard to case, to full or half width and to how characters are composed. No
+    /// white space, no control or invisible characters.
     #[schema(min_length = 1, max_length = 64)]
     username: String,
-    /// Unique without regard to case.
+    /// Unique without regard to case and to how a domain is written: `münchen.example` is `xn--mnchen-3ya.example`. Shown as it
+    /// was typed. The domain has a dot, unless the setting `accounts.allow_local_email_domains` allows others.
     #[schema(max_length = 254, format = "email")]
     email: String,
     /// At least 8 characters and at most 72 bytes in UTF-8. No control characters.
@@ -35,11 +38,15 @@ pub(super) struct CreateAccount {
 }
 
 /// Reads [`CreateAccount`].
-pub(super) fn registration(request: &HttpRequest, mut fields: JsonFields) -> Result<(Registration, Option<IdempotencyKey>), Problem> {
+pub(super) fn registration(
+    request: &HttpRequest,
+    mut fields: JsonFields,
+    domains: EmailDomains,
+) -> Result<(Registration, Option<IdempotencyKey>), Problem> {
     let keyed = KeyedRequest::of_body(request, &mut fields);
     let name = fields.required("name", text);
     let username = fields.required("username", text);
-    let email = fields.required("email", text);
+    let email = fields.required("email", |value| domains.admit(text(value)?).map_err(|error| error.to_string()));
     let password = fields.required("password", text);
     let read = || {
         let registration = Registration { name: name?, username: username?, email: email?, password: password? };
@@ -105,8 +112,8 @@ route_problems!(
     ),
 )]
 pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let (registration, key) = registration(&request, fields)?;
-    auth.limits.creates_account(&request, &registration.email)?;
+    let (registration, key) = registration(&request, fields, auth.email_domains)?;
+    auth.limits.creates_account(&request, &registration.email.forms())?;
     let (account, replayed) = register_once(&auth, registration, Admission::User, None, key).await?;
     Ok(created(account, replayed))
 }

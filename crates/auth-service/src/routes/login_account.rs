@@ -157,7 +157,7 @@ pub(super) async fn log_in(
     credentials: Credentials,
     needed: Option<Role>,
 ) -> Result<HttpResponse, Problem> {
-    let log_in = auth.limits.logs_in(request, &credentials.email).await?;
+    let log_in = auth.limits.logs_in(request, &credentials.email.forms()).await?;
     let result = auth.log_in(credentials, needed, user_agent(request)).await;
     match &result {
         Err(SignInError::BadCredentials) => log_in.was_wrong(),

@@ -1,4 +1,4 @@
-//! Accounts. E-mail and username are unique without regard to case, and it is the database that says so.
+//! Accounts. E-mail and username are unique whatever their spelling, and it is the database that says so.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::states::Role;
-use rowlock_domain::text::{Email, IdempotencyKey, PersonName, SearchTerm, Username};
+use rowlock_domain::text::{Email, EmailForms, IdempotencyKey, PersonName, SearchTerm, Username};
 use rowlock_postgres::{DatabaseError, WriteError, committed, statement};
 use uuid::Uuid;
 
@@ -83,8 +83,8 @@ impl InsertError {
             && let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error
         {
             match info.constraint_name() {
-                Some("accounts_email_key") => return Self::EmailTaken,
-                Some("accounts_username_key") => return Self::UsernameTaken,
+                Some("accounts_email_key" | "accounts_one_email") => return Self::EmailTaken,
+                Some("accounts_username_key" | "accounts_one_username") => return Self::UsernameTaken,
                 Some("accounts_one_bootstrapped") => return Self::AdminExists,
                 _ => {}
             }
@@ -139,8 +139,10 @@ statement! {
         name_normalized: Text = String,
         username: Text = String,
         username_normalized: Text = String,
+        username_key: Text = String,
         email: Text = String,
         email_normalized: Text = String,
+        email_key: Text = String,
         role: Text = &'static str,
         bootstrapped: Bool = bool,
         password_hash: Text = String,
@@ -152,14 +154,15 @@ statement! {
     }
     -> BigInt;
     "WITH made AS (
-         INSERT INTO accounts (id, name, name_normalized, username, username_normalized, email, email_normalized, role, bootstrapped, password_hash, created_at, creation_key)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
-         WHERE NOT $9 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
+         INSERT INTO accounts (id, name, name_normalized, username, username_normalized, username_key, email, email_normalized, email_key, role,
+                               bootstrapped, password_hash, created_at, creation_key)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+         WHERE NOT $11 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
          RETURNING id
      ), told AS (
          INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
-         SELECT made.id, message.id, message.key, message.payload, $11
-         FROM made, unnest($13::uuid[], $14::text[], $15::text[]) AS message (id, key, payload)
+         SELECT made.id, message.id, message.key, message.payload, $13
+         FROM made, unnest($15::uuid[], $16::text[], $17::text[]) AS message (id, key, payload)
      )
      SELECT count(*) FROM made"
 }
@@ -167,15 +170,17 @@ statement! {
 impl Store {
     /// Stores an account, and messages that tell of it.
     pub(crate) async fn insert_account(&self, new: NewAccount, admission: Admission, told: Messages) -> Result<Account, InsertError> {
-        let role = admission.role();
+        let (role, email) = (admission.role(), new.email.forms());
         let insert = InsertAccount {
             id: new.id.as_uuid(),
             name: new.name.as_str().to_owned(),
             name_normalized: new.name.as_str().to_lowercase(),
             username: new.username.as_str().to_owned(),
-            username_normalized: new.username.normalized(),
+            username_normalized: new.username.as_str().to_lowercase(),
+            username_key: new.username.key(),
             email: new.email.as_str().to_owned(),
-            email_normalized: new.email.normalized(),
+            email_normalized: email.lower,
+            email_key: email.key,
             role: role.as_str(),
             bootstrapped: admission == Admission::FirstAdmin,
             password_hash: new.password_hash,
@@ -209,11 +214,13 @@ impl Store {
         Ok(row.map(Account::try_from).transpose()?)
     }
 
-    /// An account and the hash of its password, by its e-mail in any spelling.
-    pub(crate) async fn account_with_hash(&self, email: &Email) -> Result<Option<(Account, String)>, DatabaseError> {
+    /// An account and the hash of its password, by its e-mail in any spelling. The account that has the address in this very
+    /// spelling (but for case) goes first: before there were keys, another spelling could be another account.
+    pub(crate) async fn account_with_hash(&self, email: &EmailForms) -> Result<Option<(Account, String)>, DatabaseError> {
         let mut conn = self.conn().await?;
         let found: Option<(AccountRow, String)> = accounts::table
-            .filter(accounts::email_normalized.eq(email.normalized()))
+            .filter(accounts::email_normalized.eq(&email.lower).or(accounts::email_key.eq(&email.key)))
+            .order(accounts::email_normalized.eq(&email.lower).desc())
             .select((AccountRow::as_select(), accounts::password_hash))
             .first(&mut conn)
             .await
@@ -231,7 +238,7 @@ impl Store {
     ) -> Result<Option<(Account, String)>, DatabaseError> {
         let mut conn = self.conn().await?;
         let found: Option<(AccountRow, String)> = accounts::table
-            .filter(accounts::email_normalized.eq(email.normalized()))
+            .filter(accounts::email_normalized.eq(email.forms().lower))
             .filter(accounts::creation_key.eq(key.as_str()))
             .filter(accounts::created_at.gt(after))
             .select((AccountRow::as_select(), accounts::password_hash))

@@ -20,15 +20,13 @@ pub(crate) enum Closing {
 }
 
 statement! {
-    /// Shuts an account and ends its sessions. The request's key is kept in the same statement.
+    /// Disables an account and keeps the request's key. [`EndSessions`] follows in the same transaction.
     struct Disable {
         id: SqlUuid = Uuid, version: BigInt = i64, key_account: Nullable<SqlUuid> = Option<Uuid>, key: Nullable<Text> = Option<String>,
         request_hash: Nullable<Binary> = Option<Vec<u8>>, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String>,
     }
     "WITH account AS (
          UPDATE accounts SET disabled_at = now(), version = version + 1 WHERE id = $1 AND version = $2 AND disabled_at IS NULL RETURNING id
-     ), ended AS (
-         UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id IN (SELECT id FROM account) AND ended_at IS NULL
      ), kept AS (
          INSERT INTO idempotency_keys AS k (account_id, key, request_hash) SELECT $3, $4, $5 FROM account WHERE $4 IS NOT NULL
          ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = now()
@@ -36,6 +34,13 @@ statement! {
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
      SELECT account.id, message.id, message.key, message.payload, now()
      FROM account, unnest($6::uuid[], $7::text[], $8::text[]) WITH ORDINALITY AS message (id, key, payload, place) ORDER BY place"
+}
+
+statement! {
+    /// Ends the sessions of an account that was disabled in the same transaction. It is a statement of its own because its
+    /// snapshot must be taken while the account's row is locked: a log-in that was committed just before has opened one more.
+    struct EndSessions { account: SqlUuid = Uuid }
+    "UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id = $1 AND ended_at IS NULL"
 }
 
 statement! {
@@ -73,9 +78,18 @@ statement! {
 }
 
 statement! {
-    struct RevokedAccounts { seconds: BigInt = i64 } -> SqlUuid;
-    "SELECT id FROM accounts WHERE disabled_at > now() - $1 * interval '1 second'
-     UNION SELECT id FROM erased_accounts WHERE erased_at > now() - $1 * interval '1 second'"
+    struct ErasedAccounts { seconds: BigInt = i64 } -> SqlUuid;
+    "SELECT id FROM erased_accounts WHERE erased_at > now() - $1 * interval '1 second'"
+}
+
+statement! {
+    /// The present versions of accounts that were disabled lately, whether or not they were enabled again. A version is
+    /// raised by disabling and by enabling alone, so every valid token has the present one.
+    struct DisabledVersions { seconds: BigInt = i64 } -> (SqlUuid, BigInt);
+    "SELECT id, version FROM accounts WHERE disabled_at > now() - $1 * interval '1 second'
+     UNION
+     SELECT accounts.id, version FROM sessions JOIN accounts ON accounts.id = account_id
+      WHERE ended_at > now() - $1 * interval '1 second' AND end_reason = 'disabled'"
 }
 
 statement! {
@@ -105,21 +119,29 @@ impl Store {
         let key = keyed.map(|(_, keyed)| keyed.key.as_str().to_owned());
         let request_hash = keyed.map(|(_, keyed)| keyed.hash.to_vec());
         let written = committed(conn, async |conn| match step {
-            Closing::Disable => Disable { id, version, key_account, key, request_hash, message_ids, keys, payloads }.execute(conn).await,
+            Closing::Disable => {
+                let written = Disable { id, version, key_account, key, request_hash, message_ids, keys, payloads }.execute(conn).await?;
+                if written > 0 {
+                    EndSessions { account: id }.execute(conn).await?;
+                }
+                Ok(written)
+            }
             Closing::Enable => Enable { id, version, key_account, key, request_hash, message_ids, keys, payloads }.execute(conn).await,
             Closing::Erase => Erase { id, version, message_ids, keys, payloads }.execute(conn).await,
         });
         Ok(written.await? > 0)
     }
 
-    /// What ended within a time.
+    /// What was revoked within a time.
     pub(crate) async fn revoked_within(&self, time: TimeDelta) -> Result<RevocationList, DatabaseError> {
         let mut conn = self.conn().await?;
         let seconds = time.num_seconds();
-        let accounts: Vec<Uuid> = RevokedAccounts { seconds }.load(&mut conn).await?;
+        let accounts: Vec<Uuid> = ErasedAccounts { seconds }.load(&mut conn).await?;
+        let versions: Vec<(Uuid, i64)> = DisabledVersions { seconds }.load(&mut conn).await?;
         let sessions: Vec<Uuid> = EndedSessions { seconds }.load(&mut conn).await?;
         Ok(RevocationList {
             accounts: accounts.into_iter().map(AccountId::from_uuid).collect(),
+            account_versions: versions.into_iter().map(|(id, version)| (AccountId::from_uuid(id), version)).collect(),
             sessions: sessions.into_iter().map(SessionId::from_uuid).collect(),
         })
     }

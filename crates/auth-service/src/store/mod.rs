@@ -4,6 +4,7 @@
 mod accounts;
 mod closing;
 mod idempotency;
+mod keys;
 mod messages;
 mod sessions;
 mod signing_keys;

@@ -64,15 +64,23 @@ pub(crate) enum Rotation {
 }
 
 statement! {
-    /// Makes a session, unless the account is gone or disabled. A session that was made with the same key gives way to it.
+    /// Makes a session, unless the account is gone or disabled, and returns the version of the account. The account's row is
+    /// locked against disabling: either the session is there to be ended, or the account is seen to be disabled. A session that
+    /// was made with the same key gives way to the new one.
     struct OpenSession {
-        id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>, account: SqlUuid = Uuid,
+        account: SqlUuid = Uuid, id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>,
     }
-    "INSERT INTO sessions (id, account_id, expires_at, user_agent, login_key)
-     SELECT $1, id, now() + $2 * interval '1 second', $3, $4 FROM accounts WHERE id = $5 AND disabled_at IS NULL
-     ON CONFLICT (account_id, login_key) WHERE login_key IS NOT NULL DO UPDATE SET
-         id = excluded.id, expires_at = excluded.expires_at, user_agent = excluded.user_agent, created_at = now(), generation = 0,
-         rotated_at = NULL, superseded_at = '{}', ended_at = NULL, end_reason = NULL"
+    -> (BigInt,);
+    "WITH account AS (
+         SELECT id, version FROM accounts WHERE id = $1 AND disabled_at IS NULL FOR SHARE
+     ), opened AS (
+         INSERT INTO sessions (id, account_id, expires_at, user_agent, login_key)
+         SELECT $2, id, now() + $3 * interval '1 second', $4, $5 FROM account
+         ON CONFLICT (account_id, login_key) WHERE login_key IS NOT NULL DO UPDATE SET
+             id = excluded.id, expires_at = excluded.expires_at, user_agent = excluded.user_agent, created_at = now(), generation = 0,
+             rotated_at = NULL, superseded_at = '{}', ended_at = NULL, end_reason = NULL
+     )
+     SELECT version FROM account"
 }
 
 statement! {
@@ -154,7 +162,8 @@ statement! {
 }
 
 impl Store {
-    /// Stores a session of generation 0, in the place of one that was opened with the same key. False when the account no longer exists or is disabled.
+    /// Stores a session of generation 0, in the place of one that was opened with the same key, and returns the version that the
+    /// account has then. None when the account no longer exists or is disabled.
     pub(crate) async fn open_session(
         &self,
         id: SessionId,
@@ -162,11 +171,12 @@ impl Store {
         ttl: TimeDelta,
         user_agent: Option<String>,
         key: Option<IdempotencyKey>,
-    ) -> Result<bool, DatabaseError> {
+    ) -> Result<Option<i64>, DatabaseError> {
         let conn = self.conn().await?;
         let key = key.map(IdempotencyKey::into_string);
-        let open = OpenSession { id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, key, account: account.as_uuid() };
-        Ok(committed(conn, async |conn| open.execute(conn).await).await? == 1)
+        let open = OpenSession { account: account.as_uuid(), id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, key };
+        let opened: Option<(i64,)> = committed(conn, async |conn| open.get_result(conn).await.optional()).await?;
+        Ok(opened.map(|(version,)| version))
     }
 
     /// Takes a refresh token and says what its successor is.

@@ -1,10 +1,14 @@
 //! Sessions that their owner ends, and accounts that are shut or erased.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
+use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
 
-use crate::support::{Service, answer, close, credentials, person, query, sql, system, system_with, text};
+use crate::support::{Service, answer, close, credentials, person, query, query_on, sql, system, system_with, text};
 
 async fn delete(service: &Service, token: &str, path: &str) -> crate::support::Answer {
     answer(service.request(Method::DELETE, path).bearer_auth(token)).await
@@ -48,7 +52,11 @@ async fn an_owner_sees_where_they_are_logged_in_and_ends_it() {
     service.refresh(&other["refreshToken"]).await.problem(401, "invalid-refresh-token");
     assert_eq!(service.get_as(&laptop, "/api/sessions").await.expect(200)["items"].as_array().unwrap().len(), 1);
     sql(&database, "UPDATE sessions SET ended_at = ended_at - interval '17 minutes' WHERE ended_at IS NOT NULL").await;
-    assert_eq!(revoked(&service).await, json!({"accounts": [], "sessions": []}), "no token of them can be good any more");
+    assert_eq!(
+        revoked(&service).await,
+        json!({"accounts": [], "account_versions": {}, "sessions": []}),
+        "no token of them can be good any more"
+    );
     close(database, [service]).await;
 }
 
@@ -71,16 +79,96 @@ async fn an_administrator_shuts_an_account_and_opens_it_again() {
     service.post("/api/loginaccount", &credentials("ada")).await.problem(403, "account-disabled");
     let wrong = json!({"email": "ada@example.org", "password": "wrong horse battery"});
     service.post("/api/loginaccount", &wrong).await.problem(401, "bad-credentials");
-    assert_eq!(revoked(&service).await["accounts"], json!([id]));
+    let lists = async || {
+        let list = revoked(&service).await;
+        (list["accounts"].clone(), list["account_versions"].clone())
+    };
+    assert_eq!(lists().await, (json!([]), json!({&id: 2})));
     let listed = service.get_as(&admin, "/admin/accounts?q=ada").await.expect(200);
     assert!(listed["items"][0]["disabledAt"].is_string());
 
     service.post_as(&admin, &format!("{path}/enable"), &json!({})).await.expect(200);
-    assert_eq!(revoked(&service).await["accounts"], json!([]));
-    service.log_in("ada").await;
+    assert_eq!(lists().await, (json!([]), json!({&id: 3})), "what was valid before is not valid again");
+    let again = service.log_in("ada").await;
+    service.get_as(&text(&again["token"]), "/api/account").await.expect(200);
+    service.refresh(&again["refreshToken"]).await.expect(200);
+    service.refresh(&login["refreshToken"]).await.problem(401, "invalid-refresh-token");
     let told = "SELECT routing_key || ' ' || coalesce((payload::json->>'sequence'), '') AS value FROM outbox ORDER BY id";
     let expected = ["audit.recorded 1", "account.disabled 2", "audit.recorded 1", "account.enabled 3", "audit.recorded 1"];
     assert_eq!(query(&database, told).await, expected);
+    // Once every token from before has expired, nothing is listed any more.
+    sql(&database, "UPDATE sessions SET ended_at = ended_at - interval '17 minutes' WHERE ended_at IS NOT NULL").await;
+    assert_eq!(lists().await, (json!([]), json!({})));
+    close(database, [service]).await;
+}
+
+/// Waits until a statement on a database waits for a lock.
+async fn held_up(database: &TestDatabase) {
+    let waiting = "SELECT 1::text AS value FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut conn = database.admin().await;
+    until("a statement waits for a lock", async || !query_on(&mut conn, waiting).await.is_empty()).await;
+}
+
+const OPEN: &str = "SELECT id::text AS value FROM sessions WHERE ended_at IS NULL";
+
+#[tokio::test]
+async fn a_log_in_that_meets_the_disabling_of_its_account_waits_for_it_and_is_refused() {
+    let (database, service) = system().await;
+    service.create_account("ada").await;
+    let mut disabling = database.admin().await;
+    disabling.batch_execute("BEGIN; UPDATE accounts SET disabled_at = now(), version = version + 1").await.unwrap();
+    let (wrong, right) = (json!({"email": "ada@example.org", "password": "wrong horse battery"}), credentials("ada"));
+    let (refusal, ()) = tokio::join!(service.post("/api/loginaccount", &right), async {
+        held_up(&database).await;
+        disabling.batch_execute("COMMIT").await.unwrap();
+    });
+    refusal.problem(403, "account-disabled");
+    service.post("/api/loginaccount", &wrong).await.problem(401, "bad-credentials");
+    assert_eq!(query(&database, OPEN).await, Vec::<String>::new());
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn disabling_that_meets_a_log_in_waits_for_it_and_ends_its_session() {
+    let (database, service) = system().await;
+    let admin = service.first_admin().await;
+    let id = text(&service.create_account("ada").await["id"]);
+    let mut logging_in = database.admin().await;
+    let open = format!(
+        "BEGIN; SELECT FROM accounts WHERE id = '{id}' FOR SHARE;
+         INSERT INTO sessions (id, account_id, expires_at) VALUES (gen_random_uuid(), '{id}', now() + interval '1 day')"
+    );
+    logging_in.batch_execute(&open).await.unwrap();
+    let path = format!("/admin/accounts/{id}/disable");
+    let body = json!({});
+    let (disabled, ()) = tokio::join!(service.post_as(&admin, &path, &body), async {
+        held_up(&database).await;
+        logging_in.batch_execute("COMMIT").await.unwrap();
+    });
+    disabled.expect(200);
+    let sessions = format!("SELECT coalesce(end_reason, 'open') AS value FROM sessions WHERE account_id = '{id}'");
+    assert_eq!(query(&database, &sessions).await, ["disabled"]);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn a_log_in_during_which_its_account_was_disabled_and_enabled_gets_a_token_of_now() {
+    let (database, service) = system().await;
+    let admin = service.first_admin().await;
+    let id = text(&service.create_account("ada").await["id"]);
+    let mut other = database.admin().await;
+    // As if both came between the check of the password and the new session.
+    other.batch_execute("BEGIN; UPDATE accounts SET version = version + 2 WHERE username = 'ada'").await.unwrap();
+    let credentials = credentials("ada");
+    let (login, ()) = tokio::join!(service.post("/api/loginaccount", &credentials), async {
+        held_up(&database).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    });
+    let token = text(&login.expect(200)["token"]);
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!((&claims["sub"], &claims["ver"]), (&json!(id), &json!(3)));
+    service.get_as(&admin, "/api/account").await.expect(200);
     close(database, [service]).await;
 }
 

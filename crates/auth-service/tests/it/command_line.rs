@@ -122,6 +122,11 @@ async fn create_admin_refuses_a_bad_password_by_name() {
         let (code, _, error) = run(environment(&url, &[]), &arguments).await;
         assert!(code == 2 && error.contains(reason), "{code} {error}");
     }
+    for (email, username) in [("a@localhost", "a"), ("a@example.org", "a\u{200b}"), ("a@exa\u{ad}mple.org", "a")] {
+        let arguments = ["create-admin", "--email", email, "--username", username, "--name", "A", "--password-file", "/does/not/exist"];
+        let (code, _, error) = run(environment(&url, &[]), &arguments).await;
+        assert!(code == 2 && !error.contains("/does/not/exist"), "{email} {username}: {error}");
+    }
     let arguments = ["create-admin", "--email", "a@example.org", "--username", "a", "--name", "A", "--password-file", "/does/not/exist"];
     let (code, _, error) = run(environment(&url, &[]), &arguments).await;
     assert!(code == 2 && error.contains("/does/not/exist"), "{code} {error}");

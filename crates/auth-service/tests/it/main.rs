@@ -15,5 +15,6 @@ mod outages;
 mod sessions;
 mod settings;
 mod signing_keys;
+mod spellings;
 mod support;
 mod tokens;

@@ -108,6 +108,8 @@ async fn the_schema_refuses_what_must_never_be() {
         "UPDATE accounts SET name = ''",
         "UPDATE accounts SET password_hash = 'correct horse battery'",
         "UPDATE accounts SET username = 'two words'",
+        "UPDATE accounts SET username_key = ''",
+        "UPDATE accounts SET email_key = 'ada'",
         "UPDATE sessions SET generation = -1",
         "UPDATE sessions SET generation = 1",
         "UPDATE sessions SET ended_at = now()",

@@ -31,13 +31,13 @@ use crate::service::Booking;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `read` reads")]
 struct ChangeEvent {
-    /// No control characters.
+    /// At least one visible character; no control characters, and invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// Lines are allowed, other control characters are not.
+    /// Empty, or with a visible character. Lines are allowed, other control characters are not.
     #[schema(max_length = 10_000)]
     description: Option<String>,
-    /// No control characters.
+    /// At least one visible character; no control characters, and invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
     /// From then on nobody is promoted from the waiting list, and tickets cannot be returned.
@@ -79,7 +79,7 @@ struct ChangeEvent {
 struct ChangeTicketType {
     #[schema(format = Uuid)]
     id: String,
-    /// No control characters.
+    /// At least one visible character; no control characters, and invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
     /// The new total, not the difference. Not fewer than are booked.

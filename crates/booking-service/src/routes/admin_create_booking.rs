@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::{Email, PersonName, Title};
+use rowlock_domain::text::{PersonName, Title};
 use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
@@ -24,10 +24,11 @@ use crate::service::Booking;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `create_booking` reads")]
 struct BookForGuest {
-    /// The guest's name. No control characters.
+    /// The guest's name. At least one visible character, no control characters; invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// Where the guest can be reached. It may be the e-mail of an account; the booking does not belong to that account.
+    /// The domain has a dot, unless the setting `accounts.allow_local_email_domains` allows others.
     #[schema(max_length = 254, format = "email")]
     email: String,
     /// Required if the event has several ticket types.
@@ -95,7 +96,7 @@ pub(super) async fn create_booking(
 ) -> Result<HttpResponse, Problem> {
     let idempotency = path_idempotency(&request, &mut body);
     let name = body.required("name", text::<PersonName>);
-    let email = body.required("email", text::<Email>);
+    let email = body.required("email", |value| booking.email_domains.admit(text(value)?).map_err(|error| error.to_string()));
     let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);
     let quantity = body.optional("quantity", integer(Quantity::new));
     let join_waitlist = body.optional("joinWaitlist", boolean);

@@ -32,13 +32,13 @@ const ONLY_TYPE: &str = "General admission";
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `read` reads")]
 struct InitializeEvent {
-    /// No control characters.
+    /// At least one visible character; no control characters, and invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// Lines are allowed, other control characters are not.
+    /// Empty, or with a visible character. Lines are allowed, other control characters are not.
     #[schema(max_length = 10_000)]
     description: Option<String>,
-    /// No control characters.
+    /// At least one visible character; no control characters, and invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
     /// From then on nobody is promoted from the waiting list, and tickets cannot be returned.
@@ -84,7 +84,7 @@ struct InitializeEvent {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `types` reads")]
 struct InitializeTicketType {
-    /// No control characters.
+    /// At least one visible character; no control characters, and invisible ones only within what they shape.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     #[schema(minimum = 1, maximum = 10_000_000)]

@@ -12,7 +12,7 @@ use rowlock_inventory::Command;
 use rowlock_inventory::command::Book;
 use utoipa::ToSchema;
 
-use super::{examples, holder, idempotency, no_such_event, within_limit};
+use super::{examples, holder, idempotency, no_such_event, note_open, within_limit};
 use crate::outcome::{Confirmed, Waitlisted, respond};
 use crate::service::Booking;
 
@@ -100,6 +100,7 @@ pub(super) async fn book(
         Some(ticket_type) => ticket_type,
         None => only_type(&booking, event).await?,
     };
+    note_open(&booking, &caller).await?;
     let command = Command::Book(Book {
         key: TypeKey { event, ticket_type },
         holder: holder(&caller),

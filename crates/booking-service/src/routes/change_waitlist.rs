@@ -13,7 +13,7 @@ use rowlock_inventory::{Command, queries};
 use utoipa::ToSchema;
 
 use super::cancel_booking::one_of;
-use super::{examples, idempotency, single_type, within_limit};
+use super::{examples, idempotency, note_open, single_type, within_limit};
 use crate::outcome::{ChangedEntry, respond};
 use crate::service::Booking;
 
@@ -94,6 +94,7 @@ pub(super) async fn change_waitlist(
         (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
         (None, None) => return Err(not_found()),
     };
+    note_open(&booking, &caller).await?;
     let command = Command::ChangeEntry(ChangeEntry { event, account, target, quantity, idempotency });
     respond(booking.lanes.run(command).await)
 }

@@ -32,8 +32,10 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::problem::Problem;
 use rowlock_http::tokens::Claims;
 use rowlock_http::{Caller, JsonFields, KeyedRequest, Routes};
+use rowlock_inventory::accounts;
 use rowlock_inventory::command::Idempotency;
 use rowlock_inventory::views::{EventWithTypes, Holder};
+use rowlock_postgres::{DatabaseError, checkout, committed};
 use utoipa::OpenApi;
 
 use crate::service::Booking;
@@ -127,6 +129,20 @@ fn holder(claims: &Claims) -> Holder {
 /// Counts a request that changes something under the account that wants it.
 fn within_limit(booking: &Booking, request: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
     booking.per_account.check(request, &caller.sub, "requests from your account")
+}
+
+/// The version of an account that was never disabled.
+const FIRST_VERSION: i64 = 1;
+
+/// Notes that the caller's account is open, if it was ever disabled: the message that says so may still be on its way, and
+/// until it arrives the account is processed as a disabled one. To be awaited before a command that books or waits.
+async fn note_open(booking: &Booking, caller: &Caller) -> Result<(), Problem> {
+    if caller.ver > FIRST_VERSION {
+        let (conn, account, version) = (checkout(&booking.pool).await?, caller.sub, caller.ver);
+        let noted = committed(conn, async |conn| accounts::reopen(conn, account, version).await).await;
+        noted.map_err(DatabaseError::from)?;
+    }
+    Ok(())
 }
 
 /// What makes a request repeatable, if the client sent a key. The outer `None` means that the key was malformed, which is

@@ -62,6 +62,23 @@ async fn a_guest_is_booked_and_queued_by_the_rules_for_everybody() {
     admin.post(&format!("/admin/events/{UNKNOWN}/bookings"), guest("Grace", 1)).await.refused(404, "event-not-found");
     assert_eq!(admin.post(&path, json!({"email": "nobody", "quantity": 0})).await.bad_fields(), ["email", "name", "quantity"]);
 
+    for (field, value) in [
+        ("name", "\u{200b}"),
+        ("name", "Grace\u{2060}"),
+        ("name", "\u{3164}"),
+        ("name", "\u{2800}"),
+        ("name", "Gra\u{fffe}ce"),
+        ("email", "guest@localhost"),
+        ("email", "gue\u{200b}st@example.org"),
+        ("email", "guest@exa\u{ad}mple.org"),
+        ("reason", "\u{200b}"),
+        ("reason", "\u{fdd0}"),
+    ] {
+        let mut body = guest("Grace", 1);
+        body[field] = value.into();
+        assert_eq!(admin.post(&path, body).await.bad_fields(), [field], "{value:?}");
+    }
+
     let booked = admin.post_with_key(&path, "grace", guest("Grace", 2)).await;
     assert_eq!(booked.expect(201)["booking"]["origin"], "direct");
     assert_eq!(admin.post_with_key(&path, "grace", guest("Grace", 2)).await.text, booked.text);

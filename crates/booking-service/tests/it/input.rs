@@ -230,10 +230,20 @@ impl Kind {
             ],
             Self::Title => {
                 let controls = ["a\u{0}b", "\u{0}", "a\u{7}b", "a\nb", "a\u{7f}b", "a\u{9b}b", "a\u{202e}b"];
+                let unseen =
+                    ["\u{200b}", "\u{2060}", "\u{3164}", "\u{2800}", "a\u{fffe}b", "a\u{fdd0}", "a\u{200b}", "\u{feff}a", "a\u{200d}"];
                 let others = [5.into(), true.into(), json!([]), json!({}), "".into(), "  ".into(), long(201), long(10_000)];
-                others.into_iter().chain(controls.map(Value::from)).chain(["é".repeat(201).into(), "🎟".repeat(201).into()]).collect()
+                others
+                    .into_iter()
+                    .chain(controls.map(Value::from))
+                    .chain(unseen.map(Value::from))
+                    .chain(["é".repeat(201).into(), "🎟".repeat(201).into()])
+                    .collect()
             }
-            Self::Description => vec![long(10_001), 5.into(), json!([]), "a\u{0}b".into(), "a\u{7}b".into()],
+            Self::Description => {
+                let unseen = ["\u{200b}", " \u{2060}\n", "\u{3164}", "\u{200e}\u{2800}", "a\u{fffe}b", "a\u{10ffff}"].map(Value::from);
+                [long(10_001), 5.into(), json!([]), "a\u{0}b".into(), "a\u{7}b".into()].into_iter().chain(unseen).collect()
+            }
             Self::Number(min, max) => {
                 let around = [min - 1, max + 1, -1, i64::MIN, i64::MAX].map(Value::from);
                 let huge = ["1e30", "-1e30", "99999999999999999999", "18446744073709551615", "1.5", "3.0", "1e2", "-0.5"];

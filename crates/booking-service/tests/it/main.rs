@@ -20,6 +20,7 @@ mod lanes;
 mod organisers;
 mod own;
 mod reads;
+mod reopened;
 mod repeats;
 mod search;
 mod startup;

@@ -154,6 +154,7 @@ async fn only_a_sound_token_opens_anything() {
         ("an account that is none", signer.sign(&but("sub", "ada".into()))),
         ("an unknown role", signer.sign(&but("role", "root".into()))),
         ("no role", signer.sign(&without("role"))),
+        ("a version that is none", signer.sign(&but("ver", "latest".into()))),
         ("no claims", signer.sign(&json!({}))),
         ("a flipped signature", format!("{header}.{body}.{flipped}")),
         ("no signature", format!("{header}.{body}.")),

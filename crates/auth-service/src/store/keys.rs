@@ -1,0 +1,88 @@
+//! The keys of accounts that a service of a previous version has made: of two accounts that are one today, the older has it.
+
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowlock_domain::Timestamp;
+use rowlock_domain::text::{EmailForms, Username};
+use rowlock_postgres::{DatabaseError, committed, statement};
+use uuid::Uuid;
+
+use super::Store;
+
+/// How many accounts are read at a time.
+const PAGE: usize = 500;
+
+type Keyless = (Uuid, Timestamp, String, String);
+
+statement! {
+    struct WithoutKey { created_at: Nullable<Timestamptz> = Option<Timestamp>, id: SqlUuid = Uuid } -> (SqlUuid, Timestamptz, Text, Text);
+    "SELECT id, created_at, username, email FROM accounts
+     WHERE (username_key IS NULL OR email_key IS NULL) AND ($1 IS NULL OR (created_at, id) > ($1, $2))
+     ORDER BY created_at, id LIMIT 500"
+}
+
+statement! {
+    /// Takes keys away from accounts that were made later than the one that they belong to.
+    struct TakeKeys { id: SqlUuid = Uuid, username_key: Text = String, email_key: Text = String }
+    "WITH older AS (SELECT created_at, id, username_key IS NULL AS no_username, email_key IS NULL AS no_email FROM accounts WHERE id = $1)
+     UPDATE accounts SET
+         username_key = CASE WHEN accounts.username_key = $2 AND no_username THEN NULL ELSE accounts.username_key END,
+         email_key = CASE WHEN accounts.email_key = $3 AND no_email THEN NULL ELSE accounts.email_key END
+     FROM older
+     WHERE (accounts.created_at, accounts.id) > (older.created_at, older.id)
+       AND ((accounts.username_key = $2 AND no_username) OR (accounts.email_key = $3 AND no_email))"
+}
+
+statement! {
+    /// Gives an account the keys that it lacks and that no other account has.
+    struct GiveKeys { username_key: Text = String, email_key: Text = String, id: SqlUuid = Uuid }
+    "UPDATE accounts SET
+         username_key = coalesce(username_key, CASE WHEN NOT EXISTS (SELECT FROM accounts WHERE username_key = $1) THEN $1 END),
+         email_key = coalesce(email_key, CASE WHEN NOT EXISTS (SELECT FROM accounts WHERE email_key = $2) THEN $2 END)
+     WHERE id = $3"
+}
+
+statement! {
+    /// How many of these accounts still lack a key.
+    struct StillWithoutKey { ids: Array<SqlUuid> = Vec<Uuid> } -> diesel::sql_types::BigInt;
+    "SELECT count(*) FROM accounts WHERE id = ANY($1) AND (username_key IS NULL OR email_key IS NULL)"
+}
+
+impl Store {
+    /// Makes the keys that are missing, the oldest account first. Tells how many accounts remain without one, because an older
+    /// account has it.
+    pub(crate) async fn make_missing_keys(&self) -> Result<i64, DatabaseError> {
+        let (mut after, mut without) = ((None, Uuid::nil()), 0);
+        loop {
+            let page: Vec<Keyless> = {
+                let mut conn = self.conn().await?;
+                WithoutKey { created_at: after.0, id: after.1 }.load(&mut conn).await?
+            };
+            let ids: Vec<Uuid> = page.iter().map(|account| account.0).collect();
+            let last = page.last().map(|account| (Some(account.1), account.0));
+            for (id, _, username, email) in page {
+                self.give_keys(id, Username::key_of(&username), EmailForms::of(&email).key).await?;
+            }
+            let full = ids.len() == PAGE;
+            let mut conn = self.conn().await?;
+            let still: i64 = StillWithoutKey { ids }.get_result(&mut conn).await?;
+            without += still;
+            match last.filter(|_| full) {
+                Some(last) => after = last,
+                None => return Ok(without),
+            }
+        }
+    }
+
+    async fn give_keys(&self, id: Uuid, username_key: String, email_key: String) -> Result<(), DatabaseError> {
+        let conn = self.conn().await?;
+        let take = TakeKeys { id, username_key: username_key.clone(), email_key: email_key.clone() };
+        let give = GiveKeys { username_key, email_key, id };
+        let given = committed(conn, async |conn| {
+            take.execute(conn).await?;
+            give.execute(conn).await
+        });
+        given.await?;
+        Ok(())
+    }
+}
