@@ -47,7 +47,7 @@ async fn commands_behind_a_deletion_find_no_event_and_a_sale_before_it_keeps_the
     // A withdrawn event sells nothing, be it in the same transaction.
     let withdrawn = desk.event(1).await;
     let outcomes = run(vec![unpublish(withdrawn), book(withdrawn), delete(withdrawn)]).await;
-    assert!(matches!(&outcomes[0], Outcome::Changed(event) if event.event.status == EventStatus::Draft), "{outcomes:?}");
+    assert!(matches!(&outcomes[0], Outcome::Changed(changed) if changed.event.event.status == EventStatus::Draft), "{outcomes:?}");
     assert_eq!(outcomes[1..], [Outcome::Refused(Refusal::EventNotFound), Outcome::Deleted]);
     desk.close().await;
 }
