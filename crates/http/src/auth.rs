@@ -21,6 +21,35 @@ use crate::tokens::{Claims, TokenError, TokenVerifier};
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Claims>);
 
+/// The account that sent the request, even if it or the session of its token has ended. For requests that end them, so that a
+/// repeat can be told that it took effect before.
+#[derive(Debug, Clone)]
+pub struct FormerCaller {
+    claims: Arc<Claims>,
+    ended: bool,
+}
+
+impl FormerCaller {
+    /// The claims of the token.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Whether the token was revoked.
+    pub const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The claims, if the token was not revoked.
+    ///
+    /// # Errors
+    ///
+    /// The 401 that a [`Caller`] with a revoked token gets.
+    pub fn still_valid(self) -> Result<Caller, Problem> {
+        if self.ended { Err(session_ended()) } else { Ok(Caller(self.claims)) }
+    }
+}
+
 /// The administrator that sent the request.
 #[derive(Debug, Clone)]
 pub struct AdminCaller {
@@ -62,11 +91,20 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
 }
 
+fn session_ended() -> Problem {
+    Problem::new(ProblemCode::Unauthenticated, "The session of this token has ended. Log in again.")
+}
+
 async fn authenticate(request: HttpRequest) -> Result<Arc<Claims>, Problem> {
+    let caller = verify(&request).await?;
+    if caller.ended { Err(session_ended()) } else { Ok(caller.claims) }
+}
+
+async fn verify(request: &HttpRequest) -> Result<FormerCaller, Problem> {
     let Some(verifier) = request.app_data::<web::Data<TokenVerifier>>() else {
         return Err(Problem::new(ProblemCode::InternalError, "The service has no token check."));
     };
-    let Some(token) = bearer(&request) else {
+    let Some(token) = bearer(request) else {
         return Err(Problem::new(ProblemCode::Unauthenticated, "Send the header «Authorization: Bearer TOKEN» with a token from log-in."));
     };
     let claims = verifier.verify(token).await.map_err(|error| match error {
@@ -75,10 +113,8 @@ async fn authenticate(request: HttpRequest) -> Result<Arc<Claims>, Problem> {
         }
         TokenError::NoKeys => Problem::new(ProblemCode::Unavailable, "Tokens cannot be checked at the moment. Please try again."),
     })?;
-    if revocations(&request)?.is_revoked(&claims) {
-        return Err(Problem::new(ProblemCode::Unauthenticated, "The session of this token has ended. Log in again."));
-    }
-    Ok(claims)
+    let ended = revocations(request)?.is_revoked(&claims);
+    Ok(FormerCaller { claims, ended })
 }
 
 fn revocations(request: &HttpRequest) -> Result<&Revocations, Problem> {
@@ -93,6 +129,16 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move { authenticate(request).await.map(Self) })
+    }
+}
+
+impl FromRequest for FormerCaller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { verify(&request).await })
     }
 }
 

@@ -22,7 +22,7 @@ mod routes;
 mod server;
 pub mod tokens;
 
-pub use auth::{AdminCaller, Caller, request_id};
+pub use auth::{AdminCaller, Caller, FormerCaller, request_id};
 pub use client_address::client_address;
 pub use cors::Origin;
 pub use graceful_shutdown::GracefulShutdown;

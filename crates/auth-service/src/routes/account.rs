@@ -9,7 +9,7 @@ use rowlock_domain::states::Role;
 use rowlock_http::openapi::{AccountRole, NeedlessKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, KeyedRequest, request_id};
+use rowlock_http::{Caller, FormerCaller, KeyedRequest, request_id};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -65,8 +65,7 @@ route_problems!(EraseProblems = Problems::for_users().with_input().changing().an
 /// Erase one's account.
 ///
 /// All personal data is erased. Tickets of future events and places in waiting lists go to the next in line; bookings of past
-/// events stay and become anonymous. A repeat is 204, or 401 as soon as the services know that the token has ended with the
-/// account.
+/// events stay and become anonymous. A repeat is 204, too.
 #[utoipa::path(
     delete,
     path = "/api/account",
@@ -76,9 +75,13 @@ route_problems!(EraseProblems = Problems::for_users().with_input().changing().an
     responses((status = 204, description = "The account is erased; also when it was before."), EraseProblems),
     security(("token" = [])),
 )]
-pub(super) async fn erase(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn erase(auth: web::Data<Auth>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
-    auth.erase(caller.sub).await?;
+    // The token of an erased account is revoked; its owner is told that the account is gone, as the first request was.
+    if caller.has_ended() && auth.store.account(caller.claims().sub).await?.is_none() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    auth.erase(caller.still_valid()?.sub).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

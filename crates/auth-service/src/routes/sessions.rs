@@ -6,7 +6,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{NeedlessKeyHeader, PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, KeyedRequest, Page, QueryFields};
+use rowlock_http::{Caller, FormerCaller, KeyedRequest, Page, QueryFields};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -65,13 +65,18 @@ route_problems!(EndProblems = Problems::for_users().with_input().changing().and(
 )]
 pub(super) async fn end(
     auth: web::Data<Auth>,
-    caller: Caller,
+    caller: FormerCaller,
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
     let none = || Problem::new(ProblemCode::SessionNotFound, "You have no session with this id.");
     let id: SessionId = path.parse().map_err(|_| none())?;
+    // The session that ended itself has ended.
+    if caller.has_ended() && caller.claims().sid == id {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let caller = caller.still_valid()?;
     if auth.store.end_own_session(caller.sub, id).await? { Ok(HttpResponse::NoContent().finish()) } else { Err(none()) }
 }
 
