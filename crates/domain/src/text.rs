@@ -170,6 +170,18 @@ text! {
     }
 }
 
+/// Where a word of a search has to stand to be found, so that an index of trigrams can find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchPlace {
+    /// Anywhere, also within a word: it is long enough to have a trigram.
+    Anywhere,
+    /// At the beginning of a word. With the space before it, a word of one or two letters has trigrams, too.
+    BeginningOfWord,
+    /// Anywhere, without help of the index: one or two characters that are no letters or digits, or of a script that does not
+    /// separate words.
+    AnywhereUnindexed,
+}
+
 /// A word of a [`SearchTerm`]. There is no white space in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchWord<'a>(&'a str);
@@ -180,9 +192,16 @@ impl<'a> SearchWord<'a> {
         self.0
     }
 
-    /// Whether the word is long enough for an index of trigrams. Accents do not count.
-    pub fn has_trigrams(self) -> bool {
-        self.0.nfkd().filter(|c| !is_combining_mark(*c)).nth(2).is_some()
+    /// Returns where the word has to stand to be found.
+    pub fn place(self) -> SearchPlace {
+        let long = self.0.nfkd().filter(|c| !is_combining_mark(*c)).nth(2).is_some();
+        // Chinese, Japanese and Korean texts have no spaces between words.
+        let spaced = self.0.chars().any(char::is_alphanumeric) && self.0.chars().all(|c| c < '\u{2e80}');
+        match (long, spaced) {
+            (true, _) => SearchPlace::Anywhere,
+            (false, true) => SearchPlace::BeginningOfWord,
+            (false, false) => SearchPlace::AnywhereUnindexed,
+        }
     }
 }
 

@@ -28,8 +28,9 @@ RETURN normalize(regexp_replace(replace(replace(replace(replace(translate(
 CREATE FUNCTION search_pattern(word text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 500
 RETURN '%' || regexp_replace(search_form(word), '([\\%_])', '\\\1', 'g') || '%';
 
+-- It begins with a space, so that the beginning of any word can be looked for.
 ALTER TABLE events ADD COLUMN search_text text NOT NULL
-    GENERATED ALWAYS AS (search_form(name || ' ' || coalesce(venue, '') || ' ' || coalesce(description, ''))) STORED;
+    GENERATED ALWAYS AS (search_form(' ' || name || ' ' || coalesce(venue, '') || ' ' || coalesce(description, ''))) STORED;
 
 -- Without a list of pending entries, which each search would have to read.
 CREATE INDEX events_search ON events USING gin (search_text gin_trgm_ops) WITH (fastupdate = off);

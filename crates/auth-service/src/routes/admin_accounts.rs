@@ -141,7 +141,7 @@ async fn set_disabled(
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `admin_accounts` reads")]
 struct AccountFilter {
-    /// Words that must all be in name, username or e-mail, in any order; a part of a word is enough. Case, accents and spellings
+    /// Words that must all be in name, username or e-mail, in any order; a part of a word is enough. One or two letters or digits are looked for at the beginnings of words. Case, accents and spellings
     /// such as `ß` and `ss` make no difference. Spaces alone find everything.
     #[param(nullable = false, max_length = 200, example = "ada")]
     q: Option<String>,

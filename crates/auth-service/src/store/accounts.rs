@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::states::Role;
-use rowlock_domain::text::{Email, EmailForms, IdempotencyKey, PersonName, SearchTerm, Username};
+use rowlock_domain::text::{Email, EmailForms, IdempotencyKey, PersonName, SearchPlace, SearchTerm, Username};
 use rowlock_postgres::{DatabaseError, WriteError, committed, statement};
 use uuid::Uuid;
 
@@ -279,10 +279,10 @@ impl Store {
         for word in term.map(SearchTerm::words).unwrap_or_default() {
             // Such a fragment is not kept prepared, so PostgreSQL plans for the word: the index of trigrams for a rare one, the
             // order of the list for a common one. For a word without a trigram that index is of no use.
-            let (before, after) = if word.has_trigrams() {
-                ("search_text LIKE search_pattern(", ")")
-            } else {
-                ("strpos(search_text, search_form(", ")) > 0")
+            let (before, after) = match word.place() {
+                SearchPlace::Anywhere => ("search_text LIKE search_pattern(", ")"),
+                SearchPlace::BeginningOfWord => ("search_text LIKE search_pattern(' ' || ", ")"),
+                SearchPlace::AnywhereUnindexed => ("strpos(search_text, search_form(", ")) > 0"),
             };
             page = page.filter(sql::<Bool>(before).bind::<Text, _>(word.as_str()).sql(after));
         }

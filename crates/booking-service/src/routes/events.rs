@@ -18,7 +18,7 @@ use crate::service::Booking;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `list` reads")]
 struct EventParams {
-    /// Words that must all be in name, venue or description, in any order; a part of a word is enough. Case, accents and
+    /// Words that must all be in name, venue or description, in any order; a part of a word is enough. One or two letters or digits are looked for at the beginnings of words. Case, accents and
     /// spellings such as `ß` and `ss` make no difference, nor do kinds of apostrophes, quotation marks and dashes; other signs stand for
     /// themselves. Spaces alone find everything.
     #[param(nullable = false, max_length = 200, example = "race")]

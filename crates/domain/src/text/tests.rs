@@ -322,6 +322,8 @@ fn a_search_has_words_however_they_are_spaced() {
         |text: &str| text.parse::<SearchTerm>().unwrap().words().into_iter().map(|word| word.as_str().to_owned()).collect::<Vec<_>>();
     assert_eq!(words("  Café\u{a0}Müller  Café\u{3000}50% "), ["Café", "Müller", "50%"]);
     assert_eq!(words(" \u{2003} "), Vec::<String>::new());
-    let long = |text: &str| text.parse::<SearchTerm>().unwrap().words().iter().all(|word| word.has_trigrams());
-    assert!(long("bar ﬃ") && !long("u2") && !long("u\u{308}2"));
+    let place = |word: &str| word.parse::<SearchTerm>().unwrap().words()[0].place();
+    assert!(["bar", "ﬃ", "...", "東京都"].map(place).iter().all(|place| *place == SearchPlace::Anywhere));
+    assert!(["u2", "u\u{308}2", "й", "5%"].map(place).iter().all(|place| *place == SearchPlace::BeginningOfWord));
+    assert!(["%", "🎟", "東京", "—"].map(place).iter().all(|place| *place == SearchPlace::AnywhereUnindexed));
 }

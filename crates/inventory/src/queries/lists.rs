@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::states::EventStatus;
-use rowlock_domain::text::{Invalid, SearchTerm, SearchWord};
+use rowlock_domain::text::{Invalid, SearchPlace, SearchTerm, SearchWord};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
@@ -127,15 +127,14 @@ const FIRST_WORD: usize = 8;
 
 /// The conditions that all words occur. The functions give them the form of `search_text`.
 ///
-/// For a word without a trigram the index of trigrams is of no use, and `strpos` keeps it out of the question: PostgreSQL would
-/// take such a word for a rare one and read the whole index for it.
+/// A short word is looked for at the beginnings of words, where the space before it gives it trigrams. For a word that has none
+/// even so, the index is of no use, and `strpos` keeps it out of the question: PostgreSQL would take such a word for a rare one
+/// and read the whole index for it.
 fn with_words(words: &[SearchWord<'_>]) -> String {
-    let condition = |(place, word): (usize, &SearchWord<'_>)| {
-        if word.has_trigrams() {
-            format!(" AND e.search_text LIKE search_pattern(${place})")
-        } else {
-            format!(" AND strpos(e.search_text, search_form(${place})) > 0")
-        }
+    let condition = |(place, word): (usize, &SearchWord<'_>)| match word.place() {
+        SearchPlace::Anywhere => format!(" AND e.search_text LIKE search_pattern(${place})"),
+        SearchPlace::BeginningOfWord => format!(" AND e.search_text LIKE search_pattern(' ' || ${place})"),
+        SearchPlace::AnywhereUnindexed => format!(" AND strpos(e.search_text, search_form(${place})) > 0"),
     };
     (FIRST_WORD..).zip(words).map(condition).collect()
 }
