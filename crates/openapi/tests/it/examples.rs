@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::description::resolve;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
     (client, path, body)
 }
 
-async fn send(client: &Client, example: &Example, path: &str, body: &Value) -> Answer {
+async fn send(client: &Client, example: &Example, path: &str, body: &Value) -> TestResponse {
     client.send(example.method.clone(), path, &[], Some(body.to_string().into_bytes())).await
 }
 

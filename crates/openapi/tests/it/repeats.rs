@@ -5,7 +5,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ struct Repeatable {
 }
 
 impl Repeatable {
-    async fn send(&self, key: &str) -> Answer {
+    async fn send(&self, key: &str) -> TestResponse {
         let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
         self.client.send(self.method.clone(), &self.path, &[("idempotency-key", key)], body).await
     }
@@ -98,7 +98,7 @@ async fn state(system: &System) -> Vec<String> {
 }
 
 /// An answer without the tokens that are made anew.
-fn comparable(id: &str, answer: &Answer) -> Value {
+fn comparable(id: &str, answer: &TestResponse) -> Value {
     if answer.text.is_empty() {
         return Value::Null;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use rowlock_test_support::client::Client;
-use rowlock_test_support::socket_gateway::{Gateway, friendly};
+use rowlock_test_support::socket_gateway::{SocketGateway, start_naming_service};
 use rowlock_test_support::system::Plan;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
@@ -82,7 +82,7 @@ async fn head_is_answered_as_get_without_the_body() {
                 let head = service.send(Method::HEAD, &path, &[], None).await;
                 assert_eq!((head.status, head.text.as_str()), (get.status, ""), "HEAD {path}");
                 // What differs between any two answers.
-                let fixed = |answer: &rowlock_test_support::client::Answer| {
+                let fixed = |answer: &rowlock_test_support::client::TestResponse| {
                     let mut headers = answer.headers.clone();
                     for name in ["date", "x-request-id", "ratelimit"] {
                         headers.remove(name);
@@ -101,8 +101,8 @@ async fn head_is_answered_as_get_without_the_body() {
 
 #[tokio::test]
 async fn the_gateway_sends_each_operation_to_the_service_that_describes_it() {
-    let (auth, booking) = (friendly("auth").await, friendly("booking").await);
-    let gateway = Gateway::before_both(auth, booking).await;
+    let (auth, booking) = (start_naming_service("auth").await, start_naming_service("booking").await);
+    let gateway = SocketGateway::before_both(auth, booking).await;
     for (service, part) in ["auth", "booking"].into_iter().zip(rowlock_openapi::parts()) {
         let described = described(part);
         for name in &described {
