@@ -83,9 +83,9 @@ impl FaultInjector<'_> {
             let fault = schedule.draw();
             self.prober.reset();
             let at = start.elapsed();
-            let drained = self.inject(&fault).await?;
-            let healed = Instant::now();
-            let recovery = self.recover(healed).await;
+            let terminations = self.inject(&fault).await?;
+            let fault_end = Instant::now();
+            let recovery = self.recover(fault_end).await;
             let actions: Vec<_> = fault.actions.iter().map(FaultAction::describe).collect();
             let actions = actions.join("; ");
             let stats = summary.faults.entry(fault.kind.clone()).or_default();
@@ -102,7 +102,7 @@ impl FaultInjector<'_> {
                 eprintln!("  {:>5.1} s  {violation}", at.as_secs_f64());
                 summary.violations.push(violation);
             }
-            for outcome in drained {
+            for outcome in terminations {
                 summary.violations.extend(outcome.violations);
                 summary.shutdowns.extend(outcome.shutdown);
             }
@@ -111,10 +111,10 @@ impl FaultInjector<'_> {
 
     /// Waits until a booking and a login that were sent after an instant have succeeded and all services are ready. Returns
     /// the elapsed time, or None on timeout.
-    async fn recover(&self, healed: Instant) -> Option<Duration> {
-        while healed.elapsed() < RECOVERY_TIMEOUT {
-            if self.prober.succeeded_after(healed) && self.environment.all_ready().await {
-                return Some(healed.elapsed());
+    async fn recover(&self, fault_end: Instant) -> Option<Duration> {
+        while fault_end.elapsed() < RECOVERY_TIMEOUT {
+            if self.prober.succeeded_after(fault_end) && self.environment.all_ready().await {
+                return Some(fault_end.elapsed());
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -201,7 +201,7 @@ impl FaultInjector<'_> {
     /// Sends SIGTERM to a service while requests are in flight, and checks that it finishes them and exits in time.
     async fn terminate(&self, service_id: ServiceId, downtime: Duration) -> Fallible<TerminationResult> {
         let managed = self.environment.service(service_id)?;
-        let mut terminated = TerminationResult::default();
+        let mut termination = TerminationResult::default();
         let mut service = managed.process.lock().await;
         let sent = CancellationToken::new();
         let direct = async {
@@ -232,18 +232,18 @@ impl FaultInjector<'_> {
         managed.database.pass();
         match status {
             Some(status) if status.success() && until - from <= DRAIN_TIMEOUT => {}
-            Some(status) => terminated.violations.push(format!(
+            Some(status) => termination.violations.push(format!(
                 "{} exited {:.1} s after SIGTERM with {status} instead of status 0 within {} s; see {}",
                 service.name,
                 (until - from).as_secs_f64(),
                 DRAIN_TIMEOUT.as_secs(),
                 service.log()
             )),
-            None => terminated.violations.push(format!("{} did not exit after SIGTERM; see {}", service.name, service.log())),
+            None => termination.violations.push(format!("{} did not exit after SIGTERM; see {}", service.name, service.log())),
         }
         let lost: Vec<_> = attempts.iter().filter(|attempt| !succeeded(attempt)).collect();
         if let Some(first) = lost.first() {
-            terminated.violations.push(format!(
+            termination.violations.push(format!(
                 "{} of {} requests that {} had received before SIGTERM failed, the first with: {} after {} ms ({:?}); see {}",
                 lost.len(),
                 attempts.len(),
@@ -255,11 +255,11 @@ impl FaultInjector<'_> {
             ));
         }
         if matches!(service_id, ServiceId::Booking(_)) {
-            terminated.shutdown = Some(ShutdownInterval { from, until });
+            termination.shutdown = Some(ShutdownInterval { from, until });
         }
         tokio::time::sleep(downtime).await;
         service.start()?;
-        Ok(terminated)
+        Ok(termination)
     }
 }
 
