@@ -1,9 +1,9 @@
-//! Bytes as the body of a message.
+//! Parses the input as the body of a message.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    rowlock_properties::delivered_message(body);
-    rowlock_properties::account_message(body);
+    rowlock_properties::check_delivered_message(body);
+    rowlock_properties::check_account_message(body);
 });

@@ -1,8 +1,8 @@
-//! A text as a query string, with a cursor or without.
+//! Parses the input as a query string.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|query: &str| {
-    rowlock_properties::query_string(query);
+    rowlock_properties::check_query_string(query);
 });

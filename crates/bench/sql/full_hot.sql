@@ -1,4 +1,4 @@
--- One booking in one transaction, as the engine's limit: one event, whose row everybody wants.
+-- One booking per transaction. All transactions lock the row of the same event, so this is the database's limit without batching.
 BEGIN;
 SELECT capacity, available, booked, held, waiting, version FROM ticket_types WHERE event_id = :event AND id = :type FOR UPDATE;
 INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, status, origin, booked_at) VALUES (:event, overlay(replace(gen_random_uuid()::text, '-', '') PLACING lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') FROM 1 FOR 12)::uuid, :type, gen_random_uuid(), 'Visitor 12345', 'visitor12345@example.org', 1, 'confirmed', 'direct', now());

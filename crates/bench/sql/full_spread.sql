@@ -1,4 +1,4 @@
--- One booking in one transaction, for one of many events.
+-- One booking per transaction, for a random one of many events.
 \set n random(1, :events)
 BEGIN;
 SELECT capacity, available, booked, held, waiting, version FROM ticket_types WHERE event_id = (:eventprefix || lpad(to_hex(:n::int), 12, '0'))::uuid AND id = (:typeprefix || lpad(to_hex(:n::int), 12, '0'))::uuid FOR UPDATE;

@@ -1,22 +1,23 @@
-//! The private PostgreSQL as its superuser: fixtures, and the invariants after every slice.
+//! Connects to the benchmark's PostgreSQL as the superuser, to create fixtures and to check the invariants after every
+//! sample.
 
 use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, NoTls};
 
 use crate::Fallible;
-use crate::fixtures::Place;
+use crate::fixtures::SampleFixture;
 
 /// A connection to one of the databases.
 #[derive(Debug)]
 pub struct Database {
     client: Client,
-    /// The backend, which only looks and is not counted.
+    /// Process id of this connection's backend. Its CPU time is not counted as PostgreSQL's.
     pub backend: u32,
 }
 
 impl Database {
-    /// Connects. Foreign keys are not checked on this connection: fixtures are large and right.
+    /// Opens a connection that does not check foreign keys, because the fixtures are large and known to be valid.
     pub async fn connect(port: u16, password: &str, name: &str) -> Fallible<Self> {
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(port).user("postgres").password(password).dbname(name).options("-c session_replication_role=replica");
@@ -27,44 +28,49 @@ impl Database {
         Ok(Self { backend, ..database })
     }
 
-    /// Runs statements.
+    /// Executes one or more statements.
     pub async fn run(&self, sql: &str) -> Fallible<()> {
         Ok(self.client.batch_execute(sql).await?)
     }
 
-    /// One number of the type bigint.
+    /// Runs a query that returns one bigint.
     pub async fn number(&self, sql: &str) -> Fallible<i64> {
         Ok(self.client.query_one(sql, &[]).await?.try_get(0)?)
     }
 
-    /// One text.
+    /// Runs a query that returns one text.
     pub async fn text(&self, sql: &str) -> Fallible<String> {
         Ok(self.client.query_one(sql, &[]).await?.try_get(0)?)
     }
 
-    /// Messages that wait for the relay.
+    /// Returns the number of messages in the outbox.
     pub async fn backlog(&self) -> Fallible<u64> {
         Ok(u64::try_from(self.number("SELECT count(*) FROM outbox").await?)?)
     }
 
-    /// Waits until nothing is in flight: no message waits and no ticket is held. Tells how long that took.
-    pub async fn settle(&self, most: Duration) -> Fallible<Duration> {
+    /// Waits until nothing is in flight, that is, the outbox is empty and no ticket is held. Returns how long that took, or
+    /// an error after `timeout`.
+    pub async fn settle(&self, timeout: Duration) -> Fallible<Duration> {
         let start = Instant::now();
         let in_flight = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM ticket_types WHERE held > 0)";
         loop {
             match self.number(in_flight).await? {
                 0 => return Ok(start.elapsed()),
-                left if start.elapsed() > most => {
-                    return Err(format!("after {} seconds {left} messages or held ticket types are still in flight", most.as_secs()).into());
+                remaining if start.elapsed() > timeout => {
+                    return Err(format!(
+                        "{remaining} outbox messages or held ticket types are still in flight after {} seconds",
+                        timeout.as_secs()
+                    )
+                    .into());
                 }
                 _ => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
     }
 
-    /// The invariants of all ticket types of a place, read in one snapshot.
-    pub async fn check(&self, place: Place) -> Fallible<()> {
-        let (first, last) = place.events_between();
+    /// Checks the invariants of all ticket types of a fixture in one snapshot.
+    pub async fn check(&self, fixture: SampleFixture) -> Fallible<()> {
+        let (first, last) = fixture.events_between();
         let sql = format!(
             "WITH b AS (SELECT event_id, ticket_type_id, sum(quantity) AS booked FROM bookings
                          WHERE event_id BETWEEN '{first}' AND '{last}' AND status = 'confirmed' GROUP BY 1, 2),
@@ -78,13 +84,13 @@ impl Database {
         );
         match self.number(&sql).await? {
             0 => Ok(()),
-            wrong => Err(format!("{wrong} ticket types of slice {} break an invariant", place.slice).into()),
+            violations => Err(format!("{violations} ticket types of sample {} violate an invariant", fixture.sample).into()),
         }
     }
 
-    /// Counts rows of a place: what answers have promised must be there.
-    pub async fn count(&self, table: &str, condition: &str, place: Place) -> Fallible<u64> {
-        let (first, last) = place.events_between();
+    /// Counts the rows of a fixture that meet a condition, for comparison with the successful responses.
+    pub async fn count(&self, table: &str, condition: &str, fixture: SampleFixture) -> Fallible<u64> {
+        let (first, last) = fixture.events_between();
         let sql = format!("SELECT count(*) FROM {table} WHERE event_id BETWEEN '{first}' AND '{last}' AND {condition}");
         Ok(u64::try_from(self.number(&sql).await?)?)
     }

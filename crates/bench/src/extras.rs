@@ -1,52 +1,62 @@
-//! Figures that are no ratio: what a booking costs, how the outbox drains, memory, start-up, size.
+//! Measures the figures that are not ratios: the CPU time of a booking, the drain rate of the outbox, memory, startup time
+//! and size.
 
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
+use crate::environment::{BenchEnvironment, SETTLE};
 use crate::figures::{Figure, Goal};
-use crate::handing_on;
 use crate::http::Connection;
 use crate::meters::mebibytes;
 use crate::numbers::float;
-use crate::plan::Slices;
-use crate::side::Side;
-use crate::slice::Scale;
-use crate::stage::{SETTLE, Stage};
+use crate::plan::BenchSamples;
+use crate::reallocation;
+use crate::sample::Scale;
+use crate::workload::Workload;
 
-/// Connections that are open and say nothing.
+/// Number of idle connections during the memory measurement.
 const IDLE: usize = 1000;
 
-/// The absolute rates and latencies behind the ratios, and the cost of a booking.
-pub fn of_slices(slices: &Slices) -> Vec<Figure> {
-    let pick = |side: Side, of: fn(&crate::slice::Slice) -> f64| -> Vec<f64> {
-        slices.iter().filter(|(other, _)| *other == side).map(|(_, slice)| of(slice)).collect()
+/// Returns the absolute rates and latencies behind the ratios, and the CPU time of a booking.
+pub fn of_samples(samples: &BenchSamples) -> Vec<Figure> {
+    let pick = |workload: Workload, of: fn(&crate::sample::BenchSample) -> f64| -> Vec<f64> {
+        samples.iter().filter(|(other, _)| *other == workload).map(|(_, sample)| of(sample)).collect()
     };
-    let hot = Side::Hot(64);
+    let hot = Workload::Hot(64);
     let mut figures = vec![
-        Figure::new("cpu_per_booking", &pick(hot, |slice| slice.service_us + slice.postgres_us), "µs", Some(Goal::AtMost(90.0))),
-        Figure::new("cpu_per_booking_service", &pick(hot, |slice| slice.service_us), "µs", None),
-        Figure::new("cpu_per_booking_postgres", &pick(hot, |slice| slice.postgres_us), "µs", None),
-        Figure::new("outbox_backlog_after_hot", &pick(hot, |slice| float(slice.backlog)), "messages", None),
-        Figure::new("outbox_drained_after_hot", &pick(hot, |slice| slice.drain), "s", None),
+        Figure::new("cpu_per_booking", &pick(hot, |sample| sample.service_us + sample.postgres_us), "µs", Some(Goal::AtMost(90.0))),
+        Figure::new("cpu_per_booking_service", &pick(hot, |sample| sample.service_us), "µs", None),
+        Figure::new("cpu_per_booking_postgres", &pick(hot, |sample| sample.postgres_us), "µs", None),
+        Figure::new("outbox_backlog_after_hot", &pick(hot, |sample| float(sample.backlog)), "messages", None),
+        Figure::new("outbox_drained_after_hot", &pick(hot, |sample| sample.drain), "s", None),
     ];
-    for side in [Side::Hot(1), hot, Side::Hot(256), Side::Spread(64), Side::Spread(256), Side::Join(64), Side::Cancel(64), Side::Reallocate]
-    {
-        figures.push(Figure::new(side.name(), &pick(side, |slice| slice.rate), "/s", None));
+    for workload in [
+        Workload::Hot(1),
+        hot,
+        Workload::Hot(256),
+        Workload::Spread(64),
+        Workload::Spread(256),
+        Workload::Join(64),
+        Workload::Cancel(64),
+        Workload::Reallocate,
+    ] {
+        figures.push(Figure::new(workload.name(), &pick(workload, |sample| sample.rate), "/s", None));
     }
-    for side in [Side::Hot(1), hot, Side::Hot(256), Side::Spread(64)] {
-        figures.push(Figure::new(format!("{}, p50", side.name()), &pick(side, |slice| slice.p50), "ms", None));
-        figures.push(Figure::new(format!("{}, p99", side.name()), &pick(side, |slice| slice.p99), "ms", None));
+    for workload in [Workload::Hot(1), hot, Workload::Hot(256), Workload::Spread(64)] {
+        figures.push(Figure::new(format!("{}, p50", workload.name()), &pick(workload, |sample| sample.p50), "ms", None));
+        figures.push(Figure::new(format!("{}, p99", workload.name()), &pick(workload, |sample| sample.p99), "ms", None));
     }
     figures.into_iter().flatten().collect()
 }
 
-/// From the answer to a cancellation until the next has the ticket, at 500 a second.
-pub async fn delay(stage: &mut Stage, scale: &Scale) -> Fallible<Vec<Figure>> {
+/// Measures the time from the response to a cancellation until the next waiting-list entry is promoted, at 500 cancellations
+/// per second.
+pub async fn delay(environment: &mut BenchEnvironment, scale: &Scale) -> Fallible<Vec<Figure>> {
     let (mut p50, mut p99, mut cancel) = (Vec::new(), Vec::new(), Vec::new());
-    stage.set_workers(1).await?;
+    environment.set_workers(1).await?;
     for _ in 0..scale.rounds.min(3) {
-        let delay = handing_on::delay(stage, if scale.rounds > 2 { 4 } else { 2 }).await?;
-        eprintln!("  handing on at {} cancellations/s: p50 {:.1} ms, p99 {:.1} ms", handing_on::CANCELS_PER_SECOND, delay.0, delay.1);
+        let delay = reallocation::delay(environment, if scale.rounds > 2 { 4 } else { 2 }).await?;
+        eprintln!("  reallocation at {} cancellations/s: p50 {:.1} ms, p99 {:.1} ms", reallocation::CANCELS_PER_SECOND, delay.0, delay.1);
         p50.push(delay.0);
         p99.push(delay.1);
         cancel.push(delay.2);
@@ -59,38 +69,39 @@ pub async fn delay(stage: &mut Stage, scale: &Scale) -> Fallible<Vec<Figure>> {
     Ok(figures.into_iter().flatten().collect())
 }
 
-/// How fast a full outbox is emptied by the relay.
-pub async fn drain(stage: &Stage, scale: &Scale) -> Fallible<Vec<Figure>> {
+/// Measures how fast the relay drains a full outbox.
+pub async fn drain(environment: &BenchEnvironment, scale: &Scale) -> Fallible<Vec<Figure>> {
     let mut rates = Vec::new();
     for _ in 0..scale.rounds.min(3) {
-        stage.database.settle(SETTLE).await?;
+        environment.database.settle(SETTLE).await?;
         let messages = scale.drained;
         let fill = format!(
             "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
              SELECT '{}', gen_random_uuid(), 'booking.confirmed', '{{\"filler\":\"' || repeat('x', 450) || '\"}}', now() FROM generate_series(1, {messages})",
-            stage.catalogue.event(1)
+            environment.catalogue.event(1)
         );
-        stage.database.run(&fill).await?;
-        // From the first look that finds fewer: the relay has been woken.
+        environment.database.run(&fill).await?;
+        // The measurement starts when the backlog shrinks, so that it excludes the time until the relay wakes up.
         let mut start = Instant::now();
-        while stage.database.backlog().await? == u64::from(messages) && start.elapsed() < Duration::from_secs(5) {
+        while environment.database.backlog().await? == u64::from(messages) && start.elapsed() < Duration::from_secs(5) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let left = stage.database.backlog().await?;
+        let remaining = environment.database.backlog().await?;
         start = Instant::now();
-        stage.database.settle(SETTLE * 2).await?;
-        rates.push(float(left) / start.elapsed().as_secs_f64());
+        environment.database.settle(SETTLE * 2).await?;
+        rates.push(float(remaining) / start.elapsed().as_secs_f64());
     }
     Ok(Figure::new("outbox_drain_rate", &rates, "messages/s", Some(Goal::AtLeast(10_000.0))).into_iter().collect())
 }
 
-/// Peak memory of each service after all that was done to it, with a thousand idle connections at the end.
-pub async fn memory(stage: &Stage) -> Fallible<Vec<Figure>> {
+/// Measures the peak memory of each service after all workloads, and the memory of both HTTP services with 1,000 idle
+/// connections.
+pub async fn memory(environment: &BenchEnvironment) -> Fallible<Vec<Figure>> {
     let mut figures = Vec::new();
     for (name, port, service) in [
-        ("booking-service", Some(stage.ports.booking()), Some(&stage.booking)),
-        ("auth-service", Some(stage.ports.auth()), Some(&stage.auth)),
-        ("reallocation-worker", None, stage.workers.first()),
+        ("booking-service", Some(environment.ports.booking()), Some(&environment.booking)),
+        ("auth-service", Some(environment.ports.auth()), Some(&environment.auth)),
+        ("reallocation-worker", None, environment.workers.first()),
     ] {
         let Some(service) = service else { continue };
         let goal = Some(Goal::AtMost(64.0));
@@ -107,14 +118,16 @@ pub async fn memory(stage: &Stage) -> Fallible<Vec<Figure>> {
     Ok(figures.into_iter().flatten().collect())
 }
 
-/// Start-up and size.
-pub fn footprint(stage: &Stage) -> Fallible<Vec<Figure>> {
+/// Measures the startup time and the size of each binary.
+pub fn footprint(environment: &BenchEnvironment) -> Fallible<Vec<Figure>> {
     let mut figures = Vec::new();
-    for (name, service) in
-        [("booking-service", Some(&stage.booking)), ("auth-service", Some(&stage.auth)), ("reallocation-worker", stage.workers.first())]
-    {
+    for (name, service) in [
+        ("booking-service", Some(&environment.booking)),
+        ("auth-service", Some(&environment.auth)),
+        ("reallocation-worker", environment.workers.first()),
+    ] {
         let Some(service) = service else { continue };
-        let size = std::fs::metadata(stage.options.bin_dir.join(name))?.len();
+        let size = std::fs::metadata(environment.options.bin_dir.join(name))?.len();
         figures.push(Figure::new(format!("startup_{name}"), &[service.startup.as_secs_f64() * 1000.0], "ms", None));
         figures.push(Figure::new(format!("binary_{name}"), &[float(size) / 1_048_576.0], "MiB", None));
     }

@@ -1,60 +1,60 @@
-//! Figures by name, with their goals.
+//! Defines the figures of the benchmark and their goals.
 
 use serde::Serialize;
 
 use crate::numbers::median;
 
-/// What a figure should reach.
+/// Target for a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Goal {
-    /// This or more.
+    /// The value must be at least this.
     AtLeast(f64),
-    /// This or less.
+    /// The value must be at most this.
     AtMost(f64),
 }
 
 impl Goal {
     fn met(self, value: f64) -> bool {
         match self {
-            Self::AtLeast(least) => value >= least,
-            Self::AtMost(most) => value <= most,
+            Self::AtLeast(min) => value >= min,
+            Self::AtMost(max) => value <= max,
         }
     }
 
     fn text(self) -> String {
         match self {
-            Self::AtLeast(least) => format!("≥ {least}"),
-            Self::AtMost(most) => format!("≤ {most}"),
+            Self::AtLeast(min) => format!("≥ {min}"),
+            Self::AtMost(max) => format!("≤ {max}"),
         }
     }
 }
 
-/// One line of the table.
+/// One row of the results table.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
-    /// Its name.
+    /// Name in the table and the report.
     pub name: String,
-    /// The median.
+    /// Median of the samples.
     pub value: f64,
-    /// The lowest.
+    /// Lowest sample.
     pub low: f64,
-    /// The highest.
+    /// Highest sample.
     pub high: f64,
-    /// How often it was measured.
+    /// Number of samples.
     pub samples: usize,
-    /// What it counts; empty for a ratio.
+    /// Unit; empty for a ratio.
     pub unit: &'static str,
-    /// What it should reach.
+    /// Goal, if there is one.
     pub goal: Option<Goal>,
-    /// Whether it does.
+    /// Whether the median meets the goal.
     pub met: Option<bool>,
-    /// Whether one of its slices stayed noisy.
+    /// Whether one of the samples stayed noisy in all attempts.
     pub noisy: bool,
 }
 
 impl Figure {
-    /// A figure out of several measurements; none without any.
+    /// Summarizes samples. Returns None if there are none.
     pub fn new(name: impl Into<String>, values: &[f64], unit: &'static str, goal: Option<Goal>) -> Option<Self> {
         let value = median(values)?;
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -64,7 +64,7 @@ impl Figure {
     }
 }
 
-/// A number with three digits that say something.
+/// Formats a number with about three significant digits.
 pub fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -74,7 +74,7 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// The table that is printed.
+/// Formats all figures as a table for the terminal.
 pub fn table(figures: &[Figure]) -> String {
     let mut text = format!("{:<40} {:>9} {:<12} {:>19} {:>3}  {:<8}\n", "figure", "median", "", "range", "n", "goal");
     for figure in figures {

@@ -1,85 +1,85 @@
-//! Fresh events for each slice, made in SQL. All ids are made of the slice's number and a running number, so that both
-//! sides of a ratio and the checks can name them.
+//! Creates new events for each sample in SQL. Every id consists of the sample's number and a sequence number, so that all
+//! workloads and checks can compute it.
 
 use crate::Fallible;
 use crate::database::Database;
 
-/// The events of one slice.
+/// The events of one sample.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// The slice's number.
-    pub slice: u32,
-    /// How many events.
+pub struct SampleFixture {
+    /// Number of the sample.
+    pub sample: u32,
+    /// Number of events.
     pub events: u32,
 }
 
-/// What each event of a slice has.
+/// Initial tickets, bookings and waiting-list entries of each event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stock {
-    /// Tickets that can be bought.
+    /// Available tickets.
     pub available: u32,
-    /// Bookings of one ticket by the visitors 0, 1, 2 …
+    /// Bookings of one ticket each, by the visitors 0, 1, 2 and so on.
     pub booked: u32,
-    /// Entries for one ticket, each by somebody else.
+    /// Waiting-list entries for one ticket each, each of a different account.
     pub waiting: u32,
-    /// Whether the entries wait for a second, sold-out type.
-    pub waiting_elsewhere: bool,
+    /// Whether the entries wait for a second, sold-out ticket type.
+    pub waiting_for_other_type: bool,
 }
 
-impl Place {
-    /// What the ids of its events begin with.
+impl SampleFixture {
+    /// Returns the prefix of the event ids.
     pub fn event_prefix(self) -> String {
         self.prefix("019a")
     }
 
-    /// What the ids of its ticket types begin with.
+    /// Returns the prefix of the ticket type ids.
     pub fn type_prefix(self) -> String {
         self.prefix("019b")
     }
 
-    /// The id of an event; they count from 1.
+    /// Returns the id of an event. Events are numbered from 1.
     pub fn event(self, number: u64) -> String {
         format!("{}{number:012x}", self.event_prefix())
     }
 
-    /// The id of an event's ticket type.
+    /// Returns the id of an event's ticket type.
     pub fn ticket_type(self, number: u64) -> String {
         format!("{}{number:012x}", self.type_prefix())
     }
 
-    /// The number of the event that a request is for.
-    pub fn turn(self, index: u64) -> u64 {
+    /// Returns the number of the event for a request, so that requests cycle through the events.
+    pub fn event_number(self, index: u64) -> u64 {
         1 + index % u64::from(self.events.max(1))
     }
 
-    /// The lowest and the highest id.
+    /// Returns the bounds of the range that contains all event ids of the sample.
     pub fn events_between(self) -> (String, String) {
         (self.event(0), self.event(0xffff_ffff_ffff))
     }
 
     fn prefix(self, kind: &str) -> String {
-        format!("{kind}{:04x}-0000-7000-8000-", self.slice)
+        format!("{kind}{:04x}-0000-7000-8000-", self.sample)
     }
 
-    /// Makes the events. `visitors` is how many different people book and wait.
-    pub async fn make(self, database: &Database, stock: Stock, visitors: u64) -> Fallible<()> {
+    /// Inserts the events. `visitors` is the number of different accounts that book.
+    pub async fn create(self, database: &Database, stock: Stock, visitors: u64) -> Fallible<()> {
         let Self { events, .. } = self;
-        let Stock { available, booked, waiting, waiting_elsewhere } = stock;
+        let Stock { available, booked, waiting, waiting_for_other_type } = stock;
         let id = |kind: &str, number: &str| format!("('{}' || lpad(to_hex({number}), 12, '0'))::uuid", self.prefix(kind));
         let account = |number: &str| format!("('01990000-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid");
-        // Those who wait are others than those who have booked.
+        // No account has both a booking and a waiting-list entry.
         let (booker, waiter) = (account(&format!("i % {visitors}")), account("i + 16777216"));
         let (event, ticket_type, other_type) = (id("019a", "e"), id("019b", "e"), id("019c", "e"));
-        let (queue, here) = if waiting_elsewhere { (&other_type, 0) } else { (&ticket_type, waiting) };
-        let nobody = "00000000-0000-0000-0000-000000000000";
+        let (queue, waiting_here) = if waiting_for_other_type { (&other_type, 0) } else { (&ticket_type, waiting) };
+        let creator = "00000000-0000-0000-0000-000000000000";
         let mut sql = vec![format!(
             "INSERT INTO events (id, name, status, starts_at, published_at, created_by, created_at, updated_at)
-             SELECT {event}, 'Boat race ' || e, 'published', now() + interval '30 days', now(), '{nobody}', now(), now() FROM generate_series(1, {events}) e;
+             SELECT {event}, 'Boat race ' || e, 'published', now() + interval '30 days', now(), '{creator}', now(), now() FROM generate_series(1, {events}) e;
              INSERT INTO ticket_types (event_id, id, position, name, price_minor, currency, capacity, available, booked, waiting, next_waitlist_number, max_per_booking)
-             SELECT {event}, {ticket_type}, 0, 'Standing', 2500, 'EUR', {available} + {booked}, {available}, {booked}, {here}, {here} + 1, 10
+             SELECT {event}, {ticket_type}, 0, 'Standing', 2500, 'EUR', {available} + {booked}, {available}, {booked}, {waiting_here}, {waiting_here} + 1, 10
                FROM generate_series(1, {events}) e;"
         )];
-        if waiting_elsewhere {
+        if waiting_for_other_type {
             sql.push(format!(
                 "INSERT INTO ticket_types (event_id, id, position, name, price_minor, currency, capacity, available, waiting, next_waitlist_number, max_per_booking)
                  SELECT {event}, {other_type}, 1, 'Seats', 5000, 'EUR', 0, 0, {waiting}, {waiting} + 1, 10 FROM generate_series(1, {events}) e;"
@@ -109,7 +109,7 @@ impl Place {
         }
         database.run(&sql.concat()).await?;
         if booked + waiting > 1000 {
-            // As autovacuum would have done long ago, had these rows come one by one.
+            // Autovacuum would have done this long ago if the rows had been inserted one by one.
             database.run("VACUUM (ANALYZE) bookings").await?;
             database.run("VACUUM (ANALYZE) waitlist_entries").await?;
         }

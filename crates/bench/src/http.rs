@@ -1,4 +1,4 @@
-//! The smallest HTTP/1.1 client that keeps a connection: one request, one answer, no allocation in between.
+//! Minimal HTTP/1.1 client with persistent connections. It sends one request at a time and reuses its buffers.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 const READ_SIZE: usize = 16 * 1024;
 
-/// A connection that is kept.
+/// A persistent connection.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -17,14 +17,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens one to a port of 127.0.0.1; nothing else is ever spoken to.
+    /// Connects to a port of 127.0.0.1; the benchmark never connects to another host.
     pub async fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::with_capacity(READ_SIZE), body_at: 0 })
     }
 
-    /// Sends a request and reads the whole answer. Gives the status.
+    /// Sends a request, reads the complete response and returns its status.
     pub async fn call(&mut self, request: &[u8]) -> io::Result<u16> {
         self.stream.write_all(request).await?;
         self.received.clear();
@@ -42,7 +42,7 @@ impl Connection {
         Ok(status)
     }
 
-    /// The body of the last answer.
+    /// Returns the body of the last response.
     pub fn body(&self) -> &[u8] {
         self.received.get(self.body_at..).unwrap_or_default()
     }
@@ -57,14 +57,14 @@ impl Connection {
 }
 
 fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "an answer that is not understood")
+    io::Error::new(io::ErrorKind::InvalidData, "the response is not valid HTTP or has no Content-Length")
 }
 
 fn status(head: &[u8]) -> Option<u16> {
     std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
 }
 
-/// The length of the body; answers without one (204, 304) have none.
+/// Returns the length of the body. Without a Content-Length header only 204 and 304 are understood; their length is 0.
 fn content_length(head: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"content-length:";
     let Some(line) =
@@ -75,7 +75,7 @@ fn content_length(head: &[u8]) -> Option<usize> {
     std::str::from_utf8(line.get(NAME.len()..)?).ok()?.trim().parse().ok()
 }
 
-/// A request with a JSON body.
+/// Appends a request with a JSON body and an access token to a buffer.
 pub fn post(out: &mut Vec<u8>, method: &str, path: &str, token: &str, body: &str) {
     let length = body.len();
     for part in [method, " ", path, " HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: Bearer ", token] {
@@ -84,7 +84,7 @@ pub fn post(out: &mut Vec<u8>, method: &str, path: &str, token: &str, body: &str
     out.extend_from_slice(format!("\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes());
 }
 
-/// A request without a body or a token.
+/// Appends a GET request without a token to a buffer.
 pub fn get(out: &mut Vec<u8>, path: &str) {
     for part in ["GET ", path, " HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"] {
         out.extend_from_slice(part.as_bytes());
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_are_read() {
+    fn status_and_content_length_are_parsed() {
         let head = b"HTTP/1.1 201 Created\r\nContent-Length: 17\r\nx: y";
         assert_eq!((status(head), content_length(head)), (Some(201), Some(17)));
         assert_eq!(content_length(b"HTTP/1.1 304 Not Modified\r\nx: y"), Some(0));

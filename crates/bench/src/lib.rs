@@ -1,55 +1,55 @@
-//! `make bench`: Rowlock against what its database can do by itself, in one run on one machine.
+//! Benchmark of Rowlock (`make bench`): compares its throughput with the limits of its database, in one run on one machine.
 
+pub mod baselines;
 pub mod chart;
 pub mod database;
+pub mod environment;
 pub mod extras;
 pub mod figures;
 pub mod fixtures;
-pub mod handing_on;
 pub mod hello;
 pub mod http;
 pub mod load;
-pub mod lookups;
 pub mod meters;
 pub mod numbers;
 pub mod options;
 pub mod overload;
-pub mod people;
 pub mod pgbench;
 pub mod plan;
+pub mod reallocation;
 pub mod report;
 pub mod sales;
+pub mod sample;
 pub mod service;
-pub mod side;
-pub mod slice;
-pub mod stage;
+pub mod tokens;
+pub mod workload;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::environment::BenchEnvironment;
 use crate::options::{Options, RunOptions, Task};
-use crate::slice::Scale;
-use crate::stage::Stage;
+use crate::sample::Scale;
 
-/// What went wrong, in words.
+/// Result of an operation of the benchmark, with any error.
 pub type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Does what the command line says.
+/// Runs the command that the command line names.
 pub async fn start() -> ExitCode {
-    let done = match Options::parse().task {
+    let result = match Options::parse().task {
         Task::Hello(options) => {
             let local = tokio::task::LocalSet::new();
             local.run_until(hello::serve(&options)).await.map_err(Into::into)
         }
-        // On a signal the services are ended with the values that hold them.
+        // Dropping the future on a signal also kills the services, because their handles kill them on drop.
         Task::Run(options) => tokio::select! {
-            done = run(*options) => done,
-            () = stopped() => Err("interrupted".into()),
+            result = run(*options) => result,
+            () = wait_for_signal() => Err("interrupted".into()),
         },
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -58,7 +58,7 @@ pub async fn start() -> ExitCode {
     }
 }
 
-async fn stopped() {
+async fn wait_for_signal() {
     let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -69,33 +69,33 @@ async fn stopped() {
 async fn run(options: RunOptions) -> Fallible<()> {
     std::fs::create_dir_all(&options.out)?;
     let scale = Scale::new(options.quick);
-    let mut stage = Stage::set_up(options).await?;
+    let mut environment = BenchEnvironment::set_up(options).await?;
     let mut figures = Vec::new();
-    let mut slices = Vec::new();
-    let only = stage.options.only.clone();
-    let wanted = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
-    for group in plan::groups(stage.options.quick) {
-        if wanted(group.name) {
+    let mut samples = Vec::new();
+    let only = environment.options.only.clone();
+    let selected = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
+    for group in plan::groups(environment.options.quick) {
+        if selected(group.name) {
             eprintln!("{}", group.name);
-            figures.extend(plan::run(&mut stage, &scale, &group, &mut slices).await?);
+            figures.extend(plan::run(&mut environment, &scale, &group, &mut samples).await?);
         }
     }
-    if wanted("delay") {
-        figures.extend(extras::delay(&mut stage, &scale).await?);
+    if selected("delay") {
+        figures.extend(extras::delay(&mut environment, &scale).await?);
     }
-    if wanted("drain") {
-        figures.extend(extras::drain(&stage, &scale).await?);
+    if selected("drain") {
+        figures.extend(extras::drain(&environment, &scale).await?);
     }
-    figures.extend(extras::of_slices(&slices));
-    figures.extend(extras::memory(&stage).await?);
-    figures.extend(extras::footprint(&stage)?);
-    // A minute long, so in a quick run only if it is asked for.
-    if wanted("overload") && (!stage.options.quick || only.is_some()) {
+    figures.extend(extras::of_samples(&samples));
+    figures.extend(extras::memory(&environment).await?);
+    figures.extend(extras::footprint(&environment)?);
+    // The overload takes a minute, so a quick run includes it only on request.
+    if selected("overload") && (!environment.options.quick || only.is_some()) {
         eprintln!("overload");
-        figures.extend(overload::run(&mut stage, &scale).await?);
+        figures.extend(overload::run(&mut environment, &scale).await?);
     }
     print!("{}", figures::table(&figures));
-    report::write(&stage, &figures, &slices).await?;
-    std::fs::write(stage.options.out.join("clients.svg"), chart::draw(&slices))?;
-    stage.tear_down().await
+    report::write(&environment, &figures, &samples).await?;
+    std::fs::write(environment.options.out.join("clients.svg"), chart::draw(&samples))?;
+    environment.tear_down().await
 }

@@ -1,5 +1,5 @@
-//! The load generator. Closed loop: so many clients, each with one request at a time. Open loop: so many requests a
-//! second, whether or not the service keeps up; a latency counts from when the request should have been sent.
+//! LoadResult generator. In a closed loop a fixed number of clients each have one request in flight. In an open loop requests are
+//! sent at a fixed rate, whether or not the service keeps up, and a latency counts from the scheduled time of the request.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,29 +13,29 @@ use crate::Fallible;
 use crate::http::Connection;
 use crate::numbers::float;
 
-/// Writes the request with a number into a buffer.
-pub type Requests = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
+/// Appends the request with this number to a buffer.
+pub type RequestWriter = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
 
-/// What came of a load.
+/// Results of a load.
 #[derive(Debug)]
-pub struct Load {
-    /// Answers by status.
+pub struct LoadResult {
+    /// Number of responses by status; 0 counts connections that were closed or refused.
     pub statuses: BTreeMap<u16, u64>,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last response.
     pub elapsed: Duration,
-    /// In microseconds.
+    /// Latency in microseconds.
     pub latency: Histogram<u64>,
-    /// When which request was answered with 2xx; open loop only.
-    pub answers: Vec<Instant>,
+    /// Times of the responses, in ascending order. Recorded only in an open loop.
+    pub responses: Vec<Instant>,
 }
 
-impl Load {
+impl LoadResult {
     fn new() -> Fallible<Self> {
         let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
-        Ok(Self { statuses: BTreeMap::new(), elapsed: Duration::ZERO, latency, answers: Vec::new() })
+        Ok(Self { statuses: BTreeMap::new(), elapsed: Duration::ZERO, latency, responses: Vec::new() })
     }
 
-    fn note(&mut self, status: u16, from: Instant) {
+    fn record(&mut self, status: u16, from: Instant) {
         *self.statuses.entry(status).or_default() += 1;
         self.latency.saturating_record(u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX));
     }
@@ -45,37 +45,37 @@ impl Load {
             *self.statuses.entry(status).or_default() += count;
         }
         self.latency.add(other.latency)?;
-        self.answers.extend(other.answers);
+        self.responses.extend(other.responses);
         Ok(())
     }
 
-    /// Answers with 2xx.
-    pub fn good(&self) -> u64 {
+    /// Returns the number of responses with a 2xx status.
+    pub fn successes(&self) -> u64 {
         self.statuses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, count)| count).sum()
     }
 
-    /// Good answers per second.
+    /// Returns the number of 2xx responses per second.
     pub fn rate(&self) -> f64 {
-        float(self.good()) / self.elapsed.as_secs_f64()
+        float(self.successes()) / self.elapsed.as_secs_f64()
     }
 
-    /// A quantile of the latency in milliseconds.
+    /// Returns a quantile of the latency in milliseconds.
     pub fn milliseconds(&self, quantile: f64) -> f64 {
         float(self.latency.value_at_quantile(quantile)) / 1000.0
     }
 
-    /// Fails when an answer was not 2xx.
-    pub fn all_good(&self) -> Fallible<()> {
+    /// Fails if a response has another status than 2xx.
+    pub fn ensure_success(&self) -> Fallible<()> {
         if self.statuses.keys().all(|status| (200..300).contains(status)) {
             Ok(())
         } else {
-            Err(format!("answers other than 2xx: {:?}", self.statuses).into())
+            Err(format!("not all responses are 2xx; responses by status: {:?}", self.statuses).into())
         }
     }
 }
 
-/// Clients with one request at a time each, for a time or until so many requests have been sent.
-pub async fn closed_loop(port: u16, clients: usize, time: Duration, most: u64, requests: &Requests) -> Fallible<Load> {
+/// Runs clients with one request in flight each until `time` has elapsed or `max_requests` requests have been sent.
+pub async fn closed_loop(port: u16, clients: usize, time: Duration, max_requests: u64, requests: &RequestWriter) -> Fallible<LoadResult> {
     let sent = Arc::new(AtomicU64::new(0));
     let connections = connect(port, clients).await?;
     let start = Instant::now();
@@ -83,17 +83,17 @@ pub async fn closed_loop(port: u16, clients: usize, time: Duration, most: u64, r
     for mut connection in connections {
         let (sent, requests) = (sent.clone(), requests.clone());
         tasks.spawn(async move {
-            let (mut load, mut request) = (Load::new()?, Vec::with_capacity(2048));
+            let (mut load, mut request) = (LoadResult::new()?, Vec::with_capacity(2048));
             while start.elapsed() < time {
                 let index = sent.fetch_add(1, Ordering::Relaxed);
-                if index >= most {
+                if index >= max_requests {
                     break;
                 }
                 request.clear();
                 requests(index, &mut request);
                 let from = Instant::now();
                 let status = connection.call(&request).await?;
-                load.note(status, from);
+                load.record(status, from);
             }
             Fallible::Ok(load)
         });
@@ -101,17 +101,17 @@ pub async fn closed_loop(port: u16, clients: usize, time: Duration, most: u64, r
     collect(tasks, start).await
 }
 
-/// Clients that come all at once, each with one request at a time for a time. One whose connection is closed on it opens
-/// another; that counts as an answer with the status 0.
-pub async fn crowd(port: u16, clients: usize, time: Duration, requests: &Requests) -> Fallible<Load> {
+/// Runs clients that connect simultaneously and have one request in flight each, for a limited time. A client whose
+/// connection is closed or refused reconnects; that counts as a response with status 0.
+pub async fn overload_loop(port: u16, clients: usize, time: Duration, requests: &RequestWriter) -> Fallible<LoadResult> {
     let sent = Arc::new(AtomicU64::new(0));
-    // One for all: a histogram for each of thousands would take gigabytes.
-    let load = Arc::new(Mutex::new(Load::new()?));
+    // One histogram for all clients; one for each of several thousand would take gigabytes.
+    let load = Arc::new(Mutex::new(LoadResult::new()?));
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..clients {
         let (sent, requests, load) = (sent.clone(), requests.clone(), load.clone());
-        let note = move |status, from| load.lock().unwrap_or_else(PoisonError::into_inner).note(status, from);
+        let record = move |status, from| load.lock().unwrap_or_else(PoisonError::into_inner).record(status, from);
         tasks.spawn(async move {
             let mut request = Vec::with_capacity(2048);
             let mut open: Option<Connection> = None;
@@ -122,32 +122,33 @@ pub async fn crowd(port: u16, clients: usize, time: Duration, requests: &Request
                     None => Connection::open(port).await,
                 };
                 let Ok(mut connection) = connection else {
-                    note(0, from);
+                    record(0, from);
                     continue;
                 };
                 request.clear();
                 requests(sent.fetch_add(1, Ordering::Relaxed), &mut request);
                 match connection.call(&request).await {
                     Ok(status) => {
-                        note(status, from);
+                        record(status, from);
                         open = Some(connection);
                     }
-                    Err(_) => note(0, from),
+                    Err(_) => record(0, from),
                 }
             }
         });
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended?;
+    while let Some(result) = tasks.join_next().await {
+        result?;
     }
-    let mut all = Load::new()?;
-    all.add(std::mem::replace(&mut *load.lock().unwrap_or_else(PoisonError::into_inner), Load::new()?))?;
+    let mut all = LoadResult::new()?;
+    all.add(std::mem::replace(&mut *load.lock().unwrap_or_else(PoisonError::into_inner), LoadResult::new()?))?;
     all.elapsed = start.elapsed();
     Ok(all)
 }
 
-/// So many requests a second, shared by a number of connections. One that is sent late counts from when it was due.
-pub async fn open_loop(port: u16, connections: usize, per_second: u32, total: u64, requests: &Requests) -> Fallible<Load> {
+/// Sends requests at a fixed rate over a number of connections. The latency of a delayed request counts from its scheduled
+/// time.
+pub async fn open_loop(port: u16, connections: usize, per_second: u32, total: u64, requests: &RequestWriter) -> Fallible<LoadResult> {
     let next = Arc::new(AtomicU64::new(0));
     let connections = connect(port, connections).await?;
     let start = Instant::now() + Duration::from_millis(5);
@@ -155,7 +156,7 @@ pub async fn open_loop(port: u16, connections: usize, per_second: u32, total: u6
     for mut connection in connections {
         let (next, requests) = (next.clone(), requests.clone());
         tasks.spawn(async move {
-            let (mut load, mut request) = (Load::new()?, Vec::with_capacity(2048));
+            let (mut load, mut request) = (LoadResult::new()?, Vec::with_capacity(2048));
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= total {
@@ -166,8 +167,8 @@ pub async fn open_loop(port: u16, connections: usize, per_second: u32, total: u6
                 let due = start + Duration::from_secs_f64(float(index) / f64::from(per_second));
                 tokio::time::sleep_until(due.into()).await;
                 let status = connection.call(&request).await?;
-                load.note(status, due);
-                load.answers.push(Instant::now());
+                load.record(status, due);
+                load.responses.push(Instant::now());
             }
         });
     }
@@ -182,12 +183,12 @@ async fn connect(port: u16, count: usize) -> Fallible<Vec<Connection>> {
     Ok(connections)
 }
 
-async fn collect(mut tasks: JoinSet<Fallible<Load>>, start: Instant) -> Fallible<Load> {
-    let mut all = Load::new()?;
+async fn collect(mut tasks: JoinSet<Fallible<LoadResult>>, start: Instant) -> Fallible<LoadResult> {
+    let mut all = LoadResult::new()?;
     while let Some(load) = tasks.join_next().await {
         all.add(load??)?;
     }
     all.elapsed = start.elapsed();
-    all.answers.sort_unstable();
+    all.responses.sort_unstable();
     Ok(all)
 }

@@ -1,8 +1,8 @@
-//! The binary: see [`rowlock_bench`].
+//! Entry point of the benchmark; see [`rowlock_bench`].
 
 use std::process::ExitCode;
 
-// One thread: the generator must leave the cores to what is measured.
+// A single thread, so that the load generator leaves the cores to the measured processes.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     rowlock_bench::start().await

@@ -1,77 +1,77 @@
-//! What `/proc` tells: processor time of processes, time stolen by other machines, memory.
+//! Reads CPU times, steal time and memory from `/proc`.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::numbers::float;
 
-/// The kernel counts in hundredths of a second.
+/// Clock ticks of `/proc` per second.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Whose processor time is measured.
+/// The processes whose CPU time is measured.
 #[derive(Debug, Clone, Default)]
-pub struct Processes {
-    /// PostgreSQL's first process; the others are its children.
+pub struct MeteredProcesses {
+    /// Process id of the postmaster; all other PostgreSQL processes are its children.
     pub postgres: u32,
-    /// A backend that only looks and does not count.
+    /// Process id of the benchmark's own backend, which is not counted.
     pub observer: u32,
-    /// The service under load.
+    /// Process id of the service under load.
     pub service: u32,
-    /// All else that belongs to this run: the other services, broker, gateway.
+    /// Process ids of everything else that belongs to the benchmark: the other services, the broker and the gateway.
     pub others: Vec<u32>,
 }
 
-/// All meters at one moment, in seconds of processor time.
+/// All meters at one moment, in seconds of CPU time.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub struct MeterReading {
     at: Instant,
     steal: f64,
     busy: f64,
     service: f64,
     postgres: f64,
-    ours: f64,
+    own_processes: f64,
 }
 
-/// What was used between two readings.
+/// Resource usage between two readings.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Used {
-    /// Seconds of the service.
+pub struct ResourceUsage {
+    /// CPU time of the service, in seconds.
     pub service: f64,
-    /// Seconds of PostgreSQL.
+    /// CPU time of PostgreSQL, in seconds.
     pub postgres: f64,
-    /// Cores taken away by the host.
+    /// Average number of cores taken away by the hypervisor.
     pub steal: f64,
-    /// Cores used by processes that are not of this run.
+    /// Average number of cores used by processes outside this benchmark.
     pub foreign: f64,
 }
 
-impl Processes {
+impl MeteredProcesses {
     /// Reads all meters.
-    pub fn read(&self) -> Reading {
+    pub fn read(&self) -> MeterReading {
         let (busy, steal) = machine();
         let service = process(self.service).own;
-        let postgres = family(self.postgres) - process(self.observer).own;
+        let postgres = process_tree(self.postgres) - process(self.observer).own;
         let me = process(std::process::id());
-        let others: f64 = self.others.iter().map(|pid| family(*pid)).sum();
-        let ours = service + family(self.postgres) + me.own + me.children + others;
-        Reading { at: Instant::now(), steal, busy, service, postgres, ours }
+        let others: f64 = self.others.iter().map(|pid| process_tree(*pid)).sum();
+        let own_processes = service + process_tree(self.postgres) + me.own + me.children + others;
+        MeterReading { at: Instant::now(), steal, busy, service, postgres, own_processes }
     }
 }
 
-impl Reading {
-    /// What was used since.
-    pub fn until(&self, later: &Self) -> Used {
+impl MeterReading {
+    /// Returns the usage between this reading and a later one.
+    pub fn until(&self, later: &Self) -> ResourceUsage {
         let seconds = later.at.duration_since(self.at).max(Duration::from_millis(1)).as_secs_f64();
-        Used {
+        ResourceUsage {
             service: later.service - self.service,
             postgres: later.postgres - self.postgres,
             steal: (later.steal - self.steal) / seconds,
-            foreign: ((later.busy - self.busy) - (later.ours - self.ours)).max(0.0) / seconds,
+            foreign: ((later.busy - self.busy) - (later.own_processes - self.own_processes)).max(0.0) / seconds,
         }
     }
 }
 
-/// Busy time of programs, and stolen time.
+/// Returns the CPU time of all processes (user, nice and system) and the steal time of the machine, in seconds.
 fn machine() -> (f64, f64) {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields: Vec<f64> =
@@ -89,7 +89,7 @@ struct Cpu {
 
 fn process(pid: u32) -> Cpu {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in parentheses may hold spaces; the fourth field, the parent, is the second after it.
+    // The process name in parentheses may contain spaces. The parent (field 4) is the second field after it.
     let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
     let fields: Vec<&str> = rest.split(' ').collect();
     let field = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
@@ -97,15 +97,15 @@ fn process(pid: u32) -> Cpu {
     Cpu { parent: u32::try_from(field(1)).unwrap_or_default(), own: seconds(11) + seconds(12), children: seconds(13) + seconds(14) }
 }
 
-/// A process with its children, also those that have ended.
-fn family(pid: u32) -> f64 {
+/// Returns the CPU time of a process and its children, including children that have exited.
+fn process_tree(pid: u32) -> f64 {
     let parent = process(pid);
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     let children = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).map(process).filter(|child| child.parent == pid);
     parent.own + parent.children + children.map(|child| child.own).sum::<f64>()
 }
 
-/// A line of `/proc/PID/status` in MiB: `VmHWM` is the peak, `VmRSS` the present use.
+/// Returns a value of `/proc/PID/status` in MiB: `VmHWM` is the peak memory, `VmRSS` the current memory.
 pub fn mebibytes(pid: u32, line: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let kilobytes =

@@ -1,78 +1,79 @@
-//! What the command line says: where the private servers are, and how long to measure.
+//! Command line of the benchmark.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Measures Rowlock against what its database can do. Started by `scripts/bench.sh`, which starts the servers.
+/// Benchmarks Rowlock and compares it with the limits of its database. Run it with `scripts/bench.sh`, which starts the
+/// servers.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub task: Task,
 }
 
-/// The two tasks of this program.
+/// Commands of the benchmark.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Runs the benchmark.
+    /// Run the benchmark.
     Run(Box<RunOptions>),
-    /// Serves one file from memory: what an HTTP answer costs by itself.
+    /// Serve one file from memory, as the baseline for the cost of HTTP.
     Hello(HelloOptions),
 }
 
-/// Where everything is.
+/// Options of `run`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunOptions {
-    /// The folder with the release binaries.
+    /// Directory with the release binaries.
     #[arg(long)]
     pub bin_dir: PathBuf,
-    /// The folder with PostgreSQL's programs.
+    /// Directory with PostgreSQL's programs.
     #[arg(long)]
     pub pg_bin: PathBuf,
-    /// The private PostgreSQL's port on 127.0.0.1.
+    /// Port of the benchmark's PostgreSQL server on 127.0.0.1.
     #[arg(long)]
     pub pg_port: u16,
-    /// The pid of its first process.
+    /// Process id of the PostgreSQL postmaster.
     #[arg(long)]
     pub pg_pid: u32,
-    /// The pid of the private RabbitMQ.
+    /// Process id of the benchmark's RabbitMQ server.
     #[arg(long)]
     pub broker_pid: u32,
-    /// The pid of the gateway.
+    /// Process id of the gateway.
     #[arg(long)]
     pub gateway_pid: u32,
-    /// The gateway's port.
+    /// Port of the gateway.
     #[arg(long)]
     pub gateway_port: u16,
-    /// The first of sixteen free ports: booking-service, auth-service, and so on.
+    /// First of sixteen consecutive free ports for the services.
     #[arg(long)]
     pub first_port: u16,
-    /// The folder with a password per role and the broker's address.
+    /// Directory with a password file for each role and the broker's URL.
     #[arg(long)]
     pub secrets: PathBuf,
-    /// Where the report goes.
+    /// Directory for the report and the logs.
     #[arg(long)]
     pub out: PathBuf,
-    /// The commit that is measured.
+    /// Commit under test, for the report.
     #[arg(long, default_value = "unknown")]
     pub commit: String,
-    /// Two short rounds instead of six.
+    /// Run two short rounds instead of six.
     #[arg(long)]
     pub quick: bool,
-    /// Only groups whose name contains this.
+    /// Run only the groups whose name contains this text.
     #[arg(long)]
     pub only: Option<String>,
 }
 
-/// What `hello` serves.
+/// Options of `hello`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct HelloOptions {
-    /// The port on 127.0.0.1.
+    /// Port on 127.0.0.1.
     #[arg(long)]
     pub port: u16,
-    /// The file with the body.
+    /// File with the response body.
     #[arg(long)]
     pub body: PathBuf,
 }

@@ -1,53 +1,55 @@
-//! Far more than can be served for a minute: who is refused, how much memory that takes, and how soon all is as before.
+//! Measures an overload: how many requests are served and rejected, the peak memory, and how soon the latency recovers.
 
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
+use crate::environment::{BenchEnvironment, VISITORS};
 use crate::figures::{Figure, Goal};
 use crate::fixtures::Stock;
-use crate::load::{closed_loop, crowd};
+use crate::load::{closed_loop, overload_loop};
 use crate::meters::mebibytes;
 use crate::numbers::float;
 use crate::sales::requests;
-use crate::side::Side;
-use crate::slice::{Scale, Slice, finish};
-use crate::stage::{Stage, VISITORS};
+use crate::sample::{BenchSample, Scale, finish};
+use crate::workload::Workload;
 
-/// Clients that have the next request ready as soon as they have an answer, be it a refusal: more than a lane holds.
-const CROWD: usize = 6_000;
-/// What is served at ease.
-const EASE: usize = 64;
-/// How often it is looked whether all is as before.
-const LOOK: Duration = Duration::from_millis(100);
+/// Number of clients that send their next request as soon as they have a response, even a rejection. It exceeds the capacity
+/// of a lane.
+const OVERLOAD_CLIENTS: usize = 6_000;
+/// Number of clients of the normal load before and after the overload.
+const NORMAL_CLIENTS: usize = 64;
+/// Duration of each recovery check.
+const CHECK_TIME: Duration = Duration::from_millis(100);
 
 /// Measures an overload.
-pub async fn run(stage: &mut Stage, scale: &Scale) -> Fallible<Vec<Figure>> {
-    let place = stage.next_place(1);
-    place.make(&stage.database, Stock { available: 20_000_000, ..Stock::default() }, VISITORS).await?;
-    let (port, pid, requests) = (stage.ports.booking(), stage.booking.pid, requests(stage, Side::Hot(EASE), place));
-    let before = closed_loop(port, EASE, scale.time, u64::MAX, &requests).await?;
-    before.all_good()?;
-    let load = crowd(port, CROWD, scale.overload, &requests).await?;
-    let ended = Instant::now();
+pub async fn run(environment: &mut BenchEnvironment, scale: &Scale) -> Fallible<Vec<Figure>> {
+    let fixture = environment.next_fixture(1);
+    fixture.create(&environment.database, Stock { available: 20_000_000, ..Stock::default() }, VISITORS).await?;
+    let (port, pid, requests) =
+        (environment.ports.booking(), environment.booking.pid, requests(environment, Workload::Hot(NORMAL_CLIENTS), fixture));
+    let before = closed_loop(port, NORMAL_CLIENTS, scale.time, u64::MAX, &requests).await?;
+    before.ensure_success()?;
+    let load = overload_loop(port, OVERLOAD_CLIENTS, scale.overload, &requests).await?;
+    let overload_end = Instant::now();
     if let Some(status) = load.statuses.keys().find(|status| ![0, 201, 202, 503].contains(*status)) {
-        return Err(format!("an overloaded service answered with {status}").into());
+        return Err(format!("the overloaded service responded with status {status}").into());
     }
-    let served = float(load.good()) / load.elapsed.as_secs_f64();
-    let refused = float(load.statuses.get(&503).copied().unwrap_or_default()) / load.elapsed.as_secs_f64();
+    let served = float(load.successes()) / load.elapsed.as_secs_f64();
+    let rejected = float(load.statuses.get(&503).copied().unwrap_or_default()) / load.elapsed.as_secs_f64();
     let recovery = loop {
-        let from = ended.elapsed();
-        let look = closed_loop(port, EASE, LOOK, u64::MAX, &requests).await?;
-        if look.all_good().is_ok() && look.milliseconds(0.5) <= before.milliseconds(0.5) * 2.0 {
-            break from;
+        let elapsed = overload_end.elapsed();
+        let check = closed_loop(port, NORMAL_CLIENTS, CHECK_TIME, u64::MAX, &requests).await?;
+        if check.ensure_success().is_ok() && check.milliseconds(0.5) <= before.milliseconds(0.5) * 2.0 {
+            break elapsed;
         }
-        if from > Duration::from_secs(30) {
-            return Err("half a minute after an overload the service is still slow".into());
+        if elapsed > Duration::from_secs(30) {
+            return Err("the latency has not recovered within 30 seconds of the overload".into());
         }
     };
-    finish(stage, place, &mut Slice::of(&load)).await?;
+    finish(environment, fixture, &mut BenchSample::from_load(&load)).await?;
     let figures = [
         Figure::new("overload_served", &[served], "/s", None),
-        Figure::new("overload_refused", &[refused], "/s", None),
+        Figure::new("overload_refused", &[rejected], "/s", None),
         Figure::new("overload_closed", &[float(load.statuses.get(&0).copied().unwrap_or_default())], "connections", None),
         Figure::new("overload_p99", &[load.milliseconds(0.99)], "ms", None),
         Figure::new("overload_recovery", &[recovery.as_secs_f64()], "s", Some(Goal::AtMost(2.0))),

@@ -1,4 +1,5 @@
-//! The engine's limit: pgbench with the same writes over the same schema, in a database of its own that no relay reads.
+//! Measures the limit of the database: pgbench performs the same writes on the same schema, in a separate database without a
+//! relay.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,33 +7,33 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::Fallible;
-use crate::fixtures::Place;
+use crate::fixtures::SampleFixture;
 
-/// What pgbench does.
+/// A pgbench script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
-    /// One booking per transaction.
+    /// One booking per transaction, of one event.
     Full,
     /// One booking per transaction, spread over 200 events.
     Spread,
-    /// So many bookings per transaction.
+    /// This number of bookings per transaction, of one event.
     Batch(u32),
 }
 
-/// How to start pgbench.
+/// Runs pgbench.
 #[derive(Debug, Clone)]
 pub struct Pgbench {
-    /// Its path.
+    /// Path of the program.
     pub program: PathBuf,
-    /// The server's port.
+    /// Port of the server.
     pub port: u16,
-    /// The superuser's password.
+    /// Password of the superuser.
     pub password: String,
-    /// Where the scripts are written.
+    /// Directory for the scripts.
     pub scripts: PathBuf,
 }
 
-/// A message as long as a real one. It is constant, which is in the engine's favour.
+/// Message payload of realistic length. It is constant, which favours pgbench.
 const PAYLOAD: &str = concat!(
     r#"{"specversion":"1.0","id":"0199ae00-0000-7000-8000-000000000000","type":"booking.confirmed","source":"/rowlock/booking","subject":"0199ae00-0000-7000-8000-000000000000","#,
     r#""time":"2026-01-01T00:00:00.000000Z","sequence":123456,"dataschema":"urn:rowlock:schema:booking.confirmed:1","datacontenttype":"application/json","#,
@@ -40,7 +41,7 @@ const PAYLOAD: &str = concat!(
 );
 
 impl Pgbench {
-    /// Writes the scripts and tells how to start it.
+    /// Writes the scripts to a directory.
     pub fn new(program: PathBuf, port: u16, password: String, scripts: PathBuf) -> Fallible<Self> {
         std::fs::create_dir_all(&scripts)?;
         std::fs::write(scripts.join("full_hot.sql"), include_str!("../sql/full_hot.sql"))?;
@@ -49,19 +50,19 @@ impl Pgbench {
         Ok(Self { program, port, password, scripts })
     }
 
-    /// Bookings per second and the mean latency in milliseconds.
-    pub async fn run(&self, script: Script, clients: usize, time: Duration, place: Place) -> Fallible<(f64, f64)> {
+    /// Runs a script and returns the bookings per second and the mean latency in milliseconds.
+    pub async fn run(&self, script: Script, clients: usize, time: Duration, fixture: SampleFixture) -> Fallible<(f64, f64)> {
         let (file, per_transaction) = match script {
             Script::Full => ("full_hot.sql", 1),
             Script::Spread => ("full_spread.sql", 1),
             Script::Batch(size) => ("batch_hot.sql", size),
         };
         let variables = [
-            ("event", place.event(1)),
-            ("type", place.ticket_type(1)),
-            ("eventprefix", place.event_prefix()),
-            ("typeprefix", place.type_prefix()),
-            ("events", place.events.to_string()),
+            ("event", fixture.event(1)),
+            ("type", fixture.ticket_type(1)),
+            ("eventprefix", fixture.event_prefix()),
+            ("typeprefix", fixture.type_prefix()),
+            ("events", fixture.events.to_string()),
             ("batch", per_transaction.to_string()),
             ("payload", PAYLOAD.to_owned()),
         ];
@@ -79,7 +80,7 @@ impl Pgbench {
             return Err(format!("pgbench failed: {errors}").into());
         }
         let number = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok());
-        let tps = number("tps = ").ok_or("pgbench told no tps")?;
+        let tps = number("tps = ").ok_or("the output of pgbench contains no tps")?;
         Ok((tps * f64::from(per_transaction), number("latency average = ").unwrap_or_default()))
     }
 }

@@ -1,4 +1,4 @@
-//! The services as real processes: release binaries with their defaults, started, awaited and stopped.
+//! Starts and stops the services as separate processes: release binaries with their default settings.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,27 +10,27 @@ use tokio::process::{Child, Command};
 use crate::Fallible;
 use crate::http::{Connection, get};
 
-/// A process that is ended with this value.
+/// A running process. It is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
-    /// Its pid.
+    /// Process id.
     pub pid: u32,
-    /// From its start until it was ready.
+    /// Time from the start of the process until it was ready.
     pub startup: Duration,
 }
 
-/// How services are started.
+/// Starts services.
 #[derive(Debug, Clone)]
 pub struct Launcher {
-    /// The folder with the binaries.
+    /// Directory with the binaries.
     pub bin_dir: PathBuf,
-    /// The folder for their logs.
+    /// Directory for the logs.
     pub logs: PathBuf,
 }
 
 impl Launcher {
-    /// Starts `NAME serve` with these settings and waits until the management port says that it is ready.
+    /// Starts `NAME serve` with these environment variables and waits until its readiness check succeeds.
     pub async fn start(&self, name: &str, management: u16, settings: &[(&str, String)]) -> Fallible<Service> {
         let mut command = Command::new(self.bin_dir.join(name));
         command.arg("serve").env_clear().envs(settings.iter().map(|(name, value)| (name, value)));
@@ -38,7 +38,7 @@ impl Launcher {
         self.run(command, &format!("{name}-{management}"), management, "/health/ready").await
     }
 
-    /// Starts the other task of this very program.
+    /// Starts the `hello` command of this program.
     pub async fn start_hello(&self, port: u16, body: &Path) -> Fallible<Service> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("hello").arg("--port").arg(port.to_string()).arg("--body").arg(body);
@@ -51,13 +51,13 @@ impl Launcher {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let start = Instant::now();
         let mut child = command.spawn()?;
-        let pid = child.id().ok_or("a process that ended at once")?;
-        while !answers(port, path).await {
+        let pid = child.id().ok_or("the process exited immediately")?;
+        while !responds(port, path).await {
             if let Some(status) = child.try_wait()? {
-                return Err(format!("{name} ended by itself: {status}; see {}", self.logs.display()).into());
+                return Err(format!("{name} exited unexpectedly ({status}); see its log in {}", self.logs.display()).into());
             }
             if start.elapsed() > Duration::from_secs(30) {
-                return Err(format!("{name} is not ready after 30 seconds; see {}", self.logs.display()).into());
+                return Err(format!("{name} is not ready after 30 seconds; see its log in {}", self.logs.display()).into());
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -65,7 +65,7 @@ impl Launcher {
     }
 }
 
-async fn answers(port: u16, path: &str) -> bool {
+async fn responds(port: u16, path: &str) -> bool {
     let Ok(mut connection) = Connection::open(port).await else { return false };
     let mut request = Vec::new();
     get(&mut request, path);
@@ -73,7 +73,7 @@ async fn answers(port: u16, path: &str) -> bool {
 }
 
 impl Service {
-    /// Asks it to stop and waits; what does not stop within ten seconds is ended with the value.
+    /// Sends SIGTERM and waits up to ten seconds. A process that is still running then is killed.
     pub async fn stop(mut self) -> Fallible<()> {
         Command::new("kill").arg(self.pid.to_string()).status().await?;
         let _ = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;

@@ -1,4 +1,4 @@
-//! Accounts: those of the clients, and newcomers who register, log in and refresh their token throughout the storm.
+//! Creates the accounts of the clients, and continuously registers new accounts that log in and refresh their token.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::Fallible;
-use crate::desk::{Closing, Person};
-use crate::http::{Answer, Api, NoAnswer, Question, Reply};
+use crate::http::{ApiClient, ApiRequest, ApiResponse, SendError, SendResult};
+use crate::sender::{StopSignal, TestAccount};
 
-/// Everybody's password.
+/// Password of all accounts.
 pub const PASSWORD: &str = "correct horse battery";
-/// Within this time the refresh token before the present one still gets the same successor.
-const GRACE: Duration = Duration::from_secs(30);
+/// Grace period in which the previous refresh token still returns the same successor.
+const REFRESH_GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,143 +32,143 @@ struct Account {
     id: Uuid,
 }
 
-/// Makes the administrator with the bootstrap token and logs them in.
-pub async fn administrator(api: &Api, bootstrap: &str) -> Fallible<Person> {
+/// Creates the administrator with the bootstrap token and logs in.
+pub async fn administrator(api: &ApiClient, bootstrap: &str) -> Fallible<TestAccount> {
     let email = "admin@example.org".to_owned();
     let body = json!({"name": "Admin", "username": "admin", "email": email, "password": PASSWORD});
-    let question = Question { bootstrap: Some(bootstrap), ..Question::post("/admin/createaccount", &body) };
-    expect(201, "the administrator's account", api.ask(&question).await)?;
+    let request = ApiRequest { bootstrap: Some(bootstrap), ..ApiRequest::post("/admin/createaccount", &body) };
+    expect(201, "creating the administrator", api.send(&request).await)?;
     log_in(api, "/admin/loginaccount", email).await
 }
 
-/// Makes an account and logs it in, before the storm.
-pub async fn visitor(api: &Api, name: &str) -> Fallible<Person> {
+/// Creates an account and logs in, before any fault is injected.
+pub async fn visitor(api: &ApiClient, name: &str) -> Fallible<TestAccount> {
     let email = format!("{name}@example.org");
-    expect(201, "an account", api.ask(&registration(name, &email)).await)?;
+    expect(201, "creating an account", api.send(&registration(name, &email)).await)?;
     log_in(api, "/api/loginaccount", email).await
 }
 
-fn registration(name: &str, email: &str) -> Question<'static> {
-    Question::post("/api/createaccount", &json!({"name": name, "username": name, "email": email, "password": PASSWORD}))
+fn registration(name: &str, email: &str) -> ApiRequest<'static> {
+    ApiRequest::post("/api/createaccount", &json!({"name": name, "username": name, "email": email, "password": PASSWORD}))
 }
 
-async fn log_in(api: &Api, path: &str, email: String) -> Fallible<Person> {
+async fn log_in(api: &ApiClient, path: &str, email: String) -> Fallible<TestAccount> {
     let body = json!({"email": email, "password": PASSWORD});
-    let reply = expect(200, "a log-in", api.ask(&Question::post(path, &body)).await)?;
-    let log_in: LogIn = serde_json::from_str(&reply.body)?;
-    Ok(Person { account: log_in.account.id, email, token: log_in.token })
+    let response = expect(200, "logging in", api.send(&ApiRequest::post(path, &body)).await)?;
+    let log_in: LogIn = serde_json::from_str(&response.body)?;
+    Ok(TestAccount { id: log_in.account.id, email, token: log_in.token })
 }
 
-fn expect(status: u16, what: &str, answer: Answer) -> Fallible<Reply> {
-    match answer {
-        Ok(reply) if reply.status == status => Ok(reply),
-        Ok(reply) => Err(format!("{what} was answered with {} {}", reply.status, reply.body).into()),
-        Err(error) => Err(format!("{what}: {error:?}").into()),
+fn expect(status: u16, what: &str, result: SendResult) -> Fallible<ApiResponse> {
+    match result {
+        Ok(response) if response.status == status => Ok(response),
+        Ok(response) => Err(format!("{what} failed with status {}: {}", response.status, response.body).into()),
+        Err(error) => Err(format!("{what} failed: {error:?}").into()),
     }
 }
 
-/// What the newcomers were promised, and what they were told wrongly.
+/// Log of the registrations.
 #[derive(Debug, Default)]
-pub struct Register {
-    /// Accounts that were made, by e-mail.
+pub struct RegistrationLog {
+    /// Ids of the created accounts, by e-mail address.
     pub created: BTreeMap<String, Uuid>,
-    /// Answers by route and kind.
+    /// Number of responses, by route and kind.
     pub answers: BTreeMap<String, u64>,
-    /// Answers that must not be, a sentence each.
-    pub wrong: Vec<String>,
+    /// Descriptions of invalid responses.
+    pub violations: Vec<String>,
 }
 
-/// The newcomers' ledger.
-pub type SharedRegister = Arc<Mutex<Register>>;
+/// Registration log shared by the tasks.
+pub type SharedRegistrationLog = Arc<Mutex<RegistrationLog>>;
 
-/// One after the other registers, logs in, refreshes the token and looks at the own account.
+/// Registers accounts one after another; each logs in, refreshes its token and reads its account.
 #[derive(Debug)]
-pub struct Newcomers {
-    /// The gateway.
-    pub api: Api,
-    /// When it ends.
-    pub closing: Closing,
-    /// Where all is written down.
-    pub register: SharedRegister,
-    /// Begins their names.
-    pub name: String,
+pub struct RegistrationTask {
+    /// Client of the gateway.
+    pub api: ApiClient,
+    /// Stop signal of the clients.
+    pub stop_signal: StopSignal,
+    /// Log of all responses.
+    pub registrations: SharedRegistrationLog,
+    /// Prefix of the account names.
+    pub name_prefix: String,
 }
 
-impl Newcomers {
-    /// Goes on until nothing new is begun.
+impl RegistrationTask {
+    /// Runs until the clients are stopped.
     pub async fn run(self, seed: u64) {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut count = 0;
-        while self.closing.goes_on_after(Duration::from_millis(rng.random_range(100..400))).await {
+        while self.stop_signal.sleep_unless_stopped(Duration::from_millis(rng.random_range(100..400))).await {
             count += 1;
-            // Without an answer until everything was given up; the audit of the other requests says so.
-            let _ = self.welcome(&format!("{}-{count}", self.name)).await;
+            // None if a request got no final response before the clients gave up, or if a violation was recorded.
+            let _ = self.register_account(&format!("{}-{count}", self.name_prefix)).await;
         }
     }
 
-    async fn welcome(&self, name: &str) -> Option<()> {
+    async fn register_account(&self, name: &str) -> Option<()> {
         let email = format!("{name}@example.org");
-        let (reply, attempts) = self.decide(&registration(name, &email), "createaccount").await?;
-        match (reply.status, reply.code.as_str()) {
+        let (response, attempts) = self.send_until_final(&registration(name, &email), "createaccount").await?;
+        match (response.status, response.code.as_str()) {
             (201, _) => {
-                let account: Account = serde_json::from_str(&reply.body).ok()?;
-                self.register().created.insert(email.clone(), account.id);
+                let account: Account = serde_json::from_str(&response.body).ok()?;
+                self.registrations().created.insert(email.clone(), account.id);
             }
-            // The answer to an earlier sending was lost.
+            // The response to an earlier attempt was lost.
             (409, "email-taken" | "username-taken") if attempts > 1 => {}
-            _ => return self.complain("createaccount", &email, &reply),
+            _ => return self.add_violation("createaccount", &email, &response),
         }
         let body = json!({"email": email, "password": PASSWORD});
-        let (reply, _) = self.decide(&Question::post("/api/loginaccount", &body), "loginaccount").await?;
-        let Some(session) = log_in_of(&reply) else { return self.complain("loginaccount", &email, &reply) };
-        let begun = Instant::now();
+        let (response, _) = self.send_until_final(&ApiRequest::post("/api/loginaccount", &body), "loginaccount").await?;
+        let Some(session) = parse_login(&response) else { return self.add_violation("loginaccount", &email, &response) };
+        let refreshed = Instant::now();
         let body = json!({"refreshToken": session.refresh_token});
-        let (reply, _) = self.decide(&Question::post("/api/refreshtoken", &body), "refreshtoken").await?;
-        let session = match log_in_of(&reply) {
+        let (response, _) = self.send_until_final(&ApiRequest::post("/api/refreshtoken", &body), "refreshtoken").await?;
+        let session = match parse_login(&response) {
             Some(session) => session,
-            // A lost answer asked for again too late ends the session, as it must.
-            None if begun.elapsed() >= GRACE && reply.code == "invalid-refresh-token" => return Some(()),
-            None => return self.complain("refreshtoken", &email, &reply),
+            // A refresh retried after the grace period ends the session, which is correct.
+            None if refreshed.elapsed() >= REFRESH_GRACE && response.code == "invalid-refresh-token" => return Some(()),
+            None => return self.add_violation("refreshtoken", &email, &response),
         };
-        let (reply, _) = self.decide(&Question::get("/api/account", &session.token), "account").await?;
-        if reply.json().get("email").and_then(serde_json::Value::as_str) != Some(&email) {
-            return self.complain("account", &email, &reply);
+        let (response, _) = self.send_until_final(&ApiRequest::get("/api/account", &session.token), "account").await?;
+        if response.json().get("email").and_then(serde_json::Value::as_str) != Some(&email) {
+            return self.add_violation("account", &email, &response);
         }
         Some(())
     }
 
-    fn complain(&self, route: &str, email: &str, reply: &Reply) -> Option<()> {
-        self.register().wrong.push(format!("{route} of {email} was answered with {} {}", reply.status, reply.body));
+    fn add_violation(&self, route: &str, email: &str, response: &ApiResponse) -> Option<()> {
+        self.registrations().violations.push(format!("{route} of {email} returned {} {}", response.status, response.body));
         None
     }
 
-    async fn decide(&self, question: &Question<'_>, route: &str) -> Option<(Reply, u32)> {
+    async fn send_until_final(&self, request: &ApiRequest<'_>, route: &str) -> Option<(ApiResponse, u32)> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let answer = self.api.ask(question).await;
-            let kind = match &answer {
-                Ok(reply) => format!("{route}: {} {}", reply.status, reply.code).trim_end().to_owned(),
-                Err(NoAnswer::Late) => format!("{route}: no answer in time"),
-                Err(NoAnswer::Broken(_)) => format!("{route}: connection broken"),
+            let result = self.api.send(request).await;
+            let kind = match &result {
+                Ok(response) => format!("{route}: {} {}", response.status, response.code).trim_end().to_owned(),
+                Err(SendError::Timeout) => format!("{route}: timeout"),
+                Err(SendError::ConnectionFailed(_)) => format!("{route}: connection failed"),
             };
-            *self.register().answers.entry(kind).or_default() += 1;
-            if answer == Err(NoAnswer::Late) {
-                self.register().wrong.push(format!("{route}: no answer within the deadline"));
+            *self.registrations().answers.entry(kind).or_default() += 1;
+            if result == Err(SendError::Timeout) {
+                self.registrations().violations.push(format!("{route}: no response before the timeout"));
             }
-            match answer {
-                Ok(reply) if reply.is_definite() => return Some((reply, attempts)),
-                _ if self.closing.give_up.borrow().is_some_and(|at| at <= Instant::now()) => return None,
+            match result {
+                Ok(response) if response.is_final() => return Some((response, attempts)),
+                _ if self.stop_signal.give_up_at.borrow().is_some_and(|at| at <= Instant::now()) => return None,
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
     }
 
-    fn register(&self) -> MutexGuard<'_, Register> {
-        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registrations(&self) -> MutexGuard<'_, RegistrationLog> {
+        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn log_in_of(reply: &Reply) -> Option<LogIn> {
-    (reply.status == 200).then(|| serde_json::from_str(&reply.body).ok()).flatten()
+fn parse_login(response: &ApiResponse) -> Option<LogIn> {
+    (response.status == 200).then(|| serde_json::from_str(&response.body).ok()).flatten()
 }

@@ -1,4 +1,5 @@
-//! A client of the box office: books, cancels, leaves and looks, knows what it has been promised, and never gives up.
+//! A ticket client that books, cancels, changes and leaves entries and reads its waiting list. It keeps track of what it was
+//! told and retries every failure.
 
 use std::time::Duration;
 
@@ -7,38 +8,38 @@ use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::desk::{Desk, Manner, Person};
-use crate::events::Program;
-use crate::http::Question;
-use crate::ledger::Operation;
+use crate::events::EventCatalog;
+use crate::http::ApiRequest;
+use crate::request_log::Operation;
+use crate::sender::{RequestSender, SendPolicy, TestAccount};
 
-/// How long a client thinks between two requests, at most.
-const THINKS: Duration = Duration::from_millis(240);
-/// Bookings and entries that a client has at most before it gives some up.
-const ENOUGH: usize = 12;
+/// Maximum pause between two requests.
+const MAX_THINK_TIME: Duration = Duration::from_millis(240);
+/// Number of bookings and entries from which on a client no longer books.
+const MAX_HOLDINGS: usize = 12;
 
-/// One client.
+/// A client.
 #[derive(Debug)]
 pub struct Client {
-    desk: Desk,
-    person: Person,
-    program: Program,
+    sender: RequestSender,
+    account: TestAccount,
+    catalog: EventCatalog,
     rng: StdRng,
     bookings: Vec<Booking>,
     entries: Vec<Entry>,
 }
 
-/// A booking as the API shows it.
+/// A booking as returned by the API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Booking {
-    /// Its id.
+    /// Booking id.
     pub id: Uuid,
-    /// Its event.
+    /// Event id.
     pub event_id: Uuid,
-    /// Its ticket type.
+    /// Ticket type id.
     pub ticket_type_id: Uuid,
-    /// Its tickets; of a cancelled one, those that it had.
+    /// Number of tickets. A cancelled booking keeps the number that it had.
     pub quantity: u32,
     /// `confirmed` or `cancelled`.
     pub status: String,
@@ -46,31 +47,31 @@ pub struct Booking {
     pub origin: String,
 }
 
-/// A waiting-list entry as the API shows it.
+/// A waiting-list entry as returned by the API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Its id.
+    /// Entry id.
     pub id: Uuid,
-    /// Its event.
+    /// Event id.
     pub event_id: Uuid,
-    /// Its ticket type.
+    /// Ticket type id.
     pub ticket_type_id: Uuid,
-    /// The tickets it waits for.
+    /// Number of tickets that the entry waits for.
     pub quantity: u32,
     /// `waiting`, `promoted`, `left` or `closed`.
     pub status: String,
-    /// What it has become.
+    /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
 }
 
-/// The body of a promise.
+/// Body of a successful response.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Promise {
-    /// A booking, made or given back.
+pub struct SuccessBody {
+    /// The booking that was created or changed.
     pub booking: Option<Booking>,
-    /// An entry, made or left.
+    /// The waiting-list entry that was created or changed.
     pub waitlist_entry: Option<Entry>,
 }
 
@@ -80,100 +81,100 @@ struct Page<T> {
 }
 
 impl Client {
-    /// A client who draws from a seed.
-    pub fn new(desk: Desk, person: Person, program: Program, seed: u64) -> Self {
-        Self { desk, person, program, rng: StdRng::seed_from_u64(seed), bookings: Vec::new(), entries: Vec::new() }
+    /// Creates a client whose decisions are drawn from a seed.
+    pub fn new(sender: RequestSender, account: TestAccount, catalog: EventCatalog, seed: u64) -> Self {
+        Self { sender, account, catalog, rng: StdRng::seed_from_u64(seed), bookings: Vec::new(), entries: Vec::new() }
     }
 
-    /// Goes on until nothing new is begun; what was begun is decided first.
+    /// Runs until the clients are stopped. The last request is retried until it receives a final response.
     pub async fn run(mut self) {
-        while self.desk.closing.goes_on_after(THINKS.mul_f64(self.rng.random())).await {
-            let has = self.bookings.len() + self.entries.len();
-            let dice: f64 = self.rng.random();
-            if dice < 0.5 && has < ENOUGH {
+        while self.sender.stop_signal.sleep_unless_stopped(MAX_THINK_TIME.mul_f64(self.rng.random())).await {
+            let holdings = self.bookings.len() + self.entries.len();
+            let choice: f64 = self.rng.random();
+            if choice < 0.5 && holdings < MAX_HOLDINGS {
                 self.book().await;
-            } else if dice < 0.78 && !self.bookings.is_empty() {
+            } else if choice < 0.78 && !self.bookings.is_empty() {
                 self.cancel().await;
-            } else if dice < 0.84 && !self.entries.is_empty() {
+            } else if choice < 0.84 && !self.entries.is_empty() {
                 self.change_entry().await;
-            } else if dice < 0.9 && !self.entries.is_empty() {
+            } else if choice < 0.9 && !self.entries.is_empty() {
                 self.leave().await;
             } else {
-                self.look().await;
+                self.refresh_entries().await;
             }
         }
     }
 
-    fn manner(&mut self) -> Manner {
+    fn draw_policy(&mut self) -> SendPolicy {
         match self.rng.random_range(0..20) {
-            0 => Manner::Twins,
-            1 => Manner::Again,
-            _ => Manner::Once,
+            0 => SendPolicy::Concurrent,
+            1 => SendPolicy::Repeat,
+            _ => SendPolicy::Once,
         }
     }
 
     async fn book(&mut self) {
-        let sale = self.program.draw(&mut self.rng);
+        let sale = self.catalog.draw(&mut self.rng);
         let quantity = self.rng.random_range(1..=6);
         let join = self.rng.random_bool(0.85);
-        let manner = self.manner();
+        let policy = self.draw_policy();
         let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity, join };
-        let Some(reply) = self.desk.decide(&self.person, operation, manner).await else { return };
-        if let Ok(promise) = serde_json::from_str::<Promise>(&reply.body) {
-            self.bookings.extend(promise.booking);
-            self.entries.extend(promise.waitlist_entry);
+        let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
+        if let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) {
+            self.bookings.extend(body.booking);
+            self.entries.extend(body.waitlist_entry);
         }
     }
 
     async fn cancel(&mut self) {
         let booking = self.bookings.swap_remove(self.rng.random_range(0..self.bookings.len()));
-        let part = (booking.quantity > 1 && self.rng.random_bool(0.3)).then(|| self.rng.random_range(1..booking.quantity));
-        let manner = self.manner();
-        let operation = Operation::Cancel { event: booking.event_id, booking: booking.id, quantity: part };
-        let reply = self.desk.decide(&self.person, operation, manner).await;
-        let promise = reply.and_then(|reply| serde_json::from_str::<Promise>(&reply.body).ok());
-        self.bookings.extend(promise.and_then(|promise| promise.booking).filter(|booking| booking.status == "confirmed"));
+        let returned = (booking.quantity > 1 && self.rng.random_bool(0.3)).then(|| self.rng.random_range(1..booking.quantity));
+        let policy = self.draw_policy();
+        let operation = Operation::Cancel { event: booking.event_id, booking: booking.id, quantity: returned };
+        let response = self.sender.send_until_final(&self.account, operation, policy).await;
+        let body = response.and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
+        self.bookings.extend(body.and_then(|body| body.booking).filter(|booking| booking.status == "confirmed"));
     }
 
     async fn change_entry(&mut self) {
         let entry = self.entries.swap_remove(self.rng.random_range(0..self.entries.len()));
         let quantity = self.rng.random_range(1..=6);
-        let manner = self.manner();
+        let policy = self.draw_policy();
         let operation = Operation::ChangeEntry { event: entry.event_id, entry: entry.id, quantity };
-        let Some(reply) = self.desk.decide(&self.person, operation, manner).await else { return };
-        match serde_json::from_str::<Promise>(&reply.body).ok().and_then(|promise| promise.waitlist_entry) {
+        let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
+        match serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.waitlist_entry) {
             Some(changed) => self.entries.push(changed),
-            // A refusal for a limit leaves it waiting.
-            None if reply.code != "already-promoted" => self.entries.push(entry),
+            // After any other rejection, such as for a limit, the entry still waits.
+            None if response.code != "already-promoted" => self.entries.push(entry),
             None => {}
         }
     }
 
     async fn leave(&mut self) {
         let entry = self.entries.swap_remove(self.rng.random_range(0..self.entries.len()));
-        let manner = self.manner();
+        let policy = self.draw_policy();
         let operation = Operation::Leave { event: entry.event_id, entry: entry.id };
-        let Some(reply) = self.desk.decide(&self.person, operation, manner).await else { return };
-        // It has become a booking meanwhile.
-        let booking = reply.json().get("bookingId").and_then(serde_json::Value::as_str).and_then(|id| id.parse().ok());
-        self.bookings.extend(booking.map(|id| promoted(&entry, id)));
+        let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
+        // If the entry was already promoted, the problem document contains the id of the booking.
+        let booking = response.json().get("bookingId").and_then(serde_json::Value::as_str).and_then(|id| id.parse().ok());
+        self.bookings.extend(booking.map(|id| promoted_booking(&entry, id)));
     }
 
-    /// Learns which of the own entries have become bookings.
-    async fn look(&mut self) {
-        let question = Question::get("/api/waitlist?limit=100", &self.person.token);
-        let Ok(reply) = self.desk.gateway.ask(&question).await else { return };
-        let Ok(page) = serde_json::from_str::<Page<Entry>>(&reply.body) else { return };
+    /// Finds out which of the client's entries have been promoted.
+    async fn refresh_entries(&mut self) {
+        let request = ApiRequest::get("/api/waitlist?limit=100", &self.account.token);
+        let Ok(response) = self.sender.gateway.send(&request).await else { return };
+        let Ok(page) = serde_json::from_str::<Page<Entry>>(&response.body) else { return };
         for seen in page.items {
             if let (Some(index), Some(booking)) = (self.entries.iter().position(|entry| entry.id == seen.id), seen.booking_id) {
                 let entry = self.entries.swap_remove(index);
-                self.bookings.push(promoted(&entry, booking));
+                self.bookings.push(promoted_booking(&entry, booking));
             }
         }
     }
 }
 
-fn promoted(entry: &Entry, id: Uuid) -> Booking {
+fn promoted_booking(entry: &Entry, id: Uuid) -> Booking {
     Booking {
         id,
         event_id: entry.event_id,

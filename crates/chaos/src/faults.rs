@@ -1,4 +1,4 @@
-//! Which faults there are, and the schedule: all kinds in an order drawn from the seed, and again from the start.
+//! Defines the faults and their schedule: all kinds in an order drawn from the seed, repeated in a new order.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::stage::Part;
+use crate::environment::ServiceId;
 
-/// One end of a line that is not a service.
+/// A server that the services depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Far {
+pub enum Dependency {
     /// PostgreSQL.
     Postgres,
     /// RabbitMQ.
     RabbitMq,
 }
 
-impl Far {
+impl Dependency {
     fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -26,46 +26,46 @@ impl Far {
     }
 }
 
-/// What is done to a line between a service and a server.
+/// Fault of the connections between a service and a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
-    /// Its connections are cut, and new ones are closed at once.
+pub enum LinkFault {
+    /// Open connections are cut, and new ones are closed immediately.
     Cut,
-    /// It passes nothing on and closes nothing.
-    Silent,
-    /// It passes everything on this much later.
+    /// Nothing is forwarded, but the connections stay open.
+    Frozen,
+    /// Everything is forwarded with this delay.
     Slow(Duration),
 }
 
-/// What is done.
+/// A single action of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
-    /// kill -9 of services at the same moment; each is started again after a time of its own.
-    Kill(Vec<(Part, Duration)>),
-    /// SIGTERM under load, started again after this time.
-    Terminate(Part, Duration),
-    /// A server crashes and is started again after this time.
-    Crash(Far, Duration),
-    /// A service is stopped with SIGSTOP for this time.
-    Freeze(Part, Duration),
-    /// So is a server with all its processes.
-    FreezeServer(Far, Duration),
-    /// The lines of some services to a server, for this time.
-    Lines(Line, Far, Vec<Part>, Duration),
+pub enum FaultAction {
+    /// Kills services with SIGKILL simultaneously and restarts each of them after its own delay.
+    Kill(Vec<(ServiceId, Duration)>),
+    /// Stops a service with SIGTERM under load and restarts it after this delay.
+    Terminate(ServiceId, Duration),
+    /// Crashes a server and restarts it after this delay.
+    Crash(Dependency, Duration),
+    /// Freezes a service with SIGSTOP for this time.
+    Freeze(ServiceId, Duration),
+    /// Freezes a server with all its processes for this time.
+    FreezeServer(Dependency, Duration),
+    /// Disturbs the connections of some services to a server for this time.
+    Connections(LinkFault, Dependency, Vec<ServiceId>, Duration),
 }
 
-/// A fault: one deed, or two at the same time.
+/// A fault, which consists of one action or two simultaneous ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What it counts as in the report.
+    /// Kind of the fault in the report.
     pub kind: String,
-    /// What is done.
-    pub deeds: Vec<Deed>,
+    /// Actions.
+    pub actions: Vec<FaultAction>,
 }
 
-/// The kinds, one of which is drawn after the other.
+/// Kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FaultKind {
     KillAuth,
     KillBooking,
     KillWorker,
@@ -83,146 +83,159 @@ enum Kind {
     FreezeRabbitMq,
     CutDatabase,
     CutBroker,
-    SilentDatabase,
+    FreezeDatabaseConnections,
     SlowDatabase,
     SlowBroker,
     CrashBoth,
     KillAndCutBroker,
 }
 
-const KINDS: [Kind; 22] = [
-    Kind::KillAuth,
-    Kind::KillBooking,
-    Kind::KillWorker,
-    Kind::KillBothBookings,
-    Kind::KillAll,
-    Kind::TerminateAuth,
-    Kind::TerminateBooking,
-    Kind::TerminateWorker,
-    Kind::CrashRabbitMq,
-    Kind::CrashPostgres,
-    Kind::FreezeAuth,
-    Kind::FreezeBooking,
-    Kind::FreezeWorker,
-    Kind::FreezePostgres,
-    Kind::FreezeRabbitMq,
-    Kind::CutDatabase,
-    Kind::CutBroker,
-    Kind::SilentDatabase,
-    Kind::SlowDatabase,
-    Kind::SlowBroker,
-    Kind::CrashBoth,
-    Kind::KillAndCutBroker,
+const FAULT_KINDS: [FaultKind; 22] = [
+    FaultKind::KillAuth,
+    FaultKind::KillBooking,
+    FaultKind::KillWorker,
+    FaultKind::KillBothBookings,
+    FaultKind::KillAll,
+    FaultKind::TerminateAuth,
+    FaultKind::TerminateBooking,
+    FaultKind::TerminateWorker,
+    FaultKind::CrashRabbitMq,
+    FaultKind::CrashPostgres,
+    FaultKind::FreezeAuth,
+    FaultKind::FreezeBooking,
+    FaultKind::FreezeWorker,
+    FaultKind::FreezePostgres,
+    FaultKind::FreezeRabbitMq,
+    FaultKind::CutDatabase,
+    FaultKind::CutBroker,
+    FaultKind::FreezeDatabaseConnections,
+    FaultKind::SlowDatabase,
+    FaultKind::SlowBroker,
+    FaultKind::CrashBoth,
+    FaultKind::KillAndCutBroker,
 ];
 
-/// The faults of a run, one after the other.
+/// Infinite sequence of faults.
 #[derive(Debug)]
-pub struct Schedule {
+pub struct FaultSchedule {
     rng: StdRng,
-    deck: Vec<Kind>,
+    deck: Vec<FaultKind>,
 }
 
-impl Schedule {
-    /// Drawn from this.
+impl FaultSchedule {
+    /// Creates a schedule that draws from this generator.
     pub fn new(rng: StdRng) -> Self {
         Self { rng, deck: Vec::new() }
     }
 
-    /// How long the system is left alone before the next fault.
+    /// Draws the pause before the next fault.
     pub fn pause(&mut self) -> Duration {
         self.millis(300, 1_500)
     }
 
-    /// The next fault.
+    /// Draws the next fault.
     pub fn draw(&mut self) -> Fault {
         if self.deck.is_empty() {
-            self.deck = KINDS.to_vec();
+            self.deck = FAULT_KINDS.to_vec();
             self.deck.shuffle(&mut self.rng);
         }
-        let kind = self.deck.pop().unwrap_or(Kind::KillAll);
+        let kind = self.deck.pop().unwrap_or(FaultKind::KillAll);
         self.fault(kind)
     }
 
-    fn fault(&mut self, kind: Kind) -> Fault {
-        let (booking, worker) = (Part::Booking(self.rng.random_range(0..2)), Part::Worker(self.rng.random_range(0..2)));
-        let (kind, deeds) = match kind {
-            Kind::KillAuth => ("kill -9 of auth-service", vec![self.kill(&[Part::Auth])]),
-            Kind::KillBooking => ("kill -9 of a booking-service", vec![self.kill(&[booking])]),
-            Kind::KillWorker => ("kill -9 of a worker", vec![self.kill(&[worker])]),
-            Kind::KillBothBookings => ("kill -9 of both booking-services", vec![self.kill(&[Part::Booking(0), Part::Booking(1)])]),
-            Kind::KillAll => ("kill -9 of all services", vec![self.kill(&Part::ALL)]),
-            Kind::TerminateAuth => ("SIGTERM to auth-service", vec![Deed::Terminate(Part::Auth, self.downtime())]),
-            Kind::TerminateBooking => ("SIGTERM to a booking-service", vec![Deed::Terminate(booking, self.downtime())]),
-            Kind::TerminateWorker => ("SIGTERM to a worker", vec![Deed::Terminate(worker, self.downtime())]),
-            Kind::CrashRabbitMq => ("kill -9 of RabbitMQ", vec![Deed::Crash(Far::RabbitMq, self.downtime())]),
-            Kind::CrashPostgres => ("crash of PostgreSQL", vec![Deed::Crash(Far::Postgres, self.downtime())]),
-            Kind::FreezeAuth => ("freeze of auth-service", vec![Deed::Freeze(Part::Auth, self.millis(1_000, 8_000))]),
-            // Mostly longer than the relay's lease of ten seconds: the frozen one may lead.
-            Kind::FreezeBooking => ("freeze of a booking-service", vec![Deed::Freeze(booking, self.millis(8_000, 15_000))]),
-            Kind::FreezeWorker => ("freeze of a worker", vec![Deed::Freeze(worker, self.millis(1_000, 10_000))]),
-            Kind::FreezePostgres => ("freeze of PostgreSQL", vec![Deed::FreezeServer(Far::Postgres, self.millis(1_000, 8_000))]),
-            Kind::FreezeRabbitMq => ("freeze of RabbitMQ", vec![Deed::FreezeServer(Far::RabbitMq, self.millis(1_000, 10_000))]),
-            Kind::CutDatabase => ("lines to PostgreSQL cut", vec![self.lines(Line::Cut, Far::Postgres)]),
-            Kind::CutBroker => ("lines to RabbitMQ cut", vec![self.lines(Line::Cut, Far::RabbitMq)]),
-            Kind::SilentDatabase => ("lines to PostgreSQL silent", vec![self.lines(Line::Silent, Far::Postgres)]),
-            Kind::SlowDatabase => {
+    fn fault(&mut self, kind: FaultKind) -> Fault {
+        let (booking, worker) = (ServiceId::Booking(self.rng.random_range(0..2)), ServiceId::Worker(self.rng.random_range(0..2)));
+        let (kind, actions) = match kind {
+            FaultKind::KillAuth => ("kill -9 of auth-service", vec![self.kill(&[ServiceId::Auth])]),
+            FaultKind::KillBooking => ("kill -9 of a booking-service", vec![self.kill(&[booking])]),
+            FaultKind::KillWorker => ("kill -9 of a worker", vec![self.kill(&[worker])]),
+            FaultKind::KillBothBookings => {
+                ("kill -9 of both booking-services", vec![self.kill(&[ServiceId::Booking(0), ServiceId::Booking(1)])])
+            }
+            FaultKind::KillAll => ("kill -9 of all services", vec![self.kill(&ServiceId::ALL)]),
+            FaultKind::TerminateAuth => ("SIGTERM to auth-service", vec![FaultAction::Terminate(ServiceId::Auth, self.downtime())]),
+            FaultKind::TerminateBooking => ("SIGTERM to a booking-service", vec![FaultAction::Terminate(booking, self.downtime())]),
+            FaultKind::TerminateWorker => ("SIGTERM to a worker", vec![FaultAction::Terminate(worker, self.downtime())]),
+            FaultKind::CrashRabbitMq => ("kill -9 of RabbitMQ", vec![FaultAction::Crash(Dependency::RabbitMq, self.downtime())]),
+            FaultKind::CrashPostgres => ("crash of PostgreSQL", vec![FaultAction::Crash(Dependency::Postgres, self.downtime())]),
+            FaultKind::FreezeAuth => ("freeze of auth-service", vec![FaultAction::Freeze(ServiceId::Auth, self.millis(1_000, 8_000))]),
+            // Usually longer than the relay's lease of ten seconds, because the frozen service may be the active relay.
+            FaultKind::FreezeBooking => ("freeze of a booking-service", vec![FaultAction::Freeze(booking, self.millis(8_000, 15_000))]),
+            FaultKind::FreezeWorker => ("freeze of a worker", vec![FaultAction::Freeze(worker, self.millis(1_000, 10_000))]),
+            FaultKind::FreezePostgres => {
+                ("freeze of PostgreSQL", vec![FaultAction::FreezeServer(Dependency::Postgres, self.millis(1_000, 8_000))])
+            }
+            FaultKind::FreezeRabbitMq => {
+                ("freeze of RabbitMQ", vec![FaultAction::FreezeServer(Dependency::RabbitMq, self.millis(1_000, 10_000))])
+            }
+            FaultKind::CutDatabase => ("connections to PostgreSQL cut", vec![self.connections(LinkFault::Cut, Dependency::Postgres)]),
+            FaultKind::CutBroker => ("connections to RabbitMQ cut", vec![self.connections(LinkFault::Cut, Dependency::RabbitMq)]),
+            FaultKind::FreezeDatabaseConnections => {
+                ("connections to PostgreSQL frozen", vec![self.connections(LinkFault::Frozen, Dependency::Postgres)])
+            }
+            FaultKind::SlowDatabase => {
                 let delay = self.millis(10, 60);
-                ("lines to PostgreSQL slow", vec![self.lines(Line::Slow(delay), Far::Postgres)])
+                ("connections to PostgreSQL slow", vec![self.connections(LinkFault::Slow(delay), Dependency::Postgres)])
             }
-            Kind::SlowBroker => {
+            FaultKind::SlowBroker => {
                 let delay = self.millis(50, 500);
-                ("lines to RabbitMQ slow", vec![self.lines(Line::Slow(delay), Far::RabbitMq)])
+                ("connections to RabbitMQ slow", vec![self.connections(LinkFault::Slow(delay), Dependency::RabbitMq)])
             }
-            Kind::CrashBoth => (
+            FaultKind::CrashBoth => (
                 "crash of PostgreSQL and RabbitMQ",
-                vec![Deed::Crash(Far::Postgres, self.downtime()), Deed::Crash(Far::RabbitMq, self.downtime())],
+                vec![FaultAction::Crash(Dependency::Postgres, self.downtime()), FaultAction::Crash(Dependency::RabbitMq, self.downtime())],
             ),
-            Kind::KillAndCutBroker => {
-                ("kill -9 of services, lines to RabbitMQ cut", vec![self.kill(&[booking, worker]), self.lines(Line::Cut, Far::RabbitMq)])
-            }
+            FaultKind::KillAndCutBroker => (
+                "kill -9 of services, connections to RabbitMQ cut",
+                vec![self.kill(&[booking, worker]), self.connections(LinkFault::Cut, Dependency::RabbitMq)],
+            ),
         };
-        Fault { kind: kind.to_owned(), deeds }
+        Fault { kind: kind.to_owned(), actions }
     }
 
-    fn kill(&mut self, parts: &[Part]) -> Deed {
-        Deed::Kill(parts.iter().map(|part| (*part, self.downtime())).collect())
+    fn kill(&mut self, service_ids: &[ServiceId]) -> FaultAction {
+        FaultAction::Kill(service_ids.iter().map(|service_id| (*service_id, self.downtime())).collect())
     }
 
-    fn lines(&mut self, line: Line, far: Far) -> Deed {
-        let all = Part::ALL.into_iter().filter(|part| far == Far::Postgres || *part != Part::Auth);
-        let mut parts: Vec<_> = all.filter(|_| self.rng.random_bool(0.6)).collect();
-        if parts.is_empty() {
-            parts.push(Part::Booking(0));
+    fn connections(&mut self, fault: LinkFault, dependency: Dependency) -> FaultAction {
+        let all = ServiceId::ALL.into_iter().filter(|service_id| dependency == Dependency::Postgres || *service_id != ServiceId::Auth);
+        let mut service_ids: Vec<_> = all.filter(|_| self.rng.random_bool(0.6)).collect();
+        if service_ids.is_empty() {
+            service_ids.push(ServiceId::Booking(0));
         }
-        Deed::Lines(line, far, parts, self.millis(500, 5_000))
+        FaultAction::Connections(fault, dependency, service_ids, self.millis(500, 5_000))
     }
 
     fn downtime(&mut self) -> Duration {
         self.millis(0, 3_000)
     }
 
-    fn millis(&mut self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(self.rng.random_range(least..=most))
+    fn millis(&mut self, min: u64, max: u64) -> Duration {
+        Duration::from_millis(self.rng.random_range(min..=max))
     }
 }
 
-impl Deed {
-    /// What is done to whom, for the progress line.
+impl FaultAction {
+    /// Describes the action and its targets for the progress output.
     pub fn describe(&self) -> String {
-        let names = |parts: &[Part]| parts.iter().map(|part| part.name()).collect::<Vec<_>>().join(", ");
+        let names = |service_ids: &[ServiceId]| service_ids.iter().map(|service_id| service_id.name()).collect::<Vec<_>>().join(", ");
         let seconds = |time: &Duration| format!("{:.1} s", time.as_secs_f64());
         match self {
-            Self::Kill(parts) => {
-                parts.iter().map(|(part, down)| format!("{} for {}", part.name(), seconds(down))).collect::<Vec<_>>().join(", ")
+            Self::Kill(service_ids) => service_ids
+                .iter()
+                .map(|(service_id, down)| format!("{} for {}", service_id.name(), seconds(down)))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Self::Terminate(service_id, down) => format!("{}, restarted after {}", service_id.name(), seconds(down)),
+            Self::Crash(dependency, down) => format!("{} for {}", dependency.name(), seconds(down)),
+            Self::Freeze(service_id, time) => format!("{} for {}", service_id.name(), seconds(time)),
+            Self::FreezeServer(dependency, time) => format!("{} for {}", dependency.name(), seconds(time)),
+            Self::Connections(LinkFault::Slow(delay), dependency, service_ids, time) => {
+                format!("{} to {}, delayed by {} ms for {}", names(service_ids), dependency.name(), delay.as_millis(), seconds(time))
             }
-            Self::Terminate(part, down) => format!("{}, back {} later", part.name(), seconds(down)),
-            Self::Crash(far, down) => format!("{} for {}", far.name(), seconds(down)),
-            Self::Freeze(part, time) => format!("{} for {}", part.name(), seconds(time)),
-            Self::FreezeServer(far, time) => format!("{} for {}", far.name(), seconds(time)),
-            Self::Lines(Line::Slow(delay), far, parts, time) => {
-                format!("{} to {}, by {} ms for {}", names(parts), far.name(), delay.as_millis(), seconds(time))
+            Self::Connections(_, dependency, service_ids, time) => {
+                format!("{} to {} for {}", names(service_ids), dependency.name(), seconds(time))
             }
-            Self::Lines(_, far, parts, time) => format!("{} to {} for {}", names(parts), far.name(), seconds(time)),
         }
     }
 }
@@ -236,9 +249,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_draws_the_same_schedule_again() {
+    fn the_same_seed_draws_the_same_schedule() {
         let draw = |seed| {
-            let mut schedule = Schedule::new(StdRng::seed_from_u64(seed));
+            let mut schedule = FaultSchedule::new(StdRng::seed_from_u64(seed));
             (0..50).map(|_| (schedule.pause(), schedule.draw())).collect::<Vec<_>>()
         };
 
@@ -247,11 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_turn_before_one_comes_again() {
-        let mut schedule = Schedule::new(StdRng::seed_from_u64(1));
+    fn every_kind_is_drawn_before_any_kind_repeats() {
+        let mut schedule = FaultSchedule::new(StdRng::seed_from_u64(1));
 
-        let kinds: BTreeSet<_> = (0..KINDS.len()).map(|_| schedule.draw().kind).collect();
+        let kinds: BTreeSet<_> = (0..FAULT_KINDS.len()).map(|_| schedule.draw().kind).collect();
 
-        assert_eq!(kinds.len(), KINDS.len());
+        assert_eq!(kinds.len(), FAULT_KINDS.len());
     }
 }

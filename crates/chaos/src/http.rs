@@ -1,4 +1,4 @@
-//! One request to the API and what came of it.
+//! HTTP client of the API: one request and its result.
 
 use std::time::Duration;
 
@@ -6,116 +6,116 @@ use reqwest::Method;
 
 use crate::Fallible;
 
-/// How long a client waits for any answer. The gateway itself gives up after 30 seconds.
-pub const DEADLINE: Duration = Duration::from_secs(35);
+/// Client timeout. It exceeds the gateway's timeout of 30 seconds.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// An answer.
+/// A response of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The HTTP status.
+pub struct ApiResponse {
+    /// HTTP status code.
     pub status: u16,
     /// The `code` of a problem document; empty for a success.
     pub code: String,
-    /// Whether it is the answer of an earlier request with the same key.
+    /// Whether this is the stored response of an earlier request with the same idempotency key.
     pub replayed: bool,
-    /// The body of a success or of a decided refusal, to the letter.
+    /// Response body, unmodified.
     pub body: String,
 }
 
-/// Why there was no answer.
+/// Why a request received no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// None came in time: the request hung.
-    Late,
-    /// The connection was refused or broke.
-    Broken(String),
+pub enum SendError {
+    /// No response arrived before the timeout.
+    Timeout,
+    /// The connection was refused or lost.
+    ConnectionFailed(String),
 }
 
-/// What came of a request.
-pub type Answer = Result<Reply, NoAnswer>;
+/// Result of sending a request.
+pub type SendResult = Result<ApiResponse, SendError>;
 
-/// A request to be sent.
+/// A request to the API.
 #[derive(Debug, Clone)]
-pub struct Question<'a> {
-    /// The method.
+pub struct ApiRequest<'a> {
+    /// HTTP method.
     pub method: Method,
-    /// The path with its query.
+    /// Path with the query string.
     pub path: &'a str,
-    /// The access token.
+    /// Access token.
     pub token: Option<&'a str>,
-    /// The idempotency key.
+    /// Idempotency key.
     pub key: Option<&'a str>,
-    /// The token that makes the first administrator.
+    /// Token that authorizes the creation of the first administrator.
     pub bootstrap: Option<&'a str>,
-    /// The body.
+    /// JSON body.
     pub body: Option<String>,
-    /// Instead of [`DEADLINE`].
-    pub deadline: Duration,
+    /// Timeout for this request.
+    pub timeout: Duration,
 }
 
-impl<'a> Question<'a> {
-    /// A GET.
+impl<'a> ApiRequest<'a> {
+    /// Creates a GET request.
     pub fn get(path: &'a str, token: &'a str) -> Self {
-        Self { method: Method::GET, path, token: Some(token), key: None, bootstrap: None, body: None, deadline: DEADLINE }
+        Self { method: Method::GET, path, token: Some(token), key: None, bootstrap: None, body: None, timeout: REQUEST_TIMEOUT }
     }
 
-    /// A POST of JSON.
+    /// Creates a POST request with a JSON body.
     pub fn post(path: &'a str, body: &serde_json::Value) -> Self {
-        Self { method: Method::POST, path, token: None, key: None, bootstrap: None, body: Some(body.to_string()), deadline: DEADLINE }
+        Self { method: Method::POST, path, token: None, key: None, bootstrap: None, body: Some(body.to_string()), timeout: REQUEST_TIMEOUT }
     }
 
-    /// The same with a token.
+    /// Adds an access token.
     pub fn with_token(self, token: &'a str) -> Self {
         Self { token: Some(token), ..self }
     }
 }
 
-/// A way to the API: the gateway, or one service's own port.
+/// HTTP client of the gateway or of one service.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub struct ApiClient {
     http: reqwest::Client,
     base: String,
 }
 
-impl Api {
-    /// At a port of 127.0.0.1.
+impl ApiClient {
+    /// Creates a client for a port of 127.0.0.1.
     pub fn at(port: u16) -> Fallible<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self { http, base: format!("http://127.0.0.1:{port}") })
     }
 
-    /// Sends a request and waits for the whole answer.
-    pub async fn ask(&self, question: &Question<'_>) -> Answer {
-        let mut request = self.http.request(question.method.clone(), format!("{}{}", self.base, question.path)).timeout(question.deadline);
-        if let Some(token) = question.token {
-            request = request.bearer_auth(token);
+    /// Sends a request and waits for the complete response.
+    pub async fn send(&self, request: &ApiRequest<'_>) -> SendResult {
+        let mut builder = self.http.request(request.method.clone(), format!("{}{}", self.base, request.path)).timeout(request.timeout);
+        if let Some(token) = request.token {
+            builder = builder.bearer_auth(token);
         }
-        if let Some(key) = question.key {
-            request = request.header("idempotency-key", key);
+        if let Some(key) = request.key {
+            builder = builder.header("idempotency-key", key);
         }
-        if let Some(token) = question.bootstrap {
-            request = request.header("x-bootstrap-token", token);
+        if let Some(token) = request.bootstrap {
+            builder = builder.header("x-bootstrap-token", token);
         }
-        if let Some(body) = &question.body {
-            request = request.header("content-type", "application/json").body(body.clone());
+        if let Some(body) = &request.body {
+            builder = builder.header("content-type", "application/json").body(body.clone());
         }
-        let response = request.send().await.map_err(|error| no_answer(&error))?;
+        let response = builder.send().await.map_err(|error| send_error(&error))?;
         let status = response.status().as_u16();
         let replayed = response.headers().contains_key("idempotent-replayed");
-        let body = response.text().await.map_err(|error| no_answer(&error))?;
-        let code = if status < 400 { String::new() } else { code_of(&body) };
-        Ok(Reply { status, code, replayed, body })
+        let body = response.text().await.map_err(|error| send_error(&error))?;
+        let code = if status < 400 { String::new() } else { problem_code(&body) };
+        Ok(ApiResponse { status, code, replayed, body })
     }
 }
 
-fn code_of(body: &str) -> String {
+fn problem_code(body: &str) -> String {
     let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     document.get("code").and_then(serde_json::Value::as_str).unwrap_or("no problem document").to_owned()
 }
 
-fn no_answer(error: &reqwest::Error) -> NoAnswer {
+fn send_error(error: &reqwest::Error) -> SendError {
     if error.is_timeout() {
-        return NoAnswer::Late;
+        return SendError::Timeout;
     }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -123,21 +123,22 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
         text = error.to_string();
         cause = error.source();
     }
-    NoAnswer::Broken(text)
+    SendError::ConnectionFailed(text)
 }
 
-impl Reply {
-    /// A 2xx: a promise.
-    pub fn is_promise(&self) -> bool {
+impl ApiResponse {
+    /// Returns whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Whether the question is settled: a promise or a refusal. What says «later» (429, 5xx) is not.
-    pub fn is_definite(&self) -> bool {
+    /// Returns whether the response is final (2xx or a definitive rejection). 429 and 5xx are retryable and therefore not
+    /// final.
+    pub fn is_final(&self) -> bool {
         self.status < 500 && self.status != 429
     }
 
-    /// The body as JSON; null if it is none.
+    /// Parses the body as JSON. Returns null if the body is not JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }

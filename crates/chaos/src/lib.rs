@@ -1,31 +1,31 @@
-//! `make chaos`: the real binaries under load, through the gateway, while everything that can fail does, and then an
-//! audit of every promise that was made. Modules, from the outside in:
+//! Chaos test (`make chaos`): runs the release binaries under load behind the gateway, injects faults, and then audits every
+//! response against the stored data and the delivered messages.
 //!
-//! - [`options`], [`stage`], [`process`], [`server`]: what runs.
-//! - [`events`], [`client`], [`administrator`], [`accounts`], [`desk`], [`ledger`], [`http`]: those who ask and write down
-//!   every answer.
-//! - [`faults`], [`inject`], [`prober`]: what is done to it, and how soon it serves again.
-//! - [`messages`], [`tables`], [`model`], [`audit`], [`report`]: what was promised against what is.
+//! - [`options`], [`environment`], [`process`], [`server`]: the processes under test.
+//! - [`events`], [`client`], [`administrator`], [`accounts`], [`sender`], [`request_log`], [`http`]: the clients, and the log
+//!   of every response.
+//! - [`faults`], [`injector`], [`prober`]: the fault schedule, its execution, and the measurement of the recovery time.
+//! - [`messages`], [`tables`], [`model`], [`audit`], [`report`]: the audit and its result.
 
 pub mod accounts;
 pub mod administrator;
 pub mod audit;
 pub mod client;
-pub mod desk;
+pub mod environment;
 pub mod events;
 pub mod faults;
 pub mod http;
-pub mod inject;
-pub mod ledger;
+pub mod injector;
 pub mod messages;
 pub mod model;
 pub mod options;
 pub mod prober;
 pub mod process;
 pub mod report;
+pub mod request_log;
+pub mod run;
+pub mod sender;
 pub mod server;
-pub mod stage;
-pub mod storm;
 pub mod tables;
 
 use std::process::ExitCode;
@@ -35,17 +35,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::options::Options;
 
-/// What went wrong, in words. Violations are no errors of the harness.
+/// Result of an operation of the harness, with any error. Violations are not errors.
 pub type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Does what the command line says. Exit code 1 with violations, or when the run could not be made.
+/// Runs the chaos test of the command line. The exit code is 1 if the audit finds violations or the run itself fails.
 pub async fn start() -> ExitCode {
-    // On a signal the services are ended with the values that hold them.
-    let done = tokio::select! {
-        done = storm::run(Options::parse()) => done,
-        () = stopped() => Err("interrupted".into()),
+    // Dropping the future on a signal also kills the services, because their handles kill them on drop.
+    let result = tokio::select! {
+        result = run::run(Options::parse()) => result,
+        () = wait_for_signal() => Err("interrupted".into()),
     };
-    match done {
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -55,7 +55,7 @@ pub async fn start() -> ExitCode {
     }
 }
 
-async fn stopped() {
+async fn wait_for_signal() {
     let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}

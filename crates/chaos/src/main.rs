@@ -1,4 +1,4 @@
-//! The binary: see [`rowlock_chaos`].
+//! Entry point of the chaos test; see [`rowlock_chaos`].
 
 use std::process::ExitCode;
 

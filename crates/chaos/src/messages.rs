@@ -1,5 +1,5 @@
-//! What a listener outside Rowlock reads from the queue: the messages as their contract describes them, read by an own
-//! reader, in the order in which they were delivered.
+//! Consumes all messages as an external consumer would: parsed according to their contract, without Rowlock's own code, in
+//! the order of delivery.
 
 use std::time::Duration;
 
@@ -9,102 +9,102 @@ use uuid::Uuid;
 
 use crate::Fallible;
 
-/// The queue of the storm.
+/// Queue of the chaos test.
 const QUEUE: &str = "chaos.all-events";
-/// After this time without a message, and with nothing left in the queue, all has been read.
-const QUIET: Duration = Duration::from_secs(2);
+/// The queue has been read completely if no message arrives for this time and the queue is empty.
+const IDLE_TIME: Duration = Duration::from_secs(2);
 
-/// One message.
+/// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its identity.
+    /// Message id.
     pub id: String,
-    /// Its event.
+    /// Event id.
     pub event: Uuid,
-    /// Its ticket type; of the event as a whole, none.
+    /// Ticket type id; None for a message about the event as a whole.
     pub ticket_type: Option<Uuid>,
-    /// The version that it made.
+    /// Version of the ticket type or event that the message created.
     pub sequence: i64,
-    /// When it became true, in microseconds since 1970.
+    /// Time of the change, in microseconds since 1970.
     pub micros: i64,
-    /// What it says.
-    pub fact: Fact,
+    /// Content of the message.
+    pub content: MessageContent,
 }
 
-/// What a message says about a ticket type. Of bookings and entries the quantity is what they have now.
+/// Content of a message. Quantities of bookings and entries are those after the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// Sold from what was available.
-    Confirmed(Ticket),
-    /// A part came back.
+pub enum MessageContent {
+    /// A booking of available tickets was confirmed.
+    Confirmed(TicketClaim),
+    /// A part of a booking was cancelled.
     Reduced {
-        /// What is left.
-        booking: Ticket,
-        /// What came back.
+        /// The booking after the change.
+        booking: TicketClaim,
+        /// Number of returned tickets.
         returned: u32,
     },
-    /// All came back.
+    /// A whole booking was cancelled.
     Cancelled {
-        /// The booking.
+        /// Booking id.
         booking: Uuid,
-        /// What came back.
+        /// Number of returned tickets.
         returned: u32,
     },
-    /// Somebody waits.
+    /// An entry joined the waiting list.
     Joined {
         /// The entry.
-        entry: Ticket,
-        /// Its number.
+        entry: TicketClaim,
+        /// Number that orders the waiting list.
         number: i64,
     },
-    /// Somebody's turn came.
+    /// An entry was promoted to a booking.
     Promoted {
         /// The entry.
-        entry: Ticket,
-        /// Its number.
+        entry: TicketClaim,
+        /// Number of the entry.
         number: i64,
-        /// The booking it became.
+        /// Id of the new booking.
         booking: Uuid,
     },
-    /// Somebody waits for another number of tickets.
+    /// The quantity of an entry changed.
     Changed {
-        /// The entry as it is now.
-        entry: Ticket,
-        /// How many it waited for before.
+        /// The entry after the change.
+        entry: TicketClaim,
+        /// Quantity before the change.
         before: u32,
-        /// Its number now.
+        /// Number of the entry after the change.
         number: i64,
     },
-    /// Somebody waits no longer.
+    /// An entry left the waiting list.
     Left {
         /// The entry.
-        entry: Ticket,
-        /// Its number.
+        entry: TicketClaim,
+        /// Number of the entry.
         number: i64,
     },
-    /// There are held tickets.
+    /// Tickets are held for the waiting list.
     Released,
-    /// A walk has ended.
+    /// An allocation pass ended.
     Reallocated {
-        /// Tickets handed on.
+        /// Number of promoted tickets.
         promoted: u32,
-        /// Tickets for sale again.
+        /// Number of tickets that became available again.
         leftover: u32,
     },
-    /// The number of tickets.
+    /// The capacity changed to this value.
     Capacity(u32),
-    /// Something about the event as a whole.
+    /// The event as a whole was created or changed.
     Event,
 }
 
-/// Who has or wants how many.
+/// A booking or an entry with its quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket {
-    /// The booking or the entry.
+pub struct TicketClaim {
+    /// Id of the booking or the entry.
     pub id: Uuid,
-    /// Whose.
+    /// Account id.
     pub account: Uuid,
-    /// How many.
+    /// Number of tickets.
     pub quantity: u32,
 }
 
@@ -134,47 +134,48 @@ struct Data {
     capacity: Option<u32>,
 }
 
-/// Reads a body. The error says what is missing.
+/// Parses a message body. The error describes what is missing.
 pub fn read(body: &[u8]) -> Fallible<Message> {
     let Envelope { id, r#type, time, sequence, data } = serde_json::from_slice(body)?;
-    let fact =
-        data.fact(&r#type).ok_or_else(|| format!("a message «{type}» without what it must say: {}", String::from_utf8_lossy(body)))?;
+    let content = data
+        .content(&r#type)
+        .ok_or_else(|| format!("a message of type {type} lacks required fields: {}", String::from_utf8_lossy(body)))?;
     Ok(Message {
         id,
         event: data.event_id,
         ticket_type: data.ticket_type_id,
         sequence: sequence.parse()?,
         micros: time.timestamp_micros(),
-        fact,
+        content,
     })
 }
 
 impl Data {
-    fn fact(&self, r#type: &str) -> Option<Fact> {
-        let ticket = |id: Option<Uuid>| Some(Ticket { id: id?, account: self.account_id?, quantity: self.quantity? });
+    fn content(&self, r#type: &str) -> Option<MessageContent> {
+        let ticket = |id: Option<Uuid>| Some(TicketClaim { id: id?, account: self.account_id?, quantity: self.quantity? });
         Some(match r#type {
-            "booking.confirmed" => Fact::Confirmed(ticket(self.booking_id)?),
-            "booking.reduced" => Fact::Reduced { booking: ticket(self.booking_id)?, returned: self.returned? },
-            "booking.cancelled" => Fact::Cancelled { booking: self.booking_id?, returned: self.returned? },
-            "waitlist.joined" => Fact::Joined { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
+            "booking.confirmed" => MessageContent::Confirmed(ticket(self.booking_id)?),
+            "booking.reduced" => MessageContent::Reduced { booking: ticket(self.booking_id)?, returned: self.returned? },
+            "booking.cancelled" => MessageContent::Cancelled { booking: self.booking_id?, returned: self.returned? },
+            "waitlist.joined" => MessageContent::Joined { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
             "waitlist.promoted" => {
-                Fact::Promoted { entry: ticket(self.waitlist_entry_id)?, number: self.number?, booking: self.booking_id? }
+                MessageContent::Promoted { entry: ticket(self.waitlist_entry_id)?, number: self.number?, booking: self.booking_id? }
             }
             "waitlist.changed" => {
-                Fact::Changed { entry: ticket(self.waitlist_entry_id)?, before: self.previous_quantity?, number: self.number? }
+                MessageContent::Changed { entry: ticket(self.waitlist_entry_id)?, before: self.previous_quantity?, number: self.number? }
             }
-            "waitlist.left" => Fact::Left { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
-            "tickets.released" => Fact::Released,
-            "tickets.reallocated" => Fact::Reallocated { promoted: self.promoted?, leftover: self.leftover? },
-            "tickets.capacity_changed" => Fact::Capacity(self.capacity?),
-            "event.created" | "event.updated" => Fact::Event,
+            "waitlist.left" => MessageContent::Left { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
+            "tickets.released" => MessageContent::Released,
+            "tickets.reallocated" => MessageContent::Reallocated { promoted: self.promoted?, leftover: self.leftover? },
+            "tickets.capacity_changed" => MessageContent::Capacity(self.capacity?),
+            "event.created" | "event.updated" => MessageContent::Event,
             _ => return None,
         })
     }
 }
 
-/// Declares the queue that gets every message from now on and keeps them through a crash of the broker.
-pub async fn listen(settings: &AmqpSettings) -> Fallible<()> {
+/// Declares the queue, which receives every message from now on and survives a crash of the broker.
+pub async fn declare_message_queue(settings: &AmqpSettings) -> Fallible<()> {
     let queue = QueueDeclaration {
         name: QUEUE.to_owned(),
         binding_keys: ["booking.*", "waitlist.*", "tickets.*", "event.*"].map(str::to_owned).to_vec(),
@@ -184,12 +185,13 @@ pub async fn listen(settings: &AmqpSettings) -> Fallible<()> {
     Ok(declare_queue(settings, &queue).await?)
 }
 
-/// Reads the queue to its end: the messages in the order of their delivery, and what could not be read.
+/// Reads the queue until it is empty. Returns the messages in the order of delivery, and the errors of those that cannot be
+/// parsed.
 pub async fn read_all(settings: &AmqpSettings) -> Fallible<(Vec<Message>, Vec<String>)> {
     let mut tap = Tap::of_queue(settings, QUEUE).await?;
     let (mut messages, mut unreadable) = (Vec::new(), Vec::new());
     loop {
-        match tokio::time::timeout(QUIET, tap.next()).await {
+        match tokio::time::timeout(IDLE_TIME, tap.next()).await {
             Ok(delivery) => match read(&delivery?.body) {
                 Ok(message) => messages.push(message),
                 Err(error) => unreadable.push(error.to_string()),
@@ -205,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_read_as_its_contract_says() {
+    fn a_message_is_parsed_according_to_its_contract() {
         let body = br#"{"specversion":"1.0","id":"m1","type":"waitlist.promoted","source":"/x","subject":"events/e/ticket-types/t",
             "time":"2026-01-02T03:04:05.000006Z","sequence":"9","datacontenttype":"application/json","dataschema":"urn:x",
             "data":{"eventId":"00000000-0000-0000-0000-000000000001","ticketTypeId":"00000000-0000-0000-0000-000000000002",
@@ -214,8 +216,8 @@ mod tests {
 
         let message = read(body).unwrap();
 
-        let entry = Ticket { id: Uuid::from_u128(3), account: Uuid::from_u128(5), quantity: 2 };
-        assert_eq!(message.fact, Fact::Promoted { entry, number: 7, booking: Uuid::from_u128(4) });
+        let entry = TicketClaim { id: Uuid::from_u128(3), account: Uuid::from_u128(5), quantity: 2 };
+        assert_eq!(message.content, MessageContent::Promoted { entry, number: 7, booking: Uuid::from_u128(4) });
         assert_eq!((message.sequence, message.micros % 1_000_000), (9, 6));
         assert!(read(b"{}").is_err());
     }

@@ -1,51 +1,51 @@
-//! What the command line says: where the private servers are, and how long the storm goes on.
+//! Command line of the chaos test.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Breaks a running Rowlock in every way that production does, and audits what it has promised meanwhile. Started by
-/// `scripts/chaos.sh`, which starts the servers.
+/// Injects production faults into a running Rowlock and audits its responses afterwards. Run it with `scripts/chaos.sh`,
+/// which starts the servers.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub struct Options {
-    /// How long faults are made, in minutes.
+    /// Duration of the fault injection, in minutes.
     #[arg(long, default_value_t = 2.0)]
     pub minutes: f64,
-    /// What the schedule is drawn from; drawn itself unless given.
+    /// Seed of the fault schedule and the clients. Random by default.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// No faults: the services were built without the row lock, and that has to be found.
+    /// Inject no faults, and expect violations: the services were built without the row lock, and the audit must detect that.
     #[arg(long)]
     pub control: bool,
-    /// The folder with the services.
+    /// Directory with the service binaries.
     #[arg(long)]
     pub bin_dir: PathBuf,
-    /// Called as `COMMAND server postgres|rabbitmq start`, starts a server that was killed and prints its pid.
+    /// EventCatalog that restarts a crashed server: `COMMAND server postgres|rabbitmq start` prints the new process id.
     #[arg(long)]
     pub server_command: PathBuf,
-    /// The private PostgreSQL's port on 127.0.0.1.
+    /// Port of the PostgreSQL server under test on 127.0.0.1.
     #[arg(long)]
     pub pg_port: u16,
-    /// The pid of its first process.
+    /// Process id of the PostgreSQL postmaster.
     #[arg(long)]
     pub pg_pid: i32,
-    /// The pid of the private RabbitMQ.
+    /// Process id of the RabbitMQ server under test.
     #[arg(long)]
     pub broker_pid: i32,
-    /// The gateway's port.
+    /// Port of the gateway.
     #[arg(long)]
     pub gateway_port: u16,
-    /// The first of ten free ports: of auth-service, two booking-services and two workers.
+    /// First of ten consecutive free ports for auth-service, two booking-services and two workers.
     #[arg(long)]
     pub first_port: u16,
-    /// The folder with a password per role and the broker's address.
+    /// Directory with a password file for each role and the broker's URL.
     #[arg(long)]
     pub secrets: PathBuf,
-    /// Where the report and the logs go.
+    /// Directory for the report and the logs.
     #[arg(long)]
     pub out: PathBuf,
-    /// The commit that is tried.
+    /// Commit under test, for the report.
     #[arg(long, default_value = "unknown")]
     pub commit: String,
 }

@@ -1,5 +1,5 @@
-//! Asks all the time whether the system serves: a booking and a log-in through the gateway, each with a short deadline,
-//! so that one request stuck in a frozen process does not hide that others are served.
+//! Probes continuously whether the system serves requests: a booking and a login through the gateway, each with a short
+//! timeout. Probes overlap, so that one request stuck in a frozen process does not hide that others succeed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,78 +8,80 @@ use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::accounts::PASSWORD;
-use crate::desk::{Desk, Person};
 use crate::events::Sale;
-use crate::http::Question;
-use crate::ledger::{Door, Operation};
+use crate::http::ApiRequest;
+use crate::request_log::{EntryPoint, Operation};
+use crate::sender::{RequestSender, TestAccount};
 
-const EVERY: Duration = Duration::from_millis(100);
-const DEADLINE: Duration = Duration::from_secs(3);
+const PROBE_INTERVAL: Duration = Duration::from_millis(100);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What is asked.
+/// Kind of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// A booking.
+pub enum ProbeKind {
+    /// Booking one ticket.
     Book,
-    /// A log-in.
+    /// Logging in.
     LogIn,
 }
 
-/// Which questions were answered well, and when they were asked.
-type Successes = Arc<Mutex<Vec<(Asked, Instant)>>>;
+/// Successful probes with the times at which they were sent.
+type Successes = Arc<Mutex<Vec<(ProbeKind, Instant)>>>;
 
-/// Asks until it is dropped.
+/// Sends probes until it is dropped.
 #[derive(Debug)]
 pub struct Prober {
     successes: Successes,
-    _asking: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Prober {
-    /// Begins to ask.
-    pub fn start(desk: Desk, person: Person, sale: Sale) -> Self {
+    /// Starts probing.
+    pub fn start(sender: RequestSender, account: TestAccount, sale: Sale) -> Self {
         let successes = Successes::default();
-        let asking = ask_all_the_time(desk, person, sale, Arc::clone(&successes));
-        Self { successes, _asking: AbortOnDropHandle::new(tokio::spawn(asking)) }
+        let probing = send_probes(sender, account, sale, Arc::clone(&successes));
+        Self { successes, _task: AbortOnDropHandle::new(tokio::spawn(probing)) }
     }
 
-    /// Whether a booking and a log-in that were asked for after an instant have been answered well.
-    pub fn served_after(&self, instant: Instant) -> bool {
+    /// Returns whether a booking and a login that were sent after an instant have succeeded.
+    pub fn succeeded_after(&self, instant: Instant) -> bool {
         let successes = lock(&self.successes);
-        [Asked::Book, Asked::LogIn].iter().all(|wanted| successes.iter().any(|(what, sent)| what == wanted && *sent >= instant))
+        [ProbeKind::Book, ProbeKind::LogIn].iter().all(|kind| successes.iter().any(|(other, sent)| other == kind && *sent >= instant))
     }
 
-    /// Forgets what was before.
-    pub fn forget(&self) {
+    /// Forgets all successful probes so far.
+    pub fn reset(&self) {
         lock(&self.successes).clear();
     }
 }
 
-fn lock(successes: &Successes) -> MutexGuard<'_, Vec<(Asked, Instant)>> {
+fn lock(successes: &Successes) -> MutexGuard<'_, Vec<(ProbeKind, Instant)>> {
     successes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn ask_all_the_time(desk: Desk, person: Person, sale: Sale, successes: Successes) {
-    let mut tick = tokio::time::interval(EVERY);
+async fn send_probes(sender: RequestSender, account: TestAccount, sale: Sale, successes: Successes) {
+    let mut tick = tokio::time::interval(PROBE_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    while !desk.closing.ending.is_cancelled() {
+    while !sender.stop_signal.stopping.is_cancelled() {
         tick.tick().await;
-        let (asker, who, found) = (desk.clone(), person.clone(), Arc::clone(&successes));
-        tokio::spawn(async move {
-            let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity: 1, join: true };
-            let attempt = asker.probe(&asker.gateway, Door::Gateway, &who, operation, DEADLINE).await;
-            if attempt.answer.is_ok_and(|reply| reply.is_promise()) {
-                lock(&found).push((Asked::Book, attempt.sent));
-            }
-        });
-        let (asker, email, found) = (desk.clone(), person.email.clone(), Arc::clone(&successes));
-        tokio::spawn(async move {
-            let sent = Instant::now();
-            let body = json!({"email": email, "password": PASSWORD});
-            let question = Question { deadline: DEADLINE, ..Question::post("/api/loginaccount", &body) };
-            if asker.gateway.ask(&question).await.is_ok_and(|reply| reply.is_promise()) {
-                lock(&found).push((Asked::LogIn, sent));
-            }
-        });
+        tokio::spawn(probe_booking(sender.clone(), account.clone(), sale, Arc::clone(&successes)));
+        tokio::spawn(probe_login(sender.clone(), account.email.clone(), Arc::clone(&successes)));
+    }
+}
+
+async fn probe_booking(sender: RequestSender, account: TestAccount, sale: Sale, successes: Successes) {
+    let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity: 1, join: true };
+    let attempt = sender.probe(&sender.gateway, EntryPoint::Gateway, &account, operation, PROBE_TIMEOUT).await;
+    if attempt.result.is_ok_and(|response| response.is_success()) {
+        lock(&successes).push((ProbeKind::Book, attempt.sent));
+    }
+}
+
+async fn probe_login(sender: RequestSender, email: String, successes: Successes) {
+    let sent = Instant::now();
+    let body = json!({"email": email, "password": PASSWORD});
+    let request = ApiRequest { timeout: PROBE_TIMEOUT, ..ApiRequest::post("/api/loginaccount", &body) };
+    if sender.gateway.send(&request).await.is_ok_and(|response| response.is_success()) {
+        lock(&successes).push((ProbeKind::LogIn, sent));
     }
 }

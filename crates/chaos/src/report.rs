@@ -1,4 +1,4 @@
-//! What the run was and what it found, for people and as JSON.
+//! Report of a run, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,123 +7,129 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::Fallible;
-use crate::audit::{Verdict, Violation};
-use crate::inject::{Damage, Faced};
-use crate::ledger::Sums;
+use crate::audit::{AuditResult, Violation};
+use crate::injector::{FaultStats, FaultSummary};
+use crate::request_log::RequestCounts;
 
-/// From a returned ticket to its new holder.
+/// Delays from the return of a ticket until its promotion.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HandingOn {
-    /// Tickets that found a new holder.
+pub struct ReallocationDelays {
+    /// Number of reallocated tickets.
     pub tickets: usize,
-    /// The median, in milliseconds.
+    /// Median in milliseconds.
     pub p50_ms: f64,
-    /// Of a hundred, the slowest.
+    /// 99th percentile in milliseconds.
     pub p99_ms: f64,
-    /// The slowest of all.
+    /// Maximum in milliseconds.
     pub worst_ms: f64,
 }
 
-/// The whole report.
+/// The report.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// What was tried.
+    /// Commit under test.
     pub commit: String,
-    /// What everything was drawn from.
+    /// Seed of the run.
     pub seed: u64,
-    /// How long faults were made.
-    pub storm_seconds: u64,
-    /// From the start of the services to the end of the audit.
+    /// Duration of the fault injection in seconds.
+    #[serde(rename = "stormSeconds")]
+    pub fault_seconds: u64,
+    /// Duration from the start of the services to the end of the audit, in seconds.
     pub seconds: u64,
-    /// Faults by kind.
-    pub faults: BTreeMap<String, Faced>,
-    /// What was asked and answered.
+    /// Statistics of the faults, by kind.
+    pub faults: BTreeMap<String, FaultStats>,
+    /// Request counts.
     #[serde(flatten)]
-    pub sums: Sums,
-    /// Answers to newcomers.
+    pub counts: RequestCounts,
+    /// Number of responses to registrations, by route and kind.
     pub account_answers: BTreeMap<String, u64>,
-    /// Promises that were looked up.
-    pub promises: u64,
-    /// Messages that were delivered, with those that came twice.
+    /// Number of successful responses that were audited.
+    #[serde(rename = "promises")]
+    pub audited_responses: u64,
+    /// Number of deliveries, including redeliveries.
     pub deliveries: usize,
-    /// Messages that were replayed.
+    /// Number of messages that were replayed.
     pub replayed: u64,
-    /// From a returned ticket to its new holder.
-    pub handing_on: HandingOn,
-    /// What `booking-service audit` said.
+    /// Delays of the reallocation.
+    #[serde(rename = "handingOn")]
+    pub reallocation_delays: ReallocationDelays,
+    /// Output of `booking-service audit`.
     pub invariants: String,
-    /// What must not be.
+    /// Violations that the audit found.
     pub violations: Vec<Violation>,
 }
 
-/// Parts of a report that are not in the verdict.
+/// Data of a report that the audit does not produce.
 #[derive(Debug)]
-pub struct Circumstances {
-    /// What was tried.
+pub struct RunInfo {
+    /// Commit under test.
     pub commit: String,
-    /// What everything was drawn from.
+    /// Seed of the run.
     pub seed: u64,
-    /// How long faults were made.
-    pub storm: Duration,
-    /// How long all took.
+    /// Duration of the fault injection.
+    pub duration: Duration,
+    /// Duration of the whole run.
     pub total: Duration,
-    /// What was asked and answered.
-    pub sums: Sums,
-    /// Answers to newcomers.
+    /// Request counts.
+    pub counts: RequestCounts,
+    /// Number of responses to registrations, by route and kind.
     pub account_answers: BTreeMap<String, u64>,
-    /// Messages that were delivered.
+    /// Number of deliveries, including redeliveries.
     pub deliveries: usize,
-    /// What `booking-service audit` said.
+    /// Output of `booking-service audit`.
     pub invariants: String,
 }
 
 impl Report {
-    /// Puts the report together.
-    pub fn new(circumstances: Circumstances, damage: Damage, mut verdict: Verdict) -> Self {
-        let Circumstances { commit, seed, storm, total, sums, account_answers, deliveries, invariants } = circumstances;
-        let handing_on = HandingOn::of(&mut verdict.delays);
+    /// Combines the results into a report.
+    pub fn new(info: RunInfo, summary: FaultSummary, mut verdict: AuditResult) -> Self {
+        let RunInfo { commit, seed, duration, total, counts, account_answers, deliveries, invariants } = info;
+        let reallocation_delays = ReallocationDelays::of(&mut verdict.delays);
         Self {
             commit,
             seed,
-            storm_seconds: storm.as_secs(),
+            fault_seconds: duration.as_secs(),
             seconds: total.as_secs(),
-            faults: damage.faced,
-            sums,
+            faults: summary.faults,
+            counts,
             account_answers,
-            promises: verdict.promises,
+            audited_responses: verdict.audited_responses,
             deliveries,
             replayed: verdict.replayed,
-            handing_on,
+            reallocation_delays,
             invariants,
             violations: verdict.violations,
         }
     }
 
-    /// The report for people.
+    /// Formats the report as text.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        let faults: u32 = self.faults.values().map(|faced| faced.times).sum();
-        let _ =
-            writeln!(text, "\nseed {}, {} s of storm, {} s in all, commit {}", self.seed, self.storm_seconds, self.seconds, self.commit);
-        let _ = writeln!(text, "\n{faults} faults, and the longest time until everything was served again:");
-        for (kind, faced) in &self.faults {
-            let _ = writeln!(text, "  {:>3} × {kind:<44} {:>6} ms", faced.times, faced.longest_recovery_ms);
-        }
-        let requests: u64 = self.sums.requests.values().sum();
-        let by_kind: Vec<_> = self.sums.requests.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        let _ = writeln!(text, "\n{requests} requests: {}", by_kind.join(", "));
-        for (kind, count) in self.sums.answers.iter().chain(&self.account_answers) {
-            let _ = writeln!(text, "  {count:>7} {kind}");
-        }
-        let HandingOn { tickets, p50_ms, p99_ms, worst_ms } = &self.handing_on;
+        let faults: u32 = self.faults.values().map(|stats| stats.times).sum();
         let _ = writeln!(
             text,
-            "\n{tickets} returned tickets found a new holder after: p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, worst {worst_ms:.0} ms"
+            "\nseed {}, {} s of fault injection, {} s in total, commit {}",
+            self.seed, self.fault_seconds, self.seconds, self.commit
         );
-        let _ = writeln!(text, "{} deliveries, {} messages replayed by the naive model", self.deliveries, self.replayed);
-        let _ = writeln!(text, "{} promises checked, {} violations", self.promises, self.violations.len());
+        let _ = writeln!(text, "\n{faults} faults by kind, with the longest recovery time:");
+        for (kind, stats) in &self.faults {
+            let _ = writeln!(text, "  {:>3} × {kind:<44} {:>6} ms", stats.times, stats.longest_recovery_ms);
+        }
+        let requests: u64 = self.counts.requests.values().sum();
+        let by_kind: Vec<_> = self.counts.requests.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let _ = writeln!(text, "\n{requests} requests: {}", by_kind.join(", "));
+        for (kind, count) in self.counts.answers.iter().chain(&self.account_answers) {
+            let _ = writeln!(text, "  {count:>7} {kind}");
+        }
+        let ReallocationDelays { tickets, p50_ms, p99_ms, worst_ms } = &self.reallocation_delays;
+        let _ = writeln!(
+            text,
+            "\n{tickets} returned tickets were reallocated, with a delay of p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {worst_ms:.0} ms"
+        );
+        let _ = writeln!(text, "{} deliveries, {} messages replayed by the reference model", self.deliveries, self.replayed);
+        let _ = writeln!(text, "{} successful responses audited, {} violations", self.audited_responses, self.violations.len());
         for violation in self.violations.iter().take(50) {
             let _ = writeln!(text, "  VIOLATION  {violation}");
         }
@@ -133,14 +139,14 @@ impl Report {
         text
     }
 
-    /// Writes it as JSON.
+    /// Writes the report as JSON into a directory.
     pub fn write(&self, folder: &std::path::Path) -> Fallible<()> {
         std::fs::create_dir_all(folder)?;
         Ok(std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(self)? + "\n")?)
     }
 }
 
-impl HandingOn {
+impl ReallocationDelays {
     fn of(delays: &mut [i64]) -> Self {
         delays.sort_unstable();
         let at = |percent: usize| {

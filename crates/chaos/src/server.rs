@@ -1,4 +1,4 @@
-//! PostgreSQL and RabbitMQ: killed by their pid, started again by the script that has started them.
+//! Controls PostgreSQL and RabbitMQ: they are killed by process id and restarted by the script that started them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use crate::Fallible;
 
-/// How long a killed server may take to be gone.
-const GONE: Duration = Duration::from_secs(30);
+/// Timeout for a killed server to exit.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A server of this run.
+/// A server under test.
 #[derive(Debug)]
 pub struct Server {
-    /// What the script calls it.
+    /// Name for the script.
     pub name: &'static str,
     command: PathBuf,
     pid: i32,
@@ -23,44 +23,51 @@ pub struct Server {
 }
 
 impl Server {
-    /// PostgreSQL. SIGQUIT is its immediate shutdown: nothing is written any more, and the next start recovers.
+    /// Creates the PostgreSQL server. A crash is its immediate shutdown (SIGQUIT): it writes nothing more, and the next start
+    /// runs recovery.
     pub fn postgres(command: PathBuf, pid: i32) -> Self {
         Self { name: "postgres", command, pid, crash: Signal::QUIT }
     }
 
-    /// RabbitMQ, which has no other way than being killed.
+    /// Creates the RabbitMQ server. A crash is SIGKILL.
     pub fn broker(command: PathBuf, pid: i32) -> Self {
         Self { name: "rabbitmq", command, pid, crash: Signal::KILL }
     }
 
-    /// Ends it as a crash would, and waits until it is gone.
+    /// Crashes the server and waits until its process is gone.
     pub async fn crash(&self) -> Fallible<()> {
-        let pid = Pid::from_raw(self.pid).ok_or("a server without a pid")?;
+        let pid = Pid::from_raw(self.pid).ok_or("the server has no process id")?;
         kill_process(pid, self.crash)?;
         let start = Instant::now();
         while test_kill_process(pid).is_ok() {
-            if start.elapsed() > GONE {
-                return Err(format!("{} (pid {}) is not gone {} seconds after it was killed", self.name, self.pid, GONE.as_secs()).into());
+            if start.elapsed() > EXIT_TIMEOUT {
+                return Err(format!(
+                    "{} (pid {}) is still running {} seconds after it was killed",
+                    self.name,
+                    self.pid,
+                    EXIT_TIMEOUT.as_secs()
+                )
+                .into());
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok(())
     }
 
-    /// Starts it again and waits until it answers.
+    /// Restarts the server and waits until the script reports that it is ready.
     pub async fn start(&mut self) -> Fallible<()> {
         let output = Command::new(&self.command).args(["server", self.name, "start"]).output().await?;
-        let said = String::from_utf8_lossy(&output.stdout);
+        let stdout = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
             let error = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{} could not be started again: {} {}", self.name, said.trim(), error.trim()).into());
+            return Err(format!("cannot restart {}: {} {}", self.name, stdout.trim(), error.trim()).into());
         }
-        let pid = said.lines().last().unwrap_or_default().trim();
-        self.pid = pid.parse().map_err(|_| format!("the start of {} printed «{pid}» instead of a pid", self.name))?;
+        let pid = stdout.lines().last().unwrap_or_default().trim();
+        self.pid = pid.parse().map_err(|_| format!("the start command of {} printed `{pid}` instead of a process id", self.name))?;
         Ok(())
     }
 
-    /// Sends a signal to it and to every process that it has started, itself first, so that it starts no more.
+    /// Sends a signal to the server and all its descendants, parents first, so that no new children appear.
     pub fn signal_all(&self, signal: Signal) -> Fallible<()> {
         let mut pids = vec![self.pid];
         let parents = parents()?;
@@ -71,24 +78,24 @@ impl Server {
                 && let Err(error) = kill_process(pid, signal)
                 && index == 0
             {
-                return Err(format!("{} (pid {parent}) does not take a signal: {error}", self.name).into());
+                return Err(format!("cannot send a signal to {} (pid {parent}): {error}", self.name).into());
             }
-            pids.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
+            pids.extend(parents.iter().filter(|(_, other)| *other == parent).map(|(child, _)| *child));
             index += 1;
         }
         Ok(())
     }
 }
 
-/// All processes with their parents.
+/// Returns the process ids of all processes and their parents.
 fn parents() -> Fallible<Vec<(i32, i32)>> {
-    let mut found = Vec::new();
+    let mut processes = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // A process may end while we look.
+        // A process may exit in the meantime.
         let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
         let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
-        found.extend(parent.map(|parent| (pid, parent)));
+        processes.extend(parent.map(|parent| (pid, parent)));
     }
-    Ok(found)
+    Ok(processes)
 }

@@ -1,4 +1,4 @@
-//! What is in the databases when all is quiet, read in one snapshot past all services.
+//! Reads the databases directly, after everything in flight has finished.
 
 use std::time::Duration;
 
@@ -12,38 +12,38 @@ use crate::Fallible;
 /// A row of `ticket_types`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct TypeRow {
-    /// The event.
+    /// Event id.
     pub event_id: Uuid,
-    /// The type.
+    /// Ticket type id.
     pub id: Uuid,
-    /// All tickets.
+    /// Total number of tickets.
     pub capacity: i64,
-    /// For sale.
+    /// Available tickets.
     pub available: i64,
-    /// Sold.
+    /// Booked tickets.
     pub booked: i64,
-    /// For those who wait.
+    /// Held tickets.
     pub held: i64,
-    /// Entries that wait.
+    /// Number of waiting entries.
     pub waiting: i64,
-    /// How many messages there have been.
+    /// Version, which is the number of messages about this ticket type.
     pub version: i64,
-    /// The most of one account.
+    /// Maximum number of tickets per account.
     pub max_per_account: Option<i64>,
 }
 
 /// A row of `bookings`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct BookingRow {
-    /// The event.
+    /// Event id.
     pub event_id: Uuid,
-    /// The booking.
+    /// Booking id.
     pub id: Uuid,
-    /// The type.
+    /// Ticket type id.
     pub ticket_type_id: Uuid,
-    /// Whose.
+    /// Account id.
     pub account_id: Uuid,
-    /// How many.
+    /// Number of tickets.
     pub quantity: u32,
     /// `confirmed` or `cancelled`.
     pub status: String,
@@ -54,54 +54,54 @@ pub struct BookingRow {
 /// A row of `waitlist_entries`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EntryRow {
-    /// The event.
+    /// Event id.
     pub event_id: Uuid,
-    /// The entry.
+    /// Entry id.
     pub id: Uuid,
-    /// The type.
+    /// Ticket type id.
     pub ticket_type_id: Uuid,
-    /// Whose.
+    /// Account id.
     pub account_id: Uuid,
-    /// How many.
+    /// Number of tickets.
     pub quantity: u32,
-    /// The place in the order.
+    /// Number that orders the waiting list.
     pub number: i64,
     /// `waiting`, `promoted`, `left` or `closed`.
     pub status: String,
-    /// What it became.
+    /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
 }
 
 /// A row of `idempotency_keys`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct KeyRow {
-    /// The event.
+    /// Event id.
     pub event_id: Uuid,
-    /// Whose.
+    /// Account id.
     pub account_id: Uuid,
-    /// The key.
+    /// Idempotency key.
     pub key: String,
-    /// The status that was answered.
+    /// Status of the stored response.
     pub status: u16,
-    /// The body that was answered.
+    /// Body of the stored response.
     pub response: String,
 }
 
 /// A row of `events`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EventRow {
-    /// The event.
+    /// Event id.
     pub id: Uuid,
-    /// How many messages about it as a whole there have been.
+    /// Version, which is the number of messages about the event as a whole.
     pub version: i64,
 }
 
 /// A row of `accounts`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AccountRow {
-    /// The account.
+    /// Account id.
     pub id: Uuid,
-    /// Its e-mail.
+    /// E-mail address.
     pub email: String,
 }
 
@@ -110,7 +110,7 @@ struct Count {
     count: u64,
 }
 
-/// Everything that the audit looks at.
+/// Contents of all tables that the audit needs.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
     /// All events.
@@ -119,24 +119,24 @@ pub struct Tables {
     pub types: Vec<TypeRow>,
     /// All bookings.
     pub bookings: Vec<BookingRow>,
-    /// All entries.
+    /// All waiting-list entries.
     pub entries: Vec<EntryRow>,
-    /// All answers that were kept.
+    /// All stored responses.
     pub keys: Vec<KeyRow>,
-    /// Messages that wait.
+    /// Number of messages in the outbox.
     pub outbox: u64,
-    /// Messages that were set aside.
+    /// Number of messages in `outbox_failed`.
     pub outbox_failed: u64,
     /// All accounts.
     pub accounts: Vec<AccountRow>,
 }
 
-/// A look at one database.
+/// Direct connection to one database.
 #[derive(Debug)]
-pub struct Look(Client);
+pub struct DatabaseReader(Client);
 
-impl Look {
-    /// Connects as the superuser, past the proxies.
+impl DatabaseReader {
+    /// Connects as the superuser, without a proxy.
     pub async fn at(port: u16, password: &str, database: &str) -> Fallible<Self> {
         let mut config = Config::new();
         config.host("127.0.0.1").port(port).user("postgres").password(password).dbname(database).connect_timeout(Duration::from_secs(5));
@@ -145,7 +145,7 @@ impl Look {
         Ok(Self(client))
     }
 
-    /// The rows of a query.
+    /// Returns the rows of a query, deserialized from JSON.
     async fn rows<T: DeserializeOwned>(&self, query: &str) -> Fallible<Vec<T>> {
         let rows = self.0.query(&format!("SELECT to_jsonb(r)::text FROM ({query}) r"), &[]).await?;
         rows.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
@@ -153,18 +153,18 @@ impl Look {
 
     async fn count(&self, what: &str) -> Fallible<u64> {
         let rows: Vec<Count> = self.rows(&format!("SELECT count(*) AS count FROM {what}")).await?;
-        rows.first().map(|row| row.count).ok_or_else(|| format!("{what} cannot be counted").into())
+        rows.first().map(|row| row.count).ok_or_else(|| format!("cannot count the rows of {what}").into())
     }
 
-    /// Messages that wait and ticket types with held tickets.
+    /// Returns the number of outbox messages plus the number of ticket types with held tickets.
     pub async fn in_flight(&self) -> Fallible<u64> {
         Ok(self.count("outbox").await? + self.count("ticket_types WHERE held > 0").await?)
     }
 }
 
 impl Tables {
-    /// Reads all of both databases. Nothing changes any more, and each is read in one snapshot all the same.
-    pub async fn read(booking: &Look, auth: &Look) -> Fallible<Self> {
+    /// Reads both databases. Nothing changes any more, but the booking tables are read in one snapshot all the same.
+    pub async fn read(booking: &DatabaseReader, auth: &DatabaseReader) -> Fallible<Self> {
         booking.0.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let tables = Self {
             events: booking.rows("SELECT id, version FROM events").await?,

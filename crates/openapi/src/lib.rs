@@ -1,20 +1,20 @@
-//! The description of the whole API: one OpenAPI document of what both services say about their routes.
+//! Builds the OpenAPI document of the whole API from the route descriptions of both services.
 //!
-//! It is committed as `deploy/openapi.json`, from which booking-service serves it; a test fails when it is not what the code
-//! says. `make openapi` writes it anew.
+//! The document is committed as `deploy/openapi.json`, and booking-service serves that file. A test fails if the file does
+//! not match the code; `make openapi` regenerates it.
 
 use rowlock_http::openapi::shared;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
-/// Where the document is kept, from this crate's folder.
+/// Path of the committed document.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/openapi.json");
 
-/// The document, as it is kept.
+/// Builds the document as pretty-printed JSON with a trailing newline.
 ///
 /// # Errors
 ///
-/// When it cannot be written as JSON.
+/// Fails if the document cannot be serialized.
 pub fn document() -> serde_json::Result<String> {
     let mut document = serde_json::to_value(shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()))?;
     name_items(&mut document);
@@ -23,12 +23,12 @@ pub fn document() -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-/// What each service says, for comparisons.
+/// Returns the separate documents of auth-service and booking-service, in this order.
 pub fn parts() -> [OpenApi; 2] {
     [auth_service::openapi(), booking_service::openapi()]
 }
 
-/// A page of a list repeats what is said about its items; here they are named instead.
+/// Replaces the inlined item schema of every page schema by a reference to a named schema.
 fn name_items(document: &mut Value) {
     let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
     let mut items = Vec::new();
@@ -41,7 +41,8 @@ fn name_items(document: &mut Value) {
     schemas.extend(items);
 }
 
-/// An empty parameter of a query counts as none, as forms send those that were not filled in.
+/// Sets `allowEmptyValue` on every query parameter. The services treat an empty value as absent, because HTML forms submit
+/// empty fields.
 fn allow_empty_parameters(document: &mut Value) {
     for operation in document.get_mut("paths").into_iter().flat_map(members).flat_map(members) {
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
@@ -53,8 +54,8 @@ fn allow_empty_parameters(document: &mut Value) {
     }
 }
 
-/// The headers that do not depend on the route: every answer has its request id, and where a limit may refuse, the others say
-/// how the client stands.
+/// Adds the headers that do not depend on the route: `X-Request-Id` on every response, and `RateLimit` and `RateLimit-Policy`
+/// on the successes and the 429 of operations with a rate limit.
 fn add_headers(document: &mut Value) {
     for operation in document.get_mut("paths").into_iter().flat_map(members).flat_map(members) {
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };

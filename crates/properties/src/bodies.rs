@@ -1,4 +1,4 @@
-//! Request bodies, read with every kind of reader that a route uses.
+//! Property of request bodies, with every kind of field that a route uses.
 
 use chrono::SecondsFormat;
 use rowlock_domain::ids::{EventId, TicketTypeId};
@@ -11,71 +11,75 @@ use rowlock_http::{JsonFields, Patch, boolean, integer, text, time};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Any bytes as a body: either they are read, and then what was read is written and read back as the same, or they are
-/// refused with a problem that says which fields are bad or that it is no JSON object. Tells whether it was accepted.
+/// Parses bytes as a request body: an accepted body survives being written and parsed again, and a rejection names the
+/// invalid fields or says that the body is not a JSON object. Returns whether the bytes are accepted.
 ///
 /// # Panics
 ///
-/// When that does not hold.
-pub fn request_body(body: &[u8]) -> bool {
-    let read_first = read(body);
-    match &read_first {
+/// Panics if the property does not hold.
+pub fn check_request_body(body: &[u8]) -> bool {
+    let first = read(body);
+    match &first {
         Ok(value) => {
             let written = value.to_string();
-            let again = read(written.as_bytes()).unwrap_or_else(|problem| panic!("{written} was written and is refused: {problem:?}"));
+            let again = read(written.as_bytes())
+                .unwrap_or_else(|problem| panic!("{written} is the canonical form of accepted input, but is rejected: {problem:?}"));
             assert_eq!(*value, again);
         }
-        Err(problem) => check_refusal(problem),
+        Err(problem) => check_rejection(problem),
     }
-    read_first.is_ok()
+    first.is_ok()
 }
 
-/// That a refusal of input says what is wrong with it.
-pub(crate) fn check_refusal(problem: &Problem) {
+/// Checks that a problem document for invalid input names what is wrong with the input.
+pub(crate) fn check_rejection(problem: &Problem) {
     let document = problem.document();
     let errors = document["errors"].as_array();
     match problem.code() {
         ProblemCode::MalformedJson => assert!(errors.is_none(), "{document}"),
         ProblemCode::UnknownField | ProblemCode::InvalidInput => {
-            let errors = errors.unwrap_or_else(|| panic!("nothing is named: {document}"));
-            assert!(!errors.is_empty(), "nothing is named: {document}");
+            let errors = errors.unwrap_or_else(|| panic!("the problem names no field: {document}"));
+            assert!(!errors.is_empty(), "the problem names no field: {document}");
             for error in errors {
                 let message = error["message"].as_str();
                 assert!(error["field"].is_string() && message.is_some_and(|message| !message.is_empty()), "{document}");
             }
         }
-        _ => panic!("not a refusal of input: {document}"),
+        _ => panic!("the problem does not report invalid input: {document}"),
     }
 }
 
-/// Reads a body that has every kind of field, and tells what was understood, as JSON.
+/// Parses a body with every kind of field, and returns the accepted values as JSON.
 fn read(body: &[u8]) -> Result<Value, Problem> {
     let mut fields = JsonFields::parse(body)?;
-    let mut read = Map::new();
-    let mut all = Some(());
-    let mut note = |name: &str, value: Option<Option<Value>>| match value {
-        None => all = None,
-        Some(value) => read.extend(value.map(|value| (name.to_owned(), value))),
+    let mut values = Map::new();
+    let mut valid = Some(());
+    let mut record = |name: &str, value: Option<Option<Value>>| match value {
+        None => valid = None,
+        Some(value) => values.extend(value.map(|value| (name.to_owned(), value))),
     };
-    note("eventId", fields.required("eventId", text::<EventId>).map(|id| Some(written(id))));
-    note("username", given(fields.optional("username", text::<Username>)));
-    note("email", given(fields.optional("email", text::<Email>)));
-    note("password", given(fields.optional("password", |value| text::<Password>(value).map(|password| password.expose().to_owned()))));
-    note("refreshToken", given(fields.optional("refreshToken", text::<String>)));
-    note("name", given(fields.optional("name", text::<PersonName>)));
-    note("description", given(fields.optional("description", text::<Description>)));
-    note("quantity", given(fields.optional("quantity", integer(Quantity::new))));
-    note("joinWaitlist", given(fields.optional("joinWaitlist", boolean)));
-    note(
-        "salesStartAt",
-        given(fields.optional("salesStartAt", |value| time(value).map(|t| t.to_rfc3339_opts(SecondsFormat::Micros, true)))),
+    record("eventId", fields.required("eventId", text::<EventId>).map(|id| Some(to_json(id))));
+    record("username", optional_json(fields.optional("username", text::<Username>)));
+    record("email", optional_json(fields.optional("email", text::<Email>)));
+    record(
+        "password",
+        optional_json(fields.optional("password", |value| text::<Password>(value).map(|password| password.expose().to_owned()))),
     );
-    note("status", given(fields.change("status", text::<EventStatus>)));
-    note("maxPerAccount", patched(fields.patch("maxPerAccount", integer(AccountLimit::new))));
-    note("venue", patched(fields.patch("venue", text::<Title>)));
-    note("price", fields.object("price", price));
-    note("ticketTypes", fields.objects("ticketTypes", 50, ticket_type).map(|types| types.map(Value::Array)));
-    fields.finish(all.map(|()| Value::Object(read)))
+    record("refreshToken", optional_json(fields.optional("refreshToken", text::<String>)));
+    record("name", optional_json(fields.optional("name", text::<PersonName>)));
+    record("description", optional_json(fields.optional("description", text::<Description>)));
+    record("quantity", optional_json(fields.optional("quantity", integer(Quantity::new))));
+    record("joinWaitlist", optional_json(fields.optional("joinWaitlist", boolean)));
+    record(
+        "salesStartAt",
+        optional_json(fields.optional("salesStartAt", |value| time(value).map(|t| t.to_rfc3339_opts(SecondsFormat::Micros, true)))),
+    );
+    record("status", optional_json(fields.change("status", text::<EventStatus>)));
+    record("maxPerAccount", patch_json(fields.patch("maxPerAccount", integer(AccountLimit::new))));
+    record("venue", patch_json(fields.patch("venue", text::<Title>)));
+    record("price", fields.object("price", price));
+    record("ticketTypes", fields.objects("ticketTypes", 50, ticket_type).map(|types| types.map(Value::Array)));
+    fields.finish(valid.map(|()| Value::Object(values)))
 }
 
 fn price(fields: &mut JsonFields) -> Option<Value> {
@@ -91,18 +95,18 @@ fn ticket_type(fields: &mut JsonFields) -> Option<Value> {
     Some(json!({"id": id?, "totalTickets": capacity?, "price": price?}))
 }
 
-fn written<T: Serialize>(value: T) -> Value {
-    serde_json::to_value(value).expect("what was read can be written")
+fn to_json<T: Serialize>(value: T) -> Value {
+    serde_json::to_value(value).expect("a parsed value can be serialized")
 }
 
-fn given<T: Serialize>(value: Option<Option<T>>) -> Option<Option<Value>> {
-    value.map(|value| value.map(written))
+fn optional_json<T: Serialize>(value: Option<Option<T>>) -> Option<Option<Value>> {
+    value.map(|value| value.map(to_json))
 }
 
-fn patched<T: Serialize>(value: Option<Patch<T>>) -> Option<Option<Value>> {
+fn patch_json<T: Serialize>(value: Option<Patch<T>>) -> Option<Option<Value>> {
     value.map(|patch| match patch {
         Patch::Keep => None,
         Patch::Clear => Some(Value::Null),
-        Patch::Set(value) => Some(written(value)),
+        Patch::Set(value) => Some(to_json(value)),
     })
 }

@@ -1,18 +1,18 @@
-//! What must hold of whatever bytes come in from outside: request bodies, query strings and their cursors, access tokens,
-//! messages.
+//! Properties that every parser of untrusted input must satisfy: request bodies, query strings and cursors, access tokens,
+//! and messages.
 //!
-//! Each property is a function over bytes that panics when it does not hold: nothing panics by itself, what is accepted is
-//! written and read back as the same, and what is refused is named. The tests here try them with what proptest makes up;
-//! `fuzz/` hands them to a fuzzer. Nothing of this is in a program that runs.
+//! Each property is a function that panics if it does not hold: the parser never panics, a value that it accepts survives
+//! being written and parsed again, and a rejection names its cause. The tests of this crate check the properties with inputs
+//! from proptest; the targets in `fuzz/` check them with libFuzzer. No production binary depends on this crate.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a property that does not hold is told by panicking")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a property that does not hold is reported by panicking")]
 
 mod bodies;
 mod messages;
 mod queries;
 mod tokens;
 
-pub use bodies::request_body;
-pub use messages::{account_message, delivered_message, good_account_message, released_message};
-pub use queries::query_string;
-pub use tokens::{access_token, good_token, signed_claims};
+pub use bodies::check_request_body;
+pub use messages::{check_account_message, check_delivered_message, tickets_released_message, valid_account_message};
+pub use queries::check_query_string;
+pub use tokens::{check_access_token, check_signed_claims, valid_token};

@@ -1,4 +1,4 @@
-//! Query strings, and the cursors of every list in them.
+//! Property of query strings, including the cursors of all list routes.
 
 use chrono::SecondsFormat;
 use rowlock_domain::ids::{AccountId, TicketTypeId};
@@ -9,36 +9,37 @@ use rowlock_inventory::queries::EventCursor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bodies::check_refusal;
+use crate::bodies::check_rejection;
 
-/// Any text as a query string, read as each list reads its own: what is understood is written and read back as the same,
-/// and what is refused is named. Tells whether any list accepted it.
+/// Parses a text as the query string of each list route: accepted parameters survive being written and parsed again, and a
+/// rejection names its cause. Returns whether any route accepts the text.
 ///
 /// # Panics
 ///
-/// When that does not hold.
-pub fn query_string(query: &str) -> bool {
-    // The cursors of accounts, bookings and waiting-list entries are ids, that of a waiting list two numbers.
-    let accepted = [each::<AccountId>(query), each::<(i16, i64)>(query), each::<EventCursor>(query)];
+/// Panics if the property does not hold.
+pub fn check_query_string(query: &str) -> bool {
+    // Lists of accounts, bookings and waiting-list entries use an id as their cursor; the waiting list of an event uses two
+    // numbers.
+    let accepted = [check_with_cursor::<AccountId>(query), check_with_cursor::<(i16, i64)>(query), check_with_cursor::<EventCursor>(query)];
     accepted.contains(&true)
 }
 
-fn each<K: Serialize + DeserializeOwned>(query: &str) -> bool {
-    let read_first = read::<K>(query);
-    match &read_first {
+fn check_with_cursor<K: Serialize + DeserializeOwned>(query: &str) -> bool {
+    let first = read::<K>(query);
+    match &first {
         Ok(parameters) => {
-            let written = parameters.join("&");
-            match read::<K>(&written) {
+            let rewritten = parameters.join("&");
+            match read::<K>(&rewritten) {
                 Ok(again) => assert_eq!(*parameters, again),
-                Err(problem) => panic!("{written} was written and is refused: {problem:?}"),
+                Err(problem) => panic!("{rewritten} is the canonical form of accepted input, but is rejected: {problem:?}"),
             }
         }
-        Err(problem) => check_refusal(problem),
+        Err(problem) => check_rejection(problem),
     }
-    read_first.is_ok()
+    first.is_ok()
 }
 
-/// Reads a query string that has every kind of parameter, and tells what was understood, a parameter each.
+/// Parses a query string with every kind of parameter, and returns the accepted parameters in their canonical form.
 fn read<K: Serialize + DeserializeOwned>(query: &str) -> Result<Vec<String>, Problem> {
     let mut fields = QueryFields::parse(query)?;
     let q = fields.optional::<SearchTerm>("q");

@@ -1,4 +1,4 @@
-//! Access tokens: forged ones, and signed ones that say strange things.
+//! Properties of access tokens: forged tokens, and signed tokens with arbitrary claims.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,49 +11,49 @@ use uuid::Uuid;
 
 const KID: &str = "the-only-key";
 const HEADER: &str = r#"{"typ":"JWT","alg":"EdDSA","kid":"the-only-key"}"#;
-/// The year 9999, in seconds since 1970: the properties read no clock.
-const FAR_AWAY: i64 = 253_402_300_799;
+/// Seconds from 1970 to the end of the year 9999. The properties do not depend on the clock.
+const END_OF_YEAR_9999: i64 = 253_402_300_799;
 
-/// Any text as a token: it is refused, unless it is the one that was signed. Tells whether it was accepted.
+/// Verifies a text as an access token: every token except [`valid_token`] is rejected. Returns whether the token is accepted.
 ///
 /// # Panics
 ///
-/// When that does not hold.
-pub fn access_token(token: &str) -> bool {
-    let verdict = verify(token);
-    match &verdict {
-        Ok(_) => assert_eq!(token, good_token(), "this was never signed"),
+/// Panics if the property does not hold.
+pub fn check_access_token(token: &str) -> bool {
+    let result = verify(token);
+    match &result {
+        Ok(_) => assert_eq!(token, valid_token(), "a token that was never signed is accepted"),
         Err(error) => assert_eq!(*error, TokenError::Invalid),
     }
-    verdict.is_ok()
+    result.is_ok()
 }
 
-/// Any bytes as what a signed token says: they are refused, or they are for us and live, and what was understood can be
-/// signed and understood as the same. Tells whether they were accepted.
+/// Signs bytes as the claims of an access token and verifies it: accepted claims have the right issuer and audience and
+/// survive being signed and verified again. Returns whether the token is accepted.
 ///
 /// # Panics
 ///
-/// When that does not hold.
-pub fn signed_claims(payload: &[u8]) -> bool {
-    let verdict = verify(&signed(payload));
-    match &verdict {
+/// Panics if the property does not hold.
+pub fn check_signed_claims(payload: &[u8]) -> bool {
+    let result = verify(&signed(payload));
+    match &result {
         Ok(claims) => {
             assert_eq!(claims.iss, "rowlock");
             assert_eq!(claims.aud, "rowlock");
-            let written = serde_json::to_vec(claims).expect("claims can be written");
+            let written = serde_json::to_vec(claims).expect("claims can be serialized");
             assert_eq!(verify(&signed(&written)).as_ref(), Ok(claims));
         }
         Err(error) => assert_eq!(*error, TokenError::Invalid),
     }
-    verdict.is_ok()
+    result.is_ok()
 }
 
-/// A token that is good, always the same.
+/// Returns a valid token, which is always the same.
 ///
 /// # Panics
 ///
-/// When its claims cannot be written.
-pub fn good_token() -> String {
+/// Panics if the claims cannot be serialized.
+pub fn valid_token() -> String {
     let claims = Claims {
         sub: AccountId::from_uuid(Uuid::from_u128(1)),
         name: "Ada".to_owned(),
@@ -62,12 +62,12 @@ pub fn good_token() -> String {
         iss: "rowlock".to_owned(),
         aud: "rowlock".to_owned(),
         iat: 0,
-        exp: FAR_AWAY,
+        exp: END_OF_YEAR_9999,
         jti: Uuid::from_u128(2),
         sid: SessionId::from_uuid(Uuid::from_u128(3)),
         ver: 1,
     };
-    signed(&serde_json::to_vec(&claims).expect("claims can be written"))
+    signed(&serde_json::to_vec(&claims).expect("claims can be serialized"))
 }
 
 fn key() -> SigningKey {
@@ -80,11 +80,11 @@ fn signed(payload: &[u8]) -> String {
 }
 
 thread_local! {
-    /// Making one takes longer than asking it. Each thread has its own, so that none waits for another.
+    /// Creating a verifier takes longer than using it. Each thread has its own, so that threads do not contend.
     static VERIFIER: TokenVerifier = verifier();
 }
 
-/// A check that knows the one key.
+/// Creates a verifier that knows the signing key.
 fn verifier() -> TokenVerifier {
     let public = PublicKey {
         kty: "OKP".to_owned(),
@@ -103,6 +103,7 @@ fn verifier() -> TokenVerifier {
 }
 
 fn verify(token: &str) -> Result<Claims, TokenError> {
-    let verdict = VERIFIER.with(|verifier| verifier.verify(token).now_or_never()).expect("nothing is to be waited for");
-    verdict.map(|claims| Claims::clone(&claims))
+    let result =
+        VERIFIER.with(|verifier| verifier.verify(token).now_or_never()).expect("verification does not wait, because the key is installed");
+    result.map(|claims| Claims::clone(&claims))
 }

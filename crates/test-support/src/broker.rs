@@ -1,6 +1,6 @@
-//! A namespace on RabbitMQ for each test: a prefix of its own for the exchange and all queues.
+//! Creates a RabbitMQ namespace for each test: a unique name prefix for its exchange and all its queues.
 
-#![allow(clippy::expect_used, reason = "a test cannot go on without its servers, and says why")]
+#![allow(clippy::expect_used, reason = "a test cannot continue without its servers and reports the cause by panicking")]
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,21 +10,22 @@ use uuid::Uuid;
 
 use crate::environment::env_url;
 
-/// Where the tests find RabbitMQ.
+/// Environment variable with the URL of the test RabbitMQ server.
 pub const AMQP_ENV: &str = "ROWLOCK_TEST_AMQP_URL";
 
-/// How long a test waits for a message that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout for a message that a test expects.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How old the queues of a test must be to be deleted. RabbitMQ 3.10 starts a process for each queue that dead-letters at
-/// least once; if such a queue is deleted while its process starts, and another soon after, the supervisor of all of them
-/// gives up (`rabbit_fifo_dlx_sup`), and from then on no such queue can be declared until the broker is restarted.
-const GROWN_UP: Duration = Duration::from_secs(10);
+/// Minimum age of a test's queues before they are deleted. RabbitMQ 3.10 starts a process for each queue with at-least-once
+/// dead-lettering. If such a queue is deleted while its process starts, and another one soon after, their supervisor
+/// (`rabbit_fifo_dlx_sup`) gives up, and no such queue can be declared until the broker restarts.
+const MIN_QUEUE_AGE: Duration = Duration::from_secs(10);
 
-/// What tests have left behind. The next test that ends deletes what is old enough; the rest goes with the broker.
-static LEFT_BEHIND: Mutex<Vec<(Instant, AmqpSettings, Vec<String>)>> = Mutex::new(Vec::new());
+/// Namespaces of finished tests. The next test that closes its namespace deletes those that are old enough; the rest
+/// disappears with the test broker.
+static PENDING_DELETION: Mutex<Vec<(Instant, AmqpSettings, Vec<String>)>> = Mutex::new(Vec::new());
 
-/// A broker namespace of one test. Dropped, it is left to later tests to be deleted.
+/// Broker namespace of one test. Dropping it queues it for deletion by a later test.
 #[derive(Debug)]
 pub struct TestBroker {
     settings: AmqpSettings,
@@ -32,16 +33,16 @@ pub struct TestBroker {
 }
 
 impl TestBroker {
-    /// A fresh namespace on the broker of the tests, with retry delays of 100 and 200 ms.
+    /// Creates a namespace on the test broker, with retry delays of 100 and 200 ms.
     ///
     /// # Panics
     ///
-    /// When the environment names no broker.
+    /// Panics if the environment variable is not set.
     pub fn new() -> Self {
         Self::at(&env_url(AMQP_ENV))
     }
 
-    /// A fresh namespace on another broker.
+    /// Creates a namespace on the broker at this URL.
     pub fn at(url: &str) -> Self {
         let mut settings = AmqpSettings::new(url.into());
         settings.prefix = format!("test-{}", Uuid::new_v4().simple());
@@ -50,71 +51,71 @@ impl TestBroker {
         Self { settings, further_queues: Vec::new() }
     }
 
-    /// Settings with the prefix of this namespace.
+    /// Returns the AMQP settings with the prefix of this namespace.
     pub fn settings(&self) -> AmqpSettings {
         self.settings.clone()
     }
 
-    /// The same settings, by way of another address, such as a proxy's.
+    /// Returns the same settings with another URL, such as that of a proxy.
     pub fn settings_at(&self, url: &str) -> AmqpSettings {
         AmqpSettings { url: url.into(), ..self.settings.clone() }
     }
 
-    /// The names of the queues of messages about accounts.
+    /// Returns the names of the exchange and queues for account messages.
     pub fn accounts(&self) -> Topology {
         Topology::accounts(&self.settings)
     }
 
-    /// The names in this namespace.
+    /// Returns the names of the exchange and queues in this namespace.
     pub fn topology(&self) -> Topology {
         Topology::new(&self.settings)
     }
 
-    /// Sees all messages of the events exchange from now on.
+    /// Records all messages published to the events exchange from now on.
     ///
     /// # Panics
     ///
-    /// When the broker is away.
+    /// Panics if the broker is unavailable.
     pub async fn tap(&self) -> MessageLog {
-        MessageLog { tap: Tap::connect(&self.settings, "#").await.expect("a queue that sees all messages") }
+        MessageLog { tap: Tap::connect(&self.settings, "#").await.expect("cannot declare a queue that receives all messages") }
     }
 
-    /// A queue that takes `length` messages of a routing key and refuses all further ones, so that their publisher
-    /// sees a `basic.nack`. Returns its name.
+    /// Declares a queue that accepts `length` messages with a routing key and rejects further ones, so that their publisher
+    /// receives a `basic.nack`. Returns the name of the queue.
     ///
     /// # Panics
     ///
-    /// When the broker is away.
+    /// Panics if the broker is unavailable.
     pub async fn full_queue(&mut self, binding_key: &str, length: u32) -> String {
         let name = format!("{}.full-{}", self.settings.prefix, self.further_queues.len());
         let queue =
             QueueDeclaration { name: name.clone(), binding_keys: vec![binding_key.to_owned()], max_length: Some(length), quorum: false };
-        declare_queue(&self.settings, &queue).await.expect("a queue with a limit");
+        declare_queue(&self.settings, &queue).await.expect("cannot declare a queue with a length limit");
         self.further_queues.push(name.clone());
         name
     }
 
-    /// How many messages are ready in a queue; none if there is no such queue.
+    /// Returns the number of ready messages in a queue, or None if the queue does not exist.
     ///
     /// # Panics
     ///
-    /// When the broker is away.
+    /// Panics if the broker is unavailable.
     pub async fn depth(&self, queue: &str) -> Option<u32> {
-        queue_depth(&self.settings, queue).await.expect("the broker tells the depth of a queue")
+        queue_depth(&self.settings, queue).await.expect("cannot read the depth of a queue")
     }
 
-    /// Gives the namespace up, and deletes those that were given up long enough ago.
+    /// Queues this namespace for deletion, and deletes the queued namespaces that are old enough.
     ///
     /// # Panics
     ///
-    /// When that fails.
+    /// Panics if a namespace cannot be deleted.
     pub async fn close(self) {
-        let grown_up: Vec<_> = {
-            let mut left_behind = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
-            left_behind.extract_if(.., |(since, ..)| since.elapsed() > GROWN_UP).collect()
+        let deletable: Vec<_> = {
+            let mut pending = PENDING_DELETION.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.extract_if(.., |(since, ..)| since.elapsed() > MIN_QUEUE_AGE).collect()
         };
-        for (_, settings, queues) in grown_up {
-            delete(&settings, &queues).await.expect("a broker namespace can be deleted");
+        for (_, settings, queues) in deletable {
+            delete(&settings, &queues).await.expect("cannot delete a broker namespace");
         }
     }
 }
@@ -127,8 +128,8 @@ impl Default for TestBroker {
 
 impl Drop for TestBroker {
     fn drop(&mut self) {
-        let left = (Instant::now(), self.settings.clone(), std::mem::take(&mut self.further_queues));
-        LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(left);
+        let namespace = (Instant::now(), self.settings.clone(), std::mem::take(&mut self.further_queues));
+        PENDING_DELETION.lock().unwrap_or_else(PoisonError::into_inner).push(namespace);
     }
 }
 
@@ -139,28 +140,28 @@ async fn delete(settings: &AmqpSettings, further_queues: &[String]) -> Result<()
     Topology::delete(settings).await.map_err(|error| error.to_string())
 }
 
-/// All messages of the events exchange, in the order in which the broker got them.
+/// Log of all messages published to the events exchange, in the order in which the broker received them.
 #[derive(Debug)]
 pub struct MessageLog {
     tap: Tap,
 }
 
 impl MessageLog {
-    /// The next message.
+    /// Waits for the next message.
     ///
     /// # Panics
     ///
-    /// When none comes within twenty seconds.
+    /// Panics if no message arrives within 20 seconds.
     pub async fn next(&mut self) -> Delivery {
-        let next = tokio::time::timeout(PATIENCE, self.tap.next()).await.expect("a message comes in time");
-        next.expect("the link of the test stays up")
+        let next = tokio::time::timeout(MESSAGE_TIMEOUT, self.tap.next()).await.expect("no message arrived in time");
+        next.expect("the connection of the test to the broker was lost")
     }
 
-    /// The next messages.
+    /// Waits for the next `count` messages.
     ///
     /// # Panics
     ///
-    /// When one of them does not come within twenty seconds.
+    /// Panics if no message arrives for 20 seconds.
     pub async fn take(&mut self, count: usize) -> Vec<Delivery> {
         let mut messages = Vec::with_capacity(count);
         while messages.len() < count {
@@ -169,13 +170,13 @@ impl MessageLog {
         messages
     }
 
-    /// The next message, if one comes within this time. For proving that none comes.
+    /// Waits for the next message for a limited time; returns None if none arrives. Also proves that nothing was published.
     ///
     /// # Panics
     ///
-    /// When the link is lost.
+    /// Panics if the connection to the broker is lost.
     pub async fn next_within(&mut self, time: Duration) -> Option<Delivery> {
         let next = tokio::time::timeout(time, self.tap.next()).await.ok()?;
-        Some(next.expect("the link of the test stays up"))
+        Some(next.expect("the connection of the test to the broker was lost"))
     }
 }

@@ -1,6 +1,10 @@
-//! A person at the HTTP API.
+//! HTTP client for tests that validates every response against the OpenAPI document.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that gets no answer cannot go on, and says why")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test without a response cannot continue and reports the cause by panicking"
+)]
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -8,37 +12,38 @@ use serde_json::{Value, json};
 
 use crate::description;
 
-/// An answer, whatever its status.
+/// HTTP response with any status.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    /// The HTTP status.
+pub struct TestResponse {
+    /// HTTP status code.
     pub status: u16,
-    /// The headers.
+    /// Response headers.
     pub headers: HeaderMap,
-    /// The body to the letter.
+    /// Body as text, unmodified.
     pub text: String,
 }
 
-impl Answer {
-    /// The body as JSON; null if it is none.
+impl TestResponse {
+    /// Parses the body as JSON. Returns null if the body is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// The `code` of a problem document; checks its form too.
+    /// Returns the `code` of a problem document, after checking that the document is well-formed.
     ///
     /// # Panics
     ///
-    /// When the answer is not a problem document whose status is the answer's.
+    /// Panics if the response is not a problem document or the document's status differs from the response's.
+    #[track_caller]
     pub fn code(&self) -> String {
         let document = self.json();
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         assert_eq!(document["status"], self.status, "{self:?}");
         assert!(document["title"].is_string() && document["detail"].is_string() && document["type"].is_string(), "{self:?}");
-        document["code"].as_str().expect("a problem has a code").to_owned()
+        document["code"].as_str().expect("a problem document has a code").to_owned()
     }
 
-    /// The names of the bad fields, sorted.
+    /// Returns the names of the invalid fields of a problem document, sorted.
     pub fn bad_fields(&self) -> Vec<String> {
         let mut fields: Vec<String> =
             self.json()["errors"].as_array().into_iter().flatten().filter_map(|error| Some(error["field"].as_str()?.to_owned())).collect();
@@ -46,33 +51,35 @@ impl Answer {
         fields
     }
 
-    /// A header's text.
+    /// Returns the value of a header, or None if it is absent or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Checks the status and gives the JSON.
+    /// Asserts the status and returns the body as JSON.
     ///
     /// # Panics
     ///
-    /// When the status is another.
+    /// Panics if the response has another status.
+    #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.json()
     }
 
-    /// Checks status and code of a problem document.
+    /// Asserts the status and the problem code and returns the problem document.
     ///
     /// # Panics
     ///
-    /// When they are others.
+    /// Panics if either of them differs.
+    #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text);
         self.json()
     }
 }
 
-/// Somebody who sends requests to one service, with a token or without.
+/// HTTP client of one service, with or without an access token.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -81,27 +88,27 @@ pub struct Client {
 }
 
 impl Client {
-    /// A visitor at an address as `http://127.0.0.1:8080`.
+    /// Creates a client without a token, for a base URL such as `http://127.0.0.1:8080`.
     pub fn new(base: impl Into<String>) -> Self {
         Self { http: reqwest::Client::new(), base: base.into(), token: None }
     }
 
-    /// The same with a token.
+    /// Returns a client that sends this access token.
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
-    /// The same person at another address.
+    /// Returns a client with the same token for another base URL.
     pub fn at(&self, base: impl Into<String>) -> Self {
         Self { base: base.into(), ..self.clone() }
     }
 
-    /// Sends any request.
+    /// Sends a request.
     ///
     /// # Panics
     ///
-    /// When there is no answer, or one that the API's description does not describe.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+    /// Panics if no response arrives, or if the OpenAPI document does not describe the response.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> TestResponse {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -112,87 +119,88 @@ impl Client {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("the service responds");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a whole answer");
+        let text = response.text().await.expect("the response body is complete");
         description::check(method.as_str(), path, status, &headers, &text);
-        Answer { status, headers, text }
+        TestResponse { status, headers, text }
     }
 
-    /// `GET`.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a GET request.
+    pub async fn get(&self, path: &str) -> TestResponse {
         self.send(Method::GET, path, &[], None).await
     }
 
-    /// `POST` with a JSON body.
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    /// Sends a POST request with a JSON body.
+    pub async fn post(&self, path: &str, body: Value) -> TestResponse {
         self.send(Method::POST, path, &[], Some(body.to_string().into_bytes())).await
     }
 
-    /// `POST` with a JSON body and an idempotency key.
-    pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> Answer {
+    /// Sends a POST request with a JSON body and an idempotency key.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> TestResponse {
         self.send(Method::POST, path, &[("idempotency-key", key)], Some(body.to_string().into_bytes())).await
     }
 
-    /// `PATCH` with a JSON body.
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    /// Sends a PATCH request with a JSON body.
+    pub async fn patch(&self, path: &str, body: Value) -> TestResponse {
         self.send(Method::PATCH, path, &[], Some(body.to_string().into_bytes())).await
     }
 }
 
-/// An account, logged in, in front of the booking service.
+/// A logged-in account with a client of booking-service.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// The account's id.
+    /// Account id.
     pub id: String,
-    /// The account's name, which is its username as well.
+    /// Account name, which is also the username.
     pub name: String,
-    /// Requests go to the first booking service.
+    /// Client of the first booking-service that sends the account's access token.
     pub client: Client,
 }
 
 impl Person {
-    /// Asks for tickets.
-    pub async fn book(&self, event: &str, quantity: u32) -> Answer {
+    /// Requests tickets.
+    pub async fn book(&self, event: &str, quantity: u32) -> TestResponse {
         self.client.post("/api/book", json!({"eventId": event, "quantity": quantity})).await
     }
 
-    /// Asks for tickets and must get them; gives the booking's id.
+    /// Books tickets and returns the id of the booking. Panics if the booking is not confirmed.
     pub async fn must_book(&self, event: &str, quantity: u32) -> String {
-        let answer = self.book(event, quantity).await.expect(201);
-        assert_eq!(answer["status"], "confirmed");
-        answer["booking"]["id"].as_str().expect("a booking has an id").to_owned()
+        let body = self.book(event, quantity).await.expect(201);
+        assert_eq!(body["status"], "confirmed");
+        body["booking"]["id"].as_str().expect("a booking has an id").to_owned()
     }
 
-    /// Asks for tickets and must be put on the waiting list; gives the entry's id and place.
+    /// Joins the waiting list and returns the entry's id and position. Panics if the request is not placed on the waiting
+    /// list.
     pub async fn must_wait(&self, event: &str, quantity: u32) -> (String, u64) {
-        let answer = self.book(event, quantity).await.expect(202);
-        assert_eq!(answer["status"], "waitlisted");
-        let entry = &answer["waitlistEntry"];
-        (entry["id"].as_str().expect("an entry has an id").to_owned(), entry["position"].as_u64().expect("an entry has a place"))
+        let body = self.book(event, quantity).await.expect(202);
+        assert_eq!(body["status"], "waitlisted");
+        let entry = &body["waitlistEntry"];
+        (entry["id"].as_str().expect("an entry has an id").to_owned(), entry["position"].as_u64().expect("an entry has a position"))
     }
 
-    /// Gives a booking back whole.
-    pub async fn cancel(&self, booking: &str) -> Answer {
+    /// Cancels a whole booking.
+    pub async fn cancel(&self, booking: &str) -> TestResponse {
         self.client.post("/api/cancelbooking", json!({"bookingId": booking})).await
     }
 
-    /// Gives a part of a booking back.
-    pub async fn cancel_part(&self, booking: &str, quantity: u32) -> Answer {
+    /// Cancels `quantity` tickets of a booking.
+    pub async fn cancel_part(&self, booking: &str, quantity: u32) -> TestResponse {
         self.client.post("/api/cancelbooking", json!({"bookingId": booking, "quantity": quantity})).await
     }
 
-    /// The person's bookings.
+    /// Returns the first 100 bookings of the account.
     pub async fn bookings(&self) -> Vec<Value> {
         self.client.get("/api/bookings?limit=100").await.expect(200)["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// The person's waiting-list entries.
+    /// Returns the first 100 waiting-list entries of the account.
     pub async fn waitlist(&self) -> Vec<Value> {
         self.client.get("/api/waitlist?limit=100").await.expect(200)["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// How many tickets the person has in confirmed bookings.
+    /// Returns the number of tickets in the account's confirmed bookings.
     pub async fn tickets(&self) -> u64 {
         self.bookings().await.iter().filter(|b| b["status"] == "confirmed").filter_map(|b| b["quantity"].as_u64()).sum()
     }

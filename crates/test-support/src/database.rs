@@ -1,10 +1,10 @@
-//! A PostgreSQL database for each test, copied from a template that is migrated once.
+//! Creates a PostgreSQL database for each test by copying a template that is migrated only once.
 //!
-//! The template's name holds a hash of its migrations, so a change of the schema makes a new one. It is built under
-//! an advisory lock and gets its final name when it is complete: any number of threads and processes may ask for it.
-//! The roles are like those of production: one owns the schema, the other only reads and writes rows.
+//! The template's name contains a hash of its migrations, so a schema change produces a new template. The template is built
+//! under an advisory lock and is renamed to its final name when it is complete, so any number of threads and processes can
+//! request it concurrently. The roles match production: one owns the schema, the other can only read and write rows.
 
-#![allow(clippy::expect_used, reason = "a test cannot go on without its servers, and says why")]
+#![allow(clippy::expect_used, reason = "a test cannot continue without its servers and reports the cause by panicking")]
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,30 +17,30 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
-use crate::environment::{env_url, in_a_thread};
+use crate::environment::{block_on_thread, env_url};
 
-/// Where the tests find PostgreSQL, as a superuser.
+/// Environment variable with the URL of the test PostgreSQL server; the role in the URL must be a superuser.
 pub const DATABASE_ENV: &str = "ROWLOCK_TEST_DATABASE_URL";
 
-/// Serves servers that ask for a password. The roles exist on the test server only.
+/// Password of the test roles, for servers that require one. The roles exist only on the test server.
 const PASSWORD: &str = "rowlock-test";
-/// Makes templates one at a time, whoever makes them.
+/// Key of the advisory lock that serializes the creation of templates across threads and processes.
 const TEMPLATE_LOCK: i64 = 0x726f_776c_7465_7374;
 
-/// What a template must hold.
+/// Describes a template database: its name, its version and its migrations.
 pub trait Template {
-    /// A short name in lower case, such as `booking`; the roles are named after it too.
+    /// Returns a short lower-case name, such as `booking`. The roles are named after it too.
     fn name(&self) -> &str;
 
-    /// Changes whenever the migrations change; see [`fingerprint`].
+    /// Returns a string that changes whenever the migrations change; see [`fingerprint`].
     fn fingerprint(&self) -> String;
 
-    /// Migrates an empty database as its owner, and lets the role in `service_url` do what it may in production.
-    /// Connections must be closed when it returns.
+    /// Migrates an empty database as its owner and grants the role in `service_url` the same rights as in production. All
+    /// connections must be closed when it returns.
     fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> impl Future<Output = Result<(), String>> + Send;
 }
 
-/// A hash of texts, for [`Template::fingerprint`].
+/// Hashes texts into 16 hexadecimal digits, for [`Template::fingerprint`].
 pub fn fingerprint<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -51,9 +51,10 @@ pub fn fingerprint<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String
     hash.finalize().iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// A database of one test.
+/// Database of a single test.
 ///
-/// Close it at the end. One that is only dropped, as when the test panics, is removed as well as can be.
+/// Call [`TestDatabase::close`] at the end of the test. If the value is dropped instead, for example because the test panics,
+/// the destructor drops the database and prints a message to standard error if that fails.
 #[derive(Debug)]
 pub struct TestDatabase {
     admin_url: String,
@@ -70,7 +71,7 @@ struct Roles {
 }
 
 #[derive(QueryableByName)]
-struct Found {
+struct ExistsRow {
     #[diesel(sql_type = Bool)]
     found: bool,
 }
@@ -82,16 +83,16 @@ struct Count {
 }
 
 impl TestDatabase {
-    /// A fresh database on the server of the tests.
+    /// Creates a database on the test server.
     ///
     /// # Panics
     ///
-    /// When the environment names no server, or the server cannot do it: a test cannot go on then.
+    /// Panics if the environment variable is not set or the server cannot create the database.
     pub async fn new(template: &impl Template) -> Self {
-        Self::create(&env_url(DATABASE_ENV), template).await.expect("a database for the test")
+        Self::create(&env_url(DATABASE_ENV), template).await.expect("cannot create the test database")
     }
 
-    /// A fresh database on the server at `admin_url`, which must name a superuser.
+    /// Creates a database on the server at `admin_url`, whose role must be a superuser.
     pub async fn create(admin_url: &str, template: &impl Template) -> Result<Self, String> {
         let roles = Roles {
             owner: format!("rowlock_test_{}_owner", template.name()),
@@ -102,53 +103,53 @@ impl TestDatabase {
         let name = format!("rowlock_test_{}_{}", template.name(), Uuid::new_v4().simple());
         run(&mut admin, &format!("CREATE DATABASE {name} TEMPLATE {source} OWNER {}", roles.owner)).await?;
         let database = Self { admin_url: admin_url.to_owned(), name, template: source, roles, open: true };
-        // The rights on a database are not copied with it.
+        // CREATE DATABASE does not copy the privileges on the template.
         run(&mut admin, &grants(&database.name, &database.roles)).await?;
         Ok(database)
     }
 
-    /// The database's name.
+    /// Returns the name of the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name of the template that it was copied from.
+    /// Returns the name of the template that the database was copied from.
     pub fn template(&self) -> &str {
         &self.template
     }
 
-    /// As the superuser.
+    /// Returns a URL that connects as the superuser.
     pub fn admin_url(&self) -> SecretString {
         url_for(&self.admin_url, &self.name, None).into()
     }
 
-    /// As the role that owns the schema.
+    /// Returns a URL that connects as the role that owns the schema.
     pub fn owner_url(&self) -> SecretString {
         url_for(&self.admin_url, &self.name, Some(&self.roles.owner)).into()
     }
 
-    /// As the role that serves, which can read and write rows and nothing else.
+    /// Returns a URL that connects as the service role, which can only read and write rows.
     pub fn service_url(&self) -> SecretString {
         url_for(&self.admin_url, &self.name, Some(&self.roles.service)).into()
     }
 
-    /// A connection as the superuser, for looking behind the scenes.
+    /// Opens a connection as the superuser, for inspecting and manipulating the data directly.
     ///
     /// # Panics
     ///
-    /// When it cannot be made.
+    /// Panics if the connection cannot be opened.
     pub async fn admin(&self) -> AsyncPgConnection {
-        connect(&url_for(&self.admin_url, &self.name, None)).await.expect("a connection to the test database")
+        connect(&url_for(&self.admin_url, &self.name, None)).await.expect("cannot connect to the test database")
     }
 
-    /// Drops the database, whoever is connected to it.
+    /// Drops the database and terminates all connections to it.
     ///
     /// # Panics
     ///
-    /// When that fails.
+    /// Panics if the database cannot be dropped.
     pub async fn close(mut self) {
         self.open = false;
-        drop_database(&self.admin_url, &self.name).await.expect("the test database can be dropped");
+        drop_database(&self.admin_url, &self.name).await.expect("cannot drop the test database");
     }
 }
 
@@ -156,7 +157,7 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         if self.open {
             let (admin_url, name) = (self.admin_url.clone(), self.name.clone());
-            in_a_thread(async move { drop_database(&admin_url, &name).await });
+            block_on_thread(async move { drop_database(&admin_url, &name).await });
         }
     }
 }
@@ -172,14 +173,14 @@ async fn ensure_template(
     roles: &Roles,
     template: &impl Template,
 ) -> Result<String, String> {
-    // The rights that are granted here are a part of what the template is.
+    // The grants are part of the template, so a change to them must produce a new template as well.
     let hash = fingerprint([template.fingerprint(), grants("", roles), SCHEMA_GRANTS.to_owned()]);
     let name = format!("rowlock_template_{}_{hash}", template.name());
     if exists(admin, &name).await? {
         return Ok(name);
     }
     run(admin, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await?;
-    // On an error the lock goes with the connection.
+    // If building the template fails, closing the connection releases the lock.
     if !exists(admin, &name).await? {
         build_template(admin, admin_url, roles, template, &name).await?;
     }
@@ -200,7 +201,7 @@ async fn build_template(
              EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         );
         run(admin, &create).await?;
-        // Errors are told apart by their text, as diesel hides their code.
+        // rowlock-postgres classifies errors by their English text, because diesel does not expose the SQLSTATE.
         run(admin, &format!("ALTER ROLE {role} SET lc_messages = 'C'")).await?;
     }
     let building = format!("{name}_b");
@@ -215,14 +216,14 @@ async fn build_template(
     let owner_url = url_for(admin_url, &building, Some(&roles.owner)).into();
     let service_url = url_for(admin_url, &building, Some(&roles.service)).into();
     template.migrate(&owner_url, &service_url).await?;
-    // A dropped connection is closed a moment later, and a template may have none.
-    let gone = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{building}'");
-    let left = format!("SELECT count(*) AS count FROM pg_stat_activity WHERE datname = '{building}'");
+    // The server notices a closed connection with a delay, and CREATE DATABASE fails while its template has connections.
+    let terminate = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{building}'");
+    let count_connections = format!("SELECT count(*) AS count FROM pg_stat_activity WHERE datname = '{building}'");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     loop {
-        run(admin, &gone).await?;
-        let left: Count = diesel::sql_query(left.as_str()).get_result(admin).await.map_err(|error| error.to_string())?;
-        if left.count == 0 || tokio::time::Instant::now() > deadline {
+        run(admin, &terminate).await?;
+        let remaining: Count = diesel::sql_query(count_connections.as_str()).get_result(admin).await.map_err(|error| error.to_string())?;
+        if remaining.count == 0 || tokio::time::Instant::now() > deadline {
             break;
         }
         tokio::task::yield_now().await;
@@ -241,8 +242,8 @@ fn grants(database: &str, Roles { owner, service }: &Roles) -> String {
 
 async fn exists(admin: &mut AsyncPgConnection, name: &str) -> Result<bool, String> {
     let sql = format!("SELECT EXISTS (SELECT FROM pg_database WHERE datname = '{name}' AND NOT datallowconn) AS found");
-    let found: Found = diesel::sql_query(sql).get_result(admin).await.map_err(|error| error.to_string())?;
-    Ok(found.found)
+    let row: ExistsRow = diesel::sql_query(sql).get_result(admin).await.map_err(|error| error.to_string())?;
+    Ok(row.found)
 }
 
 async fn connect(url: &str) -> Result<AsyncPgConnection, String> {
@@ -254,10 +255,10 @@ async fn run(conn: &mut AsyncPgConnection, sql: &str) -> Result<(), String> {
 }
 
 fn url_for(admin_url: &str, database: &str, role: Option<&str>) -> String {
-    let mut url = Url::parse(admin_url).expect("the URL of the test database is a URL");
+    let mut url = Url::parse(admin_url).expect("the URL of the test server is valid");
     url.set_path(database);
     if let Some(role) = role {
-        // Only refused for URLs without a host.
+        // These fail only for a URL without a host.
         let _ = url.set_username(role);
         let _ = url.set_password(Some(PASSWORD));
     }

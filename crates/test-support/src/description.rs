@@ -1,7 +1,7 @@
-//! Holds every answer that a test gets against the API's description (`deploy/openapi.json`): its status, its content type, its
-//! body, the code of a problem. So whatever state a test brings about, an answer that nobody described fails it.
+//! Validates every response that a test receives against the OpenAPI document (`deploy/openapi.json`): its status, content
+//! type and body. A test therefore fails if it brings a service into a state in which it sends an undocumented response.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "without its description nothing can be compared with it")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "responses cannot be validated without the OpenAPI document")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -15,50 +15,50 @@ static DOCUMENT: LazyLock<Value> =
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
-/// The document.
+/// Returns the parsed OpenAPI document.
 pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// Checks an answer to a request for a path that is described; others are none of its business.
+/// Validates a response if the OpenAPI document describes the path; responses of other paths are ignored.
 ///
 /// # Panics
 ///
-/// When the answer is not described; says which part of it.
+/// Panics if the response does not match the document. The message names the part that does not match.
 pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &str) {
     let Some((template, item)) = described(path) else { return };
     let what = format!("{method} {template} answered {status} {body}");
-    // Every path answers OPTIONS, and HEAD as GET but without the body; the description does not list them.
+    // Every path supports OPTIONS, and every GET route supports HEAD without a body; the document does not list them.
     if method == "OPTIONS" || (method == "HEAD" && item.get("get").is_some()) {
-        assert_eq!(body, "", "{method} has no body: {what}");
+        assert_eq!(body, "", "a response to {method} must not have a body: {what}");
         return;
     }
     let Some(operation) = item.get(method.to_lowercase()) else {
-        assert_eq!(status, 405, "the method is not described: {what}");
+        assert_eq!(status, 405, "the document does not describe this method: {what}");
         return;
     };
     let response = &operation["responses"][status.to_string()];
-    assert!(response.is_object(), "the status is not described: {what}");
-    assert!(headers.contains_key("x-request-id"), "there is no request id: {what}");
+    assert!(response.is_object(), "the document does not describe this status: {what}");
+    assert!(headers.contains_key("x-request-id"), "the response has no X-Request-Id header: {what}");
     let Some(content) = response.get("content").and_then(Value::as_object) else {
-        assert_eq!(body, "", "no body is described: {what}");
+        assert_eq!(body, "", "the document describes no body: {what}");
         return;
     };
     let kind = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default();
-    let schema = &content.get(kind).unwrap_or_else(|| panic!("the content type {kind} is not described: {what}"))["schema"];
+    let schema = &content.get(kind).unwrap_or_else(|| panic!("the document does not describe the content type {kind}: {what}"))["schema"];
     if !kind.ends_with("json") || kind == "application/x-ndjson" {
         return;
     }
-    let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("not JSON ({error}): {what}"));
+    let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("the body is not valid JSON ({error}): {what}"));
     let validator = validator(&format!("{method} {template} {status} {kind}"), schema);
     let errors: Vec<_> = validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(errors.is_empty(), "{errors:?}: {what}");
+    assert!(errors.is_empty(), "the body does not match its schema: {errors:?}: {what}");
     let undescribed = undescribed(&body, schema);
-    assert!(undescribed.is_empty(), "not described: {undescribed:?}: {what}");
+    assert!(undescribed.is_empty(), "the document does not describe the members {undescribed:?}: {what}");
 }
 
-/// The path of the description that a request's path is of, with what is said about it. One without parameters goes first.
+/// Finds the path template that matches a request path, and its path item. Templates without parameters take precedence.
 fn described(path: &str) -> Option<(&'static str, &'static Value)> {
     let path: Vec<_> = path.split('?').next().unwrap_or_default().split('/').collect();
     let fits = |template: &str| {
@@ -70,11 +70,11 @@ fn described(path: &str) -> Option<(&'static str, &'static Value)> {
     paths.min_by_key(|(template, _)| template.contains('{')).map(|(template, item)| (template.as_str(), item))
 }
 
-/// The validator of a schema of the document, made once.
+/// Returns the validator of a schema in the document. Validators are cached under `name`.
 ///
 /// # Panics
 ///
-/// When the schema is none.
+/// Panics if the schema is invalid.
 pub fn validator(name: &str, schema: &Value) -> Arc<Validator> {
     let make = || {
         let whole = json!({
@@ -83,28 +83,29 @@ pub fn validator(name: &str, schema: &Value) -> Arc<Validator> {
             "components": {"schemas": DOCUMENT["components"]["schemas"]},
         });
         let options = jsonschema::options().should_validate_formats(true);
-        Arc::new(options.build(&whole).unwrap_or_else(|error| panic!("the schema of {name} is none: {error}")))
+        Arc::new(options.build(&whole).unwrap_or_else(|error| panic!("the schema of {name} is invalid: {error}")))
     };
     let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
     validators.entry(name.to_owned()).or_insert_with(make).clone()
 }
 
-/// What a `$ref` of the document refers to; anything else is itself.
+/// Follows a `$ref` into the document. A value without `$ref` is returned unchanged.
 pub fn resolve(value: &Value) -> &Value {
     match value["$ref"].as_str() {
-        Some(name) => DOCUMENT.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("{name} refers to nothing")),
+        Some(name) => DOCUMENT.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("the reference {name} does not resolve")),
         None => value,
     }
 }
 
-/// All that is said about a schema's value: itself and what it is composed of.
+/// Returns a schema together with all schemas that it is composed of (`allOf`, `oneOf`, `anyOf`).
 fn parts(schema: &'static Value) -> Vec<&'static Value> {
     let schema = resolve(schema);
     let composed = ["allOf", "oneOf", "anyOf"].iter().flat_map(|name| schema[*name].as_array().into_iter().flatten());
     std::iter::once(schema).chain(composed.flat_map(parts)).collect()
 }
 
-/// Members of a body that its schema does not name. (To a validator they are additional ones, which a client must bear.)
+/// Returns the members of a body that its schema does not name. The validator accepts them, because clients must ignore
+/// unknown members.
 fn undescribed(value: &Value, schema: &'static Value) -> BTreeSet<String> {
     let parts = parts(schema);
     match value {

@@ -1,6 +1,6 @@
-//! The public door for one test: nginx with the configuration of `deploy/gateway`, in front of a [`System`].
+//! Runs nginx with the configuration of `deploy/gateway` in front of a [`System`], on a free TCP port.
 
-#![allow(clippy::expect_used, reason = "a test cannot go on without its gateway, and says why")]
+#![allow(clippy::expect_used, reason = "a test cannot continue without its gateway and reports the cause by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,42 +11,44 @@ use tokio::net::TcpSocket;
 use crate::system::System;
 use crate::wait::until;
 
-/// The server certificate of a gateway with TLS, and its key; both in PEM.
+/// TLS server certificate of a gateway and its private key, both in PEM.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// The certificate.
+    /// Certificate chain in PEM.
     pub certificate: String,
-    /// The key to it.
+    /// Private key of the certificate in PEM.
     pub key: String,
 }
 
-/// An nginx of its own on a free port. It ends when it is dropped.
+/// An nginx process on a free port. It is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Gateway {
     nginx: Option<Child>,
     folder: TempDir,
     url: String,
-    /// Keeps the port for this nginx, also while it is stopped: others need the same option and the same user to take it.
+    /// Reserves the port for this nginx, even while it is stopped: another process can only bind it with `SO_REUSEPORT` and
+    /// as the same user.
     _port: TcpSocket,
 }
 
 impl Gateway {
-    /// In front of all services of a system.
+    /// Starts a gateway in front of all services of a system.
     pub async fn before(system: &System) -> Self {
         Self::open(&system.auth_url(), &system.booking_urls(), None, &[]).await
     }
 
-    /// The same with TLS, for `https://localhost`.
+    /// Starts a gateway that serves `https://localhost` in front of all services of a system.
     pub async fn with_tls(system: &System, certificate: &Certificate) -> Self {
         Self::open(&system.auth_url(), &system.booking_urls(), Some(certificate), &[]).await
     }
 
-    /// The same without TLS, with settings of the gateway, as `("ROWLOCK_TRUSTED_PROXIES", "192.0.2.0/24")`.
+    /// Starts a gateway without TLS and with extra environment variables, such as `("ROWLOCK_TRUSTED_PROXIES",
+    /// "192.0.2.0/24")`.
     pub async fn with_settings(system: &System, settings: &[(&str, &str)]) -> Self {
         Self::open(&system.auth_url(), &system.booking_urls(), None, settings).await
     }
 
-    /// The same in front of any service, in the place of both, at an address as `http://127.0.0.1:8080`.
+    /// Starts a gateway that routes everything to one service, given by a URL such as `http://127.0.0.1:8080`.
     pub async fn before_service(url: &str, settings: &[(&str, &str)]) -> Self {
         Self::open(url, &[url.to_owned()], None, settings).await
     }
@@ -70,41 +72,41 @@ impl Gateway {
         };
         let (old, new) = (format!("listen 127.0.0.1:{port} "), format!("listen 127.0.0.1:{port} {listen} "));
         change(&folder.path().join("conf.d/rowlock.conf"), &old, &new);
-        // Each worker would have a queue of its own, and there is one process to accept from them.
+        // With SO_REUSEPORT every worker has its own accept queue, but with `master_process off` only one process accepts.
         change(&folder.path().join("nginx.conf"), "worker_processes auto;", "worker_processes 1;");
         let mut gateway = Self { nginx: None, folder, url: format!("{scheme}://localhost:{port}"), _port: socket };
         gateway.start().await;
         gateway
     }
 
-    /// Its address.
+    /// Returns the base URL of the gateway.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Starts it, on the port that it has had, and waits until it accepts connections.
+    /// Starts nginx on the reserved port and waits until it accepts connections.
     pub async fn start(&mut self) {
         let program = std::env::var_os("ROWLOCK_TEST_NGINX").unwrap_or_else(|| "nginx".into());
         let mut nginx = Command::new(program)
             .arg("-p")
             .arg(self.folder.path())
-            // A single process, so that none is left behind when it is killed.
+            // A single process, so that killing it leaves no worker behind.
             .args(["-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; master_process off; pid nginx.pid;"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .expect("nginx is needed for this test; «make test» installs it");
+            .expect("nginx is needed for this test; `make test` installs it");
         let address = self.url.rsplit('/').next().expect("an address").to_owned();
         until("the gateway accepts connections", async || {
-            let ended = nginx.try_wait().expect("the state of nginx");
-            assert!(ended.is_none(), "nginx has ended: {ended:?}");
+            let exited = nginx.try_wait().expect("the state of nginx");
+            assert!(exited.is_none(), "nginx has exited: {exited:?}");
             tokio::net::TcpStream::connect(&address).await.is_ok()
         })
         .await;
         self.nginx = Some(nginx);
     }
 
-    /// Ends it at once; nobody listens on its port then.
+    /// Kills nginx. Connections to its port are refused until [`Gateway::start`] is called.
     pub fn stop(&mut self) {
         if let Some(mut nginx) = self.nginx.take() {
             nginx.kill().expect("nginx can be killed");
@@ -119,14 +121,14 @@ impl Drop for Gateway {
     }
 }
 
-/// Changes a line of the configuration.
+/// Replaces a text in a configuration file.
 fn change(file: &Path, old: &str, new: &str) {
     let text = std::fs::read_to_string(file).expect("the configuration");
-    assert!(text.contains(old), "{old} is not in the configuration");
+    assert!(text.contains(old), "the gateway configuration does not contain {old}");
     std::fs::write(file, text.replace(old, new)).expect("the configuration");
 }
 
-/// Has the scripts write the configuration, as they do for a system that runs.
+/// Renders the configuration with `gateway_render` of `scripts/lib.sh`, as a deployment does.
 fn render(folder: &Path, port: u16, auth: &str, booking: &[String], settings: &[(&str, &str)]) {
     let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
     let without_scheme = |url: &str| url.trim_start_matches("http://").to_owned();
@@ -140,5 +142,5 @@ fn render(folder: &Path, port: u16, auth: &str, booking: &[String], settings: &[
         .envs(settings.iter().copied())
         .status()
         .expect("bash");
-    assert!(status.success(), "the configuration of the gateway could not be written");
+    assert!(status.success(), "the gateway configuration cannot be written");
 }

@@ -1,6 +1,6 @@
-//! What must be true of the booking database at every commit, set-wise, and whether anything is in flight.
+//! Checks the invariants of the booking database, which hold at every commit, and counts the work that is in flight.
 
-#![allow(clippy::expect_used, reason = "a test cannot go on without its database, and says why")]
+#![allow(clippy::expect_used, reason = "a test cannot continue without its database and reports the cause by panicking")]
 
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
@@ -12,18 +12,23 @@ struct Count {
     count: i64,
 }
 
-/// What is wrong, a text each.
+/// Returns a description of each violated invariant, or an empty list.
 ///
 /// # Panics
 ///
-/// When the database cannot be asked.
+/// Panics if a query fails.
 pub async fn broken_invariants(conn: &mut AsyncPgConnection) -> Vec<String> {
-    let found = rowlock_inventory::audit::check(conn).await.expect("a look at the invariants");
-    found.iter().filter(|row| row.count > 0).map(|row| format!("{}: {}, as {:?}", row.what, row.count, row.example)).collect()
+    let results = rowlock_inventory::audit::check(conn).await.expect("the invariants can be queried");
+    results
+        .iter()
+        .filter(|row| row.count > 0)
+        .map(|row| format!("{}: {} rows, for example {:?}", row.what, row.count, row.example))
+        .collect()
 }
 
-/// Messages that wait in the outbox, and ticket types with held tickets.
+/// Returns the number of outbox messages plus the number of ticket types with held tickets. Zero means that nothing is in
+/// flight.
 pub async fn in_flight(conn: &mut AsyncPgConnection) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM ticket_types WHERE held > 0) AS count";
-    diesel::sql_query(sql).get_result::<Count>(conn).await.expect("a look at the outbox").count
+    diesel::sql_query(sql).get_result::<Count>(conn).await.expect("the outbox can be queried").count
 }

@@ -1,6 +1,7 @@
-//! What the tests of every crate share: a database and a broker namespace per test, and a running system.
+//! Test support for all crates: a database and a broker namespace per test, a complete running system, an HTTP client that
+//! validates responses, and a TCP proxy that injects faults.
 
-#![allow(clippy::missing_panics_doc, reason = "everything here panics when the test cannot go on")]
+#![allow(clippy::missing_panics_doc, reason = "every function of this crate panics if the test cannot continue")]
 
 pub mod broker;
 pub mod client;

@@ -1,6 +1,6 @@
-//! A TCP proxy in front of a server, for tests of what happens when the network or the server fails.
+//! TCP proxy in front of a server that injects network and server failures.
 
-#![allow(clippy::expect_used, reason = "a test cannot go on without its servers, and says why")]
+#![allow(clippy::expect_used, reason = "a test cannot continue without its servers and reports the cause by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-/// A proxy on a port of its own on 127.0.0.1. Dropped, it closes everything.
+/// Proxy on a free port of 127.0.0.1. Dropping it closes all its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -25,24 +25,24 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     target: String,
-    /// Cancelled to cut the connections of the moment; replaced at once for those to come.
+    /// Cancelled to cut all open connections, and replaced at the same time by a new token for later connections.
     connections: Mutex<CancellationToken>,
     refusing: watch::Sender<bool>,
     paused: watch::Sender<bool>,
-    /// How long each piece waits, in each direction.
+    /// Delay of each chunk, in each direction.
     delay: watch::Sender<Duration>,
     trap: Mutex<Option<Trap>>,
     accepted: watch::Sender<usize>,
 }
 
-/// Waits for a message with these bytes, from the client or from the server.
+/// One-shot trigger that cuts the connection on which the client or the server sends certain bytes.
 #[derive(Debug)]
 struct Trap {
     needle: Vec<u8>,
-    in_answer: bool,
-    /// Whether all other connections are cut with it and new ones refused.
-    down: bool,
-    sprung: Arc<Notify>,
+    in_response: bool,
+    /// If true, all other connections are cut too, and new ones are refused.
+    refuse_all: bool,
+    triggered: Arc<Notify>,
 }
 
 impl Shared {
@@ -58,8 +58,9 @@ impl Shared {
 }
 
 impl Trap {
-    /// Whether the bytes are in what was passed on. `seen` is its end so far, in case they come in two pieces.
-    fn is_in(&self, seen: &mut Vec<u8>, data: &[u8]) -> bool {
+    /// Returns whether the bytes occur in the forwarded data. `seen` keeps the end of the previous chunk, because the bytes
+    /// may be split across two chunks.
+    fn matches(&self, seen: &mut Vec<u8>, data: &[u8]) -> bool {
         seen.extend_from_slice(data);
         let found = !self.needle.is_empty() && seen.windows(self.needle.len()).any(|window| window == self.needle);
         let keep = self.needle.len().saturating_sub(1).min(seen.len());
@@ -68,12 +69,12 @@ impl Trap {
     }
 }
 
-/// Tells when a connection was cut by a trap.
+/// Signals that a trap has cut its connection.
 #[derive(Debug)]
-pub struct Sprung(Arc<Notify>);
+pub struct TrapSignal(Arc<Notify>);
 
-impl Sprung {
-    /// Waits until the connection is cut.
+impl TrapSignal {
+    /// Waits until the connection has been cut.
     pub async fn wait(&self) {
         self.0.notified().await;
     }
@@ -84,10 +85,10 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// When no port can be had.
+    /// Panics if no port can be bound.
     pub async fn start(target: impl Into<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("the port's number");
+        let address = listener.local_addr().expect("the listener has an address");
         let shared = Arc::new(Shared {
             target: target.into(),
             connections: Mutex::new(CancellationToken::new()),
@@ -101,13 +102,13 @@ impl Proxy {
         Self { address, shared, _listener: AbortOnDropHandle::new(tokio::spawn(accepting)) }
     }
 
-    /// Starts a proxy in front of the server in a URL, and returns the URL that goes through it too.
+    /// Starts a proxy in front of the server in a URL. Also returns that URL with the proxy's address.
     ///
     /// # Panics
     ///
-    /// When the URL has no host and port.
+    /// Panics if the URL has no host, or neither a port nor a scheme with a known default port.
     pub async fn in_front_of(url: &str) -> (Self, String) {
-        let mut through = Url::parse(url).expect("a URL");
+        let mut through = Url::parse(url).expect("the URL is valid");
         let host = through.host_str().expect("the URL has a host").to_owned();
         let standard = match through.scheme() {
             "amqp" => Some(5672),
@@ -121,64 +122,65 @@ impl Proxy {
         (proxy, through.into())
     }
 
-    /// Where it listens.
+    /// Returns the address that the proxy listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many connections it has accepted so far.
+    /// Returns the number of connections accepted so far, without refused ones.
     pub fn accepted(&self) -> usize {
         *self.shared.accepted.borrow()
     }
 
-    /// Cuts all connections of the moment. New ones are served.
+    /// Cuts all open connections. New connections are forwarded.
     pub fn cut(&self) {
         self.shared.cut();
     }
 
-    /// Cuts all connections and closes every new one at once, like a server that is down.
+    /// Cuts all open connections and closes every new connection immediately, like a server that is down.
     pub fn refuse(&self) {
         self.shared.refuse();
     }
 
-    /// Passes nothing on and closes nothing, like a server or a network that is frozen. New connections freeze too.
+    /// Stops forwarding without closing any connection, like a frozen server or network. New connections freeze too.
     pub fn pause(&self) {
         self.shared.paused.send_replace(true);
     }
 
-    /// Passes everything on this much later, in both directions, as over a long and narrow line: while a piece waits,
-    /// those behind it wait for it. It holds for the connections of the moment and for new ones.
+    /// Forwards every chunk with this delay, in both directions, as over a link with high latency and low bandwidth: while a
+    /// chunk waits, the chunks behind it wait too. Applies to open and new connections.
     pub fn slow(&self, delay: Duration) {
         self.shared.delay.send_replace(delay);
     }
 
-    /// Ends [`Proxy::refuse`], [`Proxy::pause`] and [`Proxy::slow`].
+    /// Resumes normal forwarding: undoes [`Proxy::refuse`], [`Proxy::pause`] and [`Proxy::slow`].
     pub fn pass(&self) {
         self.shared.refusing.send_replace(false);
         self.shared.paused.send_replace(false);
         self.shared.delay.send_replace(Duration::ZERO);
     }
 
-    /// Lets the next client message that contains these bytes (such as `COMMIT`) reach the server, waits for the
-    /// server's answer, and cuts that connection without passing the answer on. Happens once.
-    pub fn cut_after_answer_to(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+    /// Forwards the next client message that contains these bytes (such as `COMMIT`) to the server, waits for the server's
+    /// response, and cuts the connection without forwarding the response. Triggers once.
+    pub fn cut_after_response_to(&self, needle: impl Into<Vec<u8>>) -> TrapSignal {
         self.set_trap(needle.into(), false, false)
     }
 
-    /// Cuts the connection on which the server's next answer contains these bytes, without passing it on. Happens once.
-    pub fn cut_before_answer(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+    /// Cuts the connection on which the server's next response contains these bytes, without forwarding the response.
+    /// Triggers once.
+    pub fn cut_before_response(&self, needle: impl Into<Vec<u8>>) -> TrapSignal {
         self.set_trap(needle.into(), true, false)
     }
 
-    /// The same, and from then on all is as after [`Proxy::refuse`].
-    pub fn refuse_before_answer(&self, needle: impl Into<Vec<u8>>) -> Sprung {
+    /// Like [`Proxy::cut_before_response`], but also refuses connections afterwards, like [`Proxy::refuse`].
+    pub fn refuse_before_response(&self, needle: impl Into<Vec<u8>>) -> TrapSignal {
         self.set_trap(needle.into(), true, true)
     }
 
-    fn set_trap(&self, needle: Vec<u8>, in_answer: bool, down: bool) -> Sprung {
-        let sprung = Arc::new(Notify::new());
-        *lock(&self.shared.trap) = Some(Trap { needle, in_answer, down, sprung: Arc::clone(&sprung) });
-        Sprung(sprung)
+    fn set_trap(&self, needle: Vec<u8>, in_response: bool, refuse_all: bool) -> TrapSignal {
+        let triggered = Arc::new(Notify::new());
+        *lock(&self.shared.trap) = Some(Trap { needle, in_response, refuse_all, triggered: Arc::clone(&triggered) });
+        TrapSignal(triggered)
     }
 }
 
@@ -194,7 +196,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
-        // In this order, a connection that slips past the question is still cut by the one who asked for refusals.
+        // `refuse` sets the flag before it cancels the token, and this takes the token before it reads the flag. A connection
+        // that misses the flag is therefore still cut.
         let cut = lock(&shared.connections).clone();
         if *shared.refusing.borrow() {
             continue;
@@ -211,28 +214,28 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(client: TcpStream, shared: &Shared) {
-    unpaused(shared).await;
+    wait_until_unpaused(shared).await;
     let Ok(server) = TcpStream::connect(&shared.target).await else { return };
-    // Tests measure time; Nagle's algorithm would add to it.
+    // Tests measure latency; Nagle's algorithm would add to it.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
-    let caught = Mutex::new(None);
-    // The first end of either direction ends both.
+    let pending = Mutex::new(None);
+    // The proxy closes both directions when either of them ends.
     tokio::select! {
-        () = to_server(client_in, server_out, shared, &caught) => {}
-        () = to_client(server_in, client_out, shared, &caught) => {}
+        () = to_server(client_in, server_out, shared, &pending) => {}
+        () = to_client(server_in, client_out, shared, &pending) => {}
     }
 }
 
-async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared, caught: &Mutex<Option<Arc<Notify>>>) {
+async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared, pending: &Mutex<Option<Arc<Notify>>>) {
     let mut buffer = vec![0; 16 * 1024];
     let mut seen: Vec<u8> = Vec::new();
     while let Ok(count @ 1..) = client.read(&mut buffer).await {
-        hold_back(shared).await;
+        delay_chunk(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
-        if let Some(sprung) = spring(shared, false, &mut seen, data) {
-            *lock(caught) = Some(sprung);
+        if let Some(signal) = trigger(shared, false, &mut seen, data) {
+            *lock(pending) = Some(signal);
         }
         if server.write_all(data).await.is_err() {
             return;
@@ -240,15 +243,15 @@ async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared
     }
 }
 
-async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared, caught: &Mutex<Option<Arc<Notify>>>) {
+async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared, pending: &Mutex<Option<Arc<Notify>>>) {
     let mut buffer = vec![0; 16 * 1024];
     let mut seen: Vec<u8> = Vec::new();
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
-        hold_back(shared).await;
+        delay_chunk(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
-        let sprung = lock(caught).take().or_else(|| spring(shared, true, &mut seen, data));
-        if let Some(sprung) = sprung {
-            sprung.notify_one();
+        let signal = lock(pending).take().or_else(|| trigger(shared, true, &mut seen, data));
+        if let Some(signal) = signal {
+            signal.notify_one();
             return;
         }
         if client.write_all(data).await.is_err() {
@@ -257,16 +260,16 @@ async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared
     }
 }
 
-/// Takes the trap of this direction, if what it waits for is there.
-fn spring(shared: &Shared, in_answer: bool, seen: &mut Vec<u8>, data: &[u8]) -> Option<Arc<Notify>> {
+/// Takes the trap of this direction if the bytes that it waits for have been seen.
+fn trigger(shared: &Shared, in_response: bool, seen: &mut Vec<u8>, data: &[u8]) -> Option<Arc<Notify>> {
     let mut trap = lock(&shared.trap);
     match &*trap {
-        Some(set) if set.in_answer == in_answer => {
-            let trap = set.is_in(seen, data).then(|| trap.take()).flatten()?;
-            if trap.down {
+        Some(set) if set.in_response == in_response => {
+            let trap = set.matches(seen, data).then(|| trap.take()).flatten()?;
+            if trap.refuse_all {
                 shared.refuse();
             }
-            Some(trap.sprung)
+            Some(trap.triggered)
         }
         _ => {
             seen.clear();
@@ -275,15 +278,15 @@ fn spring(shared: &Shared, in_answer: bool, seen: &mut Vec<u8>, data: &[u8]) -> 
     }
 }
 
-async fn hold_back(shared: &Shared) {
+async fn delay_chunk(shared: &Shared) {
     let delay = *shared.delay.borrow();
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    unpaused(shared).await;
+    wait_until_unpaused(shared).await;
 }
 
-async fn unpaused(shared: &Shared) {
-    // Cannot fail: the sender lives in `shared`.
+async fn wait_until_unpaused(shared: &Shared) {
+    // Cannot fail: `shared` owns the sender.
     let _ = shared.paused.subscribe().wait_for(|paused| !paused).await;
 }

@@ -1,6 +1,7 @@
-//! A gateway for one test at a socket in a folder: nginx with the configuration of `deploy/gateway`, in front of whatever is given.
+//! Runs nginx with the configuration of `deploy/gateway` on a Unix socket in a temporary folder, in front of arbitrary
+//! services.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test cannot go on without its gateway")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test cannot continue without its gateway")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::Permissions;
@@ -15,33 +16,33 @@ use tokio::net::{TcpListener, UnixStream};
 
 use crate::wait::until;
 
-/// An nginx of its own, at a socket in a folder of its own.
+/// An nginx process that listens on a Unix socket in its own temporary folder. It is stopped when the value is dropped.
 #[derive(Debug)]
-pub struct Gateway {
+pub struct SocketGateway {
     nginx: Child,
     folder: TempDir,
 }
 
-impl Drop for Gateway {
+impl Drop for SocketGateway {
     fn drop(&mut self) {
-        // It is told rather than killed, so that it ends its workers.
+        // SIGTERM rather than SIGKILL, so that nginx also stops its workers.
         Command::new("kill").arg(self.nginx.id().to_string()).status().unwrap();
         self.nginx.wait().unwrap();
     }
 }
 
-impl Gateway {
-    /// With one service in the place of both.
+impl SocketGateway {
+    /// Starts a gateway with one service as both auth-service and booking-service.
     pub async fn before(service: SocketAddr) -> Self {
         Self::before_all(&[service]).await
     }
 
-    /// With several booking-services, in this order, the first of which is also the auth-service.
+    /// Starts a gateway with several booking-services, in this order. The first one is also the auth-service.
     pub async fn before_all(services: &[SocketAddr]) -> Self {
         Self::start(services[0], services).await
     }
 
-    /// With one of each.
+    /// Starts a gateway with one auth-service and one booking-service.
     pub async fn before_both(auth: SocketAddr, booking: SocketAddr) -> Self {
         Self::start(auth, &[booking]).await
     }
@@ -50,18 +51,18 @@ impl Gateway {
         let booking: Vec<_> = services.iter().map(|address| format!("server {address} max_fails=0;")).collect();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway");
         let folder = tempfile::tempdir().unwrap();
-        let patient = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
-        let hasty = patient.replace("proxy_read_timeout 30s;", "proxy_read_timeout 1s;");
-        assert_ne!(patient, hasty, "the time limit that this test shortens is not there");
-        let without_lists = hasty
+        let template = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
+        let shortened = template.replace("proxy_read_timeout 30s;", "proxy_read_timeout 1s;");
+        assert_ne!(template, shortened, "the template does not contain the timeout that this test shortens");
+        let without_lists = shortened
             .lines()
             .filter(|line| !line.contains("_PROXIES}") && !line.contains("_ORIGINS}"))
             .fold(String::new(), |all, line| all + line + "\n");
         let configuration = without_lists
-            .replace("${ROWLOCK_GATEWAY_LISTEN}", &format!("unix:{}", folder.path().join("door").display()))
+            .replace("${ROWLOCK_GATEWAY_LISTEN}", &format!("unix:{}", folder.path().join("gateway.sock").display()))
             .replace("${ROWLOCK_AUTH_UPSTREAM}", &auth.to_string())
             .replace("server ${ROWLOCK_BOOKING_UPSTREAM} max_fails=0;", &booking.join(" "));
-        assert!(!configuration.contains("${ROWLOCK"), "a name was not filled in");
+        assert!(!configuration.contains("${ROWLOCK"), "the template contains a variable that was not replaced");
         std::fs::create_dir(folder.path().join("conf.d")).unwrap();
         std::fs::write(folder.path().join("conf.d/rowlock.conf"), configuration).unwrap();
         std::fs::copy(source.join("nginx.conf"), folder.path().join("nginx.conf")).unwrap();
@@ -69,19 +70,19 @@ impl Gateway {
         let nginx = Command::new(program)
             .arg("-p")
             .arg(folder.path())
-            // A single process, so that none is left behind when it is killed.
+            // A single process, so that killing it leaves no worker behind.
             .args(["-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; master_process off; pid nginx.pid;"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .expect("nginx is needed for this test; «make test» installs it");
+            .expect("nginx is needed for this test; `make test` installs it");
         let gateway = Self { nginx, folder };
         until("the gateway accepts connections", async || gateway.is_open().await).await;
         gateway
     }
 
-    /// As its container runs it, with `start.sh`: it looks the names `auth` and `booking` up in a file, see `names`, and finds
-    /// services at this port.
+    /// Starts nginx with `start.sh`, as the container does. It resolves the names `auth` and `booking` from a file, see
+    /// [`SocketGateway::set_names`], and expects the services on this port.
     pub fn in_a_container(port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tools = folder.path().join("tools");
@@ -97,7 +98,7 @@ impl Gateway {
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway/start.sh"))
             .env("PATH", path)
             .env("ROWLOCK_GATEWAY_DIR", folder.path())
-            .env("ROWLOCK_GATEWAY_LISTEN", format!("unix:{}", folder.path().join("door").display()))
+            .env("ROWLOCK_GATEWAY_LISTEN", format!("unix:{}", folder.path().join("gateway.sock").display()))
             .env("ROWLOCK_AUTH_UPSTREAM", format!("auth:{port}"))
             .env("ROWLOCK_BOOKING_UPSTREAM", format!("booking:{port}"))
             .stdin(Stdio::null())
@@ -108,69 +109,74 @@ impl Gateway {
         Self { nginx, folder }
     }
 
-    /// From now on these are the names that have an address.
-    pub fn names(&self, names: &[(&str, &str)]) {
+    /// Replaces the host names that resolve, each with its address.
+    pub fn set_names(&self, names: &[(&str, &str)]) {
         let lines: Vec<_> = names.iter().map(|(name, address)| format!("{name} {address}\n")).collect();
         let tools = self.folder.path().join("tools");
         std::fs::write(tools.join("names.new"), lines.concat()).unwrap();
         std::fs::rename(tools.join("names.new"), tools.join("names")).unwrap();
     }
 
-    /// Which services answer, when several requests are sent. All of them must be answered.
-    pub async fn who_answers(&self, path: &str) -> BTreeSet<String> {
-        let mut answers = BTreeSet::new();
+    /// Sends eight requests and returns the distinct response bodies, which name the services that responded. Panics if a
+    /// request does not succeed.
+    pub async fn responding_services(&self, path: &str) -> BTreeSet<String> {
+        let mut bodies = BTreeSet::new();
         for _ in 0..8 {
-            let answer = self.call("POST", path).await;
-            assert_eq!(answer.status, 201, "{}", answer.body);
-            answers.insert(answer.body);
+            let response = self.call("POST", path).await;
+            assert_eq!(response.status, 201, "{}", response.body);
+            bodies.insert(response.body);
         }
-        answers
+        bodies
     }
 
-    /// Whether it accepts connections.
+    /// Returns whether the gateway accepts connections.
     pub async fn is_open(&self) -> bool {
-        UnixStream::connect(self.door()).await.is_ok()
+        UnixStream::connect(self.socket_path()).await.is_ok()
     }
 
-    fn door(&self) -> std::path::PathBuf {
-        self.folder.path().join("door")
+    fn socket_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("gateway.sock")
     }
 
-    /// Sends the bytes of a request and takes the answer apart.
-    pub async fn ask(&self, request: &str) -> Answer {
-        let mut stream = UnixStream::connect(self.door()).await.unwrap();
+    /// Sends the bytes of a request and parses the response.
+    pub async fn send_raw(&self, request: &str) -> GatewayResponse {
+        let mut stream = UnixStream::connect(self.socket_path()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").expect("an answer with a head and a body");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a response with a head and a body");
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers =
             lines.map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        Answer { status, headers, body: body.to_owned() }
+        GatewayResponse { status, headers, body: body.to_owned() }
     }
 
-    /// Asks for a route with a method; everything that changes something has a small body.
-    pub async fn call(&self, method: &str, path: &str) -> Answer {
+    /// Sends a request with this method; every method except GET has a small body.
+    pub async fn call(&self, method: &str, path: &str) -> GatewayResponse {
         let body = if method == "GET" { "" } else { "{}" };
         let length = body.len();
-        self.ask(&format!("{method} {path} HTTP/1.1\r\nHost: door\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")).await
+        self.send_raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+        .await
     }
 }
 
-/// What the gateway has answered.
+/// Response of the gateway.
 #[derive(Debug)]
-pub struct Answer {
-    /// The HTTP status.
+pub struct GatewayResponse {
+    /// HTTP status code.
     pub status: u16,
-    /// The headers, with their names in lower case.
+    /// Headers; the names are in lower case.
     pub headers: HashMap<String, String>,
-    /// The body to the letter.
+    /// Body as text, unmodified.
     pub body: String,
 }
 
-/// A service that answers every request with its name and what it was asked, and then hangs up.
-pub async fn friendly(name: &'static str) -> SocketAddr {
+/// Starts a service that responds to every request with its name and the request line, and then closes the connection.
+/// Returns its address.
+pub async fn start_naming_service(name: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -179,8 +185,8 @@ pub async fn friendly(name: &'static str) -> SocketAddr {
             let count = connection.read(&mut request).await.unwrap();
             let text = String::from_utf8_lossy(&request[..count]).into_owned();
             let line = format!("{name}: {}", text.lines().next().unwrap_or_default());
-            let answer = format!("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{line}", line.len());
-            connection.write_all(answer.as_bytes()).await.unwrap();
+            let response = format!("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{line}", line.len());
+            connection.write_all(response.as_bytes()).await.unwrap();
         }
     });
     address

@@ -1,6 +1,11 @@
-//! A whole box office for one test: databases, a broker namespace and the services, in this process, on free ports.
+//! Starts a complete Rowlock system for one test: databases, a broker namespace and all services, in this process and on free
+//! ports.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test cannot go on without its system, and says why")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test cannot continue without its system and reports the cause by panicking"
+)]
 
 use std::net::SocketAddr;
 
@@ -17,7 +22,8 @@ use crate::invariants::{broken_invariants, in_flight};
 pub use crate::templates::{AuthTemplate, BookingTemplate};
 use crate::wait::{until, until_some};
 
-/// How many of each, and what is special about them.
+/// Configuration of a [`System`]: the number of replicas, additional settings and proxies. The default is one instance of
+/// each service.
 #[derive(Debug, Clone)]
 pub struct Plan {
     bookings: usize,
@@ -44,72 +50,73 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// So many instances of `booking-service`.
+    /// Sets the number of booking-service replicas.
     pub fn bookings(mut self, count: usize) -> Self {
         self.bookings = count;
         self
     }
 
-    /// So many workers.
+    /// Sets the number of workers.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = count;
         self
     }
 
-    /// A setting of `auth-service`, by its dotted name.
+    /// Adds a setting of auth-service, by its dotted name.
     pub fn auth_setting(mut self, name: &str, value: &str) -> Self {
         self.auth_settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A setting of every `booking-service`, by its dotted name.
+    /// Adds a setting of every booking-service, by its dotted name.
     pub fn booking_setting(mut self, name: &str, value: &str) -> Self {
         self.booking_settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A setting of every worker, by its dotted name.
+    /// Adds a setting of every worker, by its dotted name.
     pub fn worker_setting(mut self, name: &str, value: &str) -> Self {
         self.worker_settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The address of a proxy through which the services reach PostgreSQL.
+    /// Connects booking-service and the workers to PostgreSQL through the proxy at this address.
     pub fn database_through(mut self, address: SocketAddr) -> Self {
         self.booking_database = Some(address.to_string());
         self
     }
 
-    /// The address of a proxy through which the services reach the broker.
+    /// Connects booking-service and the workers to the broker through the proxy at this address.
     pub fn broker_through(mut self, address: SocketAddr) -> Self {
         self.broker = Some(address.to_string());
         self
     }
 
-    /// Starts everything and waits until it is ready.
+    /// Starts everything and waits until every service is ready.
     pub async fn start(self) -> System {
         System::start(self).await
     }
 }
 
-/// Makes environment variables of dotted names. Of a name that is in both, the one in `more` counts.
+/// Converts dotted setting names to environment variables. A setting in `more` overrides the one of the same name in
+/// `settings`.
 pub fn environment(settings: &[(&str, String)], more: &[(String, String)]) -> Vec<(String, String)> {
-    let named = |name: &str| rowlock_platform::settings::env_name(name);
-    // The reader keeps the first of two.
+    let variable = |name: &str| rowlock_platform::settings::env_name(name);
+    // The settings loader uses the first value of a variable.
     more.iter()
-        .map(|(name, value)| (named(name), value.clone()))
-        .chain(settings.iter().map(|(name, value)| (named(name), value.clone())))
+        .map(|(name, value)| (variable(name), value.clone()))
+        .chain(settings.iter().map(|(name, value)| (variable(name), value.clone())))
         .collect()
 }
 
-/// The box office of one test. End it with [`System::stop`].
+/// A running Rowlock system for one test. End it with [`System::stop`].
 #[derive(Debug)]
 pub struct System {
-    /// The database of `auth-service`.
+    /// Database of auth-service.
     pub auth_database: TestDatabase,
-    /// The database of `booking-service`.
+    /// Database of booking-service.
     pub booking_database: TestDatabase,
-    /// The namespace at the broker.
+    /// Broker namespace.
     pub broker: TestBroker,
     auth: Running,
     bookings: Vec<Running>,
@@ -118,14 +125,14 @@ pub struct System {
     admin: Option<Person>,
 }
 
-/// What makes the first administrator.
+/// Token that authorizes the creation of the first administrator.
 pub const BOOTSTRAP_TOKEN: &str = "the-bootstrap-token-of-a-test";
 
-/// The password of everybody.
+/// Password of every account.
 pub const PASSWORD: &str = "correct horse battery";
 
 impl System {
-    /// One of each.
+    /// Starts a system with one instance of each service.
     pub async fn new() -> Self {
         Plan::default().start().await
     }
@@ -142,17 +149,18 @@ impl System {
         for _ in 0..system.plan.workers {
             system.workers.push(system.start_worker());
         }
-        let all: Vec<_> = system.bookings.iter().chain(&system.workers).chain([&system.auth]).map(Running::management_addr).collect();
-        join_all(all.into_iter().map(ready)).await;
-        system.admin = Some(system.make_admin().await);
+        let management_ports: Vec<_> =
+            system.bookings.iter().chain(&system.workers).chain([&system.auth]).map(Running::management_addr).collect();
+        join_all(management_ports.into_iter().map(ready)).await;
+        system.admin = Some(system.create_admin().await);
         system
     }
 
-    fn through(url: &SecretString, proxy: Option<&String>) -> String {
-        let mut url = url::Url::parse(url.expose_secret()).expect("an address");
+    fn via_proxy(url: &SecretString, proxy: Option<&String>) -> String {
+        let mut url = url::Url::parse(url.expose_secret()).expect("the URL is valid");
         if let Some((host, port)) = proxy.and_then(|proxy| proxy.split_once(':')) {
-            url.set_host(Some(host)).expect("a host");
-            url.set_port(port.parse().ok()).expect("a port");
+            url.set_host(Some(host)).expect("the host can be replaced");
+            url.set_port(port.parse().ok()).expect("the port can be replaced");
         }
         url.into()
     }
@@ -160,8 +168,8 @@ impl System {
     fn shared_settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("management.listen", "127.0.0.1:0".to_owned()),
-            ("database.url", Self::through(&self.booking_database.service_url(), self.plan.booking_database.as_ref())),
-            ("amqp.url", Self::through(&self.broker.settings().url, self.plan.broker.as_ref())),
+            ("database.url", Self::via_proxy(&self.booking_database.service_url(), self.plan.booking_database.as_ref())),
+            ("amqp.url", Self::via_proxy(&self.broker.settings().url, self.plan.broker.as_ref())),
             ("amqp.prefix", self.broker.settings().prefix),
             (
                 "amqp.retry_delays_ms",
@@ -170,23 +178,24 @@ impl System {
         ]
     }
 
-    /// Starts one more `booking-service`, not waiting until it is ready.
+    /// Starts another booking-service without waiting until it is ready.
     pub fn start_booking(&self) -> Running {
         let mut settings = self.shared_settings();
         settings.push(("http.listen", "127.0.0.1:0".to_owned()));
-        // Tests look at once at what they have done.
+        // Tests read immediately what they have written, so public reads must not be cached.
         settings.push(("reads.keep_ms", "0".to_owned()));
         settings.push(("tokens.jwks_url", format!("{}/.well-known/jwks.json", self.auth_url())));
         settings.push(("tokens.revocations_url", format!("{}/internal/revocations", self.auth_url())));
         settings.push(("limits.book_per_account", "0".to_owned()));
-        let settings = booking_service::BookingSettings::load(None, environment(&settings, &self.plan.booking_settings)).expect("settings");
+        let settings = booking_service::BookingSettings::load(None, environment(&settings, &self.plan.booking_settings))
+            .expect("the settings are valid");
         booking_service::start(settings, Clock::system()).expect("booking-service starts")
     }
 
-    /// Starts one more worker, not waiting until it is ready.
+    /// Starts another worker without waiting until it is ready.
     pub fn start_worker(&self) -> Running {
         let settings = reallocation_worker::WorkerSettings::load(None, environment(&self.shared_settings(), &self.plan.worker_settings))
-            .expect("settings");
+            .expect("the settings are valid");
         reallocation_worker::start(settings, Clock::system()).expect("the worker starts")
     }
 
@@ -204,40 +213,40 @@ impl System {
         }
     }
 
-    /// Where `auth-service` is.
+    /// Returns the base URL of auth-service.
     pub fn auth_url(&self) -> String {
-        format!("http://{}", self.auth.http_addr().expect("a public port"))
+        format!("http://{}", self.auth.http_addr().expect("auth-service has a public port"))
     }
 
-    /// Where operators look at `auth-service`.
+    /// Returns the base URL of auth-service's management port.
     pub fn auth_management_url(&self) -> String {
         format!("http://{}", self.auth.management_addr())
     }
 
-    /// Where the instances of `booking-service` are.
+    /// Returns the base URLs of the booking-services.
     pub fn booking_urls(&self) -> Vec<String> {
         self.bookings.iter().filter_map(Running::http_addr).map(|address| format!("http://{address}")).collect()
     }
 
-    /// Where operators look at the instances of `booking-service`.
+    /// Returns the base URLs of the booking-services' management ports.
     pub fn booking_management_urls(&self) -> Vec<String> {
         self.bookings.iter().map(|running| format!("http://{}", running.management_addr())).collect()
     }
 
-    /// Where operators look at the workers.
+    /// Returns the base URLs of the workers' management ports.
     pub fn worker_management_urls(&self) -> Vec<String> {
         self.workers.iter().map(|running| format!("http://{}", running.management_addr())).collect()
     }
 
-    /// A visitor of the first `booking-service`, without a token.
+    /// Returns a client of the first booking-service without a token.
     pub fn visitor(&self) -> Client {
         Client::new(self.booking_urls().swap_remove(0))
     }
 
-    async fn make_admin(&self) -> Person {
+    async fn create_admin(&self) -> Person {
         let auth = Client::new(self.auth_url());
         let account = json!({"name": "Admin", "username": "admin", "email": "admin@example.org", "password": PASSWORD});
-        let made = auth
+        let created = auth
             .send(
                 reqwest::Method::POST,
                 "/admin/createaccount",
@@ -247,91 +256,91 @@ impl System {
             .await
             .expect(201);
         let login = auth.post("/admin/loginaccount", json!({"email": "admin@example.org", "password": PASSWORD})).await.expect(200);
-        self.person("admin", &made, &login)
+        self.person("admin", &created, &login)
     }
 
     fn person(&self, name: &str, account: &Value, login: &Value) -> Person {
         Person {
             id: account["id"].as_str().expect("an account has an id").to_owned(),
             name: name.to_owned(),
-            client: self.visitor().with_token(login["token"].as_str().expect("a token")),
+            client: self.visitor().with_token(login["token"].as_str().expect("a login has a token")),
         }
     }
 
-    /// The administrator.
+    /// Returns the administrator.
     pub fn admin(&self) -> &Person {
-        self.admin.as_ref().expect("the administrator")
+        self.admin.as_ref().expect("the administrator exists")
     }
 
-    /// Makes an account and logs it in.
+    /// Creates an account and logs it in.
     pub async fn user(&self, name: &str) -> Person {
         let auth = Client::new(self.auth_url());
         let email = format!("{name}@example.org");
         let account = json!({"name": name, "username": name, "email": email, "password": PASSWORD});
-        let made = auth.post("/api/createaccount", account).await.expect(201);
+        let created = auth.post("/api/createaccount", account).await.expect(201);
         let login = auth.post("/api/loginaccount", json!({"email": email, "password": PASSWORD})).await.expect(200);
-        self.person(name, &made, &login)
+        self.person(name, &created, &login)
     }
 
-    /// Makes accounts `PREFIX-0`, `PREFIX-1`, … and logs them in.
+    /// Creates the accounts `PREFIX-0`, `PREFIX-1`, … and logs them in.
     pub async fn users(&self, prefix: &str, count: usize) -> Vec<Person> {
-        let mut people = Vec::with_capacity(count);
-        // In portions, because the service refuses more log-ins than it can queue.
+        let mut users = Vec::with_capacity(count);
+        // In chunks, because auth-service rejects more concurrent logins than its queue holds.
         for first in (0..count).step_by(25) {
-            let portion = (first..count.min(first + 25)).map(|index| async move { self.user(&format!("{prefix}-{index}")).await });
-            people.extend(join_all(portion).await);
+            let chunk = (first..count.min(first + 25)).map(|index| async move { self.user(&format!("{prefix}-{index}")).await });
+            users.extend(join_all(chunk).await);
         }
-        people
+        users
     }
 
-    /// Makes a published event of one ticket type; gives its id.
+    /// Creates a published event with one ticket type and returns its id.
     pub async fn event(&self, tickets: u32) -> String {
         self.event_like(json!({"name": "A test", "totalTickets": tickets})).await["id"].as_str().expect("an event has an id").to_owned()
     }
 
-    /// Makes any event; gives it whole.
+    /// Creates an event from a request body and returns the response body.
     pub async fn event_like(&self, body: Value) -> Value {
         self.admin().client.post("/admin/initialize", body).await.expect(201)
     }
 
-    /// The status that administrators see.
+    /// Returns the event status that administrators see.
     pub async fn status(&self, event: &str) -> Value {
         self.admin().client.get(&format!("/admin/status/{event}?limit=100")).await.expect(200)
     }
 
-    /// Booked, available, held and waiting.
+    /// Returns the numbers of booked, available and held tickets, and the length of the waiting list.
     pub async fn counts(&self, event: &str) -> (u64, u64, u64, u64) {
         let status = self.status(event).await;
-        let count = |name: &str| status[name].as_u64().expect("a number");
+        let count = |name: &str| status[name].as_u64().expect("a count is a number");
         (count("bookedTickets"), count("availableTickets"), count("heldTickets"), count("waitlistLength"))
     }
 
     /// Changes the only ticket type of an event.
-    pub async fn change_type(&self, event: &str, change: Value) -> crate::client::Answer {
-        let shown = self.admin().client.get(&format!("/admin/status/{event}")).await.expect(200);
+    pub async fn change_type(&self, event: &str, change: Value) -> crate::client::TestResponse {
+        let status = self.admin().client.get(&format!("/admin/status/{event}")).await.expect(200);
         let mut change = change;
-        change["id"] = shown["ticketTypes"][0]["id"].clone();
+        change["id"] = status["ticketTypes"][0]["id"].clone();
         self.admin().client.patch(&format!("/admin/events/{event}"), json!({"ticketTypes": [change]})).await
     }
 
-    /// Waits until nothing is in flight: nothing is held and the outbox is empty. Then checks that all is as it must be.
+    /// Waits until nothing is in flight, that is, no ticket is held and the outbox is empty, and then checks the invariants.
     pub async fn quiet(&self) {
         let mut conn = self.booking_database.admin().await;
         until("nothing is in flight", async || in_flight(&mut conn).await == 0).await;
         self.check().await;
     }
 
-    /// Checks what must be true at every commit.
+    /// Checks the invariants of the booking database, which hold at every commit.
     ///
     /// # Panics
     ///
-    /// When something is wrong; says what.
+    /// Panics if an invariant is violated; the message lists the violations.
     pub async fn check(&self) {
-        let wrong = broken_invariants(&mut self.booking_database.admin().await).await;
-        assert!(wrong.is_empty(), "{wrong:?}");
+        let violations = broken_invariants(&mut self.booking_database.admin().await).await;
+        assert!(violations.is_empty(), "the booking database violates its invariants: {violations:?}");
     }
 
-    /// Stops everything and removes it.
+    /// Stops all services and deletes the databases and the broker namespace.
     pub async fn stop(self) {
         for running in self.bookings.into_iter().chain(self.workers) {
             running.stop().await.expect("the service stops");
@@ -343,7 +352,7 @@ impl System {
     }
 }
 
-/// Starts an `auth-service` on a database, not waiting until it is ready.
+/// Starts an auth-service on a database without waiting until it is ready.
 pub fn start_auth(database: &TestDatabase, broker: &TestBroker, more: &[(String, String)]) -> Running {
     let settings = [
         ("http.listen", "127.0.0.1:0".to_owned()),
@@ -363,16 +372,16 @@ pub fn start_auth(database: &TestDatabase, broker: &TestBroker, more: &[(String,
         ("limits.create_account_per_address", "0".to_owned()),
         ("limits.create_account_per_email", "0".to_owned()),
     ];
-    let settings = auth_service::AuthSettings::load(None, environment(&settings, more)).expect("settings");
+    let settings = auth_service::AuthSettings::load(None, environment(&settings, more)).expect("the settings are valid");
     auth_service::start(settings, Clock::system()).expect("auth-service starts")
 }
 
-/// Waits until a service says that it is ready.
+/// Waits until the readiness check on a management port succeeds.
 pub async fn ready(management: SocketAddr) {
     let http = reqwest::Client::new();
     until_some(&format!("the service at {management} is ready"), async || {
-        let answer = http.get(format!("http://{management}/health/ready")).send().await.ok()?;
-        answer.status().is_success().then_some(())
+        let response = http.get(format!("http://{management}/health/ready")).send().await.ok()?;
+        response.status().is_success().then_some(())
     })
     .await;
 }

@@ -1,30 +1,30 @@
-//! The two schemas as templates of test databases.
+//! Templates of test databases with the schemas of auth-service and booking-service.
 
-#![allow(clippy::expect_used, reason = "a test cannot go on without its schema, and says why")]
+#![allow(clippy::expect_used, reason = "a test cannot continue without its schema and reports the cause by panicking")]
 
 use rowlock_postgres::migrate;
 use secrecy::SecretString;
 
 use crate::database::{Template, fingerprint};
 
-/// The schema of `rowlock_auth`.
+/// Template with the schema of `rowlock_auth`.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthTemplate;
 
-/// The schema of `rowlock_booking`.
+/// Template with the schema of `rowlock_booking`.
 #[derive(Debug, Clone, Copy)]
 pub struct BookingTemplate;
 
-/// All that is in the migration folders of a database.
+/// Returns the text of every `up.sql` of a database, in the order of the migrations.
 fn migration_texts(database: &str) -> Vec<String> {
     let root = format!("{}/../../migrations/{database}", env!("CARGO_MANIFEST_DIR"));
     let mut folders: Vec<_> = std::fs::read_dir(root)
-        .expect("the migrations")
-        .map(|entry| entry.expect("a migration").path())
+        .expect("the migrations folder is readable")
+        .map(|entry| entry.expect("the migrations folder is readable").path())
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
-    folders.iter().map(|folder| std::fs::read_to_string(folder.join("up.sql")).expect("an up.sql")).collect()
+    folders.iter().map(|folder| std::fs::read_to_string(folder.join("up.sql")).expect("a migration has an up.sql")).collect()
 }
 
 impl Template for AuthTemplate {

@@ -1,33 +1,33 @@
-//! Waiting for a condition with a deadline, instead of sleeping and hoping.
+//! Waits for conditions with a deadline, instead of sleeping for a fixed time.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How long a test waits for what must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of every condition that a test waits for.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks again and again until there is an answer.
+/// Polls until the closure returns a value.
 ///
 /// # Panics
 ///
-/// When there is none within [`PATIENCE`]; `what` says what was waited for.
-pub async fn until_some<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+/// Panics if it returns none within [`WAIT_TIMEOUT`]; `what` names the condition in the message.
+pub async fn until_some<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(value) = poll().await {
+            return value;
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        assert!(Instant::now() < deadline, "the condition was not met within {WAIT_TIMEOUT:?}: {what}");
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Asks again and again until it is so.
+/// Polls until the closure returns true.
 ///
 /// # Panics
 ///
-/// When it is not so within [`PATIENCE`]; `what` says what was waited for.
-pub async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    until_some(what, async || ask().await.then_some(())).await;
+/// Panics if it does not within [`WAIT_TIMEOUT`]; `what` names the condition in the message.
+pub async fn until(what: &str, mut poll: impl AsyncFnMut() -> bool) {
+    until_some(what, async || poll().await.then_some(())).await;
 }

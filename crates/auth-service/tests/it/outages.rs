@@ -48,7 +48,7 @@ async fn while_the_database_is_away_the_answer_is_503_and_then_all_is_well_again
 #[tokio::test]
 async fn an_account_whose_answer_is_lost_is_not_said_to_be_missing() {
     let (database, proxy, service) = behind_a_proxy().await;
-    let sprung = proxy.cut_after_answer_to("COMMIT");
+    let sprung = proxy.cut_after_response_to("COMMIT");
     let answer = service.post("/api/createaccount", &person("grace")).await;
     sprung.wait().await;
     answer.problem(503, "outcome-unknown");
@@ -60,7 +60,7 @@ async fn an_account_whose_answer_is_lost_is_not_said_to_be_missing() {
 #[tokio::test]
 async fn an_account_that_is_lost_before_its_commit_is_not_said_to_be_there() {
     let (database, proxy, service) = behind_a_proxy().await;
-    let sprung = proxy.cut_after_answer_to("grace@example.org");
+    let sprung = proxy.cut_after_response_to("grace@example.org");
     let answer = service.post("/api/createaccount", &person("grace")).await;
     sprung.wait().await;
     answer.problem(503, "outcome-unknown");
@@ -114,7 +114,7 @@ async fn a_refresh_whose_answer_is_lost_is_asked_for_again() {
     let (database, proxy, service) = behind_a_proxy().await;
     service.create_account("ada").await;
     let login = service.log_in("ada").await;
-    let sprung = proxy.cut_after_answer_to("COMMIT");
+    let sprung = proxy.cut_after_response_to("COMMIT");
     service.refresh(&login["refreshToken"]).await.problem(503, "outcome-unknown");
     sprung.wait().await;
     let refreshed = service.refresh(&login["refreshToken"]).await.expect(200);
@@ -131,7 +131,7 @@ async fn a_change_of_an_account_whose_commit_is_lost_is_not_said_to_be_undone_an
     let path = format!("/admin/accounts/{}/disable", text(&ada["id"]));
     let disable =
         async || answer(service.request(Method::POST, &path).bearer_auth(&admin).header("Idempotency-Key", "k").json(&json!({}))).await;
-    let sprung = proxy.cut_after_answer_to("COMMIT");
+    let sprung = proxy.cut_after_response_to("COMMIT");
     disable().await.problem(503, "outcome-unknown");
     sprung.wait().await;
     let repeated = disable().await;

@@ -2,7 +2,7 @@
 
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::system::{PASSWORD, Plan, System};
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ async fn the_waiting_list_is_paged_type_by_type_with_places() {
     system.stop().await;
 }
 
-async fn export(system: &System, event: &str, accept: &str) -> Answer {
+async fn export(system: &System, event: &str, accept: &str) -> TestResponse {
     let path = format!("/admin/events/{event}/bookings?limit=1");
     system.admin().client.send(Method::GET, &path, &[("accept", accept)], None).await
 }

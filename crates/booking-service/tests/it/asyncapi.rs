@@ -9,7 +9,7 @@ use rowlock_messaging::amqp::{AmqpSettings, Delivery, Topology};
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::{PASSWORD, Plan, System};
-use rowlock_test_support::wait::PATIENCE;
+use rowlock_test_support::wait::WAIT_TIMEOUT;
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
 
@@ -213,7 +213,7 @@ async fn every_message_is_as_described_and_every_described_one_is_sent() {
 
     let mut missing: BTreeSet<_> = contracts.payloads.keys().cloned().collect();
     while !missing.is_empty() {
-        let delivery = log.next_within(PATIENCE).await.unwrap_or_else(|| panic!("described, but never sent: {missing:?}"));
+        let delivery = log.next_within(WAIT_TIMEOUT).await.unwrap_or_else(|| panic!("described, but never sent: {missing:?}"));
         missing.remove(&contracts.check(&delivery));
     }
     // Those that were still on their way are looked at as well: a last event behind them ends the list.

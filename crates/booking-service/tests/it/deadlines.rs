@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::RunQueryDsl;
 use rowlock_platform::clock::Clock;
-use rowlock_test_support::client::{Answer, Person};
+use rowlock_test_support::client::{Person, TestResponse};
 use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
@@ -19,13 +19,13 @@ fn in_seconds(seconds: i64) -> String {
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-async fn initialize(system: &System, times: Value) -> Answer {
+async fn initialize(system: &System, times: Value) -> TestResponse {
     let mut body = json!({"name": "Timed", "totalTickets": 5});
     body.as_object_mut().unwrap().extend(times.as_object().cloned().unwrap());
     system.admin().client.post("/admin/initialize", body).await
 }
 
-async fn patch(system: &System, event: &str, change: Value) -> Answer {
+async fn patch(system: &System, event: &str, change: Value) -> TestResponse {
     system.admin().client.patch(&format!("/admin/events/{event}"), change).await
 }
 

@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use rowlock_platform::clock::Clock;
-use rowlock_test_support::client::{Answer, Person};
+use rowlock_test_support::client::{Person, TestResponse};
 use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
@@ -19,20 +19,20 @@ fn in_seconds(seconds: i64) -> String {
     time.to_rfc3339()
 }
 
-async fn patch(system: &System, event: &str, change: Value) -> Answer {
+async fn patch(system: &System, event: &str, change: Value) -> TestResponse {
     system.admin().client.patch(&format!("/admin/events/{event}"), change).await
 }
 
-async fn patch_if(system: &System, event: &str, tag: &str, change: Value) -> Answer {
+async fn patch_if(system: &System, event: &str, tag: &str, change: Value) -> TestResponse {
     let path = format!("/admin/events/{event}");
     system.admin().client.send(Method::PATCH, &path, &[("if-match", tag)], Some(change.to_string().into_bytes())).await
 }
 
-async fn call_off(system: &System, event: &str) -> Answer {
+async fn call_off(system: &System, event: &str) -> TestResponse {
     system.admin().client.send(Method::POST, &format!("/admin/events/{event}/cancel"), &[], None).await
 }
 
-async fn shown(system: &System, event: &str) -> Answer {
+async fn shown(system: &System, event: &str) -> TestResponse {
     system.visitor().get(&format!("/api/events/{event}")).await
 }
 

@@ -23,7 +23,7 @@ async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
     let event = system.event(3).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
 
-    let sprung = proxy.cut_before_answer("COMMIT");
+    let sprung = proxy.cut_before_response("COMMIT");
     let answer = ada.client.post_with_key("/api/book", "k", json!({"eventId": event})).await;
     sprung.wait().await;
     // The transaction took place, and the service found that out under the lock of the row.
@@ -34,7 +34,7 @@ async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
     assert_eq!((again.status, &again.text), (201, &answer.text));
 
     // The same for a return, which makes no new row but its proof.
-    let sprung = proxy.cut_before_answer("COMMIT");
+    let sprung = proxy.cut_before_response("COMMIT");
     let returned = ada.cancel(booked["booking"]["id"].as_str().unwrap()).await.expect(200);
     sprung.wait().await;
     assert_eq!(returned["booking"]["status"], "cancelled");
@@ -61,7 +61,7 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
 
     // The database is away from the moment in which it has committed.
     ada.must_book(&event, 1).await;
-    let sprung = proxy.refuse_before_answer("COMMIT");
+    let sprung = proxy.refuse_before_response("COMMIT");
     let answer = ada.client.post_with_key("/api/book", "k", body.clone()).await;
     sprung.wait().await;
     answer.refused(503, "outcome-unknown");

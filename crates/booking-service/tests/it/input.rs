@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::stream;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::system::{Plan, System};
 use serde_json::{Map, Value, json};
 
@@ -417,11 +417,11 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    async fn ask(&self, body: &Body, bytes: impl Into<Vec<u8>>) -> Answer {
+    async fn ask(&self, body: &Body, bytes: impl Into<Vec<u8>>) -> TestResponse {
         self.ask_with(body, &[], bytes).await
     }
 
-    async fn ask_with(&self, body: &Body, headers: &[(&str, &str)], bytes: impl Into<Vec<u8>>) -> Answer {
+    async fn ask_with(&self, body: &Body, headers: &[(&str, &str)], bytes: impl Into<Vec<u8>>) -> TestResponse {
         let (name, pattern, who) = *ROUTES.iter().find(|(_, pattern, _)| *pattern == body.path).unwrap();
         let client = may(who, &self.user, &self.system.admin().client);
         client.send(method(name), &at(pattern, &body.event), headers, Some(bytes.into())).await

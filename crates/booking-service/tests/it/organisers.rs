@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use reqwest::Method;
 use rowlock_platform::clock::Clock;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
@@ -15,11 +15,11 @@ async fn make(system: &System, body: Value) -> String {
     text(&system.event_like(body).await["id"])
 }
 
-async fn delete(client: &Client, event: &str) -> Answer {
+async fn delete(client: &Client, event: &str) -> TestResponse {
     client.send(Method::DELETE, &format!("/admin/events/{event}"), &[], None).await
 }
 
-async fn withdraw(client: &Client, event: &str) -> Answer {
+async fn withdraw(client: &Client, event: &str) -> TestResponse {
     client.patch(&format!("/admin/events/{event}"), json!({"status": "draft"})).await
 }
 
@@ -234,7 +234,7 @@ const WAITING: &str =
     "SELECT count(*)::text AS value FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 /// Lets two requests through two services wait for the row of the only type of an event, in this order, and then go on.
-async fn one_behind_the_other(system: &System, event: &str, first: Request, second: Request) -> (Answer, Answer) {
+async fn one_behind_the_other(system: &System, event: &str, first: Request, second: Request) -> (TestResponse, TestResponse) {
     let (mut somebody, mut watch) = (system.booking_database.admin().await, system.booking_database.admin().await);
     somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{event}' FOR UPDATE")).await.unwrap();
     let first = tokio::spawn(first.send());
@@ -254,7 +254,7 @@ struct Request {
 }
 
 impl Request {
-    async fn send(self) -> Answer {
+    async fn send(self) -> TestResponse {
         self.client.send(self.method, &self.path, &[], Some(self.body.to_string().into_bytes())).await
     }
 }

@@ -1,14 +1,14 @@
 //! Requests that name only the event: a repeat gets the same answer and never acts on anything else.
 
-use rowlock_test_support::client::{Answer, Person};
+use rowlock_test_support::client::{Person, TestResponse};
 use rowlock_test_support::system::System;
 use serde_json::{Value, json};
 
-async fn cancel(user: &Person, event: &str) -> Answer {
+async fn cancel(user: &Person, event: &str) -> TestResponse {
     user.client.post("/api/cancelbooking", json!({"eventId": event})).await
 }
 
-async fn leave(user: &Person, event: &str) -> Answer {
+async fn leave(user: &Person, event: &str) -> TestResponse {
     user.client.post("/api/leavewaitlist", json!({"eventId": event})).await
 }
 

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::Method;
 use rowlock_platform::clock::Clock;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::proxy::Proxy;
 use rowlock_test_support::system::{Plan, System, environment, ready};
 use rowlock_test_support::wait::until;
@@ -118,7 +118,7 @@ async fn system_with(keys: &KeyServer) -> System {
     Plan::default().workers(0).booking_setting("tokens.jwks_url", &keys.url).start().await
 }
 
-async fn bookings(visitor: &Client, token: &str) -> Answer {
+async fn bookings(visitor: &Client, token: &str) -> TestResponse {
     visitor.with_token(token).get("/api/bookings").await
 }
 

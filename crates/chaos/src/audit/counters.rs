@@ -1,69 +1,81 @@
-//! What must be true of the stored rows among themselves.
+//! Checks that the stored rows are consistent with each other.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Evidence, Verdict};
+use super::{AuditResult, Evidence};
 
-const INVARIANTS: &str = "the counters of every type add up";
-const NOT_TWICE: &str = "nothing is sold twice";
-const LIMITS: &str = "no account has more than the type allows";
-const SERVED: &str = "nobody waits for what is for sale";
+const CONSISTENT_COUNTERS: &str = "the counters of every ticket type are consistent";
+const NOT_OVERSOLD: &str = "no ticket type is oversold";
+const ACCOUNT_LIMITS: &str = "no account exceeds the per-account limit";
+const AVAILABLE_ALLOCATED: &str = "no entry waits for available tickets";
 const OUTBOX: &str = "the outbox is empty";
 
-pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
+pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     let tables = &evidence.tables;
     let mut booked: BTreeMap<Uuid, i64> = BTreeMap::new();
     let mut waiting: BTreeMap<Uuid, Vec<i64>> = BTreeMap::new();
-    let mut of_account: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
+    let mut per_account: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
     for row in tables.bookings.iter().filter(|row| row.status == "confirmed") {
         *booked.entry(row.ticket_type_id).or_default() += i64::from(row.quantity);
-        *of_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
+        *per_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
     }
     for row in tables.entries.iter().filter(|row| row.status == "waiting") {
         waiting.entry(row.ticket_type_id).or_default().push(i64::from(row.quantity));
-        *of_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
+        *per_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
     }
     for row in &tables.types {
-        let look = format!("ticket_types, event {}, type {}", row.event_id, row.id);
+        let location = format!("ticket_types, event {}, type {}", row.event_id, row.id);
         let sold = booked.get(&row.id).copied().unwrap_or_default();
         let queue = waiting.get(&row.id).map(Vec::as_slice).unwrap_or_default();
         let length = i64::try_from(queue.len()).unwrap_or(i64::MAX);
         if sold > row.capacity {
-            verdict.complain(NOT_TWICE, format!("{sold} tickets are sold of {}", row.capacity), &look);
+            verdict.add_violation(NOT_OVERSOLD, format!("{sold} of {} tickets are booked", row.capacity), &location);
         }
         if row.booked != sold || row.waiting != length {
-            let what = format!("it says {} booked and {} waiting, and the rows say {sold} and {length}", row.booked, row.waiting);
-            verdict.complain(INVARIANTS, what, &look);
+            let what =
+                format!("the counters are {} booked and {} waiting, but the rows amount to {sold} and {length}", row.booked, row.waiting);
+            verdict.add_violation(CONSISTENT_COUNTERS, what, &location);
         }
         let (available, held) = (row.available, row.held);
         if row.capacity != available + row.booked + held || available < 0 || held < 0 {
-            let what = format!("{available} available, {} booked and {held} held are not {}", row.booked, row.capacity);
-            verdict.complain(INVARIANTS, what, &look);
+            let what = format!(
+                "{available} available, {} booked and {held} held tickets do not add up to the capacity {}",
+                row.booked, row.capacity
+            );
+            verdict.add_violation(CONSISTENT_COUNTERS, what, &location);
         }
         if held != 0 {
-            verdict.complain(SERVED, format!("{held} tickets are held although all is quiet"), &look);
+            verdict.add_violation(AVAILABLE_ALLOCATED, format!("{held} tickets are held although nothing is in flight"), &location);
         }
-        if let Some(served) = queue.iter().find(|quantity| **quantity <= available) {
-            verdict.complain(SERVED, format!("somebody waits for {served} tickets while {available} are available"), &look);
+        if let Some(quantity) = queue.iter().find(|quantity| **quantity <= available) {
+            verdict.add_violation(
+                AVAILABLE_ALLOCATED,
+                format!("an entry waits for {quantity} tickets although {available} are available"),
+                &location,
+            );
         }
     }
-    for ((ticket_type, account), has) in of_account {
+    for ((ticket_type, account), total) in per_account {
         let limit = tables.types.iter().find(|row| row.id == ticket_type).and_then(|row| row.max_per_account);
-        if let Some(limit) = limit.filter(|limit| has > *limit) {
-            let look = format!("bookings and waitlist_entries, type {ticket_type}, account {account}");
-            verdict.complain(LIMITS, format!("{has} tickets where {limit} are allowed"), look);
+        if let Some(limit) = limit.filter(|limit| total > *limit) {
+            let location = format!("bookings and waitlist_entries, type {ticket_type}, account {account}");
+            verdict.add_violation(ACCOUNT_LIMITS, format!("the account has {total} tickets, but the limit is {limit}"), location);
         }
     }
     if tables.outbox > 0 {
-        verdict.complain(
+        verdict.add_violation(
             OUTBOX,
-            format!("{} messages still wait", tables.outbox),
+            format!("{} messages were not published", tables.outbox),
             "the table outbox and the logs of both booking-services",
         );
     }
     if tables.outbox_failed > 0 {
-        verdict.complain(OUTBOX, format!("{} messages were set aside", tables.outbox_failed), "the table outbox_failed");
+        verdict.add_violation(
+            OUTBOX,
+            format!("{} messages were given up as unpublishable", tables.outbox_failed),
+            "the table outbox_failed",
+        );
     }
 }

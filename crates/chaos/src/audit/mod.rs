@@ -1,10 +1,10 @@
-//! The audit: everything that was promised and everything that must be true, against what is in the databases and what
-//! was delivered. Pure: what it looks at was read before, so that each kind of violation can be planted in a test.
+//! Audits all responses, the stored data and the delivered messages against each other. The audit performs no I/O, so that a
+//! test can plant each kind of violation.
 
 mod counters;
 mod delivery;
-mod promises;
 mod replay;
+mod responses;
 #[cfg(test)]
 mod tests;
 
@@ -12,74 +12,75 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::accounts::Register;
+use crate::accounts::RegistrationLog;
 use crate::events::Sale;
-use crate::inject::Drain;
-use crate::ledger::Request;
+use crate::injector::ShutdownInterval;
 use crate::messages::Message;
+use crate::request_log::LoggedRequest;
 use crate::tables::Tables;
 
-/// Something that must not be.
+/// A violated rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Which promise or rule.
+    /// The rule.
     pub rule: &'static str,
-    /// What is wrong.
+    /// What violates it.
     pub what: String,
-    /// Where to look.
-    pub look: String,
+    /// Where to investigate.
+    #[serde(rename = "look")]
+    pub location: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} (look at {})", self.rule, self.what, self.look)
+        write!(f, "{}: {} (see {})", self.rule, self.what, self.location)
     }
 }
 
-/// All that the audit looks at.
+/// Everything that the audit needs.
 #[derive(Debug, Default)]
 pub struct Evidence {
-    /// What was on sale.
+    /// Ticket types on sale.
     pub sales: Vec<Sale>,
-    /// What was asked and answered.
-    pub requests: Vec<Request>,
-    /// What newcomers were promised.
-    pub register: Register,
-    /// What is stored.
+    /// Requests with their responses.
+    pub requests: Vec<LoggedRequest>,
+    /// Registrations of new accounts.
+    pub registrations: RegistrationLog,
+    /// Stored data.
     pub tables: Tables,
-    /// What was delivered, in the order of delivery.
+    /// Delivered messages, in the order of delivery.
     pub deliveries: Vec<Message>,
-    /// Deliveries that could not be read.
+    /// Errors of deliveries that could not be parsed.
     pub unreadable: Vec<String>,
-    /// Messages in the worker's dead-letter queue.
+    /// Number of messages in the dead-letter queues.
     pub dead_letters: u64,
-    /// Times at which a booking-service was draining.
-    pub drains: Vec<Drain>,
+    /// Intervals during which a booking-service was shutting down.
+    pub shutdowns: Vec<ShutdownInterval>,
 }
 
-/// What the audit found.
+/// Result of the audit.
 #[derive(Debug, Default)]
-pub struct Verdict {
-    /// How many promises were looked up.
-    pub promises: u64,
-    /// How many messages were replayed.
+pub struct AuditResult {
+    /// Number of successful responses that were audited.
+    pub audited_responses: u64,
+    /// Number of messages that were replayed.
     pub replayed: u64,
-    /// Microseconds from each returned ticket to its new holder.
+    /// Time in microseconds from the return of each ticket until its promotion.
     pub delays: Vec<i64>,
-    /// What is wrong.
+    /// Violations.
     pub violations: Vec<Violation>,
 }
 
-impl Verdict {
-    fn complain(&mut self, rule: &'static str, what: impl Into<String>, look: impl Into<String>) {
-        self.violations.push(Violation { rule, what: what.into(), look: look.into() });
+impl AuditResult {
+    fn add_violation(&mut self, rule: &'static str, what: impl Into<String>, location: impl Into<String>) {
+        self.violations.push(Violation { rule, what: what.into(), location: location.into() });
     }
 }
 
-/// Looks at everything.
-pub fn audit(evidence: &Evidence) -> Verdict {
-    let mut verdict = Verdict::default();
-    promises::check(evidence, &mut verdict);
+/// Audits everything.
+pub fn audit(evidence: &Evidence) -> AuditResult {
+    let mut verdict = AuditResult::default();
+    responses::check(evidence, &mut verdict);
     counters::check(evidence, &mut verdict);
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);

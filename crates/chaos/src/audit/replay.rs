@@ -1,17 +1,17 @@
-//! The history of each ticket type once more by the naive model, and where that ends against what is stored.
+//! Replays the messages of each ticket type with the reference model and compares its final state with the stored one.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Evidence, Verdict};
+use super::{AuditResult, Evidence};
 use crate::messages::Message;
-use crate::model::Model;
+use crate::model::ReferenceModel;
 
-const RULE: &str = "tickets move by the rule, and turns come in the order of joining";
-const HISTORY: &str = "what is stored is what the messages tell";
+const ALLOCATION_RULE: &str = "tickets are allocated by the rule, in waiting-list order";
+const STORED_STATE: &str = "the stored state matches the messages";
 
-pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
+pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     let mut histories: BTreeMap<Uuid, BTreeMap<i64, &Message>> = BTreeMap::new();
     for message in &evidence.deliveries {
         if let Some(ticket_type) = message.ticket_type {
@@ -19,60 +19,64 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         }
     }
     for sale in &evidence.sales {
-        let look = format!("event {}, type {}", sale.event, sale.ticket_type);
-        let mut model = Model::new(sale.capacity, sale.per_account);
-        let mut followed = true;
+        let location = format!("event {}, type {}", sale.event, sale.ticket_type);
+        let mut model = ReferenceModel::new(sale.capacity, sale.per_account);
+        let mut consistent = true;
         for (sequence, message) in histories.remove(&sale.ticket_type).unwrap_or_default() {
             verdict.replayed += 1;
-            if let Err(what) = model.take(message) {
-                // What comes after a wrong step can only be wrong, too.
-                verdict.complain(RULE, format!("message {sequence} {what}"), &look);
-                followed = false;
+            if let Err(what) = model.apply(message) {
+                // After the first deviation all later ones are consequences.
+                verdict.add_violation(ALLOCATION_RULE, format!("message {sequence} {what}"), &location);
+                consistent = false;
                 break;
             }
         }
         verdict.delays.append(&mut model.delays);
-        if followed {
-            compare(evidence, sale.ticket_type, &model, &look, verdict);
+        if consistent {
+            compare(evidence, sale.ticket_type, &model, &location, verdict);
         }
     }
 }
 
-fn compare(evidence: &Evidence, ticket_type: Uuid, model: &Model, look: &str, verdict: &mut Verdict) {
+fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, location: &str, verdict: &mut AuditResult) {
     let Some(row) = evidence.tables.types.iter().find(|row| row.id == ticket_type) else {
-        return verdict.complain(HISTORY, "the ticket type is not there", look);
+        return verdict.add_violation(STORED_STATE, "the ticket type is missing", location);
     };
     let waiting = i64::try_from(model.waiting.len()).unwrap_or(i64::MAX);
     let stored = [row.capacity, row.available, row.booked, row.held, row.waiting];
-    let told = [model.capacity, model.available, model.booked, model.held].map(i64::from);
-    let told = [told[0], told[1], told[2], told[3], waiting];
-    if stored != told {
+    let replayed = [model.capacity, model.available, model.booked, model.held].map(i64::from);
+    let replayed = [replayed[0], replayed[1], replayed[2], replayed[3], waiting];
+    if stored != replayed {
         let names = "capacity, available, booked, held, waiting";
-        verdict.complain(HISTORY, format!("{names} are {stored:?}, and the messages come to {told:?}"), look);
+        verdict.add_violation(STORED_STATE, format!("{names} are {stored:?}, but the messages amount to {replayed:?}"), location);
     }
     let rows = evidence.tables.bookings.iter().filter(|row| row.ticket_type_id == ticket_type && row.status == "confirmed");
     let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity))).collect();
     let bookings: BTreeMap<_, _> = model.bookings.values().map(|booking| (booking.id, (booking.account, booking.quantity))).collect();
-    differences(&rows, &bookings, "booking", look, verdict);
+    differences(&rows, &bookings, "booking", location, verdict);
     let rows = evidence.tables.entries.iter().filter(|row| row.ticket_type_id == ticket_type && row.status == "waiting");
     let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity, row.number))).collect();
     let entries: BTreeMap<_, _> =
         model.waiting.iter().map(|waiting| (waiting.entry.id, (waiting.entry.account, waiting.entry.quantity, waiting.number))).collect();
-    differences(&rows, &entries, "entry", look, verdict);
+    differences(&rows, &entries, "entry", location, verdict);
 }
 
 fn differences<T: PartialEq + std::fmt::Debug>(
     stored: &BTreeMap<Uuid, T>,
-    told: &BTreeMap<Uuid, T>,
+    replayed: &BTreeMap<Uuid, T>,
     what: &str,
-    look: &str,
-    verdict: &mut Verdict,
+    location: &str,
+    verdict: &mut AuditResult,
 ) {
-    let ids: std::collections::BTreeSet<_> = stored.keys().chain(told.keys()).collect();
+    let ids: std::collections::BTreeSet<_> = stored.keys().chain(replayed.keys()).collect();
     for id in ids {
-        let (stored, told) = (stored.get(id), told.get(id));
-        if stored != told {
-            verdict.complain(HISTORY, format!("the {what} {id} is stored as {stored:?}, and the messages say {told:?}"), look);
+        let (stored, replayed) = (stored.get(id), replayed.get(id));
+        if stored != replayed {
+            verdict.add_violation(
+                STORED_STATE,
+                format!("the {what} {id} is stored as {stored:?}, but the messages amount to {replayed:?}"),
+                location,
+            );
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The audit must be able to fail: a story in which all is well, and each kind of violation planted in it.
+//! Tests that the audit detects violations: a consistent history, and each kind of violation planted in it.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::*;
-use crate::http::{Answer, NoAnswer, Reply};
-use crate::ledger::{Attempt, Door, Operation};
-use crate::messages::{Fact, Ticket};
+use crate::http::{ApiResponse, SendError, SendResult};
+use crate::messages::{MessageContent, TicketClaim};
+use crate::request_log::{Attempt, EntryPoint, Operation};
 use crate::tables::{AccountRow, BookingRow, EntryRow, EventRow, KeyRow, TypeRow};
 use uuid::Uuid;
 
@@ -17,30 +17,30 @@ const ADMIN: Uuid = Uuid::from_u128(0xad);
 const ADA: Uuid = Uuid::from_u128(0xa);
 const BEN: Uuid = Uuid::from_u128(0xb);
 const CHLOE: Uuid = Uuid::from_u128(0xc);
-/// Ada's booking of two tickets, which she gives back.
+/// Ada's booking of two tickets, which she cancels.
 const FIRST: Uuid = Uuid::from_u128(1);
-/// Ben's one ticket.
+/// Ben's booking of one ticket.
 const SECOND: Uuid = Uuid::from_u128(2);
-/// Ben waits for two and gets them.
+/// Ben's waiting-list entry for two tickets, which is promoted.
 const BEN_WAITS: Uuid = Uuid::from_u128(3);
 const PROMOTED: Uuid = Uuid::from_u128(4);
-/// Chloe waits for one and leaves.
+/// Chloe's waiting-list entry for one ticket, which she leaves.
 const CHLOE_WAITS: Uuid = Uuid::from_u128(5);
-/// An operation of somebody who was refused.
-const NOBODY: Uuid = Uuid::from_u128(6);
+/// An id that does not occur in the consistent history.
+const UNKNOWN_ID: Uuid = Uuid::from_u128(6);
 
-fn reply(status: u16, body: &serde_json::Value) -> Reply {
+fn response(status: u16, body: &serde_json::Value) -> ApiResponse {
     let code = body["code"].as_str().unwrap_or_default().to_owned();
-    Reply { status, code, replayed: false, body: body.to_string() }
+    ApiResponse { status, code, replayed: false, body: body.to_string() }
 }
 
-fn attempt(answer: Answer) -> Attempt {
+fn attempt(result: SendResult) -> Attempt {
     let sent = Instant::now();
-    Attempt { sent, ended: sent + Duration::from_millis(5), door: Door::Gateway, answer }
+    Attempt { sent, ended: sent + Duration::from_millis(5), entry_point: EntryPoint::Gateway, result }
 }
 
-fn asked(account: Uuid, key: &str, operation: Operation, answer: Reply) -> Request {
-    Request { account, key: key.to_owned(), operation, attempts: vec![attempt(Ok(answer))], probe: false }
+fn answered_request(account: Uuid, key: &str, operation: Operation, result: ApiResponse) -> LoggedRequest {
+    LoggedRequest { account, key: key.to_owned(), operation, attempts: vec![attempt(Ok(result))], probe: false }
 }
 
 fn book(quantity: u32) -> Operation {
@@ -63,47 +63,52 @@ fn entry_row(id: Uuid, account_id: Uuid, quantity: u32, number: i64, status: &st
     EntryRow { event_id: EVENT, id, ticket_type_id: TYPE, account_id, quantity, number, status: status.to_owned(), booking_id }
 }
 
-fn ticket(id: Uuid, account: Uuid, quantity: u32) -> Ticket {
-    Ticket { id, account, quantity }
+fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
+    TicketClaim { id, account, quantity }
 }
 
-fn message(sequence: i64, fact: Fact) -> Message {
-    Message { id: format!("m{sequence}"), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, fact }
+fn message(sequence: i64, content: MessageContent) -> Message {
+    Message { id: format!("m{sequence}"), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, content }
 }
 
-/// Three tickets: Ada has two and Ben one; Ben waits for two more, Chloe for one. Ada gives hers back, Ben gets them,
-/// Chloe leaves, and the administrator adds two tickets.
-fn all_is_well() -> Evidence {
+/// Builds a consistent history with a capacity of three tickets. Ada books two tickets and Ben one. Ben joins the waiting
+/// list for two more and Chloe for one. Ada cancels, Ben is promoted, Chloe leaves, and the administrator adds two tickets.
+fn consistent_history() -> Evidence {
     let requests = vec![
-        asked(ADA, "k1", book(2), reply(201, &booking(FIRST, 2, "confirmed"))),
-        asked(BEN, "k2", book(1), reply(201, &booking(SECOND, 1, "confirmed"))),
-        asked(BEN, "k3", book(2), reply(202, &entry(BEN_WAITS, 2, "waiting"))),
-        asked(CHLOE, "k4", book(1), reply(202, &entry(CHLOE_WAITS, 1, "waiting"))),
-        asked(CHLOE, "k5", book(4), reply(409, &json!({"code": "account-limit"}))),
-        asked(ADA, "k6", Operation::Cancel { event: EVENT, booking: FIRST, quantity: None }, reply(200, &booking(FIRST, 2, "cancelled"))),
-        asked(CHLOE, "k7", Operation::Leave { event: EVENT, entry: CHLOE_WAITS }, reply(200, &entry(CHLOE_WAITS, 1, "left"))),
-        asked(ADMIN, "", Operation::SetCapacity { event: EVENT, ticket_type: TYPE, capacity: 5 }, reply(200, &json!({}))),
+        answered_request(ADA, "k1", book(2), response(201, &booking(FIRST, 2, "confirmed"))),
+        answered_request(BEN, "k2", book(1), response(201, &booking(SECOND, 1, "confirmed"))),
+        answered_request(BEN, "k3", book(2), response(202, &entry(BEN_WAITS, 2, "waiting"))),
+        answered_request(CHLOE, "k4", book(1), response(202, &entry(CHLOE_WAITS, 1, "waiting"))),
+        answered_request(CHLOE, "k5", book(4), response(409, &json!({"code": "account-limit"}))),
+        answered_request(
+            ADA,
+            "k6",
+            Operation::Cancel { event: EVENT, booking: FIRST, quantity: None },
+            response(200, &booking(FIRST, 2, "cancelled")),
+        ),
+        answered_request(CHLOE, "k7", Operation::Leave { event: EVENT, entry: CHLOE_WAITS }, response(200, &entry(CHLOE_WAITS, 1, "left"))),
+        answered_request(ADMIN, "", Operation::SetCapacity { event: EVENT, ticket_type: TYPE, capacity: 5 }, response(200, &json!({}))),
     ];
     let keys = requests.iter().filter(|request| !request.key.is_empty()).filter_map(|request| {
-        let told = request.promise()?;
+        let told = request.success()?;
         let (key, response) = (request.key.clone(), told.body.clone());
         Some(KeyRow { event_id: EVENT, account_id: request.account, key, status: told.status, response })
     });
-    let facts = [
-        Fact::Confirmed(ticket(FIRST, ADA, 2)),
-        Fact::Confirmed(ticket(SECOND, BEN, 1)),
-        Fact::Joined { entry: ticket(BEN_WAITS, BEN, 2), number: 1 },
-        Fact::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
-        Fact::Cancelled { booking: FIRST, returned: 2 },
-        Fact::Released,
-        Fact::Promoted { entry: ticket(BEN_WAITS, BEN, 2), number: 1, booking: PROMOTED },
-        Fact::Reallocated { promoted: 2, leftover: 0 },
-        Fact::Left { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
-        Fact::Capacity(5),
+    let contents = [
+        MessageContent::Confirmed(ticket(FIRST, ADA, 2)),
+        MessageContent::Confirmed(ticket(SECOND, BEN, 1)),
+        MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 2), number: 1 },
+        MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
+        MessageContent::Cancelled { booking: FIRST, returned: 2 },
+        MessageContent::Released,
+        MessageContent::Promoted { entry: ticket(BEN_WAITS, BEN, 2), number: 1, booking: PROMOTED },
+        MessageContent::Reallocated { promoted: 2, leftover: 0 },
+        MessageContent::Left { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
+        MessageContent::Capacity(5),
     ];
-    let mut deliveries: Vec<_> = (1..).zip(facts).map(|(sequence, fact)| message(sequence, fact)).collect();
-    deliveries.push(Message { ticket_type: None, sequence: 1, ..message(100, Fact::Event) });
-    // One came twice, which is allowed.
+    let mut deliveries: Vec<_> = (1..).zip(contents).map(|(sequence, content)| message(sequence, content)).collect();
+    deliveries.push(Message { ticket_type: None, sequence: 1, ..message(100, MessageContent::Event) });
+    // One message is delivered twice, which is allowed.
     deliveries.push(deliveries[4].clone());
     let ticket_type = TypeRow {
         event_id: EVENT,
@@ -135,13 +140,13 @@ fn all_is_well() -> Evidence {
         deliveries,
         ..Evidence::default()
     };
-    evidence.register.created.insert("ada@example.org".to_owned(), ADA);
+    evidence.registrations.created.insert("ada@example.org".to_owned(), ADA);
     evidence
 }
 
-/// The rules that are found broken after a change to the story.
-fn broken(change: impl FnOnce(&mut Evidence)) -> Vec<&'static str> {
-    let mut evidence = all_is_well();
+/// Returns the rules that are violated after a change to the consistent history.
+fn violated_rules(change: impl FnOnce(&mut Evidence)) -> Vec<&'static str> {
+    let mut evidence = consistent_history();
     change(&mut evidence);
     let mut rules: Vec<_> = audit(&evidence).violations.iter().map(|violation| violation.rule).collect();
     rules.dedup();
@@ -149,198 +154,209 @@ fn broken(change: impl FnOnce(&mut Evidence)) -> Vec<&'static str> {
 }
 
 #[track_caller]
-fn finds(rule: &str, change: impl FnOnce(&mut Evidence)) {
-    let found = broken(change);
-    assert!(found.contains(&rule), "«{rule}» was not found broken, but {found:?}");
+fn assert_detected(rule: &str, change: impl FnOnce(&mut Evidence)) {
+    let found = violated_rules(change);
+    assert!(found.contains(&rule), "the audit did not find a violation of `{rule}`, but of {found:?}");
 }
 
 #[test]
-fn nothing_is_found_where_all_is_well() {
-    let verdict = audit(&all_is_well());
+fn a_consistent_history_has_no_violations() {
+    let verdict = audit(&consistent_history());
 
     assert_eq!(verdict.violations, []);
-    assert_eq!((verdict.promises, verdict.replayed), (8, 10));
+    assert_eq!((verdict.audited_responses, verdict.replayed), (8, 10));
     // Two tickets, from the cancellation to the promotion.
     assert_eq!(verdict.delays, [2_000, 2_000]);
 }
 
 #[test]
-fn a_lost_booking_is_found() {
-    finds("every promised booking exists", |evidence| {
+fn a_lost_booking_is_detected() {
+    assert_detected("every booking reported to a client is stored", |evidence| {
         evidence.tables.bookings.retain(|row| row.id != SECOND);
     });
-    finds("every promised booking exists", |evidence| evidence.tables.bookings[1].quantity = 2);
-    finds("every promised booking exists", |evidence| evidence.tables.bookings[1].status = "cancelled".to_owned());
-    finds("every promised booking exists", |evidence| evidence.tables.bookings[1].account_id = CHLOE);
+    assert_detected("every booking reported to a client is stored", |evidence| evidence.tables.bookings[1].quantity = 2);
+    assert_detected("every booking reported to a client is stored", |evidence| evidence.tables.bookings[1].status = "cancelled".to_owned());
+    assert_detected("every booking reported to a client is stored", |evidence| evidence.tables.bookings[1].account_id = CHLOE);
 }
 
 #[test]
-fn a_lost_cancellation_is_found() {
-    finds("every promised cancellation is done", |evidence| evidence.tables.bookings[0].status = "confirmed".to_owned());
-    finds("every promised cancellation is done", |evidence| {
-        // A part was asked back and the whole was taken.
+fn a_lost_cancellation_is_detected() {
+    assert_detected("every cancellation reported to a client is stored", |evidence| {
+        evidence.tables.bookings[0].status = "confirmed".to_owned();
+    });
+    assert_detected("every cancellation reported to a client is stored", |evidence| {
+        // A partial cancellation was requested, but the whole booking was cancelled.
         evidence.requests[5].operation = Operation::Cancel { event: EVENT, booking: FIRST, quantity: Some(1) };
     });
 }
 
 #[test]
-fn a_lost_place_in_the_queue_is_found() {
-    finds("every promised place in a queue exists", |evidence| evidence.tables.entries.clear());
-    finds("every promised place in a queue exists", |evidence| evidence.tables.entries[1].status = "waiting".to_owned());
+fn a_lost_waiting_list_entry_is_detected() {
+    assert_detected("every waiting-list entry reported to a client is stored", |evidence| evidence.tables.entries.clear());
+    assert_detected("every waiting-list entry reported to a client is stored", |evidence| {
+        evidence.tables.entries[1].status = "waiting".to_owned();
+    });
 }
 
 #[test]
-fn a_wrong_change_of_an_entry_is_found() {
-    let rule = "tickets move by the rule, and turns come in the order of joining";
-    // Ben shrinks from 2 to 1 in the message before the return; what follows is compared with that.
-    let with =
-        |entry, before, number| move |evidence: &mut Evidence| evidence.deliveries[4] = message(5, Fact::Changed { entry, before, number });
-    finds(rule, with(ticket(BEN_WAITS, BEN, 1), 3, 1));
-    finds(rule, with(ticket(BEN_WAITS, BEN, 1), 2, 3));
-    finds(rule, with(ticket(BEN_WAITS, BEN, 3), 2, 1));
-    finds(rule, with(ticket(NOBODY, BEN, 1), 2, 1));
+fn an_incorrect_change_of_an_entry_is_detected() {
+    let rule = "tickets are allocated by the rule, in waiting-list order";
+    // Ben's entry is changed in place of the cancellation; the following messages no longer fit.
+    let changed = |entry, before, number| {
+        move |evidence: &mut Evidence| evidence.deliveries[4] = message(5, MessageContent::Changed { entry, before, number })
+    };
+    assert_detected(rule, changed(ticket(BEN_WAITS, BEN, 1), 3, 1));
+    assert_detected(rule, changed(ticket(BEN_WAITS, BEN, 1), 2, 3));
+    assert_detected(rule, changed(ticket(BEN_WAITS, BEN, 3), 2, 1));
+    assert_detected(rule, changed(ticket(UNKNOWN_ID, BEN, 1), 2, 1));
     // An account waits twice.
-    finds(rule, |evidence| evidence.deliveries[3].fact = Fact::Joined { entry: ticket(CHLOE_WAITS, BEN, 1), number: 2 });
-    finds("every promised place in a queue exists", |evidence| evidence.tables.entries[1].quantity = 2);
+    assert_detected(rule, |evidence| {
+        evidence.deliveries[3].content = MessageContent::Joined { entry: ticket(CHLOE_WAITS, BEN, 1), number: 2 }
+    });
+    assert_detected("every waiting-list entry reported to a client is stored", |evidence| evidence.tables.entries[1].quantity = 2);
 }
 
 #[test]
-fn a_lost_account_is_found() {
-    finds("every promised account exists", |evidence| evidence.tables.accounts.clear());
+fn a_lost_account_is_detected() {
+    assert_detected("every account reported to a client is stored", |evidence| evidence.tables.accounts.clear());
 }
 
 #[test]
-fn a_forgotten_number_of_tickets_is_found() {
-    finds("every promised number of tickets holds", |evidence| {
+fn a_lost_capacity_change_is_detected() {
+    assert_detected("every capacity reported to the administrator is stored", |evidence| {
         evidence.tables.types[0].capacity = 4;
         evidence.tables.types[0].available = 1;
     });
 }
 
 #[test]
-fn a_ticket_sold_twice_is_found() {
-    finds("nothing is sold twice", |evidence| evidence.tables.bookings[1].quantity = 4);
-    finds("tickets move by the rule, and turns come in the order of joining", |evidence| {
-        evidence.deliveries[2].fact = Fact::Confirmed(ticket(NOBODY, CHLOE, 1));
+fn overselling_is_detected() {
+    assert_detected("no ticket type is oversold", |evidence| evidence.tables.bookings[1].quantity = 4);
+    assert_detected("tickets are allocated by the rule, in waiting-list order", |evidence| {
+        evidence.deliveries[2].content = MessageContent::Confirmed(ticket(UNKNOWN_ID, CHLOE, 1));
     });
 }
 
 #[test]
-fn a_wrong_counter_is_found() {
-    let rule = "the counters of every type add up";
-    finds(rule, |evidence| evidence.tables.types[0].available += 1);
-    finds(rule, |evidence| evidence.tables.types[0].booked += 1);
-    finds(rule, |evidence| evidence.tables.types[0].waiting += 1);
-    finds(rule, |evidence| {
+fn an_incorrect_counter_is_detected() {
+    let rule = "the counters of every ticket type are consistent";
+    assert_detected(rule, |evidence| evidence.tables.types[0].available += 1);
+    assert_detected(rule, |evidence| evidence.tables.types[0].booked += 1);
+    assert_detected(rule, |evidence| evidence.tables.types[0].waiting += 1);
+    assert_detected(rule, |evidence| {
         evidence.tables.types[0].available = -1;
         evidence.tables.types[0].held = 3;
     });
-    finds("what is stored is what the messages tell", |evidence| {
+    assert_detected("the stored state matches the messages", |evidence| {
         evidence.tables.types[0].available -= 1;
         evidence.tables.types[0].capacity -= 1;
     });
 }
 
 #[test]
-fn somebody_forgotten_in_the_queue_is_found() {
-    let rule = "nobody waits for what is for sale";
-    finds(rule, |evidence| {
+fn a_forgotten_waiting_list_entry_is_detected() {
+    let rule = "no entry waits for available tickets";
+    assert_detected(rule, |evidence| {
         evidence.tables.types[0].held = 1;
         evidence.tables.types[0].available = 1;
     });
-    finds(rule, |evidence| {
+    assert_detected(rule, |evidence| {
         evidence.tables.entries[1].status = "waiting".to_owned();
         evidence.tables.types[0].waiting = 1;
     });
 }
 
 #[test]
-fn more_than_an_account_may_have_is_found() {
-    finds("no account has more than the type allows", |evidence| evidence.tables.types[0].max_per_account = Some(2));
-    finds("tickets move by the rule, and turns come in the order of joining", |evidence| evidence.sales[0].per_account = Some(2));
+fn an_exceeded_account_limit_is_detected() {
+    assert_detected("no account exceeds the per-account limit", |evidence| evidence.tables.types[0].max_per_account = Some(2));
+    assert_detected("tickets are allocated by the rule, in waiting-list order", |evidence| evidence.sales[0].per_account = Some(2));
 }
 
 #[test]
-fn a_jumped_queue_is_found() {
-    let rule = "tickets move by the rule, and turns come in the order of joining";
-    finds(rule, |evidence| {
-        evidence.deliveries[6].fact = Fact::Promoted { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2, booking: PROMOTED };
+fn an_out_of_order_promotion_is_detected() {
+    let rule = "tickets are allocated by the rule, in waiting-list order";
+    assert_detected(rule, |evidence| {
+        evidence.deliveries[6].content = MessageContent::Promoted { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2, booking: PROMOTED };
     });
-    // A stranger gets what is held.
-    finds(rule, |evidence| evidence.deliveries[6].fact = Fact::Confirmed(ticket(NOBODY, CHLOE, 1)));
-    // What is left is sold although somebody waits for it.
-    finds(rule, |evidence| evidence.deliveries[6].fact = Fact::Reallocated { promoted: 0, leftover: 2 });
-    // Somebody waits although there are tickets.
-    finds(rule, |evidence| evidence.deliveries[1].fact = Fact::Joined { entry: ticket(BEN_WAITS, BEN, 1), number: 1 });
-    // A number is given out twice.
-    finds(rule, |evidence| evidence.deliveries[3].fact = Fact::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 1 });
-    finds(rule, |evidence| evidence.deliveries[7].fact = Fact::Reallocated { promoted: 1, leftover: 0 });
+    // Held tickets are booked directly by another account.
+    assert_detected(rule, |evidence| evidence.deliveries[6].content = MessageContent::Confirmed(ticket(UNKNOWN_ID, CHLOE, 1)));
+    // Leftover tickets are released although an entry waits for them.
+    assert_detected(rule, |evidence| evidence.deliveries[6].content = MessageContent::Reallocated { promoted: 0, leftover: 2 });
+    // An entry joins although tickets are available.
+    assert_detected(rule, |evidence| {
+        evidence.deliveries[1].content = MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 1), number: 1 }
+    });
+    // A number is assigned twice.
+    assert_detected(rule, |evidence| {
+        evidence.deliveries[3].content = MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 1 }
+    });
+    assert_detected(rule, |evidence| evidence.deliveries[7].content = MessageContent::Reallocated { promoted: 1, leftover: 0 });
 }
 
 #[test]
-fn a_lost_message_is_found() {
-    let rule = "every message was delivered at least once";
-    finds(rule, |evidence| {
+fn a_lost_message_is_detected() {
+    let rule = "every message is delivered at least once";
+    assert_detected(rule, |evidence| {
         evidence.deliveries.remove(6);
     });
-    finds(rule, |evidence| evidence.tables.types[0].version = 11);
-    finds(rule, |evidence| evidence.deliveries.retain(|message| message.ticket_type.is_some()));
+    assert_detected(rule, |evidence| evidence.tables.types[0].version = 11);
+    assert_detected(rule, |evidence| evidence.deliveries.retain(|message| message.ticket_type.is_some()));
 }
 
 #[test]
-fn a_message_out_of_order_is_found() {
-    finds("the messages of a type come in order", |evidence| evidence.deliveries.swap(5, 6));
+fn an_out_of_order_message_is_detected() {
+    assert_detected("the messages of a ticket type are delivered in order", |evidence| evidence.deliveries.swap(5, 6));
 }
 
 #[test]
-fn a_message_that_breaks_its_contract_is_found() {
-    let rule = "every message keeps its contract";
-    finds(rule, |evidence| evidence.unreadable.push("nonsense".to_owned()));
-    finds(rule, |evidence| evidence.deliveries.push(message(5, Fact::Released)));
-    finds(rule, |evidence| evidence.tables.types[0].version = 9);
-    finds(rule, |evidence| evidence.deliveries.push(Message { event: NOBODY, ..message(1, Fact::Event) }));
+fn a_message_that_violates_its_contract_is_detected() {
+    let rule = "every message conforms to its contract";
+    assert_detected(rule, |evidence| evidence.unreadable.push("nonsense".to_owned()));
+    assert_detected(rule, |evidence| evidence.deliveries.push(message(5, MessageContent::Released)));
+    assert_detected(rule, |evidence| evidence.tables.types[0].version = 9);
+    assert_detected(rule, |evidence| evidence.deliveries.push(Message { event: UNKNOWN_ID, ..message(1, MessageContent::Event) }));
 }
 
 #[test]
-fn a_message_that_was_given_up_is_found() {
-    finds("no message is given up", |evidence| evidence.dead_letters = 1);
-    finds("the outbox is empty", |evidence| evidence.tables.outbox = 1);
-    finds("the outbox is empty", |evidence| evidence.tables.outbox_failed = 1);
+fn an_undelivered_message_is_detected() {
+    assert_detected("no message is dead-lettered", |evidence| evidence.dead_letters = 1);
+    assert_detected("the outbox is empty", |evidence| evidence.tables.outbox = 1);
+    assert_detected("the outbox is empty", |evidence| evidence.tables.outbox_failed = 1);
 }
 
 #[test]
-fn a_second_effect_of_a_key_is_found() {
-    let rule = "each idempotency key had one effect";
-    finds(rule, |evidence| {
-        let again = booking_row(NOBODY, BEN, 1, "cancelled", "direct");
+fn a_second_effect_of_an_idempotency_key_is_detected() {
+    let rule = "each idempotency key takes effect once";
+    assert_detected(rule, |evidence| {
+        let again = booking_row(UNKNOWN_ID, BEN, 1, "cancelled", "direct");
         evidence.tables.bookings.push(again);
     });
-    finds(rule, |evidence| evidence.tables.entries.push(entry_row(NOBODY, CHLOE, 1, 3, "left", None)));
-    finds(rule, |evidence| {
-        let other = reply(201, &booking(NOBODY, 1, "confirmed"));
+    assert_detected(rule, |evidence| evidence.tables.entries.push(entry_row(UNKNOWN_ID, CHLOE, 1, 3, "left", None)));
+    assert_detected(rule, |evidence| {
+        let other = response(201, &booking(UNKNOWN_ID, 1, "confirmed"));
         evidence.requests[1].attempts.push(attempt(Ok(other)));
     });
-    finds(rule, |evidence| {
+    assert_detected(rule, |evidence| {
         evidence.tables.keys.remove(0);
     });
-    finds(rule, |evidence| evidence.tables.keys[0].response.push(' '));
-    // Chloe was refused, and yet it was done.
-    finds(rule, |evidence| {
-        let response = booking(NOBODY, 4, "confirmed").to_string();
+    assert_detected(rule, |evidence| evidence.tables.keys[0].response.push(' '));
+    // Chloe's request was rejected but took effect.
+    assert_detected(rule, |evidence| {
+        let response = booking(UNKNOWN_ID, 4, "confirmed").to_string();
         evidence.tables.keys.push(KeyRow { event_id: EVENT, account_id: CHLOE, key: "k5".to_owned(), status: 201, response });
     });
-    // She was told that nothing was changed, and gave up.
-    finds(rule, |evidence| {
-        let unavailable = reply(503, &json!({"code": "unavailable"}));
+    // The response said that nothing was changed, and the client gave up.
+    assert_detected(rule, |evidence| {
+        let unavailable = response(503, &json!({"code": "unavailable"}));
         evidence.requests[1].attempts = vec![attempt(Ok(unavailable))];
         evidence.requests[1].probe = true;
     });
 }
 
 #[test]
-fn what_was_left_undecided_may_have_been_done_or_not() {
-    let found = broken(|evidence| {
-        let unknown = reply(503, &json!({"code": "outcome-unknown"}));
+fn a_request_with_unknown_outcome_may_have_taken_effect_or_not() {
+    let found = violated_rules(|evidence| {
+        let unknown = response(503, &json!({"code": "outcome-unknown"}));
         evidence.requests[1].attempts = vec![attempt(Ok(unknown))];
         evidence.requests[1].probe = true;
     });
@@ -349,25 +365,25 @@ fn what_was_left_undecided_may_have_been_done_or_not() {
 }
 
 #[test]
-fn a_request_that_hangs_or_fails_is_found() {
-    let rule = "every request ended within its deadline with a proper answer";
-    finds(rule, |evidence| evidence.requests[0].attempts.insert(0, attempt(Err(NoAnswer::Late))));
-    finds(rule, |evidence| evidence.requests[4].attempts = vec![attempt(Err(NoAnswer::Broken("reset".to_owned())))]);
+fn a_request_that_times_out_or_fails_is_detected() {
+    let rule = "every request receives a valid response before its timeout";
+    assert_detected(rule, |evidence| evidence.requests[0].attempts.insert(0, attempt(Err(SendError::Timeout))));
+    assert_detected(rule, |evidence| evidence.requests[4].attempts = vec![attempt(Err(SendError::ConnectionFailed("reset".to_owned())))]);
     for (status, code) in [(500, "internal-error"), (401, "unauthenticated"), (404, "booking-not-found"), (503, "no problem document")] {
-        finds(rule, |evidence| {
-            evidence.requests[0].attempts.insert(0, attempt(Ok(reply(status, &json!({"code": code})))));
+        assert_detected(rule, |evidence| {
+            evidence.requests[0].attempts.insert(0, attempt(Ok(response(status, &json!({"code": code})))));
         });
     }
-    finds(rule, |evidence| evidence.register.wrong.push("a log-in was refused".to_owned()));
+    assert_detected(rule, |evidence| evidence.registrations.violations.push("a log-in was refused".to_owned()));
 }
 
 #[test]
-fn a_request_that_fails_while_a_service_drains_is_found() {
-    let rule = "a service that is asked to stop fails no request";
-    for answer in [Ok(reply(503, &json!({"code": "outcome-unknown"}))), Err(NoAnswer::Broken("reset".to_owned()))] {
-        finds(rule, |evidence| {
-            let lost = attempt(answer);
-            evidence.drains.push(Drain { from: lost.sent, until: lost.ended + Duration::from_secs(1) });
+fn a_request_that_fails_during_a_shutdown_is_detected() {
+    let rule = "no request fails while a service shuts down";
+    for result in [Ok(response(503, &json!({"code": "outcome-unknown"}))), Err(SendError::ConnectionFailed("reset".to_owned()))] {
+        assert_detected(rule, |evidence| {
+            let lost = attempt(result);
+            evidence.shutdowns.push(ShutdownInterval { from: lost.sent, until: lost.ended + Duration::from_secs(1) });
             evidence.requests[0].attempts.insert(0, lost);
         });
     }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::gateway::Gateway as FrontGateway;
-use rowlock_test_support::socket_gateway::{Answer, Gateway, friendly};
+use rowlock_test_support::socket_gateway::{GatewayResponse, SocketGateway, start_naming_service};
 use rowlock_test_support::system::Plan;
 use rowlock_test_support::wait::until;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 /// It must be the problem document of this code, to the letter of the closed list.
 #[track_caller]
-fn is_problem(answer: &Answer, code: ProblemCode) {
+fn is_problem(answer: &GatewayResponse, code: ProblemCode) {
     let document: Value = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("not JSON: {}", answer.body));
     assert_eq!(document["code"], code.as_str());
     assert_eq!(document["type"], format!("urn:rowlock:problem:{}", code.as_str()));
@@ -78,14 +78,14 @@ async fn silent() -> SocketAddr {
 
 #[tokio::test]
 async fn what_the_gateway_refuses_is_a_problem_document_of_the_list() {
-    let gateway = Gateway::before(away().await).await;
+    let gateway = SocketGateway::before(away().await).await;
 
     for path in ["/", "/api", "/api/nothing", "/health/ready", "/metrics", "/problem/not-found", "/repeatable/api/book"] {
         is_problem(&gateway.call("GET", path).await, ProblemCode::NotFound);
     }
     is_problem(&gateway.call("TRACE", "/api/events").await, ProblemCode::MethodNotAllowed);
     let too_large = "POST /api/book HTTP/1.1\r\nHost: door\r\nConnection: close\r\nContent-Length: 65537\r\n\r\n";
-    is_problem(&gateway.ask(too_large).await, ProblemCode::BodyTooLarge);
+    is_problem(&gateway.send_raw(too_large).await, ProblemCode::BodyTooLarge);
     let long = "x".repeat(9_000);
     for request in [
         "what is this?\r\n\r\n".to_owned(),
@@ -96,13 +96,13 @@ async fn what_the_gateway_refuses_is_a_problem_document_of_the_list() {
         format!("GET /api/events?q={long} HTTP/1.1\r\nHost: door\r\nConnection: close\r\n\r\n"),
         format!("GET /api/events HTTP/1.1\r\nHost: door\r\nConnection: close\r\nAuthorization: {long}\r\n\r\n"),
     ] {
-        is_problem(&gateway.ask(&request).await, ProblemCode::MalformedRequest);
+        is_problem(&gateway.send_raw(&request).await, ProblemCode::MalformedRequest);
     }
 }
 
 #[tokio::test]
 async fn a_request_that_did_not_reach_its_service_changed_nothing() {
-    let gateway = Gateway::before(away().await).await;
+    let gateway = SocketGateway::before(away().await).await;
 
     is_problem(&gateway.call("GET", "/api/events").await, ProblemCode::Unavailable);
     is_problem(&gateway.call("POST", "/api/book").await, ProblemCode::Unavailable);
@@ -112,7 +112,7 @@ async fn a_request_that_did_not_reach_its_service_changed_nothing() {
 #[tokio::test]
 async fn when_the_answer_to_a_change_is_lost_nobody_is_told_that_it_failed() {
     for service in [rude().await, silent().await] {
-        let gateway = Gateway::before(service).await;
+        let gateway = SocketGateway::before(service).await;
 
         is_problem(&gateway.call("POST", "/api/book").await, ProblemCode::OutcomeUnknown);
         is_problem(&gateway.call("PATCH", "/admin/events/1").await, ProblemCode::OutcomeUnknown);
@@ -122,18 +122,18 @@ async fn when_the_answer_to_a_change_is_lost_nobody_is_told_that_it_failed() {
 
 #[tokio::test]
 async fn a_request_with_a_key_whose_answer_is_lost_goes_to_the_next_replica() {
-    let gateway = Gateway::before_all(&[rude().await, friendly("friend").await]).await;
+    let gateway = SocketGateway::before_all(&[rude().await, start_naming_service("friend").await]).await;
     let book = |key: &str| format!("POST /api/book?x=1 HTTP/1.1\r\nHost: door\r\nConnection: close\r\n{key}Content-Length: 2\r\n\r\n{{}}");
 
     // The replicas take turns; whichever is first, each of these comes to the one that answers.
     for _ in 0..4 {
-        let answer = gateway.ask(&book("Idempotency-Key: k\r\n")).await;
+        let answer = gateway.send_raw(&book("Idempotency-Key: k\r\n")).await;
         assert_eq!((answer.status, answer.body.as_str()), (201, "friend: POST /api/book?x=1 HTTP/1.1"));
     }
 
     let mut statuses = Vec::new();
     for _ in 0..2 {
-        statuses.push(gateway.ask(&book("")).await.status);
+        statuses.push(gateway.send_raw(&book("")).await.status);
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 503], "without a key a request is sent once");
@@ -142,34 +142,34 @@ async fn a_request_with_a_key_whose_answer_is_lost_goes_to_the_next_replica() {
 #[tokio::test]
 async fn a_request_with_a_key_that_nobody_answers_ends_as_an_unknown_outcome() {
     for service in [rude().await, silent().await] {
-        let gateway = Gateway::before_all(&[service, service]).await;
+        let gateway = SocketGateway::before_all(&[service, service]).await;
 
         let request = "POST /api/book HTTP/1.1\r\nHost: door\r\nConnection: close\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}";
 
-        is_problem(&gateway.ask(request).await, ProblemCode::OutcomeUnknown);
+        is_problem(&gateway.send_raw(request).await, ProblemCode::OutcomeUnknown);
     }
 }
 
 #[tokio::test]
 async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
     let [one, two] = ["127.0.0.1", "127.0.0.2"];
-    let gateway = Gateway::in_a_container(replicas([one, two]).await);
+    let gateway = SocketGateway::in_a_container(replicas([one, two]).await);
     let asked = |addresses: &[&str]| addresses.iter().map(|&address| address.to_owned()).collect::<BTreeSet<_>>();
     // It starts when there is somebody behind it.
-    gateway.names(&[("auth", one), ("booking", one)]);
+    gateway.set_names(&[("auth", one), ("booking", one)]);
     until("the gateway accepts connections", async || gateway.is_open().await).await;
-    assert_eq!(gateway.who_answers("/api/book").await, asked(&[one]));
+    assert_eq!(gateway.responding_services("/api/book").await, asked(&[one]));
 
-    gateway.names(&[("auth", one), ("booking", one), ("booking", two)]);
-    until("the new replica is asked, too", async || gateway.who_answers("/api/book").await == asked(&[one, two])).await;
+    gateway.set_names(&[("auth", one), ("booking", one), ("booking", two)]);
+    until("the new replica is asked, too", async || gateway.responding_services("/api/book").await == asked(&[one, two])).await;
 
     // No booking-service has an address at the moment: the gateway keeps those that it knows, and follows auth-service.
-    gateway.names(&[("auth", two)]);
-    until("the other auth-service is asked", async || gateway.who_answers("/api/loginaccount").await == asked(&[two])).await;
-    until("both replicas are still asked", async || gateway.who_answers("/api/book").await == asked(&[one, two])).await;
+    gateway.set_names(&[("auth", two)]);
+    until("the other auth-service is asked", async || gateway.responding_services("/api/loginaccount").await == asked(&[two])).await;
+    until("both replicas are still asked", async || gateway.responding_services("/api/book").await == asked(&[one, two])).await;
 
-    gateway.names(&[("auth", two), ("booking", two)]);
-    until("only the replica that is left is asked", async || gateway.who_answers("/api/book").await == asked(&[two])).await;
+    gateway.set_names(&[("auth", two), ("booking", two)]);
+    until("only the replica that is left is asked", async || gateway.responding_services("/api/book").await == asked(&[two])).await;
 }
 
 /// A service that answers every request with the head of it.

@@ -282,7 +282,7 @@ async fn a_deletion_whose_answer_is_lost_is_no_trouble() {
     let (proxy, url) = Proxy::in_front_of(outbox.database.service_url().expose_secret()).await;
     let mut settings = relay_settings(&outbox, broker.settings());
     settings.database_url = url.into();
-    let sprung = proxy.cut_after_answer_to("DELETE");
+    let sprung = proxy.cut_after_response_to("DELETE");
     let relay = RunningRelay::start(settings);
     outbox.write("a.b", "", 3).await;
     sprung.wait().await;

@@ -1,20 +1,20 @@
-//! The bodies that are described are the bodies that the services read: the examples are accepted, the fields are those that
-//! the parser asks for, and the limits are its limits.
+//! Tests that the documented request bodies match the parsers: the services accept the examples, and the documented fields
+//! and limits are those of the parser.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::description::resolve;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::{Value, json};
 
 use crate::document::operations;
 
-const WRONG: &str = "no-such-field";
+const UNKNOWN_FIELD: &str = "no-such-field";
 
-/// Numbers that the type or the stock limits more than the field.
-const LIMITED_BY_MORE: [(&str, &str); 6] = [
+/// Numeric fields whose maximum also depends on the ticket type or the available tickets.
+const LIMITED_BY_STOCK: [(&str, &str); 6] = [
     ("initializeEvent", "totalTickets"),
     ("book", "quantity"),
     ("cancelBooking", "quantity"),
@@ -23,16 +23,16 @@ const LIMITED_BY_MORE: [(&str, &str); 6] = [
     ("adminCreateBooking", "quantity"),
 ];
 
-/// An example of a request.
+/// A documented example of a request.
 pub(crate) struct Example {
-    /// The name of its operation.
+    /// Its operationId.
     pub(crate) id: &'static str,
     pub(crate) method: Method,
     path: &'static str,
     schema: &'static Value,
     name: String,
     body: Value,
-    /// What the answer to it must be.
+    /// Status of its documented success.
     pub(crate) success: u16,
 }
 
@@ -60,13 +60,14 @@ pub(crate) fn examples() -> Vec<Example> {
     all
 }
 
-/// The path as the document has it, which lives as long.
+/// Returns the path as a static reference into the document.
 pub(crate) fn operations_path(path: &str) -> &'static str {
     let paths = rowlock_test_support::description::document()["paths"].as_object().unwrap();
     paths.keys().find(|known| *known == path).unwrap()
 }
 
-/// Who sends the example, where to, and with which ids in it: those of things that are as the example needs them.
+/// Returns a client, a path and a body for an example, after creating the resources that it refers to and inserting their
+/// ids.
 pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, String, Value) {
     let auth = Client::new(system.auth_url());
     let root = system.admin();
@@ -130,124 +131,125 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             path = path.replace("{eventId}", &id);
             root.client.clone()
         }
-        other => panic!("{other} takes a body; say here what its example needs"),
+        other => panic!("{other} has a body; create here the resources that its example needs"),
     };
     (client, path, body)
 }
 
-async fn send(client: &Client, example: &Example, path: &str, body: &Value) -> Answer {
+async fn send(client: &Client, example: &Example, path: &str, body: &Value) -> TestResponse {
     client.send(example.method.clone(), path, &[], Some(body.to_string().into_bytes())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_example_of_a_request_is_accepted_and_a_field_more_is_not() {
+async fn request_examples_are_accepted_and_unknown_fields_are_rejected() {
     let system = Plan::default().workers(0).start().await;
-    // By operation and place within the body: the fields that the parser knows, and those that are described.
+    // Keyed by operation and JSON pointer within the body: the fields that the parser knows, and the documented fields.
     let mut known: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
     let mut described = BTreeMap::new();
-    // Accounts are made before they log in.
+    // An account must exist before it can log in.
     let mut all = examples();
     all.sort_by_key(|example| example.id.to_lowercase().contains("login"));
     for example in &all {
         let (client, path, body) = prepare(&system, example).await;
-        for (place, schema) in places(&body, example.schema) {
+        for (pointer, schema) in objects(&body, example.schema) {
             let mut wrong = body.clone();
-            wrong.pointer_mut(&place).unwrap()[WRONG] = 1.into();
-            let refusal = send(&client, example, &path, &wrong).await.refused(400, "unknown-field");
-            let message = refusal["errors"][0]["message"].as_str().unwrap();
+            wrong.pointer_mut(&pointer).unwrap()[UNKNOWN_FIELD] = 1.into();
+            let problem = send(&client, example, &path, &wrong).await.refused(400, "unknown-field");
+            let message = problem["errors"][0]["message"].as_str().unwrap();
             let fields = message.strip_prefix("is not known here; known are: ").unwrap().split(", ").map(str::to_owned);
-            let key = (example.id, place);
+            let key = (example.id, pointer);
             known.entry(key.clone()).or_default().extend(fields);
             described.insert(key, schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>());
-            assert_eq!(schema["additionalProperties"], false, "{}: a field more is refused", example.id);
+            assert_eq!(schema["additionalProperties"], false, "{} must reject unknown fields", example.id);
         }
-        let answer = send(&client, example, &path, &body).await;
-        assert_eq!(answer.status, example.success, "{} {}: {}", example.id, example.name, answer.text);
+        let response = send(&client, example, &path, &body).await;
+        assert_eq!(response.status, example.success, "{} {}: {}", example.id, example.name, response.text);
     }
-    assert_eq!(known, described, "the fields that the parser knows on the left, those that are described on the right");
+    assert_eq!(known, described, "left: fields that the parser knows, right: documented fields");
     system.stop().await;
 }
 
-/// The objects within a body, with their schemas. Of a list the first, which stands for all.
-fn places(body: &Value, schema: &'static Value) -> Vec<(String, &'static Value)> {
-    let schema = whole(schema);
-    let mut places = vec![(String::new(), schema)];
+/// Returns the JSON pointers of all objects within a body, with their schemas. For an array only the first item is included.
+fn objects(body: &Value, schema: &'static Value) -> Vec<(String, &'static Value)> {
+    let schema = resolve_nullable(schema);
+    let mut objects = vec![(String::new(), schema)];
     for (name, value) in body.as_object().unwrap() {
-        let schema = whole(&schema["properties"][name]);
-        let (inner, place) = match value {
+        let schema = resolve_nullable(&schema["properties"][name]);
+        let (inner, pointer) = match value {
             Value::Array(items) => (&items[0], format!("/{name}/0")),
             Value::Object(_) => (value, format!("/{name}")),
             _ => continue,
         };
         let schema = schema.get("items").unwrap_or(schema);
-        places.extend(self::places(inner, schema).into_iter().map(|(further, schema)| (format!("{place}{further}"), schema)));
+        objects.extend(self::objects(inner, schema).into_iter().map(|(further, schema)| (format!("{pointer}{further}"), schema)));
     }
-    places
+    objects
 }
 
-/// What a schema refers to, also if it may be null instead.
-fn whole(schema: &'static Value) -> &'static Value {
+/// Resolves a schema's reference, also if the schema is a union with null.
+fn resolve_nullable(schema: &'static Value) -> &'static Value {
     let either = ["oneOf", "anyOf"].iter().find_map(|name| schema[*name].as_array());
     resolve(either.map_or(schema, |either| either.iter().find(|schema| schema["type"] != "null").unwrap()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limits_that_are_described_are_those_of_the_parser() {
+async fn the_documented_limits_are_those_of_the_parser() {
     let system = Plan::default().workers(0).start().await;
-    let mut tried = BTreeSet::new();
+    let mut tested = BTreeSet::new();
     let mut all = examples();
     all.sort_by_key(|example| example.id.to_lowercase().contains("login"));
     for example in &all {
         let (client, path, body) = prepare(&system, example).await;
-        for (place, schema) in places(&body, example.schema) {
+        for (pointer, schema) in objects(&body, example.schema) {
             for (name, field) in schema["properties"].as_object().unwrap() {
-                let field = whole(field);
-                for (value, good) in probes(
+                let field = resolve_nullable(field);
+                for (value, valid) in probes(
                     field,
-                    body.pointer(&format!("{place}/{name}")).is_some(),
-                    LIMITED_BY_MORE.contains(&(example.id, name.as_str())),
+                    body.pointer(&format!("{pointer}/{name}")).is_some(),
+                    LIMITED_BY_STOCK.contains(&(example.id, name.as_str())),
                 ) {
                     let mut probe = body.clone();
-                    probe.pointer_mut(&place).unwrap()[name] = value.clone();
-                    let answer = send(&client, example, &path, &probe).await;
-                    let full = format!("{place}/{name}").trim_start_matches('/').replace("/0/", "[0].").replace('/', ".");
-                    let refused = answer.status == 422 && answer.bad_fields().contains(&full);
-                    // Some fields do not go with others; what they hold is not looked at then.
-                    let unknown = answer.status == 400;
-                    assert!(unknown || refused != good, "{} {full} = {value}: {}", example.id, answer.text);
-                    if !unknown {
-                        tried.insert((example.id, full));
+                    probe.pointer_mut(&pointer).unwrap()[name] = value.clone();
+                    let response = send(&client, example, &path, &probe).await;
+                    let field_name = format!("{pointer}/{name}").trim_start_matches('/').replace("/0/", "[0].").replace('/', ".");
+                    let rejected = response.status == 422 && response.bad_fields().contains(&field_name);
+                    // Some fields exclude each other; the parser then does not validate their values.
+                    let excluded = response.status == 400;
+                    assert!(excluded || rejected != valid, "{} {field_name} = {value}: {}", example.id, response.text);
+                    if !excluded {
+                        tested.insert((example.id, field_name));
                     }
                 }
             }
         }
     }
-    assert!(tried.len() > 40, "fields that were tried: {tried:?}");
+    assert!(tested.len() > 40, "too few fields were tested: {tested:?}");
     system.stop().await;
 }
 
-/// Values of a field, and whether its schema allows them: those on the limits, those just beyond, and those of another type.
-fn probes(schema: &Value, in_example: bool, limited_by_more: bool) -> Vec<(Value, bool)> {
+/// Returns values to test a field with, and whether its schema allows them: values on the limits, values just beyond them,
+/// and values of another type.
+fn probes(schema: &Value, in_example: bool, limited_by_stock: bool) -> Vec<(Value, bool)> {
     let is = |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|k| k == kind));
     let mut probes = vec![(json!(1.5), false)];
     if is("integer") {
-        let (least, most) = (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
-        probes.extend([(json!(least - 1), false), (json!(most + 1), false), (json!("1"), false)]);
-        if !limited_by_more {
-            probes.extend([(json!(least), true), (json!(most), true)]);
+        let (min, max) = (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
+        probes.extend([(json!(min - 1), false), (json!(max + 1), false), (json!("1"), false)]);
+        if !limited_by_stock {
+            probes.extend([(json!(min), true), (json!(max), true)]);
         }
     }
     if is("string") {
         let free = schema.get("pattern").is_none() && matches!(schema["format"].as_str(), None | Some("password"));
         let text = |length: u64| json!("a".repeat(usize::try_from(length).unwrap()));
-        if let Some(most) = schema["maxLength"].as_u64() {
-            probes.push((text(most + 1), false));
+        if let Some(max) = schema["maxLength"].as_u64() {
+            probes.push((text(max + 1), false));
             if free {
-                probes.push((text(most), true));
+                probes.push((text(max), true));
             }
         }
-        if let Some(least) = schema["minLength"].as_u64() {
-            probes.extend([(text(least - 1), false), (text(least), free)]);
+        if let Some(min) = schema["minLength"].as_u64() {
+            probes.extend([(text(min - 1), false), (text(min), free)]);
         }
         if !free {
             probes.push((json!("neither"), false));
@@ -257,11 +259,11 @@ fn probes(schema: &Value, in_example: bool, limited_by_more: bool) -> Vec<(Value
         probes.extend([(json!("true"), false), (json!(true), true)]);
     }
     if is("array") {
-        let one = json!({WRONG: 1});
-        let most = usize::try_from(schema["maxItems"].as_u64().unwrap()).unwrap();
-        probes.push((vec![one; most + 1].into(), false));
+        let one = json!({UNKNOWN_FIELD: 1});
+        let max = usize::try_from(schema["maxItems"].as_u64().unwrap()).unwrap();
+        probes.push((vec![one; max + 1].into(), false));
     }
-    // Where the example has something, that may be what makes the rest complete.
+    // A field of the example may be required by the other fields, so null is only tested where the example has none.
     if is("null") && !in_example {
         probes.push((Value::Null, true));
     }

@@ -1,6 +1,11 @@
-//! The API's description, held against the code, the gateway and the running services.
+//! Tests that compare the OpenAPI document with the code, the gateway and running services.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot continue reports the cause by panicking"
+)]
 
 mod document;
 mod examples;

@@ -1,11 +1,11 @@
-//! Every request that changes something can be repeated with its `Idempotency-Key`: it acts once, and the repeat succeeds like
-//! the first request.
+//! Tests that every state-changing request can be repeated with its `Idempotency-Key`: it takes effect once, and the repeated
+//! request succeeds like the first one.
 
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
-use rowlock_test_support::client::{Answer, Client};
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::{Value, json};
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::document::operations;
 use crate::examples::{examples, prepare};
 
-/// Answers that are made anew, because they carry secrets that are not stored.
+/// Operations whose responses are regenerated for a repeated request, because they contain secrets that are not stored.
 const NOT_STORED: [&str; 3] = ["logIn", "adminLogIn", "refreshToken"];
 
-/// Requests that change nothing more when they are repeated, so that their keys are not kept.
-const NEEDLESS: [&str; 5] = ["refreshToken", "logOut", "eraseAccount", "endSession", "endOtherSessions"];
+/// Operations that are idempotent without a key, so that the services do not store their keys.
+const NATURALLY_IDEMPOTENT: [&str; 5] = ["refreshToken", "logOut", "eraseAccount", "endSession", "endOtherSessions"];
 
-/// A request as it is sent.
+/// A state-changing request and the status of its success.
 struct Repeatable {
     id: &'static str,
     client: Client,
@@ -30,17 +30,18 @@ struct Repeatable {
 }
 
 impl Repeatable {
-    async fn send(&self, key: &str) -> Answer {
+    async fn send(&self, key: &str) -> TestResponse {
         let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
         self.client.send(self.method.clone(), &self.path, &[("idempotency-key", key)], body).await
     }
 }
 
-/// The changing requests of the document: one example of each that has a body, and those that have none.
+/// Builds one request for each state-changing operation of the document: the first example of each operation with a body, and
+/// the operations without a body.
 async fn requests(system: &System) -> Vec<Repeatable> {
     let mut all: Vec<Repeatable> = Vec::new();
     let mut examples = examples();
-    // Accounts are created before they log in.
+    // An account must exist before it can log in.
     examples.sort_by_key(|example| example.id.to_lowercase().contains("login"));
     for example in &examples {
         if all.iter().all(|known| known.id != example.id) {
@@ -85,12 +86,12 @@ async fn rows(database: &TestDatabase, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.row).collect()
 }
 
-/// What requests change, apart from what other services do a moment later.
+/// Reads the rows that requests change, without those that other services change asynchronously.
 async fn state(system: &System) -> Vec<String> {
     let booking =
         "SELECT e::text AS row FROM events e UNION ALL SELECT t::text FROM ticket_types t UNION ALL SELECT b::text FROM bookings b
          UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
-    // A repeated log-in opens its session in the place of the first; a repeated refresh gets the same successor.
+    // A repeated login replaces the session of the first login; a repeated refresh returns the same successor.
     let auth = "SELECT a::text AS row FROM accounts a UNION ALL SELECT count(*)::text FROM idempotency_keys
          UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions ORDER BY 1";
     let mut all = rows(&system.booking_database, booking).await;
@@ -98,12 +99,12 @@ async fn state(system: &System) -> Vec<String> {
     all
 }
 
-/// An answer without the tokens that are made anew.
-fn comparable(id: &str, answer: &Answer) -> Value {
-    if answer.text.is_empty() {
+/// Returns the body of a response without the tokens that are regenerated.
+fn comparable(id: &str, response: &TestResponse) -> Value {
+    if response.text.is_empty() {
         return Value::Null;
     }
-    let mut body = answer.json();
+    let mut body = response.json();
     if NOT_STORED.contains(&id) {
         for field in ["token", "refreshToken", "expiresAt"] {
             body.as_object_mut().unwrap().remove(field);
@@ -113,9 +114,9 @@ fn comparable(id: &str, answer: &Answer) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_changing_request_acts_once_when_it_is_repeated_with_its_key() {
+async fn a_state_changing_request_repeated_with_its_key_takes_effect_once() {
     let system = Plan::default().workers(0).start().await;
-    let mut tried = Vec::new();
+    let mut tested = Vec::new();
     for request in requests(&system).await {
         let id = request.id;
         let malformed = request.send("two words").await;
@@ -128,25 +129,25 @@ async fn every_changing_request_acts_once_when_it_is_repeated_with_its_key() {
         let second = request.send(id).await;
         assert_eq!(second.status, request.success, "{id}: {}", second.text);
         assert_eq!(comparable(id, &second), comparable(id, &first), "{id}");
-        let replayed = if NEEDLESS.contains(&id) || NOT_STORED.contains(&id) { None } else { Some("true") };
+        let replayed = if NATURALLY_IDEMPOTENT.contains(&id) || NOT_STORED.contains(&id) { None } else { Some("true") };
         assert_eq!(second.header("idempotent-replayed"), replayed, "{id}");
         assert_eq!(second.header("etag"), first.header("etag"), "{id}");
-        assert_eq!(state(&system).await, after_first, "{id} acted twice");
-        tried.push(id);
+        assert_eq!(state(&system).await, after_first, "{id} took effect twice");
+        tested.push(id);
     }
     let changing: Vec<_> = operations().into_iter().filter(|(name, _)| !name.starts_with("GET ")).collect();
     for (name, operation) in &changing {
         let id = operation["operationId"].as_str().unwrap();
-        assert!(tried.contains(&id), "{name} changes something; say above how it is repeated");
+        assert!(tested.contains(&id), "{name} changes state; add a request for it to `requests`");
         let header = operation["parameters"].as_array().into_iter().flatten().find(|parameter| parameter["name"] == "Idempotency-Key");
-        assert!(header.is_some(), "{name} does not say that it takes an Idempotency-Key");
+        assert!(header.is_some(), "{name} does not document its Idempotency-Key header");
     }
-    assert_eq!(tried.len(), changing.len(), "{tried:?}");
+    assert_eq!(tested.len(), changing.len(), "{tested:?}");
     system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_tells_a_repeat_from_another_request_whatever_happened_in_between() {
+async fn a_key_distinguishes_a_repeat_from_a_different_request_despite_changes_in_between() {
     let system = Plan::default().workers(0).start().await;
     let auth = Client::new(system.auth_url());
     let root = system.admin().client.at(system.auth_url());
@@ -157,9 +158,9 @@ async fn a_key_tells_a_repeat_from_another_request_whatever_happened_in_between(
     };
     let post = async |client: &Client, path: &str, body: Value| keyed(client, Method::POST, path, &[], body).await;
 
-    // Accounts: the key belongs to the e-mail address.
+    // For new accounts, keys are scoped to the e-mail address.
     let ada = json!({"name": "Ada", "username": "ada", "email": "ada@example.org", "password": "correct horse"});
-    let made = post(&auth, "/api/createaccount", ada.clone()).await.expect(201);
+    let created = post(&auth, "/api/createaccount", ada.clone()).await.expect(201);
     for (field, value) in [("name", "Eve"), ("username", "eve"), ("password", "another horse")] {
         let mut other = ada.clone();
         other[field] = value.into();
@@ -169,22 +170,22 @@ async fn a_key_tells_a_repeat_from_another_request_whatever_happened_in_between(
     auth.post_with_key("/api/createaccount", "l", ada.clone()).await.refused(409, "email-taken");
     let ben = json!({"name": "Ben", "username": "ben", "email": "ben@example.org", "password": "correct horse"});
     post(&auth, "/api/createaccount", ben).await.expect(201);
-    let both = futures_util::future::join_all((0..6).map(|_| {
+    let responses = futures_util::future::join_all((0..6).map(|_| {
         let cid = json!({"name": "Cid", "username": "cid", "email": "cid@example.org", "password": "correct horse"});
         post(&auth, "/api/createaccount", cid)
     }));
-    let both = both.await;
-    assert!(both.iter().all(|answer| answer.status == 201 && answer.text == both[0].text), "{both:?}");
+    let responses = responses.await;
+    assert!(responses.iter().all(|response| response.status == 201 && response.text == responses[0].text), "{responses:?}");
 
-    // A repeat of «disable» does not disable an account that was enabled since.
-    let path = format!("/admin/accounts/{}/disable", made["id"].as_str().unwrap());
+    // Repeating the disable request does not disable an account that has been enabled since.
+    let path = format!("/admin/accounts/{}/disable", created["id"].as_str().unwrap());
     post(&root, &path, json!({"reason": "Resells"})).await.expect(200);
     root.post(&path.replace("disable", "enable"), json!({})).await.expect(200);
     let repeated = post(&root, &path, json!({"reason": "Resells"})).await;
     assert_eq!((repeated.expect(200)["disabledAt"].clone(), repeated.header("idempotent-replayed")), (Value::Null, Some("true")));
     post(&root, &path, json!({"reason": "Another"})).await.refused(422, "idempotency-key-reused");
 
-    // A repeated log-in leaves one session.
+    // A repeated login leaves only one session.
     let log_in = json!({"email": "ben@example.org", "password": "correct horse"});
     let first = post(&auth, "/api/loginaccount", log_in.clone()).await.expect(200);
     let second = post(&auth, "/api/loginaccount", log_in).await.expect(200);
@@ -192,7 +193,7 @@ async fn a_key_tells_a_repeat_from_another_request_whatever_happened_in_between(
     refresh(&first).await.refused(401, "invalid-refresh-token");
     refresh(&second).await.expect(200);
 
-    // Events: the repeat of a conditional change is not refused because of the change that the first request made.
+    // A repeated conditional change succeeds although the first request changed the entity tag.
     let event = system.event_like(json!({"name": "Before", "totalTickets": 3})).await;
     let id = event["id"].as_str().unwrap();
     let admin = &system.admin().client;

@@ -1,6 +1,11 @@
-//! The properties, tried with what proptest makes up: any bytes, and good input with changes in it.
+//! Checks the properties with inputs from proptest: arbitrary bytes, and valid input with mutations.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot continue reports the cause by panicking"
+)]
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,29 +14,29 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
 use rowlock_properties::{
-    access_token, account_message, delivered_message, good_account_message, good_token, query_string, released_message, request_body,
-    signed_claims,
+    check_access_token, check_account_message, check_delivered_message, check_query_string, check_request_body, check_signed_claims,
+    tickets_released_message, valid_account_message, valid_token,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 const ID: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
 
-/// Any bytes.
+/// Generates arbitrary bytes.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..300)
 }
 
-/// Bytes with some of them replaced, taken out, put in or doubled.
-fn changed(good: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+/// Mutates valid input: bytes are inserted and replaced, and the input is truncated and partly repeated.
+fn mutated(valid: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     vec((0..4, any::<Index>(), any::<u8>()), 0..4).prop_map(move |changes| {
-        let mut bytes = good.clone();
+        let mut bytes = valid.clone();
         for (kind, at, byte) in changes {
             let at = at.index(bytes.len() + 1);
             match kind {
                 0 => bytes.insert(at, byte),
                 1 => bytes.truncate(at),
-                2 => bytes.extend_from_slice(&good[at.min(good.len())..]),
+                2 => bytes.extend_from_slice(&valid[at.min(valid.len())..]),
                 _ => {
                     if let Some(place) = bytes.get_mut(at) {
                         *place = byte;
@@ -43,7 +48,7 @@ fn changed(good: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What a client may put into a field, rightly or wrongly.
+/// Generates the values that a client may send in a field, valid or not.
 fn value() -> impl Strategy<Value = Value> {
     let texts = [
         ID,
@@ -110,7 +115,7 @@ fn object(fields: Vec<(&str, Value)>) -> Value {
     Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }
 
-fn good_body() -> Value {
+fn valid_body() -> Value {
     json!({
         "eventId": ID, "username": "ada", "email": "ada@example.org", "password": "correct horse", "refreshToken": "x", "name": "Ada",
         "description": "first\nsecond", "quantity": 2, "joinWaitlist": false, "salesStartAt": "2026-12-31T20:00:00+01:00", "status": "draft",
@@ -119,25 +124,25 @@ fn good_body() -> Value {
     })
 }
 
-fn good_message() -> Vec<u8> {
-    released_message(TypeKey { event: ID.parse().unwrap(), ticket_type: ID.parse().unwrap() }, 42).into_bytes()
+fn valid_message() -> Vec<u8> {
+    tickets_released_message(TypeKey { event: ID.parse().unwrap(), ticket_type: ID.parse().unwrap() }, 42).into_bytes()
 }
 
-fn good_claims() -> Value {
-    let payload = good_token().split('.').nth(1).map(|payload| URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+fn valid_claims() -> Value {
+    let payload = valid_token().split('.').nth(1).map(|payload| URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
     serde_json::from_slice(&payload).unwrap()
 }
 
 #[test]
-fn what_is_good_is_accepted() {
-    // Or the changed ones below would all be refused for another reason than their change.
-    assert!(request_body(good_body().to_string().as_bytes()));
-    assert!(access_token(&good_token()));
-    assert!(signed_claims(good_claims().to_string().as_bytes()));
-    assert!(delivered_message(&good_message()));
+fn valid_input_is_accepted() {
+    // Ensures that the mutated inputs below are rejected because of their mutation and not for another reason.
+    assert!(check_request_body(valid_body().to_string().as_bytes()));
+    assert!(check_access_token(&valid_token()));
+    assert!(check_signed_claims(valid_claims().to_string().as_bytes()));
+    assert!(check_delivered_message(&valid_message()));
     let event = json!({"starts_at": null, "created_at": "2026-12-31T20:00:00.123456Z", "id": ID});
     for cursor in [json!(ID), json!([1, 42]), event] {
-        assert!(query_string(&format!(
+        assert!(check_query_string(&format!(
             "q=boat+race&from=2026-12-31T20:00:00Z&limit=7&cursor={}",
             URL_SAFE_NO_PAD.encode(cursor.to_string())
         )));
@@ -146,112 +151,112 @@ fn what_is_good_is_accepted() {
 
 proptest! {
     #[test]
-    fn a_body_of_any_bytes_is_refused_by_name(body in bytes()) {
-        request_body(&body);
+    fn arbitrary_bytes_as_a_body_are_rejected_with_a_cause(body in bytes()) {
+        check_request_body(&body);
     }
 
     #[test]
-    fn a_good_body_with_changes_is_read_back_or_refused_by_name(body in changed(good_body().to_string().into_bytes())) {
-        request_body(&body);
+    fn a_mutated_body_round_trips_or_is_rejected_with_a_cause(body in mutated(valid_body().to_string().into_bytes())) {
+        check_request_body(&body);
     }
 
     #[test]
-    fn a_good_body_with_any_value_in_some_fields_is_read_back_or_refused_by_name(values in vec((select(FIELDS.to_vec()), value()), 0..4)) {
-        let Value::Object(mut body) = good_body() else { unreachable!() };
+    fn a_body_with_arbitrary_field_values_round_trips_or_is_rejected_with_a_cause(values in vec((select(FIELDS.to_vec()), value()), 0..4)) {
+        let Value::Object(mut body) = valid_body() else { unreachable!() };
         body.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        request_body(Value::Object(body).to_string().as_bytes());
+        check_request_body(Value::Object(body).to_string().as_bytes());
     }
 
     #[test]
-    fn a_body_of_any_json_is_read_back_or_refused_by_name(body in value()) {
-        request_body(body.to_string().as_bytes());
+    fn an_arbitrary_json_body_round_trips_or_is_rejected_with_a_cause(body in value()) {
+        check_request_body(body.to_string().as_bytes());
     }
 
     #[test]
-    fn any_query_string_is_read_back_or_refused_by_name(query in any::<String>()) {
-        query_string(&query);
-        query_string(&format!("cursor={query}&limit=5"));
+    fn an_arbitrary_query_string_round_trips_or_is_rejected_with_a_cause(query in any::<String>()) {
+        check_query_string(&query);
+        check_query_string(&format!("cursor={query}&limit=5"));
     }
 
     #[test]
-    fn any_parameters_are_read_back_or_refused_by_name(values in vec((select(vec!["q", "from", "limit", "ticketTypeId", "cursor"]), value()), 0..5)) {
+    fn arbitrary_parameters_round_trip_or_are_rejected_with_a_cause(values in vec((select(vec!["q", "from", "limit", "ticketTypeId", "cursor"]), value()), 0..5)) {
         let written: Vec<_> = values.iter().map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect();
-        query_string(&written.join("&"));
+        check_query_string(&written.join("&"));
     }
 
     #[test]
-    fn any_json_in_a_cursor_is_read_back_or_refused_by_name(
+    fn an_arbitrary_cursor_round_trips_or_is_rejected_with_a_cause(
         cursor in prop_oneof![
             value(),
             (value(), value(), value()).prop_map(|(starts_at, created_at, id)| json!({"starts_at": starts_at, "created_at": created_at, "id": id})),
             (any::<i32>(), any::<i64>()).prop_map(|(position, number)| json!([position, number])),
         ]
     ) {
-        query_string(&format!("cursor={}", URL_SAFE_NO_PAD.encode(cursor.to_string())));
+        check_query_string(&format!("cursor={}", URL_SAFE_NO_PAD.encode(cursor.to_string())));
     }
 
     #[test]
-    fn no_token_is_good_but_the_one_that_was_signed(token in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,60}[.][A-Za-z0-9_-]{0,60}[.][A-Za-z0-9_-]{0,90}"]) {
-        access_token(&token);
+    fn only_the_signed_token_is_accepted(token in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,60}[.][A-Za-z0-9_-]{0,60}[.][A-Za-z0-9_-]{0,90}"]) {
+        check_access_token(&token);
     }
 
     #[test]
-    fn a_good_token_with_changes_is_no_good(token in changed(good_token().into_bytes())) {
-        access_token(&String::from_utf8_lossy(&token));
+    fn a_mutated_token_is_rejected(token in mutated(valid_token().into_bytes())) {
+        check_access_token(&String::from_utf8_lossy(&token));
     }
 
     #[test]
-    fn a_token_with_another_header_is_no_good(header in value(), algorithm in select(vec!["none", "HS256", "RS256", "EdDSA", ""]), kid in value()) {
-        let good = good_token();
-        let rest = good.split_once('.').unwrap().1;
+    fn a_token_with_another_header_is_rejected(header in value(), algorithm in select(vec!["none", "HS256", "RS256", "EdDSA", ""]), kid in value()) {
+        let token = valid_token();
+        let rest = token.split_once('.').unwrap().1;
         for header in [header, json!({"alg": algorithm, "kid": kid}), json!({"alg": algorithm, "kid": "the-only-key", "typ": "JWT"})] {
-            access_token(&format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string())));
+            check_access_token(&format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string())));
         }
     }
 
     #[test]
-    fn what_a_signed_token_says_is_read_back_or_refused(payload in prop_oneof![bytes(), changed(good_claims().to_string().into_bytes())]) {
-        signed_claims(&payload);
+    fn an_arbitrary_signed_payload_round_trips_or_is_rejected(payload in prop_oneof![bytes(), mutated(valid_claims().to_string().into_bytes())]) {
+        check_signed_claims(&payload);
     }
 
     #[test]
-    fn claims_of_any_values_are_read_back_or_refused(values in vec((select(vec!["sub", "name", "email", "role", "iss", "aud", "iat", "exp", "jti", "sid", "ver", "nbf"]), value()), 0..3)) {
-        let Value::Object(mut claims) = good_claims() else { unreachable!() };
+    fn arbitrary_claims_round_trip_or_are_rejected(values in vec((select(vec!["sub", "name", "email", "role", "iss", "aud", "iat", "exp", "jti", "sid", "ver", "nbf"]), value()), 0..3)) {
+        let Value::Object(mut claims) = valid_claims() else { unreachable!() };
         claims.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        signed_claims(Value::Object(claims).to_string().as_bytes());
+        check_signed_claims(Value::Object(claims).to_string().as_bytes());
     }
 
     #[test]
-    fn a_delivery_of_any_bytes_is_refused_with_a_reason(body in bytes()) {
-        delivered_message(&body);
+    fn arbitrary_bytes_as_a_delivery_are_rejected_with_a_cause(body in bytes()) {
+        check_delivered_message(&body);
     }
 
     #[test]
-    fn a_good_message_with_changes_is_read_back_or_refused_with_a_reason(body in changed(good_message())) {
-        delivered_message(&body);
+    fn a_mutated_message_round_trips_or_is_rejected_with_a_cause(body in mutated(valid_message())) {
+        check_delivered_message(&body);
     }
 
     #[test]
-    fn a_message_of_any_values_is_read_back_or_refused_with_a_reason(values in vec((select(vec!["specversion", "type", "dataschema", "data", "id"]), value()), 0..3)) {
-        let mut message: Map<String, Value> = serde_json::from_slice(&good_message()).unwrap();
+    fn a_message_with_arbitrary_values_round_trips_or_is_rejected_with_a_cause(values in vec((select(vec!["specversion", "type", "dataschema", "data", "id"]), value()), 0..3)) {
+        let mut message: Map<String, Value> = serde_json::from_slice(&valid_message()).unwrap();
         message.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        delivered_message(Value::Object(message).to_string().as_bytes());
+        check_delivered_message(Value::Object(message).to_string().as_bytes());
     }
 
     #[test]
-    fn a_good_message_about_an_account_with_changes_is_read_back_or_refused_with_a_reason(body in changed(good_account_message(ID.parse().unwrap()).into_bytes())) {
-        account_message(&body);
+    fn a_mutated_account_message_round_trips_or_is_rejected_with_a_cause(body in mutated(valid_account_message(ID.parse().unwrap()).into_bytes())) {
+        check_account_message(&body);
     }
 
     #[test]
-    fn any_bytes_as_a_message_about_an_account_are_read_back_or_refused_with_a_reason(body in bytes()) {
-        account_message(&body);
+    fn arbitrary_bytes_as_an_account_message_round_trip_or_are_rejected_with_a_cause(body in bytes()) {
+        check_account_message(&body);
     }
 
     #[test]
-    fn a_message_of_any_ticket_type_is_read(event: u128, ticket_type: u128, sequence: i64) {
+    fn a_message_of_any_ticket_type_is_accepted(event: u128, ticket_type: u128, sequence: i64) {
         let key = TypeKey { event: EventId::from_uuid(Uuid::from_u128(event)), ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(ticket_type)) };
-        let read = rowlock_domain::messages::read_tickets_released(released_message(key, sequence).as_bytes());
+        let read = rowlock_domain::messages::read_tickets_released(tickets_released_message(key, sequence).as_bytes());
         prop_assert_eq!(read.unwrap().key, key);
     }
 }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use rowlock_test_support::system::PASSWORD;
-use rowlock_test_support::wait::{PATIENCE, until};
+use rowlock_test_support::wait::{WAIT_TIMEOUT, until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -43,7 +43,7 @@ impl Terminal {
 
     /// Reads until a text is on the screen, behind what was asked for before.
     async fn shows(&mut self, text: &str) {
-        let in_time = timeout(PATIENCE, async {
+        let in_time = timeout(WAIT_TIMEOUT, async {
             loop {
                 let rest = &self.seen[self.asked..];
                 if let Some(at) = rest.windows(text.len()).position(|part| part == text.as_bytes()) {
@@ -74,7 +74,7 @@ impl Terminal {
 
     /// Waits for its end and gives the exit code.
     async fn ends(mut self) -> (i32, String) {
-        let all = timeout(PATIENCE, self.screen.read_to_end(&mut self.seen)).await;
+        let all = timeout(WAIT_TIMEOUT, self.screen.read_to_end(&mut self.seen)).await;
         assert!(all.is_ok(), "it did not end: {}", self.text());
         let status = self.script.wait().await.unwrap();
         (status.code().unwrap(), self.text())

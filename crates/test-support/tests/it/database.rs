@@ -1,14 +1,14 @@
-//! Databases that do not disturb each other, with roles that may do what they may in production.
+//! Tests that test databases are isolated from each other and that their roles have the same rights as in production.
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use rowlock_test_support::database::{DATABASE_ENV, Template, TestDatabase, fingerprint};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-/// A template that nobody has made before.
-struct Fresh(String);
+/// A template with a unique fingerprint, so that no other test has built it.
+struct UniqueTemplate(String);
 
-impl Template for Fresh {
+impl Template for UniqueTemplate {
     fn name(&self) -> &'static str {
         "tools"
     }
@@ -30,12 +30,12 @@ async fn open(url: &SecretString) -> Result<AsyncPgConnection, String> {
 }
 
 #[tokio::test]
-async fn many_at_once_get_a_database_each_from_a_template_that_none_had_made() {
-    let fresh = std::sync::Arc::new(Fresh(Uuid::new_v4().to_string()));
+async fn concurrent_requests_for_a_new_template_build_it_once() {
+    let template = std::sync::Arc::new(UniqueTemplate(Uuid::new_v4().to_string()));
     let tasks: Vec<_> = (0..6)
         .map(|_| {
-            let fresh = fresh.clone();
-            tokio::spawn(async move { TestDatabase::new(&*fresh).await })
+            let template = template.clone();
+            tokio::spawn(async move { TestDatabase::new(&*template).await })
         })
         .collect();
     let mut databases = Vec::new();
@@ -44,7 +44,7 @@ async fn many_at_once_get_a_database_each_from_a_template_that_none_had_made() {
     }
     for database in &databases {
         let mut service = open(&database.service_url()).await.unwrap();
-        service.batch_execute("INSERT INTO things VALUES (1)").await.expect("nobody else wrote here");
+        service.batch_execute("INSERT INTO things VALUES (1)").await.expect("the databases are independent");
     }
     let mut templates: Vec<_> = databases.iter().map(|database| database.template().to_owned()).collect();
     templates.dedup();
@@ -55,15 +55,15 @@ async fn many_at_once_get_a_database_each_from_a_template_that_none_had_made() {
     let last = databases.remove(0);
     let url = last.admin_url();
     drop(last);
-    assert!(open(&url).await.is_err(), "a dropped one is gone too");
-    // Nobody will ask for this template again.
+    assert!(open(&url).await.is_err(), "dropping the value drops the database");
+    // The fingerprint is unique, so no other test will use this template.
     let mut admin = open(&std::env::var(DATABASE_ENV).unwrap().into()).await.unwrap();
     admin.batch_execute(&format!("DROP DATABASE {}", templates.remove(0))).await.unwrap();
 }
 
 #[tokio::test]
-async fn the_service_role_reads_and_writes_rows_and_nothing_else() {
-    let database = TestDatabase::new(&Fresh("least privilege".to_owned())).await;
+async fn the_service_role_can_only_read_and_write_rows() {
+    let database = TestDatabase::new(&UniqueTemplate("least privilege".to_owned())).await;
     let mut service = open(&database.service_url()).await.unwrap();
     service.batch_execute("INSERT INTO things VALUES (1); SELECT * FROM things").await.unwrap();
     for forbidden in [

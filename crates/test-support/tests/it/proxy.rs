@@ -1,4 +1,4 @@
-//! A proxy that cuts, refuses, freezes, and swallows one answer.
+//! Tests of the fault-injecting proxy.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// A server that sends back what it gets.
+/// Starts a server that echoes what it receives.
 async fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -22,68 +22,68 @@ async fn echo() -> String {
     address
 }
 
-async fn ask(stream: &mut TcpStream, question: &str) -> Option<String> {
-    stream.write_all(question.as_bytes()).await.ok()?;
-    let mut answer = vec![0; question.len()];
-    stream.read_exact(&mut answer).await.ok()?;
-    String::from_utf8(answer).ok()
+async fn exchange(stream: &mut TcpStream, request: &str) -> Option<String> {
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut response = vec![0; request.len()];
+    stream.read_exact(&mut response).await.ok()?;
+    String::from_utf8(response).ok()
 }
 
 #[tokio::test]
-async fn it_passes_cuts_refuses_and_passes_again() {
+async fn it_forwards_cuts_refuses_and_forwards_again() {
     let proxy = Proxy::start(echo().await).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(ask(&mut stream, "hello").await.as_deref(), Some("hello"));
+    assert_eq!(exchange(&mut stream, "hello").await.as_deref(), Some("hello"));
     proxy.cut();
-    assert_eq!(ask(&mut stream, "hello").await, None);
+    assert_eq!(exchange(&mut stream, "hello").await, None);
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(ask(&mut stream, "again").await.as_deref(), Some("again"));
+    assert_eq!(exchange(&mut stream, "again").await.as_deref(), Some("again"));
     proxy.refuse();
-    assert_eq!(ask(&mut stream, "hello").await, None);
+    assert_eq!(exchange(&mut stream, "hello").await, None);
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(ask(&mut stream, "hello").await, None);
+    assert_eq!(exchange(&mut stream, "hello").await, None);
     proxy.pass();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(ask(&mut stream, "last").await.as_deref(), Some("last"));
+    assert_eq!(exchange(&mut stream, "last").await.as_deref(), Some("last"));
     assert_eq!(proxy.accepted(), 3);
 }
 
 #[tokio::test]
-async fn paused_it_holds_everything_back_and_loses_nothing() {
+async fn a_paused_proxy_delays_everything_and_loses_nothing() {
     let proxy = Proxy::start(echo().await).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(ask(&mut stream, "hello").await.as_deref(), Some("hello"));
+    assert_eq!(exchange(&mut stream, "hello").await.as_deref(), Some("hello"));
     proxy.pause();
-    assert!(timeout(Duration::from_millis(100), ask(&mut stream, "frozen")).await.is_err());
+    assert!(timeout(Duration::from_millis(100), exchange(&mut stream, "frozen")).await.is_err());
     proxy.pass();
-    let mut answer = [0; 6];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"frozen");
+    let mut response = [0; 6];
+    stream.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"frozen");
 }
 
 #[tokio::test]
-async fn slowed_it_delays_each_direction_until_it_passes_again() {
+async fn a_slow_proxy_delays_each_direction_until_it_passes_again() {
     let proxy = Proxy::start(echo().await).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
     proxy.slow(Duration::from_millis(80));
     let start = std::time::Instant::now();
-    assert_eq!(ask(&mut stream, "slowly").await.as_deref(), Some("slowly"));
+    assert_eq!(exchange(&mut stream, "slowly").await.as_deref(), Some("slowly"));
     assert!(start.elapsed() >= Duration::from_millis(160), "{:?}", start.elapsed());
     proxy.slow(Duration::from_secs(3600));
-    assert!(timeout(Duration::from_millis(50), ask(&mut stream, "never")).await.is_err());
+    assert!(timeout(Duration::from_millis(50), exchange(&mut stream, "never")).await.is_err());
     proxy.pass();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(timeout(Duration::from_secs(60), ask(&mut stream, "fast")).await.unwrap().as_deref(), Some("fast"));
+    assert_eq!(timeout(Duration::from_secs(60), exchange(&mut stream, "fast")).await.unwrap().as_deref(), Some("fast"));
 }
 
 #[tokio::test]
-async fn it_swallows_the_answer_to_one_message_and_cuts_that_connection_alone() {
+async fn a_trap_drops_one_response_and_cuts_only_that_connection() {
     let proxy = Proxy::start(echo().await).await;
     let mut bystander = TcpStream::connect(proxy.address()).await.unwrap();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    let sprung = proxy.cut_after_answer_to("COMMIT");
-    assert_eq!(ask(&mut stream, "BEGIN; COM").await.as_deref(), Some("BEGIN; COM"));
-    assert_eq!(ask(&mut stream, "MIT; and more").await, None, "also when the bytes come in two pieces");
-    timeout(Duration::from_secs(5), sprung.wait()).await.unwrap();
-    assert_eq!(ask(&mut bystander, "COMMIT").await.as_deref(), Some("COMMIT"), "once only");
+    let trap = proxy.cut_after_response_to("COMMIT");
+    assert_eq!(exchange(&mut stream, "BEGIN; COM").await.as_deref(), Some("BEGIN; COM"));
+    assert_eq!(exchange(&mut stream, "MIT; and more").await, None, "the trap also recognizes bytes split across two chunks");
+    timeout(Duration::from_secs(5), trap.wait()).await.unwrap();
+    assert_eq!(exchange(&mut bystander, "COMMIT").await.as_deref(), Some("COMMIT"), "the trap triggers only once");
 }

@@ -1,4 +1,4 @@
-//! Everything that runs during a storm: the services, the servers, and a proxy on each line between them.
+//! Starts and holds the processes under test: the services, the servers, and a proxy for each connection between them.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::sync::Mutex;
 
 use crate::Fallible;
 use crate::options::Options;
-use crate::process::{Recipe, Service};
+use crate::process::{ServiceConfig, ServiceProcess};
 use crate::server::Server;
 
-/// Delays before the worker tries a message again: those of production are minutes, which no storm lasts.
+/// Retry delays of the worker. The production delays are minutes, which is longer than a run.
 const RETRY_DELAYS_MS: [u64; 4] = [500, 1_000, 2_000, 4_000];
 
-/// One of the processes of Rowlock.
+/// Identifies one of the service processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
+pub enum ServiceId {
     /// auth-service.
     Auth,
     /// One of the two booking-services.
@@ -25,11 +25,11 @@ pub enum Part {
     Worker(usize),
 }
 
-impl Part {
-    /// All of them.
+impl ServiceId {
+    /// All services.
     pub const ALL: [Self; 5] = [Self::Auth, Self::Booking(0), Self::Booking(1), Self::Worker(0), Self::Worker(1)];
 
-    /// Its binary.
+    /// Returns the name of the binary.
     pub fn binary(self) -> &'static str {
         match self {
             Self::Auth => "auth-service",
@@ -38,7 +38,7 @@ impl Part {
         }
     }
 
-    /// Its place among the ports.
+    /// Returns the position in [`ServiceId::ALL`], which also determines the ports.
     fn index(self) -> usize {
         match self {
             Self::Auth => 0,
@@ -47,7 +47,7 @@ impl Part {
         }
     }
 
-    /// What it is called in the report.
+    /// Returns the name for the report and the log.
     pub fn name(self) -> String {
         match self {
             Self::Auth => self.binary().to_owned(),
@@ -56,96 +56,96 @@ impl Part {
     }
 }
 
-/// A process with its lines.
+/// A service process and the proxies of its connections.
 #[derive(Debug)]
-pub struct Actor {
-    /// Which one.
-    pub part: Part,
+pub struct ManagedService {
+    /// Identity of the service.
+    pub id: ServiceId,
     /// The process.
-    pub service: Mutex<Service>,
-    /// Its line to PostgreSQL.
+    pub process: Mutex<ServiceProcess>,
+    /// Proxy to PostgreSQL.
     pub database: Proxy,
-    /// Its line to RabbitMQ; auth-service uses none.
+    /// Proxy to RabbitMQ.
     pub broker: Proxy,
 }
 
-/// All that is up.
+/// All running parts of the test.
 #[derive(Debug)]
-pub struct Stage {
-    /// The command line.
+pub struct ChaosEnvironment {
+    /// Command-line options.
     pub options: Options,
-    /// The services, in the order of [`Part::ALL`].
-    pub actors: Vec<Actor>,
-    /// PostgreSQL.
+    /// The services, in the order of [`ServiceId::ALL`].
+    pub services: Vec<ManagedService>,
+    /// PostgreSQL server.
     pub postgres: Mutex<Server>,
-    /// RabbitMQ.
+    /// RabbitMQ server.
     pub rabbitmq: Mutex<Server>,
 }
 
-impl Stage {
+impl ChaosEnvironment {
     /// Starts the services and waits until they are ready.
     pub async fn start(options: Options) -> Fallible<Self> {
-        let mut actors = Vec::new();
-        for part in Part::ALL {
+        let mut services = Vec::new();
+        for service_id in ServiceId::ALL {
             let database = Proxy::start(format!("127.0.0.1:{}", options.pg_port)).await;
             let (broker, amqp_url) = Proxy::in_front_of(&secret(&options, "amqp-url")?).await;
             let settings = Settings { options: &options, database: database.address().port(), amqp_url };
-            let recipe = Recipe {
-                name: part.name(),
-                program: options.bin_dir.join(part.binary()),
-                settings: settings.of(part)?,
-                management: port(&options, part)? + 1,
+            let config = ServiceConfig {
+                name: service_id.name(),
+                program: options.bin_dir.join(service_id.binary()),
+                settings: settings.for_service(service_id)?,
+                management: port(&options, service_id)? + 1,
                 logs: options.out.join("log"),
             };
-            actors.push(Actor { part, service: Mutex::new(Service::new(recipe)?), database, broker });
+            services.push(ManagedService { id: service_id, process: Mutex::new(ServiceProcess::new(config)?), database, broker });
         }
         let postgres = Mutex::new(Server::postgres(options.server_command.clone(), options.pg_pid));
         let rabbitmq = Mutex::new(Server::broker(options.server_command.clone(), options.broker_pid));
-        let stage = Self { options, actors, postgres, rabbitmq };
-        for actor in &stage.actors {
-            actor.service.lock().await.start()?;
+        let environment = Self { options, services, postgres, rabbitmq };
+        for managed in &environment.services {
+            managed.process.lock().await.start()?;
         }
-        for actor in &stage.actors {
-            actor.service.lock().await.until_ready().await?;
+        for managed in &environment.services {
+            managed.process.lock().await.wait_until_ready().await?;
         }
-        Ok(stage)
+        Ok(environment)
     }
 
-    /// One of the processes.
-    pub fn actor(&self, part: Part) -> Fallible<&Actor> {
-        self.actors.get(part.index()).ok_or_else(|| format!("there is no {}", part.name()).into())
+    /// Returns a service.
+    pub fn service(&self, service_id: ServiceId) -> Fallible<&ManagedService> {
+        self.services.get(service_id.index()).ok_or_else(|| format!("the service {} does not exist", service_id.name()).into())
     }
 
-    /// The public port of a service.
-    pub fn port(&self, part: Part) -> Fallible<u16> {
-        port(&self.options, part)
+    /// Returns the public port of a service.
+    pub fn port(&self, service_id: ServiceId) -> Fallible<u16> {
+        port(&self.options, service_id)
     }
 
-    /// Whether every service says that it is ready.
+    /// Returns whether every service is ready.
     pub async fn all_ready(&self) -> bool {
-        for actor in &self.actors {
-            if !actor.service.lock().await.is_ready().await {
+        for managed in &self.services {
+            if !managed.process.lock().await.is_ready().await {
                 return false;
             }
         }
         true
     }
 
-    /// Services that have ended although nobody ended them, a sentence each.
-    pub async fn ended_by_themselves(&self) -> Fallible<Vec<String>> {
-        let mut found = Vec::new();
-        for actor in &self.actors {
-            let mut service = actor.service.lock().await;
-            if let Some(status) = service.ended()? {
-                found.push(format!("{} ended by itself: {status}; see {}", service.name, service.log()));
+    /// Restarts services that have exited unexpectedly, and returns a description of each exit.
+    pub async fn restart_exited(&self) -> Fallible<Vec<String>> {
+        let mut exits = Vec::new();
+        for managed in &self.services {
+            let mut service = managed.process.lock().await;
+            if let Some(status) = service.try_exit_status()? {
+                exits.push(format!("{} exited unexpectedly ({status}); see {}", service.name, service.log()));
                 service.kill().await?;
                 service.start()?;
             }
         }
-        Ok(found)
+        Ok(exits)
     }
 
-    /// How the harness itself reaches RabbitMQ: without a proxy.
+    /// Returns the AMQP settings of the harness, which connects to RabbitMQ directly.
     pub fn amqp(&self) -> Fallible<AmqpSettings> {
         let mut settings = AmqpSettings::new(secret(&self.options, "amqp-url")?.into());
         "rowlock-chaos".clone_into(&mut settings.connection_name);
@@ -153,33 +153,33 @@ impl Stage {
         Ok(settings)
     }
 
-    /// The environment of an operator's command at one of the databases, past the proxies.
+    /// Returns the environment of operator commands for the booking database, which connect directly.
     pub fn operator_settings(&self) -> Fallible<Vec<(&'static str, String)>> {
         let settings = Settings { options: &self.options, database: self.options.pg_port, amqp_url: secret(&self.options, "amqp-url")? };
-        settings.of(Part::Booking(0))
+        settings.for_service(ServiceId::Booking(0))
     }
 
-    /// Ends all services.
+    /// Kills all services.
     pub async fn tear_down(self) -> Fallible<()> {
-        for actor in &self.actors {
-            actor.service.lock().await.kill().await?;
+        for managed in &self.services {
+            managed.process.lock().await.kill().await?;
         }
         Ok(())
     }
 }
 
-/// One of the secrets that the script has made.
+/// Reads one of the secrets that the script has created.
 pub fn secret(options: &Options, name: &str) -> Fallible<String> {
     let path = options.secrets.join(name);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(text.trim().to_owned())
 }
 
-fn port(options: &Options, part: Part) -> Fallible<u16> {
-    Ok(options.first_port + 2 * u16::try_from(part.index())?)
+fn port(options: &Options, service_id: ServiceId) -> Fallible<u16> {
+    Ok(options.first_port + 2 * u16::try_from(service_id.index())?)
 }
 
-/// What the services are told. Everything that is not the default is here.
+/// Environment variables of the services. Every setting that differs from its default is here.
 struct Settings<'a> {
     options: &'a Options,
     database: u16,
@@ -187,36 +187,39 @@ struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    fn of(&self, part: Part) -> Fallible<Vec<(&'static str, String)>> {
-        let listen = format!("127.0.0.1:{}", port(self.options, part)?);
+    fn for_service(&self, service_id: ServiceId) -> Fallible<Vec<(&'static str, String)>> {
+        let listen = format!("127.0.0.1:{}", port(self.options, service_id)?);
         let mut settings = vec![("ROWLOCK__LOG__FORMAT", "json".to_owned())];
-        match part {
-            Part::Auth => settings.extend([
+        match service_id {
+            ServiceId::Auth => settings.extend([
                 self.database("rowlock_auth")?,
                 ("ROWLOCK__HTTP__LISTEN", listen),
                 ("ROWLOCK__KEYS__ENCRYPTION_KEY", secret(self.options, "encryption-key")?),
                 ("ROWLOCK__BOOTSTRAP__TOKEN", secret(self.options, "bootstrap-token")?),
-                // What a log-in costs is not what is tried here, and nobody logs in anew during a storm who was in before.
+                // The cost of a login is not under test, and tokens must stay valid for the whole run.
                 ("ROWLOCK__PASSWORDS__BCRYPT_COST", "4".to_owned()),
                 ("ROWLOCK__TOKENS__ACCESS_TTL_SECONDS", "86400".to_owned()),
                 ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
                 ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),
-                // One address and a few accounts are the whole crowd.
+                // All clients share one address and a few accounts, so the rate limits are disabled.
                 ("ROWLOCK__LIMITS__LOG_IN_PER_ADDRESS", "0".to_owned()),
                 ("ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT", "0".to_owned()),
                 ("ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_ADDRESS", "0".to_owned()),
                 ("ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_EMAIL", "0".to_owned()),
             ]),
-            Part::Booking(_) => settings.extend([
+            ServiceId::Booking(_) => settings.extend([
                 self.database("rowlock_booking")?,
                 ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
                 ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),
                 ("ROWLOCK__HTTP__LISTEN", listen),
-                ("ROWLOCK__TOKENS__JWKS_URL", format!("http://127.0.0.1:{}/.well-known/jwks.json", port(self.options, Part::Auth)?)),
-                ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("http://127.0.0.1:{}/internal/revocations", port(self.options, Part::Auth)?)),
+                ("ROWLOCK__TOKENS__JWKS_URL", format!("http://127.0.0.1:{}/.well-known/jwks.json", port(self.options, ServiceId::Auth)?)),
+                (
+                    "ROWLOCK__TOKENS__REVOCATIONS_URL",
+                    format!("http://127.0.0.1:{}/internal/revocations", port(self.options, ServiceId::Auth)?),
+                ),
                 ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
             ]),
-            Part::Worker(_) => settings.extend([
+            ServiceId::Worker(_) => settings.extend([
                 self.database("rowlock_booking")?,
                 ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
                 ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),

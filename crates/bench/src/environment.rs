@@ -1,4 +1,4 @@
-//! Everything that runs during a benchmark.
+//! Starts and holds everything that runs during a benchmark.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,50 +7,50 @@ use serde_json::json;
 
 use crate::Fallible;
 use crate::database::Database;
-use crate::fixtures::{Place, Stock};
+use crate::fixtures::{SampleFixture, Stock};
 use crate::http::{Connection, get, post};
-use crate::load::{Requests, closed_loop};
-use crate::meters::Processes;
+use crate::load::{RequestWriter, closed_loop};
+use crate::meters::MeteredProcesses;
 use crate::options::RunOptions;
-use crate::people::People;
 use crate::pgbench::Pgbench;
 use crate::service::{Launcher, Service};
+use crate::tokens::VisitorTokens;
 
-/// Different people who send requests. The services remember the tokens of more.
+/// Number of different accounts that send requests. It is smaller than the token caches of the services.
 pub const VISITORS: u64 = 40_000;
-/// Events of a spread load.
+/// Number of events in a spread load.
 pub const EVENTS: u32 = 200;
-/// What auth-service hashes with, and the raw hashes beside it.
+/// bcrypt cost of auth-service and of the bcrypt baseline.
 pub const BCRYPT_COST: u32 = 12;
-/// How many accounts log in.
+/// Number of accounts that log in.
 pub const LOGINS: u64 = 4;
-/// Their password.
+/// Password of the accounts that log in.
 pub const PASSWORD: &str = "correct horse";
 
-/// The ports of the services, counted from the first free one.
+/// Ports of the services, relative to the first free port.
 #[derive(Debug, Clone, Copy)]
 pub struct Ports {
     first: u16,
 }
 
 impl Ports {
-    /// booking-service.
+    /// Returns the port of booking-service.
     pub fn booking(self) -> u16 {
         self.first
     }
-    /// auth-service.
+    /// Returns the port of auth-service.
     pub fn auth(self) -> u16 {
         self.first + 2
     }
-    /// The instance of booking-service with a transaction per request.
+    /// Returns the port of the booking-service that runs one transaction per request.
     pub fn single(self) -> u16 {
         self.first + 4
     }
-    /// The list from memory.
+    /// Returns the port that serves the event list from memory.
     pub fn hello_list(self) -> u16 {
         self.first + 10
     }
-    /// One event from memory.
+    /// Returns the port that serves a single event from memory.
     pub fn hello_event(self) -> u16 {
         self.first + 11
     }
@@ -62,52 +62,52 @@ impl Ports {
     }
 }
 
-/// All that is up.
+/// All running parts of the benchmark.
 #[derive(Debug)]
-pub struct Stage {
-    /// The command line.
+pub struct BenchEnvironment {
+    /// Command-line options.
     pub options: RunOptions,
-    /// Visitors.
-    pub people: People,
-    /// `rowlock_booking`.
+    /// Access tokens.
+    pub tokens: VisitorTokens,
+    /// Connection to `rowlock_booking`.
     pub database: Database,
-    /// `rowlock_engine`: the same schema, for pgbench alone.
+    /// Connection to `rowlock_engine`: the same schema, used only by pgbench.
     pub engine: Database,
-    /// The engine's limit.
+    /// Runs pgbench against `rowlock_engine`.
     pub pgbench: Pgbench,
-    /// Where what listens.
+    /// Ports of the services.
     pub ports: Ports,
-    /// The services under load.
+    /// booking-service under load.
     pub booking: Service,
-    /// One transaction per request.
+    /// booking-service with one transaction per request.
     pub single: Service,
-    /// Log-ins.
+    /// auth-service.
     pub auth: Service,
-    /// Workers; the first is always up.
+    /// Workers; the first one always runs.
     pub workers: Vec<Service>,
-    /// What HTTP costs by itself.
+    /// Servers of the HTTP baseline.
     hello: Vec<Service>,
     launcher: Launcher,
-    /// 200 events for the public list.
-    pub catalogue: Place,
-    /// An event with many bookings and a long queue, once it is needed.
-    pub full: Option<Place>,
-    slices: u32,
+    /// Fixture of 200 events for the public reads.
+    pub catalogue: SampleFixture,
+    /// Event with many bookings and a long waiting list; created when it is first used.
+    pub full: Option<SampleFixture>,
+    samples: u32,
 }
 
-impl Stage {
+impl BenchEnvironment {
     /// Starts the services.
     pub async fn set_up(options: RunOptions) -> Fallible<Self> {
         let ports = Ports { first: options.first_port };
-        let people = People::new(VISITORS);
-        people.show_keys(ports.keys()).await?;
+        let tokens = VisitorTokens::new(VISITORS);
+        tokens.serve_public_key(ports.keys()).await?;
         let password = secret(&options, "postgres")?;
         let database = Database::connect(options.pg_port, &password, "rowlock_booking").await?;
         let engine = Database::connect(options.pg_port, &password, "rowlock_engine").await?;
         let pgbench = Pgbench::new(options.pg_bin.join("pgbench"), options.pg_port, password, options.out.join("scripts"))?;
         let launcher = Launcher { bin_dir: options.bin_dir.clone(), logs: options.out.join("log") };
-        let catalogue = Place { slice: 0, events: EVENTS };
-        catalogue.make(&database, Stock { available: 500, ..Stock::default() }, VISITORS).await?;
+        let catalogue = SampleFixture { sample: 0, events: EVENTS };
+        catalogue.create(&database, Stock { available: 500, ..Stock::default() }, VISITORS).await?;
         let settings = Settings { options: &options, ports };
         let auth = launcher.start("auth-service", ports.auth() + 1, &settings.auth()?).await?;
         let booking = launcher.start("booking-service", ports.booking() + 1, &settings.booking(ports.booking())?).await?;
@@ -116,9 +116,9 @@ impl Stage {
         single.push(("ROWLOCK__OUTBOX__RELAY", "false".to_owned()));
         let single = launcher.start("booking-service", ports.single() + 1, &single).await?;
         let workers = vec![launcher.start("reallocation-worker", ports.worker(0), &settings.worker()?).await?];
-        let mut stage = Self {
+        let mut environment = Self {
             options,
-            people,
+            tokens,
             database,
             engine,
             pgbench,
@@ -131,19 +131,19 @@ impl Stage {
             launcher,
             catalogue,
             full: None,
-            slices: 0,
+            samples: 0,
         };
-        stage.start_hello().await?;
-        stage.make_logins().await?;
-        stage.introduce().await?;
-        Ok(stage)
+        environment.start_hello().await?;
+        environment.create_login_accounts().await?;
+        environment.warm_token_caches().await?;
+        Ok(environment)
     }
 
-    /// Everybody sends one request, which is refused after the look at the token: signatures are checked before the sale
-    /// begins. What it costs when they are not is measured by a side of its own.
-    async fn introduce(&self) -> Fallible<()> {
-        let people = self.people.clone();
-        let requests: Requests = Arc::new(move |index, out| post(out, "POST", "/api/book", people.token(index), "{}"));
+    /// Sends one invalid request per visitor. It is rejected after the token has been verified, so all tokens are cached
+    /// before the measurements. [`Workload::HotNewTokens`] measures the cost of uncached tokens.
+    async fn warm_token_caches(&self) -> Fallible<()> {
+        let tokens = self.tokens.clone();
+        let requests: RequestWriter = Arc::new(move |index, out| post(out, "POST", "/api/book", tokens.token(index), "{}"));
         closed_loop(self.ports.booking(), 16, Duration::from_secs(30), VISITORS, &requests).await?;
         Ok(())
     }
@@ -157,44 +157,44 @@ impl Stage {
             get(&mut request, &path);
             match connection.call(&request).await? {
                 200 => std::fs::write(self.options.out.join(name), connection.body())?,
-                status => return Err(format!("GET {path} was answered with {status}").into()),
+                status => return Err(format!("GET {path} returned status {status}").into()),
             }
             self.hello.push(self.launcher.start_hello(port, &self.options.out.join(name)).await?);
         }
         Ok(())
     }
 
-    async fn make_logins(&self) -> Fallible<()> {
+    async fn create_login_accounts(&self) -> Fallible<()> {
         for index in 0..LOGINS {
             let (name, email) = (format!("visitor{index}"), login_email(index));
             let body = json!({"name": name, "username": name, "email": email, "password": PASSWORD}).to_string();
             let status = self.call(self.ports.auth(), "POST", "/api/createaccount", "", &body).await?;
             if status != 201 {
-                return Err(format!("an account could not be made: {status}").into());
+                return Err(format!("cannot create a login account: status {status}").into());
             }
         }
         Ok(())
     }
 
-    /// One request with a body on a new connection.
+    /// Sends one request with a body on a new connection and returns the status.
     pub async fn call(&self, port: u16, method: &str, path: &str, token: &str, body: &str) -> Fallible<u16> {
         let mut request = Vec::new();
         post(&mut request, method, path, token, body);
         Ok(Connection::open(port).await?.call(&request).await?)
     }
 
-    /// The place of the next slice; no two share an event.
-    pub fn next_place(&mut self, events: u32) -> Place {
-        self.slices += 1;
-        Place { slice: self.slices, events }
+    /// Returns the fixture of the next sample. No two fixtures share an event.
+    pub fn next_fixture(&mut self, events: u32) -> SampleFixture {
+        self.samples += 1;
+        SampleFixture { sample: self.samples, events }
     }
 
-    /// How many slices there have been.
-    pub fn slices(&self) -> u32 {
-        self.slices
+    /// Returns the number of samples so far.
+    pub fn samples(&self) -> u32 {
+        self.samples
     }
 
-    /// Sees to it that so many workers run.
+    /// Starts or stops workers until this number runs (at least one).
     pub async fn set_workers(&mut self, count: usize) -> Fallible<()> {
         while self.workers.len() > count.max(1) {
             if let Some(worker) = self.workers.pop() {
@@ -209,13 +209,13 @@ impl Stage {
         Ok(())
     }
 
-    /// Whose processor time counts for what.
-    pub fn processes(&self, service: u32) -> Processes {
+    /// Assigns the processes of the benchmark to the meters.
+    pub fn processes(&self, service: u32) -> MeteredProcesses {
         let options = &self.options;
         let mut others = vec![options.broker_pid, options.gateway_pid, self.booking.pid, self.single.pid, self.auth.pid];
         others.extend(self.workers.iter().chain(&self.hello).map(|service| service.pid));
         others.retain(|pid| *pid != service);
-        Processes { postgres: options.pg_pid, observer: self.database.backend, service, others }
+        MeteredProcesses { postgres: options.pg_pid, observer: self.database.backend, service, others }
     }
 
     /// Stops the services.
@@ -228,12 +228,12 @@ impl Stage {
     }
 }
 
-/// The e-mail of an account that logs in.
+/// Returns the e-mail address of an account that logs in.
 pub fn login_email(index: u64) -> String {
     format!("visitor{}@example.org", index % LOGINS)
 }
 
-/// How long to wait until nothing is in flight.
+/// Timeout for everything in flight to finish.
 pub const SETTLE: Duration = Duration::from_secs(30);
 
 fn secret(options: &RunOptions, name: &str) -> Fallible<String> {
@@ -278,7 +278,7 @@ impl Settings<'_> {
             ("ROWLOCK__HTTP__LISTEN", format!("127.0.0.1:{port}")),
             ("ROWLOCK__TOKENS__JWKS_URL", format!("http://127.0.0.1:{}/keys", self.ports.keys())),
             ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("http://127.0.0.1:{}/internal/revocations", self.ports.auth())),
-            // A crowd of 40,000 that asks 20,000 times a second is what is measured.
+            // The benchmark measures 40,000 accounts that send 20,000 requests per second, so the rate limit is disabled.
             ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
         ])
     }

@@ -1,4 +1,4 @@
-//! Visitors with tokens, signed here, so that no log-in stands in the way of a booking. One small endpoint shows the key.
+//! Signs access tokens for the visitors and serves the public key over HTTP, so that bookings need no login.
 
 use std::sync::Arc;
 
@@ -13,49 +13,49 @@ use tokio::net::TcpListener;
 use crate::Fallible;
 use crate::numbers::count;
 
-const KEY_NAME: &str = "bench";
+const KEY_ID: &str = "bench";
 const VALID_SECONDS: i64 = 3 * 3600;
 
-/// Visitors and one administrator.
+/// Access tokens of the visitors and of one administrator.
 #[derive(Debug, Clone)]
-pub struct People {
+pub struct VisitorTokens {
     key: SigningKey,
     tokens: Arc<Vec<String>>,
     admin: Arc<str>,
 }
 
-impl People {
-    /// Signs tokens for so many visitors.
+impl VisitorTokens {
+    /// Signs tokens for this number of visitors.
     pub fn new(visitors: u64) -> Self {
         let key = SigningKey::from_bytes(&rand::random());
         let admin = token(&key, visitors, "admin").into();
-        Self { tokens: Arc::default(), admin, key }.logged_in_anew(visitors)
+        Self { tokens: Arc::default(), admin, key }.with_new_tokens(visitors)
     }
 
-    /// The same visitors with tokens that no service has seen.
+    /// Returns tokens for the same visitors that no service has seen yet.
     #[must_use]
-    pub fn logged_in_anew(&self, visitors: u64) -> Self {
+    pub fn with_new_tokens(&self, visitors: u64) -> Self {
         let tokens = (0..visitors).map(|index| token(&self.key, index, "user")).collect();
         Self { tokens: Arc::new(tokens), ..self.clone() }
     }
 
-    /// The token of a visitor; after the last comes the first again.
+    /// Returns the token of a visitor; the index wraps around.
     pub fn token(&self, index: u64) -> &str {
         let index = index % count(self.tokens.len()).max(1);
         usize::try_from(index).ok().and_then(|index| self.tokens.get(index)).map_or("", String::as_str)
     }
 
-    /// The administrator's token.
+    /// Returns the token of the administrator.
     pub fn admin(&self) -> &str {
         &self.admin
     }
 
-    /// Shows the public key on a port until the program ends.
-    pub async fn show_keys(&self, port: u16) -> Fallible<()> {
+    /// Serves the public key on a port of 127.0.0.1 until the program exits.
+    pub async fn serve_public_key(&self, port: u16) -> Fallible<()> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let public = URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes());
         let keys =
-            json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": public, "kid": KEY_NAME, "use": "sig", "alg": "EdDSA"}]}).to_string();
+            json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": public, "kid": KEY_ID, "use": "sig", "alg": "EdDSA"}]}).to_string();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let keys = keys.clone();
@@ -75,14 +75,14 @@ impl People {
     }
 }
 
-/// The account of a visitor; the fixtures in SQL write it the same way.
+/// Returns the account id of a visitor. The SQL fixtures build the same ids.
 fn account(index: u64) -> String {
     format!("01990000-0000-7000-8000-{index:012x}")
 }
 
 fn token(key: &SigningKey, index: u64, role: &str) -> String {
     let now = Clock::system().now().timestamp();
-    let header = json!({"alg": "EdDSA", "typ": "JWT", "kid": KEY_NAME});
+    let header = json!({"alg": "EdDSA", "typ": "JWT", "kid": KEY_ID});
     let id = format!("{:016x}{:016x}", rand::random::<u64>(), index);
     let claims = json!({
         "sub": account(index), "name": format!("Visitor {index}"), "email": format!("visitor{index}@example.org"), "role": role,

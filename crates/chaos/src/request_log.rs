@@ -1,4 +1,4 @@
-//! What the clients have asked for and every answer that they were given. Nothing in it comes from the database.
+//! Log of all requests of the clients and of every response. None of it comes from the database.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,60 +7,60 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::http::{Answer, NoAnswer, Reply};
+use crate::http::{ApiResponse, SendError, SendResult};
 
-/// What a client asks for.
+/// A state-changing operation of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
-    /// Tickets, or a place in the queue.
+    /// Books tickets or joins the waiting list.
     Book {
-        /// The event.
+        /// Event id.
         event: Uuid,
-        /// Its ticket type.
+        /// Ticket type id.
         ticket_type: Uuid,
-        /// How many.
+        /// Number of tickets.
         quantity: u32,
-        /// Whether to wait.
+        /// Whether to join the waiting list if the tickets are not available.
         join: bool,
     },
-    /// Gives a booking or a part of it back.
+    /// Cancels a booking or a part of it.
     Cancel {
-        /// The event of the booking.
+        /// Event id of the booking.
         event: Uuid,
-        /// The booking.
+        /// Booking id.
         booking: Uuid,
-        /// A part of it.
+        /// Number of tickets to cancel; None cancels the whole booking.
         quantity: Option<u32>,
     },
-    /// Leaves the queue.
+    /// Leaves the waiting list.
     Leave {
-        /// The event of the entry.
+        /// Event id of the entry.
         event: Uuid,
-        /// The entry.
+        /// Entry id.
         entry: Uuid,
     },
-    /// Changes how many tickets an entry waits for.
+    /// Changes the quantity of a waiting-list entry.
     ChangeEntry {
-        /// The event of the entry.
+        /// Event id of the entry.
         event: Uuid,
-        /// The entry.
+        /// Entry id.
         entry: Uuid,
-        /// The new quantity.
+        /// New number of tickets.
         quantity: u32,
     },
-    /// An administrator sets the number of tickets.
+    /// Changes the capacity of a ticket type, as an administrator.
     SetCapacity {
-        /// The event.
+        /// Event id.
         event: Uuid,
-        /// Its ticket type.
+        /// Ticket type id.
         ticket_type: Uuid,
-        /// The new number.
+        /// New capacity.
         capacity: u32,
     },
 }
 
 impl Operation {
-    /// Its name in the report.
+    /// Returns the name for the report.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Book { .. } => "book",
@@ -71,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// The event.
+    /// Returns the event id.
     pub fn event(&self) -> Uuid {
         match self {
             Self::Book { event, .. }
@@ -82,7 +82,7 @@ impl Operation {
         }
     }
 
-    /// Method, path and body.
+    /// Returns the method, the path and the body of the API request.
     pub fn request(&self) -> (reqwest::Method, String, Value) {
         let post = reqwest::Method::POST;
         match self {
@@ -108,116 +108,116 @@ impl Operation {
     }
 }
 
-/// By which door a request went in.
+/// Where a request was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// The gateway.
+pub enum EntryPoint {
+    /// To the gateway.
     Gateway,
-    /// A service's own port.
+    /// Directly to the port of a service.
     Direct,
 }
 
-/// One sending of a request.
+/// One attempt to send a request.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// When it was sent.
+    /// Time at which the request was sent.
     pub sent: Instant,
-    /// When it ended.
+    /// Time at which the response arrived or the attempt failed.
     pub ended: Instant,
-    /// By which door.
-    pub door: Door,
-    /// What came of it.
-    pub answer: Answer,
+    /// Where the request was sent.
+    pub entry_point: EntryPoint,
+    /// Response or error.
+    pub result: SendResult,
 }
 
 impl Attempt {
-    /// What came of it, in a word or two.
+    /// Classifies the result for the report: the status, with the problem code if there is one, or the kind of error.
     pub fn kind(&self) -> String {
-        match &self.answer {
-            Ok(reply) if reply.is_promise() => reply.status.to_string(),
-            Ok(Reply { status, code, .. }) => format!("{status} {code}"),
-            Err(NoAnswer::Late) => "no answer in time".to_owned(),
-            Err(NoAnswer::Broken(_)) => "connection broken".to_owned(),
+        match &self.result {
+            Ok(response) if response.is_success() => response.status.to_string(),
+            Ok(ApiResponse { status, code, .. }) => format!("{status} {code}"),
+            Err(SendError::Timeout) => "timeout".to_owned(),
+            Err(SendError::ConnectionFailed(_)) => "connection failed".to_owned(),
         }
     }
 
-    /// How long it took.
-    pub fn took(&self) -> Duration {
+    /// Returns the duration of the attempt.
+    pub fn duration(&self) -> Duration {
         self.ended.saturating_duration_since(self.sent)
     }
 }
 
-/// One thing that was asked for, with all its sendings in the order in which they ended.
+/// A request with all its attempts, in the order in which they ended.
 #[derive(Debug, Clone)]
-pub struct Request {
-    /// Who asked.
+pub struct LoggedRequest {
+    /// Account that sent the request.
     pub account: Uuid,
-    /// The same in all sendings; empty where the route takes none.
+    /// Idempotency key of all attempts; empty if the route takes none.
     pub key: String,
-    /// What was asked for.
+    /// Requested operation.
     pub operation: Operation,
-    /// The sendings.
+    /// Attempts.
     pub attempts: Vec<Attempt>,
-    /// A probe is sent once and never asked about again.
+    /// Whether this is a probe, which is sent only once and never retried.
     pub probe: bool,
 }
 
-impl Request {
-    /// The promise that was made, if any.
-    pub fn promise(&self) -> Option<&Reply> {
-        self.attempts.iter().filter_map(|attempt| attempt.answer.as_ref().ok()).find(|reply| reply.is_promise())
+impl LoggedRequest {
+    /// Returns the first successful response.
+    pub fn success(&self) -> Option<&ApiResponse> {
+        self.attempts.iter().filter_map(|attempt| attempt.result.as_ref().ok()).find(|response| response.is_success())
     }
 
-    /// The last definite answer.
-    pub fn verdict(&self) -> Option<&Reply> {
-        self.attempts.iter().rev().filter_map(|attempt| attempt.answer.as_ref().ok()).find(|reply| reply.is_definite())
+    /// Returns the last final response.
+    pub fn final_response(&self) -> Option<&ApiResponse> {
+        self.attempts.iter().rev().filter_map(|attempt| attempt.result.as_ref().ok()).find(|response| response.is_final())
     }
 }
 
-/// The ledger of all clients.
+/// Log of the requests of all clients.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger(Arc<Mutex<Vec<Request>>>);
+pub struct RequestLog(Arc<Mutex<Vec<LoggedRequest>>>);
 
-/// Sums for the report.
+/// Request counts for the report.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Sums {
-    /// Things asked for, by operation.
+pub struct RequestCounts {
+    /// Number of requests, by operation.
     pub requests: std::collections::BTreeMap<&'static str, u64>,
-    /// Answers to sendings, by operation and kind.
+    /// Number of attempts, by operation and result.
     pub answers: std::collections::BTreeMap<String, u64>,
 }
 
-impl Ledger {
-    /// Writes down a request that has ended.
-    pub fn write(&self, request: Request) {
+impl RequestLog {
+    /// Appends a request that has ended.
+    pub fn append(&self, request: LoggedRequest) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     }
 
-    /// How many there are.
+    /// Returns the number of requests.
     pub fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether there is none.
+    /// Returns whether the log is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All of them, in the order in which they ended.
-    pub fn take(&self) -> Vec<Request> {
+    /// Removes and returns all requests, in the order in which they ended.
+    pub fn take(&self) -> Vec<LoggedRequest> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Adds up what was asked and answered.
-pub fn sums(requests: &[Request]) -> Sums {
-    let mut sums = Sums::default();
+/// Counts requests and attempts.
+pub fn count_requests(requests: &[LoggedRequest]) -> RequestCounts {
+    let mut counts = RequestCounts::default();
     for request in requests {
         let name = if request.probe { "probe" } else { request.operation.name() };
-        *sums.requests.entry(name).or_default() += 1;
+        *counts.requests.entry(name).or_default() += 1;
         for attempt in &request.attempts {
-            *sums.answers.entry(format!("{name}: {}", attempt.kind())).or_default() += 1;
+            *counts.answers.entry(format!("{name}: {}", attempt.kind())).or_default() += 1;
         }
     }
-    sums
+    counts
 }

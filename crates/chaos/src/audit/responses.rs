@@ -1,0 +1,355 @@
+//! Compares the responses with the stored data: each success is stored, each key took effect once, and nothing else happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::{AuditResult, Evidence};
+use crate::client::{Booking, SuccessBody};
+use crate::http::{ApiResponse, SendError};
+use crate::request_log::{Attempt, EntryPoint, LoggedRequest, Operation};
+use crate::tables::{BookingRow, EntryRow, KeyRow};
+
+const BOOKINGS_STORED: &str = "every booking reported to a client is stored";
+const CANCELLATIONS_STORED: &str = "every cancellation reported to a client is stored";
+const ENTRIES_STORED: &str = "every waiting-list entry reported to a client is stored";
+const CAPACITIES_STORED: &str = "every capacity reported to the administrator is stored";
+const ACCOUNTS_STORED: &str = "every account reported to a client is stored";
+const ONE_EFFECT: &str = "each idempotency key takes effect once";
+const VALID_RESPONSES: &str = "every request receives a valid response before its timeout";
+const CLEAN_SHUTDOWN: &str = "no request fails while a service shuts down";
+
+/// Rejections that are valid because the state may have changed since the client's last response.
+const VALID_REJECTIONS: [&str; 5] = ["sold-out", "already-waiting", "account-limit", "already-promoted", "capacity-below-booked"];
+
+pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
+    let stored = StoredRows::of(evidence);
+    for request in &evidence.requests {
+        check_responses(request, evidence, verdict);
+        check_stored(request, &stored, verdict);
+    }
+    check_bookings(evidence, &stored, verdict);
+    check_entries(evidence, &stored, verdict);
+    check_unreported(evidence, &stored, verdict);
+    check_capacities(evidence, verdict);
+    for (email, id) in &evidence.registrations.created {
+        verdict.audited_responses += 1;
+        if !evidence.tables.accounts.iter().any(|account| account.id == *id && account.email == *email) {
+            verdict.add_violation(ACCOUNTS_STORED, format!("the account {id} is missing"), format!("accounts, e-mail {email}"));
+        }
+    }
+    for violation in &evidence.registrations.violations {
+        verdict.add_violation(VALID_RESPONSES, violation, "the log of auth-service");
+    }
+}
+
+/// The stored rows, by their keys.
+struct StoredRows<'a> {
+    bookings: BTreeMap<Uuid, &'a BookingRow>,
+    entries: BTreeMap<Uuid, &'a EntryRow>,
+    keys: BTreeMap<(Uuid, Uuid, &'a str), &'a KeyRow>,
+}
+
+impl<'a> StoredRows<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        let tables = &evidence.tables;
+        Self {
+            bookings: tables.bookings.iter().map(|row| (row.id, row)).collect(),
+            entries: tables.entries.iter().map(|row| (row.id, row)).collect(),
+            keys: tables.keys.iter().map(|row| ((row.event_id, row.account_id, row.key.as_str()), row)).collect(),
+        }
+    }
+}
+
+fn location(request: &LoggedRequest) -> String {
+    format!("event {}, account {}, key {}", request.operation.event(), request.account, request.key)
+}
+
+/// Checks that the responses themselves are valid.
+fn check_responses(request: &LoggedRequest, evidence: &Evidence, verdict: &mut AuditResult) {
+    let name = request.operation.name();
+    for attempt in &request.attempts {
+        match &attempt.result {
+            Err(SendError::Timeout) if !request.probe => {
+                verdict.add_violation(
+                    VALID_RESPONSES,
+                    format!("a {name} request received no response in {} s", attempt.duration().as_secs()),
+                    location(request),
+                );
+            }
+            Ok(response) if !is_valid_response(&request.operation, response) => {
+                verdict.add_violation(
+                    VALID_RESPONSES,
+                    format!("a {name} request received an invalid response {}: {}", attempt.kind(), response.body),
+                    location(request),
+                );
+            }
+            _ => {}
+        }
+        let shutting_down = evidence.shutdowns.iter().any(|shutdown| attempt.ended >= shutdown.from && attempt.ended <= shutdown.until);
+        if attempt.entry_point == EntryPoint::Gateway && shutting_down && failed(attempt) && !is_unknown_without_key(request, attempt) {
+            let error = attempt.result.as_ref().err();
+            let what =
+                format!("a {name} request through the gateway failed with {} {error:?} while a service was shutting down", attempt.kind());
+            verdict.add_violation(CLEAN_SHUTDOWN, what, location(request));
+        }
+    }
+    if !request.probe && request.final_response().is_none() {
+        let last = request.attempts.last().map(Attempt::kind).unwrap_or_default();
+        verdict.add_violation(
+            VALID_RESPONSES,
+            format!("a {name} request received no final response in {} attempts; the last result was {last}", request.attempts.len()),
+            location(request),
+        );
+    }
+    let mut successes = request.attempts.iter().filter_map(|attempt| attempt.result.as_ref().ok()).filter(|response| response.is_success());
+    if let Some(first) = successes.next()
+        && !request.key.is_empty()
+        && let Some(other) = successes.find(|response| response.body != first.body || response.status != first.status)
+    {
+        verdict.add_violation(
+            ONE_EFFECT,
+            format!("the same request received two different responses, {} and {}", first.body, other.body),
+            location(request),
+        );
+    }
+}
+
+fn is_valid_response(operation: &Operation, response: &ApiResponse) -> bool {
+    let retryable = matches!(response.status, 503 | 429)
+        && matches!(response.code.as_str(), "unavailable" | "overloaded" | "outcome-unknown" | "rate-limited");
+    // Capacities change continuously, so a request may exceed the current capacity of the ticket type.
+    let above_total = matches!(operation, Operation::Book { .. } | Operation::ChangeEntry { .. })
+        && (response.status, response.code.as_str()) == (422, "invalid-input")
+        && response.body.contains("in total");
+    response.is_success() || retryable || above_total || (response.status == 409 && VALID_REJECTIONS.contains(&response.code.as_str()))
+}
+
+/// Returns whether the result rules out a change: a 503 changes nothing unless its code is `outcome-unknown`.
+fn changed_nothing(attempt: &Attempt) -> bool {
+    attempt.result.as_ref().is_ok_and(|response| response.code != "outcome-unknown")
+}
+
+/// A change without a key is sent to only one service. If that service closes the connection at the moment when the gateway
+/// uses it, the outcome is unknown, and the response says so. With a key the gateway retries on the other service.
+fn is_unknown_without_key(request: &LoggedRequest, attempt: &Attempt) -> bool {
+    request.key.is_empty() && attempt.result.as_ref().is_ok_and(|response| response.code == "outcome-unknown")
+}
+
+fn failed(attempt: &Attempt) -> bool {
+    match &attempt.result {
+        Ok(response) => response.status >= 500,
+        // Probes have a short timeout, so a timeout is no failure.
+        Err(SendError::Timeout) => false,
+        Err(SendError::ConnectionFailed(_)) => true,
+    }
+}
+
+/// Checks that the success of a request is stored, together with its response.
+fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
+    let Some(response) = request.success() else { return };
+    verdict.audited_responses += 1;
+    if !request.key.is_empty() {
+        match stored.keys.get(&(request.operation.event(), request.account, request.key.as_str())) {
+            None => {
+                verdict.add_violation(ONE_EFFECT, "the response to a successful request is not stored under its key", location(request));
+            }
+            Some(row) if row.response != response.body || row.status != response.status => {
+                let what = format!(
+                    "the stored response of the key is {} {}, but the client received {} {}",
+                    row.status, row.response, response.status, response.body
+                );
+                verdict.add_violation(ONE_EFFECT, what, location(request));
+            }
+            Some(_) => {}
+        }
+    }
+    let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) else { return };
+    match (&request.operation, body.booking, body.waitlist_entry) {
+        (Operation::Book { event, ticket_type, quantity, .. }, Some(booking), None) => {
+            let told = (booking.event_id, booking.ticket_type_id, booking.quantity, booking.origin.as_str());
+            let row = stored.bookings.get(&booking.id).filter(|row| {
+                row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type && row.origin == "direct"
+            });
+            if row.is_none() {
+                verdict.add_violation(
+                    BOOKINGS_STORED,
+                    format!("the booking {} is missing or differs from the response", booking.id),
+                    location(request),
+                );
+            }
+            if told != (*event, *ticket_type, *quantity, "direct") {
+                verdict.add_violation(
+                    BOOKINGS_STORED,
+                    format!("the response contains a different booking: {}", response.body),
+                    location(request),
+                );
+            }
+        }
+        (Operation::Book { event, ticket_type, quantity, .. }, None, Some(entry)) => {
+            let row = stored
+                .entries
+                .get(&entry.id)
+                .filter(|row| row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type);
+            // The quantity may be changed later; `check_entries` follows the changes.
+            if row.is_none() || entry.quantity != *quantity {
+                verdict.add_violation(
+                    ENTRIES_STORED,
+                    format!("the entry {} is missing or differs from the response", entry.id),
+                    location(request),
+                );
+            }
+        }
+        (Operation::Leave { entry, .. }, None, Some(told)) => {
+            let left = stored.entries.get(entry).is_some_and(|row| row.status == "left");
+            if !left || told.id != *entry {
+                verdict.add_violation(
+                    ENTRIES_STORED,
+                    format!("the entry {entry} was reported as left, but has not left"),
+                    location(request),
+                );
+            }
+        }
+        (Operation::ChangeEntry { entry, quantity, .. }, None, Some(told)) => {
+            if told.id != *entry || told.quantity != *quantity || told.status != "waiting" {
+                let what = format!("the entry {entry} was to wait for {quantity} tickets, but the response was {}", response.body);
+                verdict.add_violation(ENTRIES_STORED, what, location(request));
+            }
+        }
+        // `check_bookings` and `check_capacities` compare these responses.
+        (Operation::Cancel { .. }, Some(_), None) | (Operation::SetCapacity { .. }, ..) => {}
+        _ => {
+            verdict.add_violation(
+                VALID_RESPONSES,
+                format!("the response does not match its request: {}", response.body),
+                location(request),
+            );
+        }
+    }
+}
+
+/// Follows each booking through all responses to its owner and compares it with the stored row.
+fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
+    let mut told: BTreeMap<Uuid, (u32, bool, &LoggedRequest)> = BTreeMap::new();
+    for request in &evidence.requests {
+        let Some(response) = request.success() else { continue };
+        let Some(booking) = serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.booking) else { continue };
+        let confirmed = booking.status == "confirmed";
+        if let Operation::Cancel { quantity, .. } = &request.operation {
+            let before = told.get(&booking.id).map(|(quantity, ..)| *quantity).or_else(|| initial_quantity(&booking, stored));
+            if !matches_cancellation(before, *quantity, &booking) {
+                let what = format!("{quantity:?} of {before:?} tickets were to be cancelled, but the response was {}", response.body);
+                verdict.add_violation(CANCELLATIONS_STORED, what, location(request));
+            }
+        }
+        told.insert(booking.id, (booking.quantity, confirmed, request));
+    }
+    for (id, (quantity, confirmed, request)) in told {
+        let Some(row) = stored.bookings.get(&id) else {
+            verdict.add_violation(BOOKINGS_STORED, format!("the booking {id} is missing"), location(request));
+            continue;
+        };
+        if row.quantity != quantity || (row.status == "confirmed") != confirmed {
+            let rule = if confirmed { BOOKINGS_STORED } else { CANCELLATIONS_STORED };
+            let status = if confirmed { "confirmed" } else { "cancelled" };
+            let what = format!(
+                "the booking {id} is {} with {} tickets, but {status} with {quantity} tickets was reported to its owner",
+                row.status, row.quantity
+            );
+            verdict.add_violation(rule, what, location(request));
+        }
+    }
+}
+
+/// Compares the stored quantity of each entry with the last one reported to its owner, unless a request that may have changed
+/// it has no final response.
+fn check_entries(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
+    let mut told: BTreeMap<Uuid, (u32, &LoggedRequest)> = BTreeMap::new();
+    let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
+    for request in &evidence.requests {
+        let body = request.success().and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
+        if let Some(entry) = body.and_then(|body| body.waitlist_entry) {
+            told.insert(entry.id, (entry.quantity, request));
+        } else if let Operation::ChangeEntry { entry, .. } = &request.operation
+            && request.final_response().is_none()
+        {
+            undecided.insert(*entry);
+        }
+    }
+    for (id, (quantity, request)) in told {
+        // A missing entry is reported by `check_stored`.
+        let Some(row) = stored.entries.get(&id).filter(|row| row.quantity != quantity) else { continue };
+        if !undecided.contains(&id) {
+            let what = format!("the entry {id} waits for {} tickets, but {quantity} were reported to its owner", row.quantity);
+            verdict.add_violation(ENTRIES_STORED, what, location(request));
+        }
+    }
+}
+
+/// Returns the initial quantity of a promoted booking, which is that of its entry.
+fn initial_quantity(booking: &Booking, stored: &StoredRows<'_>) -> Option<u32> {
+    stored.entries.values().find(|entry| entry.booking_id == Some(booking.id)).map(|entry| entry.quantity)
+}
+
+fn matches_cancellation(before: Option<u32>, returned: Option<u32>, now: &Booking) -> bool {
+    let Some(before) = before else { return false };
+    match returned {
+        Some(returned) if returned < before => now.status == "confirmed" && now.quantity == before - returned,
+        _ => now.status == "cancelled" && now.quantity == before,
+    }
+}
+
+/// Checks that every stored booking and entry was reported to a client, or belongs to a request without a final response.
+fn check_unreported(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
+    let (mut known, mut open): (BTreeSet<Uuid>, BTreeSet<(Uuid, Uuid)>) = (BTreeSet::new(), BTreeSet::new());
+    for request in &evidence.requests {
+        match request.success().map(|response| serde_json::from_str::<SuccessBody>(&response.body)) {
+            Some(Ok(body)) => {
+                known.extend(body.booking.map(|booking| booking.id));
+                known.extend(body.waitlist_entry.map(|entry| entry.id));
+            }
+            _ if request.final_response().is_none() && !request.attempts.iter().all(changed_nothing) => {
+                open.insert((request.operation.event(), request.account));
+            }
+            _ => {
+                let key = (request.operation.event(), request.account, request.key.as_str());
+                if !request.key.is_empty() && stored.keys.contains_key(&key) {
+                    let kind = request.attempts.last().map(Attempt::kind).unwrap_or_default();
+                    verdict.add_violation(ONE_EFFECT, format!("a rejected request (last result: {kind}) took effect"), location(request));
+                }
+            }
+        }
+    }
+    for row in evidence.tables.bookings.iter().filter(|row| row.origin == "direct") {
+        if !known.contains(&row.id) && !open.contains(&(row.event_id, row.account_id)) {
+            let location = format!("bookings, event {}, account {}", row.event_id, row.account_id);
+            verdict.add_violation(ONE_EFFECT, format!("the booking {} was never reported to a client", row.id), location);
+        }
+    }
+    for row in &evidence.tables.entries {
+        if !known.contains(&row.id) && !open.contains(&(row.event_id, row.account_id)) {
+            let location = format!("waitlist_entries, event {}, account {}", row.event_id, row.account_id);
+            verdict.add_violation(ONE_EFFECT, format!("the entry {} was never reported to a client", row.id), location);
+        }
+    }
+}
+
+/// Compares the stored capacity of each ticket type with the last one reported to the administrator.
+fn check_capacities(evidence: &Evidence, verdict: &mut AuditResult) {
+    let mut last: BTreeMap<Uuid, (u32, &LoggedRequest)> = BTreeMap::new();
+    for request in &evidence.requests {
+        if let Operation::SetCapacity { ticket_type, capacity, .. } = &request.operation
+            && request.success().is_some()
+        {
+            last.insert(*ticket_type, (*capacity, request));
+        }
+    }
+    for (ticket_type, (capacity, request)) in last {
+        let row = evidence.tables.types.iter().find(|row| row.id == ticket_type);
+        if row.is_none_or(|row| row.capacity != i64::from(capacity)) {
+            let what =
+                format!("the capacity of the type {ticket_type} was reported as {capacity}, but is {:?}", row.map(|row| row.capacity));
+            verdict.add_violation(CAPACITIES_STORED, what, location(request));
+        }
+    }
+}
