@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel_migrations::EmbeddedMigrations;
-use rowlock_postgres::{Limits, MigrateError, Pool, SchemaState, checkout, schema_state};
+use rowlock_postgres::{ConnectionLimits, MigrateError, Pool, SchemaState, checkout, schema_state};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ pub struct DatabaseSettings {
     /// Most connections at once.
     pub pool_size: usize,
     /// Time limits of each connection.
-    pub limits: Limits,
+    pub limits: ConnectionLimits,
 }
 
 impl DatabaseSettings {
@@ -39,7 +39,7 @@ impl DatabaseSettings {
             url: url?,
             migration_url: migration_url?,
             pool_size: pool_size?,
-            limits: Limits {
+            limits: ConnectionLimits {
                 lock: lock?,
                 statement: statement?,
                 idle_in_transaction: idle_in_transaction?,
@@ -54,9 +54,9 @@ impl DatabaseSettings {
 pub async fn schema_ready(pool: &Pool, migrations: &EmbeddedMigrations) -> Result<(), String> {
     let mut conn = checkout(pool).await.map_err(|error| error.to_string())?;
     match schema_state(&mut conn, migrations).await {
-        Ok(SchemaState::Ready) => Ok(()),
-        Ok(SchemaState::Behind { needed, found }) => {
-            Err(format!("the schema is at {}, this build needs {needed}: run «migrate»", found.as_deref().unwrap_or("nothing")))
+        Ok(SchemaState::UpToDate) => Ok(()),
+        Ok(SchemaState::Outdated { required, applied }) => {
+            Err(format!("the schema is at {}, this build needs {required}: run «migrate»", applied.as_deref().unwrap_or("nothing")))
         }
         Err(MigrateError::Database(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -93,7 +93,7 @@ impl Worker {
             on_messages: Arc::new(move || notifier.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
-            patience: self.settings.database.limits.patience(),
+            patience: self.settings.database.limits.response_timeout(),
             resolve_for: self.settings.work.resolve_for,
             one_event_per_transaction: self.settings.work.one_event_per_transaction,
         });
@@ -108,7 +108,7 @@ impl Worker {
         self.metrics.register(|registry| metrics.register(registry));
         let intake = Intake {
             work,
-            look: Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: 1 },
+            look: Look { pool: self.pool.clone(), patience: self.settings.database.limits.response_timeout(), batch: 1 },
             amqp: self.settings.amqp.clone(),
             prefetch: self.settings.work.prefetch,
             // One connection stays for the others, and one for the sweep.
@@ -123,7 +123,8 @@ impl Worker {
     async fn sweep(&self, work: Work) {
         let settings = self.settings.work;
         if settings.sweep {
-            let look = Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: settings.sweep_batch };
+            let look =
+                Look { pool: self.pool.clone(), patience: self.settings.database.limits.response_timeout(), batch: settings.sweep_batch };
             sweep(work, look, settings.sweep_interval, self.lifecycle.draining.clone()).await;
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{ExpressionMethods, QueryDsl, QueryableByName, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowlock_postgres::{BY_KEYS, DatabaseError, connect};
+use rowlock_postgres::{DatabaseError, KEY_LOOKUP_SETTINGS, connect};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::RelaySettings;
@@ -47,7 +47,7 @@ impl Lease {
         // The table is empty whenever autovacuum looks, so the planner would have it read from end to end, which takes tens of
         // milliseconds once it is full of deleted rows.
         let sql = format!(
-            "{BY_KEYS}; SET synchronous_commit = off; SET idle_session_timeout = {millis}; SET tcp_user_timeout = {millis}; \
+            "{KEY_LOOKUP_SETTINGS}; SET synchronous_commit = off; SET idle_session_timeout = {millis}; SET tcp_user_timeout = {millis}; \
              SET tcp_keepalives_idle = {seconds}; SET tcp_keepalives_interval = {seconds}; SET tcp_keepalives_count = 2",
             millis = limit.as_millis(),
             seconds = limit.as_secs().max(1),

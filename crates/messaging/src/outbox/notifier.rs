@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowlock_postgres::{DatabaseError, Limits, connect};
+use rowlock_postgres::{ConnectionLimits, DatabaseError, connect};
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -65,7 +65,7 @@ async fn send(database_url: &SecretString, wake: &Notify) {
 async fn notify(database_url: &SecretString, held: &mut Option<AsyncPgConnection>) -> Result<(), DatabaseError> {
     let conn = match held {
         Some(conn) => conn,
-        None => held.insert(connect(database_url, Limits::default(), "rowlock notifier").await?),
+        None => held.insert(connect(database_url, ConnectionLimits::default(), "rowlock notifier").await?),
     };
     match timeout(ANSWER_LIMIT, conn.batch_execute(&format!("NOTIFY {CHANNEL}"))).await {
         Ok(result) => Ok(result?),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowlock_postgres::Limits;
+use rowlock_postgres::ConnectionLimits;
 use secrecy::SecretString;
 
 use crate::amqp::AmqpSettings;
@@ -56,7 +56,12 @@ impl RelaySettings {
     }
 
     /// Whoever waits longer than this for an answer has lost the lead anyway.
-    pub(super) fn limits(&self) -> Limits {
-        Limits { lock: self.lease_timeout, statement: self.lease_timeout, idle_in_transaction: self.lease_timeout, ..Limits::default() }
+    pub(super) fn limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            lock: self.lease_timeout,
+            statement: self.lease_timeout,
+            idle_in_transaction: self.lease_timeout,
+            ..ConnectionLimits::default()
+        }
     }
 }
