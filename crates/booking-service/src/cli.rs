@@ -82,7 +82,7 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: BookingSettings) -> ExitCode {
     settings.log.start();
-    let leave = settings.shutdown.most();
+    let leave = settings.shutdown.total();
     match start(settings, Clock::system()) {
         Ok(running) => run_until_stopped(running, leave).await,
         Err(error) => fail(1, error),

@@ -62,7 +62,7 @@ impl AmqpSettings {
             ..Self::new(url?)
         };
         if let Err(error) = settings.check() {
-            reader.complain("amqp.url", error);
+            reader.add_error("amqp.url", error);
             return None;
         }
         Some(settings)
