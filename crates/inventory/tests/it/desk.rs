@@ -42,7 +42,7 @@ impl Desk {
             on_messages: Arc::new(|| {}),
             on_transaction: Arc::new(|_| {}),
             source: "/a/test",
-            patience: ConnectionLimits::default().patience(),
+            patience: ConnectionLimits::default().response_timeout(),
             resolve_for: Duration::from_secs(1),
             one_event_per_transaction,
         });
