@@ -101,7 +101,7 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: AuthSettings) -> ExitCode {
     settings.log.start();
-    let leave = settings.shutdown.most();
+    let leave = settings.shutdown.total();
     let running = match start(settings, Clock::system()) {
         Ok(running) => running,
         Err(error) => return fail(1, error),

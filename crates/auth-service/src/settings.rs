@@ -194,7 +194,7 @@ impl Sections {
         let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
         let encryption_key = long_secret(reader, "keys.encryption_key", 32);
         if secrets == Secrets::Required && matches!(encryption_key, Some(None)) {
-            reader.complain("keys.encryption_key", "must be set");
+            reader.add_error("keys.encryption_key", "must be set");
         }
         let publish_ahead = seconds(reader, "keys.publish_ahead_seconds", 1..=86_400);
         let limits = LimitSettings::read(reader);
@@ -265,7 +265,7 @@ fn seconds(reader: &mut SettingsReader, name: &str, limits: std::ops::RangeInclu
 fn long_secret(reader: &mut SettingsReader, name: &str, min: usize) -> Option<Option<SecretString>> {
     let secret = reader.optional_secret(name);
     if secret.as_ref().is_some_and(|secret| secret.expose_secret().chars().count() < min) {
-        reader.complain(name, format!("must be at least {min} characters"));
+        reader.add_error(name, format!("must be at least {min} characters"));
         return None;
     }
     Some(secret)

@@ -9,7 +9,7 @@ use rowlock_messaging::amqp::Topology;
 use rowlock_messaging::cli::{DeadLetters, FailedMessages, run_dead_letters_command, run_failed_messages_command};
 use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
-use rowlock_postgres::{DatabaseError, Limits, connect};
+use rowlock_postgres::{ConnectionLimits, DatabaseError, connect};
 
 use crate::{BookingSettings, MaintenanceSettings, start};
 
@@ -82,7 +82,7 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: BookingSettings) -> ExitCode {
     settings.log.start();
-    let leave = settings.shutdown.most();
+    let leave = settings.shutdown.total();
     match start(settings, Clock::system()) {
         Ok(running) => run_until_stopped(running, leave).await,
         Err(error) => fail(1, error),
@@ -92,7 +92,7 @@ async fn serve(settings: BookingSettings) -> ExitCode {
 /// Prints every invariant with what was found, and tells whether all hold.
 async fn audit(settings: &MaintenanceSettings) -> Result<bool, DatabaseError> {
     // It reads every booking, which takes as long as it takes.
-    let limits = Limits { statement: Duration::ZERO, ..settings.database.limits };
+    let limits = ConnectionLimits { statement: Duration::ZERO, ..settings.database.limits };
     let mut conn = connect(&settings.database.url, limits, "booking-service audit").await?;
     let findings = rowlock_inventory::audit::check(&mut conn).await?;
     for finding in &findings {

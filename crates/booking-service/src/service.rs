@@ -189,11 +189,11 @@ impl Service {
             on_messages: Arc::new(move || wake.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
-            patience: self.settings.database.limits.patience(),
+            patience: self.settings.database.limits.response_timeout(),
             resolve_for: self.settings.resolve_for,
             one_event_per_transaction: self.settings.one_event_per_transaction,
         });
-        let reader = Reader::new(self.pool.clone(), self.settings.database.limits.patience());
+        let reader = Reader::new(self.pool.clone(), self.settings.database.limits.response_timeout());
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
         let parts = LaneParts { metrics, traces: self.traces.clone(), deadline: self.settings.http.deadline };

@@ -135,7 +135,7 @@ impl From<DatabaseError> for Problem {
                 tracing::warn!(%error, "database busy");
                 Self::new(ProblemCode::Overloaded, "The database is busy at the moment. Nothing was changed; please try again.")
             }
-            DatabaseError::Unknown(_) => {
+            DatabaseError::OutcomeUnknown(_) => {
                 tracing::warn!(%error, "outcome unknown");
                 Self::new(
                     ProblemCode::OutcomeUnknown,

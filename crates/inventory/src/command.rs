@@ -521,7 +521,7 @@ impl From<DatabaseError> for CommandError {
         match error {
             DatabaseError::Unavailable(reason) => Self::Unavailable(reason),
             DatabaseError::Busy(reason) => Self::Busy(reason),
-            DatabaseError::Unknown(reason) => Self::Unknown(reason),
+            DatabaseError::OutcomeUnknown(reason) => Self::Unknown(reason),
             DatabaseError::Refused(error) => Self::Failed(error.to_string()),
         }
     }

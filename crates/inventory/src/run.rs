@@ -10,7 +10,7 @@ use diesel::result::Error;
 use diesel_async::AsyncPgConnection;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::trace::TraceContext;
-use rowlock_postgres::{Connection, DatabaseError, Fault, Lent, Pool, checkout};
+use rowlock_postgres::{Connection, ConnectionGuard, DatabaseError, Fault, Pool, checkout};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -70,7 +70,7 @@ pub(crate) type Answers = Vec<Result<Outcome, CommandError>>;
 
 /// A transaction that is open on a connection.
 pub(crate) struct Held {
-    pub(crate) conn: Lent,
+    pub(crate) conn: ConnectionGuard,
     pub(crate) opened: Opened,
     /// How long it took to get there.
     pub(crate) lock: Duration,
@@ -211,7 +211,7 @@ impl Inventory {
     /// Takes a connection and the rows.
     pub(crate) async fn open<R: Request>(&self, requests: &[R], wait: LockWait) -> Result<Held, Failure> {
         let parts = &*self.0;
-        let mut conn = Lent::new(self.connection().await?);
+        let mut conn = ConnectionGuard::new(self.connection().await?);
         let commands: Vec<&Command> = requests.iter().map(Request::command).collect();
         let begun = Instant::now();
         let opening = execute::open(conn.get()?, &commands, &[], wait, parts.new_id.clone());
@@ -268,7 +268,7 @@ impl Inventory {
         loop {
             match timeout_at(deadline, self.connection()).await.map_err(|_| unknown())? {
                 Ok(conn) => {
-                    let mut conn = Lent::new(conn);
+                    let mut conn = ConnectionGuard::new(conn);
                     match timeout_at(deadline, was_committed(conn.get()?, proof)).await {
                         Ok(Ok(found)) => {
                             conn.give_back();

@@ -1,4 +1,4 @@
-//! The commands of the services' command lines that inspect and replay messages: dead letters and failed messages.
+//! Commands of the service binaries that list and replay dead letters and failed messages.
 
 use std::process::ExitCode;
 
@@ -10,20 +10,20 @@ use rowlock_postgres::{DatabaseError, connect};
 use crate::amqp::{AmqpSettings, LinkError, Topology, dead_letters};
 use crate::outbox::failed;
 
-/// What an operator can do with messages that could not be handled.
+/// Subcommands for dead letters: messages that a consumer could not process.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum DeadLetters {
-    /// Shows them with their reasons and leaves them where they are.
+    /// Lists the dead letters with their reasons, oldest first, without removing them.
     List {
-        /// Most letters shown.
+        /// Maximum number of dead letters to list.
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
-    /// Moves all of them back to the work queue, with their tries reset.
+    /// Moves all dead letters back to the work queue and resets their attempt count.
     Replay,
 }
 
-/// Runs a command on the dead letters of a family of queues and prints the result.
+/// Runs a command on the dead letters of one queue family and prints the result. The exit code is 1 on an error.
 pub async fn run_dead_letters_command(amqp: &AmqpSettings, topology: &Topology, action: DeadLetters) -> ExitCode {
     match dead_letters_command(amqp, topology, action).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,32 +41,35 @@ async fn dead_letters_command(amqp: &AmqpSettings, topology: &Topology, action: 
             for letter in letters {
                 let when = letter.failed_at.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_rfc3339());
                 let id = letter.message_id.as_deref().unwrap_or("(no id)");
-                println!("{id}  {}  given up {when} after {} tries: {}", letter.routing_key, letter.attempts, letter.reason);
+                println!("{id}  {}  dead-lettered {when} after {} attempts: {}", letter.routing_key, letter.attempts, letter.reason);
                 println!("    {}", letter.body_start.escape_debug());
             }
         }
         DeadLetters::Replay => {
             let replayed = dead_letters::replay(amqp, topology).await?;
-            println!("{} messages are in the work queue again; {} could not be moved.", replayed.moved, replayed.kept);
+            println!(
+                "{} messages were moved back to the work queue; {} could not be moved and are still dead letters.",
+                replayed.moved, replayed.kept
+            );
         }
     }
     Ok(())
 }
 
-/// What an operator can do with messages that the broker refused several times.
+/// Subcommands for failed messages: outbox rows that the broker rejected too often.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum FailedMessages {
-    /// Shows them, a line each.
+    /// Lists the failed messages, one per line.
     List {
-        /// Most lines shown.
+        /// Maximum number of messages to list.
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
-    /// Puts all of them back into the outbox.
+    /// Moves all failed messages back to the outbox.
     Replay,
 }
 
-/// Runs a command on the messages that the broker refused and prints the result.
+/// Runs a command on the failed messages and prints the result. The exit code is 1 on an error.
 pub async fn run_failed_messages_command(database: &DatabaseSettings, action: FailedMessages) -> ExitCode {
     match failed_messages(database, action).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,7 +89,7 @@ async fn failed_messages(database: &DatabaseSettings, action: FailedMessages) ->
                 println!("{}  {}  {}  {} attempts  {}", row.id, row.routing_key, row.message_id, row.attempts, row.reason);
             }
         }
-        FailedMessages::Replay => println!("{} messages are in the outbox again.", failed::replay(&mut conn).await?),
+        FailedMessages::Replay => println!("{} messages were moved back to the outbox.", failed::replay(&mut conn).await?),
     }
     Ok(())
 }

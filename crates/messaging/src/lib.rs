@@ -1,8 +1,8 @@
-//! Turns a row into a delivered message: the AMQP link with its publisher and consumer, the topology with retries and dead
-//! letters, and the outbox with its relay.
+//! Messaging: AMQP publishers and consumers, the queues with retries and dead letters, and the transactional outbox with its
+//! relay.
 //!
-//! A message is a row of the outbox, written in the transaction that made it true. The relay publishes it at least once, in
-//! order for each event; consumers acknowledge a delivery after their own commit.
+//! A message is first a row of the outbox, written in the same transaction as the change that it reports. The relay publishes
+//! it at least once, in the order of the rows. Consumers acknowledge a delivery after their own commit.
 
 pub mod amqp;
 pub mod cli;

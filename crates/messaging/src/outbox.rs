@@ -1,20 +1,22 @@
-//! The way of a message from the database to the broker.
+//! The transactional outbox and the relay that publishes its rows to the broker.
 //!
-//! A message is a row that the transaction which made it true has written. The relay publishes the rows in their
-//! order and deletes each one only after the broker has confirmed it, so a message is sent at least once.
+//! A message is a row that is written in the same transaction as the change that it reports. The relay publishes the rows in
+//! order and deletes each row only after the broker has confirmed it, so every message is sent at least once.
 //!
-//! What it keeps true:
+//! Invariants:
 //!
-//! - One relay is active per database: it holds an advisory lock, on the very connection that it reads and deletes
-//!   with. Whoever loses that connection has lost the lock and can delete nothing any more.
-//! - A leader that stands still is told by PostgreSQL: `idle_session_timeout` ends its session within seconds.
-//! - Who leads has a broker: it connects there first, and gives the lead up when that link fails.
-//! - A row that the broker refuses does not block those behind it, and after several refusals it is set aside in
-//!   `outbox_failed`, where operators find it.
-//! - A lost wake-up costs one poll interval, nothing else.
-//! - Rows that were deleted and not vacuumed yet are walked over once a second, not at each read: see `floor`.
+//! - One relay per database is active. It holds an advisory lock on the same connection that it uses to read and delete
+//!   rows, so a relay that loses the connection loses the lock and can no longer delete anything.
+//! - PostgreSQL ends the session of a stalled relay within seconds (`idle_session_timeout`).
+//! - The active relay always has a broker connection: a relay connects to RabbitMQ before it tries to acquire the lock, and
+//!   releases the lock when that connection fails.
+//! - A row that the broker rejects does not block the rows after it. After several rejections it is moved to
+//!   `outbox_failed`, where operators can inspect and replay it.
+//! - A lost notification delays a message by at most one poll interval.
+//! - Reads skip the index entries of deleted rows that have not been vacuumed: the low watermark is refreshed every 50 ms, and
+//!   the table is scanned from its beginning only every 10 s; see `watermark`.
 //!
-//! The tables, in any database whose messages are to be relayed:
+//! A database whose messages are relayed has these tables:
 //!
 //! ```sql
 //! outbox(id bigint generated always as identity primary key, event_id uuid not null, message_id uuid not null,
@@ -24,15 +26,15 @@
 //! ```
 
 pub mod failed;
-mod floor;
 mod lease;
 mod metrics;
 mod notifier;
-mod refusals;
 mod relay;
+mod retries;
 mod rows;
 mod settings;
 mod watcher;
+mod watermark;
 
 pub use lease::RELAY_LOCK;
 pub use metrics::RelayMetrics;
@@ -40,5 +42,5 @@ pub use notifier::OutboxNotifier;
 pub use relay::{Relay, RelayError};
 pub use settings::RelaySettings;
 
-/// The notification channel on which writers wake the relay.
+/// The PostgreSQL notification channel that wakes the relay after a commit.
 pub const CHANNEL: &str = "rowlock_outbox";

@@ -1,4 +1,4 @@
-//! The one place that reads the system clock and the system's randomness.
+//! Source of time and of new ids. This is the only module that reads the system clock and the system's random numbers.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::uuid_v7;
 use uuid::Uuid;
 
-/// Where time and ids come from. Passed in, so that a test can hold time still.
+/// A source of time and ids that is passed to whoever needs it, so that a test can control the time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -17,7 +17,7 @@ impl std::fmt::Debug for Clock {
 }
 
 impl Clock {
-    /// The system's clock, to the microsecond, which is what PostgreSQL keeps.
+    /// Returns the system clock, truncated to microseconds because PostgreSQL stores no more.
     #[allow(clippy::disallowed_methods, reason = "this is where the system clock is passed in from")]
     pub fn system() -> Self {
         Self(Arc::new(|| {
@@ -26,17 +26,17 @@ impl Clock {
         }))
     }
 
-    /// A clock of one's own, for tests.
+    /// Returns a clock that calls `now` for the time. Meant for tests.
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The time now.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }
 
-    /// A fresh UUIDv7.
+    /// Returns a new UUIDv7 with the current time.
     pub fn uuid(&self) -> Uuid {
         uuid_v7(self.now(), rand::random())
     }

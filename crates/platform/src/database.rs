@@ -1,9 +1,9 @@
-//! The database as a service uses it: its settings, and waiting for the schema.
+//! Database settings of a service, and waiting until the schema has been migrated.
 
 use std::time::Duration;
 
 use diesel_migrations::EmbeddedMigrations;
-use rowlock_postgres::{Limits, MigrateError, Pool, SchemaState, checkout, schema_state};
+use rowlock_postgres::{ConnectionLimits, MigrateError, Pool, SchemaState, checkout, schema_state};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -11,17 +11,17 @@ use crate::settings::SettingsReader;
 
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 
-/// How a service reaches its database.
+/// Settings of the section `database`.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// The address, with the role that serves.
+    /// URL with the role that the service uses.
     pub url: SecretString,
-    /// The address, with the role that owns the schema. Only `migrate` needs it.
+    /// URL with the role that owns the schema. Only the command `migrate` needs it.
     pub migration_url: Option<SecretString>,
-    /// Most connections at once.
+    /// Maximum number of pooled connections.
     pub pool_size: usize,
-    /// Time limits of each connection.
-    pub limits: Limits,
+    /// Timeouts of each connection.
+    pub limits: ConnectionLimits,
 }
 
 impl DatabaseSettings {
@@ -39,7 +39,7 @@ impl DatabaseSettings {
             url: url?,
             migration_url: migration_url?,
             pool_size: pool_size?,
-            limits: Limits {
+            limits: ConnectionLimits {
                 lock: lock?,
                 statement: statement?,
                 idle_in_transaction: idle_in_transaction?,
@@ -50,28 +50,31 @@ impl DatabaseSettings {
     }
 }
 
-/// Whether the database answers and its schema has what this build needs.
+/// Checks that the database is reachable and that all migrations of this build have been applied. The error says which
+/// condition does not hold.
 pub async fn schema_ready(pool: &Pool, migrations: &EmbeddedMigrations) -> Result<(), String> {
     let mut conn = checkout(pool).await.map_err(|error| error.to_string())?;
     match schema_state(&mut conn, migrations).await {
-        Ok(SchemaState::Ready) => Ok(()),
-        Ok(SchemaState::Behind { needed, found }) => {
-            Err(format!("the schema is at {}, this build needs {needed}: run «migrate»", found.as_deref().unwrap_or("nothing")))
-        }
+        Ok(SchemaState::UpToDate) => Ok(()),
+        Ok(SchemaState::Outdated { required, applied }) => Err(format!(
+            "the schema is at version {}, but this build requires {required}; run the command `migrate`",
+            applied.as_deref().unwrap_or("(none)")
+        )),
         Err(MigrateError::Database(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Waits until the schema is ready, and says what it waits for whenever that changes. False when told to stop.
+/// Waits until [`schema_ready`] succeeds, and logs the reason for waiting whenever it changes. Returns false if `stop` is
+/// cancelled first.
 pub async fn wait_for_schema(pool: &Pool, migrations: &EmbeddedMigrations, stop: &CancellationToken) -> bool {
-    let mut said = String::new();
+    let mut logged = String::new();
     loop {
         match schema_ready(pool, migrations).await {
             Ok(()) => return true,
-            Err(reason) if reason != said => {
-                tracing::warn!(%reason, "waiting for the database");
-                said = reason;
+            Err(reason) if reason != logged => {
+                tracing::warn!(%reason, "waiting until the database is ready");
+                logged = reason;
             }
             Err(_) => {}
         }

@@ -1,7 +1,7 @@
-//! The parts that every Rowlock binary needs, whatever it serves: settings, telemetry, lifecycle, database settings, the clock and
-//! the common parts of the command lines.
+//! Infrastructure that every Rowlock binary needs: settings, telemetry, start-up and shutdown, database settings, the clock
+//! and the shared parts of the command lines.
 //!
-//! This is the lowest of the three shared crates: `rowlock-messaging` and `rowlock-http` are built on it, and it knows neither.
+//! This is the lowest of the three shared crates. `rowlock-messaging` and `rowlock-http` depend on it, never the reverse.
 
 pub mod cli;
 pub mod clock;

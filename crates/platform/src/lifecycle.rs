@@ -1,4 +1,5 @@
-//! Starting and stopping: on the first signal everything drains, on the second or at the deadline it ends hard.
+//! Background tasks and graceful shutdown. The first signal drains the process; a second signal or the deadline ends it at
+//! once.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,13 +10,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::settings::SettingsReader;
 
-/// How a service that is told to stop takes its leave.
+/// Settings of the section `shutdown`.
 #[derive(Debug, Clone, Copy)]
 pub struct ShutdownSettings {
-    /// How long it goes on as before, while it says that it is not ready and closes connections with their next answer, so
-    /// that whoever sends it requests can turn to others.
+    /// How long the service keeps accepting requests after the signal. Meanwhile it reports itself as not ready and closes
+    /// each connection after its next response, so that load balancers send new requests to other replicas.
     pub notice: Duration,
-    /// How long requests in flight may take to end after that.
+    /// How long requests in flight may take to end once the service has stopped accepting new ones.
     pub drain: Duration,
 }
 
@@ -27,24 +28,25 @@ impl ShutdownSettings {
         Some(Self { notice: notice?, drain: drain? })
     }
 
-    /// How long all of it may take.
-    pub fn most(&self) -> Duration {
+    /// Returns the maximum duration of a graceful shutdown.
+    pub fn total(&self) -> Duration {
         self.notice + self.drain
     }
 }
 
-/// The tasks of a process and the words that stop them.
+/// The background tasks of a process and the tokens that stop them.
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
-    /// Cancelled first: take no more work.
+    /// Cancelled first, when the process must stop accepting new work.
     pub draining: CancellationToken,
-    /// Cancelled when the work taken has been done: background tasks end.
+    /// Cancelled once the accepted work is done, so that background tasks end.
     pub stopping: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Lifecycle {
-    /// Starts a background task that ends when `stopping` is cancelled.
+    /// Spawns a background task. It must end when `stopping` is cancelled, because [`shut_down`](Self::shut_down) waits for
+    /// it.
     pub fn spawn<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -52,7 +54,7 @@ impl Lifecycle {
         self.tasks.spawn(task);
     }
 
-    /// Ends the background when the work that was taken has been done, and waits for it.
+    /// Cancels both tokens and waits for the background tasks. Call it when the accepted work is done.
     pub async fn shut_down(&self) {
         self.draining.cancel();
         self.stopping.cancel();
@@ -72,15 +74,16 @@ async fn signalled() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Runs a service until a signal, then drains it. Returns whether it drained within the deadline; a second signal ends
-/// the waiting.
+/// Runs `service` until SIGTERM or SIGINT, then cancels `stop` and waits up to `drain` for it to end.
+///
+/// Returns whether it ended in time. A second signal stops the waiting and counts as not in time.
 pub async fn run_until_signalled(stop: CancellationToken, drain: Duration, service: impl Future<Output = ()>) -> std::io::Result<bool> {
     tokio::pin!(service);
     tokio::select! {
         () = &mut service => return Ok(true),
         signal = signalled() => signal?,
     }
-    tracing::info!("stopping: finishing what is in flight");
+    tracing::info!("stopping; waiting for requests and tasks in flight to end");
     stop.cancel();
     tokio::select! {
         () = &mut service => Ok(true),

@@ -1,11 +1,11 @@
-//! A service that was started: its addresses, and how to stop it.
+//! Handle to a started service.
 
 use std::net::SocketAddr;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// A handle on a service that runs in the background.
+/// Handle to a service that runs in the background: its addresses, and how to stop it.
 #[derive(Debug)]
 pub struct Running {
     http_addr: Option<SocketAddr>,
@@ -15,7 +15,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// A service with its ports, the token that drains it, and the task that ends with it.
+    /// Creates the handle. Cancelling `stop` drains the service, and `ended` is the task that completes when it has ended.
     pub const fn new(
         http_addr: Option<SocketAddr>,
         management_addr: SocketAddr,
@@ -25,27 +25,27 @@ impl Running {
         Self { http_addr, management_addr, stop, ended }
     }
 
-    /// Where the public routes are, if the service has any.
+    /// Returns the address of the public routes, or `None` if the service has none.
     pub const fn http_addr(&self) -> Option<SocketAddr> {
         self.http_addr
     }
 
-    /// Where operators look.
+    /// Returns the address of the management port (health and metrics).
     pub const fn management_addr(&self) -> SocketAddr {
         self.management_addr
     }
 
-    /// Cancelling it drains and stops the service.
+    /// Returns the token that drains and stops the service when it is cancelled.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Waits until the service has ended: because it was told to, or because it could not go on.
+    /// Waits until the service has ended, either because it was stopped or because of the returned error.
     pub async fn wait(self) -> std::io::Result<()> {
         self.ended.await.map_err(std::io::Error::other)?
     }
 
-    /// Drains and stops the service.
+    /// Drains the service and waits until it has ended.
     pub async fn stop(self) -> std::io::Result<()> {
         self.stop.cancel();
         self.wait().await

@@ -1,8 +1,9 @@
-//! Settings: defaults < file < environment, read into one typed struct per binary.
+//! Layered settings, read into one typed struct per binary. The environment overrides the settings file, which overrides the
+//! embedded defaults.
 //!
-//! A reader hands out one value after the other and remembers what was wrong with each, so that one message names
-//! every wrong setting. A setting that nobody asked for is wrong too: it is a typing error somewhere.
-//! Any value can come from a file: `ROWLOCK__DATABASE__URL_FILE` names the file that holds `database.url`.
+//! A [`SettingsReader`] returns one value after the other and collects the errors, so that a single message names every
+//! invalid setting. A setting that was never read is an error as well, because it is most likely a typing error. Any value
+//! can come from a file: `ROWLOCK__DATABASE__URL_FILE` names the file that contains `database.url`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -14,35 +15,36 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use secrecy::SecretString;
 
-/// What every environment variable of ours begins with.
+/// Prefix of every environment variable that holds a setting.
 pub const ENV_PREFIX: &str = "ROWLOCK__";
 
-/// All that is wrong with the settings, a line each.
+/// Every error in the settings, one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the settings are not usable:\n  {}", .0.join("\n  "))]
+#[error("the settings are invalid:\n  {}", .0.join("\n  "))]
 pub struct SettingsError(pub Vec<String>);
 
-/// Hands out settings by their dotted name and collects complaints.
+/// Returns settings by their dotted name and collects the errors. Each method returns `None` after it has recorded an error.
 #[derive(Debug)]
 pub struct SettingsReader {
     values: BTreeMap<String, String>,
-    asked: BTreeSet<String>,
-    complaints: Vec<String>,
+    read_names: BTreeSet<String>,
+    errors: Vec<String>,
 }
 
 impl SettingsReader {
-    /// Merges the embedded defaults (TOML), an optional file (TOML) and the environment.
+    /// Merges the embedded defaults (TOML), an optional file (TOML) and the environment. Fails if the file cannot be read or is
+    /// not TOML.
     pub fn load(
         defaults: &str,
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        let mut complaints = Vec::new();
+        let mut errors = Vec::new();
         let mut builder = Config::builder().add_source(File::from_str(defaults, FileFormat::Toml));
         if let Some(path) = file {
             builder = builder.add_source(File::from(path).format(FileFormat::Toml));
         }
-        let source = resolve_files(environment, &mut complaints);
+        let source = resolve_files(environment, &mut errors);
         builder = builder.add_source(Environment::with_prefix("ROWLOCK").prefix_separator("__").separator("__").source(Some(source)));
         let merged = builder
             .build()
@@ -50,24 +52,24 @@ impl SettingsReader {
             .map_err(|error| SettingsError(vec![error.to_string()]))?;
         let mut values = BTreeMap::new();
         flatten(String::new(), &merged, &mut values);
-        Ok(Self { values, asked: BTreeSet::new(), complaints })
+        Ok(Self { values, read_names: BTreeSet::new(), errors })
     }
 
     fn raw(&mut self, name: &str) -> Option<String> {
-        self.asked.insert(name.to_owned());
+        self.read_names.insert(name.to_owned());
         self.values.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// Notes what is wrong with a setting.
-    pub fn complain(&mut self, name: &str, problem: impl Display) {
-        self.complaints.push(format!("{name} ({}): {problem}", env_name(name)));
+    /// Records an error of a setting.
+    pub fn add_error(&mut self, name: &str, problem: impl Display) {
+        self.errors.push(format!("{name} ({}): {problem}", env_name(name)));
     }
 
     fn parsed<T>(&mut self, name: &str, value: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         match parse(value) {
             Ok(value) => Some(value),
             Err(problem) => {
-                self.complain(name, problem);
+                self.add_error(name, problem);
                 None
             }
         }
@@ -76,12 +78,12 @@ impl SettingsReader {
     fn required(&mut self, name: &str) -> Option<String> {
         let value = self.raw(name);
         if value.is_none() {
-            self.complain(name, "must be set");
+            self.add_error(name, "must be set");
         }
         value
     }
 
-    /// A value that must be there.
+    /// Reads a required value.
     pub fn value<T: FromStr>(&mut self, name: &str) -> Option<T>
     where
         T::Err: Display,
@@ -90,7 +92,7 @@ impl SettingsReader {
         self.parsed(name, &value, |text| text.parse().map_err(|error: T::Err| error.to_string()))
     }
 
-    /// A value that may be absent or empty.
+    /// Reads an optional value. An empty value counts as absent and yields `Some(None)`.
     pub fn optional<T: FromStr>(&mut self, name: &str) -> Option<Option<T>>
     where
         T::Err: Display,
@@ -101,7 +103,7 @@ impl SettingsReader {
         }
     }
 
-    /// A whole number within limits.
+    /// Reads a required number within `limits`.
     pub fn number<T: FromStr + PartialOrd + Display>(&mut self, name: &str, limits: RangeInclusive<T>) -> Option<T> {
         let value = self.required(name)?;
         self.parsed(name, &value, |text| {
@@ -112,12 +114,12 @@ impl SettingsReader {
         })
     }
 
-    /// A length of time; the name of the setting ends in `_ms`.
+    /// Reads a required duration in milliseconds. By convention the name ends in `_ms`.
     pub fn millis(&mut self, name: &str, limits: RangeInclusive<u64>) -> Option<Duration> {
         self.number(name, limits).map(Duration::from_millis)
     }
 
-    /// A list of lengths of time, none or more, separated by commas.
+    /// Reads a list of durations in milliseconds, separated by commas. The list may be empty.
     pub fn millis_list(&mut self, name: &str, limits: RangeInclusive<u64>) -> Option<Vec<Duration>> {
         let Some(value) = self.raw(name) else { return Some(Vec::new()) };
         self.parsed(name, &value, |text| {
@@ -129,35 +131,35 @@ impl SettingsReader {
         })
     }
 
-    /// A list of values, none or more, separated by commas.
+    /// Reads a list of values, separated by commas. The list may be empty.
     pub fn list<T: FromStr>(&mut self, name: &str) -> Option<Vec<T>>
     where
         T::Err: Display,
     {
         let Some(value) = self.raw(name) else { return Some(Vec::new()) };
         self.parsed(name, &value, |text| {
-            let item = |part: &str| part.trim().parse().map_err(|error: T::Err| format!("«{}»: {error}", part.trim()));
+            let item = |part: &str| part.trim().parse().map_err(|error: T::Err| format!("\"{}\": {error}", part.trim()));
             text.split(',').map(item).collect()
         })
     }
 
-    /// A secret that must be there. Its value appears in no complaint.
+    /// Reads a required secret. Error messages never contain its value.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         self.required(name).map(SecretString::from)
     }
 
-    /// A secret that may be absent or empty.
+    /// Reads an optional secret. An empty value counts as absent.
     pub fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
         self.raw(name).map(SecretString::from)
     }
 
-    /// A secret address of one of the given schemes.
+    /// Reads a required URL with one of the given schemes. It is kept secret because it may contain a password.
     pub fn secret_url(&mut self, name: &str, schemes: &[&str]) -> Option<SecretString> {
         let value = self.required(name)?;
         self.checked_url(name, &value, schemes)
     }
 
-    /// A secret address that may be absent or empty.
+    /// Reads an optional URL like [`secret_url`](Self::secret_url). An empty value counts as absent.
     pub fn optional_secret_url(&mut self, name: &str, schemes: &[&str]) -> Option<Option<SecretString>> {
         match self.raw(name) {
             None => Some(None),
@@ -168,41 +170,41 @@ impl SettingsReader {
     fn checked_url(&mut self, name: &str, value: &str, schemes: &[&str]) -> Option<SecretString> {
         self.parsed(name, value, |text| match url::Url::parse(text) {
             Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(SecretString::from(text)),
-            _ => Err(format!("must be an address that begins with {}://", schemes.join(":// or "))),
+            _ => Err(format!("must be a URL that begins with {}://", schemes.join(":// or "))),
         })
     }
 
-    /// Lets the settings of a section be that this process has no use for.
+    /// Accepts all settings of a section that this process does not use.
     pub fn ignore_section(&mut self, section: &str) {
         let prefix = format!("{section}.");
-        self.asked.extend(self.values.keys().filter(|name| name.starts_with(&prefix)).cloned());
+        self.read_names.extend(self.values.keys().filter(|name| name.starts_with(&prefix)).cloned());
     }
 
-    /// Lets settings be that this command has no use for.
+    /// Accepts all settings that have not been read, for a command that needs only some of them.
     pub fn ignore_rest(&mut self) {
-        self.asked.extend(self.values.keys().cloned());
+        self.read_names.extend(self.values.keys().cloned());
     }
 
-    /// Ends the reading: the struct, or everything that was wrong.
+    /// Returns the settings, or every recorded error, including the settings that do not exist.
     pub fn finish<T>(mut self, settings: Option<T>) -> Result<T, SettingsError> {
-        let unknown: Vec<_> = self.values.keys().filter(|name| !self.asked.contains(*name)).cloned().collect();
+        let unknown: Vec<_> = self.values.keys().filter(|name| !self.read_names.contains(*name)).cloned().collect();
         for name in unknown {
-            self.complain(&name, "there is no such setting");
+            self.add_error(&name, "there is no such setting");
         }
         match settings {
-            Some(settings) if self.complaints.is_empty() => Ok(settings),
-            _ => Err(SettingsError(self.complaints)),
+            Some(settings) if self.errors.is_empty() => Ok(settings),
+            _ => Err(SettingsError(self.errors)),
         }
     }
 }
 
-/// The environment variable of a setting.
+/// Returns the name of the environment variable of a setting: `ROWLOCK__DATABASE__URL` for `database.url`.
 pub fn env_name(name: &str) -> String {
     format!("{ENV_PREFIX}{}", name.to_uppercase().replace('.', "__"))
 }
 
-/// Keeps our variables, and replaces each `…_FILE` by what its file holds.
-fn resolve_files(environment: impl IntoIterator<Item = (String, String)>, complaints: &mut Vec<String>) -> config::Map<String, String> {
+/// Returns the environment variables that hold settings, with each `…_FILE` replaced by the content of its file.
+fn resolve_files(environment: impl IntoIterator<Item = (String, String)>, errors: &mut Vec<String>) -> config::Map<String, String> {
     let mut values = config::Map::new();
     for (name, value) in environment.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)) {
         let Some(plain) = name.strip_suffix("_FILE") else {
@@ -213,7 +215,7 @@ fn resolve_files(environment: impl IntoIterator<Item = (String, String)>, compla
             Ok(content) => {
                 values.insert(plain.to_owned(), content.trim_end_matches(['\r', '\n']).to_owned());
             }
-            Err(error) => complaints.push(format!("{name}: the file {value} cannot be read: {error}")),
+            Err(error) => errors.push(format!("{name}: cannot read the file {value}: {error}")),
         }
     }
     values
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_beats_the_file_beats_the_defaults() {
+    fn the_environment_overrides_the_file_which_overrides_the_defaults() {
         let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
         std::fs::write(file.path(), "[http]\nworkers = 3\nlisten = 'file:1'\n").unwrap();
         let mut reader = SettingsReader::load(
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_setting_is_named_in_one_message() {
+    fn one_message_names_every_invalid_setting() {
         let mut reader = SettingsReader::load(
             DEFAULTS,
             None,
@@ -284,9 +286,9 @@ mod tests {
         .unwrap();
         let read =
             (reader.value::<String>("http.listen"), reader.number("http.workers", 1..=8), reader.secret_url("database.url", &["postgres"]));
-        let SettingsError(complaints) = reader.finish(Some(read)).unwrap_err();
-        let all = complaints.join("\n");
-        assert_eq!(complaints.len(), 4, "{all}");
+        let SettingsError(errors) = reader.finish(Some(read)).unwrap_err();
+        let all = errors.join("\n");
+        assert_eq!(errors.len(), 4, "{all}");
         for part in [
             "ROWLOCK__HTTP__WORKERS): must be a number from 1 to 8",
             "htpp.port",
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_comes_from_a_file_without_its_newline() {
+    fn a_secret_from_a_file_loses_its_trailing_newline() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "postgres://u:p@h/d\n").unwrap();
         let path = file.path().to_str().unwrap();

@@ -1,6 +1,6 @@
 //! Logs, metrics and traces.
 //!
-//! Logs are for people on a terminal and JSON otherwise. None of the three holds personal data or a token.
+//! Logs are text on a terminal and JSON otherwise. None of the three contains personal data or tokens.
 
 mod logs;
 mod metrics;

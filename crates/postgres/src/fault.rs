@@ -1,23 +1,23 @@
-//! What a database error means for the one who asked.
+//! Classification of database errors by what the caller can do about them.
 //!
-//! diesel shows no SQLSTATE for time-outs and for class 22, so these are told by PostgreSQL's message.
-//! That is why `lc_messages = C` is pinned for our roles.
+//! diesel does not expose the SQLSTATE of timeouts and of class 22 errors, so these are recognized by the text of
+//! PostgreSQL's message. `scripts/databases.sql` and the deployments pin `lc_messages = C` to keep that text in English.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
-/// The kinds of trouble that are treated differently.
+/// The class of a database error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The database cannot be reached, is starting or stopping, or the connection was cut.
+    /// The database cannot be reached, is starting up or shutting down, is out of resources, or cut the connection.
     Unavailable,
-    /// A lock or a statement took longer than its limit: try again.
+    /// A timeout, a deadlock or a serialization failure aborted the statement. The caller can retry.
     Busy,
-    /// The data of a statement was refused (SQLSTATE class 22 or 23), or the statement is wrong.
+    /// The database rejected the values of the statement (SQLSTATE class 22 or 23) or the statement itself. A retry fails again.
     Data,
 }
 
-/// Beginnings of messages that mean «not now, and not because of you» (classes 08, 53, 57).
-const AWAY: [&str; 16] = [
+/// Parts of messages of connection, resource and shutdown errors (SQLSTATE classes 08, 53 and 57, and read-only servers).
+const UNAVAILABLE_FRAGMENTS: [&str; 16] = [
     "terminating connection",
     "the database system is",
     "server closed the connection",
@@ -36,11 +36,12 @@ const AWAY: [&str; 16] = [
     "cannot execute",
 ];
 
-/// Beginnings of messages that mean «somebody else is at it» (55P03, 57014, 40P01, 40001).
-const CROWDED: [&str; 4] = ["canceling statement", "deadlock detected", "could not serialize access", "could not obtain lock"];
+/// Parts of messages of lock-timeout, statement-timeout, deadlock and serialization errors (SQLSTATE 55P03, 57014, 40P01,
+/// 40001).
+const CONTENTION_FRAGMENTS: [&str; 4] = ["canceling statement", "deadlock detected", "could not serialize access", "could not obtain lock"];
 
 impl Fault {
-    /// Tells what an error means.
+    /// Classifies an error. Errors that are not recognized count as [`Fault::Data`].
     pub fn of(error: &Error) -> Self {
         match error {
             Error::BrokenTransactionManager
@@ -50,7 +51,7 @@ impl Fault {
             ) => Self::Unavailable,
             Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Busy,
             Error::DatabaseError(DatabaseErrorKind::Unknown, info) => Self::of_message(info.message()),
-            // A statement that could not be read or written because the connection broke in the middle of it.
+            // The connection broke while diesel was writing the statement or reading its rows.
             Error::SerializationError(cause) | Error::DeserializationError(cause) if cause.is::<std::io::Error>() => Self::Unavailable,
             _ => Self::Data,
         }
@@ -58,9 +59,9 @@ impl Fault {
 
     fn of_message(message: &str) -> Self {
         let message = message.to_ascii_lowercase();
-        if AWAY.iter().any(|known| message.contains(known)) {
+        if UNAVAILABLE_FRAGMENTS.iter().any(|fragment| message.contains(fragment)) {
             Self::Unavailable
-        } else if CROWDED.iter().any(|known| message.contains(known)) {
+        } else if CONTENTION_FRAGMENTS.iter().any(|fragment| message.contains(fragment)) {
             Self::Busy
         } else {
             Self::Data
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_of_postgresql_are_told_apart() {
+    fn postgresql_messages_are_classified() {
         for (message, fault) in [
             ("terminating connection due to administrator command", Fault::Unavailable),
             ("the database system is starting up", Fault::Unavailable),

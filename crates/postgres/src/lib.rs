@@ -1,5 +1,5 @@
-//! How Rowlock talks to PostgreSQL, whatever is stored there: connections with time limits, what an error
-//! means, migrations under a lock, and statements that stay prepared.
+//! PostgreSQL access that is independent of the stored data: connections with timeouts, error classification, migrations
+//! under an advisory lock, and prepared statements.
 
 mod committed;
 mod fault;
@@ -7,9 +7,11 @@ mod migrate;
 mod pool;
 mod statement;
 
-pub use committed::{Lent, WriteError, committed};
+pub use committed::{ConnectionGuard, WriteError, committed};
 pub use fault::Fault;
 pub use migrate::{MigrateError, SchemaState, migrate, revert_all, schema_state};
-pub use pool::{BY_KEYS, Connection, DatabaseError, Limits, Pool, Reader, build_keyed_pool, build_pool, checkout, connect};
+pub use pool::{
+    Connection, ConnectionLimits, DatabaseError, KEY_LOOKUP_SETTINGS, Pool, Reader, build_keyed_pool, build_pool, checkout, connect,
+};
 #[doc(hidden)]
 pub use statement::StatementText;

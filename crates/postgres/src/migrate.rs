@@ -1,4 +1,5 @@
-//! Schema changes, made by `migrate` alone: under an advisory lock, by a role that serves nothing.
+//! Schema migrations, run only by the `migrate` commands: as the role that owns the schema and under an advisory lock, so
+//! that concurrent runs wait for each other. The services themselves use a role that cannot change the schema.
 
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
@@ -9,39 +10,40 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{DatabaseError, Limits, connect};
+use crate::{ConnectionLimits, DatabaseError, connect};
 
-/// One number for all migrations of a database, whoever starts them.
+/// The advisory lock that serializes all migrations of a database.
 const MIGRATION_LOCK: i64 = 0x0072_6f77_6c6f_636b;
 
-/// Why the schema could not be changed.
+/// The reason why the schema could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The database could not be reached or refused a statement.
+    /// The database could not be reached or rejected a statement.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// A migration failed; what it did was rolled back.
-    #[error("migration failed: {0}")]
+    /// A migration failed and was rolled back.
+    #[error("the migration failed and was rolled back: {0}")]
     Migration(String),
-    /// The address of the service role could not be read.
-    #[error("the service's database URL names no user to grant access to")]
+    /// The service's database URL is not a URL or names no user, so there is no role to grant access to.
+    #[error("cannot grant access to the tables: database.url names no user; use postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
     NoServiceRole,
 }
 
-/// Whether the schema has what this build needs.
+/// The state of the schema compared with what this build requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaState {
-    /// All migrations of this build have run; later ones may have run as well.
-    Ready,
-    /// Some have not.
-    Behind {
-        /// The last migration that this build knows.
-        needed: String,
-        /// The last that has run, if any.
-        found: Option<String>,
+    /// All migrations of this build have been applied. Migrations of a later build may have been applied as well.
+    UpToDate,
+    /// At least one migration of this build has not been applied.
+    Outdated {
+        /// The version of the latest migration in this build.
+        required: String,
+        /// The version of the latest applied migration, or `None` if none has been applied.
+        applied: Option<String>,
     },
 }
 
+/// Returns the versions of the embedded migrations in ascending order.
 fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, MigrateError> {
     let found: Vec<Box<dyn Migration<Pg>>> = migrations.migrations().map_err(|error| MigrateError::Migration(error.to_string()))?;
     let mut versions: Vec<_> = found.iter().map(|migration| migration.name().version().to_string()).collect();
@@ -49,8 +51,9 @@ fn versions(migrations: &EmbeddedMigrations) -> Result<Vec<String>, MigrateError
     Ok(versions)
 }
 
-/// Runs what has not run yet, and lets the role in `service_url` read and write the rows, not the schema.
-/// Returns the names of the migrations that ran. Safe to start many times at once.
+/// Applies the pending migrations and grants the role in `service_url` access to the rows, but not to the schema.
+///
+/// Returns the names of the migrations that this call applied. Concurrent calls wait for each other.
 pub async fn migrate(
     owner_url: &SecretString,
     service_url: &SecretString,
@@ -61,10 +64,11 @@ pub async fn migrate(
         .map(|url| url.username().to_owned())
         .filter(|user| !user.is_empty())
         .ok_or(MigrateError::NoServiceRole)?;
-    let conn = locked(owner_url).await?;
-    let (mut conn, ran) =
-        blocking(conn, move |harness| harness.run_pending_migrations(migrations).map(|ran| ran.iter().map(ToString::to_string).collect()))
-            .await?;
+    let conn = connect_and_lock(owner_url).await?;
+    let (mut conn, applied) = run_blocking(conn, move |harness| {
+        harness.run_pending_migrations(migrations).map(|names| names.iter().map(ToString::to_string).collect())
+    })
+    .await?;
     let role = format!("\"{}\"", service_role.replace('"', "\"\""));
     conn.batch_execute(&format!(
         "GRANT USAGE ON SCHEMA public TO {role};
@@ -74,18 +78,19 @@ pub async fn migrate(
     ))
     .await
     .map_err(DatabaseError::from)?;
-    Ok(ran)
+    Ok(applied)
 }
 
-/// Takes every migration down again. For tests: it deletes everything.
+/// Reverts every migration, which deletes all data. Meant for tests.
 pub async fn revert_all(owner_url: &SecretString, migrations: EmbeddedMigrations) -> Result<(), MigrateError> {
-    let conn = locked(owner_url).await?;
-    blocking(conn, move |harness| harness.revert_all_migrations(migrations).map(|_| ())).await.map(|_| ())
+    let conn = connect_and_lock(owner_url).await?;
+    run_blocking(conn, move |harness| harness.revert_all_migrations(migrations).map(|_| ())).await.map(|_| ())
 }
 
-/// Connects as the owner and waits for other migrations to end. The lock goes with the connection.
-async fn locked(owner_url: &SecretString) -> Result<AsyncPgConnection, MigrateError> {
-    let mut conn = connect(owner_url, Limits::default(), "rowlock migrate").await?;
+/// Connects as the owner of the schema and acquires the advisory lock, waiting for concurrent migrations to end.
+/// PostgreSQL releases the lock when the connection closes.
+async fn connect_and_lock(owner_url: &SecretString) -> Result<AsyncPgConnection, MigrateError> {
+    let mut conn = connect(owner_url, ConnectionLimits::default(), "rowlock migrate").await?;
     conn.batch_execute(&format!("SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK})"))
         .await
         .map_err(DatabaseError::from)?;
@@ -94,15 +99,15 @@ async fn locked(owner_url: &SecretString) -> Result<AsyncPgConnection, MigrateEr
 
 type Harness = AsyncConnectionWrapper<AsyncPgConnection>;
 
-/// diesel's migration harness is synchronous and must not run on an async thread.
-async fn blocking<T: Send + 'static>(
+/// Runs `work` on a blocking thread, because diesel's migration harness is synchronous and panics on an async thread.
+async fn run_blocking<T: Send + 'static>(
     conn: AsyncPgConnection,
     work: impl FnOnce(&mut Harness) -> diesel::migration::Result<T> + Send + 'static,
 ) -> Result<(AsyncPgConnection, T), MigrateError> {
     tokio::task::spawn_blocking(move || {
         let mut harness = Harness::from(conn);
-        let done = work(&mut harness).map_err(|error| MigrateError::Migration(error.to_string()))?;
-        Ok((harness.into_inner(), done))
+        let result = work(&mut harness).map_err(|error| MigrateError::Migration(error.to_string()))?;
+        Ok((harness.into_inner(), result))
     })
     .await
     .map_err(|error| MigrateError::Migration(error.to_string()))?
@@ -114,15 +119,15 @@ struct Version {
     version: Option<String>,
 }
 
-/// Compares the schema with what this build needs.
+/// Compares the applied migrations with those of this build.
 pub async fn schema_state(conn: &mut AsyncPgConnection, migrations: &EmbeddedMigrations) -> Result<SchemaState, MigrateError> {
-    let Some(needed) = versions(migrations)?.pop() else { return Ok(SchemaState::Ready) };
+    let Some(required) = versions(migrations)?.pop() else { return Ok(SchemaState::UpToDate) };
     let exists: Option<Version> = diesel::sql_query("SELECT to_regclass('public.__diesel_schema_migrations')::text AS version WHERE has_table_privilege(to_regclass('public.__diesel_schema_migrations'), 'SELECT')")
         .get_result(conn)
         .await
         .optional()
         .map_err(DatabaseError::from)?;
-    let found = if exists.and_then(|row| row.version).is_some() {
+    let applied = if exists.and_then(|row| row.version).is_some() {
         let row: Version = diesel::sql_query("SELECT max(version) AS version FROM __diesel_schema_migrations")
             .get_result(conn)
             .await
@@ -131,5 +136,5 @@ pub async fn schema_state(conn: &mut AsyncPgConnection, migrations: &EmbeddedMig
     } else {
         None
     };
-    Ok(if found.as_deref() >= Some(needed.as_str()) { SchemaState::Ready } else { SchemaState::Behind { needed, found } })
+    Ok(if applied.as_deref() >= Some(required.as_str()) { SchemaState::UpToDate } else { SchemaState::Outdated { required, applied } })
 }

@@ -1,4 +1,4 @@
-//! Connections, each with limits on how long it may wait, run and idle in a transaction.
+//! Connection pools and connections. Every connection has timeouts for locks, statements and idle transactions.
 
 use std::time::Duration;
 
@@ -16,33 +16,33 @@ use crate::Fault;
 /// A pool of connections to one database.
 pub type Pool = diesel_pool::Pool<AsyncPgConnection>;
 
-/// A connection lent by a [`Pool`].
+/// A connection checked out of a [`Pool`]. Dropping it returns it to the pool.
 pub type Connection = diesel_pool::Object<AsyncPgConnection>;
 
-/// Time limits of a connection.
+/// Timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// How long a statement may wait for a row lock.
+pub struct ConnectionLimits {
+    /// How long a statement may wait for a lock (`lock_timeout`).
     pub lock: Duration,
-    /// How long a statement may run.
+    /// How long a statement may run (`statement_timeout`).
     pub statement: Duration,
-    /// How long a transaction may stay open without a statement.
+    /// How long a transaction may stay open without a statement (`idle_in_transaction_session_timeout`).
     pub idle_in_transaction: Duration,
-    /// How long a new connection may take.
+    /// How long opening a connection may take.
     pub connect: Duration,
-    /// How long to wait for a free connection of the pool.
+    /// How long a caller waits for a free connection of the pool.
     pub checkout: Duration,
 }
 
-impl Limits {
-    /// How long to wait for the answer to a statement before the connection is given up: longer than the server would
-    /// need to say no.
-    pub fn patience(&self) -> Duration {
+impl ConnectionLimits {
+    /// Returns how long the client waits for the response to a statement before it closes the connection. This exceeds
+    /// the server's own timeouts by one second, so it expires only if the server or the network is silent.
+    pub fn response_timeout(&self) -> Duration {
         self.lock + self.statement + Duration::from_secs(1)
     }
 }
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             lock: Duration::from_secs(4),
@@ -54,20 +54,21 @@ impl Default for Limits {
     }
 }
 
-/// Why there is no connection, or why a statement failed.
+/// The reason why a connection could not be opened or a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The database cannot be reached, or the connection was cut.
-    #[error("the database is away: {0}")]
+    /// The database cannot be reached, or the connection was lost.
+    #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// All connections are in use, or a row stayed locked for too long.
+    /// All connections of the pool are in use, or PostgreSQL aborted the statement because of a timeout, a deadlock or a
+    /// serialization failure. The caller can retry.
     #[error("the database is busy: {0}")]
     Busy(String),
-    /// The connection was lost during COMMIT: the transaction may have been committed.
-    #[error("it is not known whether the transaction was committed: {0}")]
-    Unknown(String),
-    /// A statement was refused.
-    #[error("a statement was refused: {0}")]
+    /// The connection was lost during COMMIT, so the transaction may have been committed.
+    #[error("the connection was lost during COMMIT, so the transaction may or may not have been committed: {0}")]
+    OutcomeUnknown(String),
+    /// The database rejected a statement.
+    #[error("the database rejected a statement: {0}")]
     Refused(#[source] diesel::result::Error),
 }
 
@@ -81,14 +82,16 @@ impl From<diesel::result::Error> for DatabaseError {
     }
 }
 
-/// Opens a single connection with the limits set on it. `name` is what `pg_stat_activity` shows.
-pub async fn connect(url: &SecretString, limits: Limits, name: &str) -> Result<AsyncPgConnection, DatabaseError> {
+/// Opens a single connection outside any pool, with `limits` set on it. `name` is the `application_name` that
+/// `pg_stat_activity` shows.
+pub async fn connect(url: &SecretString, limits: ConnectionLimits, name: &str) -> Result<AsyncPgConnection, DatabaseError> {
     establish(url.expose_secret().to_owned(), limits, name.to_owned(), "")
         .await
         .map_err(|error| DatabaseError::Unavailable(error.to_string()))
 }
 
-/// Lets the operating system notice within half a minute that the other end is gone, unless the address says otherwise.
+/// Adds TCP keepalive parameters to a database URL, so that the operating system detects a dead peer within 30 seconds.
+/// Parameters that the URL already contains are kept.
 fn with_keepalives(url: &str) -> String {
     let Ok(mut parsed) = url::Url::parse(url) else { return url.to_owned() };
     for (name, value) in [("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_retries", "3"), ("tcp_user_timeout", "30")]
@@ -100,7 +103,7 @@ fn with_keepalives(url: &str) -> String {
     parsed.into()
 }
 
-async fn establish(url: String, limits: Limits, name: String, planner: &str) -> Result<AsyncPgConnection, ConnectionError> {
+async fn establish(url: String, limits: ConnectionLimits, name: String, planner: &str) -> Result<AsyncPgConnection, ConnectionError> {
     let open = async {
         let mut conn = AsyncPgConnection::establish(&with_keepalives(&url)).await?;
         let settings = format!(
@@ -113,36 +116,39 @@ async fn establish(url: String, limits: Limits, name: String, planner: &str) -> 
         conn.batch_execute(&settings).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
     };
-    tokio::time::timeout(limits.connect, open)
-        .await
-        .unwrap_or_else(|_| Err(ConnectionError::BadConnection(format!("no answer within {:?}", limits.connect))))
+    tokio::time::timeout(limits.connect, open).await.unwrap_or_else(|_| {
+        Err(ConnectionError::BadConnection(format!("the server did not accept the connection within {:?}", limits.connect)))
+    })
 }
 
-/// Makes a pool. Connections are opened when they are needed, so this succeeds while the database is away.
-pub fn build_pool(url: &SecretString, size: usize, limits: Limits, name: &str) -> Result<Pool, DatabaseError> {
+/// Builds a pool of at most `size` connections. It opens them on demand, so this succeeds even if the database is down.
+pub fn build_pool(url: &SecretString, size: usize, limits: ConnectionLimits, name: &str) -> Result<Pool, DatabaseError> {
     pool_with(url, size, limits, name, "")
 }
 
-/// A plan that was made while a table was empty, and is kept with its prepared statement, reads the whole table once it is
-/// full. Statements that go by keys alone are kept to the indexes, and as there is then one way to go, they are planned once
-/// per connection: planning them each time costs more than running them.
-pub const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
+/// Session settings for connections that only look up rows by key.
+///
+/// A prepared statement keeps the plan that it got while a table was empty, and such a plan scans the whole table once the
+/// table has grown. These settings restrict the planner to index scans. The only remaining plan is then made once per
+/// connection, because planning such a statement costs more than running it.
+pub const KEY_LOOKUP_SETTINGS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
 
-/// Makes a pool for statements that go by keys: lookups, joins with a few given rows, pages in the order of an index.
-pub fn build_keyed_pool(url: &SecretString, size: usize, limits: Limits, name: &str) -> Result<Pool, DatabaseError> {
-    pool_with(url, size, limits, name, BY_KEYS)
+/// Builds a pool with [`KEY_LOOKUP_SETTINGS`], for statements that only use indexes: lookups by key, joins with a few given
+/// rows, and pages in index order.
+pub fn build_keyed_pool(url: &SecretString, size: usize, limits: ConnectionLimits, name: &str) -> Result<Pool, DatabaseError> {
+    pool_with(url, size, limits, name, KEY_LOOKUP_SETTINGS)
 }
 
-fn pool_with(url: &SecretString, size: usize, limits: Limits, name: &str, planner: &'static str) -> Result<Pool, DatabaseError> {
+fn pool_with(url: &SecretString, size: usize, limits: ConnectionLimits, name: &str, planner: &'static str) -> Result<Pool, DatabaseError> {
     let name = name.to_owned();
     let mut config = ManagerConfig::default();
-    // `Fast` still notices an open transaction and a closed connection, and saves a round trip for each use.
+    // `Fast` saves a round trip per checkout and still discards closed connections and those with an open transaction.
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |url| establish(url.to_owned(), limits, name.clone(), planner).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
     Pool::builder(manager)
         .max_size(size)
-        // The one that was used last: its server process has everything at hand.
+        // The server process of the most recently used connection has the warmest caches.
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts { wait: Some(limits.checkout), create: Some(limits.connect), recycle: Some(limits.connect) })
@@ -150,41 +156,49 @@ fn pool_with(url: &SecretString, size: usize, limits: Limits, name: &str, planne
         .map_err(|error| DatabaseError::Unavailable(error.to_string()))
 }
 
-/// Borrows a connection.
+/// Checks a connection out of the pool.
+///
+/// # Errors
+///
+/// Returns [`DatabaseError::Busy`] if no connection becomes free within the checkout timeout, and
+/// [`DatabaseError::Unavailable`] if a new one cannot be opened.
 pub async fn checkout(pool: &Pool) -> Result<Connection, DatabaseError> {
     pool.get().await.map_err(|error| match error {
-        DeadpoolError::Timeout(deadpool::managed::TimeoutType::Wait) => DatabaseError::Busy("all connections are in use".to_owned()),
+        DeadpoolError::Timeout(deadpool::managed::TimeoutType::Wait) => {
+            DatabaseError::Busy("no connection of the pool became free in time".to_owned())
+        }
         DeadpoolError::Backend(PoolError::QueryError(error)) => error.into(),
         other => DatabaseError::Unavailable(other.to_string()),
     })
 }
 
-/// Reads from a pool, with a limit on how long a silent server is waited for.
+/// Runs queries on the connections of a pool, with a timeout for a server that does not respond.
 #[derive(Clone)]
 pub struct Reader {
     pool: Pool,
-    patience: Duration,
+    response_timeout: Duration,
 }
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Reader").field("response_timeout", &self.response_timeout).finish_non_exhaustive()
     }
 }
 
 impl Reader {
-    /// A reader that gives a connection up after `patience`.
-    pub const fn new(pool: Pool, patience: Duration) -> Self {
-        Self { pool, patience }
+    /// Creates a reader that closes a connection when its queries take longer than `response_timeout`.
+    pub const fn new(pool: Pool, response_timeout: Duration) -> Self {
+        Self { pool, response_timeout }
     }
 
-    /// Runs queries on a connection of the pool. One that does not answer in time is closed, not lent again.
+    /// Runs `queries` on one connection of the pool. If they exceed the timeout, the connection is closed instead of being
+    /// returned to the pool, and the result is [`DatabaseError::Unavailable`].
     pub async fn run<T>(&self, queries: impl AsyncFnOnce(&mut AsyncPgConnection) -> QueryResult<T>) -> Result<T, DatabaseError> {
         let mut conn = checkout(&self.pool).await?;
-        if let Ok(result) = tokio::time::timeout(self.patience, queries(&mut conn)).await {
+        if let Ok(result) = tokio::time::timeout(self.response_timeout, queries(&mut conn)).await {
             return Ok(result?);
         }
         drop(Connection::take(conn));
-        Err(DatabaseError::Unavailable(format!("no answer within {:?}", self.patience)))
+        Err(DatabaseError::Unavailable(format!("the server did not respond within {:?}", self.response_timeout)))
     }
 }

@@ -1,7 +1,7 @@
-//! Statements of fixed text that stay prepared on their connection.
+//! SQL statements with a fixed text, which diesel prepares once per connection.
 //!
-//! `sql_query` and multi-row `values` are prepared anew each time, which costs as much as running them.
-//! A statement whose text never changes, with arrays for its rows, is prepared once per connection.
+//! diesel prepares `sql_query` and multi-row `values` again on every call, which costs as much as running them. A statement
+//! whose text never changes, and which passes its rows as arrays, is prepared once and cached.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -9,8 +9,8 @@ use diesel::query_builder::AstPass;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
-/// Declares a statement: a struct whose fields are its parameters `$1, $2, …`, with their SQL and Rust types, the
-/// text, and for a query (`-> (…)`) the SQL types of its columns.
+/// Declares a statement as a struct. The fields are its parameters `$1, $2, …` with their SQL and Rust types, followed by the
+/// SQL types of the result columns if it is a query (`-> (…)`) and the text.
 ///
 /// Each parameter must occur in the text for the first time in the order of the fields; it may occur again later.
 #[macro_export]
@@ -44,7 +44,7 @@ macro_rules! statement {
     };
 }
 
-/// Hands a text with `$1, $2, …` in it to diesel piece by piece, so that diesel writes the placeholders itself.
+/// Passes a text that contains `$1, $2, …` to diesel in pieces, so that diesel writes the placeholders itself.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct StatementText {
@@ -53,12 +53,12 @@ pub struct StatementText {
 }
 
 impl StatementText {
-    /// Starts at the beginning of the text.
+    /// Starts at the beginning of `text`.
     pub fn new(text: &'static str) -> Self {
         Self { rest: text, bound: 0 }
     }
 
-    /// Pushes the text up to the next parameter, and the parameter.
+    /// Pushes the text before the next parameter and binds the parameter. Fails if the rest of the text does not contain it.
     pub fn bind<'b, T, U>(&mut self, out: &mut AstPass<'_, 'b, Pg>, value: &'b U) -> QueryResult<()>
     where
         Pg: HasSqlType<T>,
@@ -66,7 +66,7 @@ impl StatementText {
     {
         self.bound += 1;
         let (before, after) = split(self.rest, self.bound).ok_or_else(|| {
-            diesel::result::Error::QueryBuilderError(format!("the statement does not mention ${} in its turn", self.bound).into())
+            diesel::result::Error::QueryBuilderError(format!("the statement has no ${} after its previous parameter", self.bound).into())
         })?;
         out.push_sql(before);
         out.push_bind_param::<T, U>(value)?;
@@ -74,13 +74,13 @@ impl StatementText {
         Ok(())
     }
 
-    /// Pushes what is left.
+    /// Pushes the text after the last parameter.
     pub fn end(self, out: &mut AstPass<'_, '_, Pg>) {
         out.push_sql(self.rest);
     }
 }
 
-/// The text before and after the first `$number`.
+/// Returns the text before and after the first `$number`, or `None` if it does not occur.
 fn split(text: &'static str, number: usize) -> Option<(&'static str, &'static str)> {
     let marker = format!("${number}");
     text.match_indices(&marker).find_map(|(start, _)| {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_stand_where_the_text_says() {
+    fn parameters_are_bound_where_the_text_mentions_them() {
         let query = Sum { left: 1, right: 2 };
         assert_eq!(debug_query::<diesel::pg::Pg, _>(&query).to_string(), "SELECT $1 + $2 + $1 -- binds: [1, 2]");
         assert_eq!(super::split("a $10 b $1 c", 1), Some(("a $10 b ", " c")));

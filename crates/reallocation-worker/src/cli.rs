@@ -13,7 +13,7 @@ use rowlock_platform::database::DatabaseSettings;
 
 use crate::{MaintenanceSettings, WorkerSettings, start};
 
-/// Hands returned tickets on to those who wait, for the Rowlock box office.
+/// Reallocates returned tickets to the waiting list of their event.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -25,20 +25,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Works until it is told to stop. This is the default.
+    /// Runs the worker until SIGTERM or SIGINT. This is the default.
     Serve,
-    /// Brings the schema of the booking database up to date.
+    /// Applies the pending migrations of the booking database.
     Migrate,
-    /// Looks after messages that could not be handled.
+    /// Lists or replays dead letters: messages that the worker could not process.
     DeadLetters {
         #[command(subcommand)]
         action: DeadLetters,
     },
-    /// Asks the worker that runs with the same settings whether it is ready.
+    /// Checks whether the worker that runs with the same settings is ready. Exits with 0 if it is.
     Healthcheck,
 }
 
-/// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
+/// Runs the command of the command line. The exit code is 2 for invalid settings or arguments and 1 for other errors.
 pub async fn run() -> ExitCode {
     let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
     let config = config.as_deref();

@@ -1,7 +1,7 @@
-//! The consumer: takes what is there, treats each ticket type once, acknowledges after the commit.
+//! The consumer of `tickets.released`: receives a batch, reallocates each ticket type once and acknowledges after the commit.
 //!
-//! An error of the message is retried with growing delay and ends among the dead letters. While the database is away
-//! nothing is taken and no try is used up: what was taken is held until the database is back.
+//! A message that fails is retried with growing delays and ends as a dead letter. While the database is unavailable, consuming
+//! is paused and no attempt is counted: deliveries stay unacknowledged until the database is back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,51 +14,53 @@ use rowlock_platform::clock::Clock;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::sweep::Look;
-use crate::work::{Task, Treated, Work};
+use crate::reallocator::{ReallocationResult, Reallocator, Task};
+use crate::sweep::SweepReader;
 
-/// What the consumer works with.
-pub(crate) struct Intake {
-    pub(crate) work: Work,
-    pub(crate) look: Look,
+/// Consumes `tickets.released` messages and reallocates the tickets of the ticket types that they name.
+pub(crate) struct ReleasedTicketsConsumer {
+    pub(crate) reallocator: Reallocator,
+    /// Checks whether the database is available.
+    pub(crate) sweep_reader: SweepReader,
     pub(crate) amqp: AmqpSettings,
     pub(crate) prefetch: u16,
-    /// Ticket types whose rows are waited for at a time, each with a connection.
-    pub(crate) most_in_line: usize,
+    /// Maximum number of ticket types whose row locks are waited for. Each uses a connection.
+    pub(crate) max_lock_waiters: usize,
     pub(crate) clock: Clock,
     pub(crate) metrics: LinkMetrics,
     pub(crate) stop: CancellationToken,
 }
 
-/// How long to wait before asking an absent database again.
-const DATABASE_PAUSE: Duration = Duration::from_millis(250);
+/// Delay between two checks whether the database is back.
+const DATABASE_RETRY_DELAY: Duration = Duration::from_millis(250);
 
-/// The longest wait before an absent broker is asked again.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// Maximum delay before the next attempt to connect to the broker.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// How long to wait before asking for rows again that were locked elsewhere, if there is no room in the line.
-const LOCKED_PAUSE: Duration = Duration::from_millis(50);
+/// Delay before rows that another transaction has locked are tried again, if no more tasks can wait for row locks.
+const LOCKED_ROW_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// How long a row that is asked for without a pause is left to others between two turns: what comes back in that time is
-/// handed on together, in one transaction instead of several.
-const REST: Duration = Duration::from_millis(8);
+/// Delay before a contended row is locked again. Tickets returned during the delay are reallocated together, in one transaction
+/// instead of several.
+const CONTENDED_ROW_DELAY: Duration = Duration::from_millis(8);
 
-/// One unacknowledged delivery for each ticket type that is to be treated, and the trace that it belongs to.
+/// One unacknowledged delivery, with its trace, for each ticket type that needs reallocation.
 type Pending = BTreeMap<TypeKey, (Delivery, Option<TraceContext>)>;
 
-/// The ticket types whose rows are locked elsewhere, each waited for in a task of its own, so that the others go on.
-struct Line {
-    work: Work,
-    most: usize,
-    tasks: JoinSet<Treated>,
+/// Ticket types whose rows another transaction has locked. Each is waited for in a task of its own, so that it does not delay the
+/// others.
+struct LockWaiters {
+    reallocator: Reallocator,
+    max: usize,
+    tasks: JoinSet<ReallocationResult>,
     keys: BTreeMap<task::Id, TypeKey>,
-    /// Those of which a message has come since: what it tells of may be too new for the task.
+    /// Waiting types for which another message has arrived. Their task may miss the change that the message reports.
     stale: BTreeSet<TypeKey>,
 }
 
-impl Line {
-    fn new(work: &Work, most: usize) -> Self {
-        Self { work: work.clone(), most, tasks: JoinSet::new(), keys: BTreeMap::new(), stale: BTreeSet::new() }
+impl LockWaiters {
+    fn new(reallocator: &Reallocator, max: usize) -> Self {
+        Self { reallocator: reallocator.clone(), max, tasks: JoinSet::new(), keys: BTreeMap::new(), stale: BTreeSet::new() }
     }
 
     fn len(&self) -> usize {
@@ -69,63 +71,65 @@ impl Line {
         self.keys.values().any(|waiting| *waiting == key)
     }
 
-    /// Has a row waited for, if there is room in the line.
-    fn join(&mut self, task: Task, after: Duration) {
-        if self.len() < self.most && !self.contains(task.key) {
-            let work = self.work.clone();
+    /// Spawns a task that waits for a row lock after `delay`, unless the limit is reached or the type is already waited for.
+    fn wait_for(&mut self, task: Task, delay: Duration) {
+        if self.len() < self.max && !self.contains(task.key) {
+            let reallocator = self.reallocator.clone();
             let running = self.tasks.spawn(async move {
-                tokio::time::sleep(after).await;
-                work.treat_in_line(task).await
+                tokio::time::sleep(delay).await;
+                reallocator.reallocate_waiting(task).await
             });
             self.keys.insert(running.id(), task.key);
         }
     }
 
-    /// The next that had its turn, if it is through with it. One of which a message has come since gets in line again.
-    async fn next(&mut self) -> Option<(TypeKey, Treated)> {
-        let (id, treated) = match self.tasks.join_next_with_id().await? {
-            Ok((id, treated)) => (id, Some(treated)),
+    /// Waits for the next task to end. Returns its result, unless the row must be tried again: because the task failed or timed
+    /// out, or because another message for the type has arrived, in which case a new task waits for the row.
+    async fn next_result(&mut self) -> Option<(TypeKey, ReallocationResult)> {
+        let (id, result) = match self.tasks.join_next_with_id().await? {
+            Ok((id, result)) => (id, Some(result)),
             Err(error) => {
-                tracing::error!(%error, "a task that waited for a row has failed; the row is asked for anew");
+                tracing::error!(%error, "a task that waited for a row lock panicked; the ticket type is tried again");
                 (error.id(), None)
             }
         };
         let key = self.keys.remove(&id)?;
         if self.stale.remove(&key) {
-            self.join(key.into(), REST);
+            self.wait_for(key.into(), CONTENDED_ROW_DELAY);
             return None;
         }
-        // A row that was not got in time is asked for anew, which also tells whether the database is there.
-        treated.filter(|treated| !matches!(treated, Treated::Later(_))).map(|treated| (key, treated))
+        // A type whose lock was not acquired in time is tried again with the next batch, which also shows whether the database is
+        // available.
+        result.filter(|result| !matches!(result, ReallocationResult::Retry(_))).map(|result| (key, result))
     }
 }
 
-/// How to go on after a transaction. The worse comes later.
+/// How to continue after a transaction, in ascending order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Next {
-    /// Take more messages.
-    Go,
-    /// There is more to close of a type.
-    Again,
-    /// Take none until the database is back.
-    DatabaseAway,
+enum ConsumeAction {
+    /// Receive more messages.
+    Continue,
+    /// Reallocate again at once, because entries or bookings remain to be closed.
+    RepeatAtOnce,
+    /// Pause consuming until the database is back.
+    PauseForDatabase,
 }
 
-impl Intake {
-    /// Consumes until told to stop, connecting anew whenever the link ends.
+impl ReleasedTicketsConsumer {
+    /// Consumes until `stop` is cancelled, connecting again whenever the link ends.
     pub(crate) async fn run(self) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), LONGEST_BACKOFF);
+        let mut backoff = Backoff::new(Duration::from_millis(100), MAX_BACKOFF);
         loop {
-            // Without the database nothing could be done with a message, so none is taken.
+            // No message can be processed without the database, so none is received.
             if !self.wait_for_database().await {
                 return;
             }
-            let ended = self.connected(&mut backoff).await;
+            let ended = self.consume_link(&mut backoff).await;
             if self.stop.is_cancelled() {
                 return;
             }
             if let Err(error) = ended {
-                tracing::warn!(%error, "the link to the broker ended; connecting anew");
+                tracing::warn!(%error, "the connection to RabbitMQ ended; connecting again");
             }
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -134,82 +138,81 @@ impl Intake {
         }
     }
 
-    /// One link's life.
-    async fn connected(&self, backoff: &mut Backoff) -> Result<(), LinkError> {
+    /// Connects and consumes until `stop` is cancelled or the link ends.
+    async fn consume_link(&self, backoff: &mut Backoff) -> Result<(), LinkError> {
         let connecting = Consumer::connect(&self.amqp, self.prefetch);
         let mut consumer = tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
             consumer = connecting => consumer?.recording(&self.metrics),
         };
         backoff.reset();
-        tracing::info!("consuming");
+        tracing::info!("connected to RabbitMQ; consuming tickets.released");
         let mut pending = Pending::new();
-        let mut line = Line::new(&self.work, self.most_in_line);
-        let mut next = Next::Go;
+        let mut waiters = LockWaiters::new(&self.reallocator, self.max_lock_waiters);
+        let mut action = ConsumeAction::Continue;
         loop {
-            // Where there is more to close, it is done at once.
-            let pause = if next == Next::Again { Duration::ZERO } else { LOCKED_PAUSE };
-            let (batch, had_turn) = tokio::select! {
+            let delay = if action == ConsumeAction::RepeatAtOnce { Duration::ZERO } else { LOCKED_ROW_RETRY_DELAY };
+            let (batch, waited) = tokio::select! {
                 () = self.stop.cancelled() => break,
                 batch = consumer.next_batch(self.prefetch.into()) => (batch?, None),
-                had_turn = line.next(), if line.len() > 0 => (Vec::new(), had_turn),
-                () = tokio::time::sleep(pause), if pending.len() > line.len() => (Vec::new(), None),
+                waited = waiters.next_result(), if waiters.len() > 0 => (Vec::new(), waited),
+                () = tokio::time::sleep(delay), if pending.len() > waiters.len() => (Vec::new(), None),
             };
-            self.sort_in(&mut consumer, batch, &mut pending, &mut line).await?;
-            let mut treated: Vec<(TypeKey, Treated)> = had_turn.into_iter().collect();
-            let settled: BTreeSet<TypeKey> = treated.iter().map(|(key, _)| *key).collect();
-            let due = pending.iter().filter(|(key, _)| !line.contains(**key) && !settled.contains(key));
+            self.add_to_pending(&mut consumer, batch, &mut pending, &mut waiters).await?;
+            let mut results: Vec<(TypeKey, ReallocationResult)> = waited.into_iter().collect();
+            let settled: BTreeSet<TypeKey> = results.iter().map(|(key, _)| *key).collect();
+            let due = pending.iter().filter(|(key, _)| !waiters.contains(**key) && !settled.contains(key));
             let tasks: Vec<Task> = due.map(|(key, (_, trace))| Task { key: *key, trace: *trace }).collect();
             if !tasks.is_empty() {
-                let answers = self.work.treat(&tasks).await;
-                for (task, _) in tasks.iter().zip(&answers).filter(|(_, treated)| **treated == Treated::Locked) {
-                    line.join(*task, Duration::ZERO);
+                let batch_results = self.reallocator.reallocate(&tasks).await;
+                for (task, _) in tasks.iter().zip(&batch_results).filter(|(_, result)| **result == ReallocationResult::Locked) {
+                    waiters.wait_for(*task, Duration::ZERO);
                 }
-                treated.extend(tasks.into_iter().map(|task| task.key).zip(answers));
+                results.extend(tasks.into_iter().map(|task| task.key).zip(batch_results));
             }
-            next = self.settle(&mut consumer, &mut pending, treated.into_iter()).await?;
-            if next == Next::DatabaseAway && !self.pause_until_back(&mut consumer).await? {
+            action = self.settle(&mut consumer, &mut pending, results.into_iter()).await?;
+            if action == ConsumeAction::PauseForDatabase && !self.pause_until_database_is_back(&mut consumer).await? {
                 break;
             }
         }
-        // What is still held goes back to the queue.
+        // The broker requeues the deliveries that are still unacknowledged.
         consumer.close().await;
         Ok(())
     }
 
-    /// Puts deliveries to their ticket types. All messages of a type say the same, so one of them is held and the others
-    /// are acknowledged.
-    async fn sort_in(
+    /// Adds deliveries to `pending` by ticket type. All messages of a type are equivalent, so only the latest stays unacknowledged.
+    /// Unreadable messages become dead letters.
+    async fn add_to_pending(
         &self,
         consumer: &mut Consumer,
         batch: Vec<Delivery>,
         pending: &mut Pending,
-        line: &mut Line,
+        waiters: &mut LockWaiters,
     ) -> Result<(), LinkError> {
-        let mut repeated = Vec::new();
+        let mut superseded = Vec::new();
         for delivery in batch {
             match read_tickets_released(&delivery.body) {
                 Ok(TicketsReleased { key, trace }) => {
-                    if line.contains(key) {
-                        line.stale.insert(key);
+                    if waiters.contains(key) {
+                        waiters.stale.insert(key);
                     }
-                    repeated.extend(pending.insert(key, (delivery, trace)).map(|(earlier, _)| earlier.tag));
+                    superseded.extend(pending.insert(key, (delivery, trace)).map(|(earlier, _)| earlier.tag));
                 }
                 Err(error) => {
-                    // It may quote the message, which may be long.
+                    // The error may quote the message, which may be long.
                     let reason = shorten(&error.to_string());
                     consumer.dead_letter(&delivery, &reason, self.clock.now()).await?;
-                    tracing::warn!(message_id = delivery.message_id, %reason, "a message that nobody can read is a dead letter now");
+                    tracing::warn!(message_id = delivery.message_id, %reason, "a tickets.released message is unreadable and was moved to the dead letters");
                 }
             }
         }
-        consumer.ack(&repeated).await
+        consumer.ack(&superseded).await
     }
 
-    /// Takes nothing more until the database is back. False when told to stop before that.
-    async fn pause_until_back(&self, consumer: &mut Consumer) -> Result<bool, LinkError> {
+    /// Pauses consuming until the database is back. Returns false if `stop` is cancelled first.
+    async fn pause_until_database_is_back(&self, consumer: &mut Consumer) -> Result<bool, LinkError> {
         consumer.pause().await?;
-        tokio::time::sleep(DATABASE_PAUSE).await;
+        tokio::time::sleep(DATABASE_RETRY_DELAY).await;
         if !self.wait_for_database().await {
             return Ok(false);
         }
@@ -217,45 +220,45 @@ impl Intake {
         Ok(true)
     }
 
-    /// Ends the deliveries of the types that were treated, and tells how to go on.
+    /// Acknowledges, retries or keeps the delivery of each ticket type according to its result. Returns how to continue.
     async fn settle(
         &self,
         consumer: &mut Consumer,
         pending: &mut Pending,
-        treated: impl Iterator<Item = (TypeKey, Treated)>,
-    ) -> Result<Next, LinkError> {
+        results: impl Iterator<Item = (TypeKey, ReallocationResult)>,
+    ) -> Result<ConsumeAction, LinkError> {
         let mut done = Vec::new();
-        let mut next = Next::Go;
-        for (key, treated) in treated {
-            match treated {
-                Treated::Done | Treated::Idle => done.extend(pending.remove(&key).map(|(delivery, _)| delivery.tag)),
-                Treated::Locked => {}
-                Treated::More => next = next.max(Next::Again),
-                Treated::Later(reason) => {
-                    tracing::warn!(%reason, "holding what was taken until the database is back");
-                    next = next.max(Next::DatabaseAway);
+        let mut action = ConsumeAction::Continue;
+        for (key, result) in results {
+            match result {
+                ReallocationResult::Done | ReallocationResult::Idle => done.extend(pending.remove(&key).map(|(delivery, _)| delivery.tag)),
+                ReallocationResult::Locked => {}
+                ReallocationResult::MoreToClose => action = action.max(ConsumeAction::RepeatAtOnce),
+                ReallocationResult::Retry(reason) => {
+                    tracing::warn!(%reason, "consuming is paused until the database is back; deliveries stay unacknowledged");
+                    action = action.max(ConsumeAction::PauseForDatabase);
                 }
-                Treated::Impossible(reason) => {
+                ReallocationResult::Failed(reason) => {
                     if let Some((delivery, _)) = pending.remove(&key) {
                         let disposition = consumer.retry(&delivery, &reason, self.clock.now()).await?;
-                        tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, ?disposition, "a message could not be handled");
+                        tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, ?disposition, "a tickets.released message could not be processed");
                     }
                 }
             }
         }
         consumer.ack(&done).await?;
-        Ok(next)
+        Ok(action)
     }
 
-    /// Waits until the database answers. False when told to stop.
+    /// Waits until the database responds. Returns false if `stop` is cancelled first.
     async fn wait_for_database(&self) -> bool {
         loop {
-            if self.look.due().await.is_ok() {
+            if self.sweep_reader.due_types().await.is_ok() {
                 return true;
             }
             tokio::select! {
                 () = self.stop.cancelled() => return false,
-                () = tokio::time::sleep(DATABASE_PAUSE) => {}
+                () = tokio::time::sleep(DATABASE_RETRY_DELAY) => {}
             }
         }
     }

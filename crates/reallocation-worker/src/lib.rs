@@ -1,15 +1,16 @@
-//! Hands returned tickets on to those who wait.
+//! The reallocation worker: assigns returned tickets to the waiting list.
 //!
-//! The truth is in the rows: a `tickets.released` message only says where to look, and a sweep looks even where no
-//! message came from. What a ticket type gets is decided under its row lock, so any number of workers may run.
+//! The database is the source of truth. A `tickets.released` message only names a ticket type to check, and a periodic sweep
+//! finds those whose message was lost. Every decision is made under the row lock of the ticket type, so any number of workers
+//! can run concurrently.
 
 pub mod cli;
 mod consume;
 mod metrics;
+mod reallocator;
 mod service;
 mod settings;
 mod sweep;
-mod work;
 
 pub use service::{StartError, start};
 pub use settings::{MaintenanceSettings, WorkerSettings};

@@ -1,10 +1,10 @@
-//! The binary: see [`reallocation_worker::cli`].
+//! Entry point of the binary; the command line is in [`reallocation_worker::cli`].
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// See docs/decisions/0019-the-next-transaction-behind-the-commit.md.
+/// Allocates faster than the system allocator; see docs/decisions/0019-the-next-transaction-behind-the-commit.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

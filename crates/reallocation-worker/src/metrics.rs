@@ -1,12 +1,12 @@
-//! What the worker counts.
+//! Metrics of the worker.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use rowlock_inventory::command::Reallocated;
 
-/// Counters of the work done.
+/// Counters of reallocations and sweeps. Clones share their values.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct WorkMetrics {
+pub(crate) struct WorkerMetrics {
     promotions: Counter,
     closed: Counter,
     cancelled: Counter,
@@ -14,21 +14,28 @@ pub(crate) struct WorkMetrics {
     swept: Counter,
 }
 
-impl WorkMetrics {
+impl WorkerMetrics {
+    /// Registers the metrics.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("waitlist_promotions", "Waiting-list entries that became bookings", self.promotions.clone());
-        registry.register("waitlist_closed", "Waiting-list entries closed because their event began or was cancelled", self.closed.clone());
-        registry.register("event_cancellations", "Bookings cancelled with their event", self.cancelled.clone());
-        registry.register("sweeps", "Sweeps completed", self.sweeps.clone());
-        registry.register("swept_ticket_types", "Ticket types that a sweep found with something to do", self.swept.clone());
+        registry.register("waitlist_promotions", "Waiting-list entries promoted to bookings", self.promotions.clone());
+        registry.register(
+            "waitlist_closed",
+            "Waiting-list entries closed because their event started or was cancelled",
+            self.closed.clone(),
+        );
+        registry.register("event_cancellations", "Bookings cancelled because their event was cancelled", self.cancelled.clone());
+        registry.register("sweeps", "Sweeps that read the database", self.sweeps.clone());
+        registry.register("swept_ticket_types", "Ticket types that a sweep found to need reallocation", self.swept.clone());
     }
 
+    /// Counts the result of one reallocation.
     pub(crate) fn count(&self, done: Reallocated) {
         self.promotions.inc_by(done.promoted.into());
         self.closed.inc_by(done.closed.into());
         self.cancelled.inc_by(done.cancelled.into());
     }
 
+    /// Counts a sweep and the ticket types that it found.
     pub(crate) fn swept(&self, types: usize) {
         self.sweeps.inc();
         self.swept.inc_by(u64::try_from(types).unwrap_or_default());

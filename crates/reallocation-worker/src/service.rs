@@ -1,4 +1,4 @@
-//! The running worker: a management port, the consumer, the sweep.
+//! The running worker: management port, consumer and sweep.
 
 use std::sync::Arc;
 
@@ -13,30 +13,34 @@ use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetrics};
 use rowlock_postgres::{DatabaseError, Pool, build_keyed_pool};
 
-use crate::consume::Intake;
-use crate::metrics::WorkMetrics;
+use crate::consume::ReleasedTicketsConsumer;
+use crate::metrics::WorkerMetrics;
+use crate::reallocator::Reallocator;
 use crate::settings::WorkerSettings;
-use crate::sweep::{Look, sweep};
-use crate::work::Work;
+use crate::sweep::{SweepReader, sweep};
 
-/// Who writes the messages.
+/// CloudEvents `source` of the messages that the worker writes.
 const SOURCE: &str = "/rowlock/reallocation-worker";
 
-/// Why the worker did not start.
+/// The reason why the worker could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on.
+    /// The worker cannot listen on the management port.
     #[error(transparent)]
     Listen(#[from] std::io::Error),
-    /// The database's address cannot be used.
+    /// The connection pool cannot be built from the database URL.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The way to the collector of traces cannot be made.
-    #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
+    /// The exporter for traces cannot be built.
+    #[error("cannot export traces to telemetry.otlp_endpoint: {0}")]
     Traces(#[from] TraceError),
 }
 
-/// Takes the management port and starts the worker, which gets ready in the background. To be called within a tokio runtime.
+/// Binds the management port and starts the worker, which becomes ready in the background.
+///
+/// # Panics
+///
+/// Panics outside a tokio runtime.
 pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartError> {
     let operators = rowlock_http::bind(settings.management.listen)?;
     let management_addr = operators.local_addr()?;
@@ -49,7 +53,7 @@ pub fn start(settings: WorkerSettings, clock: Clock) -> Result<Running, StartErr
     let worker = Worker { settings, clock, pool, metrics, traces, lifecycle };
     let readiness = Readiness::of(&worker.settings.database, &MIGRATIONS, worker.lifecycle.draining.clone())?;
     management::start(operators, readiness, &worker.metrics, &worker.lifecycle);
-    tracing::info!(%management_addr, "started");
+    tracing::info!(%management_addr, "started; waiting until the database is ready");
     let ended = tokio::spawn(worker.run());
     Ok(Running::new(None, management_addr, stop, ended))
 }
@@ -64,13 +68,13 @@ struct Worker {
 }
 
 impl Worker {
-    /// Works until told to stop, then finishes the transaction in flight.
+    /// Runs until the worker is stopped, then finishes the transactions in flight.
     async fn run(self) -> std::io::Result<()> {
         let draining = &self.lifecycle.draining;
         if wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
             tracing::info!("ready");
-            let work = self.work();
-            let (consuming, sweeping) = (self.consume(work.clone()), self.sweep(work));
+            let reallocator = self.reallocator();
+            let (consuming, sweeping) = (self.consume(reallocator.clone()), self.sweep(reallocator));
             tokio::join!(consuming, sweeping, draining.cancelled());
         }
         self.lifecycle.shut_down().await;
@@ -79,10 +83,10 @@ impl Worker {
         Ok(())
     }
 
-    fn work(&self) -> Work {
+    fn reallocator(&self) -> Reallocator {
         let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
         let clock = self.clock.clone();
-        let metrics = WorkMetrics::default();
+        let metrics = WorkerMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
         let transactions = TransactionMetrics::default();
         self.metrics.register(|registry| transactions.register(registry));
@@ -93,38 +97,46 @@ impl Worker {
             on_messages: Arc::new(move || notifier.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
-            patience: self.settings.database.limits.patience(),
+            patience: self.settings.database.limits.response_timeout(),
             resolve_for: self.settings.work.resolve_for,
             one_event_per_transaction: self.settings.work.one_event_per_transaction,
         });
-        Work { inventory, limit: self.settings.work.max_promotions, metrics, traces: self.traces.clone() }
+        Reallocator { inventory, limit: self.settings.work.max_promotions, metrics, traces: self.traces.clone() }
     }
 
-    async fn consume(&self, work: Work) {
+    async fn consume(&self, reallocator: Reallocator) {
         if !self.settings.work.messages {
             return;
         }
         let metrics = LinkMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
-        let intake = Intake {
-            work,
-            look: Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: 1 },
+        let consumer = ReleasedTicketsConsumer {
+            reallocator,
+            sweep_reader: SweepReader {
+                pool: self.pool.clone(),
+                response_timeout: self.settings.database.limits.response_timeout(),
+                batch: 1,
+            },
             amqp: self.settings.amqp.clone(),
             prefetch: self.settings.work.prefetch,
-            // One connection stays for the others, and one for the sweep.
-            most_in_line: self.settings.database.pool_size.saturating_sub(2).min(4),
+            // Leaves one connection for the consumer's batches and one for the sweep.
+            max_lock_waiters: self.settings.database.pool_size.saturating_sub(2).min(4),
             clock: self.clock.clone(),
             metrics,
             stop: self.lifecycle.draining.clone(),
         };
-        intake.run().await;
+        consumer.run().await;
     }
 
-    async fn sweep(&self, work: Work) {
+    async fn sweep(&self, reallocator: Reallocator) {
         let settings = self.settings.work;
         if settings.sweep {
-            let look = Look { pool: self.pool.clone(), patience: self.settings.database.limits.patience(), batch: settings.sweep_batch };
-            sweep(work, look, settings.sweep_interval, self.lifecycle.draining.clone()).await;
+            let reader = SweepReader {
+                pool: self.pool.clone(),
+                response_timeout: self.settings.database.limits.response_timeout(),
+                batch: settings.sweep_batch,
+            };
+            sweep(reallocator, reader, settings.sweep_interval, self.lifecycle.draining.clone()).await;
         }
     }
 }

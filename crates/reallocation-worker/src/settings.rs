@@ -1,4 +1,4 @@
-//! The settings of `reallocation-worker`. `default.toml` says what each of them means.
+//! Settings of `reallocation-worker`. `default.toml` documents each of them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,57 +11,57 @@ use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 
 const DEFAULTS: &str = include_str!("default.toml");
 
-/// All settings of a working `reallocation-worker`.
+/// All settings of the command `serve`.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// What it does and how much at a time.
+    /// The section `worker`.
     pub work: WorkSettings,
-    /// The operators' port.
+    /// The management port.
     pub management: ManagementSettings,
-    /// The database `rowlock_booking`.
+    /// The booking database, `rowlock_booking`.
     pub database: DatabaseSettings,
-    /// The broker.
+    /// The broker connection.
     pub amqp: AmqpSettings,
-    /// How long the work in flight may take to end.
+    /// How long transactions in flight may take to end during a shutdown.
     pub drain: Duration,
-    /// Logs.
+    /// The section `log`.
     pub log: LogSettings,
-    /// Traces.
+    /// The section `telemetry`.
     pub traces: TraceSettings,
 }
 
-/// What the worker does and how much at a time.
+/// Settings of the section `worker`.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkSettings {
-    /// Whether messages are consumed.
+    /// Whether `tickets.released` messages are consumed.
     pub messages: bool,
-    /// Whether the database is swept.
+    /// Whether the database is swept periodically.
     pub sweep: bool,
-    /// How often it is swept.
+    /// Interval between two sweeps that find nothing.
     pub sweep_interval: Duration,
-    /// Ticket types treated in one transaction of the sweep.
+    /// Maximum number of ticket types per sweep, from 1 to 1,000.
     pub sweep_batch: u16,
-    /// Messages taken at a time.
+    /// Maximum number of unacknowledged messages, from 1 to 10,000.
     pub prefetch: u16,
-    /// Most promotions in one transaction, of all its ticket types together.
+    /// Maximum number of promotions per transaction, over all its ticket types.
     pub max_promotions: usize,
-    /// How long to look for the truth about a lost answer.
+    /// How long to try to find out whether a transaction whose COMMIT response was lost has been committed.
     pub resolve_for: Duration,
-    /// Whether each transaction keeps to one event.
+    /// Whether each transaction contains ticket types of one event only.
     pub one_event_per_transaction: bool,
 }
 
-/// What the other commands need. The dead letters need the broker, `migrate` and `healthcheck` do not.
+/// Settings of the other commands. `dead-letters` needs the broker, `migrate` the database, and `healthcheck` the management port.
 #[derive(Debug, Clone)]
 pub struct MaintenanceSettings<T> {
-    /// What this command works with.
+    /// The section that the command needs.
     pub part: T,
-    /// Logs.
+    /// The section `log`.
     pub log: LogSettings,
 }
 
 impl WorkerSettings {
-    /// Merges the defaults, an optional file and the environment. The error names every wrong setting.
+    /// Merges the defaults, an optional file and the environment. The error names every invalid setting.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let work = WorkSettings::read(&mut reader);
@@ -102,7 +102,7 @@ impl WorkSettings {
 }
 
 impl<T> MaintenanceSettings<T> {
-    /// Reads one part with the logs; what only a working process needs is not looked at.
+    /// Reads one section with `read`, and the section `log`. Other settings are not validated.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,

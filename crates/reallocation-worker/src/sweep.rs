@@ -1,4 +1,4 @@
-//! The sweep: finds what no message told of, or what a message told of in vain.
+//! The sweep: periodically finds ticket types that need reallocation but whose message was lost or failed.
 
 use std::time::Duration;
 
@@ -8,45 +8,45 @@ use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::work::{Task, Treated, Work};
+use crate::reallocator::{ReallocationResult, Reallocator, Task};
 
-/// How the sweep looks into the database.
+/// Reads the ticket types that need reallocation.
 #[derive(Clone)]
-pub(crate) struct Look {
+pub(crate) struct SweepReader {
     pub(crate) pool: Pool,
-    /// How long a silent server is waited for.
-    pub(crate) patience: Duration,
-    /// Most ticket types at a time.
+    /// How long a query may take before its connection is closed.
+    pub(crate) response_timeout: Duration,
+    /// Maximum number of ticket types per read.
     pub(crate) batch: u16,
 }
 
-impl Look {
-    /// The types that have something to be done. If there are none, events that are through are marked.
-    pub(crate) async fn due(&self) -> Result<Vec<TypeKey>, DatabaseError> {
+impl SweepReader {
+    /// Returns the ticket types that need reallocation. If there are none, marks the events that need none any more as settled.
+    pub(crate) async fn due_types(&self) -> Result<Vec<TypeKey>, DatabaseError> {
         let mut conn = checkout(&self.pool).await?;
-        let looking = async {
+        let reading = async {
             let due = queries::due_types(&mut conn, self.batch.into()).await?;
             if due.is_empty() {
                 queries::settle_events(&mut conn).await?;
             }
             Ok(due)
         };
-        if let Ok(due) = timeout(self.patience, looking).await {
+        if let Ok(due) = timeout(self.response_timeout, reading).await {
             return due;
         }
         drop(Connection::take(conn));
-        Err(DatabaseError::Unavailable(format!("no answer within {:?}", self.patience)))
+        Err(DatabaseError::Unavailable(format!("the server did not respond within {:?}", self.response_timeout)))
     }
 }
 
-/// Sweeps until told to stop.
-pub(crate) async fn sweep(work: Work, look: Look, interval: Duration, stop: CancellationToken) {
+/// Sweeps until `stop` is cancelled: again at once after progress, otherwise after `interval`.
+pub(crate) async fn sweep(reallocator: Reallocator, reader: SweepReader, interval: Duration, stop: CancellationToken) {
     loop {
-        let pause = match sweep_once(&work, &look).await {
+        let pause = match sweep_once(&reallocator, &reader).await {
             Ok(true) => Duration::ZERO,
             Ok(false) => interval,
             Err(error) => {
-                tracing::warn!(%error, "the sweep could not look");
+                tracing::warn!(%error, "the sweep cannot read the database; trying again after the sweep interval");
                 interval
             }
         };
@@ -57,20 +57,20 @@ pub(crate) async fn sweep(work: Work, look: Look, interval: Duration, stop: Canc
     }
 }
 
-/// One look. Tells whether there was progress and may be more at once.
-async fn sweep_once(work: &Work, look: &Look) -> Result<bool, DatabaseError> {
-    let keys = look.due().await?;
-    work.metrics.swept(keys.len());
+/// Sweeps once. Returns whether it made progress, so that more may be found at once.
+async fn sweep_once(reallocator: &Reallocator, reader: &SweepReader) -> Result<bool, DatabaseError> {
+    let keys = reader.due_types().await?;
+    reallocator.metrics.swept(keys.len());
     if keys.is_empty() {
         return Ok(false);
     }
     let tasks: Vec<Task> = keys.iter().copied().map(Task::from).collect();
-    let treated = work.treat(&tasks).await;
-    for (key, treated) in keys.iter().zip(&treated) {
-        if let Treated::Impossible(reason) | Treated::Later(reason) = treated {
-            tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, "a ticket type could not be treated");
+    let results = reallocator.reallocate(&tasks).await;
+    for (key, result) in keys.iter().zip(&results) {
+        if let ReallocationResult::Failed(reason) | ReallocationResult::Retry(reason) = result {
+            tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, "the sweep could not reallocate the tickets of a ticket type; a later sweep tries again");
         }
     }
-    // Whoever locks a row is at work on it; only own progress is a reason to look again at once.
-    Ok(treated.iter().any(|treated| matches!(treated, Treated::Done | Treated::More)))
+    // Another transaction is working on a locked row, so only this sweep's own progress is a reason to sweep again at once.
+    Ok(results.iter().any(|result| matches!(result, ReallocationResult::Done | ReallocationResult::MoreToClose)))
 }

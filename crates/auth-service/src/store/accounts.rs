@@ -79,7 +79,7 @@ pub(crate) enum InsertError {
 
 impl InsertError {
     fn of(error: WriteError) -> Self {
-        if let WriteError::NotWritten(error) = &error
+        if let WriteError::NotCommitted(error) = &error
             && let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error
         {
             match info.constraint_name() {
@@ -90,7 +90,7 @@ impl InsertError {
             }
         }
         match DatabaseError::from(error) {
-            lost @ (DatabaseError::Unavailable(_) | DatabaseError::Unknown(_)) => Self::Unknown(lost),
+            lost @ (DatabaseError::Unavailable(_) | DatabaseError::OutcomeUnknown(_)) => Self::Unknown(lost),
             other => Self::Database(other),
         }
     }

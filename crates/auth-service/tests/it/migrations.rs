@@ -4,7 +4,7 @@ use auth_service::MIGRATIONS;
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use rowlock_platform::clock::Clock;
-use rowlock_postgres::{Limits, connect, migrate, revert_all};
+use rowlock_postgres::{ConnectionLimits, connect, migrate, revert_all};
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::wait::until_some;
 
@@ -54,7 +54,7 @@ async fn services_wait_for_the_schema_and_two_migrations_at_once_make_it() {
             failing["database"].as_str().filter(|reason| reason.contains("migrate")).map(str::to_owned)
         })
         .await;
-        assert!(reason.contains("the schema is at nothing"), "{reason}");
+        assert!(reason.contains("the schema is at version (none)"), "{reason}");
     }
     let early = tokio::spawn(services[0].request(reqwest::Method::GET, "/.well-known/jwks.json").send());
     let (owner, service_url) = (database.owner_url(), database.service_url());
@@ -79,7 +79,7 @@ async fn a_service_that_waits_for_the_schema_can_be_stopped() {
 #[tokio::test]
 async fn the_role_that_serves_cannot_change_the_schema() {
     let (database, service) = system().await;
-    let mut conn = connect(&database.service_url(), Limits::default(), "test").await.unwrap();
+    let mut conn = connect(&database.service_url(), ConnectionLimits::default(), "test").await.unwrap();
     for statement in [
         "CREATE TABLE more (id int)",
         "DROP TABLE sessions",

@@ -80,5 +80,5 @@ fn a_health_check_of_nothing_fails_with_a_sentence() {
     let output =
         run(&["healthcheck"], &[("ROWLOCK__DATABASE__URL", "postgres://u@127.0.0.1:1/d"), ("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:1")]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("does not answer"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("does not respond"));
 }

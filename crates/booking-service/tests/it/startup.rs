@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowlock_inventory::MIGRATIONS;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::running::Running;
-use rowlock_postgres::{Limits, connect, migrate, revert_all};
+use rowlock_postgres::{ConnectionLimits, connect, migrate, revert_all};
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::database::{Template, TestDatabase};
 use rowlock_test_support::system::{System, environment, ready, start_auth};
@@ -93,7 +93,7 @@ async fn two_migrations_at_once_and_two_of_each_service_already_waiting() {
 async fn no_service_can_change_the_schema_or_read_the_others_database() {
     let system = System::new().await;
     for database in [&system.auth_database, &system.booking_database] {
-        let mut conn = connect(&database.service_url(), Limits::default(), "test").await.unwrap();
+        let mut conn = connect(&database.service_url(), ConnectionLimits::default(), "test").await.unwrap();
         for statement in [
             "CREATE TABLE mine (id int)",
             "ALTER TABLE __diesel_schema_migrations ADD COLUMN mine int",
@@ -109,7 +109,8 @@ async fn no_service_can_change_the_schema_or_read_the_others_database() {
     // The role of one database, at the door of the other.
     let mut wrong = url::Url::parse(system.booking_database.service_url().expose_secret()).unwrap();
     wrong.set_path(system.auth_database.name());
-    let refused = connect(&SecretString::from(String::from(wrong)), Limits::default(), "test").await.map(|_| ()).unwrap_err().to_string();
+    let refused =
+        connect(&SecretString::from(String::from(wrong)), ConnectionLimits::default(), "test").await.map(|_| ()).unwrap_err().to_string();
     assert!(refused.contains("permission denied"), "{refused}");
     system.stop().await;
 }

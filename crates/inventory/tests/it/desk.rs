@@ -14,7 +14,7 @@ use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event};
 use rowlock_inventory::views::Holder;
 use rowlock_inventory::{Command, Inventory, InventoryParts, Outcome};
 use rowlock_platform::clock::Clock;
-use rowlock_postgres::{Limits, Pool, build_keyed_pool};
+use rowlock_postgres::{ConnectionLimits, Pool, build_keyed_pool};
 use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::BookingTemplate;
 
@@ -32,7 +32,7 @@ impl Desk {
 
     pub(crate) async fn with(one_event_per_transaction: bool) -> Self {
         let database = TestDatabase::new(&BookingTemplate).await;
-        let pool = build_keyed_pool(&database.service_url(), 4, Limits::default(), "a test").unwrap();
+        let pool = build_keyed_pool(&database.service_url(), 4, ConnectionLimits::default(), "a test").unwrap();
         let clock = Clock::system();
         let ids = clock.clone();
         let inventory = Inventory::new(InventoryParts {
@@ -42,7 +42,7 @@ impl Desk {
             on_messages: Arc::new(|| {}),
             on_transaction: Arc::new(|_| {}),
             source: "/a/test",
-            patience: Limits::default().patience(),
+            patience: ConnectionLimits::default().response_timeout(),
             resolve_for: Duration::from_secs(1),
             one_event_per_transaction,
         });

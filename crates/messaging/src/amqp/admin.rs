@@ -1,5 +1,5 @@
-//! Questions and errands outside the daily traffic. Each uses a link of its own, because the broker answers a
-//! wrong one by closing the channel.
+//! Administrative operations on queues. Each uses a link of its own, because the broker reports an error by closing the
+//! channel.
 
 use amqprs::FieldValue;
 use amqprs::channel::{QueueBindArguments, QueueDeclareArguments, QueueDeleteArguments};
@@ -8,20 +8,20 @@ use super::link::Link;
 use super::topology::table;
 use super::{AmqpSettings, LinkError, Topology};
 
-/// A queue of somebody outside Rowlock who listens to the events exchange.
+/// A queue that a consumer outside Rowlock binds to the events exchange.
 #[derive(Debug, Clone, Default)]
 pub struct QueueDeclaration {
-    /// Its name.
+    /// Name of the queue, 1 to 255 bytes.
     pub name: String,
-    /// Routing keys, or patterns of them, that it gets from the events exchange.
+    /// Routing keys or topic patterns of the events that are routed to the queue.
     pub binding_keys: Vec<String>,
-    /// How many messages it holds; beyond that it refuses more, and the publisher sees a `basic.nack`.
+    /// Maximum number of messages. A full queue rejects further messages with `basic.nack` to the publisher.
     pub max_length: Option<u32>,
-    /// Whether it is a quorum queue, which keeps what it has confirmed when the broker is killed, as Rowlock's own do.
+    /// Whether to declare a quorum queue, as Rowlock's own are, whose confirmed messages survive a broker crash.
     pub quorum: bool,
 }
 
-/// Declares a durable queue and binds it.
+/// Declares a durable queue and binds it to the events exchange.
 pub async fn declare_queue(settings: &AmqpSettings, queue: &QueueDeclaration) -> Result<(), LinkError> {
     check_name(&queue.name)?;
     let topology = Topology::new(settings);
@@ -45,23 +45,24 @@ pub async fn declare_queue(settings: &AmqpSettings, queue: &QueueDeclaration) ->
     Ok(())
 }
 
-/// How many messages are ready in a queue; none if there is no such queue. Those that a consumer holds do not count.
+/// Returns the number of ready messages in a queue, or `None` if the queue does not exist. Unacknowledged deliveries do not
+/// count.
 pub async fn queue_depth(settings: &AmqpSettings, queue: &str) -> Result<Option<u32>, LinkError> {
     check_name(queue)?;
     let mut link = Link::open(settings).await?;
-    let question = QueueDeclareArguments::new(queue).passive(true).finish();
-    let answer = link.call("asking for a queue's depth", |channel| async move { channel.queue_declare(question).await }).await;
-    match answer {
-        Ok(answer) => {
+    let declaration = QueueDeclareArguments::new(queue).passive(true).finish();
+    let declared = link.call("reading a queue's depth", |channel| async move { channel.queue_declare(declaration).await }).await;
+    match declared {
+        Ok(declared) => {
             link.close().await;
-            Ok(answer.map(|(_, messages, _)| messages))
+            Ok(declared.map(|(_, messages, _)| messages))
         }
         Err(LinkError::Closed { code: 404, .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Deletes a queue with all that is in it. No error if there is none.
+/// Deletes a queue and all its messages. Succeeds if the queue does not exist.
 pub async fn delete_queue(settings: &AmqpSettings, queue: &str) -> Result<(), LinkError> {
     check_name(queue)?;
     let mut link = Link::open(settings).await?;
@@ -71,10 +72,10 @@ pub async fn delete_queue(settings: &AmqpSettings, queue: &str) -> Result<(), Li
     Ok(())
 }
 
-/// amqprs panics on longer names.
+/// Checks the length of a name, because amqprs panics on longer ones.
 fn check_name(name: &str) -> Result<(), LinkError> {
     if name.is_empty() || name.len() > 255 {
-        return Err(LinkError::Settings("a queue name or routing key must have 1 to 255 bytes".to_owned()));
+        return Err(LinkError::Settings("a queue name or routing key must be 1 to 255 bytes long".to_owned()));
     }
     Ok(())
 }

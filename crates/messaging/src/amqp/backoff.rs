@@ -1,34 +1,34 @@
-//! How long to wait before trying again: twice as long each time, up to a limit, and never in step with others.
+//! Exponential backoff with jitter.
 
 use std::time::Duration;
 
-/// Growing delays with jitter.
+/// Produces retry delays that double up to a maximum, with jitter so that clients do not retry in step.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
-    longest: Duration,
+    max: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    /// The first delay is about `first`; none is longer than `longest`.
-    pub fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, failures: 0 }
+    /// Creates a backoff whose first delay is between half of `first` and `first`. No delay exceeds `max`.
+    pub fn new(first: Duration, max: Duration) -> Self {
+        Self { first, max, failures: 0 }
     }
 
-    /// The next delay. `jitter`, between 0 and 1, says where in the upper half of the delay it lies.
+    /// Returns the next delay. `jitter`, from 0 to 1, selects a point between half of the delay and all of it.
     pub fn next_delay(&mut self, jitter: f64) -> Duration {
-        let delay = self.first.saturating_mul(2_u32.saturating_pow(self.failures)).min(self.longest);
+        let delay = self.first.saturating_mul(2_u32.saturating_pow(self.failures)).min(self.max);
         self.failures = self.failures.saturating_add(1).min(30);
         delay.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
     }
 
-    /// Sleeps for the next delay, with jitter from the thread's random numbers.
+    /// Sleeps for the next delay, with random jitter.
     pub async fn wait(&mut self) {
         tokio::time::sleep(self.next_delay(rand::random())).await;
     }
 
-    /// Things work again: the next delay is the first one.
+    /// Resets the backoff after a success, so that the next delay is the first one.
     pub fn reset(&mut self) {
         self.failures = 0;
     }

@@ -1,4 +1,4 @@
-//! Consuming with explicit acknowledgements and a bounded window.
+//! Consumer with explicit acknowledgements and a bounded prefetch window.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -9,39 +9,39 @@ use super::link::Link;
 use super::metrics::UpGuard;
 use super::{AmqpSettings, Delivery, LinkError, LinkMetrics, Publisher, Topology};
 
-/// Takes deliveries from the work queue. Each is held until it is acknowledged, put off or given up; what is still
-/// held when the consumer is dropped goes back to the queue.
+/// Receives deliveries from a work queue. Each delivery stays unacknowledged until the caller acknowledges, retries or
+/// dead-letters it. The broker requeues deliveries that are still unacknowledged when the consumer is dropped.
 ///
-/// It is good until its first error; then it must be dropped and a new one connected.
+/// After its first error a consumer must be dropped and replaced by a new one, except after [`LinkError::NotAccepted`].
 pub struct Consumer {
     pub(super) link: Link,
     pub(super) settings: AmqpSettings,
     pub(super) topology: Topology,
     pub(super) metrics: LinkMetrics,
-    /// Retries and dead letters go over a connection of their own: the broker stops reading from one that publishes
-    /// when it is short of memory, and acknowledgements must still reach it then.
-    pub(super) copies: Option<Publisher>,
+    /// Publishes retries and dead letters over a connection of its own. A broker that is short of memory stops reading from
+    /// publishing connections, and acknowledgements must still reach it.
+    pub(super) copy_publisher: Option<Publisher>,
     queue: String,
-    /// How often consuming began; numbers the consumer tags.
-    beginnings: u32,
+    /// How often consuming was started. Makes each consumer tag unique.
+    start_count: u32,
     consumer_tag: String,
-    /// None while paused.
+    /// `None` while paused.
     incoming: Option<UnboundedReceiver<ConsumerMessage>>,
-    /// Taken from the broker, not yet by the caller.
+    /// Deliveries that were received but not yet returned to the caller.
     buffered: VecDeque<Delivery>,
-    /// Tags that the broker waits for. Acknowledging any other closes the channel.
-    outstanding: BTreeSet<u64>,
+    /// Tags of unacknowledged deliveries. The broker closes the channel if any other tag is acknowledged.
+    unacked: BTreeSet<u64>,
     up: Option<UpGuard>,
 }
 
 impl Consumer {
-    /// Connects, declares the topology and begins to take deliveries of `tickets.released`. At most `prefetch`, and at
-    /// least one, are held at a time.
+    /// Connects, declares the topology and starts consuming `tickets.released`. At most `prefetch` deliveries (at least one)
+    /// are unacknowledged at a time.
     pub async fn connect(settings: &AmqpSettings, prefetch: u16) -> Result<Self, LinkError> {
         Self::connect_to(Topology::new(settings), settings, prefetch).await
     }
 
-    /// The same for any family of queues.
+    /// Connects like [`connect`](Self::connect), but consumes the work queue of `topology`.
     pub async fn connect_to(topology: Topology, settings: &AmqpSettings, prefetch: u16) -> Result<Self, LinkError> {
         let mut link = Link::open(settings).await?;
         Topology::declare_all(settings, &mut link).await?;
@@ -56,7 +56,7 @@ impl Consumer {
         queue: String,
         prefetch: u16,
     ) -> Result<Self, LinkError> {
-        // Zero would mean «all», into buffers of the client that have no bound.
+        // A prefetch of zero means no limit, and the client's buffers are unbounded.
         let window = BasicQosArguments::new(0, prefetch.max(1), false);
         link.call("setting the prefetch", |channel| async move { channel.basic_qos(window).await }).await?;
         let mut consumer = Self {
@@ -64,30 +64,30 @@ impl Consumer {
             settings: settings.clone(),
             topology,
             metrics: LinkMetrics::default(),
-            copies: None,
+            copy_publisher: None,
             queue,
-            beginnings: 0,
+            start_count: 0,
             consumer_tag: String::new(),
             incoming: None,
             buffered: VecDeque::new(),
-            outstanding: BTreeSet::new(),
+            unacked: BTreeSet::new(),
             up: None,
         };
         consumer.resume().await?;
         Ok(consumer)
     }
 
-    /// Counts what happens from now on.
+    /// Records metrics from now on.
     pub fn recording(mut self, metrics: &LinkMetrics) -> Self {
         self.up = Some(UpGuard::new(metrics));
         self.metrics = metrics.clone();
         self
     }
 
-    /// Waits for a delivery, then takes those that are already there too, up to `max`. Safe to cancel.
+    /// Waits for a delivery and returns it together with those that have already arrived, at most `max`. Cancel safe.
     ///
-    /// While paused it hands out what had arrived before, then waits for [`Consumer::resume`] in vain; it still
-    /// notices when the link ends.
+    /// While the consumer is paused, this returns the deliveries that arrived before the pause. After those it only completes
+    /// with an error, when the link ends.
     pub async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, LinkError> {
         self.link.check()?;
         while self.buffered.is_empty() {
@@ -101,7 +101,7 @@ impl Consumer {
             };
             match message {
                 Some(message) => self.take(message),
-                // The dispatcher is gone, and its callback is about to say why.
+                // The dispatcher has ended; its callback is about to report the reason.
                 None => return Err(self.link.ended().await),
             }
         }
@@ -117,28 +117,28 @@ impl Consumer {
     fn take(&mut self, message: ConsumerMessage) {
         if let Some(delivery) = Delivery::read(message) {
             self.metrics.delivered.inc();
-            self.outstanding.insert(delivery.tag);
+            self.unacked.insert(delivery.tag);
             self.buffered.push_back(delivery);
         }
     }
 
-    /// Acknowledges every held delivery up to and including this one.
+    /// Acknowledges every unacknowledged delivery up to and including `tag`.
     pub async fn ack_all_up_to(&mut self, tag: u64) -> Result<(), LinkError> {
-        let Some(&last) = self.outstanding.range(..=tag).next_back() else { return Ok(()) };
-        self.outstanding = self.outstanding.split_off(&last.saturating_add(1));
+        let Some(&last) = self.unacked.range(..=tag).next_back() else { return Ok(()) };
+        self.unacked = self.unacked.split_off(&last.saturating_add(1));
         self.send_ack(last, true).await
     }
 
-    /// Acknowledges these deliveries; those that are no longer held are left out.
+    /// Acknowledges these deliveries, ignoring tags that have already been acknowledged.
     pub async fn ack(&mut self, tags: &[u64]) -> Result<(), LinkError> {
-        let tags: BTreeSet<u64> = tags.iter().copied().filter(|tag| self.outstanding.contains(tag)).collect();
+        let tags: BTreeSet<u64> = tags.iter().copied().filter(|tag| self.unacked.contains(tag)).collect();
         let Some(&last) = tags.last() else { return Ok(()) };
-        // One frame does for all when nothing in between stays.
-        if self.outstanding.range(..=last).count() == tags.len() {
+        // A single frame suffices if no other delivery up to the last one stays unacknowledged.
+        if self.unacked.range(..=last).count() == tags.len() {
             return self.ack_all_up_to(last).await;
         }
         for tag in tags {
-            self.outstanding.remove(&tag);
+            self.unacked.remove(&tag);
             self.send_ack(tag, false).await?;
         }
         Ok(())
@@ -148,49 +148,49 @@ impl Consumer {
         self.link.send("acknowledging", |channel| async move { channel.basic_ack(BasicAckArguments::new(tag, multiple)).await }).await
     }
 
-    /// Stops new deliveries. What was delivered stays held and can still be acknowledged, put off or given up.
+    /// Stops new deliveries. Deliveries that have been received can still be acknowledged, retried or dead-lettered.
     ///
-    /// The broker takes held deliveries back after a time (half an hour by default) and closes the channel.
+    /// The broker closes the channel if a delivery stays unacknowledged for too long (30 minutes by default).
     pub async fn pause(&mut self) -> Result<(), LinkError> {
         let Some(mut incoming) = self.incoming.take() else { return self.link.check() };
         let cancel = BasicCancelArguments::new(&self.consumer_tag);
         self.link.call("pausing", |channel| async move { channel.basic_cancel(cancel).await }).await?;
-        // The broker's answer came after its last delivery, so all of them are here.
+        // The broker sends its response after the last delivery, so all deliveries have arrived.
         while let Ok(message) = incoming.try_recv() {
             self.take(message);
         }
         Ok(())
     }
 
-    /// Takes deliveries again after a pause.
+    /// Resumes deliveries after a pause. Does nothing if the consumer is not paused.
     pub async fn resume(&mut self) -> Result<(), LinkError> {
         if self.incoming.is_some() {
             return self.link.check();
         }
-        // A tag of its own each time, so that a late message for an earlier one cannot be mistaken.
-        self.beginnings = self.beginnings.saturating_add(1);
-        let arguments = BasicConsumeArguments::new(&self.queue, &format!("rowlock-{}", self.beginnings));
+        // A new tag each time, so that a late frame for an earlier tag cannot be confused with this one.
+        self.start_count = self.start_count.saturating_add(1);
+        let arguments = BasicConsumeArguments::new(&self.queue, &format!("rowlock-{}", self.start_count));
         let (consumer_tag, incoming) =
-            self.link.call("beginning to consume", |channel| async move { channel.basic_consume_rx(arguments).await }).await?;
+            self.link.call("starting to consume", |channel| async move { channel.basic_consume_rx(arguments).await }).await?;
         self.consumer_tag = consumer_tag;
         self.incoming = Some(incoming);
         Ok(())
     }
 
-    /// Whether [`Consumer::pause`] is in force.
+    /// Returns whether the consumer is paused.
     pub fn is_paused(&self) -> bool {
         self.incoming.is_none()
     }
 
-    /// How many deliveries are held.
-    pub fn held(&self) -> usize {
-        self.outstanding.len()
+    /// Returns the number of unacknowledged deliveries.
+    pub fn unacked(&self) -> usize {
+        self.unacked.len()
     }
 
-    /// Says goodbye to the broker; what is held goes back to the queue.
+    /// Closes the connection. The broker requeues unacknowledged deliveries.
     pub async fn close(self) {
-        if let Some(copies) = self.copies {
-            copies.close().await;
+        if let Some(publisher) = self.copy_publisher {
+            publisher.close().await;
         }
         self.link.close().await;
     }
@@ -198,6 +198,6 @@ impl Consumer {
 
 impl std::fmt::Debug for Consumer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Consumer").field("queue", &self.queue).field("held", &self.outstanding.len()).finish_non_exhaustive()
+        f.debug_struct("Consumer").field("queue", &self.queue).field("unacked", &self.unacked.len()).finish_non_exhaustive()
     }
 }

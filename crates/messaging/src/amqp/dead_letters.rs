@@ -1,4 +1,4 @@
-//! The operator's view of the dead letters: a look that loses nothing, and the way back.
+//! Listing and replaying dead letters, for operators. Neither loses a message.
 
 use amqprs::channel::{BasicAckArguments, BasicGetArguments, BasicNackArguments};
 use rowlock_domain::Timestamp;
@@ -6,33 +6,33 @@ use rowlock_domain::Timestamp;
 use super::link::Link;
 use super::{AmqpSettings, Delivery, LinkError, Publisher, Settlement, Topology};
 
-/// How much of a body is shown.
-const BODY_START: usize = 200;
-/// How many are moved at a time.
-const REPLAY_CHUNK: usize = 50;
+/// Number of bytes of a body that are listed.
+const BODY_PREVIEW_BYTES: usize = 200;
+/// Number of dead letters that are replayed per batch.
+const REPLAY_BATCH: usize = 50;
 
-/// A message that was given up.
+/// A message that a consumer or the broker gave up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its identity.
+    /// The message id, if the message has one.
     pub message_id: Option<String>,
-    /// The routing key that it was first published with.
+    /// The routing key that the message was first published with.
     pub routing_key: String,
-    /// Why it was given up.
+    /// The reason why the message was dead-lettered, or `unknown`.
     pub reason: String,
-    /// How many tries it had.
+    /// Number of delivery attempts that consumers reported.
     pub attempts: u32,
-    /// When what it tells became true.
+    /// Time of the reported change, to the second.
     pub occurred_at: Option<Timestamp>,
-    /// When it was given up; unknown if the broker did that.
+    /// Time at which the message was dead-lettered, or `None` if the broker did that.
     pub failed_at: Option<Timestamp>,
-    /// The beginning of its body, with what is not text replaced.
+    /// The first 200 bytes of the body, with invalid UTF-8 replaced.
     pub body_start: String,
 }
 
 impl From<Delivery> for DeadLetter {
     fn from(delivery: Delivery) -> Self {
-        let start = delivery.body.get(..BODY_START).unwrap_or(&delivery.body);
+        let start = delivery.body.get(..BODY_PREVIEW_BYTES).unwrap_or(&delivery.body);
         Self {
             body_start: String::from_utf8_lossy(start).into_owned(),
             message_id: delivery.message_id,
@@ -45,16 +45,16 @@ impl From<Delivery> for DeadLetter {
     }
 }
 
-/// What a replay did.
+/// The result of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Messages that are in the work queue again.
+    /// Number of messages that were moved back to the work queue.
     pub moved: usize,
-    /// Messages that the broker would not take there; they are dead letters still.
+    /// Number of messages that the broker did not accept and that are still dead letters.
     pub kept: usize,
 }
 
-/// Shows up to `limit` dead letters of a family of queues, oldest first, and puts them back.
+/// Returns up to `limit` dead letters of a queue family, oldest first. They stay in their queue.
 pub async fn list(settings: &AmqpSettings, topology: &Topology, limit: usize) -> Result<Vec<DeadLetter>, LinkError> {
     let mut link = open(settings).await?;
     let mut letters = Vec::new();
@@ -66,33 +66,33 @@ pub async fn list(settings: &AmqpSettings, topology: &Topology, limit: usize) ->
         letters.push(DeadLetter::from(delivery));
     }
     if last_tag > 0 {
-        give_back(&mut link, last_tag, true).await?;
+        requeue_up_to(&mut link, last_tag).await?;
     }
     link.close().await;
     Ok(letters)
 }
 
-/// Moves the dead letters of a family of queues that are there now back to the work queue, with their tries reset. Each is confirmed there
-/// before it is removed here, so an interrupted replay can be repeated.
+/// Moves the current dead letters of a queue family back to the work queue and resets their attempt count. The broker
+/// confirms each copy before the dead letter is removed, so an interrupted replay can be repeated.
 pub async fn replay(settings: &AmqpSettings, topology: &Topology) -> Result<Replayed, LinkError> {
     let mut link = open(settings).await?;
     let mut publisher = Publisher::connect(settings).await?;
     let mut replayed = Replayed::default();
-    // Those that fail at once and come back meanwhile are not moved round and round.
-    let mut left = usize::MAX;
-    while left > 0 {
+    // Limits the replay to the dead letters that exist now, so that a message which fails again is not moved forever.
+    let mut remaining = usize::MAX;
+    while remaining > 0 {
         let mut chunk = Vec::new();
-        while chunk.len() < REPLAY_CHUNK.min(left) {
-            let Some((delivery, behind)) = get(&mut link, &topology.dead_queue).await? else { break };
-            if left == usize::MAX {
-                left = behind.saturating_add(1);
+        while chunk.len() < REPLAY_BATCH.min(remaining) {
+            let Some((delivery, messages_after)) = get(&mut link, &topology.dead_queue).await? else { break };
+            if remaining == usize::MAX {
+                remaining = messages_after.saturating_add(1);
             }
             chunk.push(delivery);
         }
         if chunk.is_empty() {
             break;
         }
-        left = left.saturating_sub(chunk.len());
+        remaining = remaining.saturating_sub(chunk.len());
         let copies = chunk.iter().map(|delivery| delivery.copy_to(&topology.work_queue)).collect();
         let settlements = publisher.publish_batch(copies).await?;
         for (delivery, settlement) in chunk.iter().zip(settlements) {
@@ -101,13 +101,13 @@ pub async fn replay(settings: &AmqpSettings, topology: &Topology) -> Result<Repl
                 link.send("removing a dead letter", |channel| async move { channel.basic_ack(ack).await }).await?;
                 replayed.moved += 1;
             } else {
+                // Stays unacknowledged until the link closes, so that this replay does not read it again.
                 replayed.kept += 1;
-                // Held until the end, or the next look would find it again.
             }
         }
     }
     publisher.close().await;
-    // Those that were kept go back with the channel.
+    // Closing the channel requeues the messages that were not accepted.
     link.close().await;
     Ok(replayed)
 }
@@ -118,7 +118,7 @@ async fn open(settings: &AmqpSettings) -> Result<Link, LinkError> {
     Ok(link)
 }
 
-/// Takes one message, and says how many are behind it.
+/// Gets one message and the number of messages after it, or `None` if the queue is empty.
 async fn get(link: &mut Link, queue: &str) -> Result<Option<(Delivery, usize)>, LinkError> {
     let arguments = BasicGetArguments::new(queue);
     let got = link.call("reading a dead letter", |channel| async move { channel.basic_get(arguments).await }).await?;
@@ -128,7 +128,8 @@ async fn get(link: &mut Link, queue: &str) -> Result<Option<(Delivery, usize)>, 
     }))
 }
 
-async fn give_back(link: &mut Link, tag: u64, all_before: bool) -> Result<(), LinkError> {
-    let nack = BasicNackArguments::new(tag, all_before, true);
-    link.send("giving dead letters back", |channel| async move { channel.basic_nack(nack).await }).await
+/// Requeues every unacknowledged message up to and including `tag`.
+async fn requeue_up_to(link: &mut Link, tag: u64) -> Result<(), LinkError> {
+    let nack = BasicNackArguments::new(tag, true, true);
+    link.send("requeueing dead letters", |channel| async move { channel.basic_nack(nack).await }).await
 }

@@ -1,34 +1,34 @@
-//! A message on its way in.
+//! Incoming messages.
 
 use amqprs::channel::ConsumerMessage;
 use amqprs::{BasicProperties, FieldValue};
 use rowlock_domain::Timestamp;
 
-use super::message::{ATTEMPT, FAILED_AT, LONGEST_SHORT, REASON, ROUTING_KEY, shorten, that_fit};
+use super::message::{ATTEMPT, FAILED_AT, MAX_SHORT_STRING_BYTES, REASON, ROUTING_KEY, fitting_headers, shorten};
 use super::{Exchange, Headers, OutboundMessage};
 
-/// A message that was taken from a queue and is held until it is acknowledged, put off or given up.
+/// A message that was received from a queue and stays unacknowledged until it is acknowledged, retried or dead-lettered.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// The broker's number for it; means nothing after a reconnection.
+    /// The delivery tag, which is valid only on the channel that received it.
     pub tag: u64,
-    /// It was delivered before, and that consumer lost its connection or gave it back.
+    /// Whether the message was delivered before to a consumer that lost its connection or requeued it.
     pub redelivered: bool,
-    /// The routing key that it was first published with.
+    /// The routing key that the message was first published with.
     pub routing_key: String,
-    /// Its identity, the same however often it is delivered.
+    /// The message id, which is the same for every delivery of the message.
     pub message_id: Option<String>,
-    /// When what it tells became true, to the second.
+    /// Time of the reported change, to the second.
     pub occurred_at: Option<Timestamp>,
-    /// The body.
+    /// The message body.
     pub body: Vec<u8>,
-    /// Which try this is, from 1.
+    /// Number of this attempt, starting at 1.
     pub attempt: u32,
-    /// Why the last try failed.
+    /// The reason why the previous attempt failed.
     pub reason: Option<String>,
-    /// When the last try failed.
+    /// Time at which the previous attempt failed.
     pub failed_at: Option<Timestamp>,
-    /// Headers that its publisher set.
+    /// The publisher's headers, without those of Rowlock and of the broker.
     pub headers: Headers,
 }
 
@@ -42,16 +42,16 @@ impl Delivery {
 
     pub(super) fn from_parts(tag: u64, redelivered: bool, routing_key: &str, properties: &BasicProperties, body: Vec<u8>) -> Self {
         let mut headers = Headers::new();
-        let mut given_up = None;
+        let mut dead_letter_reason = None;
         if let Some(table) = properties.headers() {
             for (name, value) in table.as_ref() {
                 let name = name.as_ref();
                 if name == "x-death" {
-                    given_up = death_reason(value);
+                    dead_letter_reason = death_reason(value);
                 } else if !name.starts_with("x-")
                     && let Some(value) = text(value)
                 {
-                    // What begins with «x-» is the broker's own and would be wrong on a copy.
+                    // Headers with the prefix `x-` belong to the broker and must not be copied.
                     headers.insert(name.clone(), value);
                 }
             }
@@ -61,18 +61,21 @@ impl Delivery {
         Self {
             tag,
             redelivered,
-            routing_key: headers.remove(ROUTING_KEY).filter(|key| key.len() <= LONGEST_SHORT).unwrap_or_else(|| routing_key.to_owned()),
+            routing_key: headers
+                .remove(ROUTING_KEY)
+                .filter(|key| key.len() <= MAX_SHORT_STRING_BYTES)
+                .unwrap_or_else(|| routing_key.to_owned()),
             message_id: properties.message_id().filter(|id| !id.is_empty()).cloned(),
             occurred_at: properties.timestamp().and_then(|s| i64::try_from(s).ok()).and_then(|s| Timestamp::from_timestamp(s, 0)),
             body,
             attempt,
-            reason: given_up.or(reason),
+            reason: dead_letter_reason.or(reason),
             failed_at: headers.remove(FAILED_AT).and_then(|at| at.parse().ok()),
             headers,
         }
     }
 
-    /// A copy for another queue, after the present try failed.
+    /// Returns a copy for another queue, with the attempt number and the reason of the failure.
     pub(super) fn after_failure(&self, queue: &str, attempt: u32, reason: &str, now: Timestamp) -> OutboundMessage {
         let mut copy = self.copy_to(queue);
         copy.headers.insert(ATTEMPT.to_owned(), attempt.to_string());
@@ -81,10 +84,10 @@ impl Delivery {
         copy
     }
 
-    /// A copy for another queue, as new. Whatever was delivered, the copy can be sent: a message that nobody can read must
-    /// not stay in the way because nobody can put it aside either.
+    /// Returns a copy for another queue without a record of failures. The copy can always be published, whatever was
+    /// delivered: otherwise an unreadable message could not be dead-lettered and would block its queue.
     pub(super) fn copy_to(&self, queue: &str) -> OutboundMessage {
-        let mut headers = that_fit(&self.headers);
+        let mut headers = fitting_headers(&self.headers);
         headers.insert(ROUTING_KEY.to_owned(), self.routing_key.clone());
         OutboundMessage {
             exchange: Exchange::Default,
@@ -92,22 +95,23 @@ impl Delivery {
             message_id: self.message_id.clone().unwrap_or_default(),
             body: self.body.clone(),
             headers,
-            // The original is acknowledged after this one is confirmed, so it must not end in nothing.
+            // The original is acknowledged once the copy is confirmed, so the copy must reach a queue.
             mandatory: true,
             occurred_at: self.occurred_at,
         }
     }
 }
 
-/// Why the broker moved a message, the last time it did. The newest entry of `x-death` comes first.
+/// Returns the reason why the broker last dead-lettered a message: that of the first entry of `x-death`, which is the newest.
 fn death_reason(deaths: &FieldValue) -> Option<String> {
     let FieldValue::A(deaths) = deaths else { return None };
     let Some(FieldValue::F(last)) = Vec::from(deaths.clone()).into_iter().next() else { return None };
     let reason = text(last.get(&"reason".try_into().ok()?)?)?;
-    // That is how every message leaves a retry queue, and tells nothing.
-    (reason != "expired").then(|| format!("the broker gave it up: {reason}"))
+    // Every message leaves a retry queue by expiring, so that reason carries no information.
+    (reason != "expired").then(|| format!("the broker dead-lettered the message: {reason}"))
 }
 
+/// Returns a header value as text, or `None` for tables, arrays and binary values.
 fn text(value: &FieldValue) -> Option<String> {
     match value {
         FieldValue::S(text) => Some(text.as_ref().clone()),
@@ -140,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_message_is_on_its_first_try() {
+    fn a_new_message_is_on_its_first_attempt() {
         let mut message = OutboundMessage::event("tickets.released", "id-1", "{}");
         message.headers.insert("traceparent".to_owned(), "00-1".to_owned());
         message.occurred_at = Timestamp::from_timestamp(1_700_000_000, 0);
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_try_leaves_its_number_reason_and_time_and_keeps_the_rest() {
+    fn a_failed_attempt_records_its_number_reason_and_time_and_keeps_the_rest() {
         let mut message = OutboundMessage::event("tickets.released", "id-1", "{}");
         message.headers.insert("traceparent".to_owned(), "00-1".to_owned());
         let now = Timestamp::from_timestamp(1_700_000_001, 0).unwrap();
@@ -163,14 +167,14 @@ mod tests {
         assert_eq!(again.failed_at, Some(now));
         assert_eq!(again.routing_key, "tickets.released");
         assert_eq!(again.headers, message.headers);
-        assert_eq!(round_trip(&again.copy_to("work")).attempt, 1, "a replayed one starts anew");
+        assert_eq!(round_trip(&again.copy_to("work")).attempt, 1, "a replay resets the attempt number");
     }
 
     #[test]
-    fn what_the_broker_has_taken_once_it_takes_again_however_large() {
+    fn a_delivered_message_can_be_copied_however_large_it_is() {
         let message = OutboundMessage::event("tickets.released", "id-1", vec![0; 2_000_000]);
-        assert!(message.defect().is_some());
-        assert_eq!(round_trip(&message).copy_to("work.dead").defect(), None);
+        assert!(message.validation_error().is_some());
+        assert_eq!(round_trip(&message).copy_to("work.dead").validation_error(), None);
     }
 
     fn header() -> impl Strategy<Value = (String, String)> {
@@ -181,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_was_delivered_can_be_put_off_and_given_up(
+        fn any_delivery_can_be_retried_and_dead_lettered(
             headers in vec(header(), 0..6), id in option::of("[ -~]{0,255}"), body in vec(any::<u8>(), 0..50), reason: String
         ) {
             let headers: Headers = headers.into_iter().collect();
@@ -189,8 +193,8 @@ mod tests {
             let delivery = round_trip(&message);
             let now = Timestamp::from_timestamp(1_700_000_001, 0).unwrap();
             let copy = delivery.after_failure("work.dead", delivery.attempt, &reason, now);
-            prop_assert_eq!(copy.defect(), None);
-            prop_assert_eq!(delivery.copy_to("work").defect(), None);
+            prop_assert_eq!(copy.validation_error(), None);
+            prop_assert_eq!(delivery.copy_to("work").validation_error(), None);
             let dead = round_trip(&copy);
             prop_assert_eq!(&dead.body, &message.body);
             prop_assert_eq!(dead.attempt, delivery.attempt);

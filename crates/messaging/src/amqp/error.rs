@@ -1,55 +1,55 @@
-//! What can go wrong on a link.
+//! Errors of a broker link.
 
 use std::time::Duration;
 
-/// Why a link cannot be used, or can no longer be used.
+/// The reason why a link could not be opened or is no longer usable.
 ///
-/// Whatever the variant, the one way on is the same: drop the publisher or consumer and connect again after a
-/// [`Backoff`](super::Backoff). Only [`LinkError::NotAccepted`] leaves a consumer usable.
+/// After any variant but [`LinkError::NotAccepted`], the caller drops the publisher or consumer and connects again after a
+/// [`Backoff`](super::Backoff). After [`LinkError::NotAccepted`] a consumer stays usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// The settings cannot be used at all; trying again cannot help.
-    #[error("the AMQP settings are wrong: {0}")]
+    /// The settings are invalid. A retry fails again.
+    #[error("the AMQP settings are invalid: {0}")]
     Settings(String),
-    /// The broker could not be reached or refused the login.
-    #[error("cannot connect to the broker: {0}")]
+    /// The broker could not be reached or rejected the login.
+    #[error("cannot connect to RabbitMQ: {0}")]
     Connect(String),
-    /// The broker did not answer in time: frozen, blocked by an alarm, or cut off without notice.
-    #[error("the broker did not answer within {limit:?} while {doing}")]
+    /// The broker did not respond in time, because it is stalled, blocked by an alarm, or unreachable.
+    #[error("RabbitMQ did not respond within {limit:?} while {doing}")]
     TimedOut {
-        /// What was being done.
+        /// The operation, as a participle such as `publishing`.
         doing: &'static str,
-        /// The limit that passed.
+        /// The timeout that expired.
         limit: Duration,
     },
-    /// The broker closed the channel or the connection and said why.
-    #[error("the broker closed the {what}: {code} {reason}")]
+    /// The broker closed the channel or the connection and gave a reason.
+    #[error("RabbitMQ closed the {what}: {code} {reason}")]
     Closed {
         /// `channel` or `connection`.
         what: &'static str,
         /// AMQP reply code, such as 404 or 406.
         code: u16,
-        /// The broker's text.
+        /// The broker's reply text.
         reason: String,
     },
-    /// The connection ended without a word.
-    #[error("the connection to the broker was lost")]
+    /// The connection ended without a reason.
+    #[error("the connection to RabbitMQ was lost")]
     Lost,
-    /// The broker cancelled the consumer, because its queue was deleted or moved.
-    #[error("the broker cancelled the consumer")]
+    /// The broker cancelled the consumer, because its queue was deleted or became unavailable.
+    #[error("RabbitMQ cancelled the consumer, because its queue was deleted or became unavailable")]
     ConsumerCancelled,
     /// The client library failed.
     #[error("the AMQP client failed while {doing}: {reason}")]
     Client {
-        /// What was being done.
+        /// The operation, as a participle such as `publishing`.
         doing: &'static str,
-        /// What it said.
+        /// The error message of the client library.
         reason: String,
     },
-    /// An earlier call on this link was given up half-way, so its state is unknown.
-    #[error("an earlier call on this link was given up half-way")]
+    /// An earlier call on this link was cancelled before it completed, so the state of the link is unknown.
+    #[error("an earlier call on this connection to RabbitMQ was cancelled before it completed")]
     Abandoned,
-    /// The broker refused or returned a retry or a dead letter several times; the delivery is still held.
-    #[error("the broker did not accept the message: {0}")]
+    /// The broker repeatedly rejected or returned the copy of a delivery. The delivery is still unacknowledged.
+    #[error("RabbitMQ did not accept the copy of a message for a retry or dead-letter queue: {0}")]
     NotAccepted(String),
 }

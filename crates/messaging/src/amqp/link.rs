@@ -1,7 +1,7 @@
-//! One connection with one channel, under time limits.
+//! A link: one connection with one channel and timeouts for every operation.
 //!
-//! A link is used by one owner through `&mut self` and never repaired: after the first error every call fails,
-//! and the owner throws it away.
+//! A link has one owner, who uses it through `&mut self`. It is never repaired: after the first error every call fails, and
+//! the owner drops the link.
 
 use std::future::Future;
 use std::time::Duration;
@@ -15,18 +15,19 @@ use tokio::time::timeout;
 use super::watch::{ChannelWatch, ConnectionWatch, LinkEvent};
 use super::{AmqpSettings, LinkError};
 
-/// The time in which amqprs drops an ended link's callbacks, after which there is no reason to be had.
-const REASON_PATIENCE: Duration = Duration::from_millis(100);
+/// How long to wait for the broker's close reason after a failure. By then amqprs has dropped the callbacks of a dead link, so
+/// no reason can arrive later.
+const CLOSE_REASON_TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(super) struct Link {
     channel: Channel,
-    // The connection must outlive its channel.
+    // Dropping the connection would close its channel.
     connection: Connection,
     events: UnboundedReceiver<LinkEvent>,
     call_limit: Duration,
     send_limit: Duration,
-    /// Set while a call is under way. Found set at the start of a call, it means that the caller of an earlier
-    /// one went away and that two answers could be mixed up.
+    /// Set while a call is in flight. If it is set when a call starts, an earlier call was cancelled and its response could
+    /// be mistaken for that of the new call.
     in_call: bool,
     ended: Option<LinkError>,
 }
@@ -50,11 +51,11 @@ impl Link {
                 Ok(channel)
             }
         };
-        let channel = limited("opening a channel", limit, setup).await?;
+        let channel = with_timeout("opening a channel", limit, setup).await?;
         Ok(Self { channel, connection, events, call_limit: limit, send_limit: settings.confirm_timeout, in_call: false, ended: None })
     }
 
-    /// Makes a call that the broker answers.
+    /// Makes a call and waits for the broker's response.
     pub(super) async fn call<T, F>(&mut self, doing: &'static str, call: impl FnOnce(Channel) -> F) -> Result<T, LinkError>
     where
         T: Send + 'static,
@@ -65,16 +66,16 @@ impl Link {
             return Err(self.end(LinkError::Abandoned));
         }
         self.in_call = true;
-        match limited(doing, self.call_limit, call(self.channel.clone())).await {
-            Ok(answer) => {
+        match with_timeout(doing, self.call_limit, call(self.channel.clone())).await {
+            Ok(response) => {
                 self.in_call = false;
-                Ok(answer)
+                Ok(response)
             }
             Err(error) => Err(self.explain(error).await),
         }
     }
 
-    /// Sends something that has no answer of its own. amqprs only queues it, but blocks when its queue is full.
+    /// Sends a frame that has no response. amqprs only queues it, but waits while its queue is full.
     pub(super) async fn send<F>(&mut self, doing: &'static str, send: impl FnOnce(Channel) -> F) -> Result<(), LinkError>
     where
         F: Future<Output = Result<(), Error>>,
@@ -88,7 +89,8 @@ impl Link {
         }
     }
 
-    /// Whether the link is known to have ended, without waiting. Leaves the events alone: confirms may be among them.
+    /// Returns an error if the link is known to have ended. Does not wait and does not consume events, because they may include
+    /// confirms.
     pub(super) fn check(&mut self) -> Result<(), LinkError> {
         if self.ended.is_none() && !(self.connection.is_open() && self.channel.is_open()) {
             self.ended = Some(LinkError::Lost);
@@ -96,7 +98,7 @@ impl Link {
         self.ended.clone().map_or(Ok(()), Err)
     }
 
-    /// The next event; the end of the link is an error. Safe to cancel.
+    /// Waits for the next event. The end of the link is returned as an error. Cancel safe.
     pub(super) async fn next_event(&mut self) -> Result<LinkEvent, LinkError> {
         if let Some(error) = &self.ended {
             return Err(error.clone());
@@ -108,7 +110,7 @@ impl Link {
         }
     }
 
-    /// An event that is already there. Like `next_event` otherwise.
+    /// Returns an event that has already arrived, like `next_event` but without waiting.
     pub(super) fn ready_event(&mut self) -> Result<Option<LinkEvent>, LinkError> {
         match self.events.try_recv() {
             Ok(LinkEvent::Ended(error)) => Err(self.end(error)),
@@ -117,7 +119,7 @@ impl Link {
         }
     }
 
-    /// Waits until the link ends, and says why. Safe to cancel.
+    /// Waits until the link ends and returns the reason. Other events are discarded. Cancel safe.
     pub(super) async fn ended(&mut self) -> LinkError {
         loop {
             if let Err(error) = self.next_event().await {
@@ -126,15 +128,15 @@ impl Link {
         }
     }
 
-    /// Declares the link ended.
+    /// Marks the link as ended and returns the first recorded reason.
     pub(super) fn end(&mut self, error: LinkError) -> LinkError {
         self.ended.get_or_insert(error).clone()
     }
 
-    /// After a failure the broker's own reason, if it gave one, says more than the client's error.
+    /// Ends the link and returns the broker's close reason, which is more specific than the client's error, if there is one.
     async fn explain(&mut self, error: LinkError) -> LinkError {
         if !matches!(error, LinkError::TimedOut { .. }) {
-            let reason = timeout(REASON_PATIENCE, self.ended()).await;
+            let reason = timeout(CLOSE_REASON_TIMEOUT, self.ended()).await;
             if let Ok(reason @ (LinkError::Closed { .. } | LinkError::ConsumerCancelled)) = reason {
                 return reason;
             }
@@ -143,25 +145,25 @@ impl Link {
         self.end(error)
     }
 
-    /// Says goodbye. What is unacknowledged goes back to its queue.
+    /// Closes the connection. The broker requeues unacknowledged deliveries.
     pub(super) async fn close(mut self) {
         if self.check().is_err() {
             return;
         }
-        // The broker handles frames in order, so its answer means that everything sent before was handled too.
-        let _ = limited("closing", self.send_limit, self.connection.close()).await;
+        // The broker processes frames in order, so its response means that everything sent before has been processed.
+        let _ = with_timeout("closing", self.send_limit, self.connection.close()).await;
     }
 }
 
-/// Runs a call of amqprs to its end in a task of its own. amqprs panics when one that waits for an answer is
-/// dropped half-way, so a time limit may only stop waiting for it, not stop it.
-async fn limited<T, F>(doing: &'static str, limit: Duration, call: F) -> Result<T, LinkError>
+/// Runs a call of amqprs in a task of its own, with a timeout. amqprs panics if a call that waits for a response is dropped, so
+/// an expired timeout stops the waiting but not the call.
+async fn with_timeout<T, F>(doing: &'static str, limit: Duration, call: F) -> Result<T, LinkError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
     match timeout(limit, tokio::spawn(call)).await {
-        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Ok(response))) => Ok(response),
         Ok(Ok(Err(error))) => Err(LinkError::Client { doing, reason: error.to_string() }),
         Ok(Err(error)) => Err(LinkError::Client { doing, reason: error.to_string() }),
         Err(_) => Err(LinkError::TimedOut { doing, limit }),

@@ -1,63 +1,64 @@
-//! A message on its way out, and the headers that Rowlock adds on its way round.
+//! Outgoing messages, and the headers that Rowlock adds for retries and dead letters.
 
 use std::collections::BTreeMap;
 
 use amqprs::{BasicProperties, FieldTable, FieldValue};
 use rowlock_domain::Timestamp;
 
-/// Headers of a message, as text. Numbers that others sent are read as text too.
+/// Headers of a message as text. Numbers that other publishers sent are converted to text.
 pub type Headers = BTreeMap<String, String>;
 
-/// Which try this is, from 1.
+/// Header with the attempt number, starting at 1.
 pub(super) const ATTEMPT: &str = "rowlock-attempt";
-/// Why the last try failed.
+/// Header with the reason why the last attempt failed.
 pub(super) const REASON: &str = "rowlock-reason";
-/// When the last try failed, RFC 3339.
+/// Header with the time at which the last attempt failed, in RFC 3339 format.
 pub(super) const FAILED_AT: &str = "rowlock-failed-at";
-/// The routing key that the message was first published with: the way through a retry queue replaces it.
+/// Header with the original routing key, because the broker replaces the routing key when it moves a message between queues.
 pub(super) const ROUTING_KEY: &str = "rowlock-routing-key";
 
-/// The longest reason kept in a header.
-const LONGEST_REASON: usize = 1_000;
-/// Larger events are refused here. The broker would answer with a closed channel, on which nothing could pass.
-const LARGEST_BODY: usize = 1024 * 1024;
-/// Headers travel in one frame, whose size is limited (128 KiB by default).
-const LARGEST_HEADERS: usize = 16 * 1024;
-/// The longest name of a header.
-const LONGEST_NAME: usize = 128;
-/// An AMQP short string.
-pub(super) const LONGEST_SHORT: usize = 255;
+/// Maximum length of a failure reason in bytes.
+const MAX_REASON_BYTES: usize = 1_000;
+/// Maximum body size of an event. The broker closes the channel on a message that is too large for it, which would block all
+/// other messages.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Maximum total size of the headers. They must fit into one frame (128 KiB by default).
+const MAX_HEADERS_BYTES: usize = 16 * 1024;
+/// Maximum length of a header name in bytes.
+const MAX_HEADER_NAME_BYTES: usize = 128;
+/// Maximum length of an AMQP short string in bytes.
+pub(super) const MAX_SHORT_STRING_BYTES: usize = 255;
 
-/// Where a message goes.
+/// The exchange that a message is published to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exchange {
-    /// The topic exchange of all events.
+    /// The topic exchange for all events.
     Events,
-    /// The default exchange: the routing key is the name of a queue.
+    /// The default exchange, where the routing key is the name of a queue.
     Default,
 }
 
-/// A message to publish. It is always persistent and a CloudEvent in JSON.
+/// A message to publish. It is always persistent, and its content type is CloudEvents in JSON.
 #[derive(Debug, Clone)]
 pub struct OutboundMessage {
-    /// Where it goes.
+    /// The exchange to publish to.
     pub exchange: Exchange,
-    /// Its routing key.
+    /// The routing key, at most 255 bytes.
     pub routing_key: String,
-    /// Its identity, the same however often it is sent.
+    /// The message id, at most 255 bytes. It stays the same when the message is sent again.
     pub message_id: String,
-    /// The body.
+    /// The message body, at most 1 MiB for an event.
     pub body: Vec<u8>,
-    /// Further headers.
+    /// Additional headers.
     pub headers: Headers,
-    /// Whether it counts as returned, not as published, when no queue takes it.
+    /// Whether the message must reach a queue. If none is bound, its settlement is `Returned` instead of `Confirmed`.
     pub mandatory: bool,
-    /// When what it tells became true.
+    /// Time of the reported change. It is sent with a precision of one second.
     pub occurred_at: Option<Timestamp>,
 }
 
 impl OutboundMessage {
-    /// A message to the events exchange, without headers, that need not reach a queue.
+    /// Creates a message for the events exchange, without headers and not mandatory.
     pub fn event(routing_key: impl Into<String>, message_id: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
         Self {
             exchange: Exchange::Events,
@@ -70,21 +71,21 @@ impl OutboundMessage {
         }
     }
 
-    /// Says why the message cannot be sent, if it cannot: amqprs panics on some of these, and the broker closes
-    /// the channel on others.
-    pub(super) fn defect(&self) -> Option<String> {
+    /// Returns why the message cannot be sent, or `None` if it can. amqprs panics on some invalid messages, and the broker
+    /// closes the channel on others.
+    pub(super) fn validation_error(&self) -> Option<String> {
         let headers: usize = self.headers.iter().map(|(name, value)| size(name, value)).sum();
-        if self.routing_key.len() > LONGEST_SHORT {
-            Some(format!("the routing key is longer than {LONGEST_SHORT} bytes"))
-        } else if self.message_id.len() > LONGEST_SHORT {
-            Some(format!("the message id is longer than {LONGEST_SHORT} bytes"))
+        if self.routing_key.len() > MAX_SHORT_STRING_BYTES {
+            Some(format!("the routing key is longer than {MAX_SHORT_STRING_BYTES} bytes"))
+        } else if self.message_id.len() > MAX_SHORT_STRING_BYTES {
+            Some(format!("the message id is longer than {MAX_SHORT_STRING_BYTES} bytes"))
         } else if !self.headers.keys().all(|name| is_name(name)) {
-            Some(format!("a header's name is empty or longer than {LONGEST_NAME} bytes"))
-        } else if headers > LARGEST_HEADERS {
-            Some(format!("the headers are larger than {LARGEST_HEADERS} bytes"))
-        } else if self.exchange == Exchange::Events && self.body.len() > LARGEST_BODY {
-            // What goes to a queue by its name is a copy of what the broker has taken before.
-            Some(format!("the body is larger than {LARGEST_BODY} bytes"))
+            Some(format!("a header name is empty or longer than {MAX_HEADER_NAME_BYTES} bytes"))
+        } else if headers > MAX_HEADERS_BYTES {
+            Some(format!("the headers are larger than {MAX_HEADERS_BYTES} bytes"))
+        } else if self.exchange == Exchange::Events && self.body.len() > MAX_BODY_BYTES {
+            // A message to the default exchange is a copy of a message that the broker accepted before, so its size is fine.
+            Some(format!("the body is larger than {MAX_BODY_BYTES} bytes"))
         } else {
             None
         }
@@ -108,23 +109,23 @@ fn size(name: &str, value: &str) -> usize {
 }
 
 fn is_name(name: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&name.len())
+    (1..=MAX_HEADER_NAME_BYTES).contains(&name.len())
 }
 
-/// Those of a stranger's headers that a copy can carry beside ours, for which half of the room is kept.
-pub(super) fn that_fit(headers: &Headers) -> Headers {
-    let mut room = LARGEST_HEADERS / 2;
+/// Returns those headers that fit on a copy. Half of the maximum size is reserved for Rowlock's own headers.
+pub(super) fn fitting_headers(headers: &Headers) -> Headers {
+    let mut available = MAX_HEADERS_BYTES / 2;
     let mut fitting = Headers::new();
     for (name, value) in headers.iter().filter(|(name, _)| is_name(name)) {
-        if let Some(left) = room.checked_sub(size(name, value)) {
-            room = left;
+        if let Some(remaining) = available.checked_sub(size(name, value)) {
+            available = remaining;
             fitting.insert(name.clone(), value.clone());
         }
     }
     fitting
 }
 
-/// Builds a table afresh: inserting a key twice would corrupt the frame, and a map has each key once.
+/// Builds a new AMQP table. Inserting a key twice would corrupt the frame, but a map contains each key once.
 fn table(headers: &Headers) -> FieldTable {
     let mut table = FieldTable::new();
     for (name, value) in headers {
@@ -135,9 +136,9 @@ fn table(headers: &Headers) -> FieldTable {
     table
 }
 
-/// Cuts a reason to what a header, or a line of a log, may hold.
+/// Truncates a reason to 1,000 bytes at a character boundary, for headers and log lines. A truncated reason ends with `…`.
 pub fn shorten(reason: &str) -> String {
-    match reason.char_indices().find(|(at, c)| at + c.len_utf8() > LONGEST_REASON) {
+    match reason.char_indices().find(|(at, c)| at + c.len_utf8() > MAX_REASON_BYTES) {
         Some((end, _)) => format!("{}…", reason.get(..end).unwrap_or_default()),
         None => reason.to_owned(),
     }
@@ -148,19 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_break_the_channel_is_found_before_it_is_sent() {
+    fn a_message_that_would_break_the_channel_is_invalid() {
         let good = OutboundMessage::event("a.b", "id", "{}");
-        assert_eq!(good.defect(), None);
+        assert_eq!(good.validation_error(), None);
         let long = "x".repeat(256);
-        assert!(OutboundMessage { routing_key: long.clone(), ..good.clone() }.defect().is_some());
-        assert!(OutboundMessage { message_id: long.clone(), ..good.clone() }.defect().is_some());
-        assert!(OutboundMessage { body: vec![0; LARGEST_BODY + 1], ..good.clone() }.defect().is_some());
-        assert!(OutboundMessage { headers: [(long, String::new())].into(), ..good.clone() }.defect().is_some());
-        assert!(OutboundMessage { headers: [("a".to_owned(), "x".repeat(20_000))].into(), ..good }.defect().is_some());
+        assert!(OutboundMessage { routing_key: long.clone(), ..good.clone() }.validation_error().is_some());
+        assert!(OutboundMessage { message_id: long.clone(), ..good.clone() }.validation_error().is_some());
+        assert!(OutboundMessage { body: vec![0; MAX_BODY_BYTES + 1], ..good.clone() }.validation_error().is_some());
+        assert!(OutboundMessage { headers: [(long, String::new())].into(), ..good.clone() }.validation_error().is_some());
+        assert!(OutboundMessage { headers: [("a".to_owned(), "x".repeat(20_000))].into(), ..good }.validation_error().is_some());
     }
 
     #[test]
-    fn a_reason_is_cut_at_a_character() {
+    fn a_reason_is_truncated_at_a_character_boundary() {
         assert_eq!(shorten("short"), "short");
         let cut = shorten(&"ü".repeat(600));
         assert_eq!(cut.chars().count(), 501);

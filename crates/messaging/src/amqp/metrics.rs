@@ -1,46 +1,50 @@
-//! What the links of a process count.
+//! Metrics of the broker links of a process.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// Counters of the links. Clones share their numbers.
+/// Metrics of broker links. Clones share their values.
 #[derive(Debug, Clone, Default)]
 pub struct LinkMetrics {
-    /// Links that are up.
+    /// Number of links that are up.
     pub up: Gauge,
-    /// Times that a link was made; all but the first few are reconnections.
+    /// Number of links opened, including reconnections.
     pub connects: Counter,
-    /// Messages that the broker confirmed.
+    /// Number of messages that the broker confirmed.
     pub confirmed: Counter,
-    /// Messages that the broker refused, or that could not be sent.
+    /// Number of messages that the broker rejected or that were invalid and not sent.
     pub refused: Counter,
-    /// Mandatory messages that no queue took.
+    /// Number of mandatory messages that were returned because no queue was bound to their routing key.
     pub returned: Counter,
-    /// Deliveries taken from a queue.
+    /// Number of deliveries received.
     pub delivered: Counter,
-    /// Deliveries put off to a retry queue.
+    /// Number of deliveries moved to a retry queue.
     pub retried: Counter,
-    /// Deliveries given up.
+    /// Number of deliveries moved to a dead-letter queue.
     pub dead_lettered: Counter,
 }
 
 impl LinkMetrics {
-    /// Makes the numbers visible, as `amqp_…`.
+    /// Registers the metrics as `amqp_…`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("amqp");
-        registry.register("links_up", "Links to the broker that are up", self.up.clone());
-        registry.register("connects", "Times that a link to the broker was made", self.connects.clone());
-        registry.register("confirmed_messages", "Messages that the broker confirmed", self.confirmed.clone());
-        registry.register("refused_messages", "Messages that the broker refused", self.refused.clone());
-        registry.register("returned_messages", "Mandatory messages that no queue took", self.returned.clone());
-        registry.register("delivered_messages", "Deliveries taken from a queue", self.delivered.clone());
-        registry.register("retried_messages", "Deliveries put off to a retry queue", self.retried.clone());
-        registry.register("dead_lettered_messages", "Deliveries given up", self.dead_lettered.clone());
+        registry.register("links_up", "Connections to RabbitMQ that are up", self.up.clone());
+        registry.register("connects", "Connections to RabbitMQ opened, including reconnections", self.connects.clone());
+        registry.register("confirmed_messages", "Messages that RabbitMQ confirmed", self.confirmed.clone());
+        registry.register("refused_messages", "Messages that RabbitMQ rejected or that were invalid and not sent", self.refused.clone());
+        registry.register(
+            "returned_messages",
+            "Mandatory messages returned because no queue was bound to their routing key",
+            self.returned.clone(),
+        );
+        registry.register("delivered_messages", "Deliveries received", self.delivered.clone());
+        registry.register("retried_messages", "Deliveries moved to a retry queue", self.retried.clone());
+        registry.register("dead_lettered_messages", "Deliveries moved to a dead-letter queue", self.dead_lettered.clone());
     }
 }
 
-/// Counts one link as up for as long as it lives.
+/// Counts one link as up until the guard is dropped.
 #[derive(Debug)]
 pub(super) struct UpGuard(Gauge);
 

@@ -1,22 +1,22 @@
-//! The link to RabbitMQ: the only code of the project that touches an amqprs connection or channel.
+//! RabbitMQ publishers and consumers. Only this module uses amqprs connections and channels.
 //!
-//! What it keeps true:
+//! Invariants:
 //!
-//! - A message counts as published when the broker has confirmed it, never earlier.
-//! - Nothing waits for ever: every step has a time limit, because a blocked or frozen broker says nothing.
-//! - One owner per channel, one synchronous call at a time. On any trouble other than a refusal (`basic.nack`)
-//!   or a return, the whole link is thrown away; its owner connects anew with [`Backoff`].
-//! - Whoever connects declares the topology first, so services start in any order and a lost queue comes back.
-//! - A delivery ends as acknowledged, as retry or as dead letter. The copy is confirmed before the original is
-//!   acknowledged, so a message can come twice but is never lost.
+//! - A message counts as published only after the broker has confirmed it.
+//! - Every operation has a timeout, because a blocked or stalled broker sends nothing.
+//! - A channel has one owner and at most one synchronous call in flight. After any error except a rejection (`basic.nack`) or
+//!   a return, the owner drops the whole link and connects again with [`Backoff`].
+//! - Every connection declares the topology first, so services can start in any order and a deleted queue is declared again.
+//! - A delivery ends as acknowledged, as a retry or as a dead letter. The copy for a retry or dead-letter queue is confirmed
+//!   before the original is acknowledged, so a message may be delivered twice but is never lost.
 
 mod admin;
 mod backoff;
+mod confirms;
 mod consumer;
 pub mod dead_letters;
 mod delivery;
 mod error;
-mod ledger;
 mod link;
 mod message;
 mod metrics;
@@ -29,10 +29,10 @@ mod watch;
 
 pub use admin::{QueueDeclaration, declare_queue, delete_queue, queue_depth};
 pub use backoff::Backoff;
+pub use confirms::Settlement;
 pub use consumer::Consumer;
 pub use delivery::Delivery;
 pub use error::LinkError;
-pub use ledger::Settlement;
 pub use message::{Exchange, Headers, OutboundMessage, shorten};
 pub use metrics::LinkMetrics;
 pub use publisher::Publisher;

@@ -1,68 +1,71 @@
-//! Publishing with confirms.
+//! Publisher with confirms.
 
 use amqprs::channel::{BasicPublishArguments, ConfirmSelectArguments};
 use tokio::time::timeout;
 
-use super::ledger::{Ledger, Settlement};
+use super::confirms::{ConfirmTracker, Settlement};
 use super::link::Link;
 use super::metrics::UpGuard;
 use super::watch::LinkEvent;
 use super::{AmqpSettings, Exchange, LinkError, LinkMetrics, OutboundMessage, Topology};
 
-/// Publishes messages and says what became of each.
+/// Publishes messages in batches and returns the settlement of each.
 ///
-/// It is good until its first error; then it must be dropped. Dropping a call half-way is an error too, found by
-/// the next call.
+/// After its first error a publisher must be dropped. Cancelling a call counts as an error, which the next call returns as
+/// [`LinkError::Abandoned`].
 pub struct Publisher {
     link: Link,
     settings: AmqpSettings,
     topology: Topology,
-    /// The broker counts the messages of a channel from 1.
+    /// Delivery tag of the next message. The broker numbers the messages of a channel from 1.
     next_tag: u64,
-    /// A batch is under way. Found at the start of the next, its confirms would be mixed up.
+    /// Set while a batch is in flight. If it is set when a batch starts, the previous one was cancelled and its confirms could
+    /// be mistaken for those of the new batch.
     in_batch: bool,
     metrics: LinkMetrics,
     up: Option<UpGuard>,
 }
 
 impl Publisher {
-    /// Connects, declares the topology and asks for confirms.
+    /// Connects, declares the topology and enables publisher confirms.
     pub async fn connect(settings: &AmqpSettings) -> Result<Self, LinkError> {
         let mut link = Link::open(settings).await?;
         let topology = Topology::new(settings);
         Topology::declare_all(settings, &mut link).await?;
-        link.call("asking for confirms", |channel| async move { channel.confirm_select(ConfirmSelectArguments::default()).await }).await?;
+        link.call("enabling publisher confirms", |channel| async move { channel.confirm_select(ConfirmSelectArguments::default()).await })
+            .await?;
         Ok(Self { link, settings: settings.clone(), topology, next_tag: 1, in_batch: false, metrics: LinkMetrics::default(), up: None })
     }
 
-    /// Counts what happens from now on.
+    /// Records metrics from now on.
     pub fn recording(mut self, metrics: &LinkMetrics) -> Self {
         self.up = Some(UpGuard::new(metrics));
         self.metrics = metrics.clone();
         self
     }
 
-    /// Publishes in order and waits until each message is settled. One settlement for each message, in their order.
+    /// Publishes the messages in order, waits until each is settled, and returns one settlement per message in the same order.
     ///
-    /// An error means that nothing is known of the batch: whoever publishes it again may send some of it twice.
+    /// After an error the state of the batch is unknown: some of its messages may have been published, so publishing the batch
+    /// again may send them twice.
     pub async fn publish_batch(&mut self, messages: Vec<OutboundMessage>) -> Result<Vec<Settlement>, LinkError> {
         self.check()?;
         self.in_batch = true;
-        let mut ledger = Ledger::new(messages.len());
+        let mut tracker = ConfirmTracker::new(messages.len());
         for (index, message) in messages.into_iter().enumerate() {
-            self.publish(index, message, &mut ledger).await?;
+            self.publish(index, message, &mut tracker).await?;
             while let Some(event) = self.link.ready_event()? {
-                enter(&mut ledger, event);
+                record(&mut tracker, event);
             }
         }
-        while !ledger.is_settled() {
-            // A limit for each step: a large batch may take its time, but a broker that stands still may not.
+        while !tracker.is_settled() {
+            // The timeout applies to each confirm and not to the whole batch, because only a stalled broker is an error.
             let limit = self.settings.confirm_timeout;
             let event = timeout(limit, self.link.next_event()).await;
-            enter(&mut ledger, event.map_err(|_| self.link.end(LinkError::TimedOut { doing: "waiting for confirms", limit }))??);
+            record(&mut tracker, event.map_err(|_| self.link.end(LinkError::TimedOut { doing: "waiting for confirms", limit }))??);
         }
         self.in_batch = false;
-        let settlements = ledger.into_settlements();
+        let settlements = tracker.into_settlements();
         for settlement in &settlements {
             match settlement {
                 Settlement::Confirmed => self.metrics.confirmed.inc(),
@@ -73,9 +76,9 @@ impl Publisher {
         Ok(settlements)
     }
 
-    async fn publish(&mut self, index: usize, message: OutboundMessage, ledger: &mut Ledger) -> Result<(), LinkError> {
-        if let Some(reason) = message.defect() {
-            ledger.settle(index, Settlement::Refused { reason });
+    async fn publish(&mut self, index: usize, message: OutboundMessage, tracker: &mut ConfirmTracker) -> Result<(), LinkError> {
+        if let Some(reason) = message.validation_error() {
+            tracker.settle(index, Settlement::Refused { reason });
             return Ok(());
         }
         let exchange = match message.exchange {
@@ -85,32 +88,32 @@ impl Publisher {
         let mut arguments = BasicPublishArguments::new(exchange, &message.routing_key);
         arguments.mandatory(message.mandatory);
         let properties = message.properties();
-        ledger.published(index, self.next_tag, message.mandatory.then_some(message.message_id.as_str()));
+        tracker.published(index, self.next_tag, message.mandatory.then_some(message.message_id.as_str()));
         self.next_tag += 1;
         self.link.send("publishing", |channel| async move { channel.basic_publish(properties, message.body, arguments).await }).await
     }
 
-    /// Declares the topology again, after a message was returned because its queue is gone.
+    /// Declares the topology again. Call it after a message was returned because its queue has been deleted.
     pub async fn redeclare(&mut self) -> Result<(), LinkError> {
         Topology::declare_all(&self.settings, &mut self.link).await
     }
 
-    /// Whether the link still looks usable, without waiting.
+    /// Returns an error if the link is known to have ended. Does not wait.
     pub fn check(&mut self) -> Result<(), LinkError> {
         if self.in_batch {
             return Err(self.link.end(LinkError::Abandoned));
         }
-        // Between batches no confirm is expected, so what is there can only be the end of the link.
+        // No confirm is outstanding between batches, so a relevant event can only be the end of the link.
         while self.link.ready_event()?.is_some() {}
         self.link.check()
     }
 
-    /// Waits until the link ends, and says why. Safe to cancel.
+    /// Waits until the link ends and returns the reason. Cancel safe.
     pub async fn ended(&mut self) -> LinkError {
         self.link.ended().await
     }
 
-    /// Says goodbye to the broker.
+    /// Closes the connection.
     pub async fn close(self) {
         self.link.close().await;
     }
@@ -122,12 +125,13 @@ impl std::fmt::Debug for Publisher {
     }
 }
 
-fn enter(ledger: &mut Ledger, event: LinkEvent) {
+/// Records an event of the broker in the tracker of the current batch.
+fn record(tracker: &mut ConfirmTracker, event: LinkEvent) {
     match event {
-        LinkEvent::Acked { tag, multiple } => ledger.acked(tag, multiple),
-        LinkEvent::Nacked { tag, multiple } => ledger.nacked(tag, multiple),
-        LinkEvent::Returned { message_id, reason } => ledger.returned(&message_id, reason),
-        // Reported as an error by whoever reads the events.
+        LinkEvent::Acked { tag, multiple } => tracker.acked(tag, multiple),
+        LinkEvent::Nacked { tag, multiple } => tracker.nacked(tag, multiple),
+        LinkEvent::Returned { message_id, reason } => tracker.returned(&message_id, reason),
+        // `Link::next_event` and `Link::ready_event` return this event as an error.
         LinkEvent::Ended(_) => {}
     }
 }

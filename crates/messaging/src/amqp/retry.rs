@@ -1,4 +1,4 @@
-//! How a failed delivery ends: in a retry queue, or among the dead letters.
+//! Moves failed deliveries to a retry queue or to the dead letters.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use rowlock_domain::Timestamp;
 
 use super::{Backoff, Consumer, Delivery, LinkError, OutboundMessage, Publisher, Settlement};
 
-/// How often a copy is offered to the broker before the caller hears of it.
-const OFFERS: u32 = 4;
+/// Number of attempts to publish a copy before the error is returned to the caller.
+const MAX_PUBLISH_ATTEMPTS: u32 = 4;
 
-/// Where a failed delivery went.
+/// The queue that a failed delivery was moved to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// It will be delivered again after this time.
+    /// The message is in a retry queue and will be delivered again.
     Retried {
-        /// The delay.
+        /// Delay before the next delivery.
         after: Duration,
     },
-    /// It had its last try and lies among the dead letters.
+    /// The last attempt failed, and the message is in the dead-letter queue.
     DeadLettered,
 }
 
 impl Consumer {
-    /// Puts a failed delivery off: a copy with the next attempt number and the reason goes to the next retry queue
-    /// and, when the broker has confirmed it, the original is acknowledged. After the last try it is a dead letter.
+    /// Moves a failed delivery to the next retry queue, or to the dead letters after the last attempt. The broker confirms a copy
+    /// with the next attempt number and the reason before the original is acknowledged.
     ///
-    /// On an error the delivery is still held: call again, or connect anew and it is delivered again.
+    /// After an error the delivery is still unacknowledged: either call this again, or connect again to have it redelivered.
     pub async fn retry(&mut self, delivery: &Delivery, reason: &str, now: Timestamp) -> Result<Disposition, LinkError> {
         let Some(retry) = self.topology.retry_after(delivery.attempt) else {
             self.dead_letter(delivery, reason, now).await?;
@@ -33,30 +33,31 @@ impl Consumer {
         };
         let after = retry.delay;
         let copy = delivery.after_failure(&retry.queue, delivery.attempt.saturating_add(1), reason, now);
-        self.hand_over(copy).await?;
+        self.publish_copy(copy).await?;
         self.metrics.retried.inc();
         self.ack(&[delivery.tag]).await?;
         Ok(Disposition::Retried { after })
     }
 
-    /// Gives a delivery up at once: for a message that no further try can help. It lies among the dead letters with
-    /// its reason, and the original is acknowledged. Errors as in [`Consumer::retry`].
+    /// Moves a delivery to the dead letters without further attempts, for a message that would fail again. Handles errors like
+    /// [`Consumer::retry`].
     pub async fn dead_letter(&mut self, delivery: &Delivery, reason: &str, now: Timestamp) -> Result<(), LinkError> {
         let copy = delivery.after_failure(&self.topology.dead_queue, delivery.attempt, reason, now);
-        self.hand_over(copy).await?;
+        self.publish_copy(copy).await?;
         self.metrics.dead_lettered.inc();
         self.ack(&[delivery.tag]).await
     }
 
-    async fn hand_over(&mut self, copy: OutboundMessage) -> Result<(), LinkError> {
+    /// Publishes the copy of a delivery and waits for the confirm.
+    async fn publish_copy(&mut self, copy: OutboundMessage) -> Result<(), LinkError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let mut failure = LinkError::Lost;
-        for offer in 0..OFFERS {
-            if offer > 0 {
+        for attempt in 0..MAX_PUBLISH_ATTEMPTS {
+            if attempt > 0 {
                 backoff.wait().await;
             }
-            // Taken out for the call, so that one dropped half-way takes its link with it.
-            let mut publisher = match self.copies.take() {
+            // Taken out during the call, so that a cancelled call drops the link, whose state is then unknown.
+            let mut publisher = match self.copy_publisher.take() {
                 Some(publisher) => publisher,
                 None => match Publisher::connect(&self.settings).await {
                     Ok(publisher) => publisher.recording(&self.metrics),
@@ -68,16 +69,16 @@ impl Consumer {
             };
             match publisher.publish_batch(vec![copy.clone()]).await.map(|settlements| settlements.into_iter().next()) {
                 Ok(Some(Settlement::Confirmed)) => {
-                    self.copies = Some(publisher);
+                    self.copy_publisher = Some(publisher);
                     return Ok(());
                 }
                 Ok(Some(Settlement::Refused { reason })) => {
-                    self.copies = Some(publisher);
+                    self.copy_publisher = Some(publisher);
                     failure = LinkError::NotAccepted(reason);
                 }
-                // The queue is gone. A new link declares it again.
+                // The queue has been deleted. The next attempt connects again, which declares it.
                 Ok(Some(Settlement::Returned { reason })) => failure = LinkError::NotAccepted(reason),
-                Ok(None) => failure = LinkError::NotAccepted("no answer".to_owned()),
+                Ok(None) => failure = LinkError::NotAccepted("the settlement is missing".to_owned()),
                 Err(error) => failure = error,
             }
         }

@@ -1,4 +1,4 @@
-//! What a link needs to know about the broker.
+//! Settings of the broker connection.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,27 +11,29 @@ use url::Url;
 use super::LinkError;
 use rowlock_platform::settings::SettingsReader;
 
-/// How to reach the broker, and how patient to be with it.
+/// Address, timeouts and retry delays of the broker connection.
 #[derive(Debug, Clone)]
 pub struct AmqpSettings {
-    /// `amqp://user:password@host:port/vhost`. Name and password are percent-decoded; no path, or `/`, is the vhost `/`.
+    /// `amqp://user:password@host:port/vhost`. User and password are percent-decoded. Without a path, or with the path `/`,
+    /// the vhost is `/`.
     pub url: SecretString,
-    /// Begins the name of every exchange and queue, so that installations and tests can share a broker.
+    /// Prefix of the name of every exchange and queue, so that installations and tests can share a broker.
     pub prefix: String,
-    /// What the broker's own tools show for the connection.
+    /// Name of the connection in RabbitMQ's management tools.
     pub connection_name: String,
-    /// A silent broker is given up after twice this time. Less than two seconds makes the client spin, so it is raised to that.
+    /// Heartbeat interval. The connection ends after two silent intervals. Values below 2 s are raised to 2 s, because they make
+    /// the client spin.
     pub heartbeat: Duration,
-    /// Limit for each step of connecting: login, channel, each declaration.
+    /// Timeout for each step of connecting: login, opening the channel, and each declaration.
     pub connect_timeout: Duration,
-    /// Limit for a confirm to arrive after the last one, and for anything that is sent without an answer.
+    /// Maximum time between two confirms of a batch, and timeout for sending a frame that has no response.
     pub confirm_timeout: Duration,
-    /// Delays before a failed delivery is tried again, one after the other; after the last it is a dead letter.
+    /// Delays before the successive retries of a failed delivery. After the last retry the message becomes a dead letter.
     pub retry_delays: Vec<Duration>,
 }
 
 impl AmqpSettings {
-    /// Settings with the defaults: prefix `rowlock`, heartbeat and limits of 10 s, retries after 1, 10, 60 and 300 s.
+    /// Returns the defaults: prefix `rowlock`, heartbeat and timeouts of 10 s, and retries after 1, 10, 60 and 300 s.
     pub fn new(url: SecretString) -> Self {
         Self {
             url,
@@ -44,7 +46,7 @@ impl AmqpSettings {
         }
     }
 
-    /// Reads the section `amqp`. `connection_name` is what the broker's own tools show.
+    /// Reads the section `amqp`. `connection_name` is the name of the connection in RabbitMQ's management tools.
     pub fn read(reader: &mut SettingsReader, connection_name: &str) -> Option<Self> {
         let url = reader.secret_url("amqp.url", &["amqp"]);
         let prefix = reader.value("amqp.prefix");
@@ -62,7 +64,7 @@ impl AmqpSettings {
             ..Self::new(url?)
         };
         if let Err(error) = settings.check() {
-            reader.complain("amqp.url", error);
+            reader.add_error("amqp.url", error);
             return None;
         }
         Some(settings)
@@ -70,10 +72,10 @@ impl AmqpSettings {
 
     /// Checks the settings without connecting, so that a service can refuse to start with wrong ones.
     pub fn check(&self) -> Result<(), LinkError> {
-        // Queue names must stay below 256 bytes or amqprs panics; the longest suffix is about 40.
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if self.prefix.is_empty() || self.prefix.len() > 100 || !self.prefix.chars().all(plain) {
-            return Err(LinkError::Settings("the prefix must be 1 to 100 letters, digits, '-', '_' or '.'".to_owned()));
+        // amqprs panics on queue names of more than 255 bytes; the longest suffix has about 40 bytes.
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.prefix.is_empty() || self.prefix.len() > 100 || !self.prefix.chars().all(is_allowed) {
+            return Err(LinkError::Settings("the prefix must consist of 1 to 100 letters, digits, '-', '_' or '.'".to_owned()));
         }
         if self.connection_name.len() > 255 {
             return Err(LinkError::Settings("the connection name is longer than 255 bytes".to_owned()));
@@ -82,14 +84,14 @@ impl AmqpSettings {
     }
 
     pub(super) fn open_arguments(&self) -> Result<OpenConnectionArguments, LinkError> {
-        let wrong = |what: &str| LinkError::Settings(what.to_owned());
-        // The parser's own message could quote the password, so it is not passed on.
-        let url = Url::parse(self.url.expose_secret()).map_err(|_| wrong("the URL is not a URL"))?;
+        let invalid = |problem: &str| LinkError::Settings(problem.to_owned());
+        // The parser's message is not passed on, because it could quote the password.
+        let url = Url::parse(self.url.expose_secret()).map_err(|_| invalid("the URL cannot be parsed"))?;
         if url.scheme() != "amqp" {
-            return Err(wrong("the URL must begin with amqp://"));
+            return Err(invalid("the URL must begin with amqp://"));
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("the URL has no host"))?;
-        let decode = |text: &str, what| percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| wrong(what));
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| invalid("the URL has no host"))?;
+        let decode = |text: &str, problem| percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| invalid(problem));
         let (user, password) = match url.username() {
             "" => ("guest".to_owned(), "guest".to_owned()),
             user => (decode(user, "the user name is not UTF-8")?, decode(url.password().unwrap_or_default(), "the password is not UTF-8")?),
@@ -99,7 +101,7 @@ impl AmqpSettings {
             vhost => decode(vhost, "the vhost is not UTF-8")?,
         };
         if vhost.len() > 255 {
-            return Err(wrong("the vhost is longer than 255 bytes"));
+            return Err(invalid("the vhost is longer than 255 bytes"));
         }
         let heartbeat = u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX).max(2);
         let mut arguments = OpenConnectionArguments::new(host, url.port().unwrap_or(5672), &user, &password);
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_taken_apart() {
+    fn a_url_is_parsed_into_its_parts() {
         let arguments = settings("amqp://us%40er:p%2Fw@rabbit.example:5673/box%20office").open_arguments().unwrap();
         assert_eq!(arguments.get_host(), "rabbit.example");
         assert_eq!(arguments.get_port(), 5673);
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_the_usual_meaning() {
+    fn omitted_parts_of_a_url_have_the_usual_defaults() {
         for url in ["amqp://localhost", "amqp://localhost/", "amqp://localhost/%2F"] {
             let arguments = settings(url).open_arguments().unwrap();
             assert_eq!((arguments.get_port(), arguments.get_virtual_host()), (5672, "/"), "{url}");
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_settings_are_refused_without_showing_the_password() {
+    fn invalid_settings_are_rejected_without_revealing_the_password() {
         for url in ["amqps://u:secret@host", "http://u:secret@host", "amqp://u:secret@", "amqp://u:secret@host:99999", "nonsense"] {
             let error = settings(url).check().unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

@@ -1,7 +1,7 @@
-//! The exchange and the queues, named after the prefix and declared by whoever connects.
+//! The exchange and the queues. Their names start with the configured prefix, and every connection declares them.
 //!
-//! All queues are quorum queues, and every argument is explicit: the defaults differ between RabbitMQ 3.10 and 4.
-//! A queue's arguments cannot be changed, so its name holds a version, and a retry queue's name its delay.
+//! All queues are quorum queues, and every argument is explicit, because the defaults differ between RabbitMQ 3.10 and 4. The
+//! arguments of a queue cannot be changed, so its name contains a version, and the name of a retry queue contains its delay.
 
 use std::time::Duration;
 
@@ -16,43 +16,44 @@ use rowlock_domain::messages::TICKETS_RELEASED;
 use super::link::Link;
 use super::{AmqpSettings, LinkError};
 
-/// Deliveries of one message that the broker lets fail by lost connections before it is a dead letter.
+/// Number of unsuccessful deliveries, such as those to a consumer that crashes, after which the broker dead-letters a message.
 const DELIVERY_LIMIT: i64 = 20;
-/// A dead letter has nowhere else to go, and each look at it counts as a delivery: it is never given up. An explicit
-/// number, because no limit means 20 on RabbitMQ 4, and -1 means none at all on 3.10.
+/// Delivery limit of the dead-letter queue, which the broker must never enforce: it would drop the message, and each listing
+/// counts as a delivery. The number is explicit because an absent limit means 20 on RabbitMQ 4, and -1 allows no delivery on
+/// 3.10.
 const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
 
-/// A queue in which a failed delivery waits before it goes back to the work queue by itself.
+/// A queue that holds failed deliveries until their retry delay has passed. The broker then moves them back to the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryQueue {
-    /// How long it waits.
+    /// Delay before a message is moved back to the work queue.
     pub delay: Duration,
-    /// The queue's name.
+    /// Name of the queue.
     pub queue: String,
 }
 
-/// The names of the exchange and of one family of queues of one prefix.
+/// The names of the exchange and of one queue family: a work queue with its retry queues and its dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
-    /// The durable topic exchange that all events go to.
+    /// Name of the durable topic exchange for all events.
     pub exchange: String,
-    /// The queue that is consumed.
+    /// Name of the queue that the services consume.
     pub work_queue: String,
-    /// What is routed to it.
+    /// Topic patterns of the events that are routed to the work queue.
     patterns: Vec<&'static str>,
-    /// What has no try left.
+    /// Name of the dead-letter queue.
     pub dead_queue: String,
-    /// One after the other, in the order of the tries.
+    /// The retry queues in the order of the attempts.
     pub retry_queues: Vec<RetryQueue>,
 }
 
 impl Topology {
-    /// The queues of `tickets.released`, which the workers share.
+    /// Returns the queue family of `tickets.released`, which all workers share.
     pub fn new(settings: &AmqpSettings) -> Self {
         Self::of(settings, "tickets-released", vec![TICKETS_RELEASED])
     }
 
-    /// The queues of what `auth-service` tells, which the replicas of `booking-service` share.
+    /// Returns the queue family of the account events of `auth-service`, which all replicas of `booking-service` share.
     pub fn accounts(settings: &AmqpSettings) -> Self {
         Self::of(settings, "accounts", ACCOUNT_PATTERNS.to_vec())
     }
@@ -73,19 +74,20 @@ impl Topology {
         }
     }
 
-    /// Where a delivery goes whose `attempt`-th try (from 1) has failed; nowhere after the last.
+    /// Returns the retry queue for a delivery whose attempt number `attempt` (from 1) has failed, or `None` after the last
+    /// attempt.
     pub fn retry_after(&self, attempt: u32) -> Option<&RetryQueue> {
         let index = usize::try_from(attempt.checked_sub(1)?).ok()?;
         self.retry_queues.get(index)
     }
 
-    /// Declares everything that messages are sent to, so that none is lost because its reader has never run.
+    /// Declares the exchange and all queue families, so that no message is lost because its consumer has not started yet.
     pub(super) async fn declare_all(settings: &AmqpSettings, link: &mut Link) -> Result<(), LinkError> {
         Self::new(settings).declare(link).await?;
         Self::accounts(settings).declare(link).await
     }
 
-    /// All queues of the family.
+    /// Returns the names of all queues of the family.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
         [self.work_queue.as_str(), &self.dead_queue].into_iter().chain(self.retry_queues.iter().map(|retry| retry.queue.as_str()))
     }
@@ -93,7 +95,7 @@ impl Topology {
     async fn declare(&self, link: &mut Link) -> Result<(), LinkError> {
         let exchange = ExchangeDeclareArguments::of_type(&self.exchange, ExchangeType::Topic).durable(true).finish();
         link.call("declaring the exchange", |channel| async move { channel.exchange_declare(exchange).await }).await?;
-        // What a queue dead-letters into is declared before it.
+        // A queue must exist before another one dead-letters into it.
         declare_queue(link, &self.dead_queue, vec![("x-delivery-limit", FieldValue::l(NO_DELIVERY_LIMIT))]).await?;
         declare_queue(link, &self.work_queue, dead_lettering_to(&self.dead_queue)).await?;
         for retry in &self.retry_queues {
@@ -108,7 +110,7 @@ impl Topology {
         Ok(())
     }
 
-    /// Deletes the exchange and the queues with all that is in them. For tests, and for giving up an installation.
+    /// Deletes the exchange and all queues with their messages. Meant for tests and for removing an installation.
     pub async fn delete(settings: &AmqpSettings) -> Result<(), LinkError> {
         let topology = Self::new(settings);
         let mut link = Link::open(settings).await?;
@@ -128,7 +130,8 @@ fn delay_name(delay: Duration) -> String {
     if delay.subsec_nanos() == 0 { format!("{}s", delay.as_secs()) } else { format!("{}ms", delay.as_millis()) }
 }
 
-/// At least once also between queues: the broker keeps a message until the next queue has confirmed it.
+/// Returns the arguments of a queue that dead-letters into another. With the strategy `at-least-once` the broker keeps a message
+/// until the other queue has confirmed it.
 fn dead_lettering_to(queue: &str) -> Vec<(&'static str, FieldValue)> {
     vec![
         ("x-delivery-limit", FieldValue::l(DELIVERY_LIMIT)),
@@ -146,7 +149,7 @@ async fn declare_queue(link: &mut Link, name: &str, further: Vec<(&'static str, 
     Ok(())
 }
 
-/// Builds an argument table; each name may occur once only.
+/// Builds an argument table. Each name must occur only once.
 pub(super) fn table(arguments: Vec<(&'static str, FieldValue)>) -> Result<FieldTable, LinkError> {
     let mut table = FieldTable::new();
     for (name, value) in arguments {
@@ -161,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_follow_the_prefix_and_the_delays() {
+    fn names_contain_the_prefix_and_the_delays() {
         let mut settings = AmqpSettings::new("amqp://localhost".into());
         let topology = Topology::new(&settings);
         assert_eq!(topology.exchange, "rowlock.events");
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn each_try_has_its_queue_and_after_the_last_there_is_none() {
+    fn each_attempt_has_its_retry_queue_and_the_last_has_none() {
         let topology = Topology::new(&AmqpSettings::new("amqp://localhost".into()));
         let delays: Vec<_> = (0..=5).map(|attempt| topology.retry_after(attempt).map(|retry| retry.delay.as_secs())).collect();
         assert_eq!(delays, [None, Some(1), Some(10), Some(60), Some(300), None]);

@@ -1,7 +1,7 @@
-//! Callbacks that turn what amqprs says on its own into one stream of events.
+//! Callbacks that turn asynchronous frames of the broker into one stream of events.
 //!
-//! amqprs drops a callback when the task that calls it ends, for whatever reason, a panic included. So the
-//! drop itself is the one sign of a dead link that cannot be missed.
+//! amqprs drops a callback when the task that calls it ends, for any reason including a panic. The drop is therefore the only
+//! reliable sign of a dead link.
 
 use amqprs::callbacks::{ChannelCallback, ConnectionCallback};
 use amqprs::channel::Channel;
@@ -13,14 +13,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::LinkError;
 
-/// Something the broker said without being asked.
+/// An asynchronous event of the link.
 #[derive(Debug)]
 pub(super) enum LinkEvent {
-    /// `basic.ack` of a published message, or of all up to it.
+    /// `basic.ack` of one published message or, if `multiple`, of all messages up to it.
     Acked { tag: u64, multiple: bool },
-    /// `basic.nack` of a published message, or of all up to it.
+    /// `basic.nack` of one published message or, if `multiple`, of all messages up to it.
     Nacked { tag: u64, multiple: bool },
-    /// `basic.return` of a mandatory message that no queue took. The ack follows.
+    /// `basic.return` of a mandatory message that reached no queue. Its ack follows.
     Returned { message_id: String, reason: String },
     /// The link is of no more use.
     Ended(LinkError),
@@ -45,7 +45,7 @@ impl ConnectionCallback for ConnectionWatch {
         Ok(())
     }
 
-    // Only sent to clients that ask for it, which amqprs does not; time limits do the work.
+    // RabbitMQ only notifies clients that announce this capability, which amqprs does not. Timeouts detect a blocked broker.
     async fn blocked(&mut self, _: &Connection, _: String) {}
     async fn unblocked(&mut self, _: &Connection) {}
     async fn secret_updated(&mut self, _: &Connection) {}
@@ -64,14 +64,14 @@ impl ChannelCallback for ChannelWatch {
     async fn close(&mut self, _: &Channel, close: CloseChannel) -> Result<(), Error> {
         let event = LinkEvent::Ended(LinkError::Closed { what: "channel", code: close.reply_code(), reason: close.reply_text().clone() });
         let _ = self.0.send(event);
-        // An error ends the dispatcher at once. The polite answer would be pointless, as the connection is about
-        // to be thrown away, and amqprs panics if it cannot be sent any more.
+        // Returning an error ends the dispatcher at once. It thereby skips the close-ok frame, which is pointless because the
+        // connection is about to be dropped, and amqprs panics if it can no longer be sent.
         Err(Error::ChannelUseError("closed by the broker".to_owned()))
     }
 
     async fn cancel(&mut self, _: &Channel, _: Cancel) -> Result<(), Error> {
         let _ = self.0.send(LinkEvent::Ended(LinkError::ConsumerCancelled));
-        // As above: no answer is owed on a link that is given up.
+        // As above, no response is needed on a link that is about to be dropped.
         Err(Error::ChannelUseError("cancelled by the broker".to_owned()))
     }
 

@@ -1,4 +1,4 @@
-//! The operator's view of the rows that were set aside, and their way back.
+//! Listing and replaying failed messages: rows that the relay moved to `outbox_failed`.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -8,41 +8,41 @@ use uuid::Uuid;
 
 use super::rows::{NewOutboxRow, outbox, outbox_failed};
 
-/// How many rows are moved in one transaction.
-const CHUNK: i64 = 500;
+/// Number of rows that are moved per transaction.
+const REPLAY_BATCH: i64 = 500;
 
-/// A row that the broker refused too often.
+/// A row that the broker rejected too often.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = outbox_failed, check_for_backend(diesel::pg::Pg))]
 pub struct FailedRow {
-    /// The number that it had in the outbox.
+    /// The id that the row had in the outbox.
     pub id: i64,
-    /// The event it belongs to.
+    /// The ticketing event that the message belongs to.
     pub event_id: Uuid,
-    /// The identity of the message.
+    /// The message id, which stays the same when the message is replayed.
     pub message_id: Uuid,
-    /// Its routing key.
+    /// The routing key that the message is published with.
     pub routing_key: String,
-    /// The message.
+    /// The message body.
     pub payload: String,
-    /// When what it tells became true.
+    /// Time of the reported change.
     pub occurred_at: Timestamp,
-    /// When it was set aside.
+    /// Time at which the row was moved to `outbox_failed`.
     pub failed_at: Timestamp,
-    /// How often it was refused.
+    /// Number of failed publish attempts.
     pub attempts: i32,
-    /// Why, the last time.
+    /// The reason why the last attempt failed.
     pub reason: String,
 }
 
-/// Shows up to `limit` rows, oldest first.
+/// Returns up to `limit` failed rows, oldest first.
 pub async fn list(conn: &mut AsyncPgConnection, limit: u32) -> Result<Vec<FailedRow>, DatabaseError> {
     let query = outbox_failed::table.order(outbox_failed::id).limit(i64::from(limit)).select(FailedRow::as_select());
     Ok(query.load(conn).await?)
 }
 
-/// Puts all rows that are set aside now back into the outbox, behind what is there, in their old order. Returns how
-/// many. Interrupted, it can be repeated.
+/// Moves all current failed rows to the end of the outbox, keeping their order, and returns how many were moved. An
+/// interrupted replay can be repeated.
 pub async fn replay(conn: &mut AsyncPgConnection) -> Result<usize, DatabaseError> {
     let last: Option<i64> = outbox_failed::table.select(diesel::dsl::max(outbox_failed::id)).first(conn).await?;
     let Some(last) = last else { return Ok(0) };
@@ -60,17 +60,17 @@ async fn replay_chunk(conn: &mut AsyncPgConnection, last: i64) -> diesel::QueryR
     let rows: Vec<FailedRow> = outbox_failed::table
         .filter(outbox_failed::id.le(last))
         .order(outbox_failed::id)
-        .limit(CHUNK)
+        .limit(REPLAY_BATCH)
         .select(FailedRow::as_select())
         .load(conn)
         .await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    // The deleted ones decide: of two operators at once, the second finds nothing left of them and moves nothing.
-    let gone: Vec<i64> =
+    // Only the rows that this transaction deleted are moved, so that two concurrent replays do not move a row twice.
+    let deleted: Vec<i64> =
         diesel::delete(outbox_failed::table.filter(outbox_failed::id.eq_any(ids))).returning(outbox_failed::id).get_results(conn).await?;
-    let back: Vec<NewOutboxRow> = rows
+    let replayed: Vec<NewOutboxRow> = rows
         .into_iter()
-        .filter(|row| gone.contains(&row.id))
+        .filter(|row| deleted.contains(&row.id))
         .map(|row| NewOutboxRow {
             event_id: row.event_id,
             message_id: row.message_id,
@@ -79,8 +79,8 @@ async fn replay_chunk(conn: &mut AsyncPgConnection, last: i64) -> diesel::QueryR
             occurred_at: row.occurred_at,
         })
         .collect();
-    if !back.is_empty() {
-        diesel::insert_into(outbox::table).values(&back).execute(conn).await?;
+    if !replayed.is_empty() {
+        diesel::insert_into(outbox::table).values(&replayed).execute(conn).await?;
     }
-    Ok(back.len())
+    Ok(replayed.len())
 }

@@ -1,4 +1,4 @@
-//! What a relay counts.
+//! Metrics of the outbox and its relay.
 
 use std::sync::atomic::AtomicU64;
 
@@ -8,43 +8,43 @@ use prometheus_client::registry::Registry;
 
 use crate::amqp::LinkMetrics;
 
-/// Numbers of a relay and its link. Clones share them.
+/// Metrics of a relay and its broker link. Clones share their values.
 #[derive(Debug, Clone, Default)]
 pub struct RelayMetrics {
-    /// The link to the broker.
+    /// Metrics of the broker link.
     pub link: LinkMetrics,
-    /// Whether this relay leads.
+    /// 1 if this relay is the active one, otherwise 0.
     pub is_leader: Gauge,
-    /// Rows that the broker confirmed and that were deleted.
+    /// Number of rows that the broker confirmed and the relay deleted.
     pub published: Counter,
-    /// Times that the broker refused or returned a row.
+    /// Number of times that the broker rejected or returned a row.
     pub refused: Counter,
-    /// Rows that were set aside.
+    /// Number of rows moved to `outbox_failed`.
     pub set_aside: Counter,
-    /// Rows in the outbox, counted up to 100,000. Every replica reports it.
+    /// Number of rows in the outbox, counted up to 100,000. Every replica reports it.
     pub depth: Gauge,
     /// Age of the oldest row in seconds. Every replica reports it.
     pub oldest_age: Gauge<f64, AtomicU64>,
-    /// Times that the relay had to begin anew after an error.
+    /// Number of times that the relay restarted after an error.
     pub restarts: Counter,
 }
 
 impl RelayMetrics {
-    /// Makes the numbers visible, as `outbox_…` and `amqp_…`.
+    /// Registers the metrics as `outbox_…` and `amqp_…`.
     pub fn register(&self, registry: &mut Registry) {
         self.link.register(registry);
         let registry = registry.sub_registry_with_prefix("outbox");
-        registry.register("is_leader", "Whether this relay leads", self.is_leader.clone());
-        registry.register("published_rows", "Rows confirmed by the broker and deleted", self.published.clone());
-        registry.register("refused_rows", "Times that the broker refused or returned a row", self.refused.clone());
-        registry.register("set_aside_rows", "Rows set aside after too many refusals", self.set_aside.clone());
+        registry.register("is_leader", "1 if this relay is the active one, otherwise 0", self.is_leader.clone());
+        registry.register("published_rows", "Outbox rows that RabbitMQ confirmed and the relay deleted", self.published.clone());
+        registry.register("refused_rows", "Times that RabbitMQ rejected or returned an outbox row", self.refused.clone());
+        registry.register("set_aside_rows", "Outbox rows moved to outbox_failed after too many rejections", self.set_aside.clone());
         registry.register("depth_rows", "Rows in the outbox, counted up to 100000", self.depth.clone());
-        registry.register("oldest_row_age_seconds", "Age of the oldest row in the outbox", self.oldest_age.clone());
-        registry.register("relay_restarts", "Times that the relay began anew after an error", self.restarts.clone());
+        registry.register("oldest_row_age_seconds", "Age of the oldest row in the outbox in seconds", self.oldest_age.clone());
+        registry.register("relay_restarts", "Times that the relay restarted after an error", self.restarts.clone());
     }
 }
 
-/// Shows this relay as the leader for as long as it lives.
+/// Reports this relay as the active one until the guard is dropped.
 pub(super) struct LeaderGuard(Gauge);
 
 impl LeaderGuard {

@@ -1,10 +1,10 @@
-//! Wakes the relay after a commit, without making anybody wait.
+//! Notifies the relay after a commit, without making the caller wait.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowlock_postgres::{DatabaseError, Limits, connect};
+use rowlock_postgres::{ConnectionLimits, DatabaseError, connect};
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -13,62 +13,62 @@ use tokio_util::sync::CancellationToken;
 use super::CHANNEL;
 use crate::amqp::Backoff;
 
-/// Two notifications are at least this far apart. The first after a pause goes out at once.
-const GAP: Duration = Duration::from_millis(5);
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// Minimum interval between two notifications. The first one after a pause is sent at once.
+const MIN_NOTIFY_INTERVAL: Duration = Duration::from_millis(5);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A cheap handle that says «there are new rows in the outbox».
+/// A cheap handle that notifies the relay of new rows in the outbox.
 ///
-/// It is called after the commit. A `NOTIFY` inside the transaction would make its commit wait for a lock that all
-/// notifying transactions of the cluster share. Many calls become one notification, and a lost one costs no more
-/// than the relay's poll interval.
+/// Notify after the commit: a `NOTIFY` inside the transaction would make its commit wait for a lock that all notifying
+/// transactions of the PostgreSQL cluster share. Several calls are merged into one notification, and a lost notification delays
+/// the messages by at most the relay's poll interval.
 #[derive(Debug, Clone)]
 pub struct OutboxNotifier {
-    wake: Arc<Notify>,
+    pending: Arc<Notify>,
 }
 
 impl OutboxNotifier {
     /// Starts the task that sends the notifications, until `stop` is cancelled.
     pub fn start(database_url: SecretString, stop: CancellationToken) -> Self {
-        let wake = Arc::new(Notify::new());
-        let woken = Arc::clone(&wake);
+        let pending = Arc::new(Notify::new());
+        let requests = Arc::clone(&pending);
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = send(&database_url, &woken) => {}
+                () = send(&database_url, &requests) => {}
             }
         });
-        Self { wake }
+        Self { pending }
     }
 
-    /// Says that there are new rows. Never waits and never fails.
+    /// Requests a notification. Never waits and never fails.
     pub fn notify(&self) {
-        self.wake.notify_one();
+        self.pending.notify_one();
     }
 }
 
-async fn send(database_url: &SecretString, wake: &Notify) {
+async fn send(database_url: &SecretString, requests: &Notify) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    let mut held: Option<AsyncPgConnection> = None;
+    let mut conn: Option<AsyncPgConnection> = None;
     loop {
-        wake.notified().await;
-        while let Err(error) = notify(database_url, &mut held).await {
-            held = None;
-            tracing::debug!(%error, "the relay could not be woken");
+        requests.notified().await;
+        while let Err(error) = notify(database_url, &mut conn).await {
+            conn = None;
+            tracing::debug!(%error, "cannot notify the outbox relay; trying again");
             backoff.wait().await;
         }
         backoff.reset();
-        sleep(GAP).await;
+        sleep(MIN_NOTIFY_INTERVAL).await;
     }
 }
 
-async fn notify(database_url: &SecretString, held: &mut Option<AsyncPgConnection>) -> Result<(), DatabaseError> {
-    let conn = match held {
+async fn notify(database_url: &SecretString, open: &mut Option<AsyncPgConnection>) -> Result<(), DatabaseError> {
+    let conn = match open {
         Some(conn) => conn,
-        None => held.insert(connect(database_url, Limits::default(), "rowlock notifier").await?),
+        None => open.insert(connect(database_url, ConnectionLimits::default(), "rowlock notifier").await?),
     };
-    match timeout(ANSWER_LIMIT, conn.batch_execute(&format!("NOTIFY {CHANNEL}"))).await {
+    match timeout(QUERY_TIMEOUT, conn.batch_execute(&format!("NOTIFY {CHANNEL}"))).await {
         Ok(result) => Ok(result?),
-        Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {ANSWER_LIMIT:?}"))),
+        Err(_) => Err(DatabaseError::Unavailable(format!("the server did not respond within {QUERY_TIMEOUT:?}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! The relay itself: stand by, lead, publish, delete.
+//! The outbox relay: waits for the lock, publishes rows, and deletes the confirmed ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::floor::Floor;
 use super::lease::Lease;
 use super::metrics::{LeaderGuard, RelayMetrics};
-use super::refusals::{Refusals, Verdict};
+use super::retries::{RetryDecision, RetryTracker};
 use super::rows::{NewFailedRow, OutboxRow};
 use super::settings::RelaySettings;
 use super::watcher;
+use super::watermark::LowWatermark;
 use crate::amqp::{Backoff, LinkError, Publisher, Settlement};
 use rowlock_platform::telemetry::Traces;
 use rowlock_platform::telemetry::traces::SpanKind;
 
-/// Why the relay has to begin anew. It does so by itself.
+/// The reason why the relay restarts, which it does on its own.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
-    /// The database is away, or the lead was lost.
+    /// The database is unavailable, or the lock was lost.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The broker is away.
+    /// The broker link could not be opened or has ended.
     #[error(transparent)]
     Link(#[from] LinkError),
 }
 
-/// Publishes the rows of an outbox.
+/// Publishes the rows of an outbox to the broker.
 #[derive(Debug)]
 pub struct Relay {
     settings: RelaySettings,
@@ -41,20 +41,20 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that does nothing yet.
+    /// Creates a relay, which does nothing until it is [`run`](Self::run).
     pub fn new(settings: RelaySettings, metrics: RelayMetrics, traces: Traces) -> Self {
         Self { settings, metrics, traces }
     }
 
-    /// Relays until told to stop; then it finishes the batch in flight and gives the lead up. Without a database or
-    /// a broker it keeps trying.
+    /// Runs the relay until `stop` is cancelled, then finishes the batch in flight and releases the lock. After an error it
+    /// restarts with a backoff.
     pub async fn run(self, stop: CancellationToken) {
         let wake = Arc::new(Notify::new());
         let watcher = watcher::watch(self.settings.clone(), self.metrics.clone(), Arc::clone(&wake));
         let _watcher = AbortOnDropHandle::new(tokio::spawn(watcher));
-        let mut turn = Turn {
-            refusals: Refusals::new(self.settings.refusal_delay, self.settings.max_attempts),
-            backoff: Backoff::new(Duration::from_millis(100), self.settings.longest_backoff),
+        let mut state = RelayState {
+            retries: RetryTracker::new(self.settings.retry_delay, self.settings.max_attempts),
+            backoff: Backoff::new(Duration::from_millis(100), self.settings.max_backoff),
             publisher: None,
             settings: self.settings,
             metrics: self.metrics,
@@ -62,39 +62,39 @@ impl Relay {
             wake,
             stop,
         };
-        while let Err(error) = turn.take().await {
-            turn.metrics.restarts.inc();
-            tracing::warn!(%error, "the outbox relay begins anew");
+        while let Err(error) = state.run_term().await {
+            state.metrics.restarts.inc();
+            tracing::warn!(%error, "the outbox relay failed and restarts; messages stay in the outbox until it works again");
             if matches!(error, RelayError::Link(_)) {
-                turn.publisher = None;
+                state.publisher = None;
             }
             tokio::select! {
-                () = turn.stop.cancelled() => break,
-                () = turn.backoff.wait() => {}
+                () = state.stop.cancelled() => break,
+                () = state.backoff.wait() => {}
             }
         }
-        if let Some(publisher) = turn.publisher {
+        if let Some(publisher) = state.publisher {
             publisher.close().await;
         }
     }
 }
 
-/// The state that outlives an error.
-struct Turn {
+/// The state of a relay that survives an error.
+struct RelayState {
     settings: RelaySettings,
     metrics: RelayMetrics,
     traces: Traces,
-    refusals: Refusals,
+    retries: RetryTracker,
     backoff: Backoff,
     publisher: Option<Publisher>,
     wake: Arc<Notify>,
     stop: CancellationToken,
 }
 
-impl Turn {
-    /// Stands by and leads until told to stop.
-    async fn take(&mut self) -> Result<(), RelayError> {
-        // The broker first: who leads without one only keeps others from it.
+impl RelayState {
+    /// Connects, waits for the lock and publishes rows until `stop` is cancelled or an error occurs.
+    async fn run_term(&mut self) -> Result<(), RelayError> {
+        // The broker comes first: a relay that held the lock without a broker connection would only block the others.
         if let Some(publisher) = &mut self.publisher {
             publisher.check()?;
         } else {
@@ -108,7 +108,7 @@ impl Turn {
             () = self.stop.cancelled() => return Ok(()),
             lease = Lease::connect(&self.settings) => lease?,
         };
-        // At least as often as the session would be missed otherwise.
+        // At least as often as a heartbeat is due, or the server would end the idle session.
         let pause = self.settings.standby_interval.min(self.settings.heartbeat());
         while !lease.try_acquire().await? {
             self.backoff.reset();
@@ -118,58 +118,60 @@ impl Turn {
             }
             self.publisher()?.check()?;
         }
-        tracing::info!("this relay leads");
+        tracing::info!("this outbox relay acquired the lock and is now active");
         let _leader = LeaderGuard::new(&self.metrics);
-        let ended = self.lead(&mut lease).await;
-        if !matches!(ended, Err(RelayError::Database(_))) {
+        let result = self.relay_until_stopped(&mut lease).await;
+        if !matches!(result, Err(RelayError::Database(_))) {
             lease.release().await;
         }
-        tracing::info!("this relay no longer leads");
-        ended
+        tracing::info!("this outbox relay is no longer active");
+        result
     }
 
     fn publisher(&mut self) -> Result<&mut Publisher, LinkError> {
         self.publisher.as_mut().ok_or(LinkError::Lost)
     }
 
-    async fn lead(&mut self, lease: &mut Lease) -> Result<(), RelayError> {
-        let mut floor = Floor::new();
+    /// Publishes rows while this relay holds the lock.
+    async fn relay_until_stopped(&mut self, lease: &mut Lease) -> Result<(), RelayError> {
+        let mut watermark = LowWatermark::new();
         while !self.stop.is_cancelled() {
             let now = Instant::now();
-            let room = self.refusals.room(self.settings.batch_size.max(1), now);
+            let limit = self.retries.read_limit(self.settings.batch_size.max(1), now);
             let mut more = false;
-            if room > 0 {
-                let waiting = self.refusals.waiting(now);
-                let ((from, look), left_out) = (floor.read_from(now), waiting.first().copied());
-                // Before the rows, so that what had ended by then is among them.
-                let snapshot = if look { Some(lease.snapshot().await?) } else { None };
-                let rows = lease.read(room, from, waiting).await?;
+            if limit > 0 {
+                let not_due = self.retries.not_due(now);
+                let first_excluded = not_due.first().copied();
+                let (from, refresh) = watermark.next_read(now);
+                // Taken before the read, so that the read sees the rows of all transactions that had ended by then.
+                let snapshot = if refresh { Some(lease.snapshot().await?) } else { None };
+                let rows = lease.read(limit, from, not_due).await?;
                 let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-                more = usize::try_from(room).is_ok_and(|room| rows.len() >= room);
+                more = usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit);
                 match snapshot {
-                    Some(snapshot) => floor.look(snapshot, from, &ids, left_out, now),
-                    None => floor.learn(&ids),
+                    Some(snapshot) => watermark.refresh(snapshot, from, &ids, first_excluded, now),
+                    None => watermark.record_read(&ids),
                 }
-                self.refusals.keep_found(from, &ids, !more, now);
+                self.retries.forget_missing(from, &ids, !more, now);
                 self.publisher()?.check()?;
                 if !rows.is_empty() {
-                    self.relay(lease, rows).await?;
+                    self.publish_rows(lease, rows).await?;
                 }
                 self.backoff.reset();
             }
             if !more {
-                self.rest(lease).await?;
+                self.wait_for_rows(lease).await?;
             }
         }
         Ok(())
     }
 
-    /// Waits for something to do.
-    async fn rest(&mut self, lease: &mut Lease) -> Result<(), RelayError> {
+    /// Waits for a notification, the next poll or the next retry, whichever comes first.
+    async fn wait_for_rows(&mut self, lease: &mut Lease) -> Result<(), RelayError> {
         let poll = Instant::now() + self.settings.poll_interval;
-        let until = self.refusals.next_due().map_or(poll, |due| due.min(poll));
+        let until = self.retries.next_due().map_or(poll, |due| due.min(poll));
         let publisher = self.publisher.as_mut().ok_or(LinkError::Lost)?;
-        let waited = lease.during(async {
+        let waited = lease.keep_alive_during(async {
             tokio::select! {
                 () = self.stop.cancelled() => Ok(()),
                 () = self.wake.notified() => Ok(()),
@@ -180,15 +182,15 @@ impl Turn {
         Ok(waited.await??)
     }
 
-    /// Publishes rows and settles each in the database.
-    async fn relay(&mut self, lease: &mut Lease, rows: Vec<OutboxRow>) -> Result<(), RelayError> {
+    /// Publishes rows, deletes those that were confirmed and moves those that were rejected too often to `outbox_failed`.
+    async fn publish_rows(&mut self, lease: &mut Lease, rows: Vec<OutboxRow>) -> Result<(), RelayError> {
         let messages = rows.iter().map(OutboxRow::message).collect();
-        // Taken out for the call: with a batch that is given up half-way goes the link, too.
+        // Taken out during the call, so that a cancelled batch drops the link, whose state is then unknown.
         let mut publisher = self.publisher.take().ok_or(LinkError::Lost)?;
-        let settlements = lease.during(publisher.publish_batch(messages)).await??;
+        let settlements = lease.keep_alive_during(publisher.publish_batch(messages)).await??;
         self.publisher = Some(publisher);
         let now = Instant::now();
-        let (mut confirmed, mut set_aside, mut unroutable) = (Vec::new(), Vec::new(), false);
+        let (mut confirmed, mut failed, mut unroutable) = (Vec::new(), Vec::new(), false);
         for (row, settlement) in rows.into_iter().zip(settlements) {
             let reason = match settlement {
                 Settlement::Confirmed => {
@@ -203,39 +205,39 @@ impl Turn {
                 }
             };
             self.metrics.refused.inc();
-            tracing::warn!(id = row.id, message_id = %row.message_id, %reason, "the broker does not take an outbox row");
-            if let Verdict::SetAside { attempts } = self.refusals.record(row.id, now) {
-                set_aside.push(failed(row, attempts, reason));
+            tracing::warn!(id = row.id, message_id = %row.message_id, %reason, "RabbitMQ did not accept an outbox row; it will be published again");
+            if let RetryDecision::GiveUp { attempts } = self.retries.record(row.id, now) {
+                failed.push(failed_row(row, attempts, reason));
             }
         }
         if !confirmed.is_empty() {
             let count = u64::try_from(confirmed.len()).unwrap_or(u64::MAX);
             for id in &confirmed {
-                self.refusals.forget(*id);
+                self.retries.forget(*id);
             }
             lease.delete(confirmed).await?;
             self.metrics.published.inc_by(count);
         }
-        if !set_aside.is_empty() {
-            lease.set_aside(&set_aside).await?;
-            for row in &set_aside {
-                self.refusals.forget(row.id);
+        if !failed.is_empty() {
+            lease.move_to_failed(&failed).await?;
+            for row in &failed {
+                self.retries.forget(row.id);
                 self.metrics.set_aside.inc();
-                tracing::error!(id = row.id, message_id = %row.message_id, reason = %row.reason, "an outbox row is set aside");
+                tracing::error!(id = row.id, message_id = %row.message_id, reason = %row.reason, "an outbox row was rejected too often and moved to outbox_failed; replay it with `failed-messages replay`");
             }
         }
         if unroutable {
-            // The work queue is gone. Declared again, it takes the row at the next try.
+            // The work queue has been deleted. Declaring it again lets the next attempt succeed.
             let mut publisher = self.publisher.take().ok_or(LinkError::Lost)?;
-            lease.during(publisher.redeclare()).await??;
+            lease.keep_alive_during(publisher.redeclare()).await??;
             self.publisher = Some(publisher);
         }
         Ok(())
     }
 }
 
-impl Turn {
-    /// Tells how long a message was on its way to the broker.
+impl RelayState {
+    /// Exports a span from the time of the change until the broker's confirm.
     fn trace(&self, row: &OutboxRow) {
         if self.traces.is_on()
             && let Some(trace) = trace_of_message(row.payload.as_bytes())
@@ -249,7 +251,7 @@ impl Turn {
     }
 }
 
-fn failed(row: OutboxRow, attempts: u32, reason: String) -> NewFailedRow {
+fn failed_row(row: OutboxRow, attempts: u32, reason: String) -> NewFailedRow {
     NewFailedRow {
         id: row.id,
         event_id: row.event_id,

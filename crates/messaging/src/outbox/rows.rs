@@ -1,4 +1,4 @@
-//! The two tables, and a row as a message.
+//! The tables `outbox` and `outbox_failed`, and the conversion of a row to a message.
 
 use diesel::{Insertable, Queryable, Selectable};
 use rowlock_domain::Timestamp;
@@ -45,10 +45,11 @@ pub(super) struct OutboxRow {
 }
 
 impl OutboxRow {
+    /// Converts the row to a message for the events exchange.
     pub(super) fn message(&self) -> OutboundMessage {
         let message = OutboundMessage::event(self.routing_key.clone(), self.message_id.to_string(), self.payload.clone());
         OutboundMessage {
-            // These have a queue by contract. The others are settled by the confirm, queue or not.
+            // Rowlock's own consumers need these messages, so they must reach a queue. Other messages may have no consumer.
             mandatory: self.routing_key == TICKETS_RELEASED || is_account_key(&self.routing_key),
             occurred_at: Some(self.occurred_at),
             ..message

@@ -1,8 +1,8 @@
-//! What the relay can be told.
+//! Settings of the outbox relay.
 
 use std::time::Duration;
 
-use rowlock_postgres::Limits;
+use rowlock_postgres::ConnectionLimits;
 use secrecy::SecretString;
 
 use crate::amqp::AmqpSettings;
@@ -10,31 +10,32 @@ use crate::amqp::AmqpSettings;
 /// Settings of a relay.
 #[derive(Debug, Clone)]
 pub struct RelaySettings {
-    /// The database that holds the outbox. Not through a pooler that shares sessions: the lock belongs to one.
+    /// URL of the database that contains the outbox. It must not go through a pooler that shares sessions between clients, because
+    /// the lock belongs to a session.
     pub database_url: SecretString,
-    /// The broker.
+    /// Settings of the broker connection.
     pub amqp: AmqpSettings,
-    /// How many rows are published at a time.
+    /// Maximum number of rows per batch.
     pub batch_size: u32,
-    /// How often the outbox is read when nothing wakes the relay.
+    /// Interval between two reads of the outbox without a notification.
     pub poll_interval: Duration,
-    /// How often one that stands by tries to take the lead.
+    /// Interval at which a standby relay tries to acquire the lock.
     pub standby_interval: Duration,
-    /// How often the listening connection is tried and the depth of the outbox measured.
+    /// Interval at which the depth of the outbox is measured, which also checks the listening connection.
     pub observe_interval: Duration,
-    /// A leader that has been silent towards the database for this long has lost the lead. It says something three
-    /// times as often.
+    /// PostgreSQL ends the session of an active relay, and thereby releases its lock, after this time without a statement. The
+    /// relay sends heartbeats three times as often.
     pub lease_timeout: Duration,
-    /// The delay before a refused row is tried again; it doubles with each refusal, up to a minute.
-    pub refusal_delay: Duration,
-    /// A row that was refused this often is set aside.
+    /// Delay before a rejected row is published again. It doubles with each rejection, up to one minute.
+    pub retry_delay: Duration,
+    /// Number of rejections after which a row is moved to `outbox_failed`.
     pub max_attempts: u32,
-    /// The longest delay between two attempts to get at the database or the broker.
-    pub longest_backoff: Duration,
+    /// Maximum delay between two attempts to connect to the database or the broker.
+    pub max_backoff: Duration,
 }
 
 impl RelaySettings {
-    /// Settings with the defaults: 500 rows at a time, polled every second, a lease of 10 s, set aside after 5 refusals.
+    /// Returns the defaults: 500 rows per batch, a poll every second, a lease of 10 s, and at most 5 attempts per row.
     pub fn new(database_url: SecretString, amqp: AmqpSettings) -> Self {
         Self {
             database_url,
@@ -44,19 +45,24 @@ impl RelaySettings {
             standby_interval: Duration::from_secs(1),
             observe_interval: Duration::from_secs(5),
             lease_timeout: Duration::from_secs(10),
-            refusal_delay: Duration::from_secs(2),
+            retry_delay: Duration::from_secs(2),
             max_attempts: 5,
-            longest_backoff: Duration::from_secs(5),
+            max_backoff: Duration::from_secs(5),
         }
     }
 
-    /// How often a leader says something to the database.
+    /// Returns the interval between two heartbeats.
     pub(super) fn heartbeat(&self) -> Duration {
         self.lease_timeout / 3
     }
 
-    /// Whoever waits longer than this for an answer has lost the lead anyway.
-    pub(super) fn limits(&self) -> Limits {
-        Limits { lock: self.lease_timeout, statement: self.lease_timeout, idle_in_transaction: self.lease_timeout, ..Limits::default() }
+    /// Returns the timeouts of the relay's connections. A relay that waits longer than the lease has lost the lock anyway.
+    pub(super) fn limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            lock: self.lease_timeout,
+            statement: self.lease_timeout,
+            idle_in_transaction: self.lease_timeout,
+            ..ConnectionLimits::default()
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Listens for wake-ups and measures the outbox, on a connection of its own, whoever leads.
+//! Listens for notifications and measures the outbox, on a connection of its own, in every replica.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,11 +16,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{CHANNEL, RelayMetrics, RelaySettings};
 use crate::amqp::Backoff;
 
-/// Counting stops here: more rows than this is as alarming as any number, and counting them would cost.
+/// Query for the depth of the outbox and the age of its oldest row. Counting stops at 100,000 rows, because a larger number adds
+/// no information and is expensive to determine.
 const MEASURE: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS counted) AS depth, \
      coalesce((SELECT extract(epoch FROM now() - occurred_at)::float8 FROM outbox ORDER BY id LIMIT 1), 0) AS age";
 
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(QueryableByName)]
 struct Measure {
@@ -30,15 +31,15 @@ struct Measure {
     age: f64,
 }
 
-/// Runs until it is dropped; connects anew whenever the connection fails.
+/// Watches the outbox until the future is dropped. Connects again whenever the connection fails.
 pub(super) async fn watch(settings: RelaySettings, metrics: RelayMetrics, wake: Arc<Notify>) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), settings.longest_backoff);
-    let mut told = false;
+    let mut backoff = Backoff::new(Duration::from_millis(100), settings.max_backoff);
+    let mut warned = false;
     loop {
-        let Err(error) = listen(&settings, &metrics, &wake, &mut backoff, &mut told).await;
-        // Once is enough until it works again.
-        if !std::mem::replace(&mut told, true) {
-            tracing::warn!(%error, "the outbox is not watched for the moment; the relay still polls it");
+        let Err(error) = listen(&settings, &metrics, &wake, &mut backoff, &mut warned).await;
+        // Log only the first failure until the connection works again.
+        if !std::mem::replace(&mut warned, true) {
+            tracing::warn!(%error, "cannot listen for outbox notifications; the relay polls the outbox until this works again");
         }
         backoff.wait().await;
     }
@@ -49,16 +50,16 @@ async fn listen(
     metrics: &RelayMetrics,
     wake: &Notify,
     backoff: &mut Backoff,
-    told: &mut bool,
+    warned: &mut bool,
 ) -> Result<std::convert::Infallible, DatabaseError> {
     let mut conn = connect(&settings.database_url, settings.limits(), "rowlock relay listener").await?;
-    limited(conn.batch_execute(&format!("LISTEN {CHANNEL}"))).await?;
-    // Whatever was said while nobody listened.
+    with_timeout(conn.batch_execute(&format!("LISTEN {CHANNEL}"))).await?;
+    // Notifications may have been lost before the connection listened.
     wake.notify_one();
     loop {
         measure(&mut conn, metrics).await?;
         backoff.reset();
-        *told = false;
+        *warned = false;
         let next = Instant::now() + settings.observe_interval;
         let mut notifications = pin!(conn.notifications_stream());
         loop {
@@ -68,9 +69,9 @@ async fn listen(
                         notification?;
                         wake.notify_one();
                     }
-                    None => return Err(DatabaseError::Unavailable("the connection ended".to_owned())),
+                    None => return Err(DatabaseError::Unavailable("the connection was closed".to_owned())),
                 },
-                // The stream never says that its connection is dead; the next measurement will.
+                // The stream does not detect a dead connection, but the next measurement does.
                 () = sleep_until(next) => break,
             }
         }
@@ -78,15 +79,15 @@ async fn listen(
 }
 
 async fn measure(conn: &mut AsyncPgConnection, metrics: &RelayMetrics) -> Result<(), DatabaseError> {
-    let measure: Measure = limited(diesel::sql_query(MEASURE).get_result(conn)).await?;
+    let measure: Measure = with_timeout(diesel::sql_query(MEASURE).get_result(conn)).await?;
     metrics.depth.set(measure.depth);
     metrics.oldest_age.set(measure.age.max(0.0));
     Ok(())
 }
 
-async fn limited<T>(query: impl Future<Output = diesel::QueryResult<T>>) -> Result<T, DatabaseError> {
-    match timeout(ANSWER_LIMIT, query).await {
+async fn with_timeout<T>(query: impl Future<Output = diesel::QueryResult<T>>) -> Result<T, DatabaseError> {
+    match timeout(QUERY_TIMEOUT, query).await {
         Ok(result) => result.map_err(DatabaseError::from),
-        Err(_) => Err(DatabaseError::Unavailable(format!("no answer within {ANSWER_LIMIT:?}"))),
+        Err(_) => Err(DatabaseError::Unavailable(format!("the server did not respond within {QUERY_TIMEOUT:?}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! Publishing, consuming, retries and dead letters, with a broker that works.
+//! Publishing, consuming, retries and dead letters with a healthy broker.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn event(key: &str, body: impl Into<Vec<u8>>) -> OutboundMessage {
     OutboundMessage::event(key, uuid::Uuid::new_v4().to_string(), body)
 }
 
-/// Takes deliveries until there are as many as asked for.
+/// Receives deliveries until there are `count` of them.
 async fn take(consumer: &mut Consumer, count: usize) -> Vec<rowlock_messaging::amqp::Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
@@ -30,7 +30,7 @@ async fn take(consumer: &mut Consumer, count: usize) -> Vec<rowlock_messaging::a
 }
 
 #[tokio::test]
-async fn published_messages_are_confirmed_and_arrive_in_order_as_they_were() {
+async fn published_messages_are_confirmed_and_arrive_unchanged_in_order() {
     let broker = TestBroker::new();
     let mut log = broker.tap().await;
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
@@ -53,7 +53,7 @@ async fn published_messages_are_confirmed_and_arrive_in_order_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_listener_s_own_queue_keeps_what_comes_until_it_is_read() {
+async fn a_declared_queue_keeps_its_events_until_they_are_read() {
     let broker = TestBroker::new();
     let settings = broker.settings();
     let name = format!("{}.listener", settings.prefix);
@@ -66,7 +66,7 @@ async fn a_listener_s_own_queue_keeps_what_comes_until_it_is_read() {
 
     let first = (tap.next().await.unwrap(), tap.next().await.unwrap());
     assert_eq!((text(&first.0.body), text(&first.1.body)), ("1".to_owned(), "2".to_owned()));
-    until("what was read is taken out", async || queue_depth(&settings, &name).await.unwrap() == Some(0)).await;
+    until("events that were read are removed from the queue", async || queue_depth(&settings, &name).await.unwrap() == Some(0)).await;
     delete_queue(&settings, &name).await.unwrap();
     broker.close().await;
 }
@@ -88,7 +88,7 @@ async fn a_mandatory_message_without_a_queue_is_returned_and_any_other_is_confir
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_the_publisher_goes_on() {
+async fn a_full_queue_rejects_a_message_and_the_publisher_continues() {
     let mut broker = TestBroker::new();
     broker.full_queue("poison.*", 1).await;
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_full_queue_refuses_and_the_publisher_goes_on() {
 }
 
 #[tokio::test]
-async fn a_message_that_would_break_the_channel_is_refused_alone() {
+async fn an_invalid_message_is_rejected_without_affecting_the_rest_of_its_batch() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     let batch = vec![event(&"x".repeat(300), "{}"), released("{}"), event("a.b", vec![b'x'; 2 * 1024 * 1024])];
@@ -120,7 +120,7 @@ async fn a_message_that_would_break_the_channel_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn a_failed_delivery_comes_back_later_each_time_and_ends_as_a_dead_letter_that_can_be_replayed() {
+async fn a_failed_delivery_is_retried_with_growing_delays_and_ends_as_a_replayable_dead_letter() {
     let broker = TestBroker::new();
     let settings = broker.settings();
     let mut publisher = Publisher::connect(&settings).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_failed_delivery_comes_back_later_each_time_and_ends_as_a_dead_letter_
 
     for _ in 0..3 {
         let letters = dead_letters::list(&settings, &Topology::new(&settings), 10).await.unwrap();
-        assert_eq!(letters.len(), 1, "looking loses nothing");
+        assert_eq!(letters.len(), 1, "listing does not remove the dead letter");
         assert_eq!(letters[0].message_id.as_deref(), Some(message.message_id.as_str()));
         assert_eq!(letters[0].reason, "the last reason");
         assert_eq!(letters[0].attempts, 3);
@@ -169,7 +169,7 @@ async fn a_failed_delivery_comes_back_later_each_time_and_ends_as_a_dead_letter_
 }
 
 #[tokio::test]
-async fn a_hopeless_message_is_given_up_at_once_and_many_dead_letters_can_be_replayed() {
+async fn a_message_can_be_dead_lettered_at_once_and_many_dead_letters_can_be_replayed() {
     let broker = TestBroker::new();
     let settings = broker.settings();
     let mut publisher = Publisher::connect(&settings).await.unwrap();
@@ -178,7 +178,7 @@ async fn a_hopeless_message_is_given_up_at_once_and_many_dead_letters_can_be_rep
     for delivery in take(&mut consumer, 120).await {
         consumer.dead_letter(&delivery, &format!("hopeless {}", text(&delivery.body)), now()).await.unwrap();
     }
-    assert_eq!(consumer.held(), 0);
+    assert_eq!(consumer.unacked(), 0);
 
     let letters = dead_letters::list(&settings, &Topology::new(&settings), 7).await.unwrap();
     assert_eq!(letters.iter().map(|letter| letter.body_start.as_str()).collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "6"]);
@@ -191,18 +191,18 @@ async fn a_hopeless_message_is_given_up_at_once_and_many_dead_letters_can_be_rep
 }
 
 #[tokio::test]
-async fn a_batch_takes_what_is_there_and_no_more_than_the_window() {
+async fn a_batch_contains_the_deliveries_that_arrived_but_no_more_than_the_prefetch_window() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     publisher.publish_batch((0..30).map(|n| released(&n.to_string())).collect()).await.unwrap();
     let mut consumer = Consumer::connect(&broker.settings(), 10).await.unwrap();
 
     let first = take(&mut consumer, 10).await;
-    assert_eq!(consumer.held(), 10);
+    assert_eq!(consumer.unacked(), 10);
     let more = tokio::time::timeout(Duration::from_millis(200), consumer.next_batch(10)).await;
     assert!(more.is_err(), "the window is full");
 
-    // Acknowledging twice, or what is unknown, must not cost the channel.
+    // Acknowledging a delivery twice, or an unknown tag, must not close the channel.
     consumer.ack(&[first[1].tag, first[3].tag, 9_999]).await.unwrap();
     consumer.ack(&[first[1].tag]).await.unwrap();
     consumer.ack_all_up_to(first[9].tag).await.unwrap();
@@ -215,7 +215,7 @@ async fn a_batch_takes_what_is_there_and_no_more_than_the_window() {
 }
 
 #[tokio::test]
-async fn a_paused_consumer_takes_nothing_new_and_keeps_what_it_holds() {
+async fn a_paused_consumer_receives_nothing_and_keeps_its_unacknowledged_deliveries() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     publisher.publish_batch(vec![released("held"), released("buffered")]).await.unwrap();
@@ -241,7 +241,7 @@ async fn a_paused_consumer_takes_nothing_new_and_keeps_what_it_holds() {
 }
 
 #[tokio::test]
-async fn what_is_held_by_a_consumer_that_goes_away_is_delivered_again() {
+async fn unacknowledged_deliveries_of_a_disconnected_consumer_are_redelivered() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     publisher.publish_batch(vec![released("1")]).await.unwrap();
@@ -252,12 +252,12 @@ async fn what_is_held_by_a_consumer_that_goes_away_is_delivered_again() {
     let mut second = Consumer::connect(&broker.settings(), 5).await.unwrap();
     let again = take(&mut second, 1).await.remove(0);
     assert!(again.redelivered);
-    assert_eq!(again.attempt, 1, "a lost connection is not a failed try");
+    assert_eq!(again.attempt, 1, "a lost connection does not count as a failed attempt");
     broker.close().await;
 }
 
 #[tokio::test]
-async fn a_message_that_kills_its_consumers_is_given_up_by_the_broker_and_can_be_replayed() {
+async fn the_broker_dead_letters_a_message_that_crashes_its_consumers_and_it_can_be_replayed() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     let mut deadly = released("deadly");
@@ -269,10 +269,10 @@ async fn a_message_that_kills_its_consumers_is_given_up_by_the_broker_and_can_be
         assert_eq!(delivery.redelivered, round > 0);
         consumer.close().await;
     }
-    until("the broker gives it up", async || broker.depth(&broker.topology().dead_queue).await == Some(1)).await;
+    until("the broker dead-letters the message", async || broker.depth(&broker.topology().dead_queue).await == Some(1)).await;
 
     let letter = dead_letters::list(&broker.settings(), &broker.topology(), 1).await.unwrap().remove(0);
-    assert_eq!(letter.reason, "the broker gave it up: delivery_limit");
+    assert_eq!(letter.reason, "the broker dead-lettered the message: delivery_limit");
     assert_eq!((letter.attempts, letter.failed_at), (1, None));
     dead_letters::replay(&broker.settings(), &broker.topology()).await.unwrap();
     let mut consumer = Consumer::connect(&broker.settings(), 1).await.unwrap();
@@ -283,13 +283,13 @@ async fn a_message_that_kills_its_consumers_is_given_up_by_the_broker_and_can_be
 }
 
 #[tokio::test]
-async fn a_look_at_the_dead_letters_costs_none_of_them_however_often() {
+async fn listing_dead_letters_loses_none_however_often_it_is_repeated() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     let queue = broker.topology().dead_queue;
     let message = OutboundMessage { exchange: Exchange::Default, mandatory: true, ..event(&queue, "1") };
     publisher.publish_batch(vec![message]).await.unwrap();
-    // More often than the delivery limit that RabbitMQ 4 sets by itself.
+    // More often than the default delivery limit of RabbitMQ 4.
     for _ in 0..25 {
         assert_eq!(dead_letters::list(&broker.settings(), &broker.topology(), 5).await.unwrap().len(), 1);
     }
@@ -297,7 +297,7 @@ async fn a_look_at_the_dead_letters_costs_none_of_them_however_often() {
 }
 
 #[tokio::test]
-async fn a_deleted_queue_is_noticed_and_comes_back_with_the_next_connection() {
+async fn a_deleted_queue_ends_the_consumer_and_is_declared_by_the_next_connection() {
     let broker = TestBroker::new();
     let work_queue = broker.topology().work_queue;
     let mut consumer = Consumer::connect(&broker.settings(), 5).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_deleted_queue_is_noticed_and_comes_back_with_the_next_connection() {
 }
 
 #[tokio::test]
-async fn a_retry_queue_that_is_gone_is_declared_again_and_nothing_is_lost() {
+async fn a_deleted_retry_queue_is_declared_again_without_losing_a_retry() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     publisher.publish_batch(vec![released("1"), released("2")]).await.unwrap();
@@ -323,7 +323,7 @@ async fn a_retry_queue_that_is_gone_is_declared_again_and_nothing_is_lost() {
     consumer.retry(&deliveries[0], "first", now()).await.unwrap();
     delete_queue(&broker.settings(), &broker.topology().retry_queues[0].queue).await.unwrap();
     consumer.retry(&deliveries[1], "second", now()).await.unwrap();
-    // The first lay in the queue that was deleted or had left it before; the second must come.
+    // The first message may have been lost with the deleted queue; the second must arrive.
     until("the second comes back", async || {
         consumer.next_batch(5).await.unwrap().iter().any(|delivery| text(&delivery.body) == "2" && delivery.attempt == 2)
     })
@@ -332,7 +332,7 @@ async fn a_retry_queue_that_is_gone_is_declared_again_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn many_can_connect_and_declare_at_once() {
+async fn many_clients_can_connect_and_declare_concurrently() {
     let broker = TestBroker::new();
     let settings = broker.settings();
     let connecting: Vec<_> = (0..8)
@@ -362,7 +362,7 @@ async fn a_missing_exchange_ends_the_link_with_the_brokers_reason() {
 }
 
 #[tokio::test]
-async fn a_batch_that_was_given_up_half_way_ends_the_link() {
+async fn a_cancelled_batch_ends_the_link() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     let batch = (0..200).map(|n| event("a.b", n.to_string())).collect();
@@ -373,7 +373,7 @@ async fn a_batch_that_was_given_up_half_way_ends_the_link() {
 }
 
 #[tokio::test]
-async fn a_message_can_go_straight_to_a_queue() {
+async fn a_message_can_be_published_directly_to_a_queue() {
     let mut broker = TestBroker::new();
     let queue = broker.full_queue("unused", 10).await;
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();

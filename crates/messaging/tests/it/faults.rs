@@ -1,4 +1,4 @@
-//! A broker that is away, frozen, or cuts connections: nothing hangs, and everything goes on afterwards.
+//! A broker that is unreachable, stalled or closes connections: no operation hangs, and everything recovers.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use rowlock_test_support::wait::{until, until_some};
 
 use crate::support::{released, text};
 
-/// A broker namespace whose settings go through a proxy, with limits that a test can wait for.
+/// Returns a broker namespace whose settings go through a proxy, with timeouts that are short enough for a test.
 async fn behind_a_proxy() -> (TestBroker, Proxy, AmqpSettings) {
     let broker = TestBroker::new();
     let (proxy, url) = Proxy::in_front_of(&std::env::var(AMQP_ENV).unwrap()).await;
@@ -22,7 +22,7 @@ async fn behind_a_proxy() -> (TestBroker, Proxy, AmqpSettings) {
 }
 
 #[tokio::test]
-async fn publishing_goes_on_after_the_connection_was_cut_and_nothing_confirmed_is_lost() {
+async fn publishing_continues_after_a_lost_connection_without_losing_confirmed_messages() {
     let (broker, proxy, settings) = behind_a_proxy().await;
     let mut log = broker.tap().await;
     let metrics = LinkMetrics::default();
@@ -67,7 +67,7 @@ async fn publishing_goes_on_after_the_connection_was_cut_and_nothing_confirmed_i
 }
 
 #[tokio::test]
-async fn a_consumer_notices_a_cut_and_gets_what_it_held_again() {
+async fn a_consumer_notices_a_lost_connection_and_its_deliveries_are_redelivered() {
     let (broker, proxy, settings) = behind_a_proxy().await;
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     publisher.publish_batch(vec![released("1"), released("2")]).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_consumer_notices_a_cut_and_gets_what_it_held_again() {
 }
 
 #[tokio::test]
-async fn a_frozen_broker_costs_the_time_limit_and_no_more() {
+async fn a_stalled_broker_blocks_each_operation_only_until_its_timeout() {
     let (broker, proxy, settings) = behind_a_proxy().await;
     let mut publisher = Publisher::connect(&settings).await.unwrap();
     let mut consumer = Consumer::connect(&settings, 5).await.unwrap();
@@ -105,8 +105,11 @@ async fn a_frozen_broker_costs_the_time_limit_and_no_more() {
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
     publisher.close().await;
 
-    // Twice the heartbeat, and a bit.
-    let error = tokio::time::timeout(Duration::from_secs(15), consumer.next_batch(1)).await.expect("heartbeats notice").unwrap_err();
+    // Two heartbeat intervals and a margin.
+    let error = tokio::time::timeout(Duration::from_secs(15), consumer.next_batch(1))
+        .await
+        .expect("the heartbeat detects the stalled broker")
+        .unwrap_err();
     assert_eq!(error, LinkError::Lost);
     drop(consumer);
 
@@ -121,7 +124,7 @@ async fn a_frozen_broker_costs_the_time_limit_and_no_more() {
 }
 
 #[tokio::test]
-async fn retries_survive_a_cut_of_their_own_connection() {
+async fn retries_survive_the_loss_of_their_own_connection() {
     let (broker, proxy, settings) = behind_a_proxy().await;
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
     publisher.publish_batch(vec![released("1"), released("2")]).await.unwrap();
@@ -148,13 +151,13 @@ async fn retries_survive_a_cut_of_their_own_connection() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_or_refuses_the_login_is_an_error_at_once() {
+async fn an_unreachable_broker_and_a_rejected_login_fail_at_once() {
     let broker = TestBroker::new();
     let mut url = url::Url::parse(&std::env::var(AMQP_ENV).unwrap()).unwrap();
     url.set_password(Some("wrong")).unwrap();
     let error = Publisher::connect(&broker.settings_at(url.as_str())).await.unwrap_err();
     assert!(matches!(error, LinkError::Connect(_)), "{error}");
-    assert!(!error.to_string().contains("wrong"), "the password is not shown");
+    assert!(!error.to_string().contains("wrong"), "the message does not contain the password");
 
     let (proxy, through) = Proxy::in_front_of(&std::env::var(AMQP_ENV).unwrap()).await;
     proxy.refuse();

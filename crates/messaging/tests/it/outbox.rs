@@ -1,4 +1,4 @@
-//! One relay: order, refusals, wake-ups, and servers that go away and come back.
+//! A single relay: order, rejections, notifications, and servers that become unavailable and recover.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::support::{Outbox, RunningRelay, relay_settings, text};
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test]
-async fn rows_are_published_in_their_order_and_deleted() {
+async fn rows_are_published_in_order_and_deleted() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     outbox.write("booking.confirmed", "", 1_000).await;
@@ -44,7 +44,7 @@ async fn rows_are_published_in_their_order_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_takes_its_time_is_not_overtaken_by_those_behind_it() {
+async fn a_long_transaction_is_not_overtaken_by_rows_that_are_written_after_its_commit() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let relay = RunningRelay::start(relay_settings(&outbox, broker.settings()));
@@ -55,10 +55,10 @@ async fn a_transaction_that_takes_its_time_is_not_overtaken_by_those_behind_it()
     };
     let mut slow = outbox.database.admin().await;
     slow.batch_execute(&format!("BEGIN; {}", insert("slow 0"))).await.unwrap();
-    // For longer than the relay takes to learn where the table begins.
-    let begun = Instant::now();
+    // Longer than the relay takes to advance its watermark.
+    let started = Instant::now();
     let mut passed = 0;
-    while begun.elapsed() < Duration::from_millis(3_500) {
+    while started.elapsed() < Duration::from_millis(3_500) {
         outbox.write("a.b", &format!("{passed} "), 1).await;
         assert_eq!(text(&log.next().await.body), format!("{passed} 0"), "others are not held up");
         passed += 1;
@@ -85,7 +85,7 @@ async fn a_notification_wakes_the_relay() {
     let notifier = OutboxNotifier::start(outbox.database.service_url(), stop.clone());
     let relay = RunningRelay::start(settings);
     outbox.write("a.b", "first ", 1).await;
-    // Found when the lead was taken, or when listening began.
+    // The relay finds this row when it acquires the lock or starts to listen.
     assert_eq!(text(&log.next().await.body), "first 0");
     let listeners = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'
                      AND application_name = 'rowlock relay listener' AND query ILIKE '%occurred_at%'";
@@ -106,9 +106,9 @@ async fn a_notification_wakes_the_relay() {
     let still = outbox
         .words("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rowlock relay listener'")
         .await;
-    assert_eq!(listener, still, "one listener all the time");
+    assert_eq!(listener, still, "the same listener served all notifications");
 
-    // The notifier's and the listener's connections are lost, and come back.
+    // The connections of the notifier and of the listener are lost and opened again.
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name IN ('rowlock notifier', 'rowlock relay listener')";
     outbox.conn.batch_execute(kill).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_notification_wakes_the_relay() {
 }
 
 #[tokio::test]
-async fn notifying_never_waits_for_a_database_that_is_away() {
+async fn notifying_does_not_wait_for_an_unavailable_database() {
     let outbox = Outbox::new().await;
     let (proxy, url) = Proxy::in_front_of(outbox.database.service_url().expose_secret()).await;
     proxy.refuse();
@@ -142,7 +142,7 @@ async fn notifying_never_waits_for_a_database_that_is_away() {
 }
 
 #[tokio::test]
-async fn a_refused_row_blocks_nobody_and_is_set_aside_until_an_operator_replays_it() {
+async fn a_rejected_row_does_not_block_others_and_is_kept_until_an_operator_replays_it() {
     let (mut outbox, mut broker) = (Outbox::new().await, TestBroker::new());
     let full = broker.full_queue("poison.*", 0).await;
     let mut log = broker.tap().await;
@@ -150,7 +150,7 @@ async fn a_refused_row_blocks_nobody_and_is_set_aside_until_an_operator_replays_
     outbox.write("booking.confirmed", "good ", 3).await;
     let relay = RunningRelay::start(relay_settings(&outbox, broker.settings()));
 
-    // Each try reaches the log too, as a refusal of one queue does not undo the others.
+    // Each attempt also reaches the tap, because a rejection by one queue does not affect the others.
     let mut good = Vec::new();
     while good.len() < 3 {
         let body = text(&log.next().await.body);
@@ -159,7 +159,7 @@ async fn a_refused_row_blocks_nobody_and_is_set_aside_until_an_operator_replays_
         }
     }
     assert_eq!(good, ["good 0", "good 1", "good 2"]);
-    until("both are set aside", async || relay.metrics.set_aside.get() == 2).await;
+    until("both rows are moved to outbox_failed", async || relay.metrics.set_aside.get() == 2).await;
     assert_eq!(outbox.depth().await, 0);
     assert_eq!(relay.metrics.refused.get(), 10);
 
@@ -182,7 +182,7 @@ async fn a_refused_row_blocks_nobody_and_is_set_aside_until_an_operator_replays_
 }
 
 #[tokio::test]
-async fn a_lost_work_queue_is_declared_again_and_the_release_arrives() {
+async fn a_deleted_work_queue_is_declared_again_and_its_message_arrives() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let relay = RunningRelay::start(relay_settings(&outbox, broker.settings()));
     relay.leading().await;
@@ -198,7 +198,7 @@ async fn a_lost_work_queue_is_declared_again_and_the_release_arrives() {
 }
 
 #[tokio::test]
-async fn rows_wait_while_the_broker_is_away_and_leave_when_it_is_back() {
+async fn rows_stay_in_the_outbox_until_the_broker_is_available_again() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let (proxy, url) = Proxy::in_front_of(&std::env::var(AMQP_ENV).unwrap()).await;
@@ -206,14 +206,14 @@ async fn rows_wait_while_the_broker_is_away_and_leave_when_it_is_back() {
     outbox.write("a.b", "early ", 1).await;
     let relay = RunningRelay::start(relay_settings(&outbox, broker.settings_at(&url)));
     until("the depth is measured", async || relay.metrics.depth.get() == 1).await;
-    until("the broker was tried", async || relay.metrics.restarts.get() > 1).await;
-    assert!(outbox.leaders().await.is_empty(), "who has no broker does not lead");
+    until("the relay tries to connect to the broker", async || relay.metrics.restarts.get() > 1).await;
+    assert!(outbox.leaders().await.is_empty(), "a relay without a broker connection does not hold the lock");
     proxy.pass();
     assert_eq!(text(&log.next().await.body), "early 0");
     outbox.drained().await;
 
     proxy.refuse();
-    until("the lead is given up", async || outbox.leaders().await.is_empty() && !relay.leads()).await;
+    until("the relay releases the lock", async || outbox.leaders().await.is_empty() && !relay.leads()).await;
     assert_eq!(relay.metrics.link.up.get(), 0);
     outbox.write("a.b", "late ", 3).await;
     proxy.pass();
@@ -227,7 +227,7 @@ async fn rows_wait_while_the_broker_is_away_and_leave_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_broker_that_freezes_in_the_middle_loses_nothing() {
+async fn no_row_is_lost_when_the_broker_stalls_during_a_batch() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let (proxy, url) = Proxy::in_front_of(&std::env::var(AMQP_ENV).unwrap()).await;
@@ -238,7 +238,7 @@ async fn a_broker_that_freezes_in_the_middle_loses_nothing() {
     relay.leading().await;
     proxy.pause();
     outbox.write("a.b", "", 10).await;
-    until("the confirm is missed", async || relay.metrics.restarts.get() > 0).await;
+    until("the confirm times out", async || relay.metrics.restarts.get() > 0).await;
     assert_eq!(outbox.depth().await, 10);
     proxy.cut();
     proxy.pass();
@@ -253,7 +253,7 @@ async fn a_broker_that_freezes_in_the_middle_loses_nothing() {
 }
 
 #[tokio::test]
-async fn the_relay_comes_back_by_itself_when_the_database_does() {
+async fn the_relay_recovers_without_a_restart_when_the_database_is_back() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let (proxy, url) = Proxy::in_front_of(outbox.database.service_url().expose_secret()).await;
@@ -261,11 +261,11 @@ async fn the_relay_comes_back_by_itself_when_the_database_does() {
     let mut settings = relay_settings(&outbox, broker.settings());
     settings.database_url = url.into();
     let relay = RunningRelay::start(settings);
-    until("the database was tried", async || relay.metrics.restarts.get() > 1).await;
+    until("the relay tries to connect to the database", async || relay.metrics.restarts.get() > 1).await;
     proxy.pass();
     relay.leading().await;
     proxy.refuse();
-    until("the lead is lost", async || !relay.leads()).await;
+    until("the relay notices that it lost the lock", async || !relay.leads()).await;
     outbox.write("a.b", "", 3).await;
     proxy.pass();
     assert_eq!(log.take(3).await.len(), 3);
@@ -276,7 +276,7 @@ async fn the_relay_comes_back_by_itself_when_the_database_does() {
 }
 
 #[tokio::test]
-async fn a_deletion_whose_answer_is_lost_is_no_trouble() {
+async fn a_lost_response_to_a_delete_does_no_harm() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let (proxy, url) = Proxy::in_front_of(outbox.database.service_url().expose_secret()).await;

@@ -1,4 +1,4 @@
-//! Several relays on one outbox: exactly one leads, and another takes over.
+//! Several relays on one outbox: exactly one is active, and another takes over when it fails.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use secrecy::ExposeSecret;
 use crate::support::{Outbox, RunningRelay, relay_settings, text};
 
 #[tokio::test]
-async fn exactly_one_leads_and_another_takes_over_when_its_connection_is_killed() {
+async fn exactly_one_relay_is_active_and_another_takes_over_when_its_connection_is_killed() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let settings = relay_settings(&outbox, broker.settings());
     let relays = [RunningRelay::start(settings.clone()), RunningRelay::start(settings)];
-    until("one leads", async || relays.iter().any(RunningRelay::leads)).await;
+    until("one relay is active", async || relays.iter().any(RunningRelay::leads)).await;
 
     let mut seen = Vec::new();
     for round in 0..4 {
@@ -35,7 +35,7 @@ async fn exactly_one_leads_and_another_takes_over_when_its_connection_is_killed(
         }
     }
     let expected: Vec<_> = (0..4).flat_map(|round| (0..50).map(move |n| format!("{round} {n}"))).collect();
-    assert_eq!(seen, expected, "in order, whoever led");
+    assert_eq!(seen, expected, "rows are published in order across relays");
     for relay in relays {
         relay.stopped().await;
     }
@@ -44,7 +44,7 @@ async fn exactly_one_leads_and_another_takes_over_when_its_connection_is_killed(
 }
 
 #[tokio::test]
-async fn a_frozen_leader_loses_the_lead_within_seconds() {
+async fn a_stalled_relay_loses_the_lock_within_seconds() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let (proxy, url) = Proxy::in_front_of(outbox.database.service_url().expose_secret()).await;
@@ -66,9 +66,9 @@ async fn a_frozen_leader_loses_the_lead_within_seconds() {
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     outbox.write("a.b", "after ", 1).await;
     assert_eq!(text(&log.next().await.body), "after 0");
-    until("the frozen one knows that it leads no longer", async || !first.leads()).await;
+    until("the stalled relay notices that it lost the lock", async || !first.leads()).await;
 
-    // Thawed, it stands by.
+    // After it resumes, it stands by.
     proxy.pass();
     outbox.write("a.b", "thawed ", 1).await;
     assert_eq!(text(&log.next().await.body), "thawed 0");
@@ -80,7 +80,7 @@ async fn a_frozen_leader_loses_the_lead_within_seconds() {
 }
 
 #[tokio::test]
-async fn a_leader_whose_broker_fails_makes_way_for_another() {
+async fn a_relay_whose_broker_link_fails_releases_the_lock_for_another() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let (proxy, url) = Proxy::in_front_of(&std::env::var(AMQP_ENV).unwrap()).await;
@@ -99,7 +99,7 @@ async fn a_leader_whose_broker_fails_makes_way_for_another() {
 }
 
 #[tokio::test]
-async fn a_leader_that_is_stopped_finishes_its_batch_and_gives_the_lead_up() {
+async fn a_stopped_relay_finishes_its_batch_and_releases_the_lock() {
     let (mut outbox, broker) = (Outbox::new().await, TestBroker::new());
     let mut log = broker.tap().await;
     let settings = relay_settings(&outbox, broker.settings());

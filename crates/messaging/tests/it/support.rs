@@ -1,4 +1,4 @@
-//! A database with nothing but an outbox, and relays on it.
+//! A database that contains only an outbox, and relays that use it.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Outbox {
         Self { database, conn }
     }
 
-    /// Writes rows in one transaction, with the payloads 0, 1, 2 and so on behind `label`.
+    /// Writes `count` rows in one transaction. The payloads are `label` followed by 0, 1, 2 and so on.
     pub(crate) async fn write(&mut self, routing_key: &str, label: &str, count: usize) {
         let sql = format!(
             "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
@@ -89,7 +89,7 @@ impl Outbox {
         until("the outbox is empty", async || self.depth().await == 0).await;
     }
 
-    /// Process ids of the sessions that hold the relay's lock in this database.
+    /// Returns the process ids of the sessions that hold the relay's lock in this database.
     pub(crate) async fn leaders(&mut self) -> Vec<String> {
         self.words(
             "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
@@ -104,7 +104,7 @@ impl Outbox {
     }
 }
 
-/// A relay in a task of its own.
+/// A relay that runs in a task of its own.
 pub(crate) struct RunningRelay {
     pub(crate) metrics: RelayMetrics,
     pub(crate) stop: CancellationToken,
@@ -134,14 +134,14 @@ impl RunningRelay {
     }
 }
 
-/// Quick settings, for tests that wait for what they are about.
+/// Returns relay settings with short intervals, so that tests do not wait long.
 pub(crate) fn relay_settings(outbox: &Outbox, amqp: AmqpSettings) -> RelaySettings {
     let mut settings = RelaySettings::new(outbox.database.service_url(), amqp);
     settings.poll_interval = Duration::from_millis(50);
     settings.standby_interval = Duration::from_millis(50);
     settings.observe_interval = Duration::from_millis(200);
-    settings.refusal_delay = Duration::from_millis(20);
-    settings.longest_backoff = Duration::from_millis(500);
+    settings.retry_delay = Duration::from_millis(20);
+    settings.max_backoff = Duration::from_millis(500);
     settings
 }
 

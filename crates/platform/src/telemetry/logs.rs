@@ -1,4 +1,4 @@
-//! Logs: what is written and how, and changing that while the process runs.
+//! Logging: the format, and the level, which can be changed while the process runs.
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -9,14 +9,14 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::settings::SettingsReader;
 
-/// How logs look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON otherwise.
     Auto,
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// For machines.
+    /// One JSON object per line.
     Json,
 }
 
@@ -33,12 +33,12 @@ impl std::str::FromStr for LogFormat {
     }
 }
 
-/// What is logged and how.
+/// Settings of the section `log`.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// A level, or directives as `info,rowlock_platform=debug`.
+    /// A level such as `info`, or directives such as `info,rowlock_platform=debug`.
     pub level: String,
-    /// Text or JSON.
+    /// The format of log lines.
     pub format: LogFormat,
 }
 
@@ -48,13 +48,13 @@ impl LogSettings {
         let level: Option<String> = reader.value("log.level");
         let format = reader.value("log.format");
         if let Some(error) = level.as_ref().and_then(|level| EnvFilter::try_new(level).err()) {
-            reader.complain("log.level", error);
+            reader.add_error("log.level", error);
             return None;
         }
         Some(Self { level: level?, format: format? })
     }
 
-    /// Starts logging to standard error. Once per process, from `main`.
+    /// Starts logging to standard error. Call it once per process, from `main`; further calls change nothing.
     pub fn start(&self) {
         let json = match self.format {
             LogFormat::Auto => !std::io::stderr().is_terminal(),
@@ -65,61 +65,63 @@ impl LogSettings {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = if json { lines.json().flatten_event(true).with_span_list(false).boxed() } else { lines.boxed() };
         if let Err(error) = tracing_subscriber::registry().with(filter).with(lines).try_init() {
-            eprintln!("logging was started already: {error}");
+            eprintln!("cannot start logging, because it was started before: {error}");
             return;
         }
-        let _ = LEVEL.set(Level { handle, written: Mutex::new(self.level.clone()) });
+        let _ = LEVEL.set(Level { handle, text: Mutex::new(self.level.clone()) });
     }
 }
 
-/// Adds to a level what is always left out: diesel-async runs migrations without a word, and tokio-postgres reports each
-/// notice.
+/// Appends directives that mute dependencies: tokio-postgres logs every notice of the server, and amqprs warns
+/// about lost links, which Rowlock reports itself.
 fn complete(level: &str) -> String {
     format!("{level},tokio_postgres=warn,amqprs=error")
 }
 
 struct Level {
     handle: reload::Handle<EnvFilter, Registry>,
-    /// As it was set, which the filter itself would not tell.
-    written: Mutex<String>,
+    /// The level as it was set, without the appended directives.
+    text: Mutex<String>,
 }
 
-/// What is logged is a matter of the whole process, as the subscriber of `tracing` is.
+/// The level of this process. It is global because the `tracing` subscriber is.
 static LEVEL: OnceLock<Level> = OnceLock::new();
 
-/// Why the level was not changed.
+/// The reason why the log level was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
-    /// The text is no level.
-    #[error("«{0}» is neither a level (error, warn, info, debug, trace) nor a list of directives as info,rowlock_platform=debug: {1}")]
+    /// The text is neither a level nor a list of directives. Contains the text and the reason.
+    #[error(
+        "\"{0}\" is neither a level (error, warn, info, debug, trace) nor a list of directives such as info,rowlock_platform=debug: {1}"
+    )]
     Unreadable(String, String),
-    /// Nobody has started the log.
-    #[error("this process keeps no log")]
+    /// This process has not started logging.
+    #[error("this process does not write a log")]
     NoLog,
 }
 
-/// What is logged now; `None` where nobody has started the log.
+/// Returns the current log level, or `None` if this process has not started logging.
 pub fn log_level() -> Option<String> {
     let level = LEVEL.get()?;
-    Some(level.written.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    Some(level.text.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }
 
-/// Changes what is logged, from now until the process ends.
+/// Changes the log level until the process ends.
 pub fn set_log_level(text: &str) -> Result<(), LevelError> {
     let text = text.trim();
     let unreadable = |error: &dyn std::fmt::Display| LevelError::Unreadable(shorten(text), error.to_string());
     if text.is_empty() {
         return Err(unreadable(&"it is empty"));
     }
-    // A bare word that is no level would be taken for the name of a module, and turn all else off.
+    // `EnvFilter` would take a bare word that is not a level for a module name and mute all other modules.
     let first = text.split(',').next().unwrap_or_default();
     if !first.contains('=') && first.parse::<tracing::level_filters::LevelFilter>().is_err() {
-        return Err(unreadable(&"it does not begin with a level"));
+        return Err(unreadable(&"it does not start with a level"));
     }
     EnvFilter::try_new(text).map_err(|error| unreadable(&error))?;
     let level = LEVEL.get().ok_or(LevelError::NoLog)?;
     level.handle.reload(EnvFilter::new(complete(text))).map_err(|error| unreadable(&error))?;
-    text.clone_into(&mut level.written.lock().unwrap_or_else(PoisonError::into_inner));
+    text.clone_into(&mut level.text.lock().unwrap_or_else(PoisonError::into_inner));
     tracing::info!(level = text, "the log level was changed");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The metrics of a process, in one registry, and those that several services have.
+//! The metrics registry of a process, and the metrics that several services share.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use rowlock_postgres::Pool;
 
-/// The metrics of a process.
+/// The metrics registry of a process. Clones share it; all names start with `rowlock_`.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Mutex<Registry>>);
 
@@ -24,17 +24,17 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Lets a part add what it counts.
+    /// Calls `add` with the registry, so that a component can register its metrics.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Lets a pool be seen.
+    /// Registers the connection counts of a pool, as `database_connections_…`.
     pub fn register_pool(&self, pool: &Pool) {
         self.register(|registry| registry.register_collector(Box::new(PoolMetrics(pool.clone()))));
     }
 
-    /// All metrics in the OpenMetrics text format.
+    /// Returns all metrics in the OpenMetrics text format.
     pub fn render(&self) -> String {
         let mut text = String::new();
         let registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,12 +45,12 @@ impl Metrics {
     }
 }
 
-/// A histogram of times, from 0.1 ms to 6.5 s, doubling.
+/// Returns a histogram for durations in seconds. Its 17 buckets double from 0.1 ms to 6.5 s.
 pub fn short_times() -> Histogram {
     Histogram::new(exponential_buckets(0.0001, 2.0, 17))
 }
 
-/// The transactions that move tickets.
+/// Durations of the transactions that book, cancel and reallocate tickets.
 #[derive(Debug, Clone)]
 pub struct TransactionMetrics {
     lock: Histogram,
@@ -64,21 +64,21 @@ impl Default for TransactionMetrics {
 }
 
 impl TransactionMetrics {
-    /// Makes them visible, as `transaction_…`.
+    /// Registers the metrics as `transaction_…`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("transaction");
-        registry.register("lock_seconds", "Time until a transaction had its rows locked and read", self.lock.clone());
-        registry.register("commit_seconds", "Time to write and commit a transaction, its rows locked", self.commit.clone());
+        registry.register("lock_seconds", "Time from the start of a transaction until its rows were locked and read", self.lock.clone());
+        registry.register("commit_seconds", "Time to write and commit a transaction while its rows were locked", self.commit.clone());
     }
 
-    /// Notes what a transaction took.
+    /// Records the durations of one transaction.
     pub fn observe(&self, lock: Duration, commit: Duration) {
         self.lock.observe(lock.as_secs_f64());
         self.commit.observe(commit.as_secs_f64());
     }
 }
 
-/// The connections of a pool, as they are when somebody looks.
+/// Reads the connection counts of a pool whenever the metrics are rendered.
 struct PoolMetrics(Pool);
 
 impl fmt::Debug for PoolMetrics {
@@ -91,10 +91,10 @@ impl Collector for PoolMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let status = self.0.status();
         let numbers = [
-            ("database_connections_most", "Most connections to the database", status.max_size),
-            ("database_connections_open", "Connections to the database", status.size),
-            ("database_connections_idle", "Connections to the database that nobody uses", status.available),
-            ("database_connections_wanted", "Who waits for a connection to the database", status.waiting),
+            ("database_connections_most", "Maximum number of connections to the database", status.max_size),
+            ("database_connections_open", "Open connections to the database", status.size),
+            ("database_connections_idle", "Open connections to the database that are idle", status.available),
+            ("database_connections_wanted", "Tasks that wait for a connection to the database", status.waiting),
         ];
         for (name, help, number) in numbers {
             let number = i64::try_from(number).unwrap_or(i64::MAX);

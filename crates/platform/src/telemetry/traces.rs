@@ -1,11 +1,11 @@
-//! Traces: OpenTelemetry spans, sent to a collector by OTLP over HTTP. Off unless a collector is named.
+//! Tracing with OpenTelemetry spans, exported to a collector through OTLP over HTTP. Disabled unless a collector is configured.
 //!
-//! What it keeps true:
+//! Invariants:
 //!
-//! - A trace that somebody else began goes on: the «traceparent» of a request is kept through everything that the request
-//!   causes, also where this process sends no spans itself.
-//! - Whoever began a trace has decided whether it is kept; of those that begin here a share is.
-//! - A collector that is away costs nothing but the spans.
+//! - Trace context is propagated: everything that a request causes carries its `traceparent`, even if this process exports no
+//!   spans.
+//! - The sampling decision of an incoming trace is respected. Of the traces that start here, the configured share is sampled.
+//! - An unreachable collector loses spans, but never delays or fails a request.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -26,12 +26,12 @@ use url::Url;
 
 use crate::settings::SettingsReader;
 
-/// Where spans go.
+/// Settings of the section `telemetry`.
 #[derive(Debug, Clone, Default)]
 pub struct TraceSettings {
-    /// The collector, as `http://collector:4318`; none for no traces.
+    /// URL of the collector, such as `http://collector:4318`. `None` disables the export.
     pub otlp_endpoint: Option<Url>,
-    /// Of the traces that begin here, how many in a hundred are kept.
+    /// Share of the traces starting here that is sampled, in percent (0 to 100).
     pub sample_percent: f64,
 }
 
@@ -43,22 +43,25 @@ impl TraceSettings {
         if let Some(Some(url)) = &otlp_endpoint
             && url.scheme() != "http"
         {
-            reader.complain("telemetry.otlp_endpoint", "must begin with http://, as a collector close by takes it");
+            reader.add_error(
+                "telemetry.otlp_endpoint",
+                "must begin with http://, because traces are only sent unencrypted, to a collector in the same network",
+            );
             return None;
         }
         Some(Self { otlp_endpoint: otlp_endpoint?, sample_percent: sample_percent? })
     }
 }
 
-/// How long the last spans may take to be sent when the process stops, and how long a collector may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Timeout of each export request, and of the final export when the process stops.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Makes spans, or does nothing. Clones share the way out.
+/// Creates and exports spans, or does nothing if no collector is configured. Clones share the exporter.
 #[derive(Debug, Clone, Default)]
-pub struct Traces(Option<Arc<Exporting>>);
+pub struct Traces(Option<Arc<Exporter>>);
 
 #[derive(Debug)]
-struct Exporting {
+struct Exporter {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
 }
@@ -67,22 +70,24 @@ tokio::task_local! {
     static CURRENT: Option<TraceContext>;
 }
 
-/// The span that the running task works in.
+/// Returns the trace context of the current task, or `None` outside [`within`].
 pub fn current() -> Option<TraceContext> {
     CURRENT.try_with(|context| *context).ok().flatten()
 }
 
-/// Runs a future as a part of a span.
+/// Runs a future with `context` as the result of [`current`].
 pub async fn within<F: Future>(context: Option<TraceContext>, future: F) -> F::Output {
     CURRENT.scope(context, future).await
 }
 
 impl Traces {
-    /// Begins to send spans, if a collector is named. A collector that is away is no error.
+    /// Starts exporting spans if a collector is configured. Fails if the exporter cannot be built, but not if the collector is
+    /// unreachable.
     pub fn start(settings: &TraceSettings, service: &'static str) -> Result<Self, TraceError> {
         let Some(endpoint) = &settings.otlp_endpoint else { return Ok(Self::default()) };
         let url = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
-        let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(url).with_timeout(PATIENCE);
+        let exporter =
+            SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(url).with_timeout(EXPORT_TIMEOUT);
         let exporter = exporter.build()?;
         let resource = Resource::builder_empty()
             .with_service_name(service)
@@ -91,52 +96,52 @@ impl Traces {
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_percent / 100.0)));
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler).with_resource(resource).build();
         let tracer = provider.tracer("rowlock");
-        Ok(Self(Some(Arc::new(Exporting { provider, tracer }))))
+        Ok(Self(Some(Arc::new(Exporter { provider, tracer }))))
     }
 
-    /// Whether spans are sent.
+    /// Returns whether spans are exported.
     pub const fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Begins a span. Without a parent it begins a trace.
+    /// Starts a span. Without a parent it starts a new trace.
     pub fn begin(&self, kind: SpanKind, name: impl Into<Cow<'static, str>>, parent: Option<TraceContext>) -> Span {
         self.build(parent, || SpanBuilder::from_name(name).with_kind(kind))
     }
 
-    /// Begins a span that has been going on since an instant.
+    /// Starts a span with a start time in the past.
     pub fn begin_at(&self, kind: SpanKind, name: impl Into<Cow<'static, str>>, parent: Option<TraceContext>, since: SystemTime) -> Span {
         self.build(parent, || SpanBuilder::from_name(name).with_kind(kind).with_start_time(since))
     }
 
     fn build(&self, parent: Option<TraceContext>, builder: impl FnOnce() -> SpanBuilder) -> Span {
-        let Some(exporting) = &self.0 else { return Span { inner: None, context: parent } };
-        let context = parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(remote(parent)));
-        let inner = builder().start_with_context(&exporting.tracer, &context);
-        let made = inner.span_context();
-        let context = TraceContext::new(made.trace_id().to_bytes(), made.span_id().to_bytes(), made.is_sampled());
+        let Some(exporter) = &self.0 else { return Span { inner: None, context: parent } };
+        let context = parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(remote_span_context(parent)));
+        let inner = builder().start_with_context(&exporter.tracer, &context);
+        let started = inner.span_context();
+        let context = TraceContext::new(started.trace_id().to_bytes(), started.span_id().to_bytes(), started.is_sampled());
         Span { inner: Some(inner), context }
     }
 
-    /// Sends what has not been sent yet, and no more after that.
+    /// Exports the remaining spans, waiting at most two seconds, and stops the export.
     pub async fn stop(self) {
-        let Some(exporting) = self.0 else { return };
-        let stopped = tokio::task::spawn_blocking(move || exporting.provider.shutdown_with_timeout(PATIENCE)).await;
+        let Some(exporter) = self.0 else { return };
+        let stopped = tokio::task::spawn_blocking(move || exporter.provider.shutdown_with_timeout(EXPORT_TIMEOUT)).await;
         match stopped {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not sent"),
-            Err(error) => tracing::warn!(%error, "the last spans were not sent"),
+            Ok(Err(error)) => tracing::warn!(%error, "the last trace spans could not be exported and are lost"),
+            Err(error) => tracing::warn!(%error, "the last trace spans could not be exported and are lost"),
         }
     }
 }
 
-fn remote(context: TraceContext) -> SpanContext {
+fn remote_span_context(context: TraceContext) -> SpanContext {
     let flags = if context.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
     let (trace_id, span_id) = (TraceId::from_bytes(context.trace_id()), SpanId::from_bytes(context.span_id()));
     SpanContext::new(trace_id, span_id, flags, true, TraceState::default())
 }
 
-/// Something that takes time, as a part of a trace. It ends when it is dropped.
+/// A span of a trace. Dropping it ends it.
 #[derive(Debug)]
 pub struct Span {
     inner: Option<SdkSpan>,
@@ -144,26 +149,26 @@ pub struct Span {
 }
 
 impl Span {
-    /// What this causes belongs to it; where no spans are sent, to what caused it.
+    /// Returns the trace context for whatever this span causes: its own, or that of its parent if no spans are exported.
     pub const fn context(&self) -> Option<TraceContext> {
         self.context
     }
 
-    /// Says something about it. Names are those of OpenTelemetry's semantic conventions where there is one.
+    /// Sets an attribute. Names follow OpenTelemetry's semantic conventions where there is one.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         if let Some(span) = &mut self.inner {
             span.set_attribute(KeyValue::new(name, value));
         }
     }
 
-    /// Gives it another name, once more is known.
+    /// Changes the name. `name` is called only if spans are exported.
     pub fn rename(&mut self, name: impl FnOnce() -> String) {
         if let Some(span) = &mut self.inner {
             span.update_name(name());
         }
     }
 
-    /// Marks it as gone wrong.
+    /// Marks the span as failed.
     pub fn fail(&mut self, reason: impl Into<Cow<'static, str>>) {
         if let Some(span) = &mut self.inner {
             span.set_status(Status::error(reason));

@@ -1,7 +1,6 @@
-//! The worker with a real PostgreSQL and a real RabbitMQ: messages that come twice, late or never, and those that
-//! nobody can read.
+//! The worker with a real PostgreSQL and a real RabbitMQ: messages that arrive twice, late or never, and unreadable ones.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;
 use serde_json::json;
 
-/// An event of three tickets, booked by one, with five waiting for one each; then all three come back.
-async fn three_come_back(system: &System) -> (String, Vec<Person>) {
+/// Creates an event with three tickets, which one account books while five others wait for one ticket each. Then cancels the
+/// booking, which returns all three tickets. Returns the event and those who wait.
+async fn return_three_tickets(system: &System) -> (String, Vec<Person>) {
     let event = system.event(3).await;
     let holder = system.user("holder").await;
     let booking = holder.must_book(&event, 3).await;
@@ -56,9 +56,9 @@ async fn publish(system: &System, bodies: Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_sweep_off_the_message_alone_brings_the_ticket_to_its_new_holder() {
+async fn without_the_sweep_messages_alone_reallocate_returned_tickets() {
     let system = Plan::default().worker_setting("worker.sweep", "false").start().await;
-    let (event, waiting) = three_come_back(&system).await;
+    let (event, waiting) = return_three_tickets(&system).await;
     system.quiet().await;
     assert_eq!(tickets(&waiting).await, [1, 1, 1, 0, 0]);
     assert_eq!(system.counts(&event).await, (3, 0, 0, 2));
@@ -66,9 +66,9 @@ async fn with_the_sweep_off_the_message_alone_brings_the_ticket_to_its_new_holde
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_messages_off_the_sweep_alone_does() {
+async fn without_messages_the_sweep_alone_reallocates_returned_tickets() {
     let system = Plan::default().worker_setting("worker.messages", "false").worker_setting("worker.sweep_interval_ms", "50").start().await;
-    let (event, waiting) = three_come_back(&system).await;
+    let (event, waiting) = return_three_tickets(&system).await;
     system.quiet().await;
     assert_eq!(tickets(&waiting).await, [1, 1, 1, 0, 0]);
     assert_eq!(system.counts(&event).await, (3, 0, 0, 2));
@@ -76,37 +76,37 @@ async fn with_messages_off_the_sweep_alone_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_times_and_out_of_order_is_the_same_as_once() {
-    // With two messages at a time per worker, the queue only gets empty if they are acknowledged.
+async fn duplicate_and_reordered_messages_reallocate_each_ticket_once() {
+    // With a prefetch of two, the queue only becomes empty if the messages are acknowledged.
     let mut system =
         Plan::default().workers(0).booking_setting("outbox.relay", "false").worker_setting("worker.prefetch", "2").start().await;
-    let (event, waiting) = three_come_back(&system).await;
+    let (event, waiting) = return_three_tickets(&system).await;
     let other = system.event(1).await;
-    // The message itself never comes: five copies of it do, between others that have nothing to say.
+    // The original message is never relayed. Five copies of it arrive among messages about an event with nothing to reallocate.
     let (this, that) = (released_message(&system, &event).await, released_message(&system, &other).await);
     publish(&system, vec![that.clone(), this.clone(), this.clone(), that, this.clone(), this.clone(), this]).await;
     system.add_worker().await;
     system.add_worker().await;
-    until("the tickets are handed on", async || system.counts(&event).await == (3, 0, 0, 2)).await;
+    until("the tickets are reallocated", async || system.counts(&event).await == (3, 0, 0, 2)).await;
     let work = system.broker.topology().work_queue.clone();
-    until("all messages are taken", async || system.broker.depth(&work).await == Some(0)).await;
+    until("all messages are consumed", async || system.broker.depth(&work).await == Some(0)).await;
     system.stop_workers().await;
     assert_eq!(tickets(&waiting).await, [1, 1, 1, 0, 0]);
     system.check().await;
     system.stop().await;
 }
 
-/// A number that the one worker counts.
-async fn counted(system: &System, name: &str) -> u64 {
+/// Returns the value of a metric of the only worker.
+async fn metric(system: &System, name: &str) -> u64 {
     let [url] = system.worker_management_urls().try_into().unwrap();
     let shown = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
     let line = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_else(|| panic!("no {name} in {shown}"));
     line.parse().unwrap()
 }
 
-/// The worker, one that cannot read `poison`: that is a dead letter with a reason of these words, counted, and what comes
-/// before and after it is handed on by the same worker over the same link.
-async fn is_a_dead_letter_and_stops_nothing(poison: impl AsyncFnOnce(&System, &str) -> Vec<OutboundMessage>, reason: &str) {
+/// Checks that the worker moves the messages of `poison` to the dead letters with a reason that contains `reason`, counts them,
+/// and processes the messages before and after them over the same link.
+async fn assert_dead_lettered_without_blocking_others(poison: impl AsyncFnOnce(&System, &str) -> Vec<OutboundMessage>, reason: &str) {
     let system = Plan::default().worker_setting("worker.sweep", "false").start().await;
     let event = system.event(1).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -114,8 +114,8 @@ async fn is_a_dead_letter_and_stops_nothing(poison: impl AsyncFnOnce(&System, &s
     ben.must_wait(&event, 1).await;
     ada.cancel(&booking).await.expect(200);
     system.quiet().await;
-    assert_eq!(ben.tickets().await, 1, "what came before is handed on");
-    let connects = counted(&system, "rowlock_amqp_connects_total").await;
+    assert_eq!(ben.tickets().await, 1, "the ticket before the poison is reallocated");
+    let connects = metric(&system, "rowlock_amqp_connects_total").await;
 
     let poison = poison(&system, &event).await;
     let count = u32::try_from(poison.len()).unwrap();
@@ -124,16 +124,16 @@ async fn is_a_dead_letter_and_stops_nothing(poison: impl AsyncFnOnce(&System, &s
     let settlements = publisher.publish_batch(poison).await.unwrap();
     assert!(settlements.iter().all(|settlement| *settlement == Settlement::Confirmed), "{settlements:?}");
     publisher.close().await;
-    let (_, waiting) = three_come_back(&system).await;
+    let (_, waiting) = return_three_tickets(&system).await;
     system.quiet().await;
-    assert_eq!(tickets(&waiting).await, [1, 1, 1, 0, 0], "what comes after is handed on");
+    assert_eq!(tickets(&waiting).await, [1, 1, 1, 0, 0], "the tickets after the poison are reallocated");
 
     let topology = system.broker.topology();
     until("all are dead letters", async || system.broker.depth(&topology.dead_queue).await == Some(count)).await;
     until("nothing is left in the work queue", async || system.broker.depth(&topology.work_queue).await == Some(0)).await;
-    assert_eq!(counted(&system, "rowlock_amqp_dead_lettered_messages_total").await, u64::from(count));
-    // The link on which dead letters go out is made with the first of them; none was lost.
-    assert_eq!(counted(&system, "rowlock_amqp_connects_total").await, connects + 1);
+    assert_eq!(metric(&system, "rowlock_amqp_dead_lettered_messages_total").await, u64::from(count));
+    // The first dead letter opens the link that publishes copies. No link was lost.
+    assert_eq!(metric(&system, "rowlock_amqp_connects_total").await, connects + 1);
     let letters = dead_letters::list(&system.broker.settings(), &topology, 10).await.unwrap();
     for (letter, body) in letters.iter().zip(&bodies) {
         assert!(letter.reason.contains(reason), "{}", letter.reason);
@@ -150,13 +150,13 @@ fn poisoned(body: impl Into<Vec<u8>>) -> OutboundMessage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_json_is_a_dead_letter() {
+async fn a_message_that_is_not_json_becomes_a_dead_letter() {
     let poison = async |_: &System, _: &str| [&b"not json"[..], b"", b"\xff\xfe", b"{\"specversion\":"].map(poisoned).to_vec();
-    is_a_dead_letter_and_stops_nothing(poison, "not a CloudEvents envelope of the expected shape").await;
+    assert_dead_lettered_without_blocking_others(poison, "not a CloudEvents envelope of the expected shape").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_the_wrong_shape_is_a_dead_letter() {
+async fn a_message_of_the_wrong_shape_becomes_a_dead_letter() {
     let poison = async |system: &System, event: &str| {
         let good = released_message(system, event).await;
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -170,56 +170,56 @@ async fn what_has_the_wrong_shape_is_a_dead_letter() {
         ];
         bodies.map(poisoned).to_vec()
     };
-    is_a_dead_letter_and_stops_nothing(poison, "not a CloudEvents envelope of the expected shape").await;
+    assert_dead_lettered_without_blocking_others(poison, "not a CloudEvents envelope of the expected shape").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_an_unknown_type_is_a_dead_letter() {
+async fn a_message_of_an_unknown_type_becomes_a_dead_letter() {
     let poison = async |system: &System, event: &str| {
         let good = released_message(system, event).await;
         let long = format!("\"{}\"", "tickets.eaten ".repeat(70_000));
         [good.replace("\"tickets.released\"", "\"tickets.eaten\""), good.replace("\"tickets.released\"", &long)].map(poisoned).to_vec()
     };
-    is_a_dead_letter_and_stops_nothing(poison, "unexpected type «1.0 tickets.eaten").await;
+    assert_dead_lettered_without_blocking_others(poison, "unexpected type «1.0 tickets.eaten").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_an_unknown_version_is_a_dead_letter() {
+async fn a_message_with_an_unknown_schema_version_becomes_a_dead_letter() {
     let poison = async |system: &System, event: &str| {
         let good = released_message(system, event).await;
         ["released:7", "released:0", "released:", "released:1x"].map(|version| poisoned(good.replace("released:1", version))).to_vec()
     };
-    is_a_dead_letter_and_stops_nothing(poison, "unreadable schema «urn:rowlock:schema:tickets.released:").await;
+    assert_dead_lettered_without_blocking_others(poison, "unreadable schema «urn:rowlock:schema:tickets.released:").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_a_megabyte_or_more_is_a_dead_letter() {
+async fn an_oversized_message_becomes_a_dead_letter() {
     let poison = async |system: &System, _: &str| {
-        // Larger ones than a service would publish come from elsewhere, straight into the queue.
+        // Messages that are larger than a service publishes can only come from elsewhere, directly into the queue.
         let queue = system.broker.topology().work_queue.clone();
-        let straight = |length: usize| OutboundMessage {
+        let oversized = |length: usize| OutboundMessage {
             exchange: Exchange::Default,
             routing_key: queue.clone(),
             headers: [("rowlock-routing-key".to_owned(), "tickets.released".to_owned())].into(),
             ..poisoned(vec![b'x'; length])
         };
-        vec![poisoned(vec![b'x'; 1_000_000]), straight(1_100_000), straight(5_000_000)]
+        vec![poisoned(vec![b'x'; 1_000_000]), oversized(1_100_000), oversized(5_000_000)]
     };
-    is_a_dead_letter_and_stops_nothing(poison, "not a CloudEvents envelope of the expected shape").await;
+    assert_dead_lettered_without_blocking_others(poison, "not a CloudEvents envelope of the expected shape").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_headers_that_no_copy_could_carry_is_a_dead_letter() {
+async fn a_message_whose_headers_do_not_fit_on_a_copy_becomes_a_dead_letter() {
     let poison = async |_: &System, _: &str| {
-        // Just below what is refused on the way out, and above it with those that a copy gets.
+        // Just below the limit for a message to publish, and above it together with the headers that a copy gets.
         let headers = [("a".to_owned(), "x".repeat(16_300))];
         vec![OutboundMessage { headers: headers.into(), ..poisoned("not json") }, poisoned("not json either")]
     };
-    is_a_dead_letter_and_stops_nothing(poison, "not a CloudEvents envelope of the expected shape").await;
+    assert_dead_lettered_without_blocking_others(poison, "not a CloudEvents envelope of the expected shape").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_for_an_unknown_type_is_tried_again_later() {
+async fn a_message_for_an_unknown_ticket_type_is_retried() {
     let system = Plan::default().worker_setting("worker.sweep", "false").start().await;
     let event = system.event(1).await;
     let body = released_message(&system, &event).await.replace(&event, "0192f0c1-2345-7abc-8def-0123456789ab");
@@ -227,7 +227,7 @@ async fn a_message_for_an_unknown_type_is_tried_again_later() {
     let topology = system.broker.topology();
     let first_retry = topology.retry_after(1).unwrap().queue.clone();
     let second_retry = topology.retry_after(2).unwrap().queue.clone();
-    until("it waits in a retry queue", async || {
+    until("the message is in a retry queue", async || {
         system.broker.depth(&first_retry).await.unwrap_or_default() + system.broker.depth(&second_retry).await.unwrap_or_default() > 0
     })
     .await;
@@ -235,7 +235,7 @@ async fn a_message_for_an_unknown_type_is_tried_again_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_locked_elsewhere_holds_up_no_other() {
+async fn a_locked_row_does_not_delay_other_ticket_types() {
     let system = Plan::default().worker_setting("worker.sweep", "false").start().await;
     let (stuck, _) = {
         let event = system.event(1).await;
@@ -251,10 +251,10 @@ async fn a_row_that_is_locked_elsewhere_holds_up_no_other() {
     somebody.batch_execute(&lock).await.unwrap();
     publish(&system, vec![released_message(&system, &stuck).await]).await;
 
-    let (event, waiting) = three_come_back(&system).await;
-    // Long before the lock time-out of the stuck row.
-    let handed_on = until("the others are handed on", async || system.counts(&event).await == (3, 0, 0, 2));
-    tokio::time::timeout(Duration::from_secs(10), handed_on).await.unwrap();
+    let (event, waiting) = return_three_tickets(&system).await;
+    // Well before the lock timeout of the locked row.
+    let reallocated = until("the other tickets are reallocated", async || system.counts(&event).await == (3, 0, 0, 2));
+    tokio::time::timeout(Duration::from_secs(10), reallocated).await.unwrap();
     assert_eq!(tickets(&waiting).await, [1, 1, 1, 0, 0]);
     somebody.batch_execute("COMMIT").await.unwrap();
     system.quiet().await;
@@ -262,7 +262,7 @@ async fn a_row_that_is_locked_elsewhere_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_the_event_has_begun_nobody_is_promoted_and_the_list_is_closed() {
+async fn after_the_event_has_started_the_waiting_list_is_closed_without_promotions() {
     let system = Plan::default().workers(0).start().await;
     let event = system.event(1).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -273,7 +273,7 @@ async fn after_the_event_has_begun_nobody_is_promoted_and_the_list_is_closed() {
     diesel::sql_query("UPDATE events SET starts_at = now() - interval '1 minute'").execute(&mut admin).await.unwrap();
     let mut system = system;
     system.add_worker().await;
-    until("the list is closed", async || ben.waitlist().await[0]["status"] == "closed").await;
+    until("the waiting list is closed", async || ben.waitlist().await[0]["status"] == "closed").await;
     assert_eq!(system.counts(&event).await, (0, 1, 0, 0));
     assert_eq!(ben.tickets().await, 0);
     system.quiet().await;
