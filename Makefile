@@ -1,6 +1,6 @@
 # What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi fmt lint deny alerts manifests ci
+.PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi configuration docs test-docs fmt lint deny alerts manifests ci
 
 help: ## show this list
 	@printf 'Rowlock, a box office. What you can do here:\n\n'
@@ -48,6 +48,15 @@ chaos: ## break everything under load and audit every promise (MINUTES=10 SEED=7
 openapi: ## write the API's description (deploy/openapi.json) anew
 	cargo run --quiet --locked -p rowlock-openapi
 
+configuration: ## write docs/configuration.md from the defaults of the services
+	cargo run --quiet --locked -p rowlock-settings-docs
+
+docs: ## build the documentation as a book (target/book) and check every link
+	@scripts/docs.sh
+
+test-docs: ## run the shell commands of the documentation against a private system
+	@scripts/test-docs.sh
+
 fmt: ## format the code
 	cargo fmt --all
 
@@ -65,12 +74,14 @@ manifests: ## render the manifests of deploy/kubernetes and check them, without 
 	@scripts/test-manifests.sh
 
 # The faults of ci are the same each time, so that what failed can be repeated.
-ci: ## what the checks of a change run: format, dependencies, alerts, lint, manifests, test, the API's description, two minutes of chaos
+ci: ## what a change must pass: format, dependencies, alerts, lint, manifests, docs, tests, the API's description, the documented commands, two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) alerts
 	$(MAKE) lint
 	$(MAKE) manifests
+	$(MAKE) docs
 	$(MAKE) test
 	$(MAKE) test-api
+	$(MAKE) test-docs
 	$(MAKE) chaos MINUTES=2 SEED=7
