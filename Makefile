@@ -3,7 +3,7 @@
 .PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi configuration docs test-docs fmt lint deny alerts manifests ci
 
 help: ## show this list
-	@printf 'Rowlock, a box office. What you can do here:\n\n'
+	@printf 'Rowlock, a ticketing backend. Targets:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: ## set up and run the whole system on http://localhost:3000 (ROWLOCK_PORT)
