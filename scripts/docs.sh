@@ -51,7 +51,7 @@ leave_docs() {
   if [ -n "${ROWLOCK_SOURCE_URL:-}" ]; then
     sed -i -E "s#$text$prefix#[\\1](${ROWLOCK_SOURCE_URL%/}/#g" "$@"
   else
-    sed -i -E "s#$text$prefix[^)]*\\)#\\1#g" "$@"
+    sed -i -E "s#$text${prefix}[^)]*\\)#\\1#g" "$@"
   fi
 }
 
@@ -69,6 +69,8 @@ rm -rf -- "${PAGES:?}" "${BOOK:?}"
 cp -R docs "$PAGES"
 leave_docs '\.\./' "$PAGES"/*.md
 leave_docs '\.\./\.\./' "$PAGES"/decisions/*.md
+# mdBook writes README.md as index.html, and does not change the links to it.
+sed -i -E 's#\]\((decisions/)?README\.md#](\1index.md#g' "$PAGES"/[!S]*.md "$PAGES"/decisions/*.md
 step "Building the book"
 "$MDBOOK" build "$PAGES" --dest-dir "$BOOK" >"$STATE/book.log" 2>&1 || fail_with_log "The book could not be built." "$STATE/book.log"
 ! grep -E 'WARN|ERROR' "$STATE/book.log" || fail "The book was built with the warnings above."
