@@ -4,7 +4,7 @@
 # pages tell the test what they expect in comments that readers do not see:
 #   <!-- not run: REASON -->  the block after this line is not run
 #   <!-- refused: 409 … -->   the page's curl calls with other statuses than 2xx, in their order; unless told, there are none
-#   <!-- prints: TEXT -->     the output of the page contains this text
+#   <!-- prints: TEXT -->     the output of the page contains this text, in capitals or not
 # ROWLOCK_BIN_DIR names a folder with the services and rowlockctl, instead of a debug build.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -59,7 +59,7 @@ run_page() {
     return 1
   fi
   while IFS= read -r text; do
-    if ! grep -qF -- "$text" "$log"; then
+    if ! grep -qiF -- "$text" "$log"; then
       say "$page: the output does not contain: $text. The output is in $log."
       return 1
     fi
