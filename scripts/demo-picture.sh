@@ -9,7 +9,7 @@ awk '
     print "  <title id=\"title\">The output of make demo in a terminal</title>"
     printf "  <rect width=\"%d\" height=\"%d\" rx=\"10\" fill=\"#16202b\"/>\n", width, height
     print "  <circle cx=\"22\" cy=\"20\" r=\"6\" fill=\"#e06c60\"/><circle cx=\"42\" cy=\"20\" r=\"6\" fill=\"#e0b050\"/><circle cx=\"62\" cy=\"20\" r=\"6\" fill=\"#6cb86a\"/>"
-    print "  <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\" xml:space=\"preserve\" fill=\"#d6dee6\">"
+    print "  <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\" xml:space=\"preserve\" style=\"white-space: pre\" fill=\"#d6dee6\">"
     print "    <text x=\"24\" y=\"52\" fill=\"#8fbf8a\">$ make demo</text>"
     for (n = 1; n <= NR; n++) {
       color = line[n] ~ /got the returned ticket/ ? " fill=\"#8fbf8a\"" : line[n] ~ /returned the ticket/ ? " fill=\"#e0b050\"" : line[n] ~ /waiting, position/ ? " fill=\"#9fc3e6\"" : ""
