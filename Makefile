@@ -1,76 +1,87 @@
-# What can be done with this checkout. Every target is one script of scripts/ or one cargo command.
+# Every target is one script of scripts/ or one cargo command. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi fmt lint deny alerts manifests ci
+.PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi configuration docs test-docs fmt lint deny alerts manifests ci
 
-help: ## show this list
-	@printf 'Rowlock, a box office. What you can do here:\n\n'
+help: ## list the targets
+	@printf 'Rowlock, a ticketing backend. Targets:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: ## set up and run the whole system on http://localhost:3000 (ROWLOCK_PORT)
 	@scripts/up.sh
 
-down: ## stop it; data stay
+down: ## stop the system and keep the data
 	@scripts/down.sh
 
-status: ## what runs, with pids and ports
+status: ## list what is running, with process ids and ports
 	@scripts/status.sh
 
-logs: ## follow the logs (PART=booking-service: of one part)
+logs: ## follow the logs (PART=booking-service selects one service)
 	@scripts/logs.sh
 
-reset: ## stop it and delete its data (asks first)
+reset: ## stop the system and delete its data (asks first)
 	@scripts/reset.sh
 
-backup: ## both databases and the key to them into a folder (BACKUP=folder)
+backup: ## back up both databases and the encryption key to a folder (BACKUP=folder)
 	@scripts/backup.sh $(BACKUP)
 
-restore: ## bring them back and check them (BACKUP=folder; OVERWRITE=yes: over what is there)
+restore: ## restore and verify a backup (BACKUP=folder; OVERWRITE=yes replaces existing data)
 	@OVERWRITE=$(OVERWRITE) scripts/restore.sh $(BACKUP)
 
-demo: ## six people, three tickets: the story on the running system
+demo: ## six people, three tickets: who gets the returned one, on the running system
 	@scripts/demo.sh
 
-test: ## all tests, on servers of their own (TEST='-p rowlock-inventory': some)
+test: ## run all tests on private servers (TEST='-p rowlock-inventory' runs some)
 	@scripts/test.sh $(TEST)
 
-test-api: ## send what can be made of the API's description; every answer must be described
+test-api: ## send requests generated from the OpenAPI document and check every response against it
 	@scripts/test-api.sh
 
-test-servers: ## keep the tests' servers running between test runs
+test-servers: ## keep the servers of the tests running between test runs
 	@scripts/test-servers.sh start
 
-bench: ## measure it against the engine's limit, on servers of its own (QUICK=1: in two minutes)
+bench: ## run the benchmark on private servers, compared with pgbench (QUICK=1 takes two minutes)
 	@QUICK=$(QUICK) ONLY=$(ONLY) scripts/bench.sh
 
-chaos: ## break everything under load and audit every promise (MINUTES=10 SEED=7; CONTROL=1: without the row lock)
+chaos: ## inject faults under load and audit every guarantee (MINUTES=10 SEED=7; CONTROL=1 removes the row lock)
 	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) scripts/chaos.sh
 
-openapi: ## write the API's description (deploy/openapi.json) anew
+openapi: ## regenerate the OpenAPI document (deploy/openapi.json)
 	cargo run --quiet --locked -p rowlock-openapi
+
+configuration: ## write docs/configuration.md from the defaults of the services
+	cargo run --quiet --locked -p rowlock-settings-docs
+
+docs: ## build the documentation as a book (target/book) and check every link
+	@scripts/docs.sh
+
+test-docs: ## run the shell commands of the documentation against a private system
+	@scripts/test-docs.sh
 
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## clippy with warnings denied, and the scripts if shellcheck is there
+lint: ## run clippy with warnings denied, and shellcheck on the scripts if it is installed
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@scripts/lint-scripts.sh
 
-deny: ## licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
+deny: ## check licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
 	@scripts/deny.sh
 
-alerts: ## the alert rules, with made-up numbers (promtool)
+alerts: ## test the alert rules with made-up numbers (promtool)
 	@scripts/test-alerts.sh
 
 manifests: ## render the manifests of deploy/kubernetes and check them, without a cluster
 	@scripts/test-manifests.sh
 
-# The faults of ci are the same each time, so that what failed can be repeated.
-ci: ## what the checks of a change run: format, dependencies, alerts, lint, manifests, test, the API's description, two minutes of chaos
+# The seed is fixed, so that a failure can be reproduced.
+ci: ## run everything that a change must pass, including two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
 	$(MAKE) alerts
 	$(MAKE) lint
 	$(MAKE) manifests
+	$(MAKE) docs
 	$(MAKE) test
 	$(MAKE) test-api
+	$(MAKE) test-docs
 	$(MAKE) chaos MINUTES=2 SEED=7

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# make demo: tells the story of the waiting list on a running system, by its public API. An event with 3 tickets, 6 people
-# who book at the same moment, one who returns a ticket, and who got it. It fails if anything is not as it must be.
-# It works on the system of this checkout, or on another one:
+# make demo: shows the waiting list on a running system through the public API. Six people book one of three tickets at the
+# same moment, one of them returns the ticket, and the first who waits gets it. It fails if any result is wrong.
+# It uses the system of this checkout, or another one:
 #   ROWLOCK_URL=http://… ROWLOCK_ADMIN_EMAIL=… ROWLOCK_ADMIN_PASSWORD=… make demo
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 NAMES=(Ada Ben Chloe Dario Elif Femi)
 TICKETS=3
-# How long the returned ticket may take to its new holder. It takes well under a second when all is well.
+# Maximum time until the returned ticket has its new holder, in seconds. It usually takes well under one.
 PATIENCE=30
 
 WORK=$(mktemp -d)
@@ -54,7 +54,7 @@ for_each() {
     pids+=($!)
   done
   if [ "$1" = person_books ]; then
-    wait_until 30 all_ready || fail "Not all of the six came to the box office in time."
+    wait_until 30 all_ready || fail "Not all six people were ready in time."
     : >"$WORK/go"
   fi
   for pid in "${pids[@]}"; do wait "$pid" || exit 1; done
@@ -72,7 +72,7 @@ read_answers() {
       '202 waitlisted')
         FIRST[i]=waiting PLACE[i]=$(jq -r .waitlistEntry.position <<<"$API_BODY") BOOKING[i]=''
         ;;
-      *) fail "${NAMES[$i]} got an answer that nobody should get: $(api_problem)." ;;
+      *) fail "${NAMES[$i]} got an unexpected response: $(api_problem)." ;;
     esac
   done
 }
@@ -80,10 +80,10 @@ read_answers() {
 # expect_status BOOKED WAITING: what the administrator sees must be just this, with nothing available and nothing held.
 expect_status() {
   api GET "/admin/status/$EVENT" "$ADMIN_TOKEN"
-  [ "$API_STATUS" = 200 ] || fail "The administrator could not see the event's status: $(api_problem)."
+  [ "$API_STATUS" = 200 ] || fail "The event status could not be read: $(api_problem)."
   local counts
   counts=$(jq -r '"\(.totalTickets) tickets, \(.bookedTickets) booked, \(.availableTickets) available, \(.heldTickets) held, \(.waitlistLength) waiting"' <<<"$API_BODY")
-  [ "$counts" = "$TICKETS tickets, $1 booked, 0 available, 0 held, $2 waiting" ] || fail "The administrator sees wrong numbers: $counts."
+  [ "$counts" = "$TICKETS tickets, $1 booked, 0 available, 0 held, $2 waiting" ] || fail "The event status has wrong numbers: $counts."
 }
 
 # has_ticket PERSON: whether they hold a confirmed booking of the event that came by the waiting list.
@@ -96,7 +96,7 @@ has_ticket() {
 # place_of PERSON: their place in the queue now, or nothing if they do not wait.
 place_of() {
   api GET /api/waitlist "${TOKEN[$1]}"
-  [ "$API_STATUS" = 200 ] || fail "${NAMES[$1]} could not see the queue: $(api_problem)."
+  [ "$API_STATUS" = 200 ] || fail "${NAMES[$1]} could not read the waiting list: $(api_problem)."
   jq -r --arg event "$EVENT" '.items[] | select(.eventId == $event and .status == "waiting") | .position' <<<"$API_BODY"
 }
 
@@ -104,7 +104,7 @@ place_of() {
 who_has_place() {
   local i found=()
   for i in "${!NAMES[@]}"; do [ "${PLACE[$i]}" != "$1" ] || found+=("$i"); done
-  [ ${#found[@]} = 1 ] || fail "Place $1 of the waiting list was given to ${#found[@]} people, and it must be one."
+  [ ${#found[@]} = 1 ] || fail "Position $1 of the waiting list was given to ${#found[@]} people instead of one."
   WHO=${found[0]}
 }
 
@@ -112,7 +112,7 @@ need_tools ""
 find_api
 log_in_admin
 
-say "The box office at ${ROWLOCK_URL:-$(gateway_url)} puts $TICKETS tickets on sale."
+say "$TICKETS tickets go on sale at ${ROWLOCK_URL:-$(gateway_url)}."
 api POST /admin/initialize "$ADMIN_TOKEN" "{\"name\":\"Demo $RUN\",\"totalTickets\":$TICKETS}"
 [ "$API_STATUS" = 201 ] || fail "The event could not be created: $(api_problem)."
 EVENT=$(jq -r .id <<<"$API_BODY")
@@ -120,7 +120,7 @@ EVENT=$(jq -r .id <<<"$API_BODY")
 for_each person_signs_up
 for i in "${!NAMES[@]}"; do TOKEN[i]=$(cat "$WORK/token-$i"); done
 
-say "${#NAMES[@]} people ask for one ticket each, all at the same moment."
+say "${#NAMES[@]} people book one ticket each, all at the same moment."
 for_each person_books
 read_answers
 
@@ -128,8 +128,8 @@ booked=() waiting=0
 for i in "${!NAMES[@]}"; do
   if [ "${FIRST[$i]}" = booked ]; then booked+=("$i"); else waiting=$((waiting + 1)); fi
 done
-[ ${#booked[@]} = "$TICKETS" ] || fail "${#booked[@]} people were told that they have a ticket, and there are $TICKETS."
-[ "$waiting" = 3 ] || fail "$waiting people wait, and it must be 3."
+[ ${#booked[@]} = "$TICKETS" ] || fail "${#booked[@]} people have a confirmed booking, and there are $TICKETS tickets."
+[ "$waiting" = 3 ] || fail "$waiting people are on the waiting list instead of 3."
 who_has_place 3
 third=$WHO
 who_has_place 2
@@ -139,32 +139,32 @@ first=$WHO
 expect_status "$TICKETS" 3
 
 giver=${booked[0]}
-say "${NAMES[$giver]} returns the ticket. ${NAMES[$first]} has waited longest."
+say "${NAMES[$giver]} returns a ticket. ${NAMES[$first]} is first on the waiting list."
 api POST /api/cancelbooking "${TOKEN[$giver]}" "{\"bookingId\":\"${BOOKING[$giver]}\"}"
 [ "$API_STATUS" = 200 ] && [ "$(jq -r .booking.status <<<"$API_BODY")" = cancelled ] || fail "${NAMES[$giver]} could not return the ticket: $(api_problem)."
-wait_until "$PATIENCE" has_ticket "$first" || fail "${NAMES[$first]} has waited longest and did not get the returned ticket within $PATIENCE seconds."
+wait_until "$PATIENCE" has_ticket "$first" || fail "${NAMES[$first]} is first on the waiting list and did not get the returned ticket within $PATIENCE seconds."
 
 for i in "${!NAMES[@]}"; do
   place=$(place_of "$i")
   case $i in
-    "$giver") LAST[i]='gave it back' ;;
-    "$first") LAST[i]='has the returned ticket' ;;
-    "$second" | "$third") LAST[i]="waits at place $place" ;;
+    "$giver") LAST[i]='returned the ticket' ;;
+    "$first") LAST[i]='got the returned ticket' ;;
+    "$second" | "$third") LAST[i]="waiting, position $place" ;;
     *) LAST[i]='has a ticket' ;;
   esac
   case $i in
-    "$second") [ "$place" = 1 ] || fail "${NAMES[$i]} should have moved up to place 1 and is at place ${place:-none}." ;;
-    "$third") [ "$place" = 2 ] || fail "${NAMES[$i]} should have moved up to place 2 and is at place ${place:-none}." ;;
-    *) [ -z "$place" ] || fail "${NAMES[$i]} should not be on the waiting list any more and is at place $place." ;;
+    "$second") [ "$place" = 1 ] || fail "${NAMES[$i]} should be at position 1 and is at position ${place:-none}." ;;
+    "$third") [ "$place" = 2 ] || fail "${NAMES[$i]} should be at position 2 and is at position ${place:-none}." ;;
+    *) [ -z "$place" ] || fail "${NAMES[$i]} should not be on the waiting list and is at position $place." ;;
   esac
   if [ "$i" != "$first" ] && has_ticket "$i"; then fail "${NAMES[$i]} got a ticket from the waiting list out of turn."; fi
 done
 expect_status "$TICKETS" 2
 
-printf '\n  %-8s  %-24s  %s\n' 'person' 'when all asked at once' "after ${NAMES[$giver]} returned one"
+printf '\n  %-8s  %-24s  %s\n' 'person' 'after booking' "after ${NAMES[$giver]}'s return"
 printf '  %-8s  %-24s  %s\n' '--------' '------------------------' '-------------------------'
 for i in "${!NAMES[@]}"; do
-  if [ "${FIRST[$i]}" = booked ]; then answer='got a ticket'; else answer="was put at place ${PLACE[$i]}"; fi
+  if [ "${FIRST[$i]}" = booked ]; then answer='has a ticket'; else answer="waiting, position ${PLACE[$i]}"; fi
   printf '  %-8s  %-24s  %s\n' "${NAMES[$i]}" "$answer" "${LAST[$i]}"
 done
-printf '\nAll is as it must be: %s tickets, %s holders, and the returned one went to the first who waited.\n' "$TICKETS" "$TICKETS"
+printf '\nResult: %s tickets, %s holders, and the returned ticket went to the first on the waiting list.\n' "$TICKETS" "$TICKETS"
