@@ -374,7 +374,7 @@ fn a_request_that_times_out_or_fails_is_detected() {
             evidence.requests[0].attempts.insert(0, attempt(Ok(response(status, &json!({"code": code})))));
         });
     }
-    assert_detected(rule, |evidence| evidence.registrations.violations.push("a log-in was refused".to_owned()));
+    assert_detected(rule, |evidence| evidence.registrations.violations.push("a login was rejected".to_owned()));
 }
 
 #[test]
