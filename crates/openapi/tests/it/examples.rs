@@ -155,7 +155,7 @@ async fn every_example_of_a_request_is_accepted_and_a_field_more_is_not() {
             wrong.pointer_mut(&place).unwrap()[WRONG] = 1.into();
             let refusal = send(&client, example, &path, &wrong).await.refused(400, "unknown-field");
             let message = refusal["errors"][0]["message"].as_str().unwrap();
-            let fields = message.strip_prefix("is not known here; known are: ").unwrap().split(", ").map(str::to_owned);
+            let fields = message.strip_prefix("is not a known field; known fields: ").unwrap().split(", ").map(str::to_owned);
             let key = (example.id, place);
             known.entry(key.clone()).or_default().extend(fields);
             described.insert(key, schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>());
