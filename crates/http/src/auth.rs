@@ -1,4 +1,4 @@
-//! Who is calling: extractors that let a request in only with a valid token.
+//! Authentication: extractors that accept a request only with a valid access token.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -17,7 +17,7 @@ use crate::request_log::RequestId;
 use crate::revocations::Revocations;
 use crate::tokens::{Claims, TokenError, TokenVerifier};
 
-/// The account that sent the request.
+/// The claims of the account that sent the request.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Claims>);
 
@@ -50,7 +50,7 @@ impl FormerCaller {
     }
 }
 
-/// The administrator that sent the request.
+/// The claims of the administrator that sent the request.
 #[derive(Debug, Clone)]
 pub struct AdminCaller {
     claims: Arc<Claims>,
@@ -58,13 +58,13 @@ pub struct AdminCaller {
 }
 
 impl AdminCaller {
-    /// Who acts, for the audit log.
+    /// Returns the actor for the audit log.
     pub fn actor(&self) -> Actor {
         Actor { account_id: Some(self.claims.sub), role: ActorRole::Admin, request_id: self.request_id.clone() }
     }
 }
 
-/// The id of a request, as logs and answers name it.
+/// Returns the id of a request, which log lines and the response header `X-Request-Id` contain.
 pub fn request_id(request: &HttpRequest) -> Option<String> {
     request.extensions().get::<RequestId>().map(|id| id.0.clone())
 }
@@ -85,7 +85,7 @@ impl Deref for AdminCaller {
     }
 }
 
-/// The token of an `Authorization: Bearer` header. The scheme's name is case-insensitive (RFC 9110, section 11.1).
+/// Returns the token of an `Authorization: Bearer` header. The scheme is case-insensitive (RFC 9110, section 11.1).
 fn bearer(request: &HttpRequest) -> Option<&str> {
     let (scheme, token) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
@@ -95,6 +95,7 @@ fn session_ended() -> Problem {
     Problem::new(ProblemCode::Unauthenticated, "The session of this token has ended. Log in again.")
 }
 
+/// Verifies the access token of a request and that its session has not been revoked.
 async fn authenticate(request: HttpRequest) -> Result<Arc<Claims>, Problem> {
     let caller = verify(&request).await?;
     if caller.ended { Err(session_ended()) } else { Ok(caller.claims) }
@@ -102,24 +103,32 @@ async fn authenticate(request: HttpRequest) -> Result<Arc<Claims>, Problem> {
 
 async fn verify(request: &HttpRequest) -> Result<FormerCaller, Problem> {
     let Some(verifier) = request.app_data::<web::Data<TokenVerifier>>() else {
-        return Err(Problem::new(ProblemCode::InternalError, "The service has no token check."));
+        return Err(Problem::new(ProblemCode::InternalError, "The service has no token verifier."));
     };
     let Some(token) = bearer(request) else {
-        return Err(Problem::new(ProblemCode::Unauthenticated, "Send the header «Authorization: Bearer TOKEN» with a token from log-in."));
+        return Err(Problem::new(
+            ProblemCode::Unauthenticated,
+            "Send the header `Authorization: Bearer TOKEN` with the access token from logging in.",
+        ));
     };
     let claims = verifier.verify(token).await.map_err(|error| match error {
         TokenError::Invalid => {
             Problem::new(ProblemCode::Unauthenticated, "The token is not valid or has expired. Log in again or refresh it.")
         }
-        TokenError::NoKeys => Problem::new(ProblemCode::Unavailable, "Tokens cannot be checked at the moment. Please try again."),
+        TokenError::NoKeys => Problem::new(
+            ProblemCode::Unavailable,
+            "Access tokens cannot be verified at the moment, because no signing keys have been loaded. Retry in a few seconds.",
+        ),
     })?;
     let ended = revocations(request)?.is_revoked(&claims);
     Ok(FormerCaller { claims, ended })
 }
 
 fn revocations(request: &HttpRequest) -> Result<&Revocations, Problem> {
-    let known = request.app_data::<web::Data<Revocations>>();
-    known.map(|known| &***known).ok_or_else(|| Problem::new(ProblemCode::InternalError, "The service has no list of what was revoked."))
+    let revocations = request.app_data::<web::Data<Revocations>>();
+    revocations
+        .map(|revocations| &***revocations)
+        .ok_or_else(|| Problem::new(ProblemCode::InternalError, "The service has no revocation list."))
 }
 
 impl FromRequest for Caller {
@@ -154,7 +163,7 @@ impl FromRequest for AdminCaller {
                 return Err(Problem::new(ProblemCode::Forbidden, "This is for administrators."));
             }
             if revocations(&request)?.is_stale() {
-                let detail = "It cannot be made sure at the moment that this administrator still is one. Please try again.";
+                let detail = "Cannot verify that this administrator account is still active, because the revocation list is out of date. Retry in a few seconds.";
                 return Err(Problem::new(ProblemCode::Unavailable, detail));
             }
             Ok(Self { claims, request_id: request_id(&request) })

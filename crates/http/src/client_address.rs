@@ -1,11 +1,11 @@
-//! Where a request comes from: the gateway's word, if it is the gateway that says it.
+//! The client's address, taken from `X-Forwarded-For` if a trusted proxy sent the request.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::{HttpRequest, web};
 use ipnet::IpNet;
 
-/// The networks whose `X-Forwarded-For` is believed.
+/// The networks of proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TrustedProxies(pub(crate) Vec<IpNet>);
 
@@ -14,12 +14,12 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The nearest address that is not a trusted proxy's own. A client may have written what is left of it.
+    /// Returns the last address of the chain that is not a trusted proxy. The client may have forged the addresses before it.
     fn client(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = IpAddr>) -> IpAddr {
         let mut client = peer;
-        let mut further = forwarded.rev();
+        let mut hops = forwarded.rev();
         while self.trusts(client) {
-            match further.next() {
+            match hops.next() {
                 Some(address) => client = address,
                 None => break,
             }
@@ -28,8 +28,8 @@ impl TrustedProxies {
     }
 }
 
-/// The address that a request is counted under. Of IPv6 it is the first 64 bits, as a customer has at least so many to
-/// choose from. None when the connection has no address.
+/// Returns the address by which rate limits count a request, or `None` if the connection has no peer address. An IPv6 address is
+/// reduced to its /64 network, because a single customer usually controls at least that much.
 pub fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let forwarded: Vec<IpAddr> = request
@@ -37,7 +37,7 @@ pub fn client_address(request: &HttpRequest) -> Option<IpAddr> {
         .get_all("x-forwarded-for")
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        // What is no address ends the chain: nothing behind it can be believed.
+        // An invalid entry becomes the unspecified address, which no network contains, so the chain ends there.
         .map(|text| text.trim().parse().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
         .map(|address: IpAddr| address.to_canonical())
         .collect();
@@ -65,21 +65,21 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
+    fn only_a_trusted_proxy_can_set_the_client_address() {
         assert_eq!(address("192.0.2.7:1", &["198.51.100.1"]), "192.0.2.7");
         assert_eq!(address("10.1.2.3:1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(address("10.1.2.3:1", &[]), "10.1.2.3");
     }
 
     #[test]
-    fn what_a_client_claims_about_itself_counts_for_nothing() {
+    fn a_forged_forwarded_address_is_ignored() {
         assert_eq!(address("10.1.2.3:1", &["203.0.113.9, 198.51.100.1"]), "198.51.100.1");
         assert_eq!(address("10.1.2.3:1", &["203.0.113.9", "198.51.100.1, 10.9.9.9"]), "198.51.100.1", "a chain of proxies");
         assert_eq!(address("10.1.2.3:1", &["203.0.113.9, nonsense"]), "::");
     }
 
     #[test]
-    fn a_customers_whole_network_is_one_client() {
+    fn an_ipv6_network_counts_as_one_client() {
         assert_eq!(address("[2001:db8:1:2:3:4:5:6]:1", &[]), "2001:db8:1:2::");
         assert_eq!(address("[::ffff:192.0.2.7]:1", &[]), "192.0.2.7");
     }

@@ -1,5 +1,5 @@
 //! Cross-origin requests (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol): lets web pages of the configured origins
-//! call the API from a browser. Without such origins, no response has a CORS header and browsers keep other pages out.
+//! call the API from a browser. Without configured origins no response has CORS headers, so browsers block all other pages.
 //!
 //! Every response to an allowed origin has the headers, errors among them, so that a page can read why a request failed.
 //! Tokens are sent in `Authorization`, never in cookies, so credentials are not allowed.
@@ -19,10 +19,10 @@ const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match";
 const EXPOSED_HEADERS: &str =
     "ETag, Location, Retry-After, Idempotent-Replayed, X-Request-Id, RateLimit, RateLimit-Policy, Content-Disposition";
-/// How long a browser may keep the answer to a preflight request, in seconds.
+/// How long a browser may cache the response to a preflight request, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "3600";
 
-/// An origin as browsers send it: scheme, host and, unless it is the scheme's own, port.
+/// An origin as browsers send it: scheme, host and, unless it is the default of the scheme, port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -44,14 +44,14 @@ impl FromStr for Origin {
 pub(crate) struct AllowedOrigins(pub(crate) Vec<Origin>);
 
 impl AllowedOrigins {
-    /// The origin of a request, if it is allowed.
+    /// Returns the origin of a request if it is allowed.
     fn origin_of(&self, request: &ServiceRequest) -> Option<HeaderValue> {
         let origin = request.headers().get(header::ORIGIN)?;
         self.0.iter().find(|allowed| allowed.0 == origin).map(|allowed| allowed.0.clone())
     }
 }
 
-/// The middleware. It answers preflight requests of allowed origins itself, for every path.
+/// Middleware that adds CORS headers to responses. It responds to preflight requests of allowed origins itself, for every path.
 pub(crate) async fn allow_origins<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -83,7 +83,8 @@ pub(crate) async fn allow_origins<B: MessageBody + 'static>(
     }
 }
 
-/// `Vary` is added for other origins as well: a cache must not give one origin the response of another.
+/// Adds the CORS headers. `Vary` is added for other origins as well, because a cache must not serve one origin the response of
+/// another.
 fn add_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
@@ -101,14 +102,14 @@ mod tests {
     use super::*;
     use crate::problem::Problem;
 
-    async fn refuse() -> Result<HttpResponse, Problem> {
+    async fn not_found() -> Result<HttpResponse, Problem> {
         Err(Problem::new(ProblemCode::NotFound, "No."))
     }
 
-    /// Status, allowed origin, allowed methods and exposed headers.
-    async fn ask(origins: &[&str], method: Method, headers: &[(&str, &str)]) -> (u16, Option<String>, Option<String>, Option<String>) {
+    /// Sends a request and returns the status, the allowed origin, the allowed methods and the exposed headers.
+    async fn send(origins: &[&str], method: Method, headers: &[(&str, &str)]) -> (u16, Option<String>, Option<String>, Option<String>) {
         let allowed = AllowedOrigins(origins.iter().map(|origin| origin.parse().unwrap()).collect());
-        let app = App::new().app_data(web::Data::new(allowed)).wrap(middleware::from_fn(allow_origins)).default_service(web::to(refuse));
+        let app = App::new().app_data(web::Data::new(allowed)).wrap(middleware::from_fn(allow_origins)).default_service(web::to(not_found));
         let app = init_service(app).await;
         let mut request = TestRequest::with_uri("/anything").method(method);
         for header in headers {
@@ -124,21 +125,21 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn only_allowed_origins_get_the_headers() {
+    async fn only_allowed_origins_get_cors_headers() {
         let (shop, method) = ("https://shop.example", ("access-control-request-method", "POST"));
         let (some, exposed) = (|text: &str| Some(text.to_owned()), Some(EXPOSED_HEADERS.to_owned()));
-        let preflight = ask(&["http://localhost:5173", shop], Method::OPTIONS, &[("origin", shop), method]).await;
+        let preflight = send(&["http://localhost:5173", shop], Method::OPTIONS, &[("origin", shop), method]).await;
         assert_eq!(preflight, (204, some(shop), some(METHODS), exposed.clone()));
-        assert_eq!(ask(&[shop], Method::GET, &[("origin", shop)]).await, (404, some(shop), None, exposed), "an error as well");
-        assert_eq!(ask(&[shop], Method::GET, &[]).await, (404, None, None, None));
+        assert_eq!(send(&[shop], Method::GET, &[("origin", shop)]).await, (404, some(shop), None, exposed), "an error as well");
+        assert_eq!(send(&[shop], Method::GET, &[]).await, (404, None, None, None));
         for other in ["https://shop.example.evil", "http://shop.example", "https://shop.example:8443", "null", "https://SHOP.example"] {
-            assert_eq!(ask(&[shop], Method::OPTIONS, &[("origin", other), method]).await, (404, None, None, None), "{other}");
+            assert_eq!(send(&[shop], Method::OPTIONS, &[("origin", other), method]).await, (404, None, None, None), "{other}");
         }
-        assert_eq!(ask(&[], Method::OPTIONS, &[("origin", shop), method]).await, (404, None, None, None), "none by default");
+        assert_eq!(send(&[], Method::OPTIONS, &[("origin", shop), method]).await, (404, None, None, None), "none by default");
     }
 
     #[test]
-    fn an_origin_is_what_browsers_send() {
+    fn an_origin_is_parsed_as_browsers_send_it() {
         for origin in ["https://shop.example", "http://localhost:5173", "http://[::1]:80808"] {
             assert_eq!(origin.parse::<Origin>().is_ok(), !origin.contains("80808"), "{origin}");
         }

@@ -1,4 +1,4 @@
-//! No request waits for ever: past its deadline it gets an honest 503.
+//! Request deadline: a request that does not complete in time is answered with 503.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use rowlock_domain::problem::ProblemCode;
 
 use crate::problem::Problem;
 
-/// What a route that keeps the deadline itself gets in addition, as it knows better what became of the request.
+/// Extra time for routes that enforce the deadline themselves, because they know better whether the request took effect.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// How long a request may take until its answer begins.
+/// How long a request may take until its response starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Duration);
 
@@ -23,26 +23,26 @@ impl Deadline {
     }
 }
 
-/// The middleware. What the request had begun in tasks of their own goes on; what had not begun does not begin any more.
-pub(crate) async fn end_in_time(
+/// Middleware that enforces the deadline. An expired request is dropped, but tasks that it has spawned continue.
+pub(crate) async fn enforce_deadline(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let deadline = request.app_data::<web::Data<Deadline>>().map(|deadline| deadline.as_ref().0);
-    let harmless = request.method().is_safe();
+    let is_safe = request.method().is_safe();
     match deadline {
-        Some(time) => tokio::time::timeout(time, next.call(request)).await.unwrap_or_else(|_| Err(late(harmless).into())),
+        Some(time) => tokio::time::timeout(time, next.call(request)).await.unwrap_or_else(|_| Err(deadline_exceeded(is_safe).into())),
         None => next.call(request).await,
     }
 }
 
-fn late(harmless: bool) -> Problem {
-    if harmless {
-        return Problem::new(ProblemCode::Unavailable, "The request could not be answered in time. Please try again.");
+fn deadline_exceeded(is_safe: bool) -> Problem {
+    if is_safe {
+        return Problem::new(ProblemCode::Unavailable, "The request did not complete before its deadline. Retry it.");
     }
     Problem::new(
         ProblemCode::OutcomeUnknown,
-        "The request could not be answered in time and may have taken effect. With the same Idempotency-Key it can be repeated safely; \
-         otherwise look first what happened.",
+        "The request did not complete before its deadline and may have taken effect. Repeating it with the same Idempotency-Key is safe; \
+         without a key, check first whether it took effect.",
     )
 }

@@ -1,4 +1,4 @@
-//! When a public server stops accepting requests.
+//! Graceful shutdown of a public server.
 
 use rowlock_platform::lifecycle::ShutdownSettings;
 use tokio_util::sync::CancellationToken;
@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 pub struct GracefulShutdown {
     /// Cancelled when the process is asked to stop.
     pub signal: CancellationToken,
-    /// How long the steps take.
+    /// Durations of the steps.
     pub settings: ShutdownSettings,
 }
 
 impl GracefulShutdown {
-    /// Completes when no further requests are to be accepted: after the signal and the time in which load balancers notice that
+    /// Completes when the server must stop accepting requests: after the signal and the time in which load balancers notice that
     /// the service is not ready.
     pub(crate) async fn stops_accepting(&self) {
         self.signal.cancelled().await;

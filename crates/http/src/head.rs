@@ -27,7 +27,7 @@ impl MessageBody for SizeOnly {
     }
 }
 
-/// The middleware.
+/// Middleware that drops the body of responses to `HEAD` and keeps its size.
 pub(crate) async fn drop_body_of_head<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

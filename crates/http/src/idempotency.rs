@@ -17,15 +17,15 @@ pub struct KeyedRequest {
 }
 
 impl KeyedRequest {
-    /// Reads the key of a request with a body. The outer `None` means that the key is malformed, which is noted beside what is
-    /// wrong with the body.
+    /// Reads the key of a request with a body. Returns `None` if the key is malformed, after adding the error to those of the body,
+    /// and `Some(None)` if there is no key.
     pub fn of_body(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Self>> {
         let Some(value) = request.headers().get("idempotency-key") else { return Some(None) };
-        // A value that is not ASCII is refused like any other malformed key.
+        // A value that is not ASCII is rejected like any other malformed key.
         match value.to_str().unwrap_or("\u{0}").parse() {
             Ok(key) => Some(Some(Self { key, hash: body.hash() })),
             Err(error) => {
-                body.complain("Idempotency-Key", error.to_string());
+                body.add_error("Idempotency-Key", error.to_string());
                 None
             }
         }
@@ -40,11 +40,11 @@ impl KeyedRequest {
         }))
     }
 
-    /// Reads the key of a request without a body; the hash is of the path.
+    /// Reads the key of a request without a body. The hash covers the path.
     ///
     /// # Errors
     ///
-    /// A problem that names the header if the key is malformed.
+    /// Returns a problem that names the header if the key is malformed.
     pub fn of_path(request: &HttpRequest) -> Result<Option<Self>, Problem> {
         let mut nothing = JsonFields::parse(b"{}")?;
         let keyed = Self::of_path_and_body(request, &mut nothing);

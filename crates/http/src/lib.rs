@@ -1,7 +1,7 @@
-//! The HTTP edge that all services share: servers, request extractors, problem documents, access tokens, rate limits, deadlines,
-//! and the parts of the OpenAPI description that several routes have in common.
+//! HTTP layer shared by all services: servers, request extractors, problem documents, access tokens, rate limits, deadlines, and
+//! the parts of the OpenAPI document that several routes share.
 //!
-//! Nothing here knows what a ticket is: the crate uses names, states and error codes of the domain only.
+//! The crate contains no ticketing logic. It only uses names, states and error codes of the domain.
 
 mod auth;
 mod client_address;

@@ -1,8 +1,8 @@
-//! Rate limits: so many requests a minute from one client, told in the fields that clients understand.
+//! Rate limits: a number of requests per minute and client, reported in the response headers `RateLimit` and `RateLimit-Policy`.
 //!
-//! A bucket per client (GCRA, by `governor`): the whole minute's quota may come at once and is given back evenly. The
-//! buckets are kept in a bounded cache, so that a flood of clients costs no memory; one that is pushed out of it begins
-//! anew. Each process counts for itself.
+//! Each client has a bucket (GCRA, from the crate `governor`): it may use its whole quota at once, and the quota refills evenly.
+//! The buckets are in a bounded cache, so that many clients cannot exhaust the memory; an evicted client starts with a full
+//! quota again. Each process counts on its own.
 
 use std::fmt;
 use std::hash::Hash;
@@ -22,10 +22,10 @@ use rowlock_domain::problem::ProblemCode;
 use crate::problem::Problem;
 use rowlock_platform::settings::SettingsReader;
 
-/// How many clients are remembered, per limit; some 200 bytes each.
-const REMEMBERED: usize = 50_000;
+/// Maximum number of clients that are tracked per limit. Each takes about 200 bytes.
+const MAX_TRACKED_CLIENTS: usize = 50_000;
 
-/// The fields of draft-ietf-httpapi-ratelimit-headers-10.
+/// Header of draft-ietf-httpapi-ratelimit-headers-10 with the remaining quota.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -34,7 +34,7 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformatio
 /// A limit on the requests of each client.
 pub struct RateLimit<K> {
     name: &'static str,
-    /// None for no limit at all.
+    /// Requests per minute, or `None` for no limit.
     quota: Option<NonZeroU32>,
     clients: Cache<K, Arc<Bucket>>,
     clock: DefaultClock,
@@ -46,94 +46,98 @@ impl<K> fmt::Debug for RateLimit<K> {
     }
 }
 
-/// How a client stands with a limit, after a request.
+/// The state of a client's quota after a request.
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct QuotaState {
     name: &'static str,
     quota: u32,
     remaining: u32,
-    /// Until all of the quota is there again, or after a refusal until one request is.
+    /// Seconds until the whole quota is available again or, after a rejection, until one request is.
     seconds: u64,
 }
 
-/// The standings that the answer to a request tells.
+/// The states of all limits that apply to a request, for the headers of its response.
 #[derive(Debug, Default)]
-struct Standings(Vec<Standing>);
+struct QuotaStates(Vec<QuotaState>);
 
-/// Reads a limit: requests per minute, 0 for no limit.
+/// Reads a setting with a number of requests per minute. 0 means no limit.
 pub fn per_minute(reader: &mut SettingsReader, name: &str) -> Option<u32> {
     reader.number(name, 0..=1_000_000)
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
-    /// A limit of so many requests per minute and client; 0 for none.
+    /// Creates a limit of `count` requests per minute and client. 0 means no limit.
     pub fn per_minute(name: &'static str, count: u32) -> Self {
-        Self { name, quota: NonZeroU32::new(count), clients: Cache::new(REMEMBERED), clock: DefaultClock::default() }
+        Self { name, quota: NonZeroU32::new(count), clients: Cache::new(MAX_TRACKED_CLIENTS), clock: DefaultClock::default() }
     }
 
-    /// Counts a request of a client, or refuses it with 429 and the time after which the next one passes. `what` says what
-    /// there is too much of, as in «Too many log-ins».
+    /// Counts a request of a client. `what` names the requests in the error message, as in "Too many log-ins".
+    ///
+    /// # Errors
+    ///
+    /// Returns a 429 problem with the time until the next request is allowed if the quota is exhausted.
     pub fn check(&self, request: &HttpRequest, client: &K, what: &str) -> Result<(), Problem> {
         let Some(quota) = self.quota else { return Ok(()) };
         let bucket = match self.clients.get(client) {
             Some(bucket) => bucket,
-            None => self.enter(client, quota),
+            None => self.add_client(client, quota),
         };
-        let (standing, refused) = match bucket.check() {
+        let (state, retry_after) = match bucket.check() {
             Ok(snapshot) => {
                 let remaining = snapshot.remaining_burst_capacity();
-                (self.standing(quota, remaining, refill(quota, quota.get().saturating_sub(remaining))), None)
+                (self.state(quota, remaining, refill(quota, quota.get().saturating_sub(remaining))), None)
             }
             Err(not_until) => {
                 let wait = not_until.wait_time_from(self.clock.now());
-                (self.standing(quota, 0, whole_seconds(wait)), Some(whole_seconds(wait)))
+                (self.state(quota, 0, whole_seconds(wait)), Some(whole_seconds(wait)))
             }
         };
         let mut extensions = request.extensions_mut();
-        if !extensions.contains::<Standings>() {
-            extensions.insert(Standings::default());
+        if !extensions.contains::<QuotaStates>() {
+            extensions.insert(QuotaStates::default());
         }
-        if let Some(standings) = extensions.get_mut::<Standings>() {
-            standings.0.push(standing);
+        if let Some(states) = extensions.get_mut::<QuotaStates>() {
+            states.0.push(state);
         }
-        match refused {
+        match retry_after {
             None => Ok(()),
             Some(seconds) => {
-                let detail = format!("Too many {what}. Please try again in {seconds} s.");
+                let detail = format!("Too many {what}. Retry in {seconds} s.");
                 Err(Problem::new(ProblemCode::RateLimited, detail).retry_after(Duration::from_secs(seconds)))
             }
         }
     }
 
-    fn enter(&self, client: &K, quota: NonZeroU32) -> Arc<Bucket> {
+    /// Adds a client with a full quota, unless a concurrent request has added it.
+    fn add_client(&self, client: &K, quota: NonZeroU32) -> Arc<Bucket> {
         let make = || Ok::<_, std::convert::Infallible>(Arc::new(RateLimiter::direct(Quota::per_minute(quota)).with_middleware()));
         match self.clients.get_or_insert_with(client, make) {
             Ok(bucket) => bucket,
         }
     }
 
-    const fn standing(&self, quota: NonZeroU32, remaining: u32, seconds: u64) -> Standing {
-        Standing { name: self.name, quota: quota.get(), remaining, seconds }
+    const fn state(&self, quota: NonZeroU32, remaining: u32, seconds: u64) -> QuotaState {
+        QuotaState { name: self.name, quota: quota.get(), remaining, seconds }
     }
 }
 
-/// The time in which so many requests of a minute's quota come back, in whole seconds.
+/// Returns the time in which `used` requests of the quota are refilled, in whole seconds.
 fn refill(quota: NonZeroU32, used: u32) -> u64 {
     (u64::from(used) * 60).div_ceil(u64::from(quota.get()))
 }
 
-/// At least one, so that nobody is told to try again at once.
+/// Rounds up to whole seconds, at least one, so that no client is told to retry at once.
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
-/// Adds the fields to an answer, if a limit was asked.
-pub(crate) fn show(request: &HttpRequest, headers: &mut HeaderMap) {
+/// Adds the rate-limit headers to a response if any limit applied to its request.
+pub(crate) fn add_headers(request: &HttpRequest, headers: &mut HeaderMap) {
     let extensions = request.extensions();
-    let Some(Standings(standings)) = extensions.get::<Standings>() else { return };
-    let list = |item: fn(&Standing) -> String| standings.iter().map(item).collect::<Vec<_>>().join(", ");
-    let policy = list(|standing| format!("\"{}\";q={};w=60", standing.name, standing.quota));
-    let now = list(|standing| format!("\"{}\";r={};t={}", standing.name, standing.remaining, standing.seconds));
+    let Some(QuotaStates(states)) = extensions.get::<QuotaStates>() else { return };
+    let list = |item: fn(&QuotaState) -> String| states.iter().map(item).collect::<Vec<_>>().join(", ");
+    let policy = list(|state| format!("\"{}\";q={};w=60", state.name, state.quota));
+    let now = list(|state| format!("\"{}\";r={};t={}", state.name, state.remaining, state.seconds));
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, now)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
@@ -149,20 +153,20 @@ mod tests {
 
     use super::*;
 
-    fn shown(request: &HttpRequest) -> (String, String) {
+    fn header_values(request: &HttpRequest) -> (String, String) {
         let mut headers = HeaderMap::new();
-        show(request, &mut headers);
+        add_headers(request, &mut headers);
         let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         (text(&RATE_LIMIT_POLICY), text(&RATE_LIMIT))
     }
 
     #[test]
-    fn a_client_has_its_quota_and_is_told_how_it_stands() {
+    fn a_client_has_a_quota_and_its_responses_report_the_rest() {
         let limit = RateLimit::per_minute("log-in", 3);
         for remaining in [2, 1, 0] {
             let request = TestRequest::default().to_http_request();
             limit.check(&request, &"ada", "log-ins").unwrap();
-            let (policy, now) = shown(&request);
+            let (policy, now) = header_values(&request);
             assert_eq!(policy, "\"log-in\";q=3;w=60");
             assert_eq!(now, format!("\"log-in\";r={remaining};t={}", (3 - remaining) * 20));
         }
@@ -170,35 +174,35 @@ mod tests {
         let refusal = limit.check(&request, &"ada", "log-ins").unwrap_err();
         assert_eq!(refusal.code(), ProblemCode::RateLimited);
         assert_eq!(refusal.error_response().headers().get(RETRY_AFTER).unwrap(), "20");
-        assert_eq!(shown(&request).1, "\"log-in\";r=0;t=20");
-        assert!(limit.check(&request, &"bob", "log-ins").is_ok(), "others have their own");
+        assert_eq!(header_values(&request).1, "\"log-in\";r=0;t=20");
+        assert!(limit.check(&request, &"bob", "log-ins").is_ok(), "other clients have their own quota");
     }
 
     #[test]
-    fn no_limit_says_nothing() {
+    fn without_a_limit_there_are_no_headers() {
         let limit = RateLimit::per_minute("log-in", 0);
         let request = TestRequest::default().to_http_request();
         for _ in 0..1_000 {
             limit.check(&request, &"ada", "log-ins").unwrap();
         }
-        assert_eq!(shown(&request), (String::new(), String::new()));
+        assert_eq!(header_values(&request), (String::new(), String::new()));
     }
 
     #[test]
-    fn several_limits_are_told_together() {
+    fn several_limits_share_the_headers() {
         let request = TestRequest::default().to_http_request();
         RateLimit::per_minute("address", 60).check(&request, &1, "log-ins").unwrap();
         RateLimit::per_minute("account", 30).check(&request, &2, "log-ins").unwrap();
-        assert_eq!(shown(&request).1, "\"address\";r=59;t=1, \"account\";r=29;t=2");
+        assert_eq!(header_values(&request).1, "\"address\";r=59;t=1, \"account\";r=29;t=2");
     }
 
     #[test]
-    fn more_clients_than_are_remembered_cost_no_more_memory() {
+    fn the_number_of_tracked_clients_is_bounded() {
         let limit = RateLimit::per_minute("address", 1);
         let request = TestRequest::default().to_http_request();
         for client in 0..60_000 {
             limit.check(&request, &client, "requests").unwrap();
         }
-        assert!(limit.clients.len() <= REMEMBERED);
+        assert!(limit.clients.len() <= MAX_TRACKED_CLIENTS);
     }
 }

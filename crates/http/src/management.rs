@@ -1,4 +1,4 @@
-//! The port for operators: is it alive, is it ready, what does it count. Never reached through the gateway.
+//! The management port: liveness, readiness, metrics and the log level. The gateway does not expose it.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -18,10 +18,10 @@ use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::settings::SettingsReader;
 use rowlock_platform::telemetry::{self, LevelError, Metrics};
 
-/// Where operators look.
+/// Settings of the section `management`.
 #[derive(Debug, Clone, Copy)]
 pub struct ManagementSettings {
-    /// Address and port.
+    /// Address and port to listen on.
     pub listen: SocketAddr,
 }
 
@@ -34,7 +34,7 @@ impl ManagementSettings {
 
 type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
-/// What must be well for the process to be ready.
+/// The checks that must succeed for the process to be ready.
 #[derive(Default)]
 pub struct Readiness {
     checks: Vec<(&'static str, Check)>,
@@ -47,8 +47,9 @@ impl std::fmt::Debug for Readiness {
 }
 
 impl Readiness {
-    /// What every service needs: a database with its schema, and not to be stopping. The database is asked on a
-    /// connection of its own, so that a service whose connections are all at work is not taken for a broken one.
+    /// Creates the checks that every service has: the database is reachable with an up-to-date schema, and the service is not
+    /// stopping. The database check has a connection of its own, so that a service whose connections are all busy still counts as
+    /// ready.
     pub fn of(
         database: &DatabaseSettings,
         migrations: &'static EmbeddedMigrations,
@@ -64,7 +65,7 @@ impl Readiness {
         Ok(readiness)
     }
 
-    /// Adds a part with its check, which gets two seconds.
+    /// Adds the check of a component. A check fails if it takes longer than two seconds.
     pub fn check<F, T>(mut self, part: &'static str, check: F) -> Self
     where
         F: Fn() -> T + Send + Sync + 'static,
@@ -74,11 +75,12 @@ impl Readiness {
         self
     }
 
-    /// The parts that are not well, with the reason.
+    /// Runs all checks concurrently and returns the failed components with the reasons.
     pub async fn failures(&self) -> Vec<(&'static str, String)> {
         let limit = Duration::from_secs(2);
         let checks = self.checks.iter().map(|(part, check)| async move {
-            let result = tokio::time::timeout(limit, check()).await.unwrap_or_else(|_| Err(format!("no answer within {limit:?}")));
+            let result =
+                tokio::time::timeout(limit, check()).await.unwrap_or_else(|_| Err(format!("the check did not complete within {limit:?}")));
             result.err().map(|reason| (*part, reason))
         });
         futures_util::future::join_all(checks).await.into_iter().flatten().collect()
@@ -102,12 +104,12 @@ async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.render())
 }
 
-/// What is logged, as text.
+/// Returns the current log level as text.
 async fn log_level() -> Result<String, Problem> {
-    telemetry::log_level().ok_or_else(|| Problem::new(ProblemCode::NotFound, "This process keeps no log."))
+    telemetry::log_level().ok_or_else(|| Problem::new(ProblemCode::NotFound, "This process does not write a log."))
 }
 
-/// Takes a level, or directives, as the text that the setting `log.level` would be. It holds until the process ends.
+/// Sets the log level until the process ends. The body is a level or directives, like the setting `log.level`.
 async fn set_log_level(level: String) -> Result<String, Problem> {
     match telemetry::set_log_level(&level) {
         Ok(()) => log_level().await,
@@ -116,23 +118,23 @@ async fn set_log_level(level: String) -> Result<String, Problem> {
     }
 }
 
-/// Serves the management port in the background, from now until everything else has ended.
+/// Serves the management port in a background task until the lifecycle's `stopping` token is cancelled.
 pub fn start(listener: TcpListener, readiness: Readiness, metrics: &Metrics, lifecycle: &Lifecycle) {
     let (metrics, stop) = (metrics.clone(), lifecycle.stopping.clone());
     lifecycle.spawn(async move {
         if let Err(error) = serve(listener, readiness, metrics, stop).await {
-            tracing::error!(%error, "the management port ended");
+            tracing::error!(%error, "the management server failed; health checks and metrics are unavailable");
         }
     });
 }
 
-async fn serve(listener: TcpListener, readiness: Readiness, all: Metrics, stop: CancellationToken) -> std::io::Result<()> {
+async fn serve(listener: TcpListener, readiness: Readiness, all_metrics: Metrics, stop: CancellationToken) -> std::io::Result<()> {
     let readiness = web::Data::new(readiness);
-    let all = web::Data::new(all);
+    let all_metrics = web::Data::new(all_metrics);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(readiness.clone())
-            .app_data(all.clone())
+            .app_data(all_metrics.clone())
             .route("/health/live", web::get().to(live))
             .route("/health/ready", web::get().to(ready))
             .route("/metrics", web::get().to(metrics))

@@ -1,7 +1,7 @@
-//! What the descriptions of the routes (OpenAPI 3.1) have in common: problems, parameters, headers, words and log-in.
+//! Shared parts of the OpenAPI 3.1 document: problems, parameters, headers, enumerations and security schemes.
 //!
-//! A service describes each route at its handler; `rowlock-openapi` puts the descriptions of all services and what is
-//! [`shared`] into one document.
+//! A service describes each route at its handler. `rowlock-openapi` merges the descriptions of all services and the [`shared`]
+//! parts into one document.
 
 mod parameters;
 mod problems;
@@ -13,7 +13,7 @@ pub use problems::{ProblemDocument, Problems};
 pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};
 pub use words::{AccountRole, Action, ActorRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
 
-/// Declares a type that stands for the [`Problems`] of a route in `#[utoipa::path(responses(…))]`.
+/// Declares a type that represents the [`Problems`] of a route in `#[utoipa::path(responses(…))]`.
 #[macro_export]
 macro_rules! route_problems {
     ($name:ident = $problems:expr) => {

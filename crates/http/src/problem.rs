@@ -1,4 +1,4 @@
-//! Problem documents (RFC 9457): the one form in which the API says no.
+//! Problem documents (RFC 9457), the format of every error response of the API.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,16 +12,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// One bad field of a request.
+/// An invalid field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Its name, with the path to it: `ticketTypes[1].name`.
+    /// Name of the field with its path, such as `ticketTypes[1].name`.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the value.
     pub message: String,
 }
 
-/// A refusal, an error or a trouble, as a client reads it.
+/// An error response.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ProblemCode,
@@ -33,57 +33,57 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with what a person should know and do about it.
+    /// Creates a problem. `detail` tells a person what happened and what to do. A 503 gets a `Retry-After` of one second.
     pub fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let retry_after = (code.status() == 503).then_some(Duration::from_secs(1));
         Self { code, detail: detail.into(), errors: Vec::new(), members: Map::new(), retry_after, headers: Vec::new() }
     }
 
-    /// Bad input, naming every bad field.
+    /// Creates a 422 problem that names every invalid field.
     pub fn invalid_input(errors: Vec<FieldError>) -> Self {
-        Self::new(ProblemCode::InvalidInput, "Some values are missing or not valid; see errors.").with_errors(errors)
+        Self::new(ProblemCode::InvalidInput, "Some values are missing or invalid; see errors.").with_errors(errors)
     }
 
-    /// Bad input in one field.
+    /// Creates a 422 problem for one invalid field.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid_input(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
-    /// Adds what is wrong with which fields.
+    /// Sets the member `errors`, which names the invalid fields.
     pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
     }
 
-    /// Adds a member of its own to the document.
+    /// Adds an extension member to the document.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Tells when to try again.
+    /// Sets the `Retry-After` header, in whole seconds.
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a response header.
     pub fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Something that nobody foresaw. It is logged here, once; the client learns nothing of it.
+    /// Creates a 500 problem for an unexpected error. Logs the error with its causes and reveals nothing of it to the client.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = %Chain(error), "internal error");
+        tracing::error!(error = %ErrorChain(error), "internal error");
         Self::new(ProblemCode::InternalError, "The error has been logged. Trying again later may help.")
     }
 
-    /// The code.
+    /// Returns the stable code of the problem.
     pub const fn code(&self) -> ProblemCode {
         self.code
     }
 
-    /// The document, as a client reads it.
+    /// Returns the problem document as JSON.
     pub fn document(&self) -> Value {
         let mut document = self.members.clone();
         document.insert("type".to_owned(), format!("urn:rowlock:problem:{}", self.code.as_str()).into());
@@ -101,10 +101,10 @@ impl Problem {
     }
 }
 
-/// An error with what caused it, on one line.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+/// Displays an error and its causes on one line.
+struct ErrorChain<'a>(&'a (dyn std::error::Error + 'static));
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut cause = self.0.source();
@@ -128,18 +128,18 @@ impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Unavailable(_) => {
-                tracing::warn!(%error, "database away");
+                tracing::warn!(%error, "a request failed because the database is unavailable");
                 Self::new(ProblemCode::Unavailable, "The database cannot be reached at the moment. Nothing was changed; please try again.")
             }
             DatabaseError::Busy(_) => {
-                tracing::warn!(%error, "database busy");
+                tracing::warn!(%error, "a request failed because the database is busy");
                 Self::new(ProblemCode::Overloaded, "The database is busy at the moment. Nothing was changed; please try again.")
             }
             DatabaseError::OutcomeUnknown(_) => {
-                tracing::warn!(%error, "outcome unknown");
+                tracing::warn!(%error, "the outcome of a request is unknown");
                 Self::new(
                     ProblemCode::OutcomeUnknown,
-                    "The connection to the database was lost at the last moment, so the change may have taken effect. Send the same request again, with the same Idempotency-Key if it had one.",
+                    "The connection to the database was lost during the commit, so the change may have taken effect. Send the same request again, with the same Idempotency-Key if it had one.",
                 )
             }
             DatabaseError::Refused(_) => Self::internal(&error),

@@ -1,4 +1,4 @@
-//! Reading a query string, and cursors: opaque to clients, keys to us.
+//! Query parameters and page cursors. A cursor is opaque to clients and contains the key of the last item on the page.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 
 use crate::problem::{FieldError, Problem};
 
-/// The parameters of a query string, and what was wrong with them. Unknown parameters are ignored.
+/// The parameters of a query string and their errors. Unknown parameters are ignored.
+///
+/// Each reading method returns `None` after it has recorded an error, and treats an empty parameter as absent.
 #[derive(Debug)]
 pub struct QueryFields {
     values: HashMap<String, String>,
@@ -22,20 +24,20 @@ pub struct QueryFields {
 }
 
 impl QueryFields {
-    /// The query string of a request.
+    /// Parses the query string of a request.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         Self::parse(request.query_string())
     }
 
-    /// A query string; of a parameter given twice the last counts.
+    /// Parses a query string. If a parameter occurs more than once, the last value counts.
     pub fn parse(query: &str) -> Result<Self, Problem> {
         let values = web::Query::<HashMap<String, String>>::from_query(query)
-            .map_err(|_| Problem::invalid_field("query", "is not a readable query string"))?
+            .map_err(|_| Problem::invalid_field("query", "is not a valid query string"))?
             .into_inner();
         Ok(Self { values, errors: Vec::new() })
     }
 
-    fn complain(&mut self, name: &str, message: impl Into<String>) {
+    fn add_error(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(FieldError { field: name.to_owned(), message: message.into() });
     }
 
@@ -44,13 +46,13 @@ impl QueryFields {
         match parse(&text) {
             Ok(value) => Some(Some(value)),
             Err(message) => {
-                self.complain(name, message);
+                self.add_error(name, message);
                 None
             }
         }
     }
 
-    /// A parameter that may be absent.
+    /// Reads an optional parameter.
     pub fn optional<T: FromStr>(&mut self, name: &str) -> Option<Option<T>>
     where
         T::Err: Display,
@@ -58,13 +60,13 @@ impl QueryFields {
         self.read(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
     }
 
-    /// A time that may be absent.
+    /// Reads an optional time.
     pub fn time(&mut self, name: &str) -> Option<Option<Timestamp>> {
-        // A `+` of an offset that was not encoded arrives as a space.
+        // The `+` of an offset arrives as a space if the client did not encode it.
         self.read(name, |text| crate::json::time(&text.replace(' ', "+").into()))
     }
 
-    /// How many items, from 1 to 100; 20 unless told.
+    /// Reads the parameter `limit`, from 1 to 100. The default is 20.
     pub fn limit(&mut self) -> Option<i64> {
         let limit = self.read("limit", |text| {
             text.parse::<i64>().ok().filter(|n| (1..=100).contains(n)).ok_or_else(|| "must be a number from 1 to 100".to_owned())
@@ -72,12 +74,12 @@ impl QueryFields {
         limit.map(|limit| limit.unwrap_or(20))
     }
 
-    /// Where the page begins.
+    /// Reads the parameter `cursor`, the key after which the page starts.
     pub fn cursor<T: DeserializeOwned>(&mut self) -> Option<Option<T>> {
-        self.read("cursor", |text| decode_cursor(text).ok_or_else(|| "is not a cursor of this list".to_owned()))
+        self.read("cursor", |text| decode_cursor(text).ok_or_else(|| "is not a valid cursor of this list".to_owned()))
     }
 
-    /// Ends the reading.
+    /// Returns the parameters, or a problem that names every invalid one.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {
             Some(value) if self.errors.is_empty() => Ok(value),
@@ -90,15 +92,15 @@ impl QueryFields {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
-    /// What is on the page.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// Where the next page begins; null on the last.
+    /// The `cursor` of the next page, or null on the last page.
     #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// Cuts a page out of rows that were read with one more than `limit`, to know whether there is a next page.
+    /// Builds a page from `rows`, which must have been read with a limit of `limit + 1` to detect a next page.
     pub fn cut<R, K: Serialize>(mut rows: Vec<R>, limit: i64, key: impl Fn(&R) -> K, item: impl FnMut(R) -> T) -> Self {
         let limit = usize::try_from(limit).unwrap_or_default();
         let more = rows.len() > limit;
@@ -108,12 +110,12 @@ impl<T> Page<T> {
     }
 }
 
-/// Writes a key as a cursor.
+/// Encodes a key as a cursor.
 pub fn encode_cursor<K: Serialize>(key: &K) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
 }
 
-/// Reads a cursor back; `None` for what is not one.
+/// Decodes a cursor, or returns `None` if it is invalid.
 pub fn decode_cursor<K: DeserializeOwned>(text: &str) -> Option<K> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_tells_where_the_next_one_begins() {
+    fn a_page_has_the_cursor_of_the_next_one() {
         let page: Page<i32> = Page::cut(vec![1, 2, 3], 2, |n| *n, |n| n * 10);
         assert_eq!(page.items, [10, 20]);
         assert_eq!(decode_cursor::<i32>(&page.next_cursor.unwrap()), Some(2));

@@ -1,5 +1,5 @@
-//! One log line and one observation per request. No personal data: the route's pattern, not its query. What only read and
-//! succeeded is told at the level `debug`.
+//! Logs, measures and traces every request. Log lines contain the route pattern and no personal data. Successful reads are logged
+//! at the level `debug`, everything else at `info`.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ use rowlock_platform::telemetry::traces::{self, Span, SpanKind};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What a request is counted under.
+/// Labels of the request counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     method: &'static str,
@@ -39,7 +39,7 @@ struct RouteLabels {
     route: String,
 }
 
-/// Requests by route and status, with their latency.
+/// Number of requests by method, route and status, and their duration by route.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpMetrics {
     requests: Family<RequestLabels, Counter>,
@@ -48,34 +48,39 @@ pub(crate) struct HttpMetrics {
 
 impl Default for HttpMetrics {
     fn default() -> Self {
-        // 0.5 ms to 8 s, doubling.
+        // Buckets double from 0.5 ms to 8 s.
         let buckets = || Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15));
         Self { requests: Family::default(), seconds: Family::new_with_constructor(buckets) }
     }
 }
 
 impl HttpMetrics {
-    /// Adds these metrics to what `/metrics` shows.
+    /// Registers the metrics as `http_…`.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("http_requests", "Requests answered", self.requests.clone());
-        registry.register("http_request_duration_seconds", "Time to answer a request", self.seconds.clone());
+        registry.register("http_requests", "HTTP requests by method, route and status", self.requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from receiving a request head to starting the response",
+            self.seconds.clone(),
+        );
     }
 }
 
-/// The id of a request, for what is written down about it elsewhere.
+/// The id of a request, stored in its extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Takes the gateway's request id if it is a sane one, or makes one.
+/// Returns the `X-Request-Id` of a request if it is valid, or a new id.
 fn request_id(request: &ServiceRequest) -> String {
-    let sane = |text: &&str| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b));
-    match request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane) {
+    let is_valid = |text: &&str| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b));
+    match request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(is_valid) {
         Some(text) => text.to_owned(),
         None => Uuid::new_v4().simple().to_string(),
     }
 }
 
-/// A client may invent methods; they must not become names of metrics.
+/// Returns the method as a metric label. Unknown methods share one label, because a client could otherwise create any number of
+/// time series.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -89,8 +94,8 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// The span of a request, as a part of the trace that its sender has named. Without one, and with no collector, it is nothing.
-fn begin_span(request: &ServiceRequest, method: &'static str, route: &str, id: &str) -> Span {
+/// Starts the span of a request as a child of its `traceparent`. Without a collector the span only carries that context.
+fn start_span(request: &ServiceRequest, method: &'static str, route: &str, id: &str) -> Span {
     let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let traces = request.app_data::<web::Data<Traces>>().filter(|traces| traces.is_on());
     let Some(traces) = traces else { return Traces::default().begin(SpanKind::Server, "", parent) };
@@ -108,7 +113,7 @@ fn end_span(span: &mut Span, status: u16) {
     }
 }
 
-/// The middleware. Put it outermost.
+/// Middleware that logs, measures and traces requests. It must be the outermost one.
 pub(crate) async fn log_requests(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -118,28 +123,28 @@ pub(crate) async fn log_requests(
     let (method, safe) = (known_method(request.method()), request.method().is_safe());
     let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let metrics = request.app_data::<web::Data<HttpMetrics>>().cloned();
-    let leaving = request.app_data::<web::Data<GracefulShutdown>>().is_some_and(|shutdown| shutdown.signal.is_cancelled());
-    let mut traced = begin_span(&request, method, &route, &id);
+    let shutting_down = request.app_data::<web::Data<GracefulShutdown>>().is_some_and(|shutdown| shutdown.signal.is_cancelled());
+    let mut trace_span = start_span(&request, method, &route, &id);
     let span = tracing::info_span!("request", id = %id);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let result = traces::within(traced.context(), next.call(request).instrument(span)).await;
+    let result = traces::within(trace_span.context(), next.call(request).instrument(span)).await;
     let status = match &result {
         Ok(response) => response.status().as_u16(),
         Err(error) => error.as_response_error().status_code().as_u16(),
     };
-    end_span(&mut traced, status);
+    end_span(&mut trace_span, status);
     let elapsed = started.elapsed();
-    macro_rules! tell {
-        // Outside the span, whose fields would be formatted, parsed and formatted again for this line.
+    macro_rules! log_request {
+        // Outside the span, because its fields would be formatted, parsed and formatted again for this line.
         ($level:expr) => {
             tracing::event!(target: "rowlock::request", parent: None, $level, id, method, route, status, micros = elapsed.as_micros(), "request")
         };
     }
-    // Half the world reloads an event's page when its sale opens, and the gateway has written that down already.
+    // When a sale opens, clients reload event pages very often, and the gateway already logs these requests.
     if safe && status < 400 {
-        tell!(tracing::Level::DEBUG);
+        log_request!(tracing::Level::DEBUG);
     } else {
-        tell!(tracing::Level::INFO);
+        log_request!(tracing::Level::INFO);
     }
     if let Some(metrics) = metrics {
         metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
@@ -148,20 +153,20 @@ pub(crate) async fn log_requests(
     let id = HeaderValue::from_str(&id).map_err(actix_web::error::ErrorInternalServerError)?;
     match result {
         Ok(mut response) => {
-            let (request, answer) = (response.request().clone(), response.headers_mut());
-            limits::show(&request, answer);
-            answer.insert(REQUEST_ID, id);
-            if leaving {
-                // Whoever keeps this connection for later would find it closed.
+            let (request, headers) = (response.request().clone(), response.headers_mut());
+            limits::add_headers(&request, headers);
+            headers.insert(REQUEST_ID, id);
+            if shutting_down {
+                // Tells the client not to reuse the connection, which is about to be closed.
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
             Ok(response)
         }
-        // A request that never got to its route, or did not end in time.
+        // The request did not reach a route or exceeded its deadline.
         Err(error) => {
-            let mut answer = error.error_response();
-            answer.headers_mut().insert(REQUEST_ID, id);
-            Err(InternalError::from_response(error, answer).into())
+            let mut response = error.error_response();
+            response.headers_mut().insert(REQUEST_ID, id);
+            Err(InternalError::from_response(error, response).into())
         }
     }
 }

@@ -1,23 +1,23 @@
-//! The routes of a service as a table, so that what is served can be compared with what the API's description says.
+//! The route table of a service, which tests compare with the OpenAPI document.
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, Route, guard, web};
 
-use crate::server::other_method;
+use crate::server::unmatched_method;
 
-/// A method of a path, and who answers it.
-struct Entry {
+/// A route: its method, its path and its handler.
+struct RouteEntry {
     method: Method,
     path: &'static str,
     route: Route,
 }
 
-/// The table: paths are tried in the order in which they were added.
+/// The route table. Paths are matched in the order in which they were added.
 #[derive(Default)]
-pub struct Routes(Vec<Entry>);
+pub struct Routes(Vec<RouteEntry>);
 
 impl Routes {
-    /// Adds `GET`, and `HEAD` with it.
+    /// Adds a handler for `GET` and `HEAD`.
     pub fn get<F, Args>(self, path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -27,7 +27,7 @@ impl Routes {
         self.add(Method::GET, path, handler)
     }
 
-    /// Adds `POST`.
+    /// Adds a handler for `POST`.
     pub fn post<F, Args>(self, path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -37,7 +37,7 @@ impl Routes {
         self.add(Method::POST, path, handler)
     }
 
-    /// Adds `PATCH`.
+    /// Adds a handler for `PATCH`.
     pub fn patch<F, Args>(self, path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -47,7 +47,7 @@ impl Routes {
         self.add(Method::PATCH, path, handler)
     }
 
-    /// Adds `DELETE`.
+    /// Adds a handler for `DELETE`.
     pub fn delete<F, Args>(self, path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -68,18 +68,18 @@ impl Routes {
         } else {
             web::method(method.clone()).to(handler)
         };
-        self.0.push(Entry { method, path, route });
+        self.0.push(RouteEntry { method, path, route });
         self
     }
 
-    /// The name of every route: `GET /api/events`.
+    /// Returns the name of every route, such as `GET /api/events`.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(|entry| format!("{} {}", entry.method, entry.path)).collect()
     }
 
-    /// Adds all of it to an application. A known path with another method is 405, but `OPTIONS` 204; both say what is allowed.
+    /// Adds the routes to an application. On a known path, `OPTIONS` responds 204 and any other unknown method 405, both with `Allow`.
     pub fn configure(self, config: &mut web::ServiceConfig) {
-        let mut resources: Vec<(&'static str, Vec<Entry>)> = Vec::new();
+        let mut resources: Vec<(&'static str, Vec<RouteEntry>)> = Vec::new();
         for entry in self.0 {
             match resources.iter_mut().find(|(path, _)| *path == entry.path) {
                 Some((_, entries)) => entries.push(entry),
@@ -89,7 +89,7 @@ impl Routes {
         for (path, entries) in resources {
             let methods = entries.iter().map(|entry| if entry.method == Method::GET { "GET, HEAD" } else { entry.method.as_str() });
             let allowed = methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
-            let resource = web::resource(path).default_service(web::to(other_method(allowed)));
+            let resource = web::resource(path).default_service(web::to(unmatched_method(allowed)));
             config.service(entries.into_iter().fold(resource, |resource, entry| resource.route(entry.route)));
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_path_answers_its_methods_and_names_them_to_others() {
+    async fn a_path_serves_its_methods_and_lists_them_for_others() {
         let table = || Routes::default().get("/a", fine).post("/b/{id}", fine).delete("/a", fine);
         assert_eq!(table().names(), ["GET /a", "POST /b/{id}", "DELETE /a"]);
         let app = init_service(App::new().configure(|config| table().configure(config))).await;

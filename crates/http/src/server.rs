@@ -1,4 +1,4 @@
-//! Binding and serving, and the answers for what no route takes.
+//! HTTP servers, and the responses to requests that match no route.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -12,32 +12,33 @@ use rowlock_domain::problem::ProblemCode;
 
 use crate::client_address::TrustedProxies;
 use crate::cors::{AllowedOrigins, Origin, allow_origins};
-use crate::deadline::{Deadline, end_in_time};
+use crate::deadline::{Deadline, enforce_deadline};
 use crate::graceful_shutdown::GracefulShutdown;
 use crate::head::drop_body_of_head;
+use crate::json::BodyLimit;
 use crate::problem::Problem;
 use crate::request_log::{HttpMetrics, log_requests};
 use rowlock_platform::settings::SettingsReader;
 use rowlock_platform::telemetry::{Metrics, Traces};
 
-/// How long the head of a request may take to come. Past it actix answers 408 by itself, also when it was the process that
-/// stood still; so it is longer than a gateway waits for an answer, and nobody is there any more who could get that one.
-const PATIENCE_WITH_CLIENTS: Duration = Duration::from_secs(60);
+/// Timeout for receiving a request head. actix responds 408 when it expires, even if this process was the one that stalled, so it
+/// exceeds the gateway's timeout: by then the client has already been answered.
+const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a service listens.
+/// Settings of the section `http`.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Address and port; port 0 takes a free one.
+    /// Address and port to listen on. Port 0 selects a free one.
     pub listen: SocketAddr,
-    /// Threads that handle requests.
+    /// Number of threads that handle requests.
     pub workers: usize,
-    /// The largest body taken, in bytes.
+    /// Maximum size of a request body in bytes.
     pub max_body_bytes: usize,
-    /// How long a request may take until its answer begins.
+    /// How long a request may take until its response starts.
     pub deadline: Duration,
-    /// The networks of the gateways, whose word about a client's address is believed.
+    /// Networks of the gateways whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The origins whose web pages may call the API from a browser.
+    /// Origins whose web pages may call the API from a browser.
     pub allowed_origins: Vec<Origin>,
 }
 
@@ -61,7 +62,7 @@ impl HttpSettings {
     }
 }
 
-/// Takes the port, so that a wrong or taken address is told before anything else starts.
+/// Binds a port, so that an invalid or used address is reported before anything else starts.
 pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let listener =
         TcpListener::bind(address).map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
@@ -69,8 +70,8 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// The server of a service's public routes: with the limit on bodies, log lines, metrics, and answers in the API's form for
-/// what no route takes. `configure` adds the routes and what they work with.
+/// Creates the server of a service's public routes, with the body limit, deadline, CORS, request log and metrics, and with problem
+/// documents for requests that match no route. `configure` adds the routes and their data.
 pub fn public_server(
     listener: TcpListener,
     settings: &HttpSettings,
@@ -79,26 +80,28 @@ pub fn public_server(
     traces: &Traces,
     configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<Server> {
-    let counted = HttpMetrics::default();
-    metrics.register(|registry| counted.register(registry));
-    let counted = web::Data::new(counted);
+    let http_metrics = HttpMetrics::default();
+    metrics.register(|registry| http_metrics.register(registry));
+    let http_metrics = web::Data::new(http_metrics);
     let trusted = web::Data::new(TrustedProxies(settings.trusted_proxies.clone()));
     let origins = web::Data::new(AllowedOrigins(settings.allowed_origins.clone()));
     let deadline = web::Data::new(Deadline::after(settings.deadline));
     let traces = web::Data::new(traces.clone());
     let drain = shutdown.settings.drain;
     let shutdown = web::Data::new(shutdown);
-    let body_limit = web::PayloadConfig::new(settings.max_body_bytes);
+    let payload_config = web::PayloadConfig::new(settings.max_body_bytes);
+    let body_limit = web::Data::new(BodyLimit(settings.max_body_bytes));
     let app = move || {
         App::new()
-            .app_data(counted.clone())
+            .app_data(http_metrics.clone())
+            .app_data(payload_config.clone())
             .app_data(body_limit.clone())
             .app_data(trusted.clone())
             .app_data(origins.clone())
             .app_data(deadline.clone())
             .app_data(traces.clone())
             .app_data(shutdown.clone())
-            .wrap(middleware::from_fn(end_in_time))
+            .wrap(middleware::from_fn(enforce_deadline))
             .wrap(middleware::from_fn(allow_origins))
             .wrap(middleware::from_fn(drop_body_of_head))
             .wrap(middleware::from_fn(log_requests))
@@ -107,7 +110,7 @@ pub fn public_server(
     };
     let server = HttpServer::new(app)
         .workers(settings.workers)
-        .client_request_timeout(PATIENCE_WITH_CLIENTS)
+        .client_request_timeout(REQUEST_HEAD_TIMEOUT)
         .disable_signals()
         .shutdown_timeout(drain.as_secs().max(1));
     Ok(server.listen(listener)?.run())
@@ -118,21 +121,21 @@ pub async fn serve_public(server: Server, shutdown: &GracefulShutdown) -> std::i
     serve(server, shutdown.stops_accepting()).await
 }
 
-/// Serves until a future has ended, then finishes what is in flight and returns.
+/// Serves until `until` completes, then finishes the requests in flight and returns.
 pub(crate) async fn serve(server: Server, until: impl Future<Output = ()>) -> std::io::Result<()> {
     let handle = server.handle();
     let mut running = tokio::spawn(server);
     tokio::select! {
         () = until => handle.stop(true).await,
-        // The server ended by itself: its result tells why.
+        // The server ended on its own, and its result contains the reason.
         ended = &mut running => return ended.map_err(std::io::Error::other)?,
     }
     running.await.map_err(std::io::Error::other)?
 }
 
-/// The answer of a resource to a method that no route of it takes: 204 to `OPTIONS`, otherwise 405. Both say in `Allow` which
-/// methods it has.
-pub(crate) fn other_method(allowed: String) -> impl Fn(HttpRequest) -> std::future::Ready<Result<HttpResponse, Problem>> + Clone {
+/// Returns the handler for methods that a resource has no route for: 204 for `OPTIONS`, otherwise 405, both with the header
+/// `Allow`.
+pub(crate) fn unmatched_method(allowed: String) -> impl Fn(HttpRequest) -> std::future::Ready<Result<HttpResponse, Problem>> + Clone {
     move |request| {
         if request.method() == Method::OPTIONS {
             return std::future::ready(Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allowed.as_str())).finish()));
@@ -142,7 +145,7 @@ pub(crate) fn other_method(allowed: String) -> impl Fn(HttpRequest) -> std::futu
     }
 }
 
-/// The answer for what no route matches.
+/// Responds 404 to requests that match no route.
 pub async fn no_such_route() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(ProblemCode::NotFound, "There is no such route."))
+    Err(Problem::new(ProblemCode::NotFound, "No route matches this URL."))
 }

@@ -177,7 +177,7 @@ fn read(body: &mut JsonFields, id: EventId) -> Option<Change> {
     if let Some(Some(types)) = &types {
         let mut ids = HashSet::new();
         if !types.iter().all(|change| ids.insert(change.id)) {
-            body.complain("ticketTypes", "must name each ticket type once");
+            body.add_error("ticketTypes", "must name each ticket type once");
         }
     }
     Some(Change {

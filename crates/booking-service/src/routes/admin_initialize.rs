@@ -192,7 +192,7 @@ fn read(body: &mut JsonFields, caller: &AdminCaller, booking: &Booking) -> Optio
         })
     })();
     for wrong in times.iter().flat_map(EventTimes::check) {
-        body.complain(wrong.field, wrong.reason);
+        body.add_error(wrong.field, wrong.reason);
     }
     Some(NewEvent {
         id: EventId::from_uuid(booking.clock.uuid()),
@@ -238,8 +238,8 @@ fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
     body.objects("ticketTypes", 0, |_| Some(()))?;
     let capacity = body.optional("totalTickets", integer(at_least_one));
     if capacity == Some(None) {
-        body.complain("totalTickets", "is required, or ticketTypes");
-        body.complain("ticketTypes", "is required, or totalTickets");
+        body.add_error("totalTickets", "is required, or ticketTypes");
+        body.add_error("ticketTypes", "is required, or totalTickets");
     }
     let name = ONLY_TYPE.parse().ok();
     Some(vec![listed_type(body, name, capacity.flatten(), booking)?.0])
@@ -265,7 +265,7 @@ fn listed_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Ca
 /// Checks what concerns the types together. Of `total` the outer `None` means that it was bad.
 fn checked(body: &mut JsonFields, listed: Vec<(NewType, bool)>, total: Option<Option<i64>>) -> Option<Vec<NewType>> {
     if listed.is_empty() {
-        body.complain("ticketTypes", "must have at least one item");
+        body.add_error("ticketTypes", "must have at least one item");
         return None;
     }
     let currency = listed.iter().find(|(_, priced)| *priced).map(|(new, _)| new.price.currency.clone());
@@ -280,15 +280,15 @@ fn checked(body: &mut JsonFields, listed: Vec<(NewType, bool)>, total: Option<Op
         })
         .collect();
     if currency.is_some_and(|currency| listed.iter().any(|new| new.price.currency != currency)) {
-        body.complain("ticketTypes", "must have prices in one currency");
+        body.add_error("ticketTypes", "must have prices in one currency");
     }
     let mut names = HashSet::new();
     if !listed.iter().all(|new| names.insert(new.name.as_str().to_lowercase())) {
-        body.complain("ticketTypes", "must have different names");
+        body.add_error("ticketTypes", "must have different names");
     }
     let sum: i64 = listed.iter().map(|new| i64::from(new.capacity.get())).sum();
     if total?.is_some_and(|total| total != sum) {
-        body.complain("totalTickets", format!("must be {sum}, the sum of the ticket types, or be left out"));
+        body.add_error("totalTickets", format!("must be {sum}, the sum of the ticket types, or be left out"));
     }
     // A complaint is enough to refuse the whole.
     Some(listed)

@@ -105,10 +105,10 @@ fn not_found() -> Problem {
 /// Notes it when not exactly one of two fields is given.
 pub(super) fn one_of(body: &mut JsonFields, id: &str, event: &str) -> Option<()> {
     match (body.has(id), body.has(event)) {
-        (true, true) => body.complain(event, format!("must not be given together with {id}")),
+        (true, true) => body.add_error(event, format!("must not be given together with {id}")),
         (false, false) => {
-            body.complain(id, format!("is required, or {event}"));
-            body.complain(event, format!("is required, or {id}"));
+            body.add_error(id, format!("is required, or {event}"));
+            body.add_error(event, format!("is required, or {id}"));
         }
         _ => return Some(()),
     }

@@ -1,28 +1,28 @@
-//! Parameters and headers that several routes take alike.
+//! Parameters and headers that several routes share.
 
-#![allow(dead_code, reason = "these fields describe parameters; what reads them is in `http`")]
+#![allow(dead_code, reason = "these fields only describe parameters; the extractors read them")]
 
 use utoipa::IntoParams;
 
-/// Where a page of a list begins and how long it is.
+/// Selects a page of a list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// Where the page begins: the `nextCursor` of the page before. Opaque; it belongs to this list alone.
+    /// The `nextCursor` of the previous page. Omit it for the first page. Cursors are opaque and valid only for the same list.
     #[param(nullable = false)]
     cursor: Option<String>,
-    /// How many items the page has at most.
+    /// Maximum number of items on the page.
     #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
     limit: Option<i32>,
 }
 
-/// Makes a request repeatable.
+/// Makes a request safe to retry.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyKeyHeader {
-    /// Makes the request safe to repeat: sent again with the same key and the same body, it acts once and gets the first
-    /// answer to the letter, with `Idempotent-Replayed: true`. The key belongs to the account and the event and is kept for
-    /// 24 hours. Refusals are not kept.
+    /// Makes the request safe to retry. If it is sent again with the same key and the same body, it takes effect only once, and the
+    /// response is the original one with `Idempotent-Replayed: true`. A key is scoped to the account and the event and is stored
+    /// for 24 hours. Error responses are not stored.
     #[param(
         nullable = false,
         rename = "Idempotency-Key",
@@ -34,11 +34,11 @@ pub struct IdempotencyKeyHeader {
     idempotency_key: Option<String>,
 }
 
-/// Accepted by routes that need no key to be repeated.
+/// Accepted by routes that are idempotent without a key.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct NeedlessKeyHeader {
-    /// Accepted as on every changing route. This request can be repeated with or without a key: a repeat changes nothing more.
+    /// Accepted for consistency with other changing routes. This request is idempotent with or without a key.
     #[param(
         nullable = false,
         rename = "Idempotency-Key",
@@ -54,17 +54,17 @@ pub struct NeedlessKeyHeader {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct EventVersionHeader {
-    /// The `ETag` of the event as it was read: the change is made only if no administrator has changed it meanwhile. `*` is
-    /// any version.
+    /// The `ETag` of the event when you read it. The change is made only if no administrator has changed the event since. `*`
+    /// matches any version.
     #[param(nullable = false, rename = "If-Match", example = "\"3.17\"")]
     if_match: Option<String>,
 }
 
-/// Makes a reading conditional.
+/// Makes a read conditional.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct KnownVersionHeader {
-    /// `ETag`s that the client has already, separated by commas; 304 if one of them is the present one.
+    /// `ETag`s of the versions that the client already has, separated by commas. The response is 304 if one of them is current.
     #[param(nullable = false, rename = "If-None-Match", example = "\"3.17\"")]
     if_none_match: Option<String>,
 }

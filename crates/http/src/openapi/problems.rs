@@ -198,9 +198,9 @@ fn example(code: ProblemCode) -> Problem {
     let (detail, members): (&'static str, &[(&str, Value)]) = match code {
         ProblemCode::MalformedJson => ("The body must be a JSON object.", &[]),
         ProblemCode::UnknownField => {
-            let message = "is not known here; known are: eventId, ticketTypeId, quantity, joinWaitlist";
+            let message = "is not a known field; known fields: eventId, ticketTypeId, quantity, joinWaitlist";
             let errors = vec![FieldError { field: "quanity".to_owned(), message: message.to_owned() }];
-            return Problem::new(code, "Not known here: quanity.").with_errors(errors);
+            return Problem::new(code, "The body has unknown fields: quanity.").with_errors(errors);
         }
         ProblemCode::MalformedRequest => ("The request is not valid HTTP, or its address or headers are too long.", &[]),
         ProblemCode::Unauthenticated => ("The token is not valid or has expired. Log in again or refresh it.", &[]),
@@ -208,7 +208,7 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::InvalidRefreshToken => ("The refresh token is unknown, used up or expired. Log in again.", &[]),
         ProblemCode::AccountDisabled => ("The account was disabled. Ask the organiser, and name the time of this answer.", &[]),
         ProblemCode::Forbidden => ("This is for administrators.", &[]),
-        ProblemCode::NotFound => ("There is no such route.", &[]),
+        ProblemCode::NotFound => ("No route matches this URL.", &[]),
         ProblemCode::AccountNotFound => ("There is no account with this id.", &[]),
         ProblemCode::SessionNotFound => ("You have no session with this id.", &[]),
         ProblemCode::EventNotFound => ("There is no event with this id.", &[]),
@@ -257,13 +257,13 @@ fn example(code: ProblemCode) -> Problem {
             &[("ticketTypeId", json!(TICKET_TYPE)), ("bookedTickets", json!(180))],
         ),
         ProblemCode::PreconditionFailed => ("The event has changed since you read it. Read it again and repeat your change.", &[]),
-        ProblemCode::BodyTooLarge => ("Send a smaller body.", &[]),
+        ProblemCode::BodyTooLarge => ("The request body is larger than the limit of 65536 bytes.", &[]),
         ProblemCode::InvalidInput => return Problem::invalid_field("quantity", "must be from 1 to 100"),
         ProblemCode::IdempotencyKeyReused => (
             "This Idempotency-Key was used for another request at this event. Use a fresh key for each request, and the same one only to repeat it.",
             &[],
         ),
-        ProblemCode::RateLimited => ("Too many log-ins from your address. Please try again in 3 s.", &[]),
+        ProblemCode::RateLimited => ("Too many log-ins from your address. Retry in 3 s.", &[]),
         ProblemCode::InternalError => ("The error has been logged. Trying again later may help.", &[]),
         ProblemCode::Unavailable => ("The database cannot be reached at the moment. Nothing was changed; please try again.", &[]),
         ProblemCode::Overloaded => ("More requests are waiting than can be served. Nothing was changed; please try again.", &[]),

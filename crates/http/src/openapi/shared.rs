@@ -1,4 +1,4 @@
-//! What the whole document has but for its routes.
+//! The OpenAPI document without its routes: description, tags, security schemes, headers and problems.
 
 use serde_json::json;
 use utoipa::ToSchema;
@@ -10,29 +10,29 @@ use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiB
 
 use super::problems::{ProblemDocument, examples};
 
-/// The name of log-in by access token.
+/// Name of the security scheme for access tokens.
 pub const TOKEN: &str = "token";
-/// The name of what makes the first administrator.
+/// Name of the security scheme for the token that creates the first administrator.
 pub const BOOTSTRAP_TOKEN: &str = "bootstrapToken";
 
 const DESCRIPTION: &str = "\
-Rowlock is a box office: it sells a fixed number of tickets, never one of them twice, and hands every returned ticket to the \
-person who has waited longest and whose party fits.
+Rowlock is an open-source ticketing backend. It sells limited tickets without overselling and assigns returned tickets to the \
+waiting-list entry that joined first among those whose party size fits.
 
-Bodies and answers are JSON in camelCase, times are RFC 3339 in UTC, ids are UUIDs. Lists are `{items, nextCursor}`.
+Request and response bodies are JSON in camelCase, times are RFC 3339 in UTC, and ids are UUIDs. Lists are `{items, nextCursor}`.
 
-Errors are `application/problem+json` (RFC 9457) with a stable `code`. A body that is no JSON object, or has an unknown field, is \
-400; bad values are 422, and `errors` names all of them at once. A malformed id in a path is 404, as an unknown one. A 503 changed \
-nothing and can be repeated, but for `outcome-unknown`: then repeat it with the same `Idempotency-Key`, which acts once and tells \
-the outcome.
+Errors are `application/problem+json` (RFC 9457) with a stable `code`. A body that is not a JSON object or has an unknown field is \
+400. Invalid values are 422, and `errors` names all of them. A malformed id in a path is 404, like an unknown one. A request that \
+failed with 503 changed nothing and can be retried, except for `outcome-unknown`: retry that with the same `Idempotency-Key`, which \
+takes effect only once and returns the outcome.
 
-Log in with `POST /api/loginaccount` or `POST /admin/loginaccount`. The `token` of the answer goes into the header \
-`Authorization: Bearer TOKEN` and is valid for 15 minutes; the `refreshToken` goes into the body of `POST /api/refreshtoken`, \
-which gives the next pair.
+Log in with `POST /api/loginaccount` or `POST /admin/loginaccount`. Send the `token` of the response in the header \
+`Authorization: Bearer TOKEN`; it is valid for 15 minutes. Send the `refreshToken` in the body of `POST /api/refreshtoken` to get \
+the next pair.
 
-Every answer has an `X-Request-Id`; name it when you report a problem.";
+Every response has an `X-Request-Id`. Include it when you report a problem.";
 
-/// Title, security schemes, headers, problems: an OpenAPI document without routes.
+/// Returns the OpenAPI document without routes: title, description, tags, security schemes, headers and problems.
 pub fn shared() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Rowlock")
@@ -46,13 +46,13 @@ pub fn shared() -> OpenApi {
 fn tags() -> Vec<Tag> {
     let tag = |name: &str, description: &str| TagBuilder::new().name(name).description(Some(description)).build();
     vec![
-        tag("events", "What there is to book."),
-        tag("bookings", "Tickets: booking them, giving them back, and one's own."),
-        tag("waiting list", "A place in the queue: one gets it by booking what is sold out."),
-        tag("accounts", "One's own account."),
-        tag("sessions", "Logging in, staying logged in, logging out."),
-        tag("administration", "Running the box office. All of it needs an administrator's token, but for the log-in."),
-        tag("about", "This description, and the keys that tokens are checked with."),
+        tag("events", "Events with tickets to book."),
+        tag("bookings", "Book tickets, cancel bookings, and list your own."),
+        tag("waiting list", "Join by booking sold-out tickets, list and change your entries, and leave."),
+        tag("accounts", "Your own account."),
+        tag("sessions", "Log in, refresh the access token, and log out."),
+        tag("administration", "Manage events, bookings and accounts. Every route except the log-in requires an administrator's token."),
+        tag("about", "This document, and the keys that verify access tokens."),
     ]
 }
 
@@ -61,12 +61,12 @@ fn components() -> Components {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "The `token` of a log-in: a JWT signed with EdDSA, valid for 15 minutes. Its keys are at `/.well-known/jwks.json`.",
+            "The `token` of a log-in: a JWT that is signed with EdDSA and valid for 15 minutes. The public keys are at `/.well-known/jwks.json`.",
         ))
         .build();
     let bootstrap = ApiKeyValue::with_description(
         "X-Bootstrap-Token",
-        "The setting `bootstrap.token` of auth-service. It makes the first administrator and is used up with it.",
+        "The value of the setting `bootstrap.token` of auth-service. It can be used once, to create the first administrator.",
     );
     let mut schemas = Vec::new();
     ProblemDocument::schemas(&mut schemas);
@@ -88,25 +88,25 @@ fn headers() -> [(&'static str, Header); 5] {
     };
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     let seconds =
-        HeaderBuilder::new().schema(Some(seconds)).description(Some("After how many seconds to try again.")).example(Some(json!(1)));
+        HeaderBuilder::new().schema(Some(seconds)).description(Some("Number of seconds to wait before retrying.")).example(Some(json!(1)));
     [
         (
             "X-Request-Id",
             text(
-                "What logs call this request: the id that the request brought, if it is a sane one, or a new one.",
+                "The id of this request in the logs: the `X-Request-Id` of the request if it is valid, otherwise a new one.",
                 json!("4f0d8a1d2c11b2f1c0de7a514c1e9a39"),
             ),
         ),
         ("Retry-After", seconds.build()),
-        ("WWW-Authenticate", text("How to log in (RFC 9110).", json!("Bearer"))),
+        ("WWW-Authenticate", text("The accepted authentication scheme (RFC 9110).", json!("Bearer"))),
         (
             "RateLimit-Policy",
-            text("The limits that the request was counted under: `q` requests in `w` seconds.", json!("\"booking-account\";q=60;w=60")),
+            text("The limits that apply to the request: `q` requests in `w` seconds.", json!("\"booking-account\";q=60;w=60")),
         ),
         (
             "RateLimit",
             text(
-                "How the client stands with each limit: `r` requests are left, and in `t` seconds all of them are there again.",
+                "The remaining quota of each limit: `r` requests are left, and the whole quota is available again in `t` seconds.",
                 json!("\"booking-account\";r=59;t=1"),
             ),
         ),

@@ -1,4 +1,4 @@
-//! The words that the API uses for states and kinds, as schemas. The domain has the list of each, and no word of OpenAPI.
+//! Schemas for the string enumerations of the API. The domain crate defines their values and does not depend on OpenAPI.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A text that is one of a list.
+/// Returns the schema of a string that is one of `words`.
 pub(super) fn one_of(words: impl IntoIterator<Item = &'static str>, description: impl Into<String>) -> RefOr<Schema> {
     let object: schema::Object =
         ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).description(Some(description.into())).build();
@@ -35,11 +35,11 @@ macro_rules! words {
 }
 
 words! {
-    EventStatus = states::EventStatus, "Where an event stands. A draft is invisible to the public. A published event can become a draft again as long as nobody has ever booked or waited; a cancelled one stays cancelled.";
-    BookingStatus = states::BookingStatus, "Where a booking stands: its tickets are the holder's, or it was given back whole.";
-    BookingOrigin = states::BookingOrigin, "How a booking came about: sold from what was available, or handed on to who waited.";
-    WaitlistStatus = states::WaitlistStatus, "Where a waiting-list entry stands: in the queue, turned into a booking, left by its holder, or closed because the event began or was cancelled.";
-    AccountRole = states::Role, "What an account may do: book tickets, or run events.";
-    ActorRole = auditlog::ActorRole, "On what ground somebody acted: with an administrator's token, with the bootstrap token, or at the command line of a service.";
-    Action = auditlog::Action, "What was done.";
+    EventStatus = states::EventStatus, "Status of an event. A draft is invisible to the public. A published event can become a draft again as long as nobody has ever booked or waited. A cancelled event stays cancelled.";
+    BookingStatus = states::BookingStatus, "Status of a booking: the holder has its tickets, or all of them were returned.";
+    BookingOrigin = states::BookingOrigin, "Origin of a booking: a sale of available tickets, or a promotion from the waiting list.";
+    WaitlistStatus = states::WaitlistStatus, "Status of a waiting-list entry: waiting, promoted to a booking, left by its holder, or closed because the event started or was cancelled.";
+    AccountRole = states::Role, "Role of an account: book tickets, or manage events.";
+    ActorRole = auditlog::ActorRole, "How the actor was authorized: with an administrator's token, with the bootstrap token, or on the command line of a service.";
+    Action = auditlog::Action, "The action that was performed.";
 }

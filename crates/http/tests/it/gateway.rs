@@ -1,4 +1,4 @@
-//! What the gateway says by itself: with nginx, the configuration of `deploy/gateway`, and services that misbehave.
+//! Responses of the gateway itself: nginx with the configuration of `deploy/gateway` and services that misbehave.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// It must be the problem document of this code, to the letter of the closed list.
+/// Asserts that the response is the problem document of `code`.
 #[track_caller]
-fn is_problem(answer: &GatewayResponse, code: ProblemCode) {
+fn assert_problem(answer: &GatewayResponse, code: ProblemCode) {
     let document: Value = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("not JSON: {}", answer.body));
     assert_eq!(document["code"], code.as_str());
     assert_eq!(document["type"], format!("urn:rowlock:problem:{}", code.as_str()));
@@ -29,13 +29,13 @@ fn is_problem(answer: &GatewayResponse, code: ProblemCode) {
     assert_eq!(answer.headers.contains_key("retry-after"), code.status() == 503);
 }
 
-/// An address at which nobody listens.
-async fn away() -> SocketAddr {
+/// Returns an address on which no service listens.
+async fn unreachable() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
-/// A service that takes requests and hangs up without an answer.
-async fn rude() -> SocketAddr {
+/// Starts a service that closes each connection without a response.
+async fn disconnecting() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -46,7 +46,7 @@ async fn rude() -> SocketAddr {
     address
 }
 
-/// Services at the same port of several addresses of this machine. Each answers every request with its address.
+/// Starts services on the same port of several local addresses. Each responds to every request with its address.
 async fn replicas<const N: usize>(addresses: [&str; N]) -> u16 {
     let mut port = 0;
     for address in addresses {
@@ -63,7 +63,7 @@ async fn replicas<const N: usize>(addresses: [&str; N]) -> u16 {
     port
 }
 
-/// A service that takes requests and says nothing.
+/// Starts a service that accepts requests and never responds.
 async fn silent() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -77,15 +77,15 @@ async fn silent() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn what_the_gateway_refuses_is_a_problem_document_of_the_list() {
-    let gateway = SocketGateway::before(away().await).await;
+async fn the_gateway_rejects_requests_with_problem_documents() {
+    let gateway = SocketGateway::before(unreachable().await).await;
 
     for path in ["/", "/api", "/api/nothing", "/health/ready", "/metrics", "/problem/not-found", "/repeatable/api/book"] {
-        is_problem(&gateway.call("GET", path).await, ProblemCode::NotFound);
+        assert_problem(&gateway.call("GET", path).await, ProblemCode::NotFound);
     }
-    is_problem(&gateway.call("TRACE", "/api/events").await, ProblemCode::MethodNotAllowed);
+    assert_problem(&gateway.call("TRACE", "/api/events").await, ProblemCode::MethodNotAllowed);
     let too_large = "POST /api/book HTTP/1.1\r\nHost: door\r\nConnection: close\r\nContent-Length: 65537\r\n\r\n";
-    is_problem(&gateway.send_raw(too_large).await, ProblemCode::BodyTooLarge);
+    assert_problem(&gateway.send_raw(too_large).await, ProblemCode::BodyTooLarge);
     let long = "x".repeat(9_000);
     for request in [
         "what is this?\r\n\r\n".to_owned(),
@@ -96,36 +96,36 @@ async fn what_the_gateway_refuses_is_a_problem_document_of_the_list() {
         format!("GET /api/events?q={long} HTTP/1.1\r\nHost: door\r\nConnection: close\r\n\r\n"),
         format!("GET /api/events HTTP/1.1\r\nHost: door\r\nConnection: close\r\nAuthorization: {long}\r\n\r\n"),
     ] {
-        is_problem(&gateway.send_raw(&request).await, ProblemCode::MalformedRequest);
+        assert_problem(&gateway.send_raw(&request).await, ProblemCode::MalformedRequest);
     }
 }
 
 #[tokio::test]
-async fn a_request_that_did_not_reach_its_service_changed_nothing() {
-    let gateway = SocketGateway::before(away().await).await;
+async fn a_request_that_does_not_reach_its_service_is_reported_as_unavailable() {
+    let gateway = SocketGateway::before(unreachable().await).await;
 
-    is_problem(&gateway.call("GET", "/api/events").await, ProblemCode::Unavailable);
-    is_problem(&gateway.call("POST", "/api/book").await, ProblemCode::Unavailable);
-    is_problem(&gateway.call("POST", "/api/loginaccount").await, ProblemCode::Unavailable);
+    assert_problem(&gateway.call("GET", "/api/events").await, ProblemCode::Unavailable);
+    assert_problem(&gateway.call("POST", "/api/book").await, ProblemCode::Unavailable);
+    assert_problem(&gateway.call("POST", "/api/loginaccount").await, ProblemCode::Unavailable);
 }
 
 #[tokio::test]
-async fn when_the_answer_to_a_change_is_lost_nobody_is_told_that_it_failed() {
-    for service in [rude().await, silent().await] {
+async fn a_lost_response_to_a_change_is_reported_as_an_unknown_outcome() {
+    for service in [disconnecting().await, silent().await] {
         let gateway = SocketGateway::before(service).await;
 
-        is_problem(&gateway.call("POST", "/api/book").await, ProblemCode::OutcomeUnknown);
-        is_problem(&gateway.call("PATCH", "/admin/events/1").await, ProblemCode::OutcomeUnknown);
-        is_problem(&gateway.call("GET", "/api/events").await, ProblemCode::Unavailable);
+        assert_problem(&gateway.call("POST", "/api/book").await, ProblemCode::OutcomeUnknown);
+        assert_problem(&gateway.call("PATCH", "/admin/events/1").await, ProblemCode::OutcomeUnknown);
+        assert_problem(&gateway.call("GET", "/api/events").await, ProblemCode::Unavailable);
     }
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_whose_answer_is_lost_goes_to_the_next_replica() {
-    let gateway = SocketGateway::before_all(&[rude().await, start_naming_service("friend").await]).await;
+async fn a_request_with_a_key_whose_response_is_lost_is_retried_on_the_next_replica() {
+    let gateway = SocketGateway::before_all(&[disconnecting().await, start_naming_service("friend").await]).await;
     let book = |key: &str| format!("POST /api/book?x=1 HTTP/1.1\r\nHost: door\r\nConnection: close\r\n{key}Content-Length: 2\r\n\r\n{{}}");
 
-    // The replicas take turns; whichever is first, each of these comes to the one that answers.
+    // nginx rotates the replicas. Whichever is first, each of these requests reaches the one that responds.
     for _ in 0..4 {
         let answer = gateway.send_raw(&book("Idempotency-Key: k\r\n")).await;
         assert_eq!((answer.status, answer.body.as_str()), (201, "friend: POST /api/book?x=1 HTTP/1.1"));
@@ -140,22 +140,22 @@ async fn a_request_with_a_key_whose_answer_is_lost_goes_to_the_next_replica() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_that_nobody_answers_ends_as_an_unknown_outcome() {
-    for service in [rude().await, silent().await] {
+async fn a_request_with_a_key_that_no_replica_answers_ends_as_an_unknown_outcome() {
+    for service in [disconnecting().await, silent().await] {
         let gateway = SocketGateway::before_all(&[service, service]).await;
 
         let request = "POST /api/book HTTP/1.1\r\nHost: door\r\nConnection: close\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}";
 
-        is_problem(&gateway.send_raw(request).await, ProblemCode::OutcomeUnknown);
+        assert_problem(&gateway.send_raw(request).await, ProblemCode::OutcomeUnknown);
     }
 }
 
 #[tokio::test]
-async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
+async fn in_a_container_the_gateway_follows_the_addresses_of_its_services() {
     let [one, two] = ["127.0.0.1", "127.0.0.2"];
     let gateway = SocketGateway::in_a_container(replicas([one, two]).await);
     let asked = |addresses: &[&str]| addresses.iter().map(|&address| address.to_owned()).collect::<BTreeSet<_>>();
-    // It starts when there is somebody behind it.
+    // The gateway starts once its services have addresses.
     gateway.set_names(&[("auth", one), ("booking", one)]);
     until("the gateway accepts connections", async || gateway.is_open().await).await;
     assert_eq!(gateway.responding_services("/api/book").await, asked(&[one]));
@@ -163,7 +163,7 @@ async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
     gateway.set_names(&[("auth", one), ("booking", one), ("booking", two)]);
     until("the new replica is asked, too", async || gateway.responding_services("/api/book").await == asked(&[one, two])).await;
 
-    // No booking-service has an address at the moment: the gateway keeps those that it knows, and follows auth-service.
+    // booking-service has no address at the moment: the gateway keeps the last known ones and still follows auth-service.
     gateway.set_names(&[("auth", two)]);
     until("the other auth-service is asked", async || gateway.responding_services("/api/loginaccount").await == asked(&[two])).await;
     until("both replicas are still asked", async || gateway.responding_services("/api/book").await == asked(&[one, two])).await;
@@ -172,7 +172,7 @@ async fn in_a_container_the_gateway_follows_its_services_as_they_come_and_go() {
     until("only the replica that is left is asked", async || gateway.responding_services("/api/book").await == asked(&[two])).await;
 }
 
-/// A service that answers every request with the head of it.
+/// Starts a service that responds to every request with the request's head.
 async fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -188,7 +188,7 @@ async fn echo() -> String {
     url
 }
 
-/// What a service behind the gateway hears about the client: address and scheme.
+/// Returns what the gateway forwards to a service about the client: address and scheme.
 async fn forwarded(gateway: &FrontGateway, headers: &[(&str, &str)]) -> (String, String) {
     let answer = Client::new(gateway.url()).send(Method::GET, "/docs/echo", headers, None).await.text;
     let value = |name: &str| {
@@ -202,7 +202,7 @@ async fn forwarded(gateway: &FrontGateway, headers: &[(&str, &str)]) -> (String,
 }
 
 #[tokio::test]
-async fn only_a_trusted_proxy_says_who_the_client_is() {
+async fn only_a_trusted_proxy_can_set_the_client_address() {
     let service = echo().await;
     let claims = [("x-forwarded-for", "198.51.100.1"), ("x-forwarded-proto", "https"), ("x-real-ip", "198.51.100.2")];
     let is = |address: &str, scheme: &str| (address.to_owned(), scheme.to_owned());
@@ -226,7 +226,7 @@ async fn only_a_trusted_proxy_says_who_the_client_is() {
 }
 
 #[test]
-fn a_list_of_proxies_or_origins_that_is_not_usable_is_refused_in_one_sentence() {
+fn an_invalid_list_of_proxies_or_origins_is_rejected_with_one_sentence() {
     let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/gateway/settings.sh");
     for (check, list, usable) in [
         ("rowlock_networks", "", true),
@@ -251,7 +251,7 @@ fn a_list_of_proxies_or_origins_that_is_not_usable_is_refused_in_one_sentence() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_a_trusted_proxy_each_client_has_its_own_limit_on_sign_ups() {
+async fn clients_behind_a_trusted_proxy_have_separate_sign_up_limits() {
     let system = Plan::default().workers(0).auth_setting("limits.create_account_per_address", "2").start().await;
     for (trusted, alone) in [("127.0.0.0/8", true), ("", false)] {
         let gateway = FrontGateway::with_settings(&system, &[("ROWLOCK_TRUSTED_PROXIES", trusted)]).await;
@@ -291,7 +291,7 @@ async fn a_browser_may_call_the_api_from_an_allowed_origin_through_the_gateway()
         assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, None), "{path}");
         assert!(preflight.header("allow").is_some_and(|allowed| allowed.ends_with("OPTIONS")), "{path}");
     }
-    // The gateway answers the second by itself.
+    // The gateway responds to the second one itself.
     for (path, status) in [("/api/events", 200), ("/nothing", 404)] {
         let answer = client.send(Method::GET, path, &[("origin", shop)], None).await;
         let headers = ["access-control-allow-origin", "vary"].map(|name| answer.header(name));

@@ -156,7 +156,7 @@ async fn request_examples_are_accepted_and_unknown_fields_are_rejected() {
             wrong.pointer_mut(&pointer).unwrap()[UNKNOWN_FIELD] = 1.into();
             let problem = send(&client, example, &path, &wrong).await.refused(400, "unknown-field");
             let message = problem["errors"][0]["message"].as_str().unwrap();
-            let fields = message.strip_prefix("is not known here; known are: ").unwrap().split(", ").map(str::to_owned);
+            let fields = message.strip_prefix("is not a known field; known fields: ").unwrap().split(", ").map(str::to_owned);
             let key = (example.id, pointer);
             known.entry(key.clone()).or_default().extend(fields);
             described.insert(key, schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>());
