@@ -212,7 +212,7 @@ pub(crate) struct ListedEventResource {
 impl From<&EventWithTypes> for ListedEventResource {
     fn from(row: &EventWithTypes) -> Self {
         let mut event = EventResource::from(row);
-        event.ticket_types = row.types.iter().map(|ticket_type| TicketTypeResource::with_held(ticket_type)).collect();
+        event.ticket_types = row.types.iter().map(TicketTypeResource::with_held).collect();
         let (published_at, created_at, updated_at) = (row.event.published_at, row.event.created_at, row.event.updated_at);
         Self { event, held_tickets: Totals::of(row).held, published_at, created_at, updated_at }
     }
