@@ -1,6 +1,6 @@
-//! What `auth-service` tells the others about accounts: CloudEvents in the envelope of [`crate::messages`].
+//! Messages about accounts that `auth-service` publishes: CloudEvents in the envelope of [`crate::messages`].
 //!
-//! A message names an account by its id and says nothing else about the person.
+//! A message about a change of an account contains only the id of the account and no other personal data.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,38 +14,39 @@ const ENABLED: &str = "account.enabled";
 const ERASED: &str = "account.erased";
 const AUDITED: &str = "audit.recorded";
 
-/// The patterns under which all messages about accounts are routed.
+/// The routing-key patterns that match all messages about accounts.
 pub const ACCOUNT_PATTERNS: [&str; 2] = ["account.*", "audit.*"];
 
-/// Whether a routing key is one of those that have a queue by contract.
+/// Returns whether the routing key is one of those that must have a bound queue.
 pub fn is_account_key(routing_key: &str) -> bool {
     [DISABLED, ENABLED, ERASED, AUDITED].contains(&routing_key)
 }
 
-/// What happened to an account.
+/// A change of the state of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountChange {
-    /// It was shut: what it holds and waits for goes back.
+    /// The account was disabled: its returnable bookings are cancelled and it leaves all waiting lists.
     Disabled,
-    /// It was opened again.
+    /// The account was enabled again.
     Enabled,
-    /// It is gone: what it waits for goes back, and nothing that is kept says who it was.
+    /// The account was erased: it leaves all waiting lists, its returnable bookings are cancelled, and all stored rows
+    /// are anonymized.
     Erased,
 }
 
 /// A message of `auth-service`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountMessage {
-    /// Something happened to an account.
+    /// The state of an account changed.
     Changed {
         /// The account.
         account: AccountId,
-        /// The version that the change made; of two messages about an account the higher one counts.
+        /// The version of the account after the change. Of two messages about an account, the one with the higher version wins.
         version: i64,
-        /// What happened.
+        /// The change.
         change: AccountChange,
     },
-    /// Somebody did something that the audit log must know of.
+    /// An action of `auth-service` that belongs in the audit log.
     Audited(AuditEntry),
 }
 
@@ -56,7 +57,7 @@ struct ChangeData {
 }
 
 impl AccountMessage {
-    /// The CloudEvents type, which is also the routing key.
+    /// Returns the CloudEvents type, which is also the routing key.
     pub const fn routing_key(&self) -> &'static str {
         match self {
             Self::Changed { change: AccountChange::Disabled, .. } => DISABLED,
@@ -66,7 +67,8 @@ impl AccountMessage {
         }
     }
 
-    /// The message as it is stored in the outbox and sent. `source` is a URI reference naming the writer.
+    /// Returns the message as JSON, as it is stored in the outbox and published. `source` is a URI reference that names the
+    /// producer.
     pub fn to_json(&self, id: MessageId, time: Timestamp, source: &str) -> Result<String, serde_json::Error> {
         let routing_key = self.routing_key();
         match self {
@@ -82,7 +84,7 @@ impl AccountMessage {
         }
     }
 
-    /// Reads a message, of this contract version or the one before.
+    /// Parses a message of a contract version that this build reads.
     pub fn read(body: &[u8]) -> Result<Self, UnreadableMessage> {
         let sealed = Sealed::open(body, &[DISABLED, ENABLED, ERASED, AUDITED])?;
         let change = match sealed.routing_key {

@@ -1,79 +1,79 @@
-//! The allocation rule: who gets which ticket.
+//! The allocation rule, which decides who gets which ticket.
 //!
-//! [`Stock`] is one ticket type's counters. Its methods are the only steps that move tickets, and each keeps
+//! [`Stock`] contains the counters of one ticket type. Only its methods move tickets, and each preserves these invariants:
 //!
 //! ```text
 //! capacity = available + booked + held
-//! held > 0  ⇒  available = 0 and somebody waits
+//! held > 0  ⇒  available = 0 and waiting > 0
 //! ```
 //!
-//! Nothing here knows accounts, rows or time; the transaction in `inventory` feeds it what it has locked.
+//! This module knows neither accounts nor rows nor the clock. The transaction in `inventory` passes it what it has locked.
 
 use crate::Timestamp;
 use crate::queue::{Next, WaitingHeads};
 use crate::states::{EventStatus, WaitlistUntil};
 
-/// The counters of one ticket type, as locked.
+/// The counters of one ticket type, read under its row lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stock {
-    /// How many tickets exist.
+    /// The total number of tickets.
     pub capacity: u32,
-    /// Can be sold to anyone.
+    /// The number of tickets that anybody can book.
     pub available: u32,
-    /// In confirmed bookings.
+    /// The number of tickets in confirmed bookings.
     pub booked: u32,
-    /// Belong to the waiting list until the worker has handed them on.
+    /// The number of tickets that are reserved for the waiting list until the worker has reallocated them.
     pub held: u32,
-    /// How many entries wait.
+    /// The number of waiting entries.
     pub waiting: u32,
-    /// The number that the next entry gets. Never repeats, never goes back.
+    /// The sequence number of the next entry. It never decreases, and no number is used twice.
     pub next_number: i64,
-    /// Raised by each change; the `sequence` of the messages.
+    /// The version, incremented by each change. Messages carry it as their `sequence`.
     pub version: i64,
 }
 
-/// What a ticket type and its event allow, apart from the counters.
+/// The limits of a ticket type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// The largest quantity of one booking.
     pub max_per_booking: u32,
-    /// The most one account may have booked and wait for, together.
+    /// The maximum number of tickets that one account may have booked and wait for together.
     pub max_per_account: Option<u32>,
 }
 
-/// The part of an event that decides what may be done with its tickets.
+/// The status and the times of an event that decide what can be done with its tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// Where the event stands.
+    /// The status of the event.
     pub status: EventStatus,
-    /// Sales begin, if not at once.
+    /// The start of sales. If absent, sales start when the event is published.
     pub sales_start_at: Option<Timestamp>,
-    /// Sales end; when absent, at the start of the event.
+    /// The end of sales. If absent, sales end when the event starts.
     pub sales_end_at: Option<Timestamp>,
-    /// The event begins.
+    /// The start of the event.
     pub starts_at: Option<Timestamp>,
-    /// The event ends; when absent, it ends as it begins.
+    /// The end of the event. If absent, the event ends at its start.
     pub ends_at: Option<Timestamp>,
-    /// What ends the waiting list.
+    /// The point in time at which the waiting list ends.
     pub waitlist_until: WaitlistUntil,
-    /// The last moment at which holders can return tickets; when absent, the start of the event.
+    /// The time until which holders can return tickets. If absent, they can until the event starts.
     pub cancel_until: Option<Timestamp>,
 }
 
-/// Whether returned tickets still go to those who wait.
+/// The phase of an event, which decides whether returned tickets go to the waiting list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The waiting list is served.
     Open,
-    /// The waiting list has ended, with the start of the event or with its sales: nobody is promoted any more, and waiting
+    /// The waiting list has ended, at the start of the event or at the end of sales. No entry is promoted any more, and waiting
     /// entries are closed.
     Begun,
-    /// The event is called off: bookings are cancelled and entries closed.
+    /// The event is cancelled. Its bookings are cancelled and its waiting-list entries are closed.
     Cancelled,
 }
 
 impl Schedule {
-    /// The phase at an instant.
+    /// Returns the phase at `now`.
     pub fn phase(&self, now: Timestamp) -> Phase {
         match self.status {
             EventStatus::Cancelled => Phase::Cancelled,
@@ -82,7 +82,8 @@ impl Schedule {
         }
     }
 
-    /// When promotions end and waiting entries are closed. `None` if the event has no date that ends its waiting list.
+    /// Returns the time at which promotions end and waiting entries are closed, or `None` if no date of the event ends its
+    /// waiting list.
     fn waitlist_ends_at(&self) -> Option<Timestamp> {
         match self.waitlist_until {
             WaitlistUntil::Start => self.starts_at,
@@ -90,12 +91,12 @@ impl Schedule {
         }
     }
 
-    /// When the last ticket can be sold: at the end of sales, and never after the event has ended.
+    /// Returns the time at which sales end, which is never later than the end of the event.
     fn sales_end(&self) -> Option<Timestamp> {
         earlier(self.sales_end_at.or(self.starts_at), self.ends_at.or(self.starts_at))
     }
 
-    /// Checks whether a holder can return tickets at an instant.
+    /// Checks whether holders can return tickets at `now`.
     pub fn accepts_returns(&self, now: Timestamp) -> Result<(), ReturnRefusal> {
         if self.starts_at.is_some_and(|starts_at| starts_at <= now) {
             return Err(ReturnRefusal::EventBegun);
@@ -106,7 +107,7 @@ impl Schedule {
         }
     }
 
-    /// Whether tickets are sold at an instant.
+    /// Checks whether tickets are on sale at `now`.
     pub fn on_sale(&self, now: Timestamp) -> Result<(), BookRefusal> {
         match self.status {
             EventStatus::Draft => return Err(BookRefusal::NotPublic),
@@ -119,12 +120,12 @@ impl Schedule {
     }
 }
 
-/// The earlier of two times, of which either may be absent.
+/// Returns the earlier of two optional times.
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     [one, other].into_iter().flatten().min()
 }
 
-/// Why a holder cannot return tickets any more.
+/// The reason why a holder can no longer return tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReturnRefusal {
     /// The event has begun.
@@ -138,91 +139,92 @@ pub enum ReturnRefusal {
     },
 }
 
-/// What somebody asks for.
+/// A request to book tickets.
 #[derive(Debug, Clone, Copy)]
 pub struct BookRequest {
-    /// How many tickets.
+    /// The number of tickets.
     pub quantity: u32,
-    /// Whether to wait when there are not enough.
+    /// Whether to join the waiting list if there are not enough tickets.
     pub join_waitlist: bool,
-    /// What the account has booked and waits for of this type already. Looked at only under a limit.
+    /// The account's booked and waiting tickets of this type. It is used only if there is a limit per account.
     pub account_total: u32,
-    /// Whether the account has an open waiting-list entry for this type. Checked only if the request has to wait.
+    /// Whether the account has an open waiting-list entry for this type. It is used only if the request has to wait.
     pub already_waiting: bool,
 }
 
-/// A request to change the quantity of an entry that waits.
+/// A request to change the quantity of a waiting entry.
 #[derive(Debug, Clone, Copy)]
 pub struct EntryChange {
-    /// The quantity that the entry waits for now.
+    /// The current quantity of the entry.
     pub before: u32,
-    /// The quantity that it should wait for.
+    /// The requested quantity.
     pub quantity: u32,
-    /// The account's booked and waiting tickets of this type, including this entry. Checked only under a limit.
+    /// The account's booked and waiting tickets of this type, including this entry. It is used only if there is a limit per
+    /// account.
     pub account_total: u32,
 }
 
-/// The result of a change of an entry's quantity.
+/// The result of changing the quantity of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangedEntry {
-    /// The quantity was the same; nothing changed.
+    /// The quantity was the same, so nothing changed.
     Unchanged,
-    /// The party shrank and keeps its number.
+    /// The quantity was lowered, and the entry keeps its number.
     Kept,
-    /// The party grew and moved to the end of the list.
+    /// The quantity was raised, and the entry moved to the end of the list.
     Moved {
-        /// The new number, which orders the list.
+        /// The new sequence number, which orders the list.
         number: i64,
-        /// The new place in the queue, from 1.
+        /// The new position in the queue, starting at 1.
         position: u32,
     },
 }
 
-/// What a request for tickets came to.
+/// The result of a booking request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Booked {
-    /// Sold whole.
+    /// All requested tickets were booked.
     Confirmed,
-    /// Put on the waiting list.
+    /// The request was put on the waiting list.
     Waitlisted {
-        /// The number that orders the list.
+        /// The sequence number that orders the list.
         number: i64,
-        /// The place in the queue, from 1.
+        /// The position in the queue, starting at 1.
         position: u32,
     },
 }
 
-/// Why a request for tickets was refused.
+/// The reason why a booking request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BookRefusal {
     /// The event is a draft.
     #[error("there is no such event")]
     NotPublic,
-    /// The event was called off.
+    /// The event is cancelled.
     #[error("the event is cancelled")]
     EventCancelled,
-    /// Outside the sales window.
+    /// The current time is outside the sales window.
     #[error("sales are closed")]
     SalesClosed,
-    /// More than one booking may have.
+    /// The quantity is above the limit per booking.
     #[error("a booking may have at most {max} tickets")]
     QuantityTooLarge {
         /// The limit of the ticket type.
         max: u32,
     },
-    /// More than the ticket type has in total, so that the request could never be met.
+    /// The quantity is above the capacity of the ticket type, so the request could never be fulfilled.
     #[error("there are {total} tickets of this type")]
     QuantityAboveTotal {
-        /// How many tickets the type has.
+        /// The capacity of the ticket type.
         total: u32,
     },
-    /// More than one account may have.
+    /// The account would exceed the limit per account.
     #[error("an account may have at most {max} tickets, booked and waited for together")]
     AccountLimit {
         /// The limit of the ticket type.
         max: u32,
     },
-    /// Not enough tickets, and no waiting.
+    /// There are not enough tickets, and the request does not allow waiting or the waiting list has ended.
     #[error("there are not enough tickets")]
     SoldOut,
     /// The account already has an open waiting-list entry for the ticket type.
@@ -230,54 +232,56 @@ pub enum BookRefusal {
     AlreadyWaiting,
 }
 
-/// Where returned tickets went.
+/// The destination of returned tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Returned {
-    /// To the public.
+    /// The tickets became available to everybody.
     Available,
-    /// To those who wait; a `tickets.released` message is due.
+    /// The tickets are held for the waiting list. The caller must send a `tickets.released` message.
     Held,
 }
 
-/// Fewer tickets than are booked.
+/// The error of a capacity that is below the number of booked tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{booked} tickets are booked")]
 pub struct CapacityBelowBooked {
-    /// How many are booked.
+    /// The number of booked tickets.
     pub booked: u32,
 }
 
-/// What one walk over the waiting list did.
+/// The result of one allocation pass over the waiting list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walk {
-    /// The numbers of the promoted entries with their quantities, in the order of promotion.
+    /// The sequence numbers and quantities of the promoted entries, in the order of promotion.
     pub promoted: Vec<(i64, u32)>,
-    /// Tickets that became available because nobody who waits could take them.
+    /// The number of tickets that became available because no waiting entry could take them.
     pub leftover: u32,
-    /// The walk stopped early; the rest is still held and another `tickets.released` message is due.
+    /// True if the pass stopped early. The remaining tickets are still held, and the caller must send another `tickets.released`
+    /// message.
     pub unfinished: bool,
 }
 
 impl Stock {
-    /// The largest party that can get tickets of the type at all. A larger one can be waiting if the capacity or the limit was
-    /// lowered after it had joined; it keeps its place and is passed over until they are raised again.
+    /// Returns the largest quantity that can currently be booked. An entry can exceed it if the capacity or the limit was lowered
+    /// after the entry had joined. Such an entry keeps its place and is skipped until the values are raised again.
     pub fn largest_party(&self, terms: Terms) -> u32 {
         self.capacity.min(terms.max_per_booking)
     }
 
-    /// Whether the counters are as they must be at every commit.
+    /// Returns whether the counters satisfy the invariants that must hold at every commit.
     pub fn is_consistent(&self) -> bool {
         let sum = u64::from(self.available) + u64::from(self.booked) + u64::from(self.held);
         sum == u64::from(self.capacity) && (self.held == 0 || (self.available == 0 && self.waiting > 0))
     }
 
-    /// Raises the version for the next change and tells it.
+    /// Increments the version and returns it.
     pub fn next_sequence(&mut self) -> i64 {
         self.version += 1;
         self.version
     }
 
-    /// Sells whole, or puts on the waiting list, or refuses. The event must be on sale.
+    /// Books all requested tickets, or joins the waiting list, or returns the reason for rejecting the request. The caller has
+    /// checked that the event is on sale.
     pub fn book(&mut self, request: BookRequest, terms: Terms, phase: Phase) -> Result<Booked, BookRefusal> {
         if request.quantity > terms.max_per_booking {
             return Err(BookRefusal::QuantityTooLarge { max: terms.max_per_booking });
@@ -298,7 +302,7 @@ impl Stock {
             self.booked += request.quantity;
             return Ok(Booked::Confirmed);
         }
-        // Nobody is promoted once the event has begun, so a place in the queue would be worth nothing.
+        // No entry is promoted after the waiting list has ended, so joining it would be pointless.
         if !request.join_waitlist || phase != Phase::Open {
             return Err(BookRefusal::SoldOut);
         }
@@ -311,11 +315,11 @@ impl Stock {
         Ok(Booked::Waitlisted { number, position: self.waiting })
     }
 
-    /// Changes the quantity of an entry that waits. The event must be open for promotions, and on sale if the party grows.
+    /// Changes the quantity of a waiting entry. The event must be in [`Phase::Open`], and on sale if the quantity is raised.
     ///
-    /// A smaller party keeps its number; a larger one gets a new number at the end of the list. The limit per account is
-    /// checked only when the party grows. If the new quantity fits in what is available, the available tickets become held,
-    /// as for a return; the caller compares `held` and sends `tickets.released`.
+    /// An entry whose quantity is lowered keeps its number; one whose quantity is raised gets a new number at the end of the
+    /// list. The limit per account is checked only if the quantity is raised. If the new quantity fits in the available tickets,
+    /// these become held, as after a return. The caller detects this by comparing `held` and sends `tickets.released`.
     pub fn change_entry(&mut self, change: EntryChange, terms: Terms) -> Result<ChangedEntry, BookRefusal> {
         let EntryChange { before, quantity, account_total } = change;
         if quantity == before {
@@ -345,7 +349,7 @@ impl Stock {
         Ok(changed)
     }
 
-    /// Takes back tickets of a booking. The caller guarantees that the booking has that many.
+    /// Takes back `quantity` tickets of a booking, which the caller guarantees to have that many.
     pub fn take_back(&mut self, quantity: u32, phase: Phase) -> Returned {
         self.booked -= quantity;
         self.add(quantity, phase)
@@ -357,13 +361,14 @@ impl Stock {
             self.available = 0;
             Returned::Held
         } else {
-            // Once the event has begun, what is still held is nobody's any more.
+            // After the waiting list has ended, held tickets are reserved for nobody.
             self.available += quantity + std::mem::take(&mut self.held);
             Returned::Available
         }
     }
 
-    /// Holds what is available for those who wait, because promotions go on after all: the event was postponed.
+    /// Moves all available tickets to `held` if the waiting list is not empty. Returns whether it moved any. Callers use it when
+    /// more entries can be promoted, for example because the event was postponed.
     pub fn hold_again(&mut self) -> bool {
         let due = self.waiting > 0 && self.available > 0;
         if due {
@@ -372,12 +377,12 @@ impl Stock {
         due
     }
 
-    /// One entry that was closed waits again, because the event was postponed.
+    /// Counts one more waiting entry, because a closed entry was reopened after the event had been postponed.
     pub fn rejoin(&mut self) {
         self.waiting += 1;
     }
 
-    /// One entry stops waiting without a booking. Tickets held for nobody become available.
+    /// Counts one waiting entry less, because it left without a booking. If it was the last one, held tickets become available.
     pub fn leave(&mut self) {
         self.waiting -= 1;
         if self.waiting == 0 {
@@ -385,7 +390,8 @@ impl Stock {
         }
     }
 
-    /// Changes how many tickets exist. Raising works like a return; lowering takes what is available, then what is held.
+    /// Changes the capacity. Added tickets are treated like returned ones; removed tickets are taken from the available ones
+    /// first, then from the held ones. Fails if `capacity` is below the number of booked tickets.
     pub fn set_capacity(&mut self, capacity: u32, phase: Phase) -> Result<Returned, CapacityBelowBooked> {
         if capacity < self.booked {
             return Err(CapacityBelowBooked { booked: self.booked });
@@ -406,17 +412,18 @@ impl Stock {
         Ok(Returned::Available)
     }
 
-    /// Nobody is promoted any more: what is held becomes available. Tells how much that was.
+    /// Moves all held tickets to `available`, because no entry will be promoted with them. Returns their number.
     pub fn unhold(&mut self) -> u32 {
         let held = std::mem::take(&mut self.held);
         self.available += held;
         held
     }
 
-    /// Walks the waiting list in the order of joining and promotes each entry that fits in what is held.
+    /// Goes through the waiting list in the order of joining and promotes each entry that fits in the held tickets.
     ///
-    /// A party that is too large, for what is held or for one booking, keeps its place and blocks nobody. Stops after `limit`
-    /// promotions, or where `heads` does not know the rest of a queue; then what is left stays held.
+    /// An entry that is larger than the held tickets or than the limit per booking keeps its place and does not block the entries
+    /// behind it. The pass stops after `limit` promotions, or where `heads` does not know the rest of a queue; in both cases the
+    /// remaining tickets stay held.
     pub fn reallocate(&mut self, heads: &mut WaitingHeads, terms: Terms, limit: usize) -> Walk {
         let mut promoted = Vec::new();
         let mut unfinished = false;

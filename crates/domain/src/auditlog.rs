@@ -1,4 +1,4 @@
-//! The audit log: who did what to the box office itself.
+//! The entries of the audit log, which records administrative actions.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use uuid::Uuid;
 use crate::Timestamp;
 use crate::ids::{AccountId, AuditEntryId};
 
-/// On what ground somebody acted.
+/// The authority under which somebody acted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActorRole {
-    /// An administrator with a token.
+    /// An administrator with an access token.
     Admin,
-    /// Whoever held the bootstrap token.
+    /// The holder of the bootstrap token.
     Bootstrap,
-    /// Somebody at the command line of a service.
+    /// An operator at the command line of a service.
     Operator,
 }
 
 impl ActorRole {
-    /// Every one there is.
+    /// All variants.
     pub const ALL: &'static [Self] = &[Self::Admin, Self::Bootstrap, Self::Operator];
 
-    /// The word that the database and the API use.
+    /// Returns the value that the database and the API use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -41,22 +41,22 @@ impl fmt::Display for ActorRole {
     }
 }
 
-/// Who acted, in which request.
+/// The person who acted and the request in which they did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Actor {
-    /// The account, if it was one.
+    /// The account that acted, if there was one.
     pub account_id: Option<AccountId>,
-    /// On what ground.
+    /// The authority under which the person acted.
     pub role: ActorRole,
-    /// The request, as logs and answers name it.
+    /// The request id, as it appears in logs and responses.
     pub request_id: Option<String>,
 }
 
-/// What was done.
+/// An administrative action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// An event was made.
+    /// An event was created.
     #[serde(rename = "event.create")]
     CreateEvent,
     /// Details, terms or capacities of an event were changed, or it was published.
@@ -65,7 +65,7 @@ pub enum Action {
     /// An event was deleted.
     #[serde(rename = "event.delete")]
     DeleteEvent,
-    /// An event was called off.
+    /// An event was cancelled.
     #[serde(rename = "event.cancel")]
     CancelEvent,
     /// An administrator cancelled or reduced a person's booking.
@@ -77,19 +77,19 @@ pub enum Action {
     /// An administrator removed a person from a waiting list.
     #[serde(rename = "waitlist.remove")]
     RemoveFromWaitlist,
-    /// An administrator was made.
+    /// An administrator account was created.
     #[serde(rename = "admin.create")]
     CreateAdmin,
-    /// An account was shut.
+    /// An account was disabled.
     #[serde(rename = "account.disable")]
     DisableAccount,
-    /// An account was opened again.
+    /// An account was enabled again.
     #[serde(rename = "account.enable")]
     EnableAccount,
 }
 
 impl Action {
-    /// Every one there is.
+    /// All variants.
     pub const ALL: &'static [Self] = &[
         Self::CreateEvent,
         Self::ChangeEvent,
@@ -103,7 +103,7 @@ impl Action {
         Self::EnableAccount,
     ];
 
-    /// The word that the database and the API use.
+    /// Returns the value that the database and the API use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreateEvent => "event.create",
@@ -124,17 +124,17 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
-    /// Its identity, by which the log is ordered.
+    /// The id of the entry, which orders the log.
     pub id: AuditEntryId,
-    /// When it was done.
+    /// The time of the action.
     pub at: Timestamp,
-    /// By whom.
+    /// The person who acted.
     pub actor: Actor,
-    /// What was done.
+    /// The action.
     pub action: Action,
-    /// The id of the event, booking, waiting-list entry or account that it was done to.
+    /// The id of the event, booking, waiting-list entry or account that the action was applied to.
     pub subject: Uuid,
-    /// What was changed to what. Nothing personal.
+    /// The old and new values. They contain no personal data.
     pub details: Map<String, Value>,
 }
 

@@ -1,4 +1,4 @@
-//! The one representation of an instant.
+//! The timestamp type that all crates share.
 
-/// An instant in UTC. Stored and sent with microseconds, which is what PostgreSQL keeps.
+/// An instant in UTC. It is stored and sent with microsecond precision, which is the precision of PostgreSQL.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,7 +1,7 @@
 //! Ids are newtypes over UUIDv7, so that an id of one kind cannot be passed as another.
 //!
-//! An id is made before the transaction that stores it, from a time and randomness that are passed in;
-//! after a lost COMMIT answer its existence tells whether the transaction took place.
+//! An id is generated before the transaction that stores it, from a time and random bytes that are passed in. If the response to
+//! a COMMIT is lost, a lookup of the id tells whether the transaction committed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,12 +11,12 @@ use uuid::{Builder, Uuid};
 
 use crate::Timestamp;
 
-/// A text that is not a UUID.
+/// The error of a text that is not a hyphenated UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID")]
 pub struct InvalidId;
 
-/// The raw UUIDv7 for an instant and 10 bytes of randomness.
+/// Returns the UUIDv7 for an instant and 10 random bytes.
 pub fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
     let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
     Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
@@ -30,12 +30,12 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Takes a UUID that is known to name this kind of thing.
+            /// Wraps a UUID that is known to identify this kind of resource.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID inside.
+            /// Returns the underlying UUID.
             pub const fn as_uuid(self) -> Uuid {
                 self.0
             }
@@ -50,7 +50,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = InvalidId;
 
-            /// Accepts the hyphenated form alone: one id has one spelling but for case.
+            /// Accepts only the hyphenated form, so that, apart from case, each id has one spelling.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 if text.len() != 36 {
                     return Err(InvalidId);
@@ -62,43 +62,43 @@ macro_rules! id {
 }
 
 id! {
-    /// A person's account, in `auth-service`.
+    /// The id of an account in `auth-service`.
     AccountId
 }
 id! {
-    /// A log-in of an account; the `sid` of its tokens.
+    /// The id of a session, which is the `sid` claim of its tokens.
     SessionId
 }
 id! {
-    /// An event.
+    /// The id of an event.
     EventId
 }
 id! {
-    /// A kind of ticket of an event, with a stock of its own.
+    /// The id of a ticket type. Each ticket type of an event has a stock of its own.
     TicketTypeId
 }
 id! {
-    /// A booking of one or more tickets of one type.
+    /// The id of a booking of one or more tickets of one type.
     BookingId
 }
 id! {
-    /// A place in the waiting list of a ticket type.
+    /// The id of an entry in the waiting list of a ticket type.
     WaitlistEntryId
 }
 id! {
-    /// A message; the `id` of its CloudEvents envelope.
+    /// The id of a message, which is the `id` of its CloudEvents envelope.
     MessageId
 }
 id! {
-    /// An entry of the audit log.
+    /// The id of an entry of the audit log.
     AuditEntryId
 }
 id! {
-    /// A committed group of commands; see `committed_batches`.
+    /// The id of a committed batch of commands; see `committed_batches`.
     BatchId
 }
 
-/// The key of a ticket type: everything about tickets is keyed by event first.
+/// The key of a ticket type. All ticket data are keyed by event first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TypeKey {
     /// The event.

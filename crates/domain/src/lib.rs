@@ -1,7 +1,7 @@
-//! The vocabulary of the box office: ids, value types, states, the allocation rule and message contracts.
+//! The domain model: ids, value types, state machines, the allocation rule and the message contracts.
 //!
-//! This crate does no I/O and reads no clock. What is decided here is decided from its arguments alone,
-//! so every rule can be tested by properties and replayed from a history.
+//! This crate does no I/O and reads no clock. Every function depends on its arguments alone, so property tests can check each
+//! rule and a recorded history can be replayed.
 
 pub mod accounts;
 pub mod allocation;

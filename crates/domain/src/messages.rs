@@ -1,8 +1,8 @@
-//! What the services tell each other and the world: CloudEvents 1.0 in JSON, one contract per routing key.
+//! Contracts of the domain events that the services publish: CloudEvents 1.0 in JSON, one contract per routing key.
 //!
-//! A message states a fact in the past tense. `sequence` is the version of the ticket type (or of the event)
-//! that the fact made, so the history of a ticket type can be put in its true order. Nothing personal is in a
-//! message: an account is named by its id.
+//! An event is named in the past tense. Its `sequence` is the version that the change gave to the ticket type (or to the event),
+//! so consumers can restore the order of a ticket type's history. Messages contain no personal data: they refer to an account by
+//! its id.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,152 +11,154 @@ use crate::Timestamp;
 use crate::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
 use crate::trace::{self, TraceContext};
 
-/// The routing key of the one message that is a request for work: «this type has held tickets».
+/// The routing key of the only message that is a request for work: it tells the reallocation worker that a ticket type has held
+/// tickets.
 pub const TICKETS_RELEASED: &str = "tickets.released";
 
 /// The version of the message contracts that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The oldest version that this build still reads, so that services can be rolled one by one.
+/// The oldest contract version that this build reads. Reading older versions allows the services to be upgraded one at a time.
 pub const OLDEST_READABLE_VERSION: u32 = 1;
 
 const SCHEMA_PREFIX: &str = "urn:rowlock:schema:";
 
-/// What happened.
+/// A domain event: a change to an event, a ticket type, a booking or a waiting-list entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Fact {
-    /// Tickets were sold from what was available.
+    /// A request was booked from the available tickets.
     BookingConfirmed {
         /// The new booking.
         booking_id: BookingId,
-        /// Its account.
+        /// The account that holds the booking.
         account_id: AccountId,
-        /// How many tickets.
+        /// The number of booked tickets.
         quantity: u32,
     },
-    /// A part of a booking was given back.
+    /// Some of the tickets of a booking were returned.
     BookingReduced {
-        /// The booking.
+        /// The booking that was reduced.
         booking_id: BookingId,
-        /// Its account.
+        /// The account that holds the booking.
         account_id: AccountId,
-        /// How many tickets it keeps.
+        /// The number of tickets that remain in the booking.
         quantity: u32,
-        /// How many came back.
+        /// The number of returned tickets.
         returned: u32,
     },
-    /// A booking was given back whole, or its event was cancelled.
+    /// A booking was cancelled by itself or together with its event.
     BookingCancelled {
-        /// The booking.
+        /// The cancelled booking.
         booking_id: BookingId,
-        /// Its account.
+        /// The account that held the booking.
         account_id: AccountId,
-        /// How many came back.
+        /// The number of returned tickets.
         returned: u32,
     },
     /// An account joined the waiting list.
     WaitlistJoined {
         /// The new entry.
         waitlist_entry_id: WaitlistEntryId,
-        /// Its account.
+        /// The account that joined.
         account_id: AccountId,
-        /// How many tickets it waits for.
+        /// The number of tickets that the entry waits for.
         quantity: u32,
-        /// The number that orders the list.
+        /// The sequence number that orders the waiting list.
         number: i64,
     },
-    /// Held tickets were handed on to an entry.
+    /// A waiting-list entry was promoted: it received held tickets as a booking.
     WaitlistPromoted {
-        /// The entry.
+        /// The promoted entry.
         waitlist_entry_id: WaitlistEntryId,
-        /// The booking it became.
+        /// The booking that the entry became.
         booking_id: BookingId,
-        /// Its account.
+        /// The account that holds the booking.
         account_id: AccountId,
-        /// How many tickets.
+        /// The number of booked tickets.
         quantity: u32,
-        /// The number that ordered the list.
+        /// The number that the entry had in the waiting list.
         number: i64,
     },
     /// An account left the waiting list.
     WaitlistLeft {
-        /// The entry.
+        /// The entry that was withdrawn.
         waitlist_entry_id: WaitlistEntryId,
-        /// Its account.
+        /// The account that left.
         account_id: AccountId,
-        /// How many tickets it waited for.
+        /// The number of tickets that the entry waited for.
         quantity: u32,
-        /// The number that ordered the list.
+        /// The number that the entry had in the waiting list.
         number: i64,
     },
-    /// An account changed how many tickets its entry waits for.
+    /// An account changed the number of tickets that its entry waits for.
     WaitlistChanged {
-        /// The entry.
+        /// The changed entry.
         waitlist_entry_id: WaitlistEntryId,
-        /// Its account.
+        /// The account that waits.
         account_id: AccountId,
-        /// How many tickets it waits for now.
+        /// The new number of tickets.
         quantity: u32,
-        /// How many it waited for before.
+        /// The previous number of tickets.
         previous_quantity: u32,
-        /// The number that orders the list: the same if the party shrank, a new one if it grew.
+        /// The sequence number that orders the waiting list: unchanged if the quantity was lowered, new if it was raised.
         number: i64,
     },
-    /// An entry ended because the event began or was cancelled.
+    /// A waiting entry was closed, because its waiting list ended or its event was cancelled.
     WaitlistClosed {
-        /// The entry.
+        /// The closed entry.
         waitlist_entry_id: WaitlistEntryId,
-        /// Its account.
+        /// The account that waited.
         account_id: AccountId,
-        /// How many tickets it waited for.
+        /// The number of tickets that the entry waited for.
         quantity: u32,
-        /// The number that ordered the list.
+        /// The number that the entry had in the waiting list.
         number: i64,
     },
-    /// A closed entry waits again, with its old number, because the event was postponed.
+    /// A closed entry was reopened with its old number, because the event was postponed.
     WaitlistReopened {
-        /// The entry.
+        /// The reopened entry.
         waitlist_entry_id: WaitlistEntryId,
-        /// Its account.
+        /// The account that waits.
         account_id: AccountId,
-        /// How many tickets it waits for.
+        /// The number of tickets that the entry waits for.
         quantity: u32,
-        /// The number that orders the list.
+        /// The sequence number that orders the waiting list.
         number: i64,
     },
-    /// The ticket type has held tickets. How many is in the row alone: this message may be late, lost or doubled.
+    /// The ticket type has held tickets. The message omits their number because it can be late, lost or duplicated; only the row
+    /// is reliable.
     TicketsReleased {},
-    /// A walk over the waiting list ended.
+    /// An allocation pass over the waiting list ended.
     TicketsReallocated {
-        /// Tickets handed on.
+        /// The number of tickets given to promoted entries.
         promoted: u32,
-        /// Tickets that nobody who waits could take, now available.
+        /// The number of tickets that no waiting entry could take and that are now available.
         leftover: u32,
     },
-    /// The number of tickets of a type was changed.
+    /// The capacity of a ticket type was changed.
     TicketsCapacityChanged {
-        /// The new number.
+        /// The new capacity.
         capacity: u32,
     },
-    /// An event was made, public or as a draft.
+    /// An event was created as a draft or published.
     EventCreated {
-        /// `draft` or `published`.
+        /// The initial status, `draft` or `published`.
         status: crate::states::EventStatus,
     },
-    /// The details, the status or the terms of an event changed.
+    /// The details, the status or the terms of an event were changed.
     EventUpdated {
-        /// Its status now.
+        /// The status after the change.
         status: crate::states::EventStatus,
     },
-    /// An event was called off.
+    /// An event was cancelled.
     EventCancelled {},
     /// An event that never had a booking or a waiting-list entry was deleted.
     EventDeleted {},
 }
 
 impl Fact {
-    /// The CloudEvents type, which is also the routing key.
+    /// Returns the CloudEvents type, which is also the routing key.
     pub const fn routing_key(&self) -> &'static str {
         match self {
             Self::BookingConfirmed { .. } => "booking.confirmed",
@@ -179,7 +181,7 @@ impl Fact {
     }
 }
 
-/// What a message is about.
+/// The resource that a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The event as a whole.
@@ -189,7 +191,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The event, which is the key that everything is stored by.
+    /// Returns the event, which is the key by which all data are partitioned.
     pub const fn event(self) -> EventId {
         match self {
             Self::Event(event) => event,
@@ -198,20 +200,20 @@ impl Subject {
     }
 }
 
-/// A fact with its envelope.
+/// A domain event with the fields of its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its identity; the same however often it is delivered.
+    /// The identity of the message. Redeliveries have the same id.
     pub id: MessageId,
-    /// What it is about.
+    /// The resource that the message is about.
     pub subject: Subject,
-    /// The version of the subject that the fact made.
+    /// The version that the change gave to the subject.
     pub sequence: i64,
-    /// When the fact became true, by the database's clock.
+    /// The time of the change by the database's clock.
     pub time: Timestamp,
-    /// The fact.
+    /// The domain event.
     pub fact: Fact,
-    /// The trace that the fact came about in, if it is traced.
+    /// The trace context of the request that caused the change, if it was traced.
     pub trace: Option<TraceContext>,
 }
 
@@ -225,7 +227,7 @@ struct Data<'a> {
     fact: &'a Fact,
 }
 
-/// The CloudEvents envelope. What is in `data` is the contract of its type.
+/// The CloudEvents envelope. The contract of each type defines the contents of `data`.
 #[derive(Serialize)]
 struct Envelope<'a, D> {
     specversion: &'static str,
@@ -234,17 +236,17 @@ struct Envelope<'a, D> {
     source: &'a str,
     subject: String,
     time: String,
-    /// A string, as the CloudEvents «sequence» extension asks.
+    /// The CloudEvents `sequence` extension requires a string.
     sequence: String,
     datacontenttype: &'static str,
     dataschema: String,
-    /// The CloudEvents «distributed tracing» extension.
+    /// The CloudEvents distributed tracing extension.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<TraceContext>,
     data: D,
 }
 
-/// What every message says about itself.
+/// The envelope fields that differ between messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Head<'a> {
     pub(crate) id: MessageId,
@@ -256,7 +258,7 @@ pub(crate) struct Head<'a> {
     pub(crate) trace: Option<TraceContext>,
 }
 
-/// A message as it is stored in an outbox and sent.
+/// Serializes a message as it is stored in an outbox and published.
 pub(crate) fn write_message(head: Head<'_>, data: impl Serialize) -> Result<String, serde_json::Error> {
     let Head { id, routing_key, source, subject, time, sequence, trace } = head;
     serde_json::to_string(&Envelope {
@@ -275,7 +277,8 @@ pub(crate) fn write_message(head: Head<'_>, data: impl Serialize) -> Result<Stri
 }
 
 impl Message {
-    /// The message as it is stored in the outbox and sent. `source` is a URI reference naming the writer.
+    /// Returns the message as JSON, as it is stored in the outbox and published. `source` is a URI reference that names the
+    /// producer.
     pub fn to_json(&self, source: &str) -> Result<String, serde_json::Error> {
         let routing_key = self.fact.routing_key();
         let (subject, ticket_type_id) = match self.subject {
@@ -287,21 +290,21 @@ impl Message {
     }
 }
 
-/// Why a delivered body is not a message of an expected kind. Trying again cannot help.
+/// The reason why a message body cannot be read. All variants are permanent errors, so a retry cannot succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableMessage {
-    /// Not JSON, or not of the envelope's shape.
+    /// The body is not JSON or does not have the shape of the envelope.
     #[error("not a CloudEvents envelope of the expected shape: {0}")]
     Shape(#[from] serde_json::Error),
-    /// A well-formed message of another kind.
+    /// The message is well-formed but has an unexpected type.
     #[error("unexpected type «{0}»")]
     Type(String),
-    /// A version of the contract that this build does not read.
+    /// This build cannot read the contract version of the message.
     #[error("unreadable schema «{0}»")]
     Schema(String),
 }
 
-/// An envelope whose data is not looked at yet.
+/// An envelope whose `data` has not been parsed yet.
 #[derive(Deserialize)]
 struct SealedEnvelope<'a> {
     specversion: String,
@@ -314,7 +317,7 @@ struct SealedEnvelope<'a> {
     data: &'a RawValue,
 }
 
-/// A message with its type and its data, unread.
+/// A message with a known type whose `data` has not been parsed yet.
 pub(crate) struct Sealed<'a> {
     pub(crate) routing_key: &'static str,
     pub(crate) sequence: Option<i64>,
@@ -323,7 +326,8 @@ pub(crate) struct Sealed<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// Takes the envelope off, if the message is of one of these types and of this contract version or the one before.
+    /// Parses the envelope. Returns an error unless its type is one of `expected` and its contract version is from
+    /// [`OLDEST_READABLE_VERSION`] to [`SCHEMA_VERSION`].
     pub(crate) fn open(body: &'a [u8], expected: &[&'static str]) -> Result<Self, UnreadableMessage> {
         let envelope: SealedEnvelope<'a> = serde_json::from_slice(body)?;
         let routing_key = expected.iter().find(|expected| **expected == envelope.r#type && envelope.specversion == "1.0");
@@ -344,7 +348,7 @@ impl<'a> Sealed<'a> {
         Ok(Self { routing_key, sequence, trace: envelope.traceparent, data: envelope.data })
     }
 
-    /// The data, of the shape that the type has.
+    /// Parses the data as the shape of the message type.
     pub(crate) fn data<D: Deserialize<'a>>(&self) -> Result<D, UnreadableMessage> {
         Ok(serde_json::from_str(self.data.get())?)
     }
@@ -357,30 +361,30 @@ struct ReleasedData {
     ticket_type_id: TicketTypeId,
 }
 
-/// What a `tickets.released` message says.
+/// The contents of a `tickets.released` message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TicketsReleased {
     /// The ticket type that has held tickets.
     pub key: TypeKey,
-    /// The trace that they came back in.
+    /// The trace context in which the tickets were returned.
     pub trace: Option<TraceContext>,
 }
 
-/// Reads a `tickets.released` message, of this contract version or the one before.
+/// Parses a `tickets.released` message of a contract version that this build reads.
 pub fn read_tickets_released(body: &[u8]) -> Result<TicketsReleased, UnreadableMessage> {
     let sealed = Sealed::open(body, &[TICKETS_RELEASED])?;
     let data: ReleasedData = sealed.data()?;
     Ok(TicketsReleased { key: TypeKey { event: data.event_id, ticket_type: data.ticket_type_id }, trace: sealed.trace })
 }
 
-/// The part of an envelope that says which trace the message belongs to.
+/// The part of an envelope that contains the trace context.
 #[derive(Deserialize)]
 struct TraceOfEnvelope {
     #[serde(default, deserialize_with = "trace::lenient")]
     traceparent: Option<TraceContext>,
 }
 
-/// The trace that a message came about in, whatever else it says.
+/// Returns the trace context of a message of any type, or `None` if it has none or cannot be parsed.
 pub fn trace_of_message(body: &[u8]) -> Option<TraceContext> {
     serde_json::from_slice::<TraceOfEnvelope>(body).ok()?.traceparent
 }

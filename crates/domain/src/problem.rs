@@ -1,7 +1,7 @@
-//! The closed list of error codes that the API speaks.
+//! The closed list of error codes of the API.
 //!
-//! A code is stable: clients decide by it. Its status and title are fixed here, so that one code never
-//! means two things; the detail is written where the error arises.
+//! Codes are stable because clients depend on them. The status and the title of each code are fixed here, so that one code never
+//! has two meanings. The detail text is written where the error occurs.
 
 use serde::Serialize;
 
@@ -12,20 +12,20 @@ macro_rules! codes {
         pub enum ProblemCode { $($(#[$doc])* $variant),+ }
 
         impl ProblemCode {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The code as clients see it.
+            /// Returns the code as clients see it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code),+ }
             }
 
-            /// The HTTP status that goes with it.
+            /// Returns the HTTP status of the code.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$variant => $status),+ }
             }
 
-            /// A short text for people, the same for every occurrence.
+            /// Returns a short description for people, the same for every occurrence.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title),+ }
             }
@@ -36,83 +36,83 @@ macro_rules! codes {
 codes! {
     /// The body is not JSON, or not an object.
     MalformedJson = 400 "malformed-json" "The body is not a JSON object",
-    /// The body has a field that the route does not know.
+    /// The body has a field that the route does not define.
     UnknownField = 400 "unknown-field" "The body has an unknown field",
-    /// The request is not understandable HTTP (said by the gateway).
+    /// The request is not valid HTTP. The gateway sends this code.
     MalformedRequest = 400 "malformed-request" "The request cannot be read",
-    /// No token, or not a valid one.
+    /// The access token is missing or not valid.
     Unauthenticated = 401 "unauthenticated" "A valid access token is needed",
-    /// Log-in failed.
+    /// The e-mail address or the password is wrong.
     BadCredentials = 401 "bad-credentials" "E-mail or password is wrong",
-    /// The refresh token is unknown, used up, or of an ended session.
+    /// The refresh token is unknown, already used, or belongs to an ended session.
     InvalidRefreshToken = 401 "invalid-refresh-token" "The refresh token is not valid",
-    /// The account was disabled by an administrator.
+    /// An administrator has disabled the account.
     AccountDisabled = 403 "account-disabled" "The account is disabled",
-    /// The account may not do this.
+    /// The account is not permitted to do this.
     Forbidden = 403 "forbidden" "Not allowed",
-    /// No such route.
+    /// No route matches the path.
     NotFound = 404 "not-found" "There is nothing here",
-    /// No such account.
+    /// The account does not exist.
     AccountNotFound = 404 "account-not-found" "There is no such account",
-    /// No such session of this account.
+    /// The account has no session with this id.
     SessionNotFound = 404 "session-not-found" "There is no such session",
-    /// No such event.
+    /// The event does not exist.
     EventNotFound = 404 "event-not-found" "There is no such event",
-    /// No such booking of this account.
+    /// The account has no booking with this id.
     BookingNotFound = 404 "booking-not-found" "There is no such booking",
-    /// No such waiting-list entry of this account.
+    /// The account has no waiting-list entry with this id.
     WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "There is no such waiting-list entry",
-    /// The route exists, the method does not.
+    /// The route exists but does not support the method.
     MethodNotAllowed = 405 "method-not-allowed" "The method is not allowed here",
-    /// Another account has the e-mail.
+    /// Another account has the e-mail address.
     EmailTaken = 409 "email-taken" "The e-mail is taken",
     /// Another account has the username.
     UsernameTaken = 409 "username-taken" "The username is taken",
-    /// Nobody would be left to look after the box office.
+    /// The operation would leave the system without an administrator.
     LastAdministrator = 409 "last-administrator" "It is the last administrator",
-    /// Not enough tickets, and the waiting list was not wanted or not open.
+    /// There are not enough tickets, and the request does not allow waiting or the waiting list is closed.
     SoldOut = 409 "sold-out" "Sold out",
     /// The account already has an open waiting-list entry for the ticket type.
     AlreadyWaiting = 409 "already-waiting" "The account is already on the waiting list",
-    /// The account would hold more than the type allows.
+    /// The account would have more tickets than the ticket type allows.
     AccountLimit = 409 "account-limit" "The limit per account is reached",
-    /// Outside the sales window.
+    /// The request is outside the sales window.
     SalesClosed = 409 "sales-closed" "Sales are closed",
-    /// The event was called off.
+    /// The event was cancelled.
     EventCancelled = 409 "event-cancelled" "The event is cancelled",
-    /// The event cannot be deleted or become a draft: somebody has booked or waited.
+    /// The event cannot be deleted or become a draft, because it has or had bookings or waiting-list entries.
     EventHasBookings = 409 "event-has-bookings" "The event has or had bookings or waiting-list entries",
-    /// Tickets cannot be returned any more: the event has begun.
+    /// Tickets can no longer be returned, because the event has begun.
     EventBegun = 409 "event-begun" "The event has begun",
-    /// Tickets cannot be returned any more: the event's cancellation deadline has passed.
+    /// Tickets can no longer be returned, because the event's cancellation deadline has passed.
     CancellationClosed = 409 "cancellation-closed" "The cancellation deadline has passed",
-    /// The change would close a waiting list with entries in it.
+    /// The change would close a waiting list that has entries.
     WaitlistWouldClose = 409 "waitlist-would-close" "The change would close the waiting list",
-    /// Several bookings match.
+    /// More than one booking matches.
     AmbiguousBooking = 409 "ambiguous-booking" "Several bookings match",
-    /// Several waiting-list entries match.
+    /// More than one waiting-list entry matches.
     AmbiguousWaitlistEntry = 409 "ambiguous-waitlist-entry" "Several waiting-list entries match",
     /// The entry has already become a booking.
     AlreadyPromoted = 409 "already-promoted" "The entry has become a booking",
-    /// Fewer tickets than are booked.
+    /// The new capacity is below the number of booked tickets.
     CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below what is booked",
-    /// The resource changed since it was read.
+    /// The resource has changed since the client read it.
     PreconditionFailed = 412 "precondition-failed" "The resource has changed meanwhile",
-    /// The body is too large.
+    /// The body is larger than the limit.
     BodyTooLarge = 413 "body-too-large" "The body is too large",
     /// A value is missing, of the wrong type or out of its range.
     InvalidInput = 422 "invalid-input" "The input is not valid",
-    /// The key was used for something else.
+    /// The idempotency key was used for a different request.
     IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for another request",
-    /// Too many requests from one client.
+    /// The client sent too many requests.
     RateLimited = 429 "rate-limited" "Too many requests",
-    /// Our fault, and unforeseen.
+    /// An unexpected internal error occurred.
     InternalError = 500 "internal-error" "Something went wrong on our side",
-    /// A part that is needed is away.
+    /// A dependency that the request needs is unavailable, or a deadline was exceeded.
     Unavailable = 503 "unavailable" "The service is not available at the moment",
-    /// More work than can be queued.
+    /// The queue for this kind of work is full.
     Overloaded = 503 "overloaded" "The service is overloaded",
-    /// A commit was sent and its answer was lost.
+    /// The response to a COMMIT was lost, so it is not known whether the request took effect.
     OutcomeUnknown = 503 "outcome-unknown" "It is not known whether the request took effect",
 }
 

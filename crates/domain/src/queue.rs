@@ -1,11 +1,11 @@
-//! The waiting list as a walk sees it: one queue per quantity, merged by number.
+//! The waiting list as an allocation pass sees it: one queue per quantity, merged by sequence number.
 //!
-//! A walk never needs the whole list: within one quantity only the head can be next. Also here: the buckets
-//! that make a place in the queue cost the same however long the queue is.
+//! A pass never needs the whole list, because only the head of each queue can be the next to be promoted. This module also
+//! computes the buckets with which the position of an entry can be counted at nearly constant cost, however long the list is.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// The known heads of a type's queues, one queue per quantity.
+/// The known heads of the queues of a ticket type, one queue per quantity.
 #[derive(Debug, Clone, Default)]
 pub struct WaitingHeads {
     by_quantity: BTreeMap<u32, Head>,
@@ -14,39 +14,39 @@ pub struct WaitingHeads {
 #[derive(Debug, Clone, Default)]
 struct Head {
     numbers: VecDeque<i64>,
-    /// There may be more entries behind the known ones.
+    /// True if the queue may have entries after the known ones.
     truncated: bool,
 }
 
-/// What comes next in a walk.
+/// The next candidate of an allocation pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// The first entry, by number, that fits.
+    /// The entry with the lowest number among those that fit.
     Entry {
         /// The number that orders the list.
         number: i64,
-        /// Its tickets.
+        /// The number of tickets that the entry waits for.
         quantity: u32,
     },
-    /// No entry that waits fits.
+    /// No waiting entry fits.
     NoneFits,
-    /// A queue that could hold the next entry was only read in part.
+    /// The next entry is unknown, because a queue that could hold it was read only in part.
     Unknown,
 }
 
 impl WaitingHeads {
-    /// Adds an entry behind the known ones of its quantity. Numbers must come in rising order per quantity.
+    /// Appends an entry to the known ones of its quantity. Numbers must be pushed in ascending order per quantity.
     pub fn push(&mut self, number: i64, quantity: u32) {
         let head = self.by_quantity.entry(quantity).or_default();
-        // Behind entries that were not read, the place of this one is not known: the walk stops before it.
+        // If unread entries precede this one, its place in the queue is unknown, and the pass stops before it.
         if !head.truncated {
             head.numbers.push_back(number);
         }
     }
 
-    /// Adds an entry at the place of its number among the known ones of its quantity, for an entry that keeps its number
-    /// while its quantity changes. Behind the known part of a queue that was read in part, its place is not known and the
-    /// walk stops before it.
+    /// Inserts an entry, by its number, among the known ones of its quantity. This is for an entry that keeps its number while
+    /// its quantity changes. If its place lies behind the known part of a truncated queue, the entry is not added and the pass
+    /// stops before it.
     pub fn insert(&mut self, number: i64, quantity: u32) {
         let head = self.by_quantity.entry(quantity).or_default();
         let place = head.numbers.partition_point(|known| *known < number);
@@ -55,19 +55,19 @@ impl WaitingHeads {
         }
     }
 
-    /// Notes that the queue of a quantity was read in part.
+    /// Records that the queue of a quantity was read only in part.
     pub fn truncate(&mut self, quantity: u32) {
         self.by_quantity.entry(quantity).or_default().truncated = true;
     }
 
-    /// Takes an entry out that left.
+    /// Removes an entry that left the waiting list.
     pub fn remove(&mut self, number: i64, quantity: u32) {
         if let Some(head) = self.by_quantity.get_mut(&quantity) {
             head.numbers.retain(|known| *known != number);
         }
     }
 
-    /// Takes the entry with the lowest number among those of at most `room` tickets.
+    /// Removes and returns the entry with the lowest number among those of at most `room` tickets.
     pub fn take_first_fitting(&mut self, room: u32) -> Next {
         let mut best: Option<(i64, u32)> = None;
         for (&quantity, head) in self.by_quantity.range(..=room) {
@@ -85,24 +85,24 @@ impl WaitingHeads {
     }
 }
 
-/// How many numbers one bucket of a level spans: 64, 4,096 and 262,144.
+/// The number of sequence numbers in one bucket of each level: 64, 4,096 and 262,144.
 ///
-/// `waitlist_counts` keeps, for each bucket of each level, how many entries wait in it. A place in the queue is
-/// then the sum of at most 63 buckets per level, the buckets of the top level, and 63 rows: the cost does not grow
-/// with the list (but for one row per 262,144 numbers).
+/// For each bucket of each level, `waitlist_counts` stores how many entries wait in it. A position is the sum of at most 63
+/// buckets of each of the two lower levels, the buckets of the top level, and at most 63 rows. The cost therefore does not grow
+/// with the list, except for one row per 262,144 numbers.
 pub const LEVEL_SPANS: [i64; 3] = [64, 64 * 64, 64 * 64 * 64];
 
-/// Which buckets stand before a number: per level a half-open range of bucket indices, and below them the
-/// half-open range of numbers to be counted one by one.
+/// The buckets that precede a number: a half-open range of bucket indices for each level, and a half-open range of the remaining
+/// numbers, which are counted one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Before {
-    /// Per level of [`LEVEL_SPANS`], first and end of the bucket indices.
+    /// For each level of [`LEVEL_SPANS`], the first bucket index and the exclusive end.
     pub buckets: [(i64, i64); 3],
-    /// First and end of the numbers.
+    /// The first number and the exclusive end.
     pub numbers: (i64, i64),
 }
 
-/// The buckets and numbers that stand before `number`, none twice and none left out.
+/// Returns the ranges that together contain every number below `number` exactly once.
 pub fn before(number: i64) -> Before {
     let [small, middle, large] = LEVEL_SPANS.map(|span| number.div_euclid(span));
     Before { buckets: [(middle * 64, small), (large * 64, middle), (0, large)], numbers: (small * 64, number) }
@@ -160,7 +160,7 @@ mod tests {
         fn the_buckets_before_a_number_cover_each_smaller_number_once(number in 0i64..2_000_000) {
             let before = before(number);
             let mut end = 0;
-            // From the coarsest level down to single numbers, the ranges join without a gap.
+            // From the coarsest level down to single numbers, each range starts where the previous one ends.
             for (span, (first, last)) in LEVEL_SPANS.into_iter().zip(before.buckets).rev() {
                 prop_assert_eq!(first * span, end);
                 prop_assert!(last >= first);

@@ -1,13 +1,13 @@
-//! The states of events, bookings and waiting-list entries, and the steps between them.
+//! The states of events, bookings and waiting-list entries, and their transitions.
 //!
-//! A step is a method that can refuse. The SQL that stores a step also filters on the state it left.
+//! A transition is a method that can fail. The SQL that stores a transition also filters on the previous state.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A stored word that names no state: the database and the program disagree.
+/// A stored value that names no known state, which means that the schema and the program disagree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("«{word}» is not a {kind}")]
 pub struct UnknownState {
@@ -23,10 +23,10 @@ macro_rules! state {
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
-            /// Every one there is.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word that the database and the API use.
+            /// Returns the value that the database and the API use.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -52,20 +52,20 @@ macro_rules! state {
 }
 
 state! {
-    /// Where an event stands. A draft is invisible to the public. A published event can become a draft again as long as nobody
-    /// has ever booked or waited; nothing leads back from cancelled.
+    /// The status of an event. Drafts are invisible to the public. A published event can become a draft again only if it has
+    /// never had a booking or a waiting-list entry. No transition leads out of cancelled.
     EventStatus ("status of an event") {
-        /// Being prepared.
+        /// The event is being prepared.
         Draft = "draft",
-        /// Visible, and on sale within its sales window.
+        /// The event is visible, and on sale within its sales window.
         Published = "published",
-        /// Called off: nothing is sold, bookings are being or have been cancelled.
+        /// The event was cancelled: it sells no tickets, and its bookings have been or are being cancelled.
         Cancelled = "cancelled",
     }
 }
 
 state! {
-    /// Until when the waiting list of an event is served.
+    /// The point in time up to which the waiting list of an event is served.
     WaitlistUntil ("end of a waiting list") {
         /// Until the event starts.
         Start = "start",
@@ -76,56 +76,56 @@ state! {
 }
 
 state! {
-    /// Where a booking stands.
+    /// The status of a booking.
     BookingStatus ("status of a booking") {
-        /// Its tickets are the holder's.
+        /// The holder has the tickets.
         Confirmed = "confirmed",
-        /// Given back whole.
+        /// All tickets were returned.
         Cancelled = "cancelled",
     }
 }
 
 state! {
-    /// How a booking came about.
+    /// The way in which a booking was created.
     BookingOrigin ("origin of a booking") {
-        /// Sold from what was available.
+        /// The tickets were sold from the available ones.
         Direct = "direct",
-        /// Handed on to the first who waited.
+        /// The booking was created when a waiting-list entry was promoted.
         Waitlist = "waitlist",
     }
 }
 
 state! {
-    /// Where a waiting-list entry stands.
+    /// The status of a waiting-list entry.
     WaitlistStatus ("status of a waiting-list entry") {
-        /// In the queue.
+        /// The entry is in the queue.
         Waiting = "waiting",
-        /// Turned into a booking.
+        /// The entry became a booking.
         Promoted = "promoted",
-        /// Left by its holder.
+        /// The holder left the waiting list.
         Left = "left",
-        /// Ended because the event began or was cancelled.
+        /// The entry was closed, because its waiting list ended or its event was cancelled.
         Closed = "closed",
     }
 }
 
 state! {
-    /// What an account may do.
+    /// The role of an account.
     Role ("role") {
         /// Books tickets.
         User = "user",
-        /// Runs events.
+        /// Manages events.
         Admin = "admin",
     }
 }
 
-/// A step that the present state does not allow.
+/// The error of a transition that the current status does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the event is {0}")]
 pub struct RefusedStep(pub EventStatus);
 
 impl EventStatus {
-    /// Makes a draft public; a published event stays as it is.
+    /// Publishes a draft. A published event stays published. Fails if the event is cancelled.
     pub fn publish(self) -> Result<Self, RefusedStep> {
         match self {
             Self::Draft | Self::Published => Ok(Self::Published),
@@ -133,7 +133,7 @@ impl EventStatus {
         }
     }
 
-    /// Withdraws a published event from the public; a draft stays as it is.
+    /// Makes a published event a draft again. A draft stays a draft. Fails if the event is cancelled.
     pub fn unpublish(self) -> Result<Self, RefusedStep> {
         match self {
             Self::Draft | Self::Published => Ok(Self::Draft),
@@ -141,7 +141,7 @@ impl EventStatus {
         }
     }
 
-    /// Calls the event off, from any state.
+    /// Cancels the event, from any status.
     pub const fn cancel(self) -> Self {
         Self::Cancelled
     }

@@ -1,12 +1,12 @@
-//! Texts that people type: checked once at the edge, never again.
+//! Text types that are validated once, when input enters a service.
 //!
-//! Every kind is trimmed, composed (NFC) and counted in characters (not bytes). It has at least one visible character, unless
-//! it may be empty, and neither control characters nor code points that are not characters, so that no text inside can
-//! surprise the database, a log line or a terminal.
+//! Every text is trimmed, composed (NFC) and measured in characters, not bytes. It contains a visible character, unless it may be
+//! empty, and neither control characters nor noncharacter code points, so that it cannot corrupt database rows, log lines or
+//! terminal output.
 //!
-//! Names and titles follow the Nickname profile of RFC 8266 where it says how to compare what people see: white space inside
-//! is one space. Usernames follow UsernameCaseMapped of RFC 8265. Both are wider than the RFCs in one respect, emoji, and
-//! that is why no library for the profiles is used. See `visible` for the characters, and `email` for addresses.
+//! Names and titles compare as the Nickname profile of RFC 8266 defines: each run of white space inside is one space. Usernames
+//! follow UsernameCaseMapped of RFC 8265. Both types additionally allow emoji, which is why no library for these profiles is
+//! used. The module `visible` classifies characters, and `email` handles addresses.
 
 mod email;
 mod visible;
@@ -21,19 +21,19 @@ use unicode_normalization::char::is_combining_mark;
 
 pub use email::{Email, EmailDomains, EmailForms, LoginEmail};
 
-/// Why a text, number or time was refused; reads as the end of «field x …».
+/// The reason why a text, number or time was rejected. It is a predicate that follows the name of the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(String);
 
 impl Invalid {
-    /// A refusal with its reason, in the words a user reads.
+    /// Creates the error from a reason that is shown to the user.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 }
 
-/// Checks what every text must satisfy, composes and trims it.
+/// Checks the rules that apply to every text, then composes and trims it.
 fn checked(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<String, Invalid> {
     if text.chars().any(|c| visible::is_control(c) && !allowed(c)) {
         return Err(Invalid::new("must not contain control characters"));
@@ -49,12 +49,12 @@ fn checked(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<Str
     Ok(text.to_owned())
 }
 
-/// Text in which people look something up or explain something: nothing at all, or something that can be seen.
+/// Checks a text that may be empty but must not consist of invisible characters only.
 fn empty_or_visible(text: String) -> Result<String, Invalid> {
     if text.is_empty() || text.chars().any(visible::is_visible) { Ok(text) } else { Err(Invalid::new("must contain a visible character")) }
 }
 
-/// A name that people see: one line of at most 200 characters in which white space is one space each.
+/// Normalizes a displayed name: a single line of at most 200 characters in which each run of white space is one space.
 fn displayed(text: &str) -> Result<String, Invalid> {
     let text = not_blank(checked(text, usize::MAX, |_| false)?)?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -85,14 +85,14 @@ fn username(text: &str) -> Result<String, Invalid> {
     Ok(text)
 }
 
-/// The form in which two spellings of one username are equal: compatibility characters (full width, ligatures, …), case and
-/// what cannot be seen make no difference, as in NFKC_Casefold.
+/// Returns the comparison key, which is equal for all spellings of one username. Compatibility characters (such as full-width
+/// forms and ligatures), case and invisible characters make no difference, as in NFKC_Casefold.
 fn username_key(text: &str) -> String {
     let fold = |text: &str| -> String {
         let text: String = text.nfkc().collect();
         CaseMapper::new().fold_string(&text).nfkc().filter(|c| !visible::is_ignorable(*c)).collect()
     };
-    // Once is enough for all but a few texts, and the form must not change when it is taken again.
+    // The key must be idempotent. One pass achieves this for all but a few texts.
     let mut key = fold(text);
     for _ in 0..4 {
         key = fold(&key);
@@ -108,12 +108,12 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// The checked text.
+            /// Returns the validated text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Takes the text back out.
+            /// Returns the validated text as an owned string.
             pub fn into_string(self) -> String {
                 self.0
             }
@@ -137,28 +137,28 @@ macro_rules! text {
 }
 
 text! {
-    /// What a person is called. 1 to 200 characters. Joiners and variation selectors only within what they shape.
+    /// The name of a person, 1 to 200 characters. Joiners and variation selectors are allowed only in sequences that they shape.
     PersonName, displayed
 }
 text! {
-    /// The name of an event, of a ticket type or of a venue, or a reason. 1 to 200 characters, as a [`PersonName`].
+    /// The name of an event, ticket type or venue, or a reason: 1 to 200 characters, with the rules of [`PersonName`].
     Title, displayed
 }
 text! {
-    /// What an event is about. Up to 10,000 characters, lines allowed. Invisible characters may stand between visible ones, for
-    /// word processors leave them in what is pasted.
+    /// The description of an event: up to 10,000 characters, including line breaks. Invisible characters may stand between
+    /// visible ones, because text pasted from word processors contains them.
     Description, |text| checked(text, 10_000, |c| matches!(c, '\n' | '\r' | '\t')).and_then(empty_or_visible)
 }
 text! {
-    /// The handle of an account. 1 to 64 characters without white space or invisible characters.
+    /// The username of an account, 1 to 64 characters without white space or invisible characters.
     Username, username
 }
 text! {
-    /// What people type to find an event or an account. Up to 200 characters.
+    /// A search query for events or accounts, up to 200 characters.
     SearchTerm, |text| checked(text, 200, |_| false).and_then(empty_or_visible)
 }
 text! {
-    /// The key that makes a request repeatable. 1 to 200 visible ASCII characters.
+    /// An idempotency key, 1 to 200 visible ASCII characters.
     IdempotencyKey, |text| {
         if text.is_empty() {
             return Err(Invalid::new("must not be empty"));
@@ -170,29 +170,29 @@ text! {
     }
 }
 
-/// Where a word of a search has to stand to be found, so that an index of trigrams can find it.
+/// The position in a text where a search word must match, chosen so that a trigram index can be used if possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchPlace {
-    /// Anywhere, also within a word: it is long enough to have a trigram.
+    /// Anywhere, including within a word: the search word is long enough to contain a trigram.
     Anywhere,
-    /// At the beginning of a word. With the space before it, a word of one or two letters has trigrams, too.
+    /// At the beginning of a word. Together with the space before it, even a word of one or two letters has trigrams.
     BeginningOfWord,
-    /// Anywhere, without help of the index: one or two characters that are no letters or digits, or of a script that does not
-    /// separate words.
+    /// Anywhere, but without the index. This applies to one or two characters that are not letters or digits, or that belong to a
+    /// script without spaces between words.
     AnywhereUnindexed,
 }
 
-/// A word of a [`SearchTerm`]. There is no white space in it.
+/// A word of a [`SearchTerm`]. It contains no white space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchWord<'a>(&'a str);
 
 impl<'a> SearchWord<'a> {
-    /// The word as it was typed.
+    /// Returns the word as the user typed it.
     pub const fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// Returns where the word has to stand to be found.
+    /// Returns where the word must match.
     pub fn place(self) -> SearchPlace {
         let long = self.0.nfkd().filter(|c| !is_combining_mark(*c)).nth(2).is_some();
         // Chinese, Japanese and Korean texts have no spaces between words.
@@ -206,7 +206,7 @@ impl<'a> SearchWord<'a> {
 }
 
 impl SearchTerm {
-    /// The words, each once.
+    /// Returns the distinct words, in their order.
     pub fn words(&self) -> Vec<SearchWord<'_>> {
         let mut seen = std::collections::HashSet::new();
         self.0.split_whitespace().filter(|word| seen.insert(*word)).map(SearchWord).collect()
@@ -214,34 +214,35 @@ impl SearchTerm {
 }
 
 impl Username {
-    /// The form in which two spellings of one username are equal.
+    /// Returns the comparison key, which is equal for all spellings of one username.
     pub fn key(&self) -> String {
         Self::key_of(&self.0)
     }
 
-    /// The same of a username that was stored before today's rules.
+    /// Returns the comparison key of a stored username, which may violate the current rules.
     pub fn key_of(text: &str) -> String {
         username_key(text)
     }
 }
 
-/// A password that was chosen, not yet hashed. Never printed.
+/// A new password that has not been hashed yet. Its `Debug` output does not contain it.
 #[derive(Debug, Clone)]
 pub struct Password(secrecy::SecretString);
 
 impl Password {
-    /// The fewest characters a new password may have.
+    /// The minimum length of a new password in characters.
     pub const MIN_CHARS: usize = 8;
-    /// bcrypt reads no further than this; a longer password would be cut silently.
+    /// The maximum length in bytes. bcrypt reads no further, so it would silently truncate a longer password.
     pub const MAX_BYTES: usize = 72;
 
-    /// Returns the form in which two ways to type one password are equal, as RFC 8265 asks of an OpaqueString: composed (NFC),
-    /// and with every kind of space as an ASCII space. Keyboards and operating systems differ in both.
+    /// Returns the normalized form, in which two ways to type one password are equal. As RFC 8265 requires for an OpaqueString,
+    /// it is composed (NFC) and contains each kind of space as an ASCII space, because keyboards and operating systems differ in
+    /// both.
     pub fn normalized(text: &str) -> String {
         text.chars().map(|c| if is_space_separator(c) { ' ' } else { c }).nfc().collect()
     }
 
-    /// The password in its normalized form, for the hash alone.
+    /// Returns the normalized password. Only the hash function may use it.
     pub fn expose(&self) -> &str {
         secrecy::ExposeSecret::expose_secret(&self.0)
     }
@@ -271,7 +272,7 @@ impl FromStr for Password {
     }
 }
 
-/// Whether a character is of the Unicode category Zs, apart from the ASCII space.
+/// Returns whether a character is in the Unicode category Zs, except the ASCII space.
 const fn is_space_separator(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }

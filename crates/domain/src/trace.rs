@@ -1,12 +1,13 @@
-//! Where in a trace something happened: the W3C «traceparent», so that a request, its messages and what they cause can be
-//! put together. <https://www.w3.org/TR/trace-context/>
+//! The W3C `traceparent`, which connects a request with its messages and with the work that they cause.
+//!
+//! See <https://www.w3.org/TR/trace-context/>.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A span of a trace, as it is named to others.
+/// The identity of a span within a trace, in the form that is passed between services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace_id: [u8; 16],
@@ -14,32 +15,32 @@ pub struct TraceContext {
     flags: u8,
 }
 
-/// A text that is no traceparent.
+/// The error of a text that is not a valid `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
 pub struct NoTraceparent;
 
-/// The one flag that version 00 knows: whoever was asked before keeps this trace.
+/// The only flag that version 00 defines: the caller may have recorded this trace.
 const SAMPLED: u8 = 1;
 
 impl TraceContext {
-    /// Puts it together; an id of zeros is none.
+    /// Returns the trace context, or `None` if an id consists of zeros, which the standard declares invalid.
     pub fn new(trace_id: [u8; 16], span_id: [u8; 8], is_sampled: bool) -> Option<Self> {
         let flags = if is_sampled { SAMPLED } else { 0 };
         (trace_id != [0; 16] && span_id != [0; 8]).then_some(Self { trace_id, span_id, flags })
     }
 
-    /// The trace.
+    /// Returns the id of the trace.
     pub const fn trace_id(&self) -> [u8; 16] {
         self.trace_id
     }
 
-    /// The span within it.
+    /// Returns the id of the span.
     pub const fn span_id(&self) -> [u8; 8] {
         self.span_id
     }
 
-    /// Whether whoever began the trace keeps it.
+    /// Returns whether the sampled flag is set, that is, whether the caller may have recorded this trace.
     pub const fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
@@ -48,7 +49,7 @@ impl TraceContext {
 impl FromStr for TraceContext {
     type Err = NoTraceparent;
 
-    /// Reads version 00, and of later versions the part that they must have in common with it.
+    /// Parses version 00, and the fields of later versions that the standard requires to be compatible with it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split('-');
         let mut part = |length: usize| parts.next().filter(|part| part.len() == length).ok_or(NoTraceparent);
@@ -62,7 +63,7 @@ impl FromStr for TraceContext {
     }
 }
 
-/// Lower-case hexadecimal, as the standard demands.
+/// Parses hexadecimal digits. The standard requires them to be lower case.
 fn bytes<const N: usize>(text: &str) -> Result<[u8; N], NoTraceparent> {
     if !text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return Err(NoTraceparent);
@@ -88,7 +89,8 @@ impl Serialize for TraceContext {
     }
 }
 
-/// Reads a field that may hold a traceparent. What is none counts as absent: a trace is never a reason to refuse anything.
+/// Deserializes an optional `traceparent`. An invalid value counts as absent, because a message must never be rejected for its
+/// trace.
 pub(crate) fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TraceContext>, D::Error> {
     Ok(serde_json::Value::deserialize(deserializer)?.as_str().and_then(|text| text.parse().ok()))
 }

@@ -1,77 +1,77 @@
-//! Numbers with limits: quantities, stocks, prices.
+//! Validated numbers: quantities, capacities and prices.
 //!
-//! Each limit is far above what an event needs and far below where arithmetic could overflow.
+//! Each limit is far above what an event needs and far below the point where arithmetic could overflow.
 
 use serde::Serialize;
 
 use crate::text::Invalid;
 
-/// How many tickets one booking or waiting-list entry is about. 1 to [`Quantity::MAX`].
+/// The number of tickets of a booking or a waiting-list entry, from 1 to [`Quantity::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Quantity(u32);
 
 impl Quantity {
-    /// The largest party that any ticket type may allow.
+    /// The largest quantity that any ticket type may allow.
     pub const MAX: u32 = 100;
-    /// What a request means that names no quantity.
+    /// The default for a request that omits the quantity.
     pub const ONE: Self = Self(1);
 
-    /// Accepts 1 to [`Quantity::MAX`].
+    /// Returns the quantity, or an error if `value` is not from 1 to [`Quantity::MAX`].
     pub fn new(value: i64) -> Result<Self, Invalid> {
         in_range(value, 1, Self::MAX).map(Self)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> u32 {
         self.0
     }
 }
 
-/// How many tickets of a type exist. 0 to [`Capacity::MAX`].
+/// The total number of tickets of a type, from 0 to [`Capacity::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Capacity(u32);
 
 impl Capacity {
-    /// The most tickets one type may have.
+    /// The largest capacity of one ticket type.
     pub const MAX: u32 = 10_000_000;
 
-    /// Accepts 0 to [`Capacity::MAX`].
+    /// Returns the capacity, or an error if `value` is not from 0 to [`Capacity::MAX`].
     pub fn new(value: i64) -> Result<Self, Invalid> {
         in_range(value, 0, Self::MAX).map(Self)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> u32 {
         self.0
     }
 }
 
-/// How much one account may hold or wait for of a ticket type. 1 to [`Capacity::MAX`].
+/// The maximum number of tickets of one type that an account may have booked and wait for, from 1 to [`Capacity::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct AccountLimit(u32);
 
 impl AccountLimit {
-    /// Accepts 1 to [`Capacity::MAX`].
+    /// Returns the limit, or an error if `value` is not from 1 to [`Capacity::MAX`].
     pub fn new(value: i64) -> Result<Self, Invalid> {
         in_range(value, 1, Capacity::MAX).map(Self)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> u32 {
         self.0
     }
 }
 
-/// What a ticket costs.
+/// The price of one ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Price {
-    /// In the minor unit of the currency (cents, pence, yen).
+    /// The amount in the minor unit of the currency (cents, pence, yen).
     pub amount_minor: i64,
-    /// ISO 4217 code, three capital letters.
+    /// The currency.
     pub currency: Currency,
 }
 
@@ -79,7 +79,7 @@ impl Price {
     /// The highest price, in minor units.
     pub const MAX_AMOUNT: i64 = 1_000_000_000_000;
 
-    /// Accepts 0 to [`Price::MAX_AMOUNT`] minor units.
+    /// Returns `value`, or an error if it is not from 0 to [`Price::MAX_AMOUNT`] minor units.
     pub fn amount(value: i64) -> Result<i64, Invalid> {
         if (0..=Self::MAX_AMOUNT).contains(&value) {
             Ok(value)
@@ -89,13 +89,13 @@ impl Price {
     }
 }
 
-/// A currency in use, by its ISO 4217 code. Codes of funds, precious metals, tests and withdrawn currencies are refused.
+/// An ISO 4217 code of a currency in use. Codes of funds, precious metals, tests and withdrawn currencies are rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Currency(String);
 
 impl Currency {
-    /// The three letters.
+    /// Returns the three letters of the code.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,12 +112,12 @@ impl std::str::FromStr for Currency {
     }
 }
 
-/// Whether people pay with a currency: it is no fund, metal or test code, and has not been withdrawn.
+/// Returns whether the currency is in circulation, that is, neither a fund, a metal, a test code nor withdrawn.
 fn is_in_use(currency: iso_currency::Currency) -> bool {
     match currency {
-        // ISO 4217 lists the bolívar under both VES and VED; the crate takes the former for withdrawn.
+        // ISO 4217 lists the bolívar as both VES and VED; the `iso_currency` crate marks VES as withdrawn.
         iso_currency::Currency::VES => true,
-        // A unit of account, which the crate does not mark as a fund.
+        // UYI is a unit of account, which the `iso_currency` crate does not mark as a fund.
         iso_currency::Currency::UYI => false,
         other => other.flags().is_empty(),
     }

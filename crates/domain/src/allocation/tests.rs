@@ -1,4 +1,4 @@
-//! The rule on the cases that hurt, and as properties over random histories against a naive model.
+//! Tests of the allocation rule on difficult cases, and by random histories that are compared with a naive model.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn stock(capacity: u32) -> Stock {
     Stock { capacity, available: capacity, booked: 0, held: 0, waiting: 0, next_number: 1, version: 0 }
 }
 
-/// A published event that starts at a time and has no other dates.
+/// Returns a published event that starts at the given time and has no other dates.
 fn published(starts_at: Timestamp) -> Schedule {
     Schedule {
         status: EventStatus::Published,
@@ -46,7 +46,7 @@ fn a_booking_is_never_split() {
 
 #[test]
 fn a_stranger_cannot_take_what_a_waiting_party_would_have_got() {
-    // Two are available, a party of three waits, one comes back, and a stranger asks for two at that moment.
+    // Two tickets are available and a party of three waits. One ticket is returned while a stranger asks for two.
     let mut stock = stock(5);
     stock.book(ask(3), TERMS, Phase::Open).unwrap();
     stock.book(ask(3), TERMS, Phase::Open).unwrap();
@@ -64,7 +64,7 @@ fn a_party_larger_than_the_total_is_refused_whether_it_would_wait_or_not() {
     let refusal = BookRefusal::QuantityAboveTotal { total: 2 };
     for join_waitlist in [true, false] {
         assert_eq!(stock.book(BookRequest { join_waitlist, ..ask(3) }, TERMS, Phase::Open), Err(refusal));
-        // The limit of one booking comes first: it stays however many tickets there are.
+        // The limit per booking is checked first, because it applies whatever the capacity is.
         let too_large = BookRequest { join_waitlist, ..ask(11) };
         assert_eq!(stock.book(too_large, TERMS, Phase::Open), Err(BookRefusal::QuantityTooLarge { max: 10 }));
     }
@@ -278,7 +278,7 @@ fn a_party_that_shrinks_to_what_is_available_gets_it() {
     assert!(stock.is_consistent());
 }
 
-/// The rule said again in the most naive way: one list, walked from the front each time.
+/// A naive model of the allocation rule: a single list that is scanned from the front each time.
 #[derive(Debug, Clone, Default)]
 struct Naive {
     capacity: u32,
@@ -292,7 +292,7 @@ struct Naive {
 }
 
 impl Naive {
-    /// Whether it was sold; `None` when it was refused.
+    /// Returns whether the request was booked, or `None` if it was rejected.
     fn book(&mut self, quantity: u32) -> Option<bool> {
         if quantity > self.limit || quantity > self.capacity {
             return None;
@@ -313,7 +313,7 @@ impl Naive {
         Some(confirmed)
     }
 
-    /// Gives the new number and place of a party that grew, or an error when the new quantity was refused.
+    /// Returns the new number and position of an entry that grew, or an error if the new quantity was rejected.
     fn change(&mut self, which: usize, quantity: u32) -> Result<Option<(i64, u32)>, ()> {
         let before = self.queue[which].1;
         if quantity != before && (quantity > self.limit || quantity > self.capacity) {
@@ -378,9 +378,9 @@ enum Step {
         limit: usize,
         known: usize,
     },
-    /// The event begins: nobody is promoted any more.
+    /// The event begins, so no entry is promoted any more.
     Begin,
-    /// It is postponed.
+    /// The event is postponed.
     Postpone,
 }
 
@@ -398,7 +398,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-/// The heads as the database would give them: at most `known` entries per quantity.
+/// Returns the heads as the database would: at most `known` entries per quantity.
 fn read_heads(queue: &[(i64, u32)], known: usize) -> WaitingHeads {
     let mut heads = WaitingHeads::default();
     for quantity in 1..=6 {
@@ -433,7 +433,7 @@ proptest! {
                     stock.hold_again();
                 }
                 Step::Book(quantity) => {
-                    // A refusal leaves no trace: the transaction works on a copy.
+                    // A rejected request leaves no trace, because the transaction works on a copy.
                     let mut tried = stock.clone();
                     let outcome = tried.book(ask(quantity), terms, phase);
                     let mut naive_tried = naive.clone();
@@ -501,7 +501,8 @@ proptest! {
                     }
                 }
                 Step::Walk { limit, known } if !naive.begun => {
-                    // With heads that were read in part the walk may stop early, but what it did is what the naive walk did first.
+                    // With heads that were read in part, the pass may stop early, but it must have done what the naive model does
+                    // first.
                     let mut heads = read_heads(&naive.queue, known);
                     let walk = stock.reallocate(&mut heads, terms, limit);
                     let walked_by_naive = if walk.unfinished { walk.promoted.len() } else { usize::MAX };
@@ -522,7 +523,7 @@ proptest! {
         if naive.begun {
             return Ok(());
         }
-        // When nothing is in flight: nothing is held, and nobody waits for what could be had.
+        // With no reallocation pending, no tickets are held, and no entry waits for tickets that it could have.
         stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), terms, usize::MAX);
         naive.walk(usize::MAX);
         prop_assert_eq!(stock.held, 0);

@@ -1,4 +1,4 @@
-//! E-mail addresses: what a new account or a guest may have, and what people type to log in.
+//! E-mail addresses: the strict form for new accounts and guests, and the lenient form for logins.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Invalid, checked, visible};
 
-/// The most bytes of an address (RFC 5321, section 4.5.3.1.3).
+/// The maximum length of an address in bytes (RFC 5321, section 4.5.3.1.3).
 const MAX_BYTES: usize = 254;
 
 fn not_an_address() -> Invalid {
@@ -23,41 +23,42 @@ fn parses(text: &str) -> bool {
     text.len() <= MAX_BYTES && EmailAddress::parse_with_options(text, options).is_ok()
 }
 
-/// The domain in the form in which it is asked for in the DNS (IDNA, UTS 46), if it is one.
+/// Returns the domain in its ASCII form, as the DNS uses it (IDNA, UTS 46), or `None` if it is not a valid domain.
 fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
     ascii.ok().map(std::borrow::Cow::into_owned)
 }
 
-/// The form in which two spellings of one address are equal: the local part composed and in lower case, the domain in ASCII.
+/// Returns the comparison key, which is equal for all spellings of one address: the local part is composed and in lower case, the
+/// domain is in ASCII. Returns `None` if the text is not an address.
 fn key(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
     let local: String = local.nfc().collect::<String>().to_lowercase().nfc().collect();
     Some(format!("{local}@{}", ascii_domain(domain)?))
 }
 
-/// An address that mail can be sent to, as its owner writes it, composed (NFC). Domains may be in any script.
+/// A valid e-mail address as its owner writes it, composed (NFC). The domain may be in any script.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
 impl Email {
-    /// The address.
+    /// Returns the address.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Takes the text back out.
+    /// Returns the address as an owned string.
     pub fn into_string(self) -> String {
         self.0
     }
 
-    /// What accounts with this address are found by.
+    /// Returns the forms by which accounts with this address are looked up.
     pub fn forms(&self) -> EmailForms {
         EmailForms::of(&self.0)
     }
 
-    /// Whether the domain is a single name, which means something in a local network at most.
+    /// Returns whether the domain is a single label, which has a meaning in a local network at most.
     fn is_local(&self) -> bool {
         self.forms().key.rsplit_once('@').is_none_or(|(_, domain)| !domain.contains('.'))
     }
@@ -82,22 +83,22 @@ impl fmt::Display for Email {
     }
 }
 
-/// Which domains new addresses may have.
+/// The domains that addresses of new accounts may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailDomains {
-    /// Domains with a dot.
+    /// Only domains with a dot.
     Public,
-    /// Single names such as `localhost`, too.
+    /// Domains with a dot and single labels such as `localhost`.
     PublicAndLocal,
 }
 
 impl EmailDomains {
-    /// The domains that the setting `accounts.allow_local_email_domains` stands for.
+    /// Returns the value for the setting `accounts.allow_local_email_domains`.
     pub const fn of_setting(allow_local: bool) -> Self {
         if allow_local { Self::PublicAndLocal } else { Self::Public }
     }
 
-    /// Admits an address, unless its domain is none of these.
+    /// Returns the address, or an error if its domain is not allowed.
     pub fn admit(self, email: Email) -> Result<Email, Invalid> {
         if self == Self::Public && email.is_local() {
             return Err(Invalid::new("must have a domain with a dot, for example ada@example.org"));
@@ -106,12 +107,12 @@ impl EmailDomains {
     }
 }
 
-/// An address as somebody types it to log in. It may be one that no new account could have.
+/// An address that a user enters to log in. It may be one that the rules for new accounts reject.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LoginEmail(String);
 
 impl LoginEmail {
-    /// What accounts with this address are found by.
+    /// Returns the forms by which accounts with this address are looked up.
     pub fn forms(&self) -> EmailForms {
         EmailForms::of(&self.0)
     }
@@ -125,23 +126,24 @@ impl FromStr for LoginEmail {
             return Err(Invalid::new("must not contain control characters"));
         }
         let text = text.trim();
-        // Some keyboards type letters and their accents as two characters.
+        // Some keyboards produce a letter and its accent as two characters.
         let composed: String = text.nfc().collect();
         if parses(text) || parses(&composed) { Ok(Self(text.to_owned())) } else { Err(not_an_address()) }
     }
 }
 
-/// What an account is found by.
+/// The forms of an address by which an account is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EmailForms {
-    /// The form in which two spellings of one address are equal.
+    /// The comparison key, which is equal for all spellings of one address.
     pub key: String,
-    /// The address in lower case: all that was made equal before, and what accounts whose key another one has are found by.
+    /// The address in lower case. It finds accounts whose comparison key belongs to another account, because previous versions
+    /// compared only this form.
     pub lower: String,
 }
 
 impl EmailForms {
-    /// The forms of any text that is or was taken for an address.
+    /// Returns the forms of any text that is, or was once accepted as, an address.
     pub fn of(text: &str) -> Self {
         let lower = text.to_lowercase();
         Self { key: key(text).unwrap_or_else(|| lower.nfc().collect()), lower }

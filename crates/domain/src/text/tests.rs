@@ -1,4 +1,4 @@
-//! What is accepted as a text, and in which form.
+//! Tests of which texts are accepted, and in which form.
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn a_password_is_not_printed() {
     assert!(!format!("{password:?}").contains("horse"));
 }
 
-/// Texts that show nothing.
+/// Texts that contain no visible character.
 const INVISIBLE: [&str; 14] = [
     "\u{200b}",
     "\u{2060}",
@@ -66,7 +66,7 @@ const INVISIBLE: [&str; 14] = [
     " \u{200b}\u{2800}\u{3000}\u{200f} ",
 ];
 
-/// Code points that are not characters.
+/// Noncharacter code points.
 const NONCHARACTERS: [&str; 5] = ["\u{fffe}", "\u{ffff}", "\u{fdd0}", "\u{1fffe}", "\u{10ffff}"];
 
 fn refused<T: FromStr<Err = Invalid>>(text: &str) -> Option<String> {
@@ -272,7 +272,7 @@ mod properties {
 
     use super::*;
 
-    /// Any text, and pieces that the rules are about.
+    /// Generates arbitrary texts mixed with fragments that the rules treat specially.
     fn text() -> impl Strategy<Value = String> {
         let pieces = [
             "a", "É", "e\u{301}", "ß", "Σ", "İ", "ﬁ", "ｅ", "\u{200d}", "\u{200c}", "\u{fe0f}", "👩", " ", "\u{3000}", "\u{345}", "क्",

@@ -1,48 +1,48 @@
-//! Which characters can be seen, and where those that cannot may stand.
+//! The classification of characters as visible or invisible, and the rules for where invisible ones may stand.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::char::canonical_combining_class;
 
-/// The canonical combining class of viramas, after which a joiner chooses the shape of a consonant.
+/// The canonical combining class of viramas, after which a joiner selects the shape of a consonant.
 const VIRAMA: u8 = 9;
 
-/// A flag of a region begins with it; tags that say which region follow (UTS 51).
+/// The first character of a regional flag; tag characters that name the region follow it (UTS 51).
 const BLACK_FLAG: char = '\u{1f3f4}';
 
-/// Whether a character is a control character or an invisible one that reorders, ends or annotates the text around it.
+/// Returns whether a character is a control character or an invisible one that reorders, ends or annotates the text around it.
 pub(super) fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Whether a code point will never be a character (U+FFFE and the like).
+/// Returns whether a code point is permanently reserved as a noncharacter, such as U+FFFE.
 pub(super) fn is_noncharacter(c: char) -> bool {
     matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Whether a character is an empty space: white space, or the Braille pattern without dots.
+/// Returns whether a character is blank, that is, white space or the Braille pattern without dots.
 pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || c == '\u{2800}'
 }
 
-/// Whether a character shows nothing of its own and takes no space, or is a filler.
+/// Returns whether a character is default-ignorable: it has no glyph and no width of its own, or it is a filler.
 pub(super) fn is_ignorable(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Whether a character combines with the one before it.
+/// Returns whether a character combines with the preceding one.
 pub(super) fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
     matches!(CodePointMapData::<GeneralCategory>::new().get(c), NonspacingMark | SpacingMark | EnclosingMark)
 }
 
-/// Whether a character looks like nothing or like anything, by private agreement.
+/// Returns whether a character is for private use, so that its appearance depends on private agreement.
 pub(super) fn is_private(c: char) -> bool {
     CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::PrivateUse
 }
 
-/// Whether a character can be seen by itself.
+/// Returns whether a character is visible by itself.
 pub(super) fn is_visible(c: char) -> bool {
     c.is_ascii_graphic() || !(c.is_control() || is_blank(c) || is_ignorable(c) || is_mark(c))
 }
@@ -55,8 +55,8 @@ const fn is_tag(c: char) -> bool {
     matches!(c, '\u{e0020}'..='\u{e007f}')
 }
 
-/// Whether every invisible character is part of a visible sequence: a joiner between two characters or after a virama, a
-/// variation selector behind a character, tags behind a black flag.
+/// Returns whether every invisible character is part of a visible sequence: a joiner between two characters or after a virama, a
+/// variation selector after a character, or tags after a black flag.
 pub(super) fn has_only_sequences(text: &str) -> bool {
     let stands = |c: char| !is_blank(c) && !is_ignorable(c);
     let mut characters = text.chars().peekable();
