@@ -1,14 +1,15 @@
-//! Closes accounts that were disabled or erased: returns their tickets of future events to the waiting lists, removes them
-//! from queues, and anonymises what remains of erased ones.
+//! Closes accounts that were disabled or erased. It returns their tickets for future events, removes their entries from waiting
+//! lists, and anonymizes what remains of erased accounts.
 //!
-//! An access token can stay valid for a while after its account was closed, so a booking may arrive late. The account is
-//! therefore processed again and again until its last token has expired, and is settled only when nothing returnable is left.
-//! An account may be enabled again while it is processed, and the message that says so may be late. What it books from then
-//! on stays: before a command of a token with a later version, booking-service calls [`reopen`], and a pass looks at the
-//! state *after* it has read what it returns. A state that is unchanged then proves that nothing it has read is newer.
+//! An access token can stay valid for a while after its account was closed, so a booking may arrive late. Each account is
+//! therefore processed repeatedly until its last token has expired, and it is settled only when nothing returnable is left. An
+//! account may be enabled again while it is being processed, and the message about that may be late. Bookings that the account
+//! makes from then on must be kept. For this, booking-service calls [`reopen`] before it executes a command of a token with a
+//! later version, and each pass checks the state *after* reading what it will return. If the state is unchanged, nothing that the
+//! pass has read is newer than the closure.
 //!
-//! A booking that can still be returned is never anonymised: anonymous, no later pass would find it, and its seat would stay
-//! taken for nobody.
+//! A booking that can still be returned is never anonymized, because later passes could not find it and its tickets would remain
+//! booked for nobody.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -28,11 +29,11 @@ fn refused(error: diesel::result::Error) -> CommandError {
     DatabaseError::from(error).into()
 }
 
-/// How many bookings and entries go back in one transaction.
+/// The maximum number of bookings or entries that are returned in one transaction.
 const CHUNK: i64 = 100;
 
 statement! {
-    /// Of two messages the higher version counts.
+    /// Stores the state of an account, unless the stored version is at least as high.
     struct NoteState { account: SqlUuid = Uuid, version: BigInt = i64, state: Text = &'static str }
     "INSERT INTO account_states AS known (account_id, version, state, received_at, settled_at)
      VALUES ($1, $2, $3, now(), CASE WHEN $3 = 'enabled' THEN now() END)
@@ -42,7 +43,7 @@ statement! {
 }
 
 statement! {
-    /// Whether the last that is known of an account still is the change that closed it.
+    /// Counts the account if its latest known change is still the one that closed it.
     struct StillClosed { account: SqlUuid = Uuid, version: BigInt = i64 } -> BigInt;
     "SELECT count(*) FROM account_states WHERE account_id = $1 AND version = $2 AND state <> 'enabled'"
 }
@@ -54,7 +55,7 @@ statement! {
 }
 
 statement! {
-    /// The bookings that can be returned: confirmed ones of published events that have not begun.
+    /// Finds the bookings that can be returned: confirmed ones of published events that have not begun.
     struct Held { account: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
     "SELECT b.event_id, b.id, b.ticket_type_id FROM bookings b JOIN events e ON e.id = b.event_id
      WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
@@ -67,7 +68,8 @@ statement! {
 }
 
 statement! {
-    /// Deletes the responses that are stored for the account at the events where it has a booking or an entry.
+    /// Deletes the responses that are stored for the account, at the events where it has a booking or an entry and under its own
+    /// id.
     struct ForgetKeys { account: SqlUuid = Uuid }
     "DELETE FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
          SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
@@ -75,8 +77,8 @@ statement! {
 }
 
 statement! {
-    /// Anonymises a booking that cannot be returned any more: one that is cancelled, or of an event that has begun, was
-    /// cancelled or is not public. One row per statement, so that rows are never locked in an order of their own.
+    /// Anonymizes one booking that can no longer be returned, because it is cancelled or its event has begun, was cancelled or is
+    /// not public. Each statement changes one row, so that rows are never locked in a conflicting order.
     struct ForgetBookingHolder { nobody: SqlUuid = Uuid, account: SqlUuid = Uuid }
     "UPDATE bookings SET account_id = $1, holder_name = '', holder_email = ''
      WHERE (event_id, id) IN (
@@ -101,17 +103,17 @@ statement! {
 }
 
 statement! {
-    /// Settles an erased account, of which no row is left then: unless a newer message has arrived or something of it is left.
+    /// Settles an erased account by deleting its state, unless a newer message has arrived or some of its rows are left.
     struct Forget { account: SqlUuid = Uuid, version: BigInt = i64 }
     "DELETE FROM account_states WHERE account_id = $1 AND version = $2 AND state = 'erased'
         AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1)
         AND NOT EXISTS (SELECT FROM bookings b WHERE b.account_id = $1)"
 }
 
-/// In the place of an erased account.
+/// The placeholder for the account in anonymized rows.
 pub const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
 
-/// Writes down what was told of an account, unless something newer was told before.
+/// Stores a change of an account, unless a newer one is already stored.
 pub async fn note(conn: &mut AsyncPgConnection, account: AccountId, version: i64, change: AccountChange) -> QueryResult<()> {
     let state = match change {
         AccountChange::Disabled => "disabled",
@@ -121,31 +123,31 @@ pub async fn note(conn: &mut AsyncPgConnection, account: AccountId, version: i64
     NoteState { account: account.as_uuid(), version, state }.execute(conn).await.map(|_| ())
 }
 
-/// Notes that an account was open at a version, as a token of this version proves, unless something newer is known. To be
-/// committed before anything is done for the token: what is booked from then on is not returned for an earlier change.
+/// Records that an account was open at `version`, which a token of this version proves, unless something newer is known. This
+/// must be committed before anything is done for the token, so that an earlier closure does not return what the token books.
 pub async fn reopen(conn: &mut AsyncPgConnection, account: AccountId, version: i64) -> QueryResult<()> {
     note(conn, account, version, AccountChange::Enabled).await
 }
 
-/// An account that is not settled.
+/// A closed account that is not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
     account: AccountId,
     version: i64,
     erased: bool,
-    /// Whether its last access token has expired, so that this is the last pass.
+    /// True if the last access token of the account has expired, so that this is the last pass.
     due: bool,
 }
 
 impl Unfinished {
-    /// The account.
+    /// Returns the id of the account.
     pub const fn account(&self) -> AccountId {
         self.account
     }
 }
 
-/// The accounts that are not settled, at most `most`, in the order of their ids from the one behind `after`. `token_life` is how
-/// long an access token may stay valid after its account was closed, in seconds.
+/// Lists at most `most` accounts that are not settled, with ids above `after`, ordered by id. `token_life` is the number of
+/// seconds for which an access token may stay valid after its account was closed.
 pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, after: AccountId, most: i64) -> QueryResult<Vec<Unfinished>> {
     let unsettled = Unsettled { seconds: token_life, after: after.as_uuid(), most };
     let rows: Vec<(Uuid, i64, bool, bool)> = unsettled.load(conn).await?;
@@ -154,11 +156,11 @@ pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, after: Ac
 }
 
 impl Inventory {
-    /// Returns what an account has and, if it was erased, anonymises the rest. Does nothing more once something newer is known
-    /// of the account. Safe to repeat and to run concurrently.
+    /// Returns the tickets of an account, removes it from waiting lists and, if it was erased, anonymizes the remaining rows.
+    /// Stops when a newer change of the account is found. This is safe to repeat and to run concurrently.
     pub async fn close_account(&self, unfinished: Unfinished) -> Result<(), CommandError> {
         let Unfinished { account, version, erased, due } = unfinished;
-        // Entries first: an entry that has left the queue cannot become a booking after the bookings were returned.
+        // Entries go first, because an entry that has left the queue cannot become a booking after the bookings were returned.
         if !self.leave_all(unfinished).await? || !self.give_back_bookings(unfinished).await? {
             return Ok(());
         }
@@ -180,7 +182,7 @@ impl Inventory {
         Ok(())
     }
 
-    /// Returns all bookings that can be returned. False if the account has changed meanwhile.
+    /// Cancels all bookings that can be returned. Returns false if the account has changed in the meantime.
     async fn give_back_bookings(&self, unfinished: Unfinished) -> Result<bool, CommandError> {
         let account = unfinished.account;
         loop {
@@ -202,7 +204,7 @@ impl Inventory {
         }
     }
 
-    /// Removes the account from all queues. False if the account has changed meanwhile.
+    /// Ends all waiting entries of the account. Returns false if the account has changed in the meantime.
     async fn leave_all(&self, unfinished: Unfinished) -> Result<bool, CommandError> {
         let account = unfinished.account;
         loop {
@@ -224,7 +226,7 @@ impl Inventory {
         }
     }
 
-    /// Runs commands, and tells how many took effect. The first error ends it; what was done stays done.
+    /// Runs commands and returns how many took effect. Stops at the first error; commands that have committed stay committed.
     async fn all(&self, commands: Vec<Command>) -> Result<usize, CommandError> {
         if commands.is_empty() {
             return Ok(0);
@@ -232,7 +234,7 @@ impl Inventory {
         let mut done = 0;
         for outcome in self.run(commands, LockWait::Wait).await {
             match outcome? {
-                // A promotion or the end of the event came before; the next look will find what there is then.
+                // A promotion or the end of the event came first. The next pass reads the new state.
                 Outcome::Refused(_) => {}
                 _ => done += 1,
             }
@@ -247,7 +249,7 @@ async fn still_closed(conn: &mut AsyncPgConnection, unfinished: Unfinished) -> R
     Ok(rows > 0)
 }
 
-/// All that is stored about a person here but bookings and waiting-list entries.
+/// A stored idempotency key of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredKey {
@@ -255,13 +257,13 @@ pub struct StoredKey {
     pub event_id: EventId,
     /// The key.
     pub key: String,
-    /// What was asked.
+    /// The requested operation.
     pub operation: String,
-    /// When.
+    /// The time of the request.
     pub created_at: Timestamp,
 }
 
-/// A name under which bookings or entries of a person are kept.
+/// The personal data that are stored with a booking or an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredHolder {
@@ -269,7 +271,7 @@ pub struct StoredHolder {
     pub id: Uuid,
     /// The name that is stored with it.
     pub name: String,
-    /// The e-mail that is stored with it.
+    /// The e-mail address that is stored with it.
     pub email: String,
 }
 
@@ -291,20 +293,20 @@ statement! {
     "SELECT state, received_at, settled_at FROM account_states WHERE account_id = $1"
 }
 
-/// The keys of repeatable requests that are kept of an account.
+/// Returns the idempotency keys that are stored for an account.
 pub async fn stored_keys(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Vec<StoredKey>> {
     let rows: Vec<(Uuid, String, String, Timestamp)> = KeysOf { account: account.as_uuid() }.load(conn).await?;
     let key = |(event, key, operation, created_at)| StoredKey { event_id: EventId::from_uuid(event), key, operation, created_at };
     Ok(rows.into_iter().map(key).collect())
 }
 
-/// The names and e-mails that are kept of an account.
+/// Returns the names and e-mail addresses that are stored for an account.
 pub async fn stored_holders(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Vec<StoredHolder>> {
     let rows: Vec<(Uuid, String, String)> = HoldersOf { account: account.as_uuid() }.load(conn).await?;
     Ok(rows.into_iter().map(|(id, name, email)| StoredHolder { id, name, email }).collect())
 }
 
-/// What was told of an account: the state, when, and when it was settled.
+/// Returns the stored state of an account, when it was received, and when the account was settled.
 pub async fn stored_state(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Option<(String, Timestamp, Option<Timestamp>)>> {
     StateOf { account: account.as_uuid() }.get_result(conn).await.optional()
 }

@@ -1,25 +1,25 @@
-//! What must be true at every commit, checked set-wise over a whole database.
+//! Set-wise checks of the invariants that must hold at every commit, over the whole database.
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{QueryResult, QueryableByName};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-/// One invariant, and how many rows break it.
+/// An invariant and the number of rows that violate it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Finding {
-    /// What is wrong with them.
+    /// A description of the violation.
     #[diesel(sql_type = Text)]
     pub what: String,
-    /// How many there are; none, if all is right.
+    /// The number of violating rows, 0 if the invariant holds.
     #[diesel(sql_type = BigInt)]
     pub count: i64,
-    /// One of them: the id of its event, and its own or its ticket type's.
+    /// One violating row: the id of its event, and the id of the row or of its ticket type.
     #[diesel(sql_type = Nullable<Text>)]
     pub example: Option<String>,
 }
 
-/// Checks all invariants in one statement, so in one snapshot: the database may be in use. Every invariant has its row, also
-/// those that hold. It reads all bookings and entries.
+/// Checks all invariants in one statement and therefore in one snapshot, so the database may be in use. Returns a finding for
+/// every invariant, including those that hold. The statement reads all bookings and entries.
 pub async fn check(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Finding>> {
     diesel::sql_query(INVARIANTS).load(conn).await
 }

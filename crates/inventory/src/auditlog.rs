@@ -1,4 +1,5 @@
-//! The audit log: written in the transaction of what it tells, or from a message; never changed.
+//! Storage of the audit log. An entry is written in the transaction of the action that it records, or when a message arrives, and
+//! is never changed.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use crate::schema::audit_log;
 
 statement! {
-    /// An entry that is there already stays.
+    /// Inserts an audit-log entry, unless it exists already.
     pub(crate) struct InsertAuditEntry {
         id: SqlUuid = Uuid, at: Timestamptz = Timestamp, account: Nullable<SqlUuid> = Option<Uuid>, role: Text = String,
         request_id: Nullable<Text> = Option<String>, action: Text = &'static str, subject: SqlUuid = Uuid, details: Jsonb = Value,
@@ -38,7 +39,7 @@ impl From<&AuditEntry> for InsertAuditEntry {
     }
 }
 
-/// Writes an entry down; again is no change.
+/// Inserts an entry. Inserting it again is a no-op.
 pub async fn record(conn: &mut AsyncPgConnection, entry: &AuditEntry) -> QueryResult<()> {
     InsertAuditEntry::from(entry).execute(conn).await.map(|_| ())
 }
@@ -56,7 +57,7 @@ struct Row {
     details: Value,
 }
 
-/// A stored word in its type. What this build does not know is an error, not a gap in the log.
+/// Converts a stored value into its type. A value that this build does not know is an error, so that the log has no gaps.
 fn word<T: serde::de::DeserializeOwned>(word: String) -> QueryResult<T> {
     serde_json::from_value(Value::String(word)).map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))
 }
@@ -88,17 +89,17 @@ statement! {
     "SELECT EXISTS (SELECT FROM audit_log WHERE id > $1 AND subject = $2 AND account_id = $3 AND action = $4)"
 }
 
-/// Returns whether an administrator deleted an event within 24 hours before a time. Ids are UUIDv7, so the primary key limits
-/// the search to these hours.
+/// Returns whether an administrator deleted an event within the 24 hours before `now`. Ids are UUIDv7, so the primary key limits
+/// the search to this period.
 pub async fn was_deleted_by(conn: &mut AsyncPgConnection, event: EventId, account: AccountId, now: Timestamp) -> QueryResult<bool> {
     let millis = u128::try_from((now - TimeDelta::hours(24)).timestamp_millis()).unwrap_or_default();
     let (after, action) = (Uuid::from_u128(millis << 80), Action::DeleteEvent.as_str());
     FindDeletion { after, event: event.as_uuid(), account: account.as_uuid(), action }.get_result(conn).await
 }
 
-/// The entries, the newest first, behind the one with id `after`.
+/// Lists the entries with ids below `after`, newest first.
 pub async fn list(conn: &mut AsyncPgConnection, after: Option<AuditEntryId>, limit: i64) -> QueryResult<Vec<AuditEntry>> {
-    // Ids are UUIDv7: their order is that of time.
+    // Ids are UUIDv7, so their order is chronological.
     let mut query = audit_log::table.select(Row::as_select()).order(audit_log::id.desc()).limit(limit).into_boxed();
     if let Some(after) = after {
         query = query.filter(audit_log::id.lt(after.as_uuid()));

@@ -1,9 +1,10 @@
-//! Transactions one behind the other on one connection: while one commits, the next takes its locks behind it.
+//! Chained transactions: while one transaction commits, the next one on the same connection already acquires its locks.
 //!
-//! A transaction needs two round trips, one to lock and read and one to write and commit, and on a busy machine each costs
-//! many times what the statements in it do. Where commands never stop coming, the first round trip of a transaction goes
-//! along with the second one of its predecessor. The server runs what is sent on a connection in its order, so the locks
-//! are taken after that COMMIT, and all that is read is read behind the locks, as ever. Nothing is decided before that.
+//! A transaction needs two round trips, one to lock and read and one to write and commit. On a busy machine, each round trip
+//! costs many times what its statements cost. Under continuous load, the first round trip of a transaction is therefore pipelined
+//! with the second one of its predecessor. The server executes the statements of a connection in order, so the locks are acquired
+//! after the preceding COMMIT and everything is read under them, as in an unchained transaction. No command is decided before
+//! that.
 
 use std::future::ready;
 use std::pin::pin;
@@ -18,11 +19,12 @@ use crate::command::{Command, Request};
 use crate::execute::{self, Decided, LockWait, Opened, Writes};
 use crate::run::{Answered, Ending, Failure, Held, Inventory, TransactionTimes, end};
 
-/// A transaction that has its rows and waits for its decisions, or could not be begun.
+/// A transaction whose rows are locked and whose commands are still undecided, or the error with which it failed to start.
 pub struct Begun<R> {
     inventory: Inventory,
     requests: Vec<R>,
-    /// Whether all of them sell, take back or queue, and nothing that they are decided by.
+    /// True if the batch contains only `Book`, `Cancel`, `Leave` and `ChangeEntry` commands, that is, none that changes the event
+    /// data on which other decisions depend.
     plain: bool,
     held: Result<Box<Held>, Failure>,
 }
@@ -33,38 +35,39 @@ impl<R> std::fmt::Debug for Begun<R> {
     }
 }
 
-/// What is to be begun behind a transaction.
+/// The transaction to start behind another one.
 #[derive(Debug)]
 pub struct Next<R> {
-    /// Those who wait already.
+    /// The requests that are already queued.
     pub requests: Vec<R>,
-    /// Types that are in such demand that somebody will want them by then.
+    /// The ticket types in such demand that a request for them is expected by the time the locks are acquired.
     pub expected: Vec<TypeKey>,
 }
 
 impl<R> Next<R> {
-    /// Nothing.
+    /// Returns a value that starts no transaction.
     pub const fn nothing() -> Self {
         Self { requests: Vec::new(), expected: Vec::new() }
     }
 }
 
-/// What there is behind a transaction that has ended.
+/// The state of the connection after a transaction has ended.
 #[derive(Debug)]
 pub enum Behind<R> {
-    /// The next one.
+    /// The next transaction has started.
     Begun(Begun<R>),
-    /// Nothing: these have to be begun anew, if there are any.
+    /// No transaction has started. The caller must start these requests again, if there are any.
     NotBegun(Vec<R>),
 }
 
 impl Inventory {
-    /// Whether transactions may follow each other on a connection, whatever their events.
+    /// Returns whether transactions may be chained on a connection. They may not if each transaction is restricted to one event.
     pub fn has_chains(&self) -> bool {
         !self.parts().one_event_per_transaction
     }
 
-    /// Takes the rows of some commands that nobody else has locked. If that panics, the requests are lost.
+    /// Starts a transaction that locks those rows of the commands that no other transaction has locked. If that panics, the
+    /// requests are lost.
     pub async fn begin<R: Request>(&self, requests: Vec<R>) -> Begun<R> {
         let this = self.clone();
         let opening = async move {
@@ -83,33 +86,33 @@ impl<R: Request> Begun<R> {
         Self { inventory, plain: requests.iter().all(plain), requests, held }
     }
 
-    /// How many are in it.
+    /// Returns the number of requests in the batch.
     pub fn len(&self) -> usize {
         self.requests.len()
     }
 
-    /// Whether nobody is in it.
+    /// Returns whether the batch contains no requests.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 
-    /// Who is in it.
+    /// Returns the requests in the batch.
     pub fn requests(&self) -> &[R] {
         &self.requests
     }
 
-    /// Takes out who needs a row that is locked elsewhere.
+    /// Removes and returns the requests that need a row which another transaction has locked.
     pub fn take_out_stuck(&mut self) -> Vec<R> {
         let Ok(held) = &self.held else { return Vec::new() };
         self.requests.extract_if(.., |request| held.opened.lacks(request.command())).collect()
     }
 
-    /// Takes out who no longer wants it.
+    /// Removes the requests for which `wants` returns false, for example because the client has disconnected.
     pub fn retain(&mut self, wants: impl FnMut(&R) -> bool) {
         self.requests.retain(wants);
     }
 
-    /// Takes one more in, if it can be decided with what is locked and read.
+    /// Adds a request to the batch, or returns it if it cannot be decided with the rows that are locked and read.
     pub fn admit(&mut self, request: R) -> Result<(), R> {
         if self.plain
             && let Ok(held) = &mut self.held
@@ -121,9 +124,9 @@ impl<R: Request> Begun<R> {
         Err(request)
     }
 
-    /// Decides, writes and commits; behind the COMMIT the next is begun. `tell` hears what came of each as soon as that is
-    /// known. Runs in a task of its own, so a caller that goes away cannot leave it half-way; if that task panics, the
-    /// requests are lost.
+    /// Decides the commands, writes, commits, and pipelines the next transaction behind the COMMIT. Calls `tell` with the results
+    /// of the requests as soon as they are known. The work runs in its own task, so a cancelled caller cannot interrupt it; if
+    /// that task panics, the requests are lost.
     pub async fn finish(self, next: Next<R>, tell: impl FnOnce(Answered<R>) + Send + 'static) -> Behind<R> {
         tokio::spawn(self.finish_here(next, tell)).await.unwrap_or_else(|error| {
             tracing::error!(%error, "a transaction ended half-way");
@@ -172,8 +175,8 @@ impl<R: Request> Begun<R> {
             (Err(ending), Some((requests, outcomes, tell))) => {
                 drop(lent);
                 let first = inventory.look_back(ending, proof, outcomes).await;
-                // What was begun behind may hold the rows until the server notices that its connection is gone. Who skipped
-                // them here would be overtaken by who comes a moment later.
+                // The pipelined transaction may hold the rows until the server notices the closed connection. Requests that
+                // skipped them now would be overtaken by later ones, so they wait.
                 let answers = inventory.settle(&requests, LockWait::Wait, first).await;
                 tell(requests.into_iter().zip(answers).collect());
                 Behind::NotBegun(next.requests)
@@ -183,12 +186,12 @@ impl<R: Request> Begun<R> {
     }
 }
 
-/// The next transaction, and how long its locks took after the end of the one before.
+/// The result of starting the next transaction, and the time from the end of the previous one until its rows were locked.
 type Opening = (Result<Opened, Failure>, Duration);
 
 impl Inventory {
-    /// Ends a transaction and begins the next behind it, if one is wanted. `done` is called when the first has ended as it
-    /// should, with the time that took; if it has not, the connection must not be used again.
+    /// Ends a transaction and pipelines the next one behind it, if `next` is not empty. Calls `done` with the duration of the end
+    /// once it has succeeded. After an error the connection must not be used again.
     async fn end_and_open<R: Request>(
         &self,
         conn: &AsyncPgConnection,
@@ -205,10 +208,10 @@ impl Inventory {
                 return None;
             }
             let opening = execute::open(conn, &commands, &next.expected, LockWait::Skip, parts.new_id.clone());
-            // Before its own turn comes that of its predecessor.
+            // The statements queue behind those of the preceding transaction, so they may take twice as long.
             Some(timeout(parts.patience * 2, opening).await)
         });
-        // What is polled first is sent first.
+        // `select` polls `ending` first, so its statements are sent first.
         let (ended, opening) = match select(ending, opening).await {
             Either::Left((ended, opening)) => (ended, Either::Left(opening)),
             Either::Right((opened, ending)) => (ending.await, Either::Right(ready(opened))),

@@ -1,7 +1,7 @@
-//! What can be asked of the box office, and what it answers.
+//! The commands of the booking system and their results.
 //!
-//! A command carries the ids of what it may make, so that after a lost COMMIT answer their existence tells the truth.
-//! A command that cannot be done is an outcome, not an error.
+//! A command carries the ids of the rows that it may create. After a lost COMMIT response, the existence of these rows tells
+//! whether the transaction committed. A command that cannot be executed has an outcome, not an error.
 
 use std::collections::HashMap;
 
@@ -17,20 +17,20 @@ use rowlock_postgres::DatabaseError;
 
 use crate::views::{EventWithTypes, Holder, NamedBooking, NamedEntry};
 
-/// A command with the trace that it belongs to, if it is traced.
+/// A command with the trace context of its request, if that is traced.
 #[derive(Debug, Clone)]
 pub struct Traced {
-    /// What is to be done.
+    /// The command to execute.
     pub command: Command,
-    /// The messages that tell of it belong to this trace.
+    /// The trace context for the messages that the command causes.
     pub trace: Option<TraceContext>,
 }
 
-/// Whoever wants a command done.
+/// A command with whatever the caller needs to respond to it.
 pub trait Request: Send + Sync + 'static {
-    /// What is to be done.
+    /// Returns the command to execute.
     fn command(&self) -> &Command;
-    /// The trace that the messages about it belong to.
+    /// Returns the trace context for the messages that the command causes.
     fn trace(&self) -> Option<TraceContext>;
 }
 
@@ -50,57 +50,58 @@ impl From<Command> for Traced {
     }
 }
 
-/// Something to be done in a transaction.
+/// An operation that runs in a transaction.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Book, or join the waiting list.
+    /// Books tickets, or joins the waiting list.
     Book(Book),
-    /// Give a booking or a part of it back.
+    /// Returns all or some of the tickets of a booking.
     Cancel(Cancel),
-    /// Leave the waiting list.
+    /// Leaves the waiting list.
     Leave(Leave),
-    /// Change how many tickets a waiting-list entry waits for.
+    /// Changes the number of tickets that a waiting-list entry waits for.
     ChangeEntry(ChangeEntry),
-    /// Change an event, its terms or its capacities, publish or cancel it.
+    /// Changes an event, its terms or its capacities, or publishes, withdraws or cancels it.
     Change(Box<Change>),
-    /// Delete an event that nobody has ever booked or waited for.
+    /// Deletes an event that has never had a booking or a waiting-list entry.
     Delete(Box<Delete>),
-    /// Hand held tickets on; for an event that has begun or is cancelled, close what is open.
+    /// Promotes waiting entries with held tickets. If the waiting list has ended or the event is cancelled, closes what is still
+    /// open.
     Reallocate(Reallocate),
 }
 
-/// What makes a request repeatable, within its event and account.
+/// The idempotency key of a request. It is unique within its event and account.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    /// The client's key.
+    /// The key that the client sent.
     pub key: IdempotencyKey,
-    /// SHA-256 of the request.
+    /// The SHA-256 of the request.
     pub request_hash: [u8; 32],
 }
 
-/// The administrator who acts for another person, and the reason. Both go to the audit log.
+/// The administrator who acts for another person, and the reason. Both are recorded in the audit log.
 #[derive(Debug, Clone)]
 pub struct ByAdministrator {
-    /// The administrator, with the request.
+    /// The administrator, with the request id.
     pub actor: Actor,
     /// The reason that the administrator gave.
     pub reason: Option<Title>,
 }
 
-/// On whose authority a booking is cancelled or an entry leaves a waiting list.
+/// The authority under which a booking is cancelled or an entry leaves a waiting list.
 #[derive(Debug, Clone)]
 pub enum Authority {
-    /// The holder's own.
+    /// The holder acts.
     Holder,
-    /// The service's, because the holder's account was disabled or erased. What keeps holders from cancelling, such as a
-    /// deadline, does not apply.
+    /// The service acts, because the account of the holder was disabled or erased. Restrictions on cancellations by holders, such
+    /// as a deadline, do not apply.
     ClosedAccount,
-    /// An administrator's, who may act for any account.
+    /// An administrator acts. Administrators may act for any account.
     Administrator(Box<ByAdministrator>),
 }
 
 impl Authority {
-    /// The administrator who acts, if one does.
+    /// Returns the administrator who acts, if there is one.
     pub(crate) const fn administrator(&self) -> Option<&ByAdministrator> {
         match self {
             Self::Administrator(by) => Some(by),
@@ -109,122 +110,124 @@ impl Authority {
     }
 }
 
-/// Book, or join the waiting list.
+/// A request to book tickets or to join the waiting list.
 #[derive(Debug, Clone)]
 pub struct Book {
-    /// What to book.
+    /// The ticket type to book.
     pub key: TypeKey,
-    /// For whom.
+    /// The person for whom the tickets are booked.
     pub holder: Holder,
-    /// How many tickets.
+    /// The number of tickets.
     pub quantity: Quantity,
-    /// Whether to wait when there are not enough.
+    /// Whether to join the waiting list if there are not enough tickets.
     pub join_waitlist: bool,
-    /// The id of the booking, if one is made.
+    /// The id of the booking, if one is created.
     pub booking: BookingId,
-    /// The id of the entry, if one is made.
+    /// The id of the waiting-list entry, if one is created.
     pub entry: WaitlistEntryId,
-    /// What makes the request repeatable.
+    /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
-    /// The administrator who books, if the holder is a guest without an account. The key then belongs to the administrator.
+    /// The administrator who books, if the holder is a guest without an account. The idempotency key then belongs to the
+    /// administrator.
     pub for_guest: Option<Box<ByAdministrator>>,
 }
 
-/// Which of an account's bookings or entries is meant.
+/// The booking or waiting-list entry of an account that a command refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<Id> {
-    /// This one, of this ticket type.
+    /// The one with this id, of this ticket type.
     One(Id, TicketTypeId),
-    /// The only one at the event. Told is the event's ticket type if it has only one: then its row alone is wanted.
+    /// The only one that the account has at the event. If the event has a single ticket type, the value is its id, so that the
+    /// command locks only one row.
     OnlyOne(Option<TicketTypeId>),
 }
 
-/// Give a booking or a part of it back.
+/// A request to return all or some of the tickets of a booking.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     /// The event.
     pub event: EventId,
-    /// Whose booking.
+    /// The account that holds the booking.
     pub account: AccountId,
-    /// Which booking.
+    /// The booking to cancel or reduce.
     pub target: Target<BookingId>,
-    /// How many tickets; all unless told.
+    /// The number of tickets to return. `None` returns all.
     pub quantity: Option<Quantity>,
-    /// What makes the request repeatable.
+    /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
-    /// On whose authority. The key belongs to whoever that is.
+    /// The authority under which the command runs. The idempotency key belongs to the person who acts.
     pub authority: Authority,
 }
 
-/// Leave the waiting list.
+/// A request to leave the waiting list.
 #[derive(Debug, Clone)]
 pub struct Leave {
     /// The event.
     pub event: EventId,
-    /// Whose entry.
+    /// The account that waits.
     pub account: AccountId,
-    /// Which entry.
+    /// The entry to end.
     pub target: Target<WaitlistEntryId>,
-    /// What makes the request repeatable.
+    /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
-    /// On whose authority. The key belongs to whoever that is.
+    /// The authority under which the command runs. The idempotency key belongs to the person who acts.
     pub authority: Authority,
 }
 
-/// Change how many tickets a waiting-list entry waits for.
+/// A request to change the number of tickets that a waiting-list entry waits for.
 #[derive(Debug, Clone)]
 pub struct ChangeEntry {
     /// The event.
     pub event: EventId,
-    /// The account that the entry belongs to.
+    /// The account that waits.
     pub account: AccountId,
-    /// Which entry.
+    /// The entry to change.
     pub target: Target<WaitlistEntryId>,
     /// The new quantity.
     pub quantity: Quantity,
-    /// What makes the request repeatable.
+    /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
 }
 
-/// A change of an event by an administrator. What is `None` stays as it is.
+/// A change of an event by an administrator. Fields that are `None` leave their values unchanged.
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The event.
     pub event: EventId,
-    /// The version that the administrator saw, if they care.
+    /// The version that the event must have, if the administrator sent a precondition.
     pub expected_version: Option<i64>,
-    /// A new name.
+    /// The new name.
     pub name: Option<Title>,
-    /// A new description, or none.
+    /// The new description. The inner `None` removes it.
     pub description: Option<Option<Description>>,
-    /// A new venue, or none.
+    /// The new venue. The inner `None` removes it.
     pub venue: Option<Option<Title>>,
-    /// New times.
+    /// The new start of the event. The inner `None` removes it.
     pub starts_at: Option<Option<Timestamp>>,
-    /// New times.
+    /// The new end of the event. The inner `None` removes it.
     pub ends_at: Option<Option<Timestamp>>,
-    /// New times.
+    /// The new start of sales. The inner `None` removes it.
     pub sales_start_at: Option<Option<Timestamp>>,
-    /// New times.
+    /// The new end of sales. The inner `None` removes it.
     pub sales_end_at: Option<Option<Timestamp>>,
-    /// What ends the waiting list from now on.
+    /// The new rule for the end of the waiting list.
     pub waitlist_until: Option<WaitlistUntil>,
-    /// A new cancellation deadline, or none.
+    /// The new cancellation deadline. The inner `None` removes it.
     pub cancel_until: Option<Option<Timestamp>>,
-    /// Accepts that the change ends a waiting list which has entries; without it such a change is refused.
+    /// Whether the change may end a waiting list that has entries. Otherwise such a change is rejected.
     pub close_waitlist: bool,
-    /// A step of the event's state.
+    /// The transition of the status.
     pub step: Option<Step>,
-    /// Changes of ticket types.
+    /// The changes of ticket types.
     pub types: Vec<TypeChange>,
-    /// Who wants it, for the audit log.
+    /// The administrator, for the audit log.
     pub actor: Option<Actor>,
-    /// What makes the request repeatable. The key belongs to the actor.
+    /// The idempotency key, if the client sent one. It belongs to the actor.
     pub idempotency: Option<Idempotency>,
 }
 
 impl Change {
-    /// A change of nothing, to be filled in.
+    /// Returns a change of the event that leaves everything unchanged.
     pub const fn of(event: EventId) -> Self {
         Self {
             event,
@@ -248,66 +251,67 @@ impl Change {
 }
 
 impl Change {
-    /// Whether the change may move the end of the waiting list.
+    /// Returns whether the change may move the end of the waiting list.
     pub(crate) const fn moves_waitlist_end(&self) -> bool {
         self.starts_at.is_some() || self.sales_end_at.is_some() || self.waitlist_until.is_some()
     }
 
-    /// Whether nothing but name, description and venue is changed.
+    /// Returns whether the change affects nothing but name, description and venue.
     pub(crate) const fn is_text_only(&self) -> bool {
         let times = self.ends_at.is_some() || self.sales_start_at.is_some() || self.cancel_until.is_some() || self.moves_waitlist_end();
         !times && self.step.is_none() && self.types.is_empty()
     }
 }
 
-/// A step of an event's state.
+/// A transition of the status of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Make it public.
+    /// Publishes the event.
     Publish,
-    /// Make it a draft again, if nobody has ever booked or waited.
+    /// Makes the event a draft again, if it has never had a booking or a waiting-list entry.
     Unpublish,
-    /// Call it off.
+    /// Cancels the event.
     Cancel,
 }
 
-/// Delete an event with its ticket types, if nobody has ever booked or waited for it.
+/// A request to delete an event and its ticket types, if it has never had a booking or a waiting-list entry.
 #[derive(Debug, Clone)]
 pub struct Delete {
     /// The event.
     pub event: EventId,
-    /// The version that the administrator saw, if they care.
+    /// The version that the event must have, if the administrator sent a precondition.
     pub expected_version: Option<i64>,
-    /// Who wants it, for the audit log.
+    /// The administrator, for the audit log.
     pub actor: Actor,
 }
 
-/// A change of a ticket type. What is `None` stays as it is.
+/// A change of a ticket type. Fields that are `None` leave their values unchanged.
 #[derive(Debug, Clone)]
 pub struct TypeChange {
-    /// The type.
+    /// The ticket type.
     pub id: TicketTypeId,
-    /// A new name.
+    /// The new name.
     pub name: Option<Title>,
-    /// How many tickets there are from now on.
+    /// The new total number of tickets.
     pub capacity: Option<Capacity>,
-    /// The largest quantity of one booking.
+    /// The new largest quantity of one booking.
     pub max_per_booking: Option<Quantity>,
-    /// The most one account may have; the inner `None` lifts the limit. What exists is never touched.
+    /// The new maximum number of tickets per account. The inner `None` removes the limit. Existing bookings and entries are not
+    /// affected.
     pub max_per_account: Option<Option<AccountLimit>>,
 }
 
-/// Hand held tickets on.
+/// A request to run an allocation pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Reallocate {
     /// The ticket type.
     pub key: TypeKey,
-    /// Most promotions, closings and cancellations in this transaction.
+    /// The maximum number of promotions in this transaction, and likewise of closed entries and of cancelled bookings.
     pub limit: usize,
 }
 
 impl Command {
-    /// The event, which is what commands are kept in order by.
+    /// Returns the event, by which commands are ordered and partitioned.
     pub const fn event(&self) -> EventId {
         match self {
             Self::Book(book) => book.key.event,
@@ -320,7 +324,7 @@ impl Command {
         }
     }
 
-    /// The one type that the command is about, or none if it concerns all types of its event.
+    /// Returns the only ticket type that the command concerns, or `None` if it concerns all types of its event.
     pub const fn only_type(&self) -> Option<TypeKey> {
         let event = self.event();
         let ticket_type = match self {
@@ -343,8 +347,8 @@ impl Command {
         Some(TypeKey { event, ticket_type })
     }
 
-    /// The scope and the key of a repeatable request: the account that sent it, the operation and the key. An administrator
-    /// without an account has no scope; none can send such a command.
+    /// Returns the account to which the idempotency key belongs, the operation and the key. Returns `None` if the command has no
+    /// key or if its actor is not an account, which cannot occur for commands with a key.
     pub(crate) fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
         let (account, by, [own, for_others], idempotency) = match self {
             Self::Book(book) => (book.holder.account, book.for_guest.as_deref(), ["book", "admin-book"], &book.idempotency),
@@ -365,30 +369,30 @@ impl Command {
     }
 }
 
-/// What came of a command. Everything but a refusal and a skip is committed when it is seen.
+/// The result of a command. Except for `Refused` and `Skipped`, it is committed by the time the caller sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Sold.
+    /// The tickets were booked.
     Booked(NamedBooking),
-    /// Put on the waiting list.
+    /// The request was put on the waiting list.
     Waitlisted(NamedEntry),
-    /// Given back, whole or in part, now or before.
+    /// Tickets were returned, now or earlier. The booking is shown as it is now.
     Returned(NamedBooking),
-    /// No longer waiting, since now or before.
+    /// The entry is no longer waiting, since now or earlier.
     Left(NamedEntry),
-    /// A waiting-list entry after its quantity was changed, or was the same already.
+    /// The waiting-list entry has the requested quantity. It is unchanged if it already had that quantity.
     EntryChanged(NamedEntry),
-    /// The event as it is now.
+    /// The event after the change.
     Changed(Box<ChangedEvent>),
     /// The event no longer exists.
     Deleted,
-    /// Held tickets were handed on, or what was open was closed.
+    /// Held tickets were reallocated, or what was still open was closed.
     Reallocated(Reallocated),
-    /// The answer that the same request got before.
+    /// The stored response to an identical earlier request.
     Replayed(Answer),
-    /// Not possible; nothing was changed.
+    /// The command cannot be executed. Nothing was changed.
     Refused(Refusal),
-    /// A row that the command needs is locked by somebody else; nothing was changed. Only with `LockWait::Skip`.
+    /// Another transaction has locked a row that the command needs. Nothing was changed. Occurs only with `LockWait::Skip`.
     Skipped,
 }
 
@@ -397,44 +401,44 @@ pub enum Outcome {
 pub struct ChangedEvent {
     /// The event as it is now.
     pub event: EventWithTypes,
-    /// For each ticket type, how many waiting entries ask for more tickets than one booking of it can have.
+    /// For each ticket type, the number of waiting entries that want more tickets than one booking can have.
     pub unservable: HashMap<TicketTypeId, u32>,
 }
 
-/// What a reallocation did.
+/// The result of a reallocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reallocated {
-    /// Entries that became bookings.
+    /// The number of entries that became bookings.
     pub promoted: u32,
-    /// Tickets that became available.
+    /// The number of tickets that became available.
     pub leftover: u32,
-    /// Entries that were closed.
+    /// The number of closed entries.
     pub closed: u32,
-    /// Bookings that were cancelled with their event.
+    /// The number of bookings that were cancelled with their event.
     pub cancelled: u32,
-    /// There is more to do.
+    /// True if there is more to do.
     pub unfinished: bool,
 }
 
-/// An answer as it is kept for a repeated request.
+/// A response that is stored for repeated requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Its status, 200 to 299.
+    /// The status code, 200 to 299.
     pub status: u16,
-    /// Its body, to the letter.
+    /// The body, byte for byte.
     pub body: String,
-    /// Its header `ETag`, if it has one.
+    /// The value of the header `ETag`, if there is one.
     pub etag: Option<String>,
 }
 
-/// Why a command was not done.
+/// The reason why a command was not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// No such event.
+    /// The event does not exist.
     EventNotFound,
     /// The event has no such ticket type.
     TicketTypeNotFound(TicketTypeId),
-    /// The event has not all the ticket types that a change names: these it has not.
+    /// The event does not have these ticket types, which the change names.
     TicketTypesNotFound(Vec<TicketTypeId>),
     /// The rule says no.
     Book(BookRefusal),
@@ -446,72 +450,72 @@ pub enum Refusal {
     AmbiguousBooking(Vec<BookingId>),
     /// More tickets than the booking has.
     MoreThanBooked {
-        /// What it has.
+        /// The number of tickets of the booking.
         booked: u32,
     },
-    /// No such entry of this account.
+    /// The account has no such entry.
     EntryNotFound,
-    /// Several entries match.
+    /// More than one entry matches.
     AmbiguousEntry(Vec<WaitlistEntryId>),
-    /// The entry has become a booking.
+    /// The entry has become this booking.
     AlreadyPromoted(BookingId),
-    /// The key was used for another request.
+    /// The idempotency key was used for a different request.
     KeyReused,
-    /// The event has changed since it was read.
+    /// The event has a different version from the expected one.
     VersionMismatch,
-    /// Fewer tickets than are booked.
+    /// The new capacity of the ticket type is below the number of booked tickets.
     CapacityBelowBooked(TicketTypeId, CapacityBelowBooked),
-    /// The holder cannot return tickets any more.
+    /// The holder can no longer return tickets.
     Return(ReturnRefusal),
     /// The change would end a waiting list that has entries or tickets held for them.
     WaitlistWouldClose {
-        /// How many entries would be closed.
+        /// The number of entries that would be closed.
         entries: u32,
-        /// How many tickets are held for them.
+        /// The number of tickets that are held for them.
         held_tickets: u32,
     },
-    /// The event does not allow the change in this state.
+    /// The event does not allow the change in this status.
     WrongStatus(EventStatus),
-    /// The event cannot be deleted or become a draft, because somebody has booked or waited, even if nothing of it is left.
+    /// The event cannot be deleted or become a draft, because it has or had bookings or waiting-list entries.
     HasBookings(EverSold),
-    /// The times do not follow each other.
+    /// The times of the event contradict each other.
     TimesOutOfOrder(Vec<OutOfOrder>),
 }
 
-/// How many bookings and waiting-list entries an event has ever had, whatever became of them. Each is counted up to 1,000.
+/// The number of bookings and waiting-list entries that an event has ever had, each counted up to 1,000.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EverSold {
-    /// Bookings, cancelled ones included.
+    /// The number of bookings, including cancelled ones.
     pub bookings: u32,
-    /// Entries, ended ones included.
+    /// The number of entries, including ended ones.
     pub entries: u32,
 }
 
-/// A time that comes too early.
+/// A time that contradicts another time of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfOrder {
-    /// The field that comes too early.
+    /// The name of the field.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// A description of what is wrong with it.
     pub reason: &'static str,
 }
 
-/// Why a command has no outcome.
+/// The reason why a command has no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// The database is away; nothing was changed.
+    /// The database is unreachable. Nothing was changed.
     #[error("the database is away: {0}")]
     Unavailable(String),
-    /// A row stayed locked for too long, or all connections are in use; nothing was changed.
+    /// A row stayed locked for too long, or all connections are in use. Nothing was changed.
     #[error("the database is busy: {0}")]
     Busy(String),
-    /// More commands wait than may; nothing was changed.
+    /// The queue of commands is full. Nothing was changed.
     #[error("too many commands wait")]
     Overloaded,
-    /// The COMMIT was sent and nobody can tell whether it took place.
+    /// The COMMIT was sent, and it could not be determined whether it took effect.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),
-    /// The database refused the command's data; nothing was changed. Our fault.
+    /// The database rejected the data of the command, which indicates a bug. Nothing was changed.
     #[error("the database refused: {0}")]
     Failed(String),
 }

@@ -1,7 +1,7 @@
 //! Creates an event at most once per idempotency key.
 //!
-//! The key is inserted before the event, in the same transaction: of two requests at once the second waits at the primary key
-//! for the first, finds its key taken and replays the stored response.
+//! The key is inserted before the event, in the same transaction. If two requests arrive at once, the second one waits at the
+//! primary key for the first, finds the key taken and replays the stored response.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Nullable, Text, Uuid as SqlUuid};
@@ -18,17 +18,17 @@ use crate::views::EventWithTypes;
 pub struct CreatedResponse {
     /// The body, byte for byte.
     pub body: String,
-    /// The header `ETag`.
+    /// The value of the header `ETag`.
     pub etag: String,
 }
 
-/// What makes the creation of an event repeatable.
+/// The idempotency key of a request that creates an event.
 pub struct CreateOnce {
-    /// The administrator, to whom the key belongs.
+    /// The administrator to whom the key belongs.
     pub account: AccountId,
     /// The key and the hash of the request.
     pub idempotency: Idempotency,
-    /// Renders the response that is stored.
+    /// Renders the response to store.
     pub render: fn(&EventWithTypes) -> Option<CreatedResponse>,
 }
 
@@ -38,14 +38,14 @@ impl std::fmt::Debug for CreateOnce {
     }
 }
 
-/// What came of a request to create an event.
+/// The result of a request to create an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// The event was created.
+    /// The request created the event.
     New(Box<EventWithTypes>),
-    /// The same request created an event before; this was its response.
+    /// An identical earlier request created the event and received this response.
     Replayed(CreatedResponse),
-    /// The key was used for another request.
+    /// The key was used for a different request.
     KeyReused,
 }
 
@@ -56,7 +56,7 @@ statement! {
 }
 
 statement! {
-    /// Takes the key, unless it was taken within 24 hours: then no row is changed.
+    /// Inserts the key. If it was inserted within the last 24 hours, the statement affects no row.
     struct TakeKey { account: SqlUuid = Uuid, key: Text = String, hash: Binary = Vec<u8>, response: Text = String, etag: Text = String }
     "INSERT INTO idempotency_keys AS i (event_id, account_id, key, operation, request_hash, status, response, etag, created_at)
      VALUES ($1, $1, $2, 'initialize', $3, 201, $4, $5, now())
@@ -66,7 +66,7 @@ statement! {
 }
 
 impl CreateOnce {
-    /// Looks for a request with the same key.
+    /// Looks up an earlier request with the same key.
     pub(crate) async fn find(&self, conn: &mut AsyncPgConnection) -> QueryResult<Option<Created>> {
         let query = FindKey { account: self.account.as_uuid(), key: self.idempotency.key.as_str().to_owned() };
         let found: Option<(String, Vec<u8>, String, Option<String>)> = query.get_result(conn).await.optional()?;
@@ -79,7 +79,7 @@ impl CreateOnce {
         }))
     }
 
-    /// Takes the key in the open transaction. False if another request took it meanwhile.
+    /// Inserts the key in the open transaction. Returns false if another request has inserted it in the meantime.
     pub(crate) async fn take(&self, conn: &mut AsyncPgConnection, event: &EventWithTypes) -> QueryResult<bool> {
         let Some(CreatedResponse { body, etag }) = (self.render)(event) else { return Ok(false) };
         let (account, key) = (self.account.as_uuid(), self.idempotency.key.as_str().to_owned());

@@ -1,4 +1,4 @@
-//! Removing what has served its time. Safe to run in any number of places at once.
+//! Deletion of expired rows. It is safe to run concurrently.
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -6,21 +6,21 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_postgres::statement;
 
 statement! {
-    /// Answers to requests that are too old to be repeated.
+    /// Deletes stored responses that are more than 24 hours old.
     struct ForgetKeys { limit: BigInt = i64 }
     "DELETE FROM idempotency_keys WHERE (event_id, account_id, key) IN
        (SELECT event_id, account_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT $1)"
 }
 
 statement! {
-    /// Proofs of commits that nobody can still be looking for.
+    /// Deletes commit markers that are more than 5 minutes old, when no lost commit can still be under investigation.
     struct ForgetBatches { limit: BigInt = i64 }
     "DELETE FROM committed_batches WHERE (event_id, id) IN
        (SELECT event_id, id FROM committed_batches WHERE committed_at < now() - interval '5 minutes' LIMIT $1)"
 }
 
-/// Removes old idempotency keys and old proofs, at most `limit` of each. Returns the larger number: if `limit`, there may
-/// be more.
+/// Deletes expired idempotency keys and commit markers, at most `limit` of each. Returns the larger of the two numbers; if it
+/// equals `limit`, there may be more.
 pub async fn tidy(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<usize> {
     let keys = ForgetKeys { limit }.execute(conn).await?;
     let batches = ForgetBatches { limit }.execute(conn).await?;

@@ -1,9 +1,10 @@
-//! The booking database: the only code that locks a ticket type.
+//! The booking database. This is the only crate that locks ticket types.
 //!
-//! Everything that moves tickets goes through [`Inventory::run`]: it takes the rows of the ticket types concerned
-//! `FOR UPDATE` in the order of their key, reads set-wise, lets `rowlock-domain` decide in the order of arrival,
-//! writes set-wise and commits. Messages are rows of the outbox, written in the same transaction.
-//! No network call is made while a row is locked, and nothing here knows HTTP.
+//! Every operation that moves tickets goes through [`Inventory::run`], or through [`Inventory::begin`] if transactions are
+//! chained. It locks the rows of the ticket types with `FOR UPDATE` in key order, reads what it needs set-wise, lets
+//! `rowlock-domain` decide the commands in the order of arrival, writes set-wise and commits. Messages are rows of the outbox
+//! that are written in the same transaction. No network call is made while a row is locked, and this crate does not depend on
+//! HTTP.
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -26,5 +27,5 @@ pub use command::{Command, CommandError, Outcome, Refusal, Request, Traced};
 pub use execute::{LockWait, NewId};
 pub use run::{Answered, Inventory, InventoryParts, Render, TransactionTimes};
 
-/// The schema of `rowlock_booking`.
+/// The embedded migrations of the database `rowlock_booking`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/booking");

@@ -1,4 +1,4 @@
-//! The tables as diesel sees them.
+//! The tables of the booking database for Diesel.
 
 diesel::table! {
     events (id) {

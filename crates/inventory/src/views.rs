@@ -1,4 +1,4 @@
-//! What the tables hold, in the domain's types: what readers get and what transactions work on.
+//! The rows of the tables as domain types, for readers and for transactions.
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{Schedule, Stock, Terms};
@@ -7,56 +7,56 @@ use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, Waitlist
 
 use crate::create::EventTimes;
 
-/// The person a booking or an entry is for, as the token named them.
+/// The person for whom a booking or an entry was made, with the data from the access token or, for guests, from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The account.
     pub account: AccountId,
-    /// What the person is called.
+    /// The name of the person.
     pub name: String,
-    /// Their e-mail address.
+    /// The e-mail address of the person.
     pub email: String,
 }
 
 /// An event without its ticket types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Its id.
+    /// The id.
     pub id: EventId,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it is about.
+    /// The description.
     pub description: Option<String>,
-    /// Where it takes place.
+    /// The venue.
     pub venue: Option<String>,
-    /// When it begins, and with it the end of all promotions.
+    /// The start of the event.
     pub starts_at: Option<Timestamp>,
-    /// When it ends.
+    /// The end of the event.
     pub ends_at: Option<Timestamp>,
-    /// When sales begin, if not at once.
+    /// The start of sales. If absent, sales start when the event is published.
     pub sales_start_at: Option<Timestamp>,
-    /// When sales end, if not at the start.
+    /// The end of sales. If absent, sales end when the event starts.
     pub sales_end_at: Option<Timestamp>,
-    /// What ends its waiting list.
+    /// The point in time at which the waiting list ends.
     pub waitlist_until: WaitlistUntil,
-    /// The last moment at which holders can return tickets, if not the start.
+    /// The time until which holders can return tickets. If absent, they can until the event starts.
     pub cancel_until: Option<Timestamp>,
-    /// Where it stands.
+    /// The status.
     pub status: EventStatus,
-    /// When the public first could see it.
+    /// The time at which the event was first published.
     pub published_at: Option<Timestamp>,
-    /// Raised by each change that an administrator makes.
+    /// The version, incremented by each change that an administrator makes.
     pub version: i64,
-    /// The administrator who made it.
+    /// The administrator who created the event.
     pub created_by: AccountId,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
 impl Event {
-    /// Its times, which have to fit each other.
+    /// Returns the times, which must not contradict each other.
     pub const fn times(&self) -> EventTimes {
         EventTimes {
             starts_at: self.starts_at,
@@ -67,7 +67,7 @@ impl Event {
         }
     }
 
-    /// What decides about sales and promotions.
+    /// Returns the data that decide about sales and promotions.
     pub const fn schedule(&self) -> Schedule {
         Schedule {
             status: self.status,
@@ -84,15 +84,15 @@ impl Event {
 /// A ticket type with its counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketType {
-    /// Its key.
+    /// The key.
     pub key: TypeKey,
-    /// Its place in the event's list of types.
+    /// The position in the event's list of types, starting at 0.
     pub position: i16,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it costs, in minor units.
+    /// The price of one ticket, in minor units.
     pub price_minor: i64,
-    /// ISO 4217 code.
+    /// The ISO 4217 code of the currency.
     pub currency: String,
     /// The counters.
     pub stock: Stock,
@@ -100,17 +100,17 @@ pub struct TicketType {
     pub terms: Terms,
 }
 
-/// An event with its ticket types, in their order.
+/// An event with its ticket types, ordered by position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventWithTypes {
     /// The event.
     pub event: Event,
-    /// Its types.
+    /// The ticket types.
     pub types: Vec<TicketType>,
 }
 
 impl EventWithTypes {
-    /// Changes with everything that a reader of the event can see.
+    /// Returns a value that differs whenever anything that a reader of the event can see has changed.
     pub fn content_version(&self) -> (i64, i64) {
         (self.event.version, self.types.iter().map(|ticket_type| ticket_type.stock.version).sum())
     }
@@ -119,68 +119,68 @@ impl EventWithTypes {
 /// A booking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
-    /// Its id.
+    /// The id.
     pub id: BookingId,
-    /// What was booked.
+    /// The ticket type that was booked.
     pub key: TypeKey,
-    /// For whom.
+    /// The holder.
     pub holder: Holder,
-    /// How many tickets; of a cancelled booking, what it had.
+    /// The number of tickets. A cancelled booking keeps the number that it last had.
     pub quantity: u32,
-    /// Where it stands.
+    /// The status.
     pub status: BookingStatus,
-    /// How it came about.
+    /// The way in which the booking was created.
     pub origin: BookingOrigin,
-    /// When it was made.
+    /// The time of creation.
     pub booked_at: Timestamp,
-    /// When it was given back.
+    /// The time at which all tickets were returned.
     pub cancelled_at: Option<Timestamp>,
 }
 
-/// A place in a waiting list.
+/// An entry of a waiting list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitlistEntry {
-    /// Its id.
+    /// The id.
     pub id: WaitlistEntryId,
-    /// What is waited for.
+    /// The ticket type that the entry waits for.
     pub key: TypeKey,
-    /// Who waits.
+    /// The holder.
     pub holder: Holder,
-    /// For how many tickets.
+    /// The number of tickets that the entry waits for.
     pub quantity: u32,
-    /// Orders the list.
+    /// The sequence number that orders the list.
     pub number: i64,
-    /// Where it stands.
+    /// The status.
     pub status: WaitlistStatus,
-    /// The booking it became.
+    /// The booking that the entry became.
     pub booking: Option<BookingId>,
-    /// When it was made.
+    /// The time of creation.
     pub joined_at: Timestamp,
-    /// When it stopped waiting.
+    /// The time at which the entry stopped waiting.
     pub ended_at: Option<Timestamp>,
 }
 
 /// A booking with the name of its event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedBooking {
-    /// What the event is called.
+    /// The name of the event.
     pub event_name: String,
     /// The booking.
     pub booking: Booking,
 }
 
-/// An entry with the name of its event and its place in the queue.
+/// An entry with the name of its event and its position in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedEntry {
-    /// What the event is called.
+    /// The name of the event.
     pub event_name: String,
-    /// The place, from 1, while it waits.
+    /// The position in the queue, starting at 1, if the entry is waiting.
     pub place: Option<i64>,
     /// The entry.
     pub entry: WaitlistEntry,
 }
 
-/// Rows as they come out of the database. A word or a number that the domain does not know is an error, not a guess.
+/// The rows as the database returns them. A value that the domain does not know is an error.
 pub(crate) mod rows {
     use diesel::prelude::*;
     use diesel::result::Error;
