@@ -1,4 +1,4 @@
-//! Builds anew when a migration is added: the macro that embeds them notices changed files only.
+//! Triggers a rebuild when a migration is added. The macro that embeds the migrations notices only changed files.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations/booking");

@@ -267,7 +267,7 @@ pub struct StoredKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredHolder {
-    /// The booking or the entry.
+    /// The id of the booking or the entry.
     pub id: Uuid,
     /// The name that is stored with it.
     pub name: String,

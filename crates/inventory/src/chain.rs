@@ -129,7 +129,7 @@ impl<R: Request> Begun<R> {
     /// that task panics, the requests are lost.
     pub async fn finish(self, next: Next<R>, tell: impl FnOnce(Answered<R>) + Send + 'static) -> Behind<R> {
         tokio::spawn(self.finish_here(next, tell)).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a transaction ended half-way");
+            tracing::error!(%error, "the task of a transaction failed; its requests get no result");
             Behind::NotBegun(Vec::new())
         })
     }
@@ -169,7 +169,7 @@ impl<R: Request> Begun<R> {
                 Behind::Begun(Self::new(inventory, next.requests, Ok(Box::new(Held { conn: lent, opened, lock }))))
             }
             (Ok(Some((Err(failure), _))), _) => {
-                tracing::debug!(?failure, "a transaction was not begun behind its predecessor");
+                tracing::debug!(?failure, "could not start a transaction behind its predecessor; its commands are started again");
                 Behind::NotBegun(next.requests)
             }
             (Err(ending), Some((requests, outcomes, tell))) => {

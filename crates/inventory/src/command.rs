@@ -440,15 +440,15 @@ pub enum Refusal {
     TicketTypeNotFound(TicketTypeId),
     /// The event does not have these ticket types, which the change names.
     TicketTypesNotFound(Vec<TicketTypeId>),
-    /// The rule says no.
+    /// The allocation rule rejects the request.
     Book(BookRefusal),
     /// The account already has this open entry for the ticket type.
     AlreadyWaiting(Box<NamedEntry>),
-    /// No such booking of this account.
+    /// The account has no such booking.
     BookingNotFound,
-    /// Several bookings match.
+    /// More than one booking matches.
     AmbiguousBooking(Vec<BookingId>),
-    /// More tickets than the booking has.
+    /// The booking has fewer tickets than the request returns.
     MoreThanBooked {
         /// The number of tickets of the booking.
         booked: u32,

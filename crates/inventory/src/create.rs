@@ -66,22 +66,22 @@ pub struct NewType {
 /// The times of an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EventTimes {
-    /// When it begins.
+    /// The start of the event.
     pub starts_at: Option<Timestamp>,
-    /// When it ends.
+    /// The end of the event.
     pub ends_at: Option<Timestamp>,
-    /// When sales begin.
+    /// The start of sales.
     pub sales_start_at: Option<Timestamp>,
-    /// When sales end.
+    /// The end of sales.
     pub sales_end_at: Option<Timestamp>,
-    /// The last moment at which holders can return tickets.
+    /// The time until which holders can return tickets.
     pub cancel_until: Option<Timestamp>,
 }
 
 impl EventTimes {
-    /// Checks that the times fit each other, and returns every field that does not.
+    /// Checks that the times do not contradict each other, and returns every field that does, with the reason.
     ///
-    /// Sales must end by the end of the event and begin before they end, because a window that never opens is a mistake.
+    /// Sales must end by the end of the event and begin before they end, because a sales window that never opens is a mistake.
     pub fn check(&self) -> Vec<OutOfOrder> {
         let mut wrong = Vec::new();
         let mut refuse = |field, reason| wrong.push(OutOfOrder { field, reason });

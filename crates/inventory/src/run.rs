@@ -1,4 +1,4 @@
-//! Running commands: a connection, a transaction in a task of its own, and the truth about lost answers.
+//! Runs commands: checks out a connection, runs a transaction in its own task, and resolves lost COMMIT responses.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,43 +17,43 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::command::{Answer, Command, CommandError, Outcome, Request, Traced};
 use crate::execute::{self, Decided, LockWait, NewId, Opened, Proof, Writes, was_committed};
 
-/// Turns an outcome into the answer that is kept for a repeated request; `None` for what is not kept.
+/// Renders an outcome as the response that is stored for repeated requests, or returns `None` if it is not stored.
 pub type Render = dyn Fn(&Outcome) -> Option<Answer> + Send + Sync;
 
-/// How long the two round trips of a transaction took.
+/// The durations of the two round trips of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransactionTimes {
-    /// Until the rows were locked, which is what others make it wait for, and read.
+    /// The time until the rows were locked and read. It includes the time spent waiting for other transactions.
     pub lock: Duration,
-    /// Until what was written was committed.
+    /// The time until the writes were committed.
     pub commit: Duration,
 }
 
-/// What an [`Inventory`] is made of.
+/// The configuration and dependencies of an [`Inventory`].
 pub struct InventoryParts {
-    /// Connections to the booking database.
+    /// The connections to the booking database.
     pub pool: Pool,
-    /// Makes UUIDv7s.
+    /// Generates UUIDv7s.
     pub new_id: NewId,
-    /// Writes the answers that are kept.
+    /// Renders the responses that are stored for repeated requests.
     pub render: Arc<Render>,
     /// Called after a commit that wrote messages. Must not block.
     pub on_messages: Arc<dyn Fn() + Send + Sync>,
-    /// Called after a transaction that wrote something, with the time that it took. Must not block.
+    /// Called with the durations after a transaction that wrote something. Must not block.
     pub on_transaction: Arc<dyn Fn(TransactionTimes) + Send + Sync>,
-    /// The `source` of the messages.
+    /// The CloudEvents `source` of the messages.
     pub source: &'static str,
-    /// How long to wait for the answers to a transaction's statements, and to its COMMIT, before giving the connection up.
-    /// Longer than the limits that the server keeps by itself: it is for servers that say nothing any more.
+    /// The timeout for the responses to a transaction's statements, and to its COMMIT, after which the connection is closed. It
+    /// must exceed the server's own timeouts, because it is meant for servers that no longer respond.
     pub patience: Duration,
-    /// How long to look for the truth about a lost answer before saying that it is unknown.
+    /// How long to try to resolve a lost COMMIT response before the outcome is reported as unknown.
     pub resolve_for: Duration,
-    /// Whether each transaction keeps to one event, as it must where the tables are distributed by event: there a lock has to
-    /// name its event.
+    /// Whether each transaction is restricted to one event. This is required if the tables are distributed by event, because a
+    /// locking statement must then name its event.
     pub one_event_per_transaction: bool,
 }
 
-/// The box office. Cheap to clone.
+/// The booking system. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Inventory(Arc<InventoryParts>);
 
@@ -63,7 +63,7 @@ impl fmt::Debug for Inventory {
     }
 }
 
-/// A request with what came of it.
+/// Requests with their results.
 pub type Answered<R> = Vec<(R, Result<Outcome, CommandError>)>;
 
 pub(crate) type Answers = Vec<Result<Outcome, CommandError>>;
@@ -72,11 +72,11 @@ pub(crate) type Answers = Vec<Result<Outcome, CommandError>>;
 pub(crate) struct Held {
     pub(crate) conn: ConnectionGuard,
     pub(crate) opened: Opened,
-    /// How long it took to get there.
+    /// The time from the start until the rows were locked and read.
     pub(crate) lock: Duration,
 }
 
-/// A command in its place among others.
+/// A command with its index among the commands of the caller.
 struct Placed {
     place: usize,
     traced: Traced,
@@ -93,7 +93,7 @@ impl Request for Placed {
 }
 
 impl Inventory {
-    /// Puts the parts together.
+    /// Creates an inventory from its parts.
     pub fn new(parts: InventoryParts) -> Self {
         Self(Arc::new(parts))
     }
@@ -102,13 +102,13 @@ impl Inventory {
         &self.0
     }
 
-    /// The connections.
+    /// Returns the connection pool.
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
     }
 
-    /// Runs commands in one transaction, or in one for each event if the parts say so, and tells what came of each, in their
-    /// order.
+    /// Runs commands in one transaction, or in one for each event if [`InventoryParts::one_event_per_transaction`] is set.
+    /// Returns the results in the order of the commands.
     pub async fn run(&self, commands: Vec<impl Into<Traced>>, wait: LockWait) -> Vec<Result<Outcome, CommandError>> {
         let placed: Vec<Placed> =
             commands.into_iter().enumerate().map(|(place, command)| Placed { place, traced: command.into() }).collect();
@@ -121,14 +121,13 @@ impl Inventory {
         answers
     }
 
-    /// Runs a single command, waiting for its rows.
+    /// Runs a single command, waiting for its row locks.
     pub async fn run_one(&self, command: impl Into<Traced>) -> Result<Outcome, CommandError> {
         self.run(vec![command], LockWait::Wait).await.pop().unwrap_or_else(|| Err(CommandError::Failed("no outcome".to_owned())))
     }
 
-    /// Runs commands like [`Inventory::run`] and gives each request back with what came of it. A transaction runs in a task of
-    /// its own, so a caller that goes away cannot leave it half-way with its locks held. If such a task panics, its requests
-    /// are lost.
+    /// Runs commands like [`Inventory::run`] and returns each request with its result. Each transaction runs in its own task, so
+    /// a cancelled caller cannot interrupt it while it holds locks. If such a task panics, its requests are lost.
     pub async fn serve<R: Request>(&self, requests: Vec<R>, wait: LockWait) -> Answered<R> {
         let mut groups: BTreeMap<Option<EventId>, Vec<R>> = BTreeMap::new();
         for request in requests {
@@ -145,19 +144,20 @@ impl Inventory {
             });
             match task.await {
                 Ok(group) => answered.extend(group),
-                Err(error) => tracing::error!(%error, "a transaction ended half-way"),
+                Err(error) => tracing::error!(%error, "the task of a transaction failed; its requests get no result"),
             }
         }
         answered
     }
 
-    /// What the requests are told after their transaction was tried for the first time.
+    /// Returns the results of the requests, given the result of the first attempt at their transaction.
     pub(crate) async fn settle<R: Request>(&self, requests: &[R], wait: LockWait, first: Result<Attempt, Failure>) -> Answers {
         match self.attempt(requests, wait, first).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            // One bad command must not fail its neighbours, and a key that was taken meanwhile has an answer by now.
+            // One bad command must not fail the rest of the batch. If another transaction has inserted an idempotency key in the
+            // meantime, the retry finds its stored response.
             Err(Failure::Data(error)) => {
-                tracing::warn!(%error, commands = requests.len(), "a batch was refused by the database; trying its commands one by one");
+                tracing::warn!(%error, commands = requests.len(), "the database rejected a batch; retrying its commands one by one");
                 let mut answers = Vec::with_capacity(requests.len());
                 for request in requests {
                     answers.push(Box::pin(self.run_alone(request, wait)).await);
@@ -175,7 +175,7 @@ impl Inventory {
         outcomes.into_iter().next().ok_or_else(|| CommandError::Failed("no outcome".to_owned()))
     }
 
-    /// What was found not to have taken place is done again, once.
+    /// Retries the batch once if the transaction whose COMMIT response was lost turns out not to have committed.
     async fn attempt<R: Request>(&self, requests: &[R], wait: LockWait, first: Result<Attempt, Failure>) -> Result<Vec<Outcome>, Failure> {
         match first? {
             Attempt::Committed(outcomes) => Ok(outcomes),
@@ -186,7 +186,7 @@ impl Inventory {
         }
     }
 
-    /// One transaction, and if the answer to its COMMIT is lost, the search for the truth.
+    /// Runs one transaction. If the response to its COMMIT is lost, finds out whether it committed.
     async fn once<R: Request>(&self, requests: &[R], wait: LockWait) -> Result<Attempt, Failure> {
         if requests.is_empty() {
             return Ok(Attempt::Committed(Vec::new()));
@@ -208,7 +208,7 @@ impl Inventory {
         }
     }
 
-    /// Takes a connection and the rows.
+    /// Checks out a connection, starts a transaction and locks the rows.
     pub(crate) async fn open<R: Request>(&self, requests: &[R], wait: LockWait) -> Result<Held, Failure> {
         let parts = &*self.0;
         let mut conn = ConnectionGuard::new(self.connection().await?);
@@ -223,7 +223,7 @@ impl Inventory {
         Failure::Away(format!("no answer within {:?}", self.0.patience))
     }
 
-    /// Says that a transaction was committed.
+    /// Calls the hooks after a transaction that wrote something was committed.
     pub(crate) fn done(&self, wrote: bool, times: TransactionTimes) {
         if wrote {
             (self.0.on_transaction)(times);
@@ -231,12 +231,12 @@ impl Inventory {
         }
     }
 
-    /// What the answer to the last statements of a transaction means.
+    /// Interprets the response to the last statements of a transaction.
     pub(crate) fn ending(&self, ended: Result<QueryResult<()>, Elapsed>) -> Ending {
         match ended {
             Ok(Ok(())) => Ending::Done,
             Ok(Err(error)) => match Fault::of(&error) {
-                // What the database has refused, it has not committed.
+                // If the database has rejected the statements, it has not committed the transaction.
                 Fault::Data | Fault::Busy => Ending::Refused(error.into()),
                 Fault::Unavailable => Ending::Lost(error.to_string()),
             },
@@ -244,14 +244,14 @@ impl Inventory {
         }
     }
 
-    /// What came of a transaction that did not end well.
+    /// Resolves the result of a transaction whose end was not confirmed.
     pub(crate) async fn look_back(&self, ending: Ending, proof: Option<Proof>, outcomes: Vec<Outcome>) -> Result<Attempt, Failure> {
         match (ending, proof) {
-            // Nothing was to be written, so nothing is lost.
+            // The transaction had nothing to write, so nothing is lost.
             (_, None) | (Ending::Done, _) => Ok(Attempt::Committed(outcomes)),
             (Ending::Refused(failure), _) => Err(failure),
             (Ending::Lost(reason), Some(proof)) => {
-                tracing::warn!(%reason, "the answer to a COMMIT was lost; looking whether it took place");
+                tracing::warn!(%reason, "the response to a COMMIT was lost; checking whether the transaction committed");
                 if !self.find_out(&proof, &reason).await? {
                     return Ok(Attempt::NotCommitted);
                 }
@@ -274,12 +274,12 @@ impl Inventory {
                             conn.give_back();
                             return Ok(found);
                         }
-                        Ok(Err(error)) => tracing::debug!(%error, "could not look yet"),
-                        // It may get the rows' locks yet, and must not keep them.
+                        Ok(Err(error)) => tracing::debug!(%error, "cannot check yet whether the transaction committed; retrying"),
+                        // The query may still acquire the row locks, so the connection must be closed.
                         Err(_) => return Err(unknown()),
                     }
                 }
-                Err(failure) => tracing::debug!(?failure, "could not look yet"),
+                Err(failure) => tracing::debug!(?failure, "cannot check yet whether the transaction committed; retrying"),
             }
             if Instant::now() + pause >= deadline {
                 return Err(unknown());
@@ -297,7 +297,7 @@ impl Inventory {
     }
 }
 
-/// Ends a transaction: writes and commits, or rolls back what has nothing to write.
+/// Ends a transaction: writes and commits, or rolls back if there is nothing to write.
 pub(crate) async fn end(conn: &AsyncPgConnection, writes: Option<Writes>) -> QueryResult<()> {
     match writes {
         Some(writes) => execute::commit(conn, writes).await,
@@ -305,17 +305,17 @@ pub(crate) async fn end(conn: &AsyncPgConnection, writes: Option<Writes>) -> Que
     }
 }
 
-/// How a transaction ended.
+/// The way in which a transaction ended.
 pub(crate) enum Ending {
-    /// As it should.
+    /// The server confirmed the end.
     Done,
-    /// Not committed.
+    /// The transaction was not committed.
     Refused(Failure),
-    /// Without an answer.
+    /// There was no response.
     Lost(String),
 }
 
-/// What came of a transaction.
+/// The result of an attempt at a transaction.
 pub(crate) enum Attempt {
     Committed(Vec<Outcome>),
     NotCommitted,

@@ -1,4 +1,4 @@
-//! The decision about a change of an event: all of it or nothing.
+//! Decides a change of an event, which is applied completely or not at all.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,8 @@ impl Ledger {
             return Err(Refusal::VersionMismatch);
         }
         if before.status == EventStatus::Cancelled {
-            // Cancelling again is a no-op. Only the texts can still be changed, so that organisers can say what happens next.
+            // Cancelling again is a no-op. The texts can still be changed, so that organizers can tell visitors what happens
+            // next.
             if change.step == Some(Step::Cancel) {
                 return Ok(self.changed(change.event));
             }
@@ -40,7 +41,7 @@ impl Ledger {
             Some(Step::Cancel) => event.status = event.status.cancel(),
             None => {}
         }
-        // Times that were stored before a rule existed do not stand in the way of other changes.
+        // Stored times that violate a newer rule must not block unrelated changes.
         if event.times() != before.times() {
             let wrong = event.times().check();
             if !wrong.is_empty() {
@@ -75,7 +76,7 @@ impl Ledger {
         Ok(self.changed(change.event))
     }
 
-    /// The types as they would be, with where added tickets went. Changes nothing yet.
+    /// Computes the changed types, and for each whether added tickets became held. Modifies nothing yet.
     fn changed_types(&self, change: &Change, phase: Phase) -> Result<Vec<(TypeKey, TicketType, Returned)>, Refusal> {
         let key_of = |wanted: &TypeChange| TypeKey { event: change.event, ticket_type: wanted.id };
         let unknown: Vec<_> =
@@ -119,14 +120,14 @@ impl Ledger {
         self.note_event(id, version, fact);
     }
 
-    /// Refuses a change that would end the waiting list of an event while somebody waits or tickets are held for them.
+    /// Rejects a change that would end the waiting list of an event while it has waiting entries or held tickets.
     fn check_waitlist_is_empty(&self, event: EventId) -> Result<(), Refusal> {
         let stocks = || self.types.iter().filter(|(key, _)| key.event == event).map(|(_, row)| &row.get().stock);
         let (entries, held_tickets) = (stocks().map(|stock| stock.waiting).sum(), stocks().map(|stock| stock.held).sum());
         if entries == 0 && held_tickets == 0 { Ok(()) } else { Err(Refusal::WaitlistWouldClose { entries, held_tickets }) }
     }
 
-    /// Puts the entries that were closed with their waiting list back into it, in their old order.
+    /// Reopens the entries that were closed with their waiting list, in their old order.
     fn reopen_closed_entries(&mut self, event: EventId) -> Result<(), Refusal> {
         let mut closed: Vec<(TypeKey, i64, WaitlistEntryId, AccountId)> = self
             .entries
@@ -140,7 +141,7 @@ impl Ledger {
             self.entries.iter().map(Tracked::get).filter(|entry| entry.key.event == event && entry.status == WaitlistStatus::Waiting);
         let mut waiting: HashSet<_> = open.map(|entry| (entry.key, entry.holder.account)).collect();
         for (key, number, waitlist_entry_id, account_id) in closed {
-            // An account has one place in a list. Where it was closed in several, the best one counts.
+            // An account has one entry per waiting list. If several of them were closed, the first one is reopened.
             if !waiting.insert((key, account_id)) {
                 continue;
             }
@@ -158,7 +159,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Promotions go on after all: what is available belongs to those who still wait, as if it had come back now.
+    /// Holds the available tickets for the entries that still wait, because promotions resume.
     fn hold_again(&mut self, event: EventId) {
         for (key, row) in self.types.iter_mut().filter(|(key, _)| key.event == event) {
             if row.get().stock.waiting > 0 && row.change().stock.hold_again() {
@@ -167,7 +168,7 @@ impl Ledger {
         }
     }
 
-    /// Nobody is promoted any more: what is held for the waiting is everybody's.
+    /// Makes held tickets available, because promotions have ended.
     fn unhold_all(&mut self, event: EventId) {
         let keys: Vec<_> =
             self.types.iter().filter(|(key, row)| key.event == event && row.get().stock.held > 0).map(|(key, _)| *key).collect();
@@ -178,13 +179,13 @@ impl Ledger {
         }
     }
 
-    /// Counts the waiting entries that ask for more tickets than one booking of the type can have.
+    /// Counts the waiting entries that want more tickets than one booking of the type can have.
     fn unservable_entries(&self, ticket_type: &TicketType) -> u32 {
         let (key, largest) = (ticket_type.key, ticket_type.stock.largest_party(ticket_type.terms));
         let counts = |entry: &WaitlistEntry| entry.key == key && entry.status == WaitlistStatus::Waiting && entry.quantity > largest;
         let stored = self.large_parties.get(&key).into_iter().flatten().filter(|(quantity, _)| *quantity > largest);
         let mut count: u32 = stored.map(|(_, entries)| *entries).sum();
-        // What this batch did to entries before the change.
+        // The stored counts do not include the changes that this batch made before.
         for row in self.entries.iter() {
             let before = if row.is_new() { None } else { Some(row.was().unwrap_or_else(|| row.get())) };
             count += u32::from(counts(row.get()));
@@ -202,7 +203,8 @@ impl Ledger {
     }
 }
 
-/// What a change changes from what to what, by the names that the API has. Of long texts only that they changed.
+/// Returns the old and the new values of the changed fields, under their API names. For the description it records only that it
+/// changed.
 fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a TicketType, &'a TicketType)>) -> Map<String, Value> {
     let mut details = Map::new();
     let mut note = |name: &str, from: Value, to: Value| {
@@ -269,7 +271,7 @@ fn apply_to_type(ticket_type: &mut TicketType, wanted: &TypeChange, phase: Phase
         }
         None => Returned::Available,
     };
-    // Parties that were too large for one booking may fit now. What is available belongs to them first, as after a return.
+    // Entries that were too large for one booking may fit now. They have priority for available tickets, as after a return.
     let raised = ticket_type.terms.max_per_booking > max_per_booking_before;
     Ok(if raised && phase == Phase::Open && ticket_type.stock.hold_again() { Returned::Held } else { returned })
 }

@@ -1,4 +1,4 @@
-//! The decision about a new quantity of a waiting-list entry, and about the places of entries within a batch.
+//! Decides changes of the quantity of waiting-list entries, and keeps track of positions within a batch.
 
 use rowlock_domain::allocation::{BookRefusal, ChangedEntry, EntryChange, Phase};
 use rowlock_domain::ids::{AccountId, EventId, TypeKey, WaitlistEntryId};
@@ -75,7 +75,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The open entry of an account for a type, the first if there are several from before there was a rule.
+    /// Returns the open entry of an account for a type. If several exist from before the rule of one entry per account, returns
+    /// the first.
     pub(super) fn open_entry(&self, key: TypeKey, account: AccountId) -> Option<WaitlistEntryId> {
         let ids = self.open_entries.get(&(key, account))?;
         let waits =
@@ -83,7 +84,7 @@ impl Ledger {
         ids.iter().find(waits).copied()
     }
 
-    /// An entry with its event's name and its present place.
+    /// Returns an entry with the name of its event and its current position.
     pub(super) fn named_entry(&self, scope: (EventId, WaitlistEntryId)) -> Option<NamedEntry> {
         let entry = self.entries.get(&scope)?.clone();
         let place = self.places.get(&scope.1).map(|(place, known_since)| {
@@ -95,13 +96,13 @@ impl Ledger {
         Some(NamedEntry { event_name: self.event_name(scope.0), place, entry })
     }
 
-    /// Remembers the place of an entry as it is now.
+    /// Records the current position of an entry.
     pub(super) fn note_place(&mut self, key: TypeKey, entry: WaitlistEntryId, place: i64) {
         let freed = self.freed.get(&key).map_or(0, Vec::len);
         self.places.insert(entry, (place, freed));
     }
 
-    /// Remembers that an entry has given up the place of a number.
+    /// Records that the entry with this number has left its place in the queue.
     pub(super) fn note_freed(&mut self, key: TypeKey, number: i64) {
         self.freed.entry(key).or_default().push(number);
     }

@@ -1,4 +1,4 @@
-//! The decisions, in the order of arrival, on rows in memory. The rule itself is `rowlock_domain::allocation`.
+//! Decides commands in the order of arrival, on rows in memory. The rule itself is in `rowlock_domain::allocation`.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ use crate::run::Render;
 use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 
 impl Ledger {
-    /// Does one command, unless the same request was done before.
+    /// Executes a command, or returns the stored response if the same request was executed before.
     pub(super) fn apply(&mut self, command: &Command, render: &Render) -> Outcome {
         if self.deleted.contains(&command.event()) {
             return Outcome::Refused(Refusal::EventNotFound);
@@ -50,13 +50,13 @@ impl Ledger {
     }
 
     pub(super) fn phase(&self, event: EventId) -> Phase {
-        // An event that is not there has no types either; nothing is promoted for it.
+        // An event that does not exist has no types either, so nothing is promoted for it.
         self.events.get(&event).map_or(Phase::Cancelled, |event| event.get().schedule().phase(self.now))
     }
 
     fn book(&mut self, book: &Book) -> Result<Outcome, Refusal> {
         let key = book.key;
-        // What never was public is unknown to the public, also when it was called off.
+        // An event that was never published is unknown to the public, even after it was cancelled.
         let event = self.events.get(&key.event).map(Tracked::get).filter(|event| event.published_at.is_some());
         let event = event.ok_or(Refusal::EventNotFound)?;
         let on_sale = event.schedule().on_sale(self.now);
@@ -76,7 +76,7 @@ impl Ledger {
             account_total,
             already_waiting: open_entry.is_some(),
         };
-        // A refusal must leave no trace, so the counters are tried on a copy.
+        // A rejection must leave no trace, so the counters are changed on a copy.
         let mut stock = ticket_type.get().stock.clone();
         let booked = stock.book(request, terms, phase).map_err(|refusal| match (refusal, open_entry) {
             (BookRefusal::AlreadyWaiting, Some(id)) => {
@@ -172,7 +172,8 @@ impl Ledger {
         Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
     }
 
-    /// Adds an entry to the audit log about what an administrator did for another person. Nothing personal is in it.
+    /// Adds an audit-log entry about what an administrator did for another person. It contains no personal data except the reason
+    /// that the administrator gave.
     fn audit(&mut self, by: &ByAdministrator, action: Action, subject: Uuid, key: TypeKey, facts: &[(&str, Value)]) {
         let mut details: Map<String, Value> = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         details.insert("eventId".to_owned(), key.event.to_string().into());
@@ -182,14 +183,14 @@ impl Ledger {
         self.audits.push(AuditEntry { id, at: self.now, actor: by.actor.clone(), action, subject, details });
     }
 
-    /// Tells that tickets are no longer held because nobody is promoted any more.
+    /// Records that held tickets became available because promotions have ended.
     pub(super) fn note_unheld(&mut self, key: TypeKey, leftover: u32) {
         if leftover > 0 {
             self.note(key, Fact::TicketsReallocated { promoted: 0, leftover });
         }
     }
 
-    /// Takes `quantity` tickets of a confirmed booking back, all of them or fewer.
+    /// Returns `quantity` tickets of a confirmed booking, which may be all of them.
     fn give_back(&mut self, booking: (EventId, BookingId), quantity: u32) -> Result<(), Refusal> {
         let now = self.now;
         let phase = self.phase(booking.0);
@@ -238,7 +239,7 @@ impl Ledger {
         Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), place: None, entry }))
     }
 
-    /// Ends the wait of an entry without a booking.
+    /// Ends a waiting entry without a booking.
     fn stop_waiting(&mut self, entry: (EventId, WaitlistEntryId), status: WaitlistStatus) -> Result<(), Refusal> {
         let now = self.now;
         let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
@@ -272,14 +273,14 @@ impl Ledger {
         }
     }
 
-    /// Hands held tickets on.
+    /// Runs an allocation pass.
     fn walk(&mut self, key: TypeKey, limit: usize) -> Result<Outcome, Refusal> {
         let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         if ticket_type.get().stock.held == 0 {
             return Ok(Outcome::Reallocated(Reallocated::default()));
         }
         let Some(heads) = self.heads.get_mut(&key) else {
-            // Tickets came to be held within this batch and the queue was not read: the next walk knows it.
+            // The tickets became held within this batch, and the queue was not read. The next transaction reads it.
             self.note_released(key);
             return Ok(Outcome::Reallocated(Reallocated { unfinished: true, ..Reallocated::default() }));
         };
@@ -324,7 +325,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Closes what is open of an event that has begun or is cancelled, as much as was read.
+    /// Closes the open entries of a type whose waiting list has ended, or whose event is cancelled, and in the latter case
+    /// cancels its bookings. Handles only the rows that were read.
     fn wind_down(&mut self, Reallocate { key, limit }: Reallocate, phase: Phase) -> Result<Outcome, Refusal> {
         let missing = || Refusal::TicketTypeNotFound(key.ticket_type);
         let mut done = Reallocated::default();
@@ -335,7 +337,7 @@ impl Ledger {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         while done.closed < limit {
             let Some(id) = self.to_close.get_mut(&key).and_then(VecDeque::pop_front) else { break };
-            // One that left within this batch is closed already.
+            // An entry that left within this batch has already ended.
             if self.entries.get(&(key.event, id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting) {
                 self.stop_waiting((key.event, id), WaitlistStatus::Closed)?;
                 done.closed += 1;

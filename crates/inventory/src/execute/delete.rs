@@ -1,7 +1,8 @@
-//! Deleting an event, and the rule that it shares with withdrawing one from the public: nobody has ever booked or waited.
+//! Decides the deletion of an event. Deleting an event and making it a draft again share one condition: it has never had a
+//! booking or a waiting-list entry.
 //!
-//! The rows of the ticket types are locked first, as by every other command. A booking that is under way is therefore seen
-//! here, or finds no event any more when it gets the lock.
+//! The rows of the ticket types are locked first, as for every other command. A concurrent booking is therefore either visible
+//! here, or finds no event when it acquires the lock.
 
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, EventId};
@@ -12,7 +13,7 @@ use super::ledger::{Ledger, Tracked};
 use crate::command::{Delete, EverSold, Outcome, Refusal};
 
 impl Ledger {
-    /// Decides that an event is deleted. Its rows stay in memory for the other commands of the batch, which are refused.
+    /// Decides the deletion of an event. Its rows stay in memory for the other commands of the batch, which are rejected.
     pub(super) fn delete_event(&mut self, delete: &Delete) -> Result<Outcome, Refusal> {
         let event = self.events.get(&delete.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
         if delete.expected_version.is_some_and(|version| version != event.version) {
@@ -34,7 +35,7 @@ impl Ledger {
         Ok(Outcome::Deleted)
     }
 
-    /// Refuses if anybody has ever booked or waited for an event, be it earlier in this batch.
+    /// Fails if an event has ever had a booking or a waiting-list entry, including those made earlier in this batch.
     pub(super) fn check_never_sold(&self, event: EventId) -> Result<(), Refusal> {
         let mut sold = *self.ever_sold.get(&event).ok_or(Refusal::EventNotFound)?;
         let new_bookings = self.bookings.iter().filter(|row| row.is_new() && row.get().key.event == event).count();

@@ -1,4 +1,5 @@
-//! Which bookings of a batch could join a waiting list, so that the open entries of their accounts are read only then.
+//! Determines which bookings of a batch could join a waiting list, because only for these the open entries of their accounts are
+//! read.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -7,21 +8,22 @@ use rowlock_domain::ids::{AccountId, TypeKey};
 use super::ledger::{Ledger, Tracked};
 use crate::command::{Book, Command};
 
-/// For each locked type, how many more tickets can be asked for in the batch while it is certain that none of the bookings
-/// joins a waiting list on which others already wait. `None` where nobody waits: an account can only have an open entry
-/// that was made in this batch, which is in memory.
+/// For each locked type, the number of tickets that late bookings may still request while no booking of the batch can join a
+/// waiting list that others are already on. The number is `None` if nobody waits: the only open entry that an account can have
+/// was then made in this batch and is in memory.
 #[derive(Debug, Default)]
 pub(super) struct JoinFreeRoom {
     by_type: HashMap<TypeKey, Option<u32>>,
-    /// Types whose bookings in this batch may have to join.
+    /// The types whose bookings in this batch may join the waiting list.
     may_join: HashSet<TypeKey>,
 }
 
 impl JoinFreeRoom {
-    /// Computes the room that the commands of a batch leave. The commands are looked at as a whole, not in their order.
+    /// Computes the room that the commands of a batch leave, regardless of their order.
     pub(super) fn of(commands: &[&Command], ledger: &Ledger) -> Self {
         let mut asked: HashMap<TypeKey, u32> = HashMap::new();
-        // Returns, and a waiting party that shrinks, turn what is available into held tickets; a change can do anything.
+        // Returns, and entries whose quantity is lowered, can turn available tickets into held ones. A change of the event can do
+        // anything.
         let (mut unsettled, mut changed) = (HashSet::new(), HashSet::new());
         for command in commands {
             match command {
@@ -52,8 +54,8 @@ impl JoinFreeRoom {
         room
     }
 
-    /// Whether a booking that comes late into the batch cannot join a list on which others already wait; takes its tickets
-    /// from the room then.
+    /// Returns whether a late booking certainly does not join a waiting list that others are already on. If so, deducts its
+    /// tickets from the room.
     pub(super) fn take_for_late(&mut self, book: &Book) -> bool {
         match self.by_type.get_mut(&book.key) {
             None => false,
@@ -63,7 +65,8 @@ impl JoinFreeRoom {
                     *left = less;
                     true
                 }
-                // Without waiting it is sold or refused, and leaves nothing for those that count on the room.
+                // A request that does not allow waiting is booked or rejected. It may use up the tickets that later requests rely
+                // on.
                 None if !book.join_waitlist => {
                     *left = 0;
                     true
@@ -73,14 +76,15 @@ impl JoinFreeRoom {
         }
     }
 
-    /// The accounts whose open entries have to be read.
+    /// Returns the types and accounts whose open entries must be read.
     pub(super) fn open_entries_wanted(&self, commands: &[&Command]) -> BTreeSet<(TypeKey, AccountId)> {
         let books = commands.iter().filter_map(|command| if let Command::Book(book) = command { Some(book) } else { None });
         books.filter(|book| book.join_waitlist && self.may_join.contains(&book.key)).map(|book| (book.key, book.holder.account)).collect()
     }
 }
 
-/// Whose totals a change of an entry needs: those of the entries that it can mean.
+/// Returns the types and accounts whose totals are needed to change the quantity of entries: those of all entries that the
+/// commands may refer to.
 pub(super) fn totals_of_changed_entries(commands: &[&Command], ledger: &Ledger) -> BTreeSet<(TypeKey, AccountId)> {
     let changes: HashSet<_> = commands
         .iter()

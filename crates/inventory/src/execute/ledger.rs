@@ -1,4 +1,4 @@
-//! The rows of one transaction in memory: as they were locked and read, and as the decisions left them.
+//! The rows of one transaction in memory, in their stored and in their changed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
@@ -14,7 +14,7 @@ use super::NewId;
 use crate::command::{Answer, EverSold};
 use crate::views::{Booking, Event, TicketType, WaitlistEntry};
 
-/// A row and what it was before the first change.
+/// A row together with its state before the first change.
 #[derive(Debug)]
 pub(super) struct Tracked<T> {
     now: T,
@@ -48,7 +48,7 @@ impl<T: Clone> Tracked<T> {
         &mut self.now
     }
 
-    /// What the row was, if it was stored and has changed.
+    /// Returns the stored row if it has changed, and `None` if it is new or unchanged.
     pub(super) fn was(&self) -> Option<&T> {
         match &self.before {
             Before::Was(before) => Some(before),
@@ -61,7 +61,7 @@ impl<T: Clone> Tracked<T> {
     }
 }
 
-/// Rows by key, in the order in which they came.
+/// Rows by key that keep the order of insertion.
 #[derive(Debug)]
 pub(super) struct Rows<K, T> {
     order: Vec<K>,
@@ -100,7 +100,7 @@ impl<K: Copy + Eq + Hash, T: Clone> Rows<K, T> {
     }
 }
 
-/// What a repeatable request got.
+/// A stored response to a request with an idempotency key.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) operation: String,
@@ -108,12 +108,12 @@ pub(super) struct Kept {
     pub(super) answer: Answer,
 }
 
-/// The scope of an idempotency key, and the key.
+/// The event and the account to which an idempotency key belongs, and the key.
 pub(super) type KeyScope = (EventId, AccountId, String);
 
-/// Everything that the commands of one transaction look at and change.
+/// The state that the commands of one transaction read and change.
 pub(super) struct Ledger {
-    /// The database's clock after the locks were got.
+    /// The time by the database's clock, read after the locks were acquired.
     pub(super) now: Timestamp,
     pub(super) new_id: NewId,
     /// The locked types.
@@ -121,32 +121,34 @@ pub(super) struct Ledger {
     pub(super) events: HashMap<EventId, Tracked<Event>>,
     pub(super) bookings: Rows<(EventId, BookingId), Booking>,
     pub(super) entries: Rows<(EventId, WaitlistEntryId), WaitlistEntry>,
-    /// What accounts have booked and wait for, of types with a limit.
+    /// The number of tickets that accounts have booked and wait for, for types with a limit.
     pub(super) totals: HashMap<(TypeKey, AccountId), u32>,
-    /// The open entries of accounts that may want to join, and those that were made in this batch.
+    /// The open entries of accounts whose bookings may join the waiting list, and the entries that were made in this batch.
     pub(super) open_entries: HashMap<(TypeKey, AccountId), Vec<WaitlistEntryId>>,
-    /// Places of entries, each with how many of `freed` had happened when it was known.
+    /// The known positions of entries, each with the length that `freed` had when the position was determined.
     pub(super) places: HashMap<WaitlistEntryId, (i64, usize)>,
-    /// The numbers that entries have given up in this batch, in the order of the decisions.
+    /// The numbers whose entries left their place in the queue in this batch, in the order of the decisions.
     pub(super) freed: HashMap<TypeKey, Vec<i64>>,
-    /// How many stored entries wait for each large quantity, of types whose event is changed in this batch.
+    /// The number of stored waiting entries for each large quantity, for types whose event is changed in this batch.
     pub(super) large_parties: HashMap<TypeKey, Vec<(u32, u32)>>,
     pub(super) heads: HashMap<TypeKey, WaitingHeads>,
     pub(super) entry_at: HashMap<(TypeKey, i64), WaitlistEntryId>,
-    /// Entries to close and bookings to cancel of events that have begun or are cancelled.
+    /// The entries to close and the bookings to cancel, for events whose waiting list has ended or that are cancelled.
     pub(super) to_close: HashMap<TypeKey, VecDeque<WaitlistEntryId>>,
     pub(super) to_cancel: HashMap<TypeKey, VecDeque<BookingId>>,
-    /// What events have ever sold that may be deleted or become drafts, as it was stored when their types were locked.
+    /// The stored numbers of bookings and entries that events have ever had. They are read, under the lock, only for events that
+    /// the batch deletes or makes drafts.
     pub(super) ever_sold: HashMap<EventId, EverSold>,
-    /// Events that were deleted in this batch.
+    /// The events that were deleted in this batch.
     pub(super) deleted: BTreeSet<EventId>,
     pub(super) kept: HashMap<KeyScope, Tracked<Kept>>,
     pub(super) messages: Vec<Message>,
-    /// What administrators did.
+    /// The audit-log entries.
     pub(super) audits: Vec<AuditEntry>,
-    /// Types for which tickets were held in this batch, with the trace in which they came back: one message each, at its end.
+    /// The types for which tickets became held in this batch, with the trace in which they were returned. Each causes one message
+    /// at the end of the batch.
     pub(super) released: BTreeMap<TypeKey, Option<TraceContext>>,
-    /// The trace of the command that is being decided.
+    /// The trace context of the command that is being decided.
     pub(super) trace: Option<TraceContext>,
 }
 
@@ -178,14 +180,14 @@ impl Ledger {
         }
     }
 
-    /// Writes down a fact about a type: a message, and a step of the type's version.
+    /// Records a domain event of a ticket type: increments the version of the type and adds a message.
     pub(super) fn note(&mut self, key: TypeKey, fact: Fact) {
         let Some(ticket_type) = self.types.get_mut(&key) else { return };
         let sequence = ticket_type.change().stock.next_sequence();
         self.push(Subject::TicketType(key), sequence, fact);
     }
 
-    /// Writes down a fact about an event, whose version was raised already.
+    /// Records a domain event of an event, whose version was already incremented.
     pub(super) fn note_event(&mut self, event: EventId, version: i64, fact: Fact) {
         self.push(Subject::Event(event), version, fact);
     }
@@ -195,12 +197,12 @@ impl Ledger {
         self.messages.push(Message { id, subject, sequence, time: self.now, fact, trace: self.trace });
     }
 
-    /// The name of an event that is known to be loaded.
+    /// Returns the name of an event, or an empty text if it is not loaded.
     pub(super) fn event_name(&self, event: EventId) -> String {
         self.events.get(&event).map(|event| event.get().name.clone()).unwrap_or_default()
     }
 
-    /// Says for each type that got held tickets, and has some still, that there is work.
+    /// Adds a `tickets.released` message for each type whose tickets became held in this batch, unless none are held any more.
     pub(super) fn announce_released(&mut self) {
         for (key, trace) in std::mem::take(&mut self.released) {
             self.trace = trace;
@@ -210,19 +212,19 @@ impl Ledger {
         }
     }
 
-    /// Remembers that a type got held tickets from the command that is being decided.
+    /// Records that the current command caused tickets of a type to become held.
     pub(super) fn note_released(&mut self, key: TypeKey) {
         self.released.insert(key, self.trace);
     }
 
-    /// Adds to what an account has, where that is counted.
+    /// Adds to the total of an account, if it is tracked.
     pub(super) fn add_to_total(&mut self, key: TypeKey, account: AccountId, quantity: u32) {
         if let Some(total) = self.totals.get_mut(&(key, account)) {
             *total = total.saturating_add(quantity);
         }
     }
 
-    /// Takes from what an account has, where that is counted.
+    /// Subtracts from the total of an account, if it is tracked.
     pub(super) fn take_from_total(&mut self, key: TypeKey, account: AccountId, quantity: u32) {
         if let Some(total) = self.totals.get_mut(&(key, account)) {
             *total = total.saturating_sub(quantity);

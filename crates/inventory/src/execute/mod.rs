@@ -1,9 +1,9 @@
-//! One transaction over a slice of commands: lock, read, decide, write, commit.
+//! A transaction over a batch of commands: lock, read, decide, write, commit.
 //!
-//! What it keeps true: the rows of the ticket types are taken first, in the order of their key, and nothing else is
-//! locked before them; commands are decided in the order in which they came; everything is written in one
-//! transaction together with its messages and with the answers to repeatable requests. All statements are prepared and
-//! take their turn, so those of the next transaction may be sent behind a COMMIT that has no answer yet.
+//! Invariants: the rows of the ticket types are locked first, in key order, and no other row is locked before them. Commands are
+//! decided in the order of arrival. All writes happen in one transaction, together with the messages and the responses that are
+//! stored for repeated requests. All statements are prepared and pipelined, so the statements of the next transaction can be sent
+//! before the response to a COMMIT has arrived.
 
 mod change;
 mod change_entry;
@@ -30,36 +30,36 @@ pub(crate) use self::write::{Proof, Writes};
 use crate::command::{Book, Command, Outcome, Request};
 use crate::run::Render;
 
-/// Makes UUIDv7s.
+/// Generates UUIDv7s.
 pub type NewId = Arc<dyn Fn() -> Uuid + Send + Sync>;
 
-/// What to do about a row that somebody else has locked.
+/// The behavior for a row that another transaction has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockWait {
-    /// Wait for it, up to the connection's lock time-out.
+    /// Waits for the lock, up to the lock timeout of the connection.
     Wait,
-    /// Leave its commands undone, as [`Outcome::Skipped`].
+    /// Skips the commands that need the row. Their result is [`Outcome::Skipped`].
     Skip,
 }
 
-/// A transaction whose rows are locked and read. It has an end of its own: until then the connection is its.
+/// A transaction whose rows are locked and read. It must be ended before the connection is used for anything else.
 pub(crate) struct Opened {
     ledger: Ledger,
-    /// The types that somebody else holds.
+    /// The types that another transaction has locked.
     elsewhere: HashSet<TypeKey>,
-    /// How many more tickets late bookings may ask for without joining a waiting list.
+    /// The number of tickets of each type that late bookings may still request without joining a waiting list.
     room: JoinFreeRoom,
 }
 
-/// What was decided.
+/// The outcomes of a batch and its writes.
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
-    /// What is to be written; `None` if nothing is.
+    /// The writes, or `None` if nothing changed.
     pub(crate) writes: Option<Writes>,
 }
 
-/// Begins a transaction for some commands, takes their rows and those of `expected`, and reads what they look at. After an
-/// error the connection must not be used again.
+/// Begins a transaction for a batch, locks its rows and those of `expected`, and reads what the commands need. After an error the
+/// connection must not be used again.
 pub(crate) async fn open(
     conn: &AsyncPgConnection,
     commands: &[&Command],
@@ -77,7 +77,7 @@ pub(crate) async fn open(
 }
 
 impl Opened {
-    /// Whether a command needs a type that somebody else holds.
+    /// Returns whether a command needs a type that another transaction has locked.
     pub(crate) fn lacks(&self, command: &Command) -> bool {
         match command.only_type() {
             Some(key) => self.elsewhere.contains(&key),
@@ -85,9 +85,9 @@ impl Opened {
         }
     }
 
-    /// Whether one more command can be decided with what is locked and read: a booking of a type that is locked, which asks
-    /// for no more than its row and its event. One that could join a waiting list is not admitted where somebody waits,
-    /// because the account's open entries have not been read.
+    /// Returns whether one more command can be decided with the rows that are locked and read. Only a booking qualifies, if its
+    /// type is locked and it needs nothing but its row and its event. A booking that could join a waiting list that others are
+    /// already on is not admitted, because the open entries of its account have not been read.
     pub(crate) fn admits(&mut self, command: &Command) -> bool {
         let Command::Book(book @ Book { key, idempotency: None, .. }) = command else { return false };
         let row = self.ledger.types.get(key).map(Tracked::get);
@@ -111,8 +111,8 @@ impl Opened {
     }
 }
 
-/// Writes and commits, in one round trip. After an error the connection must not be used again. Of an error that the
-/// database has told of the data nothing is left; any other leaves open whether the transaction was committed.
+/// Writes and commits in one round trip. After an error the connection must not be used again. If the database reported an error
+/// about the data, nothing was committed; after any other error it is unknown whether the transaction was committed.
 pub(crate) async fn commit(conn: &AsyncPgConnection, writes: Writes) -> QueryResult<()> {
     writes.commit(conn).await
 }
@@ -122,8 +122,8 @@ pub(crate) async fn roll_back(mut conn: &AsyncPgConnection) -> QueryResult<()> {
     statements::Rollback {}.execute(&mut conn).await.map(|_| ())
 }
 
-/// Tells whether a batch was committed whose COMMIT had no answer. Takes the locks that the batch had first: while its
-/// transaction lives on the server, these are not to be had, so what is seen afterwards is final.
+/// Returns whether a batch whose COMMIT response was lost was committed. Acquires the row locks of the batch first; they stay
+/// unavailable while the lost transaction is still running, so the answer is final.
 pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -> QueryResult<bool> {
     conn.batch_execute("BEGIN").await?;
     let found = async {
@@ -136,7 +136,7 @@ pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -
     found
 }
 
-/// Writes one message into the outbox, in the transaction that is open.
+/// Inserts one message into the outbox, within the open transaction.
 pub(crate) async fn insert_message(
     conn: &mut AsyncPgConnection,
     message: &rowlock_domain::messages::Message,

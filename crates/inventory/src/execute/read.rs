@@ -1,4 +1,4 @@
-//! Locks the rows and reads what the commands need, set-wise: never one query per command.
+//! Locks the rows and reads what the commands need, set-wise: there is never a query per command.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -21,7 +21,7 @@ use crate::queries::places::places;
 use crate::views::rows::{BookingRow, EntryRow, EventRow, TypeRow, unreadable};
 use crate::views::{Booking, Event, TicketType, WaitlistEntry};
 
-/// Which types a batch needs.
+/// The ticket types that a batch must lock.
 pub(super) struct Needs {
     keys: BTreeSet<TypeKey>,
 }
@@ -34,8 +34,8 @@ fn columns<'a>(keys: impl IntoIterator<Item = &'a TypeKey>) -> (Vec<Uuid>, Vec<U
     keys.into_iter().map(|key| (key.event.as_uuid(), key.ticket_type.as_uuid())).unzip()
 }
 
-/// Finds the types to lock: those of the commands, and those that are expected to be asked for. Which types an event has
-/// never changes, so this may be read before the lock.
+/// Finds the types to lock: those of the commands, and those for which requests are expected. The types of an event never change,
+/// so they can be read before the lock.
 pub(super) async fn needs(mut conn: &AsyncPgConnection, commands: &[&Command], expected: &[TypeKey]) -> QueryResult<Needs> {
     let mut keys: BTreeSet<_> = commands.iter().filter_map(|command| command.only_type()).chain(expected.iter().copied()).collect();
     let whole: BTreeSet<_> =
@@ -47,9 +47,9 @@ pub(super) async fn needs(mut conn: &AsyncPgConnection, commands: &[&Command], e
     Ok(Needs { keys })
 }
 
-/// Begins the transaction, takes the rows in the order of their key, and reads what the commands look at, all in one
-/// round trip: the server runs the statements one after the other, so each sees what was committed before it began, and
-/// what stands behind the lock is read after the lock was got.
+/// Begins the transaction, locks the rows in key order, and reads what the commands need, all in one round trip. The server
+/// executes the statements one after the other, so each one sees what was committed before it started, and everything after the
+/// locking statement is read under the locks.
 pub(super) async fn begin(
     conn: &AsyncPgConnection,
     needs: Needs,
@@ -76,7 +76,7 @@ pub(super) async fn begin(
         if types.len() < needs.keys.len() && wait == LockWait::Skip { find_existing(conn, &needs, &types).await? } else { HashSet::new() };
     let now = match events.as_slice().first() {
         Some((_, now)) => *now,
-        // Without an event there is nothing to decide by the clock, but refusals have a time, too.
+        // Without an event, no decision depends on the clock, but rejections need a time, too.
         None => read_clock(conn).await?,
     };
     let mut ledger = Ledger::new(now, new_id);
@@ -92,8 +92,8 @@ pub(super) async fn begin(
     Ok((elsewhere, ledger))
 }
 
-/// Reads what depends on the locked rows: totals of types with a limit per account, and the queues of those to reallocate.
-/// Most batches need none of it and wait for no second answer.
+/// Reads what depends on the locked rows, such as the totals of types with a limit per account and the queues of types to
+/// reallocate. Most batches need none of it and so avoid another round trip.
 pub(super) async fn read_more(
     conn: &AsyncPgConnection,
     commands: &[&Command],
@@ -114,7 +114,7 @@ pub(super) async fn read_more(
     read_for_reallocation(conn, commands, ledger).await
 }
 
-/// Reads the open entries of accounts that may want to join, those that came first before others.
+/// Reads the open entries of accounts whose bookings may join a waiting list, ordered by number.
 async fn read_open_entries(mut conn: &AsyncPgConnection, wanted: BTreeSet<(TypeKey, AccountId)>) -> QueryResult<Vec<WaitlistEntry>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -129,7 +129,7 @@ async fn read_open_entries(mut conn: &AsyncPgConnection, wanted: BTreeSet<(TypeK
     rows.into_iter().map(WaitlistEntry::try_from).collect()
 }
 
-/// Reads the places of entries that a refusal or a change may have to show. Few batches have any.
+/// Reads the positions of entries that a rejection or a change may have to show. Few batches have any.
 async fn read_places(conn: &AsyncPgConnection, commands: &[&Command], open: &[WaitlistEntry], ledger: &mut Ledger) -> QueryResult<()> {
     let changed: HashSet<_> = commands.iter().filter(|c| matches!(c, Command::ChangeEntry(_))).map(|c| c.event()).collect();
     let mut shown = open.to_vec();
@@ -147,7 +147,7 @@ async fn open(mut conn: &AsyncPgConnection) -> QueryResult<()> {
     sql::Begin {}.execute(&mut conn).await.map(|_| ())
 }
 
-/// Locks rows in the order of their key.
+/// Locks the rows in key order.
 pub(super) async fn take_rows<'a>(
     mut conn: &AsyncPgConnection,
     keys: impl IntoIterator<Item = &'a TypeKey>,
@@ -169,7 +169,7 @@ pub(super) async fn take_rows<'a>(
     rows.into_iter().map(TicketType::try_from).collect()
 }
 
-/// Of the types that were not locked, those that exist: they are locked elsewhere.
+/// Returns those of the types that were not locked which exist. Another transaction has locked them.
 async fn find_existing(mut conn: &AsyncPgConnection, needs: &Needs, locked: &[TicketType]) -> QueryResult<HashSet<TypeKey>> {
     let got: HashSet<_> = locked.iter().map(|ticket_type| ticket_type.key).collect();
     let (events, types) = columns(needs.keys.iter().filter(|key| !got.contains(*key)));
@@ -177,7 +177,7 @@ async fn find_existing(mut conn: &AsyncPgConnection, needs: &Needs, locked: &[Ti
     Ok(rows.into_iter().map(|(event, id)| key(event, id)).collect())
 }
 
-/// Whose totals are needed: those of types with a limit, or that may get one within this batch.
+/// Returns the types and accounts whose totals are needed: those of types that have a limit, or that may get one in this batch.
 fn totals_wanted(commands: &[&Command], ledger: &Ledger) -> BTreeSet<(TypeKey, AccountId)> {
     let changed: HashSet<_> =
         commands.iter().filter(|command| matches!(command, Command::Change(_))).map(|command| command.event()).collect();
@@ -199,10 +199,10 @@ async fn read_events(mut conn: &AsyncPgConnection, ids: BTreeSet<EventId>) -> Qu
     rows.into_iter().map(|(row, now)| Ok((Event::try_from(row)?, now))).collect()
 }
 
-/// A kept answer: event, account, key, operation, hash of the request, status, body, ETag.
+/// A stored response: event, account, key, operation, hash of the request, status, body and ETag.
 type KeyRow = (Uuid, Uuid, String, String, Vec<u8>, i16, String, Option<String>);
 
-/// What the commands name.
+/// The rows that the commands refer to.
 #[derive(Default)]
 struct Wanted {
     keys: Vec<(EventId, AccountId, String)>,
@@ -305,7 +305,7 @@ impl Wanted {
     }
 }
 
-/// Reads the entries that wait again if a change moves the end of their waiting list back into the future.
+/// Reads the entries that are reopened if a change moves the end of their waiting list back into the future.
 async fn read_closed_entries(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     let moved = commands.iter().filter(|command| matches!(command, Command::Change(change) if change.moves_waitlist_end()));
     let ended: BTreeSet<_> = moved.map(|command| command.event()).filter(|event| ledger.phase(*event) == Phase::Begun).collect();
@@ -321,8 +321,8 @@ async fn read_closed_entries(mut conn: &AsyncPgConnection, commands: &[&Command]
     Ok(())
 }
 
-/// Counts the waiting parties that may be too large for one booking after a change of their event. Only the parties above
-/// the lowest limit that the batch can lead to are read.
+/// Counts the waiting entries that may be too large for one booking after a change of their event. Reads only the entries above
+/// the lowest limit that the batch can lead to.
 async fn read_large_parties(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     let changes: Vec<_> =
         commands.iter().filter_map(|command| if let Command::Change(change) = command { Some(change) } else { None }).collect();
@@ -350,8 +350,8 @@ async fn read_large_parties(mut conn: &AsyncPgConnection, commands: &[&Command],
     Ok(())
 }
 
-/// Counts what was ever sold of the events that are to be deleted or to become drafts. A statement behind the lock sees what
-/// was committed before it.
+/// Counts the bookings and entries that the events which the batch deletes or makes drafts have ever had. The statement runs
+/// after the lock was acquired and so sees everything that was committed before.
 async fn read_ever_sold(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     let depends = |command: &&&Command| match command {
         Command::Delete(_) => true,
@@ -387,18 +387,18 @@ async fn read_totals(
         .collect()
 }
 
-/// What the reallocations of a type in one batch may need of its queues.
+/// What the allocation passes of a type in one batch may need to read from its queues.
 #[derive(Debug, Default)]
 struct Walk {
-    /// The most tickets there can be to hand on.
+    /// The largest number of tickets that can be held.
     pool: i32,
-    /// Most promotions, all walks together.
+    /// The maximum number of promotions of all passes together.
     limit: i32,
-    /// How many may leave before.
+    /// The number of entries that may leave the queue before the pass.
     spare: i32,
 }
 
-/// Reads the heads of the queues, or what is to be closed, of the types to reallocate.
+/// Reads the queue heads, or the entries to close and bookings to cancel, of the types to reallocate.
 async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Command], ledger: &mut Ledger) -> QueryResult<()> {
     let mut heads = sql::Heads { events: Vec::new(), types: Vec::new(), pools: Vec::new(), limits: Vec::new(), spares: Vec::new() };
     let mut waiting = sql::FirstWaiting { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
@@ -412,8 +412,8 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         match ledger.phase(key.event) {
             Phase::Open => {
-                // Other commands of the batch may bring tickets before the walk: never more than there are, unless the
-                // number itself is changed.
+                // Other commands of the batch may return tickets before the pass. Their number is at most the capacity, unless
+                // the batch changes the capacity itself.
                 let others = || commands.iter().filter(|command| command.event() == key.event);
                 let pool = if others().any(|command| matches!(command, Command::Change(_))) {
                     Capacity::MAX
@@ -422,7 +422,7 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
                 } else {
                     ticket_type.stock.capacity
                 };
-                // Those who leave in this batch may be the heads that were read.
+                // Entries that leave in this batch may be among the heads that are read.
                 let leaving = commands
                     .iter()
                     .filter(|command| command.event() == key.event && matches!(command, Command::Leave(_) | Command::ChangeEntry(_)));
@@ -439,7 +439,7 @@ async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Comman
         }
     }
     for (key, (most, cancelled)) in closings {
-        // Those who leave or cancel in this batch may be among the first that are read.
+        // Entries that leave and bookings that are cancelled in this batch may be among the first rows that are read.
         let leaving = commands.iter().filter(|c| c.event() == key.event && matches!(c, Command::Leave(_) | Command::Cancel(_))).count();
         let most = most.saturating_add(i32::try_from(leaving).unwrap_or(i32::MAX));
         waiting.events.push(key.event.as_uuid());

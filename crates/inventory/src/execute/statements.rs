@@ -1,5 +1,5 @@
-//! The set-wise statements of the transaction. Each has a fixed text and takes its rows as arrays, so it is prepared
-//! once per connection and costs one round trip however many commands there are.
+//! The set-wise statements of the transaction. Each one has a fixed text and takes its rows as arrays, so it is prepared once per
+//! connection and costs one round trip however many commands there are.
 
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use rowlock_domain::Timestamp;
@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::views::rows::{BookingColumns, EntryColumns, EventColumns, TypeColumns};
 
-/// A query that locks what it reads. The feature `without-row-lock` is for the control of `make chaos` alone, which must
-/// find what goes wrong then.
+/// Appends the locking clause to a query. The feature `without-row-lock` omits the clause. It is only for the control run of
+/// `make chaos`, which must detect the resulting errors.
 #[cfg(not(feature = "without-row-lock"))]
 macro_rules! locking {
     ($query:literal, $lock:literal) => {
@@ -24,31 +24,31 @@ macro_rules! locking {
 }
 
 statement! {
-    /// Begins a transaction. Prepared like the others, so that it takes its turn among them.
+    /// Begins a transaction. It is prepared like the other statements, so that it is pipelined with them in order.
     pub(super) struct Begin {}
     "BEGIN"
 }
 
 statement! {
-    /// Ends it. On a transaction in which a statement has failed it does what ROLLBACK does.
+    /// Commits a transaction. If a statement of the transaction has failed, COMMIT rolls it back.
     pub(super) struct Commit {}
     "COMMIT"
 }
 
 statement! {
-    /// Ends it without a change.
+    /// Rolls a transaction back.
     pub(super) struct Rollback {}
     "ROLLBACK"
 }
 
 statement! {
-    /// The ticket types of whole events. They never change after the event is made and go only with it, so this needs no lock.
+    /// Reads the types of whole events. They never change and are deleted only with their event, so no lock is needed.
     pub(super) struct TypesOfEvents { events: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
     "SELECT event_id, id FROM ticket_types WHERE event_id = ANY($1)"
 }
 
 statement! {
-    /// Takes the rows in the order of their key, waiting for each.
+    /// Locks the rows in key order, waiting for each one.
     pub(super) struct Lock { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
     locking!(
         "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
@@ -60,7 +60,7 @@ statement! {
 }
 
 statement! {
-    /// Takes the rows that nobody else has locked.
+    /// Locks the rows that no other transaction has locked.
     pub(super) struct LockFree { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
     locking!(
         "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
@@ -72,8 +72,8 @@ statement! {
 }
 
 statement! {
-    /// Takes rows of one event in the order of their key, waiting for each. It names the event, because a database that is
-    /// distributed by event locks nothing otherwise.
+    /// Locks rows of one event in key order, waiting for each one. The statement names the event, because a database that is
+    /// distributed by event does not lock rows otherwise.
     pub(super) struct LockOfEvent { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
     locking!(
         "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
@@ -85,7 +85,7 @@ statement! {
 }
 
 statement! {
-    /// Takes the rows of one event that nobody else has locked.
+    /// Locks the rows of one event that no other transaction has locked.
     pub(super) struct LockOfEventFree { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
     locking!(
         "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
@@ -97,7 +97,8 @@ statement! {
 }
 
 statement! {
-    /// Takes one row, waiting for it. What most batches of a hot event need, at half the price of the general way.
+    /// Locks one row, waiting for it. This is what most batches of an event in demand need, and it costs half as much as the
+    /// general statement.
     pub(super) struct LockOne { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> TypeColumns;
     locking!(
         "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
@@ -108,7 +109,7 @@ statement! {
 }
 
 statement! {
-    /// Takes one row, if nobody else has locked it.
+    /// Locks one row, if no other transaction has locked it.
     pub(super) struct LockOneFree { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> TypeColumns;
     locking!(
         "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
@@ -119,19 +120,19 @@ statement! {
 }
 
 statement! {
-    /// Which of some ticket types exist.
+    /// Returns those of the given ticket types that exist.
     pub(super) struct Existing { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
     "SELECT t.event_id, t.id FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id"
 }
 
 statement! {
-    /// The database's clock.
+    /// Reads the database's clock.
     pub(super) struct Now {} -> (Timestamptz,);
     "SELECT clock_timestamp()"
 }
 
 statement! {
-    /// The events of the locked types, read after the lock, and the database's clock of that moment.
+    /// Reads the events of the locked types, and the database's clock. The statement runs after the locks were acquired.
     pub(super) struct Events { ids: Array<SqlUuid> = Vec<Uuid> } -> (EventColumns, Timestamptz);
     "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, published_at, version, created_by, created_at, updated_at,
             clock_timestamp()
@@ -139,7 +140,7 @@ statement! {
 }
 
 statement! {
-    /// What repeated requests got before.
+    /// Reads the stored responses of requests with idempotency keys.
     pub(super) struct Keys { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String> }
     -> (SqlUuid, SqlUuid, Text, Text, Binary, SmallInt, Text, Nullable<Text>);
     "SELECT i.event_id, i.account_id, i.key, i.operation, i.request_hash, i.status, i.response, i.etag
@@ -149,14 +150,14 @@ statement! {
 }
 
 statement! {
-    /// Bookings by id.
+    /// Reads bookings by id.
     pub(super) struct BookingsById { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
     "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
        FROM unnest($1, $2) AS k (event_id, id) JOIN bookings b ON b.event_id = k.event_id AND b.id = k.id"
 }
 
 statement! {
-    /// The confirmed bookings of accounts at events, and for each account those that were cancelled first and last.
+    /// Reads the confirmed bookings of accounts at events, and for each account the first and the last cancelled one.
     pub(super) struct BookingsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
     "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
        FROM unnest($1, $2) AS k (event_id, account_id)
@@ -172,14 +173,14 @@ statement! {
 }
 
 statement! {
-    /// Waiting-list entries by id.
+    /// Reads waiting-list entries by id.
     pub(super) struct EntriesById { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
        FROM unnest($1, $2) AS k (event_id, id) JOIN waitlist_entries w ON w.event_id = k.event_id AND w.id = k.id"
 }
 
 statement! {
-    /// The waiting entries of accounts at events, and for each account those that ended first and last.
+    /// Reads the waiting entries of accounts at events, and for each account the first and the last ended one.
     pub(super) struct EntriesOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
        FROM unnest($1, $2) AS k (event_id, account_id)
@@ -195,7 +196,7 @@ statement! {
 }
 
 statement! {
-    /// How many entries of types wait for each quantity above a limit.
+    /// Counts the waiting entries of types for each quantity above a limit.
     pub(super) struct LargeParties { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, above: Array<Integer> = Vec<i32> }
     -> (SqlUuid, SqlUuid, Integer, BigInt);
     "SELECT k.event_id, k.ticket_type_id, w.quantity, w.entries
@@ -206,7 +207,7 @@ statement! {
 }
 
 statement! {
-    /// The open entries of accounts for ticket types.
+    /// Reads the open entries of accounts for ticket types.
     pub(super) struct OpenEntries { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
     -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
@@ -216,7 +217,7 @@ statement! {
 }
 
 statement! {
-    /// What accounts have booked and wait for, of types with a limit per account.
+    /// Sums the tickets that accounts have booked and wait for, for types with a limit per account.
     pub(super) struct Totals { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
     -> (SqlUuid, SqlUuid, SqlUuid, BigInt);
     "SELECT k.event_id, k.ticket_type_id, k.account_id,
@@ -228,9 +229,9 @@ statement! {
 }
 
 statement! {
-    /// The heads of the queues per quantity: of each no more than a walk over `pool` tickets could promote, and some to
-    /// spare for those who leave before the walk. Written as a range of the index by quantity, because for a quantity that
-    /// nobody waits for the planner else reads the whole list in its order to find that out.
+    /// Reads the queue heads per quantity: at most as many entries as a pass over `pool` tickets could promote, plus spare ones
+    /// for entries that leave before the pass. The condition is a range over the index by quantity. Otherwise, for a quantity
+    /// without waiting entries, the planner reads the whole list in order just to find none.
     pub(super) struct Heads {
         events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, pools: Array<Integer> = Vec<i32>, limits: Array<Integer> = Vec<i32>,
         spares: Array<Integer> = Vec<i32>,
@@ -246,7 +247,7 @@ statement! {
 }
 
 statement! {
-    /// The first waiting entries of types, whatever their quantity, to be closed.
+    /// Reads the first waiting entries of types, of any quantity, which are to be closed.
     pub(super) struct FirstWaiting { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
        FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, most)
@@ -255,8 +256,8 @@ statement! {
 }
 
 statement! {
-    /// The entries that were closed when the waiting lists of events ended, except those of accounts that are disabled or
-    /// erased. They wait again if the event is postponed.
+    /// Reads the entries that were closed when the waiting lists of events ended, except those of disabled or erased accounts.
+    /// They are reopened if the event is postponed.
     pub(super) struct ClosedEntries { events: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
        FROM waitlist_entries w
@@ -268,7 +269,7 @@ statement! {
 }
 
 statement! {
-    /// Some confirmed bookings of types, to be cancelled with their event.
+    /// Reads confirmed bookings of types, which are to be cancelled with their event.
     pub(super) struct FirstConfirmed { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> BookingColumns;
     "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
        FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, most)
@@ -277,9 +278,9 @@ statement! {
 }
 
 statement! {
-    /// What almost every batch writes, in one statement: new bookings (one that was given back in the same batch is new and
-    /// cancelled), the counters, and the messages in the order of the decisions. A counter that is not as it was locked gets
-    /// no version, which its column refuses.
+    /// Writes what almost every batch writes in one statement: new bookings (a booking that was made and returned in the same
+    /// batch is inserted as cancelled), the counters, and the messages in the order of the decisions. If a counter row no longer
+    /// has the version that was locked, its new version is NULL and the NOT NULL constraint aborts the statement.
     pub(super) struct WriteSales {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
@@ -306,8 +307,8 @@ statement! {
 }
 
 statement! {
-    /// New waiting-list entries (one that was promoted or left in the same batch is new and ended), and the buckets of the
-    /// queue that got more.
+    /// Inserts new waiting-list entries (an entry that was made and ended in the same batch is inserted as ended), and raises the
+    /// counts of queue buckets.
     pub(super) struct WriteEntries {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
@@ -324,7 +325,8 @@ statement! {
 }
 
 statement! {
-    /// Bookings given back, whole or in part. One that is not as it was read gets no status, which its column refuses.
+    /// Updates bookings of which tickets were returned. If a booking is not as it was read, its new status is NULL and the NOT
+    /// NULL constraint aborts the statement.
     pub(super) struct UpdateBookings {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<Integer> = Vec<i32>, quantities: Array<Integer> = Vec<i32>,
         statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
@@ -336,7 +338,8 @@ statement! {
 }
 
 statement! {
-    /// Entries that wait for another quantity. One that is not as it was read gets no quantity, which its column refuses.
+    /// Updates the quantity and the number of entries. If an entry is not as it was read, its new quantity is NULL and the NOT
+    /// NULL constraint aborts the statement.
     pub(super) struct ChangeEntries {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>, quantities: Array<Integer> = Vec<i32>,
         numbers: Array<BigInt> = Vec<i64>,
@@ -347,8 +350,8 @@ statement! {
 }
 
 statement! {
-    /// Entries that stop waiting, or wait again after they were closed. If a row no longer has the status that was read, its
-    /// new status is NULL and the NOT NULL constraint aborts the statement.
+    /// Updates entries that stopped waiting, or that were reopened. If a row no longer has the status that was read, its new
+    /// status is NULL and the NOT NULL constraint aborts the statement.
     pub(super) struct UpdateEntries {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<Text> = Vec<&'static str>,
         statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
@@ -360,7 +363,7 @@ statement! {
 }
 
 statement! {
-    /// Names and limits that an administrator changed.
+    /// Updates names and limits that an administrator changed.
     pub(super) struct UpdateTerms {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, names: Array<Text> = Vec<String>,
         per_booking: Array<Integer> = Vec<i32>, per_account: Array<Nullable<Integer>> = Vec<Option<i32>>,
@@ -373,7 +376,7 @@ statement! {
 }
 
 statement! {
-    /// Buckets of the queue that got fewer.
+    /// Lowers the counts of queue buckets.
     pub(super) struct LowerCounts {
         events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>, buckets: Array<BigInt> = Vec<i64>,
         by: Array<Integer> = Vec<i32>,
@@ -386,7 +389,7 @@ statement! {
 }
 
 statement! {
-    /// Messages of what is not decided by a batch.
+    /// Inserts messages that no batch of commands caused.
     pub(super) struct InsertMessages {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String>,
         now: Timestamptz = Timestamp,
@@ -397,7 +400,8 @@ statement! {
 }
 
 statement! {
-    /// Answers to be repeated. A key that somebody else took meanwhile is not written, and its absence is noticed.
+    /// Inserts the responses for repeated requests. A key that another transaction has inserted in the meantime is skipped, and
+    /// the row count then aborts the statement.
     pub(super) struct InsertKeys {
         events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<String>, operations: Array<Text> = Vec<String>,
         hashes: Array<Binary> = Vec<Vec<u8>>, statuses: Array<SmallInt> = Vec<i16>, responses: Array<Text> = Vec<String>,
@@ -413,13 +417,13 @@ statement! {
 }
 
 statement! {
-    /// Proof of a batch that made neither a booking nor an entry.
+    /// Inserts the commit marker of a batch that created neither a booking nor an entry.
     pub(super) struct InsertMarker { event: SqlUuid = Uuid, id: SqlUuid = Uuid, now: Timestamptz = Timestamp }
     "INSERT INTO committed_batches (event_id, id, committed_at) VALUES ($1, $2, $3)"
 }
 
 statement! {
-    /// An event that an administrator changed. Whoever settles it looks again.
+    /// Updates an event that an administrator changed, and clears `settled_at`, so that the sweep examines the event again.
     pub(super) struct UpdateEvent {
         id: SqlUuid = Uuid, before: BigInt = i64, version: BigInt = i64, name: Text = String, description: Nullable<Text> = Option<String>,
         venue: Nullable<Text> = Option<String>, starts_at: Nullable<Timestamptz> = Option<Timestamp>, ends_at: Nullable<Timestamptz> = Option<Timestamp>,
@@ -439,22 +443,22 @@ statement! {
 }
 
 statement! {
-    /// How many bookings and entries an event has ever had, whatever became of them. The keys of both tables begin with the
-    /// event, and the limit bounds what is counted while its types are locked.
+    /// Counts the bookings and entries that an event has ever had. The keys of both tables begin with the event, and the limit
+    /// bounds the work that is done while its types are locked.
     pub(super) struct CountEverSold { event: SqlUuid = Uuid } -> (BigInt, BigInt);
     "SELECT (SELECT count(*) FROM (SELECT FROM bookings b WHERE b.event_id = $1 LIMIT 1000) AS found),
             (SELECT count(*) FROM (SELECT FROM waitlist_entries w WHERE w.event_id = $1 LIMIT 1000) AS found)"
 }
 
 statement! {
-    /// The stored answers of an event that is deleted.
+    /// Deletes the stored responses of a deleted event.
     pub(super) struct DeleteKeys { event: SqlUuid = Uuid }
     "DELETE FROM idempotency_keys WHERE event_id = $1"
 }
 
 statement! {
-    /// The types of an event that is deleted. One that has sold or queued anything is not found, or is held by the foreign key
-    /// of its bookings, and the batch fails.
+    /// Deletes the types of a deleted event. A type that has sold or queued tickets does not match the condition or is referenced
+    /// by a foreign key of its bookings. In both cases the batch fails.
     pub(super) struct DeleteTypes { event: SqlUuid = Uuid, count: BigInt = i64 }
     "WITH done AS (
      DELETE FROM ticket_types t WHERE t.event_id = $1 AND t.booked = 0 AND t.held = 0 AND t.waiting = 0 AND t.next_waitlist_number = 1 RETURNING 1)
@@ -462,14 +466,14 @@ statement! {
 }
 
 statement! {
-    /// An event that is deleted, without its types by now.
+    /// Deletes an event whose types have been deleted.
     pub(super) struct DeleteEvent { id: SqlUuid = Uuid, version: BigInt = i64 }
     "WITH done AS (DELETE FROM events e WHERE e.id = $1 AND e.version = $2 RETURNING 1)
      SELECT expect_rows(count(*), 1, 'events') FROM done"
 }
 
 statement! {
-    /// Whether a batch was committed: its proof is one of these.
+    /// Returns whether a batch was committed, that is, whether its commit marker exists in one of these tables.
     pub(super) struct Proven { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> (diesel::sql_types::Bool,);
     "SELECT EXISTS (SELECT FROM bookings b WHERE b.event_id = $1 AND b.id = $2)
          OR EXISTS (SELECT FROM waitlist_entries w WHERE w.event_id = $1 AND w.id = $2)

@@ -1,10 +1,11 @@
-//! Finds the booking or the waiting-list entry that a command means.
+//! Finds the booking or the waiting-list entry that a command refers to.
 //!
-//! A request that names only the event may be the repeat of one whose answer was lost. It must never act on something that
-//! the account got since. Without an idempotency key, it therefore acts only if the account has one open booking or entry
-//! at the event and did not get it after another one had ended: the first request could have meant that one. What ended while
-//! the open one was already there cannot have been meant, because a request by event would have been ambiguous then. A key
-//! tells a repeat from a new request, so with a key the past does not count.
+//! A request that names only the event may be a retry of a request whose response was lost. It must never affect a booking or an
+//! entry that the account made later. Without an idempotency key, the request therefore takes effect only if the account has
+//! exactly one open booking or entry at the event and did not make it after another one had ended, because the original request
+//! could have referred to that one. The original request cannot have referred to one that ended while the open one existed,
+//! because it would have been ambiguous. An idempotency key distinguishes a retry from a new request, so with a key the history
+//! is ignored.
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
@@ -13,21 +14,23 @@ use rowlock_domain::states::{BookingStatus, WaitlistStatus};
 use super::ledger::{Ledger, Tracked};
 use crate::command::{Cancel, ChangeEntry, Leave, Refusal, Target};
 
-/// What an account has at an event: what is open with the time at which it was made, and what ended with the time of its end.
+/// The bookings or entries of an account at an event: the open ones with their creation times, and the ended ones with their end
+/// times.
 struct Candidates<Id> {
     open: Vec<(Timestamp, Id)>,
     ended: Vec<(Option<Timestamp>, Id)>,
 }
 
-/// What a request by event means.
+/// What a request that names only the event refers to.
 enum Meaning<Id> {
-    /// This open one.
+    /// The only open one.
     Open(Id),
-    /// Nothing is open; this one ended last.
+    /// The one that ended last, because none is open.
     EndedLast(Id),
-    /// Nothing was ever there.
+    /// None, because there has never been one.
     Nothing,
-    /// Several are open, or one that was made after another had ended, so that the request may be the repeat of an old one.
+    /// Unclear: several are open, or the only open one was made after another had ended, so that the request may be a retry of an
+    /// older one.
     Unclear(Vec<Id>),
 }
 
@@ -42,7 +45,7 @@ impl<Id: Copy + Ord> Candidates<Id> {
 }
 
 impl Ledger {
-    /// Finds the booking that a cancellation means. It may be cancelled already.
+    /// Returns the booking that a cancellation refers to. It may already be cancelled.
     pub(super) fn booking_meant(&self, cancel: &Cancel) -> Result<BookingId, Refusal> {
         if let Target::One(id, _) = cancel.target {
             return Ok(id);
@@ -62,7 +65,7 @@ impl Ledger {
         }
     }
 
-    /// Finds the entry that a request to leave means. It may have ended already.
+    /// Returns the entry that a request to leave refers to. It may have ended already.
     pub(super) fn entry_to_leave(&self, leave: &Leave) -> Result<WaitlistEntryId, Refusal> {
         if let Target::One(id, _) = leave.target {
             return Ok(id);
@@ -70,7 +73,7 @@ impl Ledger {
         self.only_entry(leave.event, leave.account, leave.idempotency.is_some())
     }
 
-    /// Finds the entry that a change of a quantity means. It may have ended already.
+    /// Returns the entry that a change of the quantity refers to. It may have ended already.
     pub(super) fn entry_to_change(&self, change: &ChangeEntry) -> Result<WaitlistEntryId, Refusal> {
         if let Target::One(id, _) = change.target {
             return Ok(id);

@@ -1,4 +1,4 @@
-//! Writes what the decisions changed, set-wise, and commits it. Each statement must find as many rows as it was given.
+//! Writes the changes set-wise and commits them. Each statement must affect as many rows as it was given.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use super::statements as sql;
 use crate::auditlog::InsertAuditEntry;
 use crate::views::WaitlistEntry;
 
-/// What proves, after a lost answer, that the transaction was committed: the key of a row that it made.
+/// The key of a row that the transaction inserted. After a lost COMMIT response, the existence of the row proves the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) event: EventId,
@@ -27,8 +27,8 @@ pub(crate) struct Proof {
     pub(crate) locked: Vec<TypeKey>,
 }
 
-/// Runs a statement over `rows` rows. Nothing is sent for no rows. One that finds fewer rows than it was given fails in
-/// the database (`expect_rows`): somebody changed them in spite of the lock, or took a key meanwhile.
+/// Runs a statement over `rows` rows, or nothing if there are none. Statements that find fewer rows than they were given fail in
+/// the database (`expect_rows`), because somebody changed the rows in spite of the lock or inserted a key in the meantime.
 async fn all<S>(mut conn: &AsyncPgConnection, statement: S, rows: usize) -> QueryResult<()>
 where
     S: QueryFragment<diesel::pg::Pg> + QueryId + Send,
@@ -43,7 +43,7 @@ fn int(value: u32) -> QueryResult<i32> {
     i32::try_from(value).map_err(|error| Error::SerializationError(Box::new(error)))
 }
 
-/// All that one transaction writes.
+/// The writes of one transaction.
 pub(crate) struct Writes {
     pub(crate) proof: Proof,
     sales: sql::WriteSales,
@@ -61,13 +61,13 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
-    /// What the decisions changed, or `None` if that is nothing.
+    /// Collects the changes of a batch. Returns `None` if there are none.
     pub(super) fn of(ledger: &Ledger, source: &str) -> QueryResult<Option<Self>> {
         let mut sales = sales(ledger)?;
         let mut entries = new_entries(ledger)?;
         let keys = new_keys(ledger)?;
         let made = sales.first_key().or_else(|| entries.first_key());
-        // Every change is told in a message, so a batch without one, and without an answer to keep, changed nothing.
+        // Every change causes a message, so a batch without messages and without responses to store has changed nothing.
         let told = ledger.messages.as_slice().first().map(|message| message.subject.event().as_uuid());
         let Some(event) = told.or_else(|| keys.events.as_slice().first().copied()) else { return Ok(None) };
         let marker = sql::InsertMarker { event, id: BatchId::from_uuid((ledger.new_id)()).as_uuid(), now: ledger.now };
@@ -93,8 +93,8 @@ impl Writes {
         }))
     }
 
-    /// Sends everything and the COMMIT behind it, and waits for the answers. The statements are sent in the order in which
-    /// they stand here, so if one of them fails, here or in the database, the COMMIT is not sent or does not commit.
+    /// Sends all statements, followed by the COMMIT, and waits for the responses. The statements are sent in the order of the
+    /// source code. If one of them fails, here or in the database, the COMMIT is not sent or does not commit.
     pub(super) async fn commit(self, conn: &AsyncPgConnection) -> QueryResult<()> {
         let (entries, returned, ended) = (self.entries.ids.len() + self.entries.by.len(), self.returned.ids.len(), self.ended.ids.len());
         let changed = self.changed.ids.len();
@@ -119,7 +119,7 @@ impl Writes {
     }
 }
 
-/// What goes with deleted events, in the order of the foreign keys.
+/// The deletions for deleted events, in the order that the foreign keys require.
 struct Deleted {
     keys: Vec<sql::DeleteKeys>,
     types: Vec<sql::DeleteTypes>,
@@ -144,7 +144,7 @@ impl Deleted {
     }
 }
 
-/// Runs statements of which there are few.
+/// Runs each of a small number of statements.
 async fn each<S>(conn: &AsyncPgConnection, statements: impl IntoIterator<Item = S>) -> QueryResult<()>
 where
     S: QueryFragment<diesel::pg::Pg> + QueryId + Send,
@@ -153,20 +153,20 @@ where
 }
 
 impl sql::WriteSales {
-    /// The key of the first new booking, if there is one.
+    /// Returns the key of the first new booking, if there is one.
     fn first_key(&self) -> Option<(Uuid, Uuid)> {
         Some((*self.events.as_slice().first()?, *self.ids.as_slice().first()?))
     }
 }
 
 impl sql::WriteEntries {
-    /// The key of the first, if there is one.
+    /// Returns the key of the first new entry, if there is one.
     fn first_key(&self) -> Option<(Uuid, Uuid)> {
         Some((*self.events.as_slice().first()?, *self.ids.as_slice().first()?))
     }
 }
 
-/// The new bookings; counters and messages are added to them.
+/// Collects the new bookings. The counters and messages are added later.
 fn sales(ledger: &Ledger) -> QueryResult<sql::WriteSales> {
     let mut rows = sql::WriteSales {
         events: Vec::new(),
@@ -210,7 +210,7 @@ fn sales(ledger: &Ledger) -> QueryResult<sql::WriteSales> {
     Ok(rows)
 }
 
-/// The new entries; what they change in the buckets of the queue is added to them.
+/// Collects the new entries. The changes of the bucket counts are added later.
 fn new_entries(ledger: &Ledger) -> QueryResult<sql::WriteEntries> {
     let mut rows = sql::WriteEntries {
         count_events: Vec::new(),
@@ -292,7 +292,7 @@ fn ended_entries(ledger: &Ledger) -> sql::UpdateEntries {
         ended: Vec::new(),
     };
     for (before, entry) in ledger.entries.iter().filter_map(|row| Some((row.was()?, row.get()))) {
-        // A waiting entry that only changed its quantity or number is written by `ChangeEntries`.
+        // `ChangeEntries` writes waiting entries of which only the quantity or the number changed.
         if before.status == entry.status {
             continue;
         }
@@ -306,7 +306,7 @@ fn ended_entries(ledger: &Ledger) -> sql::UpdateEntries {
     rows
 }
 
-/// Adds the counters that have changed.
+/// Adds the changed counters.
 fn add_counters(ledger: &Ledger, rows: &mut sql::WriteSales) -> QueryResult<()> {
     for (key, before, row) in ledger.types.iter().filter_map(|(key, row)| Some((key, row.was()?, row.get()))) {
         if before.stock != row.stock {
@@ -340,7 +340,7 @@ fn changed_terms(ledger: &Ledger) -> QueryResult<sql::UpdateTerms> {
     Ok(terms)
 }
 
-/// Sums up, per bucket, how many began and stopped waiting.
+/// Sums up the changes of the bucket counts. Adds the increases to `raised` and returns the decreases.
 fn change_counts(ledger: &Ledger, raised: &mut sql::WriteEntries) -> sql::LowerCounts {
     let mut change: HashMap<(TypeKey, i16, i64), i32> = HashMap::new();
     let mut count = |entry: &WaitlistEntry, by: i32| {
@@ -400,7 +400,7 @@ fn new_keys(ledger: &Ledger) -> QueryResult<sql::InsertKeys> {
         etags: Vec::new(),
         now: ledger.now,
     };
-    // In one order everywhere, so that two transactions with the same keys cannot wait for each other.
+    // All transactions insert keys in the same order, so that two with the same keys cannot deadlock.
     let mut kept_now: Vec<_> = ledger.kept.iter().filter(|(_, row)| row.is_new()).collect();
     kept_now.sort_by_key(|(scope, _)| *scope);
     for ((event, account, key), row) in kept_now {

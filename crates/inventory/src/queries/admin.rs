@@ -1,4 +1,4 @@
-//! What administrators see of an event.
+//! Queries about an event or an account for administrators.
 
 use std::collections::HashMap;
 
@@ -16,18 +16,19 @@ use crate::schema::{bookings, waitlist_entries};
 use crate::views::rows::{BookingRow, EntryRow, unreadable};
 use crate::views::{Booking, EventWithTypes, WaitlistEntry};
 
-/// The counters of an event and a page of its waiting lists, all of one moment.
+/// The counters of an event and a page of its waiting lists, read in one snapshot.
 #[derive(Debug, Clone)]
 pub struct EventStatusPage {
     /// The event with its counters.
     pub event: EventWithTypes,
-    /// For each ticket type with a waiting list, how many waiting entries ask for more tickets than one booking can have.
+    /// For each ticket type with a waiting list, the number of waiting entries that want more tickets than one booking can have.
     pub unservable: HashMap<TicketTypeId, u32>,
-    /// Waiting entries with their places, type by type in the event's order, by number.
+    /// The waiting entries with their positions, ordered by the position of their type and by number.
     pub waitlist: Vec<(i64, WaitlistEntry)>,
 }
 
-/// Reads the status of an event: at most `limit` waiting entries, behind the given type's place and number.
+/// Reads the status of an event, with at most `limit` waiting entries. `after` is the cursor: the position of a type in the
+/// event, and the number of an entry of that type. Returns `None` if the event does not exist.
 pub async fn status_page(
     conn: &mut AsyncPgConnection,
     id: EventId,
@@ -54,14 +55,14 @@ pub async fn status_page(
 }
 
 statement! {
-    /// Counted by the index `waitlist_heads`, which has the quantity before the number.
+    /// Counts with the index `waitlist_heads`, which has the quantity before the number.
     struct UnservableEntries { event: SqlUuid = Uuid } -> (SqlUuid, BigInt);
     "SELECT t.id, (SELECT count(*) FROM waitlist_entries w
                     WHERE w.event_id = t.event_id AND w.ticket_type_id = t.id AND w.status = 'waiting' AND w.quantity > least(t.capacity, t.max_per_booking))
        FROM ticket_types t WHERE t.event_id = $1 AND t.waiting > 0"
 }
 
-/// Type by type, each by its index: the cost is that of the page, however long the lists are.
+/// Reads the entries type by type, each by its index. The cost depends on the size of the page, not on the length of the lists.
 async fn waiting_entries(
     conn: &mut AsyncPgConnection,
     event: &EventWithTypes,
@@ -97,7 +98,7 @@ async fn waiting_entries(
     Ok(entries)
 }
 
-/// All bookings of an event, the oldest first, behind the one with id `after`.
+/// Lists all bookings of an event with ids above `after`, oldest first.
 pub async fn bookings_of_event(
     conn: &mut AsyncPgConnection,
     id: EventId,
@@ -118,7 +119,7 @@ pub async fn bookings_of_event(
 }
 
 statement! {
-    /// The same bookings that go back when an account is disabled.
+    /// Counts the same bookings that are cancelled when an account is disabled.
     struct HoldingsOfAccount { account: SqlUuid = Uuid } -> (BigInt, BigInt, BigInt);
     "SELECT count(*), coalesce(sum(b.quantity), 0)::bigint,
             (SELECT count(*) FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
@@ -126,7 +127,7 @@ statement! {
       WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())"
 }
 
-/// Counts what an account has that goes back when it is disabled: bookings, their tickets, and waiting-list entries.
+/// Counts what an account loses when it is disabled: its returnable bookings, their tickets, and its waiting-list entries.
 pub async fn holdings(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<(i64, i64, i64)> {
     HoldingsOfAccount { account: account.as_uuid() }.get_result(conn).await
 }

@@ -1,8 +1,8 @@
 //! Finds a booking or a waiting-list entry by its id alone, for administrators.
 //!
-//! The keys of both tables begin with the event, and an index on the id would have to be maintained by every booking of a sale.
-//! So the id is looked up in the primary key once per event. Ids are UUIDv7 and an event is older than its bookings, so only
-//! events made before the booking are tried; a day is allowed for clocks that differ.
+//! The keys of both tables begin with the event, and an index on the id would burden every booking of a sale. The id is therefore
+//! looked up in the primary key once per event. Ids are UUIDv7 and an event is older than its bookings, so only events that were
+//! created before the booking are searched, with a tolerance of one day for clock differences.
 
 use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
@@ -11,7 +11,7 @@ use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, 
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
-/// A day in the milliseconds that a UUIDv7 begins with.
+/// One day in milliseconds, the unit of the timestamp in a UUIDv7.
 const CLOCK_DIFFERENCE: u128 = 24 * 60 * 60 * 1000;
 
 statement! {
@@ -37,14 +37,14 @@ fn key_and_holder((event, ticket_type, account): (Uuid, Uuid, Uuid)) -> (TypeKey
     (key, AccountId::from_uuid(account))
 }
 
-/// Finds the ticket type and the holder of any account's booking.
+/// Returns the ticket type and the holder of a booking of any account.
 pub async fn find_booking(conn: &mut AsyncPgConnection, booking: BookingId) -> QueryResult<Option<(TypeKey, AccountId)>> {
     let id = booking.as_uuid();
     let found: Option<(Uuid, Uuid, Uuid)> = FindBooking { id, before: later(id) }.get_result(conn).await.optional()?;
     Ok(found.map(key_and_holder))
 }
 
-/// Finds the ticket type and the holder of any account's waiting-list entry.
+/// Returns the ticket type and the holder of a waiting-list entry of any account.
 pub async fn find_entry(conn: &mut AsyncPgConnection, entry: WaitlistEntryId) -> QueryResult<Option<(TypeKey, AccountId)>> {
     let id = entry.as_uuid();
     let found: Option<(Uuid, Uuid, Uuid)> = FindEntry { id, before: later(id) }.get_result(conn).await.optional()?;

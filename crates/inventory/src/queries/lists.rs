@@ -1,7 +1,7 @@
-//! Lists of events, for the public and for administrators. They go by a cursor on an index, never by an offset.
+//! Lists of events for the public and for administrators. Pages start at a cursor on an index, never at an offset.
 //!
-//! The statement is composed for each request, so that PostgreSQL plans it for the values that it has: a rare word is looked up
-//! in the index of trigrams and the few events are sorted, a common one is met soon in the order of the list.
+//! The statement is composed for each request, so that PostgreSQL plans it for the actual values. For a rare word it looks up the
+//! few events in the trigram index and sorts them; for a common word it scans the list in order and soon finds enough.
 
 use chrono::Datelike;
 use diesel::prelude::*;
@@ -19,7 +19,7 @@ use super::events::with_types;
 use crate::views::rows::EventRow;
 use crate::views::{Event, EventWithTypes};
 
-/// Where a page of a list begins: behind this event.
+/// The position in a list after which a page starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventCursor {
     #[serde(deserialize_with = "storable_or_none")]
@@ -30,18 +30,18 @@ pub struct EventCursor {
 }
 
 impl EventCursor {
-    /// The cursor behind an event.
+    /// Returns the cursor for the page after an event.
     pub const fn behind(event: &Event) -> Self {
         Self { starts_at: event.starts_at, created_at: event.created_at, id: event.id }
     }
 
-    /// Creation, start and id, as statements take them; all NULL for the first page.
+    /// Returns the creation time, the start and the id as statement parameters, which are all NULL for the first page.
     fn columns(after: Option<Self>) -> (Option<Timestamp>, Option<Timestamp>, Option<Uuid>) {
         (after.map(|cursor| cursor.created_at), after.and_then(|cursor| cursor.starts_at), after.map(|cursor| cursor.id.as_uuid()))
     }
 }
 
-/// A time that the database can hold. A cursor comes from a client, who may have made it up.
+/// Deserializes a time that the database can store. Cursors come from clients, who may have forged them.
 fn storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     storable_or_none(deserializer)?.ok_or_else(|| D::Error::custom("not a time"))
 }
@@ -51,15 +51,15 @@ fn storable_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     if time.is_none_or(|time| (1970..=9999).contains(&time.year())) { Ok(time) } else { Err(D::Error::custom("out of range")) }
 }
 
-/// Which events to list, by their time and the present.
+/// The period of the listed events, relative to the current time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum EventPeriod {
-    /// Events that run or are still to come, and those without a date, by start.
+    /// Events that are running or yet to come, and those without a date, ordered by start.
     #[default]
     Upcoming,
-    /// Events that are over, the latest start first.
+    /// Events that are over, ordered by start, latest first.
     Past,
-    /// All events, by start.
+    /// All events, ordered by start.
     All,
 }
 
@@ -76,17 +76,17 @@ impl std::str::FromStr for EventPeriod {
     }
 }
 
-/// The statuses of the events to list, each once.
+/// The statuses of the listed events, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventStatuses(Vec<EventStatus>);
 
 impl EventStatuses {
-    /// What the public sees.
+    /// Returns the statuses that the public list contains.
     pub fn public() -> Self {
         Self(vec![EventStatus::Published])
     }
 
-    /// Every status.
+    /// Returns every status.
     pub fn all() -> Self {
         Self(EventStatus::ALL.to_vec())
     }
@@ -95,7 +95,7 @@ impl EventStatuses {
 impl std::str::FromStr for EventStatuses {
     type Err = Invalid;
 
-    /// Reads statuses that are separated by commas.
+    /// Parses statuses that are separated by commas.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let named: Result<Vec<EventStatus>, _> = text.split(',').map(|word| word.trim().parse()).collect();
         let named = named.map_err(|_| Invalid::new("must be draft, published or cancelled, or several of these separated by commas"))?;
@@ -103,18 +103,18 @@ impl std::str::FromStr for EventStatuses {
     }
 }
 
-/// Which events to list.
+/// The criteria of a list of events.
 #[derive(Debug, Clone)]
 pub struct EventFilter {
-    /// By their status.
+    /// The statuses.
     pub statuses: EventStatuses,
-    /// Words that must all be in the name, the venue or the description.
+    /// The words that must all occur in the name, the venue or the description.
     pub q: Option<SearchTerm>,
-    /// By the present.
+    /// The period relative to the current time.
     pub period: EventPeriod,
-    /// Ending at or after this time.
+    /// The earliest end of the listed events.
     pub from: Option<Timestamp>,
-    /// Starting at or before this time.
+    /// The latest start of the listed events.
     pub to: Option<Timestamp>,
 }
 
@@ -122,14 +122,14 @@ pub struct EventFilter {
 const COLUMNS: &str = "id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, \
                        published_at, version, created_by, created_at, updated_at";
 
-/// The first parameter that is a word; those before it are the same in both statements.
+/// The index of the first parameter that is a word. Both statements have the same parameters before it.
 const FIRST_WORD: usize = 8;
 
-/// The conditions that all words occur. The functions give them the form of `search_text`.
+/// Returns the SQL conditions that all words occur. The SQL functions normalize the words like `search_text`.
 ///
-/// A short word is looked for at the beginnings of words, where the space before it gives it trigrams. For a word that has none
-/// even so, the index is of no use, and `strpos` keeps it out of the question: PostgreSQL would take such a word for a rare one
-/// and read the whole index for it.
+/// A short word matches only at the beginning of a word, where the preceding space gives it trigrams. For a word that has no
+/// trigrams even then, the index is useless. `strpos` prevents its use: PostgreSQL would otherwise consider such a word rare and
+/// read the whole index.
 fn with_words(words: &[SearchWord<'_>]) -> String {
     let condition = |(place, word): (usize, &SearchWord<'_>)| match word.place() {
         SearchPlace::Anywhere => format!(" AND e.search_text LIKE search_pattern(${place})"),
@@ -139,17 +139,20 @@ fn with_words(words: &[SearchWord<'_>]) -> String {
     (FIRST_WORD..).zip(words).map(condition).collect()
 }
 
-/// A branch per status, each with an order and a limit of its own, so that each reads the first rows of its part of the index.
+/// Returns a UNION of one branch per status, each with its own order and limit, so that each reads the first rows of its part of
+/// the index.
 fn branches(statuses: &EventStatuses, branch: impl Fn(&str) -> String) -> String {
     let branches: Vec<_> = statuses.0.iter().map(|status| format!("({})", branch(status.as_str()))).collect();
     branches.join(" UNION ALL ")
 }
 
-/// The time at or after which listed events end. Written out wherever it is needed, so that the planner knows its value.
+/// The time at or after which the listed events end. It is an expression that is repeated wherever it is needed, so that the
+/// planner knows its value.
 const SINCE: &str = "coalesce(greatest($2, CASE WHEN $1 THEN now() END), '-infinity'::timestamptz)";
 
-/// Events by start (those without one last), then by creation, that end at or after a time. Those that run at that time are few
-/// and come from the index of ranges, before it is looked for words in them; the others from the index by status and start.
+/// Returns the statement for events that end at or after a time, ordered by start (events without one last) and then by creation.
+/// Events that are running at that time are few; they are read from the range index before words are matched. The others are read
+/// from the index by status and start.
 fn from_a_time(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
     let words = with_words(words);
     let named: Vec<_> = statuses.0.iter().map(|status| format!("'{status}'")).collect();
@@ -177,7 +180,8 @@ fn from_a_time(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
     )
 }
 
-/// Events that are over, the latest start first. It is given the parameters of [`from_a_time`] and does not use the first.
+/// Returns the statement for events that are over, latest start first. It takes the parameters of [`from_a_time`] and does not
+/// use the first one.
 fn past(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
     let words = with_words(words);
     let over = branches(statuses, |status| {
@@ -195,7 +199,7 @@ fn past(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
     )
 }
 
-/// Lists events, at most `limit`, behind a cursor.
+/// Lists at most `limit` events after the cursor.
 pub async fn list_events(
     conn: &mut AsyncPgConnection,
     filter: &EventFilter,

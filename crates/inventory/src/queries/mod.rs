@@ -1,4 +1,4 @@
-//! Reading without locks: what visitors, holders, administrators and the sweep look at.
+//! Queries that take no locks, for visitors, holders, administrators and the sweep.
 
 mod admin;
 mod events;

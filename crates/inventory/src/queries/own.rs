@@ -1,4 +1,4 @@
-//! What an account sees of its own.
+//! Queries of an account about its own bookings and waiting-list entries.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -10,7 +10,7 @@ use crate::schema::{bookings, events, waitlist_entries};
 use crate::views::rows::{BookingRow, EntryRow};
 use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 
-/// An account's bookings, the newest first, behind the one with id `after`.
+/// Lists the bookings of an account with ids below `after`, newest first.
 pub async fn bookings_of(
     conn: &mut AsyncPgConnection,
     account: AccountId,
@@ -31,7 +31,7 @@ pub async fn bookings_of(
     rows.into_iter().map(|(event_name, row)| Ok(NamedBooking { event_name, booking: Booking::try_from(row)? })).collect()
 }
 
-/// An account's waiting-list entries with their present places, the newest first, behind the one with id `after`.
+/// Lists the waiting-list entries of an account with ids below `after`, with their current positions, newest first.
 pub async fn entries_of(
     conn: &mut AsyncPgConnection,
     account: AccountId,
@@ -63,7 +63,7 @@ pub async fn entries_of(
         .collect())
 }
 
-/// The ticket type of an account's booking, which never changes; `None` for another's or an unknown one.
+/// Returns the ticket type of a booking, which never changes, or `None` if the account has no such booking.
 pub async fn booking_key(conn: &mut AsyncPgConnection, account: AccountId, booking: BookingId) -> QueryResult<Option<TypeKey>> {
     let found: Option<(Uuid, Uuid)> = bookings::table
         .filter(bookings::account_id.eq(account.as_uuid()))
@@ -75,7 +75,7 @@ pub async fn booking_key(conn: &mut AsyncPgConnection, account: AccountId, booki
     Ok(found.map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }))
 }
 
-/// The ticket type of an account's waiting-list entry; `None` for another's or an unknown one.
+/// Returns the ticket type of a waiting-list entry, or `None` if the account has no such entry.
 pub async fn entry_key(conn: &mut AsyncPgConnection, account: AccountId, entry: WaitlistEntryId) -> QueryResult<Option<TypeKey>> {
     let found: Option<(Uuid, Uuid)> = waitlist_entries::table
         .filter(waitlist_entries::account_id.eq(account.as_uuid()))

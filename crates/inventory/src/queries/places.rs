@@ -1,4 +1,4 @@
-//! The place of an entry in its queue, at a cost that does not grow with the queue.
+//! Computes the positions of entries in their queues, at a nearly constant cost however long the queues are.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::views::WaitlistEntry;
 
 statement! {
-    /// 1 + the number of those before: buckets of three widths, then single rows.
+    /// Computes 1 plus the number of preceding entries, from buckets of three widths and from single rows.
     struct Places {
         ids: Array<SqlUuid> = Vec<Uuid>, events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>,
         number_from: Array<BigInt> = Vec<i64>, number_to: Array<BigInt> = Vec<i64>,
@@ -34,7 +34,7 @@ statement! {
        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS k (id, event_id, ticket_type_id, n0, n1, s0, s1, m0, m1, l1)"
 }
 
-/// The places of those of the entries that wait.
+/// Returns the positions, starting at 1, of those of the entries that are waiting.
 pub(crate) async fn places(mut conn: &AsyncPgConnection, entries: &[WaitlistEntry]) -> QueryResult<HashMap<WaitlistEntryId, i64>> {
     let waiting: Vec<(Uuid, TypeKey, i64)> = entries
         .iter()

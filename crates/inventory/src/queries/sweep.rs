@@ -1,4 +1,4 @@
-//! What the sweep looks for: types that have something to be handed on or closed, whether or not a message told of it.
+//! Queries of the sweep, which finds types that need a reallocation, whether or not a message announced them.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Uuid as SqlUuid};
@@ -8,8 +8,7 @@ use rowlock_postgres::statement;
 use uuid::Uuid;
 
 statement! {
-    /// Types with held tickets, and types with something still open of events whose waiting list has ended or that are
-    /// cancelled.
+    /// Finds types with held tickets, and types with anything open in events whose waiting list has ended or that are cancelled.
     struct Due { limit: BigInt = i64 } -> (SqlUuid, SqlUuid);
     "(SELECT t.event_id, t.id FROM ticket_types t WHERE t.held > 0 LIMIT $1)
      UNION
@@ -21,8 +20,9 @@ statement! {
 }
 
 statement! {
-    /// Events whose waiting list has ended or that are cancelled and have nothing left to close. One whose list has only just ended may still get
-    /// an entry from a transaction that read the clock before: that is over after a minute.
+    /// Finds events that have nothing left to close, because their waiting list has ended or they are cancelled. An event whose
+    /// list has just ended may still get an entry from a transaction that read the clock earlier, so the statement waits for one
+    /// minute.
     struct Through {} -> (SqlUuid, BigInt);
     "SELECT e.id, e.version FROM events e
       WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.waitlist_ends_at <= now() - interval '1 minute')
@@ -30,7 +30,7 @@ statement! {
 }
 
 statement! {
-    /// Marks them, unless an administrator changed them since they were read.
+    /// Marks events as settled, unless an administrator has changed them since they were read.
     struct Settle { ids: Array<SqlUuid> = Vec<Uuid>, versions: Array<BigInt> = Vec<i64> }
     "UPDATE events e SET settled_at = now() FROM unnest($1, $2) AS c (id, version)
       WHERE e.id = c.id AND e.version = c.version AND e.settled_at IS NULL"
@@ -41,28 +41,31 @@ statement! {
     "SELECT coalesce(sum(held), 0)::bigint, coalesce(extract(epoch FROM now() - min(held_since)), 0)::float8 FROM ticket_types WHERE held > 0"
 }
 
-/// The tickets that wait to be handed on.
+/// The tickets that are held for waiting lists.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeldTickets {
-    /// How many, all types together.
+    /// The number of held tickets of all types together.
     pub tickets: i64,
-    /// For how many seconds the type that has had some for longest has had them without a pause; 0 if there are none.
+    /// The number of seconds for which tickets of a type have been held without interruption, for the type with the longest such
+    /// time. It is 0 if no tickets are held.
     pub oldest_seconds: f64,
 }
 
-/// Counts the held tickets.
+/// Returns the number of held tickets and the age of the oldest ones.
 pub async fn held_tickets(conn: &mut AsyncPgConnection) -> QueryResult<HeldTickets> {
     let (tickets, oldest_seconds): (i64, f64) = Held {}.get_result(conn).await?;
     Ok(HeldTickets { tickets, oldest_seconds })
 }
 
-/// The types that need a reallocation. A plain read: what happens to them is decided under their lock.
+/// Returns types that need a reallocation, at most `limit` of each kind. The read takes no locks; the decision is made under the
+/// row lock.
 pub async fn due_types(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<Vec<TypeKey>> {
     let rows: Vec<(Uuid, Uuid)> = Due { limit }.load(conn).await?;
     Ok(rows.into_iter().map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }).collect())
 }
 
-/// Marks the events that are through, so that the sweep need not look at them again. Any later change unmarks them.
+/// Marks the events that are settled, so that the sweep skips them, and returns their number. Any later change of an event
+/// removes the mark.
 pub async fn settle_events(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
     let through: Vec<(Uuid, i64)> = Through {}.load(conn).await?;
     if through.is_empty() {

@@ -1,4 +1,4 @@
-//! Accounts that are disabled and enabled again while what they have is being returned.
+//! Tests of accounts that are disabled and enabled again while their tickets are being returned.
 
 use diesel_async::RunQueryDsl;
 use rowlock_domain::accounts::AccountChange;
@@ -18,7 +18,7 @@ async fn book(desk: &Desk, account: AccountId, quantity: u32) {
     assert_eq!(told.iter().map(essence).collect::<Vec<_>>(), [format!("booked {quantity}")]);
 }
 
-/// Joins the queue of an event that is full.
+/// Joins the waiting list of an event that is sold out.
 async fn wait(desk: &Desk, account: AccountId) {
     let key = desk.event(1).await;
     let commands = [desk.account(), account].map(|account| Command::Book(desk.book(key, account, 1)));
@@ -34,7 +34,7 @@ async fn to_be_closed(desk: &Desk) -> Vec<Unfinished> {
     unfinished(&mut checkout(&desk.pool).await.unwrap(), TOKEN_LIFE, NOBODY, 10).await.unwrap()
 }
 
-/// The quantities of confirmed bookings and of waiting entries.
+/// Returns the quantities of the account's confirmed bookings and the number of its waiting entries.
 async fn has(desk: &Desk, account: AccountId) -> String {
     #[derive(diesel::QueryableByName)]
     struct Row {
@@ -59,14 +59,14 @@ async fn what_an_account_has_after_it_was_enabled_again_is_not_returned_by_a_pas
     desk.inventory.close_account(pass).await.unwrap();
     assert_eq!(has(&desk, ada).await, "- / 0", "a booking of a token that had not expired is returned");
 
-    // The message has not arrived, but a token says that the account is open.
+    // The message has not arrived yet, but a token proves that the account is open.
     reopen(&mut checkout(&desk.pool).await.unwrap(), ada, 3).await.unwrap();
     book(&desk, ada, 2).await;
     wait(&desk, ada).await;
     desk.inventory.close_account(pass).await.unwrap();
     assert_eq!(has(&desk, ada).await, "2 / 1");
     assert_eq!(to_be_closed(&desk).await, []);
-    // The messages that come now say nothing new.
+    // The messages that arrive now contain nothing new.
     changed(&desk, ada, 2, AccountChange::Disabled).await;
     changed(&desk, ada, 3, AccountChange::Enabled).await;
     assert_eq!(to_be_closed(&desk).await, []);
@@ -81,7 +81,7 @@ async fn a_pass_looks_at_the_state_after_it_has_read_what_to_return() {
     book(&desk, ada, 1).await;
     wait(&desk, ada).await;
     let pass = to_be_closed(&desk).await.remove(0);
-    // The pass reads the queue and is held up when it looks at the state, which changes meanwhile.
+    // The pass reads the queue and then blocks when it reads the state, which changes in the meantime.
     let mut other = desk.database.admin().await;
     for sql in ["BEGIN", "LOCK TABLE account_states IN ACCESS EXCLUSIVE MODE"] {
         diesel::sql_query(sql).execute(&mut other).await.unwrap();

@@ -1,4 +1,4 @@
-//! The audit finds each kind of wrong that can be planted.
+//! Tests that the audit finds each kind of violation.
 
 use diesel_async::SimpleAsyncConnection;
 use rowlock_inventory::audit::{Finding, check};
@@ -6,7 +6,7 @@ use rowlock_inventory::{Command, LockWait};
 
 use crate::desk::{Desk, cancel, reallocate};
 
-/// What is planted, and what the audit must say of it.
+/// Violations, each with a part of the finding that the audit must report.
 const PLANTED: [(&str, &str); 11] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),

@@ -1,4 +1,4 @@
-//! Batches: the same outcomes as one by one, and neighbours that do not suffer for each other.
+//! Tests that a batch has the same outcomes as its commands one by one, and that a bad command does not affect the others.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
@@ -51,7 +51,7 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
     prop::collection::vec(prop::collection::vec(step, 1..12), 1..8)
 }
 
-/// What can be compared between two events: no ids, no times.
+/// Describes an outcome without ids and times, so that it can be compared between two events.
 pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
     match outcome {
         Ok(Outcome::Booked(b)) => format!("booked {}", b.booking.quantity),
@@ -71,7 +71,7 @@ pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
     }
 }
 
-/// The commands of one event for a history; what a step refers to is the same in every event.
+/// Returns the commands of a history for one event. Each step refers to the same booking or entry in every event.
 fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
     let mut booked: Vec<Book> = Vec::new();
     let mut all = Vec::new();
@@ -105,7 +105,8 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
                     commands.push(change(key, |types| types.max_per_booking = Some(Quantity::new((*max).into()).unwrap())));
                 }
                 Step::Begin(begun) => {
-                    // Alone in its batch: what is to be closed is read with the phase that the batch begins with.
+                    // This command needs its own batch, because the rows to close are read in the phase in which the batch
+                    // begins.
                     all.push(std::mem::take(&mut commands));
                     let starts_at = if *begun { "2020-01-01T00:00:00Z" } else { "2120-01-01T00:00:00Z" };
                     commands.push(move_start(key, starts_at.parse().unwrap()));
@@ -125,11 +126,11 @@ struct Row {
     row: String,
 }
 
-/// Everything about an event that must be the same however its commands were grouped.
+/// Returns everything about an event that must not depend on how its commands were grouped.
 async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
     let mut conn = desk.database.admin().await;
     let event = key.event;
-    // `tickets.released` is announced once per transaction, so it and the numbers behind it depend on the grouping.
+    // `tickets.released` is sent once per transaction, so the number of these messages and the later sequence numbers vary.
     let sql = format!(
         "SELECT format('%s %s %s %s %s %s', capacity, available, booked, held, waiting, next_waitlist_number) AS row FROM ticket_types WHERE event_id = '{event}'
          UNION ALL (SELECT format('entry %s %s %s', number, quantity, status) FROM waitlist_entries WHERE event_id = '{event}' ORDER BY number)
@@ -146,7 +147,7 @@ struct Sequence {
     sequence: i64,
 }
 
-/// The messages of a type count 1, 2, 3 … in the order of the outbox, up to the version of its row.
+/// Asserts that the messages of a type are numbered 1, 2, 3 and so on in the order of the outbox.
 async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
     let mut conn = desk.database.admin().await;
     let sql = format!(
@@ -158,7 +159,7 @@ async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
     assert_eq!(sequences, (1..=i64::try_from(sequences.len()).unwrap()).collect::<Vec<_>>());
 }
 
-/// Runs histories one command after the other and by `run`, which tells the essence of what came of each, and compares.
+/// Runs random histories one command at a time and with `run`, which returns the `essence` of each outcome, and compares them.
 pub(crate) fn compare_with_single_commands(run: &impl AsyncFn(&Desk, Vec<Vec<Command>>) -> Vec<String>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let desk = runtime.block_on(Desk::new());
@@ -236,7 +237,7 @@ async fn one_bad_command_does_not_fail_its_neighbours() {
     let (ada, ben) = (desk.account(), desk.account());
     let first = desk.book(key, ada, 1);
     desk.inventory.run_one(Command::Book(first.clone())).await.unwrap();
-    // An id that is taken already: the database refuses the whole statement.
+    // The id exists already, so the database rejects the whole statement.
     let bad = Book { booking: first.booking, ..desk.book(key, ben, 1) };
     let outcomes =
         desk.inventory.run(vec![Command::Book(desk.book(key, ben, 2)), Command::Book(bad), cancel(&first, None)], LockWait::Wait).await;

@@ -1,4 +1,4 @@
-//! Transactions one behind the other: the same outcomes as one by one, and nothing left locked, whatever one of them meets.
+//! Tests that chained transactions have the same outcomes as single commands, and leave no locks behind even if one fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use rowlock_inventory::{Answered, Begun, Behind, Command, CommandError, LockWait
 use crate::batches::{compare_with_single_commands, essence};
 use crate::desk::{Desk, cancel};
 
-/// What was told, in its order.
+/// Collects the reported outcomes in order.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<String>>>);
 
@@ -29,7 +29,7 @@ fn traced(commands: impl IntoIterator<Item = Command>) -> Vec<Traced> {
     commands.into_iter().map(Traced::from).collect()
 }
 
-/// Runs batches behind each other: of each, the commands that may go in with the batch before do.
+/// Runs batches as a chain. Commands that the previous batch admits join that batch.
 async fn run_chain(desk: &Desk, batches: Vec<Vec<Command>>, told: &Told) {
     let mut begun: Option<Begun<Traced>> = None;
     for batch in batches {
@@ -92,7 +92,7 @@ async fn who_is_stuck_is_taken_out_and_what_was_expected_in_vain_is_let_go() {
     assert!(matches!(second.finish(Next::nothing(), told.hear()).await, Behind::NotBegun(rest) if rest.is_empty()));
     assert_eq!(told.all().len(), 2);
 
-    // All rows are free but the one that somebody holds.
+    // No row is locked except the one that the other transaction holds.
     for key in [free, expected] {
         lock_elsewhere(&desk, key).await.batch_execute("ROLLBACK").await.unwrap();
     }
@@ -107,7 +107,7 @@ async fn a_transaction_that_the_database_refuses_takes_its_successor_with_it_but
     let key = desk.event(5).await;
     let first = desk.book(key, desk.account(), 1);
     desk.inventory.run_one(Command::Book(first.clone())).await.unwrap();
-    // An id that is taken already: the database refuses the whole statement.
+    // The id exists already, so the database rejects the whole statement.
     let bad = Book { booking: first.booking, ..desk.book(key, desk.account(), 1) };
     let (answers, heard) = std::sync::mpsc::channel();
     let tell = move |answered: Answered<Traced>| answers.send(answered).unwrap();

@@ -1,5 +1,5 @@
-//! `deploy/citus/distribute.sql` against the schema as the migrations make it. Citus itself is not here: stand-ins of its
-//! functions write down what they are called with, and what Citus demands of a table is looked up in the catalogue.
+//! Tests `deploy/citus/distribute.sql` against the migrated schema. Citus is not installed here: stub functions record their
+//! arguments, and the catalog is queried for what Citus requires of a table.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const STAND_INS: &str = "
     CREATE TABLE stand_in.functions (name regprocedure PRIMARY KEY);
     CREATE FUNCTION create_distributed_function(name regprocedure) RETURNS void LANGUAGE sql AS $$ INSERT INTO stand_in.functions VALUES (name) $$;";
 
-/// What Citus would refuse of the tables that were given to it, a line each.
+/// Lists, one line each, the properties of the distributed tables that Citus would reject.
 const REFUSED: &str = "
     SELECT format('a unique index of %s does not contain %s', i.indrelid::regclass, d.by) AS line
       FROM pg_index i JOIN stand_in.distributed d ON d.name = i.indrelid
@@ -68,14 +68,14 @@ async fn every_table_is_distributed_or_said_to_be_local_and_citus_could_take_it(
     assert_eq!(distributed.union(&local).cloned().collect::<BTreeSet<_>>(), all);
     assert_eq!(lines(&mut conn, REFUSED).await, BTreeSet::new());
 
-    // Functions of extensions come with these, and triggers are on local tables.
+    // Functions of extensions are installed with them, and triggers are only on local tables.
     let missing = "SELECT p.oid::regprocedure::text AS line FROM pg_proc p
          WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype <> 'trigger'::regtype AND p.proname NOT LIKE 'create\\_distributed\\_%'
            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
            AND NOT EXISTS (SELECT FROM stand_in.functions f WHERE f.name = p.oid)";
     assert_eq!(lines(&mut conn, missing).await, BTreeSet::new(), "functions that no worker has");
 
-    // The look into the catalogue sees what it is there for.
+    // The query must detect each kind of violation.
     conn.batch_execute(
         "CREATE TRIGGER t AFTER INSERT ON bookings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
          CREATE UNIQUE INDEX ON waitlist_entries (id);

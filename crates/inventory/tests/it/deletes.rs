@@ -1,4 +1,4 @@
-//! Deleting and withdrawing an event among other commands of its transaction.
+//! Tests of deleting and unpublishing an event in the same transaction as other commands.
 
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::TypeKey;
@@ -34,7 +34,7 @@ async fn commands_behind_a_deletion_find_no_event_and_a_sale_before_it_keeps_the
     assert_eq!(desk.routing_keys(gone).await, ["event.created", "tickets.capacity_changed", "event.updated", "event.deleted"]);
     assert_eq!(run(vec![book(gone)]).await, [missing]);
 
-    // What was sold and given back in the same transaction was sold all the same.
+    // A booking that was made and returned in the same transaction still counts as sold.
     let kept = desk.event(1).await;
     let sold = desk.book(kept, desk.account(), 1);
     let waiting = desk.book(kept, desk.account(), 1);
@@ -44,7 +44,7 @@ async fn commands_behind_a_deletion_find_no_event_and_a_sale_before_it_keeps_the
     let outcomes = run(vec![book(kept), Command::Book(waiting), delete(kept)]).await;
     assert_eq!(outcomes[2], refused(2, 1));
 
-    // A withdrawn event sells nothing, be it in the same transaction.
+    // An unpublished event sells no tickets, not even in the same transaction.
     let withdrawn = desk.event(1).await;
     let outcomes = run(vec![unpublish(withdrawn), book(withdrawn), delete(withdrawn)]).await;
     assert!(matches!(&outcomes[0], Outcome::Changed(changed) if changed.event.event.status == EventStatus::Draft), "{outcomes:?}");

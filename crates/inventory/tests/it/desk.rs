@@ -1,4 +1,4 @@
-//! A box office with an event, for tests below HTTP.
+//! An inventory with a database and a helper to create events, for tests below HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +94,7 @@ impl Desk {
         }
     }
 
-    /// The routing keys of an event's messages, in their order.
+    /// Returns the routing keys of an event's messages, in their order.
     pub(crate) async fn routing_keys(&self, key: TypeKey) -> Vec<String> {
         #[derive(diesel::QueryableByName)]
         struct Row {
@@ -147,7 +147,7 @@ pub(crate) fn reallocate(key: TypeKey, limit: usize) -> Command {
     Command::Reallocate(Reallocate { key, limit })
 }
 
-/// What a repeated request gets: the same for every event, as no id is in it.
+/// Renders the stored response. It contains no id, so it is the same for every event.
 fn answer(outcome: &Outcome) -> Option<Answer> {
     match outcome {
         Outcome::Booked(b) => Some(Answer { status: 201, body: format!("booked {}", b.booking.quantity), etag: None }),

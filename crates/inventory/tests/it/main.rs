@@ -1,4 +1,4 @@
-//! The booking transaction on a real PostgreSQL: a batch is the same as its commands one after the other.
+//! Tests of booking transactions on a real PostgreSQL.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 

@@ -1,4 +1,4 @@
-//! One open waiting-list entry per account and ticket type, whatever the grouping into transactions.
+//! Tests that an account has at most one open entry per ticket type, however its requests are grouped into transactions.
 
 use diesel_async::SimpleAsyncConnection;
 use rowlock_domain::messages::TICKETS_RELEASED;
@@ -43,7 +43,7 @@ async fn a_late_booking_that_could_join_is_not_let_into_an_open_batch_where_some
     let key = desk.event(4).await;
     let traced = |book: Book| rowlock_inventory::Traced::from(Command::Book(book));
     let (holder, waiting) = (desk.account(), desk.account());
-    // Three are booked, one is available, and a party of two waits.
+    // Three tickets are booked, one is available, and a party of two waits.
     run(&desk, [Command::Book(desk.book(key, holder, 3)), Command::Book(desk.book(key, waiting, 2))].to_vec()).await;
 
     let mut begun = desk.inventory.begin(vec![traced(desk.book(key, holder, 1))]).await;
@@ -55,7 +55,7 @@ async fn a_late_booking_that_could_join_is_not_let_into_an_open_batch_where_some
     assert!(begun.admit(traced(desk.book(key, waiting, 1))).is_err(), "its row was not taken");
     drop(begun);
 
-    // Where nobody waits everybody is let in, and a second join is known from memory.
+    // If nobody waits, every booking is admitted, and a second attempt to join is detected in memory.
     let fresh = desk.event(1).await;
     let mut begun = desk.inventory.begin(vec![traced(desk.book(fresh, holder, 1))]).await;
     for _ in 0..2 {
@@ -102,7 +102,7 @@ async fn the_index_refuses_a_second_open_entry_and_leaves_those_from_before_the_
     };
     let refused = conn.batch_execute(&copy(", one_per_account", ", true")).await.unwrap_err().to_string();
     assert!(refused.contains("waitlist_one_per_account"), "{refused}");
-    // As the version before writes it.
+    // The previous version inserts rows like this one.
     conn.batch_execute(&copy("", "")).await.unwrap();
     conn.batch_execute("UPDATE ticket_types SET waiting = 2, next_waitlist_number = 20").await.unwrap();
     conn.batch_execute("UPDATE waitlist_counts SET waiting = 2").await.unwrap();

@@ -1,4 +1,4 @@
-//! Places in a long queue.
+//! Tests of positions in a long queue.
 
 use rowlock_inventory::command::Book;
 use rowlock_inventory::{Command, LockWait, queries};
@@ -15,7 +15,7 @@ async fn the_place_of_each_is_one_more_than_the_number_of_those_before() {
     for batch in books.chunks(77) {
         desk.inventory.run(batch.iter().cloned().map(Command::Book).collect(), LockWait::Wait).await;
     }
-    // Some leave: whole stretches, single ones, and across the edges of the buckets.
+    // Some entries leave: contiguous ranges, single ones, and across bucket boundaries.
     let gone = |index: usize| index < 70 || index.is_multiple_of(7) || (120..=130).contains(&index);
     let leaving = books.iter().enumerate().filter(|(index, _)| gone(*index)).map(|(_, book)| leave(book)).collect();
     desk.inventory.run(leaving, LockWait::Wait).await;
