@@ -2,7 +2,7 @@ ALTER TABLE accounts DROP COLUMN search_text;
 DROP FUNCTION search_pattern(text);
 DROP FUNCTION search_form(text);
 
--- If somebody else installed it, it is theirs to remove.
+-- An extension that somebody else installed is left in place.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm' AND extowner = current_user::regrole) THEN

@@ -1,5 +1,5 @@
--- Searching without regard to case, accents and typography, from an index. Both sides go through search_form: the texts when
--- they are stored, the words when they are searched for.
+-- Search that ignores case, accents and typography and uses an index. Both sides are normalized by search_form: texts when they
+-- are stored, search words when a query runs.
 DO $$
 BEGIN
     CREATE EXTENSION IF NOT EXISTS pg_trgm;
@@ -11,9 +11,10 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- In this order: one sign each for apostrophes, quotation marks and dashes; compatibility forms (NFKD) and lower case; the
--- letters that Unicode does not decompose; then accents, vowel points and invisible signs are dropped and the rest is composed.
--- The locale is named, because that of the database may know no letter beyond ASCII.
+-- The steps, in this order: map all variants of apostrophes, quotation marks and dashes to one character each; apply
+-- compatibility forms (NFKD) and lower case; replace letters that Unicode does not decompose; remove accents, vowel points and
+-- invisible characters; compose the rest (NFC). The collation is explicit, because the locale of the database may know no letters
+-- beyond ASCII.
 CREATE FUNCTION search_form(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 500
 RETURN normalize(regexp_replace(replace(replace(replace(replace(translate(
     lower(normalize(translate($1,
@@ -24,12 +25,12 @@ RETURN normalize(regexp_replace(replace(replace(replace(replace(translate(
     '[\u00AD\u0300-\u036F\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0610-\u061A\u064B-\u065F\u0670\u1AB0-\u1AFF\u1DC0-\u1DFF'
     || '\u200B-\u200D\u2060\u20D0-\u20FF\uFE00-\uFE0F\uFE20-\uFE2F\uFEFF]', '', 'g'), NFC);
 
--- The LIKE pattern that finds a word wherever it stands. The wildcards of LIKE stand for themselves.
+-- Returns the LIKE pattern that matches a word anywhere. The wildcards of LIKE are escaped.
 CREATE FUNCTION search_pattern(word text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 500
 RETURN '%' || regexp_replace(search_form(word), '([\\%_])', '\\\1', 'g') || '%';
 
--- It begins with a space, so that the beginning of any word can be looked for.
+-- The text begins with a space, so that a search for the beginning of a word also matches the first word.
 ALTER TABLE accounts ADD COLUMN search_text text NOT NULL GENERATED ALWAYS AS (search_form(' ' || name || ' ' || username || ' ' || email)) STORED;
 
--- Without a list of pending entries, which each search would have to read.
+-- fastupdate is off, because every search would have to read the list of pending entries.
 CREATE INDEX accounts_search ON accounts USING gin (search_text gin_trgm_ops) WITH (fastupdate = off);

@@ -1,17 +1,17 @@
--- Requests that may be repeated with an Idempotency-Key. No answer is stored: it is made anew from the account as it is.
+-- Idempotency keys of requests to auth-service. Responses are not stored; they are rendered again from the current account.
 
--- The key with which an account was created; it belongs to the e-mail address.
+-- The key with which an account was created. It is scoped to the e-mail address.
 ALTER TABLE accounts ADD COLUMN creation_key text CHECK (creation_key ~ '^[!-~]{1,200}$');
 
--- The key with which a session was opened. A repeated log-in takes the place of the session that the first one opened.
+-- The key with which a session was opened. A repeated login replaces the session that the first request opened.
 ALTER TABLE sessions ADD COLUMN login_key text CHECK (login_key ~ '^[!-~]{1,200}$');
 CREATE UNIQUE INDEX sessions_login_key ON sessions (account_id, login_key) WHERE login_key IS NOT NULL;
 
--- Changes that administrators made to accounts; the key belongs to the administrator.
+-- The keys of changes that administrators made to accounts. Each key belongs to an administrator.
 CREATE TABLE idempotency_keys (
     account_id   uuid NOT NULL REFERENCES accounts ON DELETE CASCADE,
     key          text NOT NULL CHECK (key ~ '^[!-~]{1,200}$'),
-    -- SHA-256 of method, path and body.
+    -- The SHA-256 of method, path and body.
     request_hash bytea NOT NULL CHECK (octet_length(request_hash) = 32),
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, key)
