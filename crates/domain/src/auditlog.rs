@@ -134,7 +134,7 @@ pub struct AuditEntry {
     pub action: Action,
     /// The id of the event, booking, waiting-list entry or account that the action was applied to.
     pub subject: Uuid,
-    /// The old and new values. They contain no personal data.
+    /// The old and new values, and the reason that an administrator gave. The services add no personal data.
     pub details: Map<String, Value>,
 }
 

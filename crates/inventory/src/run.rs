@@ -46,7 +46,7 @@ pub struct InventoryParts {
     /// The timeout for the responses to a transaction's statements, and to its COMMIT, after which the connection is closed. It
     /// must exceed the server's own timeouts, because it is meant for servers that no longer respond.
     pub patience: Duration,
-    /// How long to try to resolve a lost COMMIT response before the outcome is reported as unknown.
+    /// The maximum time to resolve a lost COMMIT response. After it, the outcome is reported as unknown.
     pub resolve_for: Duration,
     /// Whether each transaction is restricted to one event. This is required if the tables are distributed by event, because a
     /// locking statement must then name its event.

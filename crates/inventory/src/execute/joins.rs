@@ -65,8 +65,8 @@ impl JoinFreeRoom {
                     *left = less;
                     true
                 }
-                // A request that does not allow waiting is booked or rejected. It may use up the tickets that later requests rely
-                // on.
+                // A request that does not allow waiting is booked or rejected. It may take all the remaining tickets, so no room
+                // is left for later bookings.
                 None if !book.join_waitlist => {
                     *left = 0;
                     true

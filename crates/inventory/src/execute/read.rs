@@ -169,7 +169,7 @@ pub(super) async fn take_rows<'a>(
     rows.into_iter().map(TicketType::try_from).collect()
 }
 
-/// Returns those of the types that were not locked which exist. Another transaction has locked them.
+/// Returns the wanted types that exist but were not locked, because another transaction has locked them.
 async fn find_existing(mut conn: &AsyncPgConnection, needs: &Needs, locked: &[TicketType]) -> QueryResult<HashSet<TypeKey>> {
     let got: HashSet<_> = locked.iter().map(|ticket_type| ticket_type.key).collect();
     let (events, types) = columns(needs.keys.iter().filter(|key| !got.contains(*key)));
@@ -387,7 +387,7 @@ async fn read_totals(
         .collect()
 }
 
-/// What the allocation passes of a type in one batch may need to read from its queues.
+/// The bounds of what the allocation passes of a type in one batch may need from its queues.
 #[derive(Debug, Default)]
 struct Walk {
     /// The largest number of tickets that can be held.

@@ -21,7 +21,7 @@ struct Candidates<Id> {
     ended: Vec<(Option<Timestamp>, Id)>,
 }
 
-/// What a request that names only the event refers to.
+/// The booking or the entry that a request which names only the event refers to.
 enum Meaning<Id> {
     /// The only open one.
     Open(Id),

@@ -21,8 +21,8 @@ statement! {
 
 statement! {
     /// Finds events that have nothing left to close, because their waiting list has ended or they are cancelled. An event whose
-    /// list has just ended may still get an entry from a transaction that read the clock earlier, so the statement waits for one
-    /// minute.
+    /// list has just ended may still get an entry from a transaction that read the clock earlier, so only lists that ended at
+    /// least one minute ago qualify.
     struct Through {} -> (SqlUuid, BigInt);
     "SELECT e.id, e.version FROM events e
       WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.waitlist_ends_at <= now() - interval '1 minute')
