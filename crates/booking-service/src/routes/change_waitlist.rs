@@ -48,9 +48,10 @@ route_problems!(
 ///
 /// An entry that shrinks keeps its position; one that grows moves to the end of the list. If the new quantity is available, the
 /// available tickets are allocated to the waiting list at once, as after a return. Setting the quantity that the entry already
-/// has changes nothing, so the request can be repeated safely. With `eventId` and no `Idempotency-Key`, an account whose entry was created after another one had
-/// ended gets 409 `ambiguous-waitlist-entry`, because the request could be the repetition of one for the other entry. An entry
-/// can grow only while the event is on sale, and the new quantity counts against `maxPerAccount`.
+/// has changes nothing, so the request can be repeated safely. With `eventId` and no `Idempotency-Key`, an account whose entry
+/// was created after another one had ended gets 409 `ambiguous-waitlist-entry`, because the request could be the repetition of
+/// one for the other entry. An entry can grow only while the event is on sale, and the new quantity counts against
+/// `maxPerAccount`.
 #[utoipa::path(
     post,
     path = "/api/changewaitlist",
