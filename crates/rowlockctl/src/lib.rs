@@ -1,7 +1,7 @@
-//! `rowlockctl`, for people who look after a box office.
+//! `rowlockctl`, the command-line tool for administrators.
 //!
-//! It talks to the public API through the gateway, as an administrator; dead letters alone it reads from RabbitMQ itself. What
-//! it shows is what the API says: with `--json` unchanged, otherwise as tables. It decides nothing that the services decide.
+//! It uses the public API through the gateway; only dead letters are read from RabbitMQ directly. With `--json` it prints the
+//! API's documents unchanged, otherwise tables. All rules are enforced by the services.
 
 mod api;
 mod bars;

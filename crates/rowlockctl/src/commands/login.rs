@@ -53,7 +53,7 @@ fn ask_email() -> Result<String, Failure> {
 }
 
 fn ask_password(email: &str) -> Result<String, Failure> {
-    // It asks at the terminal itself, so standard input may be anything.
+    // The prompt opens the terminal itself, so standard input may be redirected.
     rpassword::prompt_password(format!("Password of {}: ", crate::output::clean(email))).map_err(|_| {
         Failure::Usage("There is no terminal to ask for the password. Give --password-file FILE, or - for standard input.".to_owned())
     })
@@ -68,7 +68,7 @@ pub(super) fn logout(context: &Context, forget: bool) -> Result<(), Failure> {
         if !forget {
             let call = Call::post("/api/logoutaccount", json!({"refreshToken": login.refresh_token})).harmless();
             match api.send(&call, None) {
-                // Over before, which is as good.
+                // The session had already ended, which is the desired state.
                 Err(Failure::Refused(problem)) if problem.code == "invalid-refresh-token" => {}
                 Err(failure) => return (false, Err(failure)),
                 Ok(_) => {}
