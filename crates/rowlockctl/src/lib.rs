@@ -22,7 +22,7 @@ use clap::Parser;
 
 use crate::cli::Arguments;
 
-/// Does what the command line says. What the exit codes mean is at the end of `rowlockctl --help`.
+/// Runs the command given on the command line. The exit codes are listed at the end of `rowlockctl --help`.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.json;

@@ -97,7 +97,9 @@ pub(crate) fn time_or_dash(at: Option<Timestamp>) -> String {
 /// is not a terminal; scripts pass `--yes` instead.
 pub(crate) fn confirm(what: &str, word: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage(format!("{what} Nobody is there to be asked whether that is meant; --yes says so.")));
+        return Err(Failure::Usage(format!(
+            "{what} Standard input is not a terminal, so rowlockctl cannot ask for confirmation. Pass --yes to proceed."
+        )));
     }
     let mut err = io::stderr();
     write!(err, "{}\nType «{}» to go on: ", clean(what), clean(word))?;

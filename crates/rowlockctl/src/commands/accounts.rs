@@ -57,7 +57,7 @@ fn loss(holdings: &Value) -> String {
     let tickets = count("tickets", "ticket", "tickets");
     let bookings = count("bookings", "booking", "bookings");
     let entries = count("waitlistEntries", "place in a waiting list", "places in waiting lists");
-    format!("{tickets} in {bookings} of upcoming events, and {entries}. All of it goes back to the others")
+    format!("{tickets} in {bookings} of upcoming events, and {entries}. Disabling the account cancels and closes them")
 }
 
 fn row(account: Account) -> Vec<String> {
@@ -110,7 +110,7 @@ fn change(context: &Context, session: &mut Session, account: &Account, step: &st
     let who = format!("{} <{}>", account.name, account.email);
     context.output.document(&changed, || {
         clean(&match step {
-            "disable" => format!("{who} is disabled. Nobody gets in with the account after a minute at the latest."),
+            "disable" => format!("{who} is disabled. Its access tokens stop working within a minute."),
             _ => format!("{who} may log in again."),
         })
     })

@@ -16,7 +16,7 @@ pub(super) fn login(context: &Context, arguments: LoginArguments) -> Result<(), 
     let file = LoginFile::find()?;
     let url = context.url(&file)?;
     if url.is_open_to_readers() {
-        note(&format!("warning: {url} is not encrypted: whoever is on the way can read the password and the login. Use https://."));
+        note(&format!("warning: {url} is not encrypted, so the password and the login can be read in transit. Use https://."));
     }
     let LoginArguments { email, password_file } = arguments;
     let email = match email {
@@ -42,7 +42,9 @@ pub(super) fn login(context: &Context, arguments: LoginArguments) -> Result<(), 
 
 fn ask_email() -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage("Whose login? Give --email or ROWLOCK_ADMIN_EMAIL; nobody is there to be asked.".to_owned()));
+        return Err(Failure::Usage(
+            "No e-mail address given and standard input is not a terminal. Pass --email or set ROWLOCK_ADMIN_EMAIL.".to_owned(),
+        ));
     }
     let mut err = io::stderr();
     write!(err, "E-mail: ")?;
