@@ -30,7 +30,7 @@ bench_stop() {
   rmdir -- "/var/lib/rowlock/$CHECKOUT_ID/bench" "/var/lib/rowlock/$CHECKOUT_ID" 2>/dev/null || true
 }
 
-# bench_ports: prints the ports of this run, once they have been chosen.
+# bench_ports: loads the ports of this run; fails if they have not been chosen yet.
 bench_ports() {
   local base
   [ -s "$PARTS_DIR/base" ] || return 1

@@ -32,7 +32,7 @@ chaos_stop() {
   rmdir -- "/var/lib/rowlock/$CHECKOUT_ID/chaos" "/var/lib/rowlock/$CHECKOUT_ID" 2>/dev/null || true
 }
 
-# chaos_ports: prints the ports of this run, once they have been chosen.
+# chaos_ports: loads the ports of this run; fails if they have not been chosen yet.
 chaos_ports() {
   local base
   [ -s "$PARTS_DIR/base" ] || return 1

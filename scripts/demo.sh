@@ -60,7 +60,7 @@ for_each() {
   for pid in "${pids[@]}"; do wait "$pid" || exit 1; done
 }
 
-# read_answers: reads the response to each person; sets FIRST to `booked` or `waiting`.
+# read_answers: reads the first response to each person; FIRST becomes `booked` or `waiting`.
 read_answers() {
   local i
   for i in "${!NAMES[@]}"; do

@@ -4,7 +4,7 @@
 BACKUP_FORMAT=rowlock-backup/1
 # Bookings are dumped first, so that every account with a booking in the backup is part of the later dump of accounts.
 BACKUP_DATABASES=(rowlock_booking rowlock_auth)
-# Placeholder for the database in the URL of a server, see server_url.
+# The URL of the server without a database name: the part before it and the part after it, see server_url.
 SERVER='' SERVER_OPTIONS='' SERVER_MAJOR='' SERVER_VERSION=''
 
 # use_server: finds the server that ROWLOCK_DATABASE_URL names, or that of this checkout's system. The password is passed in the
