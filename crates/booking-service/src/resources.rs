@@ -126,7 +126,7 @@ pub(crate) struct EventResource {
     sales_start_at: Option<Timestamp>,
     #[schema(value_type = Option<DateTime>, required)]
     sales_end_at: Option<Timestamp>,
-    /// What ends the waiting list: `start` (the start of the event) or `salesEnd` (the end of sales).
+    /// End of the waiting list: `start` (the start of the event) or `salesEnd` (the end of sales).
     #[schema(value_type = String, pattern = "^(start|salesEnd)$")]
     waitlist_until: WaitlistUntil,
     /// Last moment at which holders can return tickets; null for the start of the event.

@@ -173,7 +173,7 @@ pub(crate) struct EventDetails {
     /// End of sales. Default for a new event: the start of the event.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) sales_end_at: Option<Timestamp>,
-    /// What ends the waiting list: the start of the event (the default for a new event), or the end of sales.
+    /// End of the waiting list: the start of the event (the default for a new event), or the end of sales.
     #[arg(long, value_parser = ["start", "salesEnd"], value_name = "WHEN")]
     pub(crate) waitlist_until: Option<String>,
     /// Last moment at which holders can return tickets. Default for a new event: the start of the event.

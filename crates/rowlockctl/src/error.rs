@@ -104,7 +104,7 @@ pub(crate) enum Failure {
     NotRowlock {
         /// URL of the server.
         url: String,
-        /// What was received instead.
+        /// Description of the response.
         what: String,
     },
     /// A change was sent, but its response was lost.

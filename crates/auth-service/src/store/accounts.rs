@@ -41,7 +41,7 @@ pub(crate) struct NewAccount {
     pub(crate) creation_key: Option<IdempotencyKey>,
 }
 
-/// What authorizes the creation of an account.
+/// Authorization under which an account is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// Anyone may create a user account.

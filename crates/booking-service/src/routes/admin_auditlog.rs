@@ -28,12 +28,12 @@ struct EntryShown {
     action: Action,
     /// The id of the event or account that the action was performed on.
     subject: Uuid,
-    /// What was changed, with old and new values. Contains no personal data.
+    /// Details of the action, such as old and new values. They contain no personal data.
     #[schema(value_type = Object)]
     details: Map<String, Value>,
 }
 
-/// Who performed the action, and in which request.
+/// The actor of an action, and the request in which it was performed.
 #[derive(ToSchema)]
 #[schema(as = Actor)]
 #[serde(rename_all = "camelCase")]

@@ -54,7 +54,7 @@ struct ChangeEvent {
     /// End of sales; null for the start of the event. Must not come after the end of the event.
     #[schema(format = DateTime)]
     sales_end_at: Option<String>,
-    /// What ends the waiting list: `start` serves it until the event starts, `salesEnd` until sales end.
+    /// End of the waiting list: `start` serves it until the event starts, `salesEnd` until sales end.
     #[schema(pattern = "^(start|salesEnd)$", nullable = false)]
     waitlist_until: Option<String>,
     /// Last moment at which holders can return tickets; null for the start of the event. Must not come after it.

@@ -55,7 +55,7 @@ struct InitializeEvent {
     /// End of sales; the start of the event if omitted. Must not come after the end of the event.
     #[schema(format = DateTime)]
     sales_end_at: Option<String>,
-    /// What ends the waiting list: `start` (the default) serves it until the event starts, `salesEnd` until sales end. A
+    /// End of the waiting list: `start` (the default) serves it until the event starts, `salesEnd` until sales end. A
     /// pause in sales (`salesStartAt` in the future) does not end it.
     #[schema(pattern = "^(start|salesEnd)$")]
     waitlist_until: Option<String>,

@@ -28,7 +28,7 @@ pub(super) fn at_least_one(value: i64) -> Result<Capacity, Invalid> {
     if value < 1 { Err(Invalid::new(format!("must be from 1 to {}", Capacity::MAX))) } else { Capacity::new(value) }
 }
 
-/// Reads what ends the waiting list: `start` or `salesEnd`.
+/// Reads the end of the waiting list: `start` or `salesEnd`.
 pub(super) fn waitlist_until(value: &Value) -> Result<WaitlistUntil, String> {
     value.as_str().and_then(|word| word.parse().ok()).ok_or_else(|| "must be start or salesEnd".to_owned())
 }

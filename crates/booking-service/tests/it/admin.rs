@@ -1,4 +1,4 @@
-//! What administrators see: the status of an event, its waiting list and its bookings.
+//! Routes with which administrators read the status of an event, its waiting list and its bookings.
 
 use diesel_async::RunQueryDsl;
 use reqwest::Method;

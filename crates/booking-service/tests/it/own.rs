@@ -1,4 +1,4 @@
-//! What users can read and return of their own bookings and waiting-list entries.
+//! Routes with which users read, cancel and leave their own bookings and waiting-list entries.
 
 use rowlock_test_support::system::Plan;
 use serde_json::{Value, json};
