@@ -26,8 +26,8 @@ fn is_skipped(character: char) -> bool {
 
 /// Inserts an apostrophe before each part of a text that would be a formula if it were a cell. Any other text is unchanged.
 ///
-/// A space is a separator only where a formula sign and another visible character follow it: `Ada - Lovelace` is unchanged, `Ada
-/// =1` becomes `Ada '=1`.
+/// A space is a separator only where a formula sign and another visible character follow it: `Ada - Lovelace` is unchanged,
+/// `Ada =1` becomes `Ada '=1`.
 pub(crate) fn neutralised(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     // Where the current cell begins in `safe`, as long as nothing visible of it has come; and the same for a cell that would
