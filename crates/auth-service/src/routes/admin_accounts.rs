@@ -143,7 +143,7 @@ async fn set_disabled(
 struct AccountFilter {
     /// Words that must all occur in name, username or e-mail address, in any order. Parts of words match too, except that a term
     /// of one or two letters or digits matches only the beginning of a word. Case, accents and spellings such as `ß` and `ss`
-    /// make no difference. Only spaces match everything.
+    /// make no difference. A search for spaces alone matches everything.
     #[param(nullable = false, max_length = 200, example = "ada")]
     q: Option<String>,
 }

@@ -20,8 +20,8 @@ use crate::service::Booking;
 struct EventParams {
     /// Words that must all occur in name, venue or description, in any order. Parts of words match too, except that a term of
     /// one or two letters or digits matches only the beginning of a word. Case, accents, spellings such as `ß` and `ss`, and
-    /// kinds of apostrophes, quotation marks and dashes make no difference; other symbols match only themselves. Only spaces
-    /// match everything.
+    /// kinds of apostrophes, quotation marks and dashes make no difference; other symbols match only themselves.
+    /// A search for spaces alone matches everything.
     #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
     /// `upcoming`: events that have not ended, and those without a date. `past`: events that have ended, latest first. `all`:
