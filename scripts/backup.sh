@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# make backup: both databases and what is needed to read them, in one folder. Everything may go on running meanwhile.
-#   backup.sh [FOLDER]           a folder that is not there yet; unless told, one that is named after the time, in backups/
-#   ROWLOCK_DATABASE_URL         a server to take them from, instead of this checkout's, as a user who may read all of both
-#   ROWLOCK_ENCRYPTION_KEY_FILE  where auth-service's keys.encryption_key is; that of this checkout's system is known
-# The folder is for its owner alone: whoever has it can sign tokens and reads all names and addresses.
+# make backup: writes both databases and the secrets needed to read them to one folder, while the system keeps running.
+#   backup.sh [FOLDER]           a folder that does not exist yet; by default one named after the time, in backups/
+#   ROWLOCK_DATABASE_URL         the server to back up, instead of this checkout's, as a user who may read both databases
+#   ROWLOCK_ENCRYPTION_KEY_FILE  a file with auth-service's keys.encryption_key; not needed for this checkout's system
+# Only its owner can read the folder, because its content suffices to sign tokens and to read all names and addresses.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/lib/backup.sh
@@ -14,7 +14,7 @@ folder=${1:-$ROOT/backups/${started//:/-}}
 [ ! -e "$folder" ] || fail "$folder is there already. Name a folder that is not."
 new=$folder.new
 
-# dump DATABASE: into the folder; notes which migration was the last, as the dump itself has it.
+# dump DATABASE: dumps it into the folder, and records its latest migration as of the snapshot of the dump.
 dump() {
   local database=$1 file=$new/$1.dump version
   step "Dumping $database"
@@ -24,7 +24,7 @@ dump() {
   schemas=$(jq -c --arg database "$database" --arg version "$version" '. + {($database): $version}' <<<"$schemas")
 }
 
-# keep FILE NAME: puts a secret beside the dumps.
+# keep FILE NAME: copies a secret into the folder.
 keep() { (umask 077 && cat -- "$1" >"$new/$2"); }
 
 need_tools ''

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# make bench: measures Rowlock against what its database can do by itself. It starts a PostgreSQL with its default
-# durability, a RabbitMQ and a gateway for this run alone; they and their data are gone after it, whatever happens.
-#   QUICK=1      ends in under two minutes
-#   ONLY=hot     only the groups whose name contains this
-#   PG_SETTINGS='NAME=VALUE …'  more settings for PostgreSQL, to look where the time goes; the figures count without them
-#   ROWLOCK_BIN_DIR=FOLDER  measures the services in that folder instead of those of this checkout
-# The report and the picture are in target/bench.
+# make bench: measures Rowlock against what its database can do by itself. It starts a PostgreSQL with default durability, a
+# RabbitMQ and a gateway for this run only, and removes them and their data afterwards, even if the run fails.
+#   QUICK=1      a short run of less than two minutes
+#   ONLY=hot     only the groups whose name contains this text
+#   PG_SETTINGS='NAME=VALUE …'  further PostgreSQL settings, to find out where time is spent; published figures are without them
+#   ROWLOCK_BIN_DIR=FOLDER  measures the services in that folder instead of this checkout's
+# The report and the chart are in target/bench.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 unset ROWLOCK_DATABASE_URL ROWLOCK_AMQP_URL
@@ -21,7 +21,7 @@ bench_stop() {
   data=$(cat "$PARTS_DIR/postgres-data" 2>/dev/null || true)
   stop_process gateway QUIT 10
   if bench_ports; then rmq_stop rabbitmq; fi
-  # Its data are thrown away, so there is nothing it would have to write first.
+  # The data is thrown away, so the server need not flush it first.
   stop_process postgres QUIT 20
   case $data in
     "$PARTS_DIR"/* | /var/lib/rowlock/"$CHECKOUT_ID"/bench/*) rm -rf -- "${data:?}" ;;
@@ -30,7 +30,7 @@ bench_stop() {
   rmdir -- "/var/lib/rowlock/$CHECKOUT_ID/bench" "/var/lib/rowlock/$CHECKOUT_ID" 2>/dev/null || true
 }
 
-# bench_ports: the ports of this run, once they have been chosen.
+# bench_ports: loads the ports of this run; fails if they have not been chosen yet.
 bench_ports() {
   local base
   [ -s "$PARTS_DIR/base" ] || return 1
@@ -39,7 +39,7 @@ bench_ports() {
   rmq_settings "$RABBIT_DIR" $((base + 1)) $((base + 2)) $((base + 3)) $((base + 4))
 }
 
-# The servers' logs stay with the report.
+# The servers' logs are kept with the report.
 keep_logs() {
   mkdir -p "$TARGET/bench/log"
   cp -- "$PARTS_DIR"/log/*.log "$TARGET/bench/log/" 2>/dev/null || true
@@ -58,8 +58,8 @@ bench_start() {
   pg_launch postgres "${PORT[POSTGRES]}" max_connections=200 "${PG_SIZED[@]}" "${settings[@]}"
   rmq_launch rabbitmq "$RABBIT_DIR" "$SECRETS/rabbitmq"
   pg_wait postgres "${PORT[POSTGRES]}" "$SECRETS/postgres"
-  # A server that has been at work has files of its log to use again. A new one makes each when it is needed, which takes 50 ms
-  # in which nobody can commit. So they are made before anything is measured, for pgbench as well.
+  # A server that has been in use recycles its WAL files. A new server has to create each when it is needed, which stalls commits
+  # for 50 ms. So they are created before anything is measured, for pgbench as well.
   PGPASSWORD=$(cat "$SECRETS/postgres") psql -X -q -h 127.0.0.1 -p "${PORT[POSTGRES]}" -U postgres -d postgres -o /dev/null \
     -c "SELECT pg_logical_emit_message(false, 'rowlock', ''), pg_switch_wal() FROM generate_series(1, 128)" -c CHECKPOINT \
     || fail "PostgreSQL's log files could not be made."
@@ -69,7 +69,7 @@ bench_start() {
     ROWLOCK__DATABASE__URL=$(database_url "$name" "$name") ROWLOCK__DATABASE__MIGRATION_URL=$(database_url "${name}_owner" "$name") \
       "$BIN_DIR/$service-service" migrate >>"$(log_file migrate)" 2>&1 || fail_with_log "'$service-service migrate' failed." "$(log_file migrate)"
   done
-  # The same schema once more, for pgbench alone.
+  # A second copy of the schema, for pgbench only.
   PGPASSWORD=$(cat "$SECRETS/postgres") psql -X -q -h 127.0.0.1 -p "${PORT[POSTGRES]}" -U postgres -d postgres \
     -c 'CREATE DATABASE rowlock_engine TEMPLATE rowlock_booking' || fail "The database for pgbench could not be made."
   gateway_render "$GATEWAY_DIR" "${PORT[GATEWAY]}" "127.0.0.1:$((FIRST_PORT + 2))" "127.0.0.1:$FIRST_PORT"
@@ -97,9 +97,9 @@ cargo build --release --locked "${what[@]}" 8>&- || fail "The build failed. The 
 commit=$(git rev-parse HEAD 2>/dev/null || printf 'unknown')
 [ -z "$(git status --porcelain 2>/dev/null)" ] || commit+=' with changes'
 
-# A run that was killed could not clean up after itself.
+# Removes what a killed run left behind.
 bench_stop
-# A line for each booking is a gigabyte for a full run: only those of the last are kept.
+# A full run logs a gigabyte (one line per booking), so only the logs of the latest run are kept.
 rm -rf -- "${TARGET:?}/bench/log"
 trap 'keep_logs; bench_stop' EXIT
 trap 'exit 130' INT TERM HUP

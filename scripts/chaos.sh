@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# make chaos: runs the release binaries as real processes through the gateway, does to them what production does, and
-# then audits every promise that was made. PostgreSQL (at its default durability), RabbitMQ and the gateway are started
-# for this run alone; they and their data are gone after it, whatever happens.
-#   MINUTES=10   how long the faults go on (2 unless told)
-#   SEED=7       the schedule of an earlier run again
-#   CONTROL=1    the control: no faults, but services that were built without the row lock; it succeeds if that is found
-#   ROWLOCK_BIN_DIR=FOLDER  tries the services in that folder instead of those of this checkout
-# The report is target/chaos/report.json, the logs of everything are in target/chaos/log.
-# The run itself calls 'chaos.sh server postgres|rabbitmq start' when it has killed one; the new pid is printed.
+# make chaos: runs the release binaries as real processes behind the gateway, injects the faults of a production environment, and
+# then checks that every promise was kept. It starts PostgreSQL (with default durability), RabbitMQ and the gateway for this run
+# only, and removes them and their data afterwards, even if the run fails.
+#   MINUTES=10   how long faults are injected (default: 2)
+#   SEED=7       repeats the schedule of an earlier run
+#   CONTROL=1    control run without faults, with services built without the row lock; succeeds if the overselling is detected
+#   ROWLOCK_BIN_DIR=FOLDER  tests the services in that folder instead of this checkout's
+# The report is target/chaos/report.json, all logs are in target/chaos/log.
+# During the run, the tool calls 'chaos.sh server postgres|rabbitmq start' after killing a server; it prints the new pid.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 unset ROWLOCK_DATABASE_URL ROWLOCK_AMQP_URL
@@ -23,7 +23,7 @@ chaos_stop() {
   data=$(cat "$PARTS_DIR/postgres-data" 2>/dev/null || true)
   stop_process gateway QUIT 10
   if chaos_ports; then rmq_stop rabbitmq; fi
-  # Its data are thrown away, so there is nothing it would have to write first.
+  # The data is thrown away, so the server need not flush it first.
   stop_process postgres QUIT 20
   case $data in
     "$PARTS_DIR"/* | /var/lib/rowlock/"$CHECKOUT_ID"/chaos/*) rm -rf -- "${data:?}" ;;
@@ -32,7 +32,7 @@ chaos_stop() {
   rmdir -- "/var/lib/rowlock/$CHECKOUT_ID/chaos" "/var/lib/rowlock/$CHECKOUT_ID" 2>/dev/null || true
 }
 
-# chaos_ports: the ports of this run, once they have been chosen.
+# chaos_ports: loads the ports of this run; fails if they have not been chosen yet.
 chaos_ports() {
   local base
   [ -s "$PARTS_DIR/base" ] || return 1
@@ -43,7 +43,7 @@ chaos_ports() {
 
 postgres_launch() { pg_launch postgres "${PORT[POSTGRES]}" max_connections=200; }
 
-# The servers' logs stay with the report.
+# The servers' logs are kept with the report.
 keep_logs() {
   mkdir -p "$OUT/log"
   cp -- "$PARTS_DIR"/log/*.log "$OUT/log/" 2>/dev/null || true
@@ -67,15 +67,15 @@ chaos_start() {
     ROWLOCK__DATABASE__URL=$(database_url "$name" "$name") ROWLOCK__DATABASE__MIGRATION_URL=$(database_url "${name}_owner" "$name") \
       "$BIN_DIR/$service-service" migrate >>"$(log_file migrate)" 2>&1 || fail_with_log "'$service-service migrate' failed." "$(log_file migrate)"
   done
-  # In this order the services have their ports: auth-service, two booking-services, two workers, each with its
-  # management port behind it.
+  # The services get their ports in this order: auth-service, two booking-services, two workers. The management port of each
+  # follows its public port.
   gateway_render "$GATEWAY_DIR" "${PORT[GATEWAY]}" "127.0.0.1:$FIRST_PORT" "127.0.0.1:$((FIRST_PORT + 2))" "127.0.0.1:$((FIRST_PORT + 4))"
   gateway_check "$GATEWAY_DIR"
   gateway_launch "$GATEWAY_DIR"
   rmq_wait rabbitmq
 }
 
-# server_start NAME: starts a server again that was killed, waits until it answers, and prints its pid.
+# server_start NAME: restarts a server that was killed, waits until it accepts connections, and prints its pid.
 server_start() {
   chaos_ports || fail "No run of 'make chaos' is at work in this checkout."
   ! alive "$1" || fail "$1 is running."
@@ -134,7 +134,7 @@ cargo build --release --locked "${what[@]}" 8>&- || fail "The build failed. The 
 commit=$(git rev-parse HEAD 2>/dev/null || printf 'unknown')
 [ -z "$(git status --porcelain 2>/dev/null)" ] || commit+=' with changes'
 
-# A run that was killed could not clean up after itself.
+# Removes what a killed run left behind.
 chaos_stop
 rm -rf -- "${OUT:?}"
 trap 'keep_logs; chaos_stop' EXIT

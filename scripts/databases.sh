@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Creates Rowlock's databases and roles on the server that ROWLOCK_DATABASE_URL names, as a user who may do that.
-# Each database has a role that owns it (for migrations) and one that serves; neither can connect to the other database.
-# It can be run again: what is there stays, and passwords are set to those in the folder.
+# Creates Rowlock's databases and roles on the server that ROWLOCK_DATABASE_URL names, as a user with that privilege.
+# Each database has a role that owns it (for migrations) and a service role; neither can connect to the other database.
+# It is safe to run again: existing databases and roles are kept, and passwords are set to those in the folder.
 #   ROWLOCK_DATABASE_URL=postgres://admin@host/postgres databases.sh [FOLDER_WITH_PASSWORDS]
 # The folder has one file per role: rowlock_auth_owner, rowlock_auth, rowlock_booking_owner, rowlock_booking.
-# Without it the roles must be there, and keep their passwords.
-# It stands by itself (bash, coreutils, psql), because the compose set-up runs it inside PostgreSQL's image.
+# Without the folder, the roles must exist, and they keep their passwords.
+# The script uses only bash, coreutils and psql, because the compose set-up runs it inside the PostgreSQL image.
 set -euo pipefail
 
 secrets=${1:-}
 : "${ROWLOCK_DATABASE_URL:?must name a PostgreSQL server}"
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
-# A password in the arguments could be read by every user of the machine, so it goes by the environment.
+# Passwords are passed in the environment, because every user of the machine can read the arguments of a process.
 url=$ROWLOCK_DATABASE_URL
 if [[ $url =~ ^([a-z]+://)([^/@]*@)?(.*)$ ]]; then
   scheme=${BASH_REMATCH[1]} user=${BASH_REMATCH[2]%@} rest=${BASH_REMATCH[3]}

@@ -1,5 +1,5 @@
--- One of Rowlock's databases, named by :database, with its two roles. Run by databases.sh; safe to run again.
--- Keeps true: the owner changes the schema, the service role only works in it, and nobody else gets in.
+-- Creates one of Rowlock's databases, named by :database, with its two roles. Run by databases.sh; safe to run again.
+-- Invariant: the owner changes the schema, the service role only reads and writes rows, and no other role can connect.
 \set service :database
 \set owner :database _owner
 \set owner_password `printenv OWNER_PASSWORD`
@@ -8,7 +8,7 @@
 SELECT rolsuper AS is_superuser FROM pg_roles WHERE rolname = current_user
 \gset
 \if :is_superuser
--- Passwords do not belong in the server's log.
+-- Passwords must not appear in the server's log.
 SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 \endif
@@ -17,7 +17,7 @@ SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[:'owner', :'service']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
--- Without passwords the roles are there and keep theirs.
+-- Without passwords the roles must exist, and they keep theirs.
 SELECT :'owner_password' <> '' AS has_passwords
 \gset
 \if :has_passwords
@@ -26,11 +26,11 @@ ALTER ROLE :"service" LOGIN PASSWORD :'service_password';
 \endif
 
 \if :is_superuser
--- The services tell time-outs apart by the text of the message, so it must be the untranslated one.
+-- The services recognize timeouts by the English text of the error message, so it must not be translated.
 ALTER ROLE :"owner" SET lc_messages = 'C';
 ALTER ROLE :"service" SET lc_messages = 'C';
 \else
--- Giving a database to a role takes membership in it.
+-- To make a role the owner of a database, the current user has to be a member of it.
 GRANT :"owner" TO current_user;
 \endif
 

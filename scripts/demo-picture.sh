@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws the output of a program as an SVG picture of a terminal: scripts/demo.sh | scripts/demo-picture.sh > docs/demo.svg
+# Converts terminal output to an SVG picture: scripts/demo.sh | scripts/demo-picture.sh > docs/demo.svg
 set -euo pipefail
 awk '
   { gsub(/&/, "\\&amp;"); gsub(/</, "\\&lt;"); gsub(/>/, "\\&gt;"); line[NR] = $0; if (length($0) > widest) widest = length($0) }

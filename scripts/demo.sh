@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make demo: shows the waiting list on a running system through the public API. Six people book one of three tickets at the
-# same moment, one of them returns the ticket, and the first who waits gets it. It fails if any result is wrong.
-# It uses the system of this checkout, or another one:
+# make demo: shows the waiting list on a running system through the public API. Six people book one of three tickets at the same
+# moment, one of them returns the ticket, and the first in line gets it. It fails if any result is wrong.
+# It uses this checkout's system, or another one:
 #   ROWLOCK_URL=http://… ROWLOCK_ADMIN_EMAIL=… ROWLOCK_ADMIN_PASSWORD=… make demo
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,7 +16,7 @@ trap 'rm -rf -- "$WORK"' EXIT
 RUN=$(date +%s)$RANDOM
 declare -a TOKEN=() FIRST=() PLACE=() BOOKING=() LAST=()
 
-# Every person has an account of their own, made for this run.
+# Each person has a separate account, created for this run.
 person_signs_up() {
   local i=$1 name=${NAMES[$1]} password
   local handle=${name,,}$RUN
@@ -30,7 +30,7 @@ person_signs_up() {
   jq -r .token <<<"$API_BODY" | write_private "$WORK/token-$i"
 }
 
-# All six are ready before the first may go.
+# All six wait until everybody is ready, so that their requests are concurrent.
 person_books() {
   local i=$1 deadline=$((SECONDS + 60))
   : >"$WORK/ready-$i"
@@ -46,7 +46,7 @@ all_ready() {
   for i in "${!NAMES[@]}"; do [ -e "$WORK/ready-$i" ] || return 1; done
 }
 
-# for_each FUNCTION: for all six at once; fails when it failed for one of them.
+# for_each FUNCTION: runs it for all six people concurrently; fails if it fails for one of them.
 for_each() {
   local i pid pids=()
   for i in "${!NAMES[@]}"; do
@@ -60,7 +60,7 @@ for_each() {
   for pid in "${pids[@]}"; do wait "$pid" || exit 1; done
 }
 
-# read_answers: what each was told; FIRST is `booked` or `waiting`.
+# read_answers: reads the first response to each person; FIRST becomes `booked` or `waiting`.
 read_answers() {
   local i
   for i in "${!NAMES[@]}"; do
@@ -77,7 +77,7 @@ read_answers() {
   done
 }
 
-# expect_status BOOKED WAITING: what the administrator sees must be just this, with nothing available and nothing held.
+# expect_status BOOKED WAITING: fails unless the administrator sees exactly these counts, and no available or held tickets.
 expect_status() {
   api GET "/admin/status/$EVENT" "$ADMIN_TOKEN"
   [ "$API_STATUS" = 200 ] || fail "The event status could not be read: $(api_problem)."
@@ -86,21 +86,21 @@ expect_status() {
   [ "$counts" = "$TICKETS tickets, $1 booked, 0 available, 0 held, $2 waiting" ] || fail "The event status has wrong numbers: $counts."
 }
 
-# has_ticket PERSON: whether they hold a confirmed booking of the event that came by the waiting list.
+# has_ticket PERSON: succeeds if they hold a confirmed booking of the event that was promoted from the waiting list.
 has_ticket() {
   api GET /api/bookings "${TOKEN[$1]}"
   [ "$API_STATUS" = 200 ] && jq -e --arg event "$EVENT" \
     'any(.items[]; .eventId == $event and .status == "confirmed" and .origin == "waitlist")' <<<"$API_BODY" >/dev/null
 }
 
-# place_of PERSON: their place in the queue now, or nothing if they do not wait.
+# place_of PERSON: prints their current position in the waiting list, or nothing if they do not wait.
 place_of() {
   api GET /api/waitlist "${TOKEN[$1]}"
   [ "$API_STATUS" = 200 ] || fail "${NAMES[$1]} could not read the waiting list: $(api_problem)."
   jq -r --arg event "$EVENT" '.items[] | select(.eventId == $event and .status == "waiting") | .position' <<<"$API_BODY"
 }
 
-# who_has_place NUMBER: sets WHO; fails unless exactly one person was given it.
+# who_has_place NUMBER: sets WHO; fails unless exactly one person got this position.
 who_has_place() {
   local i found=()
   for i in "${!NAMES[@]}"; do [ "${PLACE[$i]}" != "$1" ] || found+=("$i"); done

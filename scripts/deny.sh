@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# make deny: whether the dependencies keep to deny.toml: licences, sources, no crate twice without a reason. It needs no
-# network, but for once: cargo-deny is built into .local/tools when the machine has not got this version of it, which
-# takes some minutes.
+# make deny: checks the dependencies against deny.toml: licences, sources, and duplicate crates without a stated reason. It needs
+# no network, except that cargo-deny is built into .local/tools once if the machine lacks this version; that takes some minutes.
 #   deny.sh                    what `make ci` checks
-#   deny.sh check advisories   known holes and versions that were withdrawn; reads the lists of the day from the network
+#   deny.sh check advisories   known vulnerabilities and yanked versions; downloads the current advisory database
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -26,6 +25,6 @@ if ! is_right "$tool"; then
 fi
 cd "$ROOT"
 if [ $# -gt 0 ]; then exec "$tool" --locked "$@"; fi
-# A crate that was never built here has not been fetched yet, and then its licence cannot be looked at.
+# A crate that was never built here has not been downloaded, so its licence could not be checked.
 cargo fetch --quiet --locked --offline 2>/dev/null || cargo fetch --quiet --locked || fail "The dependencies could not be fetched."
 exec "$tool" --locked --offline check -D warnings licenses bans sources

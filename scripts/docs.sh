@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# make docs: builds docs/ as a book with a search into target/book, and checks every link between the files of this checkout
-# and inside the book, without the network. mdBook and lychee are installed into .local/tools if the machine does not have
-# these versions of them; that takes some minutes, once.
-#   ROWLOCK_SOURCE_URL  where the source is published, such as https://host/rowlock/blob/main: links from the book to files
-#                       outside docs/ go there. Without it, the book names those files without a link.
+# make docs: builds docs/ as a searchable book in target/book, and checks every link between the files of this checkout and
+# inside the book, offline. mdBook and lychee are installed into .local/tools once if the machine lacks these versions; that
+# takes some minutes.
+#   ROWLOCK_SOURCE_URL  URL of the published source, such as https://host/rowlock/blob/main: links from the book to files
+#                       outside docs/ point there. Without it, the book names those files without a link.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -20,7 +20,7 @@ need_mdbook() {
   done
   need_rust
   step "Building mdBook $MDBOOK_VERSION (once; this takes some minutes)"
-  # Its build directory is a temporary one of its own, whatever CARGO_TARGET_DIR says.
+  # The build directory is temporary, regardless of CARGO_TARGET_DIR.
   env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$TOOLS" --no-default-features --features search "mdbook@$MDBOOK_VERSION" ||
     fail "mdBook could not be built. The messages above say why; it needs the network this once."
   MDBOOK=$TOOLS/bin/mdbook
@@ -43,8 +43,8 @@ need_lychee() {
   LYCHEE=$venv/bin/lychee
 }
 
-# leave_docs PREFIX FILE…: rewrites the links of pages that leave docs/, which begin with PREFIX (a regular expression):
-# to ROWLOCK_SOURCE_URL, or else to their text alone.
+# leave_docs PREFIX FILE…: rewrites links that leave docs/, which begin with PREFIX (a regular expression): they point to
+# ROWLOCK_SOURCE_URL or, without it, become plain text.
 leave_docs() {
   local text='\[([^]]*)\]\(' prefix=$1
   shift
@@ -69,17 +69,17 @@ rm -rf -- "${PAGES:?}" "${BOOK:?}"
 cp -R docs "$PAGES"
 leave_docs '\.\./' "$PAGES"/*.md
 leave_docs '\.\./\.\./' "$PAGES"/decisions/*.md
-# mdBook writes README.md as index.html, and does not change the links to it.
+# mdBook writes README.md to index.html without adapting the links to it.
 sed -i -E 's#\]\((decisions/)?README\.md#](\1index.md#g' "$PAGES"/[!S]*.md "$PAGES"/decisions/*.md
 step "Building the book"
 "$MDBOOK" build "$PAGES" --dest-dir "$BOOK" >"$STATE/book.log" 2>&1 || fail_with_log "The book could not be built." "$STATE/book.log"
 ! grep -E 'WARN|ERROR' "$STATE/book.log" || fail "The book was built with the warnings above."
 
-# The introduction of docs/configuration.md has the links of that page.
+# The introduction of docs/configuration.md contains the links of that page.
 mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- '*.md' ':!crates/settings-docs')
 step "Checking the links of ${#sources[@]} files and of the book"
 check_links() { "$LYCHEE" --offline --no-progress --include-fragments "$@"; }
 check_links "${sources[@]}" || fail "A link in a file of this checkout is broken; see above."
-# 404.html refers to everything from the root of the site it is served at, and print.html repeats all pages.
+# 404.html links to everything from the root of the site, and print.html repeats all pages.
 check_links --exclude-path '(404|print)\.html$' "$BOOK" || fail "A link in the book is broken; see above."
 say "The book is in target/book/index.html."

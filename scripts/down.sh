@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make down: stops what make up started in this checkout, and nothing else. Data stay.
+# make down: stops what make up has started in this checkout, and nothing else. Data is kept.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

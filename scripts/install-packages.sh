@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs packages with apt, as root, without letting them start or enable the servers they bring: no stock server runs
-# afterwards, none starts at the next boot, and no stock PostgreSQL cluster is made. What it changes for that is put
-# back as it was, also when it is interrupted.
+# Installs packages with apt, as root, without letting them start or enable their servers: no packaged server runs afterwards or
+# starts at the next boot, and no default PostgreSQL cluster is created. Settings that it changes for this purpose are restored,
+# even if it is interrupted.
 #   install-packages.sh PACKAGE…
 set -euo pipefail
 
@@ -18,7 +18,7 @@ restore() {
 trap restore EXIT
 trap 'exit 130' INT TERM HUP
 
-# An earlier run that was killed may have left the machine's own policy aside.
+# A previous run that was killed may have left the machine's own policy renamed.
 [ ! -e "$kept" ] || mv -f "$kept" "$policy"
 if [ -e "$policy" ]; then
   denied=0
@@ -34,7 +34,7 @@ fi
 mkdir -p "$(dirname "$no_cluster")"
 printf 'create_main_cluster = false\n' >"$no_cluster"
 
-# Servers that are there already keep their settings; only what comes now is disabled.
+# Servers that are already installed keep their settings; only new ones are disabled.
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 new_units=()
 is_installed nginx-common || new_units+=(nginx.service)

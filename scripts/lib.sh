@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# What every script of this folder begins with: strict mode, where things are, and the functions under lib/.
+# Common prelude of the scripts in this folder: strict mode, paths, and the functions under lib/.
 # Source it; it starts nothing by itself.
 set -euo pipefail
 
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-# All that a running system leaves behind is below STATE. Git ignores it.
+# Everything that a running system leaves behind is below STATE, which Git ignores.
 STATE=$ROOT/.local
-# Names what this checkout keeps outside itself (PostgreSQL's data when root runs it), so that two clones never meet.
+# Names the data that this checkout keeps elsewhere (PostgreSQL's when run by root), so that two clones never share any.
 CHECKOUT_ID=$(printf '%s' "$ROOT" | sha256sum | cut -c1-12)
 
-# Debian keeps some servers where an ordinary user's PATH does not look.
+# Debian installs some servers outside the PATH of ordinary users.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # shellcheck source=scripts/lib/base.sh

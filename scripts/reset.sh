@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make reset: stops the system of this checkout and deletes its data, secrets and logs, after asking (RESET=yes: without).
+# make reset: stops this checkout's system and deletes its data, secrets and logs, after confirmation (RESET=yes: without).
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -17,12 +17,12 @@ take_lock
 given=$(grep -c 'given' "$STATE/servers" 2>/dev/null || true)
 data=$(cat "$STATE/postgres-data" 2>/dev/null || true)
 stop_system
-# Only a folder that this checkout has made is deleted.
+# Deletes the folder only if this checkout has created it.
 case $data in
   "$STATE"/* | /var/lib/rowlock/"$CHECKOUT_ID"/*) rm -rf -- "${data:?}" "${data:?}.new" ;;
 esac
 rmdir -- "/var/lib/rowlock/$CHECKOUT_ID" 2>/dev/null || true
-# What the tests keep there belongs to them, and tools are no data.
+# The folder `test` belongs to running tests, and `tools` contains no data.
 find "$STATE" -mindepth 1 -maxdepth 1 ! -name lock ! -name test ! -name tools -exec rm -rf -- {} +
 say "All data of this checkout are deleted."
 [ "${given:-0}" = 0 ] || say "What lies on the servers that you gave (databases rowlock_auth and rowlock_booking, queues) is still there."

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# make restore: brings both databases back from a folder that backup.sh has made, and checks them with 'booking-service audit'.
+# make restore: restores both databases from a folder that backup.sh has created, and checks them with 'booking-service audit'.
 #   restore.sh FOLDER
-#   ROWLOCK_DATABASE_URL    a server to restore into, instead of this checkout's, as a user who may create roles and databases
-#   ROWLOCK_ROLE_PASSWORDS  a folder with the passwords of the four roles (see databases.sh); those of this checkout's system
-#                           are known. Without it the roles must be there, and keep their passwords
-#   OVERWRITE=yes           deletes databases that have tables already
-#   ROWLOCK_BIN_DIR         where a built booking-service lies, instead of building it
-# Of this checkout's system it stops the services first, and puts the encryption key and the administrator's login back, too.
+#   ROWLOCK_DATABASE_URL    the server to restore to, instead of this checkout's, as a user who may create roles and databases
+#   ROWLOCK_ROLE_PASSWORDS  a folder with the passwords of the four roles (see databases.sh); not needed for this checkout's
+#                           system. Without it, the roles must exist, and they keep their passwords
+#   OVERWRITE=yes           deletes databases that already have tables
+#   ROWLOCK_BIN_DIR         a folder with a built booking-service, instead of building it
+# For this checkout's system, it stops the services first, and also restores the encryption key and the administrator's login.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/lib/backup.sh
 . "$ROOT/scripts/lib/backup.sh"
 
-# check_backup: that it is whole, before anything is touched.
+# check_backup: verifies that the backup is complete and undamaged, before anything is changed.
 check_backup() {
   local name sum
   [ -r "$folder/manifest.json" ] || fail "$folder is no backup: it has no manifest.json that can be read."
@@ -26,7 +26,7 @@ check_backup() {
   done < <(jq -r '.sha256 | to_entries[] | "\(.key)\t\(.value)"' "$folder/manifest.json")
 }
 
-# tables DATABASE: how many tables it has; none, if there is no such database.
+# tables DATABASE: prints its number of tables; 0 if the database does not exist.
 tables() {
   [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname = '$1'")" = 1 ] || { printf 0; return; }
   sql "$1" "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)"
@@ -44,7 +44,7 @@ find_full() {
     fail "Nothing was changed: there are tables in ${FULL[*]}. To delete them and what they hold, say it is meant: OVERWRITE=yes"
 }
 
-# make_room: empty databases, with their roles and rights.
+# make_room: creates empty databases with their roles and privileges.
 make_room() {
   local database passwords=()
   for database in "${FULL[@]}"; do
@@ -56,16 +56,16 @@ make_room() {
     fail "The databases could not be made. ROWLOCK_ROLE_PASSWORDS names a folder with the passwords of roles that are not there yet."
 }
 
-# fill DATABASE: all of it or nothing.
+# fill DATABASE: restores it completely or not at all.
 fill() {
   step "Restoring $1"
   "$pg_restore" --exit-on-error --single-transaction -d "$(server_url "$1")" "$folder/$1.dump" ||
     fail "The database $1 could not be restored; pg_restore says above why. It is empty."
-  # A dump has no statistics, and without them the first statements would be planned blindly.
+  # A dump contains no planner statistics, and without them the first queries would get bad plans.
   sql "$1" ANALYZE
 }
 
-# audit: whether what was restored is as it must be.
+# audit: verifies the invariants of the restored bookings.
 audit() {
   local url
   url=$(admin_database_url)

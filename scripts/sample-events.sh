@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Creates a few events to look at, as the administrator and by the public API. An event whose name is there already is
-# left alone. It works on the system of this checkout, or on another one:
+# Creates a few sample events through the public API, as the administrator. Skips events whose name already exists. It uses this
+# checkout's system, or another one:
 #   ROWLOCK_URL=http://… ROWLOCK_ADMIN_EMAIL=… ROWLOCK_ADMIN_PASSWORD=… scripts/sample-events.sh
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -8,10 +8,10 @@ need_tools ""
 find_api
 log_in_admin
 
-# in_days DAYS HOUR: a time in the future, as the API takes it.
+# in_days DAYS HOUR: prints a time in the future, in the format of the API.
 in_days() { date -u -d "$1 days $2:00" +%Y-%m-%dT%H:%M:%SZ; }
 
-# sample EVENT: creates it unless one of that name is on sale.
+# sample EVENT: creates the event, unless one with the same name is on sale.
 sample() {
   local name status
   name=$(jq -r .name <<<"$1")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make status: what runs in this checkout, with its pid and port, and what is not ready and why.
+# make status: prints which parts of this checkout's system run, with pid and port, and which are not ready and why.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,7 +21,7 @@ part_port() {
 
 is_service() { [[ " ${SERVICES[*]} " == *" $1 "* ]]; }
 
-# A server of the user's own has no pid file here.
+# A server provided by the user has no pid file here.
 part_state() {
   local servers
   servers=$(cat "$STATE/servers" 2>/dev/null || true)

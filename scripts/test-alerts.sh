@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make alerts: whether deploy/prometheus/alerts.yml can be read and does what deploy/prometheus/alerts.test.yml says.
-# promtool comes with Debian's package of Prometheus; where it is missing, it is unpacked into .local/tools, so that no
-# server is installed and started.
+# make alerts: checks that deploy/prometheus/alerts.yml is valid and passes deploy/prometheus/alerts.test.yml. promtool is part
+# of Debian's Prometheus package; if it is missing, the package is unpacked into .local/tools, so that no server is installed and
+# started.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# make test-api: schemathesis makes requests of the API's own description, as it is served, and sends them through the gateway:
-# its examples, its limits and what is just beyond them, and things that nobody would think of. It fails if an answer is a 5xx
-# or is not described. The system for it is started for this run and is gone after it; or name another one, which will get
-# accounts, events and bookings that nobody needs:
+# make test-api: schemathesis generates requests from the served API description and sends them through the gateway: its
+# examples, values at and just beyond its limits, and malformed input. It fails if a response is a 5xx or is not described. It
+# starts a private system for this run and removes it afterwards; or name another one, in which it creates accounts, events and
+# bookings:
 #   ROWLOCK_URL=http://… ROWLOCK_ADMIN_EMAIL=… ROWLOCK_ADMIN_PASSWORD=… make test-api
 #   ROWLOCK_BIN_DIR  the services to test, instead of a debug build
-# The requests are the same at every run. Those that failed are in target/test-api, with the commands that repeat them.
+# Every run sends the same requests. Those that failed are in target/test-api, with the commands that repeat them.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/lib/test-servers.sh
@@ -16,13 +16,13 @@ unset ROWLOCK_DATABASE_URL ROWLOCK_AMQP_URL
 
 OUT=$ROOT/target/test-api
 REQUIREMENTS=$ROOT/scripts/test-api/requirements.txt
-# The ids of the description's examples: crates/*/src/routes/examples.rs.
+# The ids in the examples of the description: crates/*/src/routes/examples.rs.
 EXAMPLE_EVENT=01936f1d-7000-7a11-8b22-3c4d5e6f7003
 EXAMPLE_TYPE=01936f1d-77a0-7c44-8d10-5e2b7a9c3f04
 EXAMPLE_BOOKING=01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05
 EXAMPLE_ENTRY=01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07
 
-# need_schemathesis: installs it into .local, once for each list of packages.
+# need_schemathesis: installs it into .local, once per list of packages.
 need_schemathesis() {
   local venv
   venv=$STATE/tools/schemathesis-$(sha256sum "$REQUIREMENTS" | cut -c1-12)
@@ -37,7 +37,7 @@ need_schemathesis() {
   : >"$venv/complete"
 }
 
-# must STATUS METHOD PATH TOKEN [JSON]: one call that has to succeed.
+# must STATUS METHOD PATH TOKEN [JSON]: sends a request that has to get this status.
 must() {
   local status=$1
   shift
@@ -46,7 +46,7 @@ must() {
 }
 field() { jq -r "$1" <<<"$API_BODY"; }
 
-# sign_up HANDLE: an account of this run; leaves its id in ACCOUNT and its token in TOKEN.
+# sign_up HANDLE: creates an account for this run; sets ACCOUNT to its id and TOKEN to its access token.
 sign_up() {
   local login
   login=$(jq -cn --arg email "$1$RUN@example.org" --arg password "$PASSWORD" '{email: $email, password: $password}')
@@ -56,7 +56,7 @@ sign_up() {
   TOKEN=$(field .token)
 }
 
-# make_things: an event with a booking and one who waits, accounts and sessions to be named in requests.
+# make_things: creates an event with a booking and a waiting-list entry, accounts and sessions, to be named in requests.
 make_things() {
   sign_up user
   USER_TOKEN=$TOKEN
@@ -75,7 +75,7 @@ make_things() {
   SESSION=$(field '.items[0].id')
 }
 
-# The description as it is served, with the ids of what there is in its examples; and the settings with the same ids.
+# Writes the served description with the ids in its examples replaced by existing ones, and the settings with the same ids.
 write_input() {
   must 200 GET /api/openapi.json ''
   sed -e "s/$EXAMPLE_EVENT/$EVENT/g; s/$EXAMPLE_TYPE/$TYPE/g; s/$EXAMPLE_BOOKING/$BOOKING/g; s/$EXAMPLE_ENTRY/$ENTRY/g" <<<"$API_BODY" >"$WORK/openapi.json"
@@ -86,7 +86,7 @@ write_input() {
   } >"$WORK/schemathesis.toml"
 }
 
-# run_as NAME TOKEN ARGUMENT…: one round of schemathesis.
+# run_as NAME TOKEN ARGUMENT…: runs schemathesis once with this token.
 run_as() {
   local name=$1 token=$2
   shift 2
@@ -117,7 +117,7 @@ write_input
 rm -rf -- "${OUT:?}"
 mkdir -p "$OUT"
 
-# These end what asks: they come last, in the name of somebody who is not needed any more.
+# These operations invalidate the token that they are called with, so they run last, with the token of a separate account.
 ENDING='^(eraseAccount|endSession|endOtherSessions)$'
 run_as user "$USER_TOKEN" --exclude-operation-id-regex "$ENDING"
 run_as administrator "$ADMIN_TOKEN" --include-tag administration

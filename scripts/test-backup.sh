@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests backup.sh and restore.sh, with two PostgreSQL clusters that are gone afterwards: what was backed up from the one is
-# in the other, the services go on with it, and what must not be done is refused. `make test` runs it after cargo's tests.
-#   ROWLOCK_BIN_DIR  the services to test with; unless told, those that cargo test has built
+# Tests backup.sh and restore.sh with two temporary PostgreSQL clusters: a backup of one is restored to the other, the services
+# run on it, and forbidden operations are refused. `make test` runs this after cargo's tests.
+#   ROWLOCK_BIN_DIR  the services to test with; by default those that cargo test has built
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/lib/test-servers.sh
@@ -16,7 +16,7 @@ broken() {
   exit 1
 }
 
-# works COMMAND…, refused TEXT COMMAND…: it ends well; it fails, and says TEXT.
+# works COMMAND…: the command has to succeed. refused TEXT COMMAND…: it has to fail and print TEXT.
 works() { "$@" >"$OUT" 2>&1 || broken "$* has failed"; }
 refused() {
   local text=$1
@@ -34,15 +34,15 @@ start_cluster() {
 url_of() { printf 'postgres://postgres:%s@127.0.0.1:%s/postgres' "$(cat "$SECRETS/postgres")" "$1"; }
 psql_at() { PGPASSWORD=$(cat "$SECRETS/postgres") psql -X -q -A -t -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$1" -U postgres -d "$2" -c "$3"; }
 
-# on PORT COMMAND…: the command for the cluster at that port.
+# on PORT COMMAND…: runs the command against the cluster at that port.
 on() {
   local port=$1
   shift
   env "ROWLOCK_DATABASE_URL=$(url_of "$port")" "$@"
 }
 
-# content PORT: both databases as text: rows, schema, owners and rights. Without parentheses, of which a check has fewer
-# once its text has been read again.
+# content PORT: prints both databases as text: rows, schema, owners and privileges. Parentheses are removed, because a CHECK
+# constraint has fewer of them after its text has been parsed again.
 content() {
   local database
   for database in "${BACKUP_DATABASES[@]}"; do
@@ -50,7 +50,7 @@ content() {
   done
 }
 
-# settings SERVICE PORT: its environment on the cluster at that port. There is no broker, so messages stay in the outbox.
+# settings SERVICE PORT: prints its environment for the cluster at that port. There is no broker, so messages stay in the outbox.
 settings() {
   local name=rowlock_${1%-service}
   printf '%s\n' "ROWLOCK__DATABASE__URL=postgres://$name:$(cat "$SECRETS/$name")@127.0.0.1:$2/$name" \
@@ -75,7 +75,7 @@ serve() {
   launch "$1" env -i "${environment[@]}" "$BIN_DIR/$1" serve
 }
 
-# call STATUS SERVICE METHOD PATH TOKEN [JSON]: leaves the answer in API_BODY.
+# call STATUS SERVICE METHOD PATH TOKEN [JSON]: sends a request that has to get this status; sets API_BODY.
 call() {
   local status=$1 service=$2
   shift 2
@@ -87,7 +87,7 @@ call() {
 answers() { api GET "$1" ''; [ "$API_STATUS" = 200 ]; }
 answers_at() { API_URL=$1 answers "$2"; }
 
-# some_history: a booking, somebody who waits, and a ticket that came back and that no message has told of yet.
+# some_history: creates a booking, a waiting-list entry, and a returned ticket whose message has not been published yet.
 some_history() {
   printf 'correct horse battery\n' | write_private "$SECRETS/admin-password"
   works service auth-service "$FROM" create-admin --email root@example.org --username root --name Root --password-file "$SECRETS/admin-password"
@@ -135,7 +135,7 @@ some_history
 waiting=$(psql_at "$FROM" rowlock_booking 'SELECT count(*) FROM outbox')
 [ "$waiting" -gt 0 ] || broken "no message waits in the outbox"
 
-# A backup without the key says so; one with it is for its owner alone.
+# A backup without the key says so; a backup with the key is readable only by its owner.
 works on "$FROM" "$ROOT/scripts/backup.sh" "$BACKUP.keyless"
 said "It does NOT hold auth-service's keys.encryption_key"
 works on "$FROM" env "ROWLOCK_ENCRYPTION_KEY_FILE=$SECRETS/encryption-key" "$ROOT/scripts/backup.sh" "$BACKUP"
@@ -145,7 +145,7 @@ newest=$(find "$ROOT/migrations/booking" -mindepth 1 -maxdepth 1 -name '[0-9]*_*
 [ "$(jq -r .schemas.rowlock_booking "$BACKUP/manifest.json")" = "${newest%%_*}" ] || broken "the manifest does not tell the version of the schema"
 refused 'is there already' on "$FROM" "$ROOT/scripts/backup.sh" "$BACKUP"
 
-# Into an empty cluster: without passwords for its roles it cannot be, with them all is there, and sound.
+# Restoring to an empty cluster fails without passwords for its roles. With them, everything is restored and consistent.
 refused 'there is no role rowlock_auth_owner' on "$TO" "$ROOT/scripts/restore.sh" "$BACKUP"
 works on "$TO" env "ROWLOCK_ROLE_PASSWORDS=$SECRETS" "$ROOT/scripts/restore.sh" "$BACKUP"
 said 'ok     no ticket types whose counters do not add up'
@@ -153,13 +153,13 @@ said 'all is as it must be'
 diff <(content "$FROM") <(content "$TO") >"$OUT" || broken "the two clusters differ"
 [ "$(psql_at "$TO" rowlock_booking 'SELECT count(*) FROM outbox')" = "$waiting" ] || broken "the outbox is not what it was"
 
-# With the key of the backup, whoever was logged in still is.
+# With the key from the backup, sessions stay valid.
 serve auth-service "$TO"
 wait_until 20 answers_at "http://127.0.0.1:$((BASE + 2))" /.well-known/jwks.json || broken "auth-service does not answer on what was restored"
 call 200 auth GET /api/account "$(jq -r .token <<<"$ADA")"
 call 200 auth POST /api/refreshtoken '' "$(jq -c '{refreshToken}' <<<"$ADA")"
 
-# What has tables is not overwritten unless that is said, nor while it is in use; the roles keep their passwords.
+# Databases with tables are overwritten only if requested, and not while they are in use; roles keep their passwords.
 refused 'there are tables in rowlock_booking rowlock_auth' on "$TO" "$ROOT/scripts/restore.sh" "$BACKUP"
 refused 'rowlock_auth could not be deleted' on "$TO" env OVERWRITE=yes "$ROOT/scripts/restore.sh" "$BACKUP"
 stop_process auth-service TERM 20
@@ -167,7 +167,7 @@ works on "$TO" env OVERWRITE=yes "$ROOT/scripts/restore.sh" "$BACKUP"
 diff <(content "$FROM") <(content "$TO") >"$OUT" || broken "the two clusters differ after the second time"
 works service auth-service "$TO" migrate
 
-# A backup that is damaged or not whole changes nothing.
+# A damaged or incomplete backup changes nothing.
 cp -r -- "$BACKUP" "$BACKUP.damaged"
 printf x >>"$BACKUP.damaged/rowlock_auth.dump"
 refused 'is damaged: rowlock_auth.dump' on "$TO" env OVERWRITE=yes "$ROOT/scripts/restore.sh" "$BACKUP.damaged"
@@ -175,7 +175,7 @@ rm -- "$BACKUP.damaged/rowlock_auth.dump"
 refused 'rowlock_auth.dump is missing' on "$TO" env OVERWRITE=yes "$ROOT/scripts/restore.sh" "$BACKUP.damaged"
 diff <(content "$FROM") <(content "$TO") >"$OUT" || broken "a damaged backup has changed something"
 
-# What the audit finds is a failure of the restore.
+# A violation that the audit finds makes the restore fail.
 psql_at "$FROM" rowlock_booking "DELETE FROM bookings"
 works on "$FROM" "$ROOT/scripts/backup.sh" "$BACKUP.wrong"
 refused 'the audit found something wrong' on "$TO" env OVERWRITE=yes "$ROOT/scripts/restore.sh" "$BACKUP.wrong"

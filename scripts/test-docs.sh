@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# make test-docs: runs the shell commands of the documentation against a private system that is started for this run. Every
-# fenced block of the language sh in README.md, CONTRIBUTING.md and docs/ is run, page by page, in one bash per page. The
-# pages tell the test what they expect in comments that readers do not see:
+# make test-docs: runs the shell commands of the documentation against a private system that is started for this run. It runs
+# every fenced block of language sh in README.md, CONTRIBUTING.md and docs/, in one bash per page. The pages state what they
+# expect in HTML comments, which readers do not see:
 #   <!-- not run: REASON -->  the block after this line is not run
-#   <!-- refused: 409 … -->   the page's curl calls with other statuses than 2xx, in their order; unless told, there are none
-#   <!-- prints: TEXT -->     the output of the page contains this text, in capitals or not
+#   <!-- refused: 409 … -->   the page's curl calls with statuses other than 2xx, in their order; by default there are none
+#   <!-- prints: TEXT -->     the output of the page contains this text, regardless of case
 # ROWLOCK_BIN_DIR names a folder with the services and rowlockctl, instead of a debug build.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,10 +15,10 @@
 unset ROWLOCK_DATABASE_URL ROWLOCK_AMQP_URL ROWLOCK_URL
 
 OUT=$ROOT/target/test-docs
-# How long the commands of one page may take.
+# Maximum time for the commands of one page, in seconds.
 LIMIT=120
 
-# shell_blocks FILE: prints the blocks that are to be run, each after the number of its line.
+# shell_blocks FILE: prints the blocks to run, each after its line number.
 shell_blocks() {
   awk '
     /^```/ && !inside { inside = 1; run = $0 == "```sh" && before !~ /^<!-- not run: .+ -->$/; if (run) printf "# line %d\n", NR; next }
@@ -29,7 +29,7 @@ shell_blocks() {
 }
 expected() { sed -n -E "s/^<!-- $1: (.*) -->\$/\\1/p" "$2"; }
 
-# make_folder: what the commands see as the checkout, and a curl that notes the status of each response.
+# make_folder: creates the folder that the commands use as the checkout, and a curl that records the status of each response.
 make_folder() {
   mkdir -p "$WORK/checkout/.local" "$WORK/home" "$WORK/bin"
   ln -s "$SECRETS" "$WORK/checkout/.local/secrets"
@@ -39,7 +39,7 @@ make_folder() {
   chmod +x "$WORK/bin/curl"
 }
 
-# run_page FILE: runs its blocks and compares what happened with what the page says.
+# run_page FILE: runs its blocks and compares the result with what the page expects.
 run_page() {
   local page=$1 log text refused
   log=$OUT/$(tr / - <<<"${page%.md}").log

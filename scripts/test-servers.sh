@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A PostgreSQL and a RabbitMQ for the tests: private, on free ports, with throw-away data and without the care for them
-# that costs time. A developer can keep them up between runs; `make test` uses them then, and its own otherwise.
-#   test-servers.sh start    start them and say where they are
+# A PostgreSQL and a RabbitMQ for tests: private, on free ports, and without durability, because their data is thrown away.
+# Developers can keep them running between test runs; `make test` uses them if they run, and starts its own otherwise.
+#   test-servers.sh start    start them and print how to use them
 #   test-servers.sh stop     stop them and delete their data
 #   test-servers.sh env      print the variables for a shell: eval "$(scripts/test-servers.sh env)"
-#   test-servers.sh status   say whether they run
+#   test-servers.sh status   print whether they run
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/lib/test-servers.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make test: all tests, with a PostgreSQL and a RabbitMQ that are started for this run and gone after it, whatever happens.
-# It may run beside `make up` and beside another `make test`. Arguments go to cargo: scripts/test.sh -p rowlock-domain
+# make test: runs all tests, with a PostgreSQL and a RabbitMQ that are started for this run and removed afterwards. It can run at
+# the same time as `make up` or another `make test`. Arguments are passed to cargo: scripts/test.sh -p rowlock-domain
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/lib/test-servers.sh
@@ -23,16 +23,16 @@ fi
 while IFS= read -r line; do export "${line?}"; done < <(test_servers_env)
 
 cd "$ROOT"
-# Without arguments that is every crate; with --workspace, -p would not narrow it.
+# Without arguments, cargo tests every crate anyway; `--workspace` would make it ignore -p.
 results=$(mktemp)
 status=0
 cargo test --locked "$@" 2>&1 | tee "$results" || status=$?
-# cargo ends with the last crate's count; people want the sum.
+# cargo prints the totals per crate only, so the sum is printed here.
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$results"
 rm -f "$results"
-# Without arguments the scripts that keep data safe are tested as well, with the services that cargo has just built.
+# Without arguments, the backup scripts are tested as well, with the services that cargo has just built.
 if [ "$status" = 0 ] && [ $# = 0 ]; then scripts/test-backup.sh || status=$?; fi
-# The servers' own folders are gone in a moment, and what failed may be told there.
+# The servers' folders are about to be deleted, and their logs may explain a failure.
 if [ "$status" != 0 ]; then
   rm -rf target/test-logs
   mkdir -p target/test-logs

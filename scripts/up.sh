@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# make up: sets up and runs the whole system of this checkout. It can be run at any time: what runs as it should is left
-# alone, what has died or changed is started anew, and data stay.
-#   ROWLOCK_PORT          the gateway's port (3000)
-#   ROWLOCK_PORT_BASE     where the ports inside begin (23100)
+# make up: sets up and runs the whole system of this checkout. It is safe to run at any time: it leaves healthy processes alone,
+# restarts those that have exited or changed, and keeps all data.
+#   ROWLOCK_PORT          port of the gateway (3000)
+#   ROWLOCK_PORT_BASE     first port of the other parts (23100)
 #   ROWLOCK_DATABASE_URL  a PostgreSQL server to use instead of a private one, as a user who may create roles and databases
 #   ROWLOCK_AMQP_URL      a RabbitMQ server to use instead of a private one
 #   ROWLOCK_TRUSTED_PROXIES  proxies in front of the gateway whose X-Forwarded-For is trusted (none); kept for the next make up
 #   ROWLOCK_ALLOWED_ORIGINS  origins whose web pages may call the API from a browser (none)
-#   ROWLOCK_BIN_DIR       where built services lie, instead of building them
+#   ROWLOCK_BIN_DIR       a folder with built services, instead of building them
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -22,7 +22,7 @@ check_port() {
   port_closed "$port" || fail "Port $port is taken by another program. Stop that, or choose another port: ROWLOCK_PORT=$((port + 1)) make up"
 }
 
-# The kind of server a system was set up with is kept, so that a forgotten variable does not show an empty box office.
+# The kind of server is recorded at set-up, so that forgetting a variable does not silently start an empty system.
 check_servers() {
   local note=$STATE/servers now
   now=$(servers_now)
@@ -82,7 +82,7 @@ prepare_databases() {
   run_service_command booking-service "ROWLOCK__DATABASE__MIGRATION_URL_FILE=$SECRETS/booking-migration-url" -- migrate
 }
 
-# The login is written down before the account is made: an interrupted start leaves no account nobody can use.
+# The login is stored before the account is created, so that an interrupted start leaves no account that nobody can use.
 create_admin() {
   local email password
   [ ! -e "$STATE/admin-created" ] || return 0
@@ -123,7 +123,7 @@ What to try next:
 TEXT
 }
 
-# The proxies are kept, so that a restart without the variable does not put all clients under one address. An empty value
+# The proxies are stored, so that a restart without the variable does not make all clients share one address. An empty value
 # clears them.
 keep_trusted_proxies() {
   local note=$STATE/trusted-proxies checked

@@ -1,4 +1,4 @@
-//! Builds anew when a migration is added: the macro that embeds them notices changed files only.
+//! Rebuilds the crate when a migration is added: the macro that embeds the migrations notices only changed files.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations/auth");

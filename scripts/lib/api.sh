@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The public HTTP API as the scripts use it: one call, where it is, and the administrator's login.
+# Access to the public HTTP API: requests, the URL, and the administrator's login.
 
-# api METHOD PATH TOKEN [JSON]: one call of the API at $API_URL. The answer's body is left in API_BODY, its status in
-# API_STATUS (000: no answer). Token and body go to curl by stdin, so that no other user sees them in the process list.
+# api METHOD PATH TOKEN [JSON]: sends a request to $API_URL. Sets API_BODY to the body of the response and API_STATUS to its
+# status (000: no response). Token and body are passed to curl on stdin, so that other users cannot see them in the process list.
 api() {
   local method=$1 path=$2 token=$3 json=${4:-} config answer
   config="url = \"$API_URL$path\""$'\n'"request = \"$method\""$'\n'
@@ -18,7 +18,7 @@ api() {
   [[ $API_STATUS =~ ^[0-9]{3}$ ]] || API_STATUS=000
 }
 
-# api_problem: what went wrong with the last call, for a sentence.
+# api_problem: prints what went wrong with the last request, as part of a sentence.
 api_problem() {
   if [ "$API_STATUS" = 000 ]; then
     printf 'no answer from %s' "$API_URL"
@@ -27,7 +27,7 @@ api_problem() {
   fi
 }
 
-# find_api: sets API_URL to ROWLOCK_URL or to the system of this checkout.
+# find_api: sets API_URL to ROWLOCK_URL, or to the URL of this checkout's system.
 find_api() {
   API_URL=${ROWLOCK_URL:-}
   API_URL=${API_URL%/}
@@ -37,7 +37,7 @@ find_api() {
   API_URL=http://127.0.0.1:${PORT[GATEWAY]}
 }
 
-# log_in_admin: sets ADMIN_TOKEN, with ROWLOCK_ADMIN_EMAIL and ROWLOCK_ADMIN_PASSWORD or with the login make up has made.
+# log_in_admin: sets ADMIN_TOKEN, using ROWLOCK_ADMIN_EMAIL and ROWLOCK_ADMIN_PASSWORD or the login that make up has created.
 log_in_admin() {
   local login
   if [ -n "${ROWLOCK_ADMIN_EMAIL:-}" ] && [ -n "${ROWLOCK_ADMIN_PASSWORD:-}" ]; then

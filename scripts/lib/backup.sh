@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# What backup.sh and restore.sh share: which server, which programs, what a backup consists of.
+# Shared by backup.sh and restore.sh: the server, its programs, and the content of a backup.
 
 BACKUP_FORMAT=rowlock-backup/1
-# The bookings come first: whoever booked before that has an account in what is dumped after it.
+# Bookings are dumped first, so that every account with a booking in the backup is part of the later dump of accounts.
 BACKUP_DATABASES=(rowlock_booking rowlock_auth)
-# A database's part of the address of a server, see server_url.
+# The URL of the server without a database name: the part before it and the part after it, see server_url.
 SERVER='' SERVER_OPTIONS='' SERVER_MAJOR='' SERVER_VERSION=''
 
-# use_server: finds the server that ROWLOCK_DATABASE_URL names, or that of this checkout's system. The password goes by the
-# environment, because every user of the machine can read the arguments of a program.
+# use_server: finds the server that ROWLOCK_DATABASE_URL names, or that of this checkout's system. The password is passed in the
+# environment, because every user of the machine can read the arguments of a process.
 use_server() {
   local url user
   if ! external_database; then
@@ -33,12 +33,12 @@ use_server() {
   SERVER_MAJOR=${SERVER_VERSION%%.*}
 }
 
-# server_url DATABASE: its address, without a password.
+# server_url DATABASE: prints its URL without a password.
 server_url() { printf '%s/%s%s' "$SERVER" "$1" "$SERVER_OPTIONS"; }
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$(server_url "$1")" -c "$2"; }
 
-# pg_program NAME: that of the server's version, so that what it writes can be read there, or else the newest.
+# pg_program NAME: prints the path of the program of the server's version, which can read its own dumps, or else of the newest.
 pg_program() {
   local program=/usr/lib/postgresql/$SERVER_MAJOR/bin/$1
   [ -x "$program" ] || program=$(printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort -V | tail -n 1)
@@ -46,11 +46,11 @@ pg_program() {
   printf '%s' "$program"
 }
 
-# is_own_server: whether the server is the one that the system of this checkout uses.
+# is_own_server: succeeds if the server is that of this checkout's system.
 is_own_server() {
   load_ports && [ -s "$SECRETS/auth-database-url" ] &&
     [ "$(database_url rowlock_auth rowlock_auth 2>/dev/null)" = "$(cat "$SECRETS/auth-database-url")" ]
 }
 
-# checksum FILE: the SHA-256 of its content.
+# checksum FILE: prints the SHA-256 of its content.
 checksum() { sha256sum <"$1" | cut -d ' ' -f 1; }

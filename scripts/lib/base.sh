@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Talking to the user, waiting with a deadline, and secrets.
+# Messages to the user, waiting with a deadline, and secrets.
 
 say() { printf '%s\n' "$*"; }
 step() { printf '  %s\n' "$*"; }
-# Ends the script with one sentence that says what is wrong.
+# Ends the script with a sentence that says what is wrong.
 fail() {
   printf '\nrowlock: %s\n' "$*" >&2
   exit 1
 }
 
-# fail_with_log SENTENCE LOGFILE: like fail, with the last lines of the log that explains it.
+# fail_with_log SENTENCE LOGFILE: like fail, and prints the last lines of a log.
 fail_with_log() {
   printf '\nrowlock: %s\n' "$1" >&2
   if [ -s "$2" ]; then
@@ -22,7 +22,7 @@ fail_with_log() {
 have() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# wait_until SECONDS COMMAND…: tries the command until it succeeds; fails when the time is over.
+# wait_until SECONDS COMMAND…: repeats the command until it succeeds; fails at the deadline.
 wait_until() {
   local deadline=$((SECONDS + $1))
   shift
@@ -34,17 +34,17 @@ wait_until() {
 
 random_secret() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
-# write_private FILE: stdin into FILE, readable by its owner alone, whole or not at all.
+# write_private FILE: atomically writes stdin to FILE, readable only by its owner.
 write_private() {
   mkdir -p "$(dirname -- "$1")"
   (umask 077 && cat >"$1.new")
   mv -f -- "$1.new" "$1"
 }
 
-# secret_file FILE: makes FILE with a random secret unless it is there.
+# secret_file FILE: creates FILE with a random secret unless it exists.
 secret_file() { [ -s "$1" ] || random_secret | write_private "$1"; }
 
-# One run at a time changes what runs in this checkout. The lock is given up when the script ends.
+# Only one script at a time may change what runs in this checkout. The lock is released when the script ends.
 take_lock() {
   [ -d "$STATE" ] || mkdir -m 700 "$STATE"
   [ -w "$STATE" ] || fail "$STATE belongs to $(stat -c %U "$STATE"). Run this as that user."

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# nginx from deploy/gateway, with files and ports of our own. It runs as the user who starts it.
+# nginx with the configuration in deploy/gateway, private files and private ports. It runs as the user who starts it.
 
 # shellcheck source=deploy/gateway/settings.sh
 . "$ROOT/deploy/gateway/settings.sh"
 
-# gateway_lines NAME VALUE…: copies the configuration from standard input, with each line that has the name repeated for each
+# gateway_lines NAME VALUE…: copies the configuration from stdin to stdout, repeating each line that contains NAME for each
 # value.
 gateway_lines() {
   local name="\${$1}" line value
@@ -18,9 +18,9 @@ gateway_lines() {
   done
 }
 
-# gateway_render DIR PORT AUTH BOOKING…: writes the configuration into DIR, which is nginx's prefix. Requests are spread
-# over several booking-services. ROWLOCK_TRUSTED_PROXIES names the proxies in front of the gateway,
-# ROWLOCK_ALLOWED_ORIGINS the origins whose web pages may read what it answers itself.
+# gateway_render DIR PORT AUTH BOOKING…: writes the configuration to DIR, which is nginx's prefix. Requests are balanced over the
+# booking-services. ROWLOCK_TRUSTED_PROXIES names the proxies in front of the gateway, ROWLOCK_ALLOWED_ORIGINS the origins whose
+# web pages may read the gateway's own responses.
 gateway_render() {
   local dir=$1 text line address more='' networks origins proxies=() pages=()
   networks=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}" 2>&1) || fail "$networks"
@@ -45,7 +45,7 @@ gateway_launch() {
   launch gateway "$(command -v nginx)" -p "$1/" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;'
 }
 
-# gateway_check DIR: fails with nginx's own words when the configuration is wrong.
+# gateway_check DIR: fails with nginx's message if the configuration is invalid.
 gateway_check() {
   nginx -p "$1/" -c nginx.conf -e stderr -g 'pid nginx.pid;' -t -q >>"$(log_file gateway)" 2>&1 ||
     fail_with_log "nginx refuses its configuration." "$(log_file gateway)"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Finds the programs that are needed and installs those that are missing with apt (see install-packages.sh).
+# Finds the required programs, and installs missing ones with apt (see install-packages.sh).
 
 POSTGRES_OLDEST=15
 
-# postgres_bindir [MAJOR]: the folder of PostgreSQL's programs: of that version, or else the newest that will do.
+# postgres_bindir [MAJOR]: prints the folder of PostgreSQL's programs of that version, or else of the newest supported one.
 # shellcheck disable=SC2120
 postgres_bindir() {
   local dir major best='' best_major=0
@@ -18,8 +18,8 @@ postgres_bindir() {
   [ -n "$best" ] && printf '%s' "$best"
 }
 
-# rabbitmq_bindir: the folder of RabbitMQ's own programs, which run as the user who calls them. Those in /usr/sbin are
-# wrappers that change the user.
+# rabbitmq_bindir: prints the folder of RabbitMQ's own programs, which run as the calling user. Those in /usr/sbin are wrappers
+# that switch the user.
 rabbitmq_bindir() {
   local dir
   for dir in /usr/lib/rabbitmq/bin "$(dirname -- "$(readlink -f -- "$(command -v rabbitmq-server || printf /nowhere/x)")")"; do
@@ -31,7 +31,7 @@ rabbitmq_bindir() {
   return 1
 }
 
-# need_tools [postgres] [rabbitmq] [nginx]: the small tools always, and the servers named; installs what is missing.
+# need_tools [postgres] [rabbitmq] [nginx]: installs missing tools; the small ones always, the servers only if named.
 need_tools() {
   local packages=() what
   have curl || packages+=(curl)
@@ -68,7 +68,7 @@ install_packages() {
     fail_with_log "Installing $* failed." "$STATE/log/install.log"
 }
 
-# need_rust: cargo and a C linker. Sets CARGO.
+# need_rust: requires cargo and a C linker, and sets CARGO.
 need_rust() {
   have cargo || PATH=$PATH:$HOME/.cargo/bin
   have cargo || fail "Rust is missing. Install it from https://rustup.rs and try again."

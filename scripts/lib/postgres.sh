@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# A private PostgreSQL: on 127.0.0.1 alone, no Unix socket, passwords required. PostgreSQL refuses to run as root, so
-# for root it runs as `postgres`, with its data where that user can get to even if the checkout lies in root's home.
+# A private PostgreSQL that listens on 127.0.0.1 only, without a Unix socket, and requires passwords. PostgreSQL refuses to run
+# as root; for root it runs as `postgres`, with its data where that user has access even if the checkout is in root's home.
 
 PG_DATA='' PG_USER='' PG_BIN=''
 
-# pg_place NAME: decides where the data of the server NAME lie and who runs it.
+# pg_place NAME: chooses the data folder of the server NAME and the user who runs it.
 pg_place() {
   local name=$1 note=$PARTS_DIR/$1-data
   if [ -s "$note" ]; then
@@ -34,7 +34,7 @@ as_pg() {
   fi
 }
 
-# pg_init NAME PASSWORD_FILE AUTH [INITDB_OPTION…]: makes the data folder unless it is there. AUTH: scram-sha-256 or md5.
+# pg_init NAME PASSWORD_FILE AUTH [INITDB_OPTION…]: creates the data folder unless it exists. AUTH: scram-sha-256 or md5.
 pg_init() {
   local name=$1 password_file=$2 auth=$3 new=$PG_DATA.new log
   shift 3
@@ -44,9 +44,9 @@ pg_init() {
   fi
   mkdir -p "$PARTS_DIR/log"
   log=$(log_file "$name")
-  # The way to the data must be open to the user who runs the server; the data folder itself is not.
+  # The user who runs the server needs access to the parent folders; the data folder itself stays private.
   (umask 022 && mkdir -p -- "$(dirname -- "$PG_DATA")")
-  # Made aside and moved into place, so that an interrupted start leaves nothing half-made.
+  # The data folder is created under a temporary name and renamed, so that an interrupted start leaves nothing half done.
   rm -rf -- "${new:?}"
   install -d -m 700 -- "$new"
   install -m 600 -- "$password_file" "$new.password"
@@ -59,14 +59,14 @@ pg_init() {
   printf '%s\n' "$PG_DATA" | write_private "$PARTS_DIR/$name-data"
 }
 
-# What a sale asks of memory and disk; durability stays at its default. The pages that a night's bookings change should fit into
-# shared_buffers: where they do not, a booking has to write out a changed page before it can have its own. And after a checkpoint
-# each page goes into the log as a whole once more, so checkpoints should not come by the minute. A file of the log that is used
-# again costs nothing, a new one some 50 ms in which nobody can commit; so more of them are kept than a quiet hour needs.
-# docker-compose.yml says the same.
+# Memory and WAL settings for a sale; durability stays at its default. The pages that a night's bookings change should fit into
+# shared_buffers; otherwise a booking has to evict a dirty page before it can load its own. After a checkpoint, the first change
+# of each page writes the whole page to the WAL, so checkpoints should be minutes apart. Recycling a WAL file costs nothing, but
+# creating a new one stalls commits for some 50 ms, so more files are kept than a quiet hour needs. docker-compose.yml has the
+# same settings.
 PG_SIZED=(shared_buffers=512MB max_wal_size=4GB min_wal_size=2GB)
 
-# pg_launch NAME PORT [OPTION=VALUE…]: starts it; pg_wait waits until it answers.
+# pg_launch NAME PORT [OPTION=VALUE…]: starts the server; pg_wait waits until it accepts connections.
 pg_launch() {
   local name=$1 port=$2 settings=() setting
   shift 2
@@ -81,7 +81,7 @@ pg_launch() {
   fi
 }
 
-# pg_wait NAME PORT PASSWORD_FILE: until it answers.
+# pg_wait NAME PORT PASSWORD_FILE: waits until the server accepts connections.
 pg_wait() {
   wait_until 60 pg_answers_or_dead "$@" || fail_with_log "PostgreSQL does not answer after 60 seconds." "$(log_file "$1")"
   alive "$1" || fail_with_log "PostgreSQL could not be started." "$(log_file "$1")"
@@ -91,11 +91,11 @@ pg_answers_or_dead() {
     psql -X -q -h 127.0.0.1 -p "$2" -U postgres -d postgres -c 'SELECT 1' >/dev/null 2>&1
 }
 
-# Fast shutdown: sessions are ended, everything is written.
+# Fast shutdown: sessions are terminated and all data is written.
 pg_stop() { stop_process "$1" INT 60; }
 
-# pg_clear_after_kill: a server that was killed leaves processes which need a moment to notice, and until then a new one
-# must not start on the same data. Its own lock file may name a pid that now belongs to somebody else, or to nobody yet.
+# pg_clear_after_kill: the child processes of a killed server need a moment to exit, and until then no new server may start on
+# the same data. The stale lock file may name a pid that belongs to another process by now, or to none.
 pg_clear_after_kill() {
   if wait_until 15 pg_unused; then rm -f -- "$PG_DATA/postmaster.pid"; fi
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The parts of the running system of this checkout: their ports, secrets and settings, and how each is started.
+# The parts of this checkout's running system: their ports, secrets and settings, and how each is started.
 
 PARTS_DIR=$STATE
 SECRETS=$STATE/secrets
@@ -15,7 +15,7 @@ external_amqp() { [ -n "${ROWLOCK_AMQP_URL:-}" ]; }
 
 # --- ports ---------------------------------------------------------------------------------------------------------
 
-# load_ports: what an earlier start has chosen; fails when there was none.
+# load_ports: reads the ports that an earlier start has chosen; fails if there was none.
 load_ports() {
   local name port
   [ -s "$STATE/ports.env" ] || return 1
@@ -25,7 +25,7 @@ load_ports() {
   rmq_settings "$RABBIT_DIR" "${PORT[AMQP]}" "${PORT[AMQP_DIST]}" "${PORT[EPMD]}" "${PORT[AMQP_TOOLS]}"
 }
 
-# port_is_ours NAME: whether the part that owns the port runs, so that the open port is its own.
+# port_is_ours NAME: succeeds if the part that owns the port is running, so that the open port is its own.
 port_is_ours() {
   case $1 in
     POSTGRES) alive postgres ;;
@@ -39,7 +39,7 @@ port_is_ours() {
   esac
 }
 
-# choose_ports: keeps every port that was chosen before, unless somebody else has taken it meanwhile.
+# choose_ports: keeps every port chosen before, unless another program has taken it meanwhile.
 choose_ports() {
   local name next=${ROWLOCK_PORT_BASE:-23100} remembered=''
   load_ports || true
@@ -57,7 +57,7 @@ choose_ports() {
     while [[ $remembered == *" $next "* ]]; do next=$(next_free_port $((next + 1))); done
     PORT[$name]=$next
     next=$((next + 1))
-    # RabbitMQ's tools take one of five ports from theirs on.
+    # RabbitMQ's tools use one of five consecutive ports.
     [ "$name" != AMQP_TOOLS ] || next=$((next + 4))
   done
   PORT[GATEWAY]=${ROWLOCK_PORT:-${PORT[GATEWAY]:-3000}}
@@ -76,7 +76,7 @@ make_secrets() {
   done
 }
 
-# database_url ROLE DATABASE: on the private server or on the one that was given.
+# database_url ROLE DATABASE: prints the URL of a database on the private server or on ROWLOCK_DATABASE_URL's.
 database_url() {
   local where=127.0.0.1:${PORT[POSTGRES]} options=''
   if external_database; then
@@ -105,7 +105,7 @@ amqp_url() {
   fi
 }
 
-# write_urls: the addresses with their passwords, as files that the services read and as databases.json for people.
+# write_urls: writes the URLs with their passwords to files for the services, and to databases.json for people.
 write_urls() {
   database_url rowlock_auth rowlock_auth | write_private "$SECRETS/auth-database-url"
   database_url rowlock_auth_owner rowlock_auth | write_private "$SECRETS/auth-migration-url"
@@ -116,7 +116,7 @@ write_urls() {
     '{rowlock_auth: $auth, rowlock_booking: $booking}' | write_private "$STATE/databases.json"
 }
 
-# service_settings NAME: fills SETTINGS with the whole environment of a service; it inherits nothing else.
+# service_settings NAME: sets SETTINGS to the complete environment of a service; it inherits nothing else.
 service_settings() {
   SETTINGS=("PATH=$PATH" "HOME=$HOME" "ROWLOCK__LOG__LEVEL=${ROWLOCK__LOG__LEVEL:-info}" "ROWLOCK__LOG__FORMAT=${ROWLOCK__LOG__FORMAT:-auto}")
   case $1 in
@@ -130,7 +130,7 @@ service_settings() {
         "ROWLOCK__BOOTSTRAP__TOKEN_FILE=$SECRETS/bootstrap-token"
         "ROWLOCK__AMQP__URL_FILE=$SECRETS/amqp-url"
         "ROWLOCK__BOOKING__URL=http://127.0.0.1:${PORT[BOOKING]}"
-        # One laptop plays the whole crowd.
+        # All simulated people share one address, that of this machine, so the limits have to be high.
         ROWLOCK__LIMITS__LOG_IN_PER_ADDRESS=6000 ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT=600
         ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_ADDRESS=6000 ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_EMAIL=600
       )
@@ -167,7 +167,7 @@ management_port() {
 
 # --- starting and stopping -----------------------------------------------------------------------------------------
 
-# fingerprint FILE… -- WORD…: changes when one of the files' content or one of the words does.
+# fingerprint FILE… -- WORD…: prints a hash of the content of the files and of the words.
 fingerprint() {
   local files=()
   while [ "$1" != -- ]; do
@@ -194,7 +194,7 @@ build_services() {
   done
 }
 
-# start_service NAME: starts it, or starts it anew if its program or settings have changed. Says what it did.
+# start_service NAME: starts a service, or restarts it if its program or settings have changed. Prints what it does.
 start_service() {
   local name=$1 stamp setting files=()
   service_settings "$name"
@@ -213,7 +213,7 @@ start_service() {
   set_stamp "$name" "$stamp"
 }
 
-# run_service_command NAME SETTING… -- ARGUMENT…: runs another subcommand with the service's settings and those given.
+# run_service_command NAME SETTING… -- ARGUMENT…: runs another subcommand with the service's settings and the given ones.
 run_service_command() {
   local name=$1 more=()
   shift
@@ -230,7 +230,7 @@ run_service_command() {
 is_ready() { curl -fsS --noproxy '*' -o /dev/null --max-time 3 "http://127.0.0.1:$(management_port "$1")/health/ready" 2>/dev/null; }
 ready_or_dead() { ! alive "$1" || is_ready "$1"; }
 
-# wait_for_service NAME: until it is ready, or says which part of it is not.
+# wait_for_service NAME: waits until it is ready; on failure prints which check fails.
 wait_for_service() {
   local name=$1 answer
   if ! wait_until 60 ready_or_dead "$name"; then
@@ -263,14 +263,14 @@ gateway_answers_or_dead() {
   ! alive gateway || curl -fsS --noproxy '*' -o /dev/null --max-time 3 "http://127.0.0.1:${PORT[GATEWAY]}/api/events?limit=1" 2>/dev/null
 }
 
-# stop_system: everything that runs here, from the door inwards, so that what is in flight can end. Quiet about the rest.
+# stop_system: stops all parts, starting with the gateway, so that requests in flight can finish. Ignores parts that do not run.
 stop_system() {
   local part
   for part in gateway "${SERVICES[@]}" rabbitmq postgres; do
     ! alive "$part" || step "Stopping $part"
   done
   stop_process gateway QUIT 10
-  # All are asked at once; each drains by itself.
+  # All services get the signal at once, so that they drain concurrently.
   local pid
   for part in "${SERVICES[@]}"; do
     ! pid=$(pid_of "$part") || kill -s TERM "$pid" 2>/dev/null || true

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# The servers of the tests. Each set has a name and a folder of its own, so that test runs never meet, neither each other
-# nor the system that `make up` runs. Nothing of them outlives the set.
+# Servers for tests. Each set of servers has a name and a separate folder, so that test runs affect neither each other nor the
+# system that `make up` runs. Stopping a set deletes all of its files.
 
-# use_test_servers NAME: the functions below are about this set.
+# use_test_servers NAME: selects the set for the functions below.
 use_test_servers() { PARTS_DIR=$STATE/test/$1; }
 
-# The set of a run is named after its process, so that a later run can tell whether it is still at work.
+# The set of a run is named after its process, so that a later run can tell whether it is still in use.
 run_name() {
   local birth
   birth=$(process_birth "$1") && printf 'run-%s-%s' "$1" "${birth%% *}"
 }
 
-# A run that was killed could not clean up after itself.
+# Removes what killed runs left behind.
 clean_up_after_killed_runs() {
   local dir pid
   for dir in "$STATE"/test/run-*; do
@@ -25,7 +25,7 @@ clean_up_after_killed_runs() {
 
 test_servers_run() { alive postgres && alive rabbitmq && [ -s "$PARTS_DIR/env" ]; }
 
-# test_servers_start: with other ports if somebody takes one of them at the same moment.
+# test_servers_start: starts the set, and retries with other ports if another program takes one of them at the same time.
 test_servers_start() {
   local try output
   for try in 1 2 3 4 5; do
@@ -45,7 +45,7 @@ test_servers_try() {
   printf '%s\n' "$base" >"$PARTS_DIR/base"
   secret_file "$password"
   pg_place postgres
-  # md5, as the thousands of connections that tests open would each take milliseconds with scram.
+  # With scram, each of the thousands of connections that tests open would take milliseconds, so md5 is used.
   pg_init postgres "$password" md5 --no-sync
   pg_launch postgres "$base" password_encryption=md5 max_connections=500 fsync=off synchronous_commit=off full_page_writes=off \
     shared_buffers=128MB wal_level=minimal max_wal_senders=0
@@ -68,7 +68,7 @@ test_rabbit_settings() {
 
 test_servers_env() { cat "$PARTS_DIR/env"; }
 
-# test_servers_stop: stops what runs of the set and deletes all of it.
+# test_servers_stop: stops the servers of the set and deletes all of its files.
 test_servers_stop() {
   local data part
   data=$(cat "$PARTS_DIR/postgres-data" 2>/dev/null || true)
@@ -76,7 +76,7 @@ test_servers_stop() {
     test_rabbit_settings
     rmq_stop rabbitmq
   fi
-  # Data are thrown away, so there is nothing that would have to be written first.
+  # The data is thrown away, so the server need not flush it first.
   for part in "$PARTS_DIR"/pid/*; do [ ! -e "$part" ] || stop_process "${part##*/}" QUIT 20; done
   if is_root; then data=/var/lib/rowlock/$CHECKOUT_ID/test/$(basename -- "$PARTS_DIR"); fi
   case $data in

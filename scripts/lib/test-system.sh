@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# A whole private system for one test run: PostgreSQL, RabbitMQ, the services from a debug build, and the gateway. Nothing of
-# it outlives the run. Source lib/test-servers.sh before; set WORK (a temporary folder), ADMIN_EMAIL and PASSWORD (the
-# administrator's login) before start_system, which leaves the gateway's address in API_URL and the programs in BIN_DIR.
+# A complete private system for one test run: PostgreSQL, RabbitMQ, debug builds of the services, and the gateway. It is removed
+# after the run. Source lib/test-servers.sh first, and set WORK (a temporary folder), ADMIN_EMAIL and PASSWORD (the
+# administrator's login) before start_system, which sets API_URL to the gateway's URL and BIN_DIR to the folder of the programs.
 
-# serve SERVICE SETTING…: starts it with its settings and these.
+# serve SERVICE SETTING…: starts a service with its usual settings and the given ones.
 serve() {
   local name=$1
   shift
@@ -45,7 +45,7 @@ start_system() {
   done
   printf '%s' "$PASSWORD" | write_private "$SECRETS/admin-password"
   run_service_command auth-service -- create-admin --email "$ADMIN_EMAIL" --username root --name Root --password-file "$SECRETS/admin-password"
-  # Not the cost of a hash is tested, and no limits.
+  # Neither the cost of a hash nor the rate limits are tested.
   serve auth-service ROWLOCK__PASSWORDS__BCRYPT_COST=4 ROWLOCK__LIMITS__WRONG_PASSWORD_WAIT_MS=0 ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT=0 \
     ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_EMAIL=0
   serve booking-service ROWLOCK__LIMITS__BOOK_PER_ACCOUNT=0

@@ -31,20 +31,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves until it is told to stop. This is the default.
+    /// Serves requests until it receives SIGTERM or SIGINT. This is the default.
     Serve,
-    /// Brings the schema of the database up to date.
+    /// Applies all pending database migrations.
     Migrate,
-    /// Makes an administrator's account, also when there are others.
+    /// Creates an administrator account, whether or not there are other administrators.
     CreateAdmin(CreateAdmin),
-    /// Puts a new signing key in the place of the present one, without anybody being logged out.
+    /// Replaces the signing key with a new one, without ending any session.
     RotateKeys,
-    /// Looks after messages that the broker refused several times.
+    /// Lists and manages outbox messages that the broker rejected several times.
     FailedMessages {
         #[command(subcommand)]
         action: FailedMessages,
     },
-    /// Asks the service that runs with the same settings whether it is ready.
+    /// Checks whether the service that runs with the same settings is ready.
     Healthcheck,
 }
 
@@ -56,19 +56,20 @@ struct CreateAdmin {
     /// The handle of the account.
     #[arg(long)]
     username: Username,
-    /// What the administrator is called.
+    /// The name of the administrator.
     #[arg(long)]
     name: PersonName,
-    /// A file that holds the password; a newline at its end does not count.
+    /// File that contains the password. Newlines at its end are ignored.
     #[arg(long, value_name = "FILE")]
     password_file: PathBuf,
-    /// Says on standard output what to log in with, if that is the account's password: for a container, whose log is all
-    /// that can be read of it.
+    /// Prints the login to standard output if the password is that of the account. Meant for containers, whose log is all that
+    /// an operator can read.
     #[arg(long)]
     show_login: bool,
 }
 
-/// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
+/// Runs the command given on the command line. Returns exit code 0 on success, 2 if the settings or arguments are invalid, and 1
+/// for any other failure.
 pub async fn run() -> ExitCode {
     let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
     if let None | Some(Command::Serve) = command {
@@ -133,7 +134,7 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
     match register(&store, &passwords, &Clock::system(), registration, Admission::Admin, Some(operator), None).await {
         Ok(account) => println!("The administrator {email} has been made, with the id {}.", account.id),
         Err(RegistrationError::EmailTaken) => match existing(&store, &email).await {
-            // The password may have been given at another time or in another set-up than the account.
+            // The file may contain another password than the one with which the account was created.
             Ok(hash) if show_login => match passwords.check(&password.expose().into(), Some(&hash)).await {
                 Ok(true) => {}
                 Ok(false) => {
@@ -153,8 +154,8 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
     ExitCode::SUCCESS
 }
 
-/// The hash of an administrator's password. One that is there already is what was wanted; a user is not made one behind
-/// their back.
+/// Returns the password hash of an existing administrator, which makes `create-admin` a no-op. Fails if there is an account with
+/// this e-mail address that is not an administrator's, because a user must not be promoted unnoticed.
 async fn existing(store: &Store, email: &Email) -> Result<String, ExitCode> {
     match store.account_with_hash(&email.forms()).await {
         Ok(Some((account, hash))) if account.role == Role::Admin => {

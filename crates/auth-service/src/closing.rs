@@ -1,4 +1,4 @@
-//! Shutting, opening and erasing accounts: the use cases behind the routes.
+//! Use cases that disable, enable and erase accounts.
 
 use rowlock_domain::accounts::{AccountChange, AccountMessage};
 use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::service::Auth;
 use crate::store::{Account, Closing, Messages};
 
-/// Why an account stays as it is.
+/// Reasons why an account was not disabled, enabled or erased.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClosingError {
     #[error("there is no such account")]
@@ -24,7 +24,7 @@ pub(crate) enum ClosingError {
     LastAdministrator,
     #[error("the key was used for another request")]
     KeyReused,
-    #[error("the account was changed again and again meanwhile")]
+    #[error("the account was modified concurrently in each of 5 attempts")]
     Contended,
     #[error("a message could not be written")]
     Message(#[from] serde_json::Error),
@@ -32,18 +32,19 @@ pub(crate) enum ClosingError {
     Database(#[from] DatabaseError),
 }
 
-/// How often a step is tried when others change the account at the same time.
+/// Maximum number of attempts if others change the account concurrently.
 const TRIES: u32 = 5;
 
-/// An entry of the audit log as a message.
+/// Creates the message for an entry of the audit log.
 pub(crate) fn audited(clock: &Clock, actor: Actor, action: Action, subject: Uuid, details: Map<String, Value>) -> AccountMessage {
     let (id, at) = (AuditEntryId::from_uuid(clock.uuid()), clock.now());
     AccountMessage::Audited(AuditEntry { id, at, actor, action, subject, details })
 }
 
 impl Auth {
-    /// Disables an account or enables it again; an account that is so already stays so. Returns the account as it is then, and
-    /// whether the request was a repeat: nothing is done then, whatever happened to the account in between.
+    /// Disables or enables an account, and does nothing if it already is in that state. Returns the account afterwards and
+    /// whether the request repeats one with the same key. A repeated request changes nothing, whatever has happened to the
+    /// account since.
     pub(crate) async fn set_disabled(
         &self,
         id: AccountId,
@@ -87,7 +88,7 @@ impl Auth {
         Err(ClosingError::Contended)
     }
 
-    /// Erases an account at its owner's wish. One that is gone already is no error.
+    /// Erases an account at its owner's request. Succeeds if the account no longer exists.
     pub(crate) async fn erase(&self, id: AccountId) -> Result<(), ClosingError> {
         for _ in 0..TRIES {
             let Some(account) = self.store.account(id).await? else { return Ok(()) };

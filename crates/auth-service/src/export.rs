@@ -1,4 +1,4 @@
-//! What other services have stored about a person.
+//! Client for the personal data that other services store.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rowlock_http::problem::Problem;
 use serde_json::Value;
 use url::Url;
 
-/// Asks `booking-service` in a person's own name.
+/// Client that fetches the stored data of an account from `booking-service`, with the user's own access token.
 #[derive(Debug, Clone)]
 pub(crate) struct Elsewhere {
     client: reqwest::Client,
@@ -21,7 +21,8 @@ impl Elsewhere {
         Ok(Self { client, url })
     }
 
-    /// All that is stored about the person whose token this is, with its scheme.
+    /// Fetches everything that booking-service stores about an account. `token` is the value of the `Authorization` header,
+    /// scheme included. Fails with 503 if booking-service does not answer within 4 seconds.
     pub(crate) async fn fetch(&self, token: &str, request_id: Option<String>) -> Result<Value, Problem> {
         let mut request = self.client.get(self.url.clone()).header("authorization", token);
         if let Some(id) = request_id {
@@ -33,7 +34,7 @@ impl Elsewhere {
             Err(error) => Err(error),
         };
         body.map_err(|error| {
-            tracing::warn!(%error, "booking-service did not tell what it has stored about a person");
+            tracing::warn!(%error, "could not fetch the stored data of an account from booking-service");
             Problem::new(ProblemCode::Unavailable, "What is stored about your bookings cannot be read at the moment. Please try again.")
         })
     }

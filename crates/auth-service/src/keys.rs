@@ -1,7 +1,7 @@
-//! The signing keys in memory: which are public, which one signs.
+//! In-memory copy of the signing keys: the public keys and the one that signs.
 //!
-//! They are read from the database again and again, several times within the span in which a new key is public and does
-//! not sign yet. While the database is away the keys that are known go on working.
+//! The keys are re-read from the database several times within the period in which a new key is published but does not sign yet.
+//! While the database is unavailable, the keys that were loaded last stay in use.
 
 mod rotation;
 
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::secrets::{NotOurs, Secrets};
 use crate::store::{NewSigningKey, Store, StoredKey};
 
-/// Why there is no key to sign with.
+/// Reasons why a signing key cannot be loaded, created or used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     #[error(transparent)]
@@ -44,7 +44,7 @@ pub(crate) enum KeyError {
     Signing(#[from] jsonwebtoken::errors::Error),
 }
 
-/// The key that signs.
+/// The private key that signs, with its id.
 struct Signer {
     kid: String,
     key: EncodingKey,
@@ -55,7 +55,7 @@ struct Loaded {
     signer: Arc<Signer>,
 }
 
-/// The keys that were read last.
+/// The keys as they were last read from the database.
 pub(crate) struct Keys {
     store: Store,
     secrets: Secrets,
@@ -65,17 +65,17 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new(store: Store, secrets: Secrets, publish_ahead: TimeDelta) -> Self {
-        // Often enough that every replica shows a new key long before it signs.
+        // Several reads per period ensure that every replica publishes a new key long before it signs.
         let interval = publish_ahead.to_std().unwrap_or_default() / 4;
         Self { store, secrets, interval: interval.clamp(Duration::from_secs(1), Duration::from_secs(10)), loaded: ArcSwapOption::empty() }
     }
 
-    /// The public keys, as they were read last.
+    /// Returns the public keys as they were last read; empty before the first read.
     pub(crate) fn public(&self) -> PublicKeys {
         self.loaded.load().as_ref().map(|loaded| loaded.public.clone()).unwrap_or_default()
     }
 
-    /// Signs what a token says.
+    /// Signs claims and returns the access token (a JWT). Fails if no key has been loaded yet.
     pub(crate) fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
         let loaded = self.loaded.load();
         let signer = &loaded.as_ref().ok_or(KeyError::NotLoaded)?.signer;
@@ -83,18 +83,18 @@ impl Keys {
         Ok(jsonwebtoken::encode(&header, claims, &signer.key)?)
     }
 
-    /// Whether there is a key to sign with.
+    /// Fails unless a key to sign with has been loaded.
     pub(crate) fn is_ready(&self) -> Result<(), KeyError> {
         if self.loaded.load().is_some() { Ok(()) } else { Err(KeyError::NotLoaded) }
     }
 
-    /// Reads the keys, and makes one if none signs.
+    /// Reads the keys from the database, and creates one if none signs.
     pub(crate) async fn load(&self) -> Result<(), KeyError> {
         match self.read().await {
             Err(KeyError::NoneSigns) => {
                 let (kid, key) = self.make()?;
                 if self.store.insert_key_if_none_signs(key).await? {
-                    tracing::info!(%kid, "made a signing key");
+                    tracing::info!(%kid, "created a signing key");
                 }
                 self.read().await
             }
@@ -110,7 +110,7 @@ impl Keys {
             signer
         } else {
             let signer = Arc::new(self.unseal(first)?);
-            tracing::info!(kid = %signer.kid, "signing with this key from now on");
+            tracing::info!(kid = %signer.kid, "now signing access tokens with this key");
             signer
         };
         let public = PublicKeys { keys: stored.iter().map(|key| public_key(key.kid.clone(), &key.public_key)).collect() };
@@ -140,7 +140,8 @@ impl Keys {
         Ok(Signer { kid: stored.kid.clone(), key: EncodingKey::from_ed_der(document.as_bytes()) })
     }
 
-    /// Loads the keys for the first time, and says what it waits for whenever that changes. False when told to stop.
+    /// Loads the keys for the first time and retries until that succeeds, logging each new reason for failure. Returns false if
+    /// `stop` is cancelled first.
     pub(crate) async fn wait(&self, stop: &CancellationToken) -> bool {
         let mut said = String::new();
         loop {
@@ -157,7 +158,8 @@ impl Keys {
         }
     }
 
-    /// Reads the keys now and then until told to stop. `verifier` knows a key before the first token is signed with it.
+    /// Re-reads the keys periodically until `stop` is cancelled. `verifier` gets the keys before the first token is signed with
+    /// them.
     pub(crate) async fn keep_fresh(self: Arc<Self>, verifier: Arc<TokenVerifier>, stop: CancellationToken) {
         loop {
             verifier.install(&self.public());
@@ -166,12 +168,13 @@ impl Keys {
                 () = tokio::time::sleep(self.interval) => {}
             }
             if let Err(error) = self.load().await {
-                tracing::warn!(%error, "the signing keys could not be read; going on with those that are known");
+                tracing::warn!(%error, "cannot read the signing keys; continuing with the keys that were loaded last");
             }
         }
     }
 
-    /// For the check of tokens that another replica signed: the keys that the database has now.
+    /// Returns a function that reads the current keys from the database, to verify tokens that another replica signed with a
+    /// newer key.
     pub(crate) fn fetch(self: Arc<Self>) -> FetchKeys {
         Box::new(move || {
             let keys = self.clone();
@@ -191,7 +194,7 @@ fn public_key(kid: String, key: &[u8]) -> PublicKey {
     }
 }
 
-/// The name that a public key gives itself (RFC 7638, RFC 8037 appendix A.3).
+/// Returns the JWK thumbprint of a public key (RFC 7638, RFC 8037 appendix A.3), which is its key id.
 fn thumbprint(key: &[u8]) -> String {
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(key));
     URL_SAFE_NO_PAD.encode(Sha256::digest(members))

@@ -1,7 +1,7 @@
-//! Accounts, passwords, sessions and signing keys; the only service that reads `rowlock_auth`.
+//! Authentication service: accounts, passwords, sessions and signing keys. It is the only service that accesses `rowlock_auth`.
 //!
-//! [`start`] runs it, for the binary and for tests alike. `routes` is HTTP, `sign_in` and `registration` are the use
-//! cases, `store` is the database.
+//! [`start`] runs it, for the binary and for tests. `routes` contains the HTTP handlers, `sign_in`, `registration` and `closing`
+//! the use cases, `store` the database access.
 
 pub mod cli;
 mod closing;
@@ -26,15 +26,15 @@ pub use rowlock_platform::running::Running;
 pub use service::{StartError, start};
 pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};
 
-/// The name of every route that is served: `GET /api/events`.
+/// Returns the name of every route, such as `GET /api/account`.
 pub fn routes() -> Vec<String> {
     routes::routes().names()
 }
 
-/// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.
+/// Returns the OpenAPI 3.1 description of the public routes. `rowlock-openapi` merges it into the complete document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     <routes::Description as utoipa::OpenApi>::openapi()
 }
 
-/// The schema of `rowlock_auth`.
+/// Migrations of `rowlock_auth`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/auth");

@@ -1,8 +1,8 @@
-//! What keeps guessers slow without shutting an owner out.
+//! Rate limits for login and registration that slow down password guessing without locking out the account owner.
 //!
-//! Log-ins and new accounts are limited per address and per account. An address from which somebody has lately logged in
-//! to an account has a place of its own there: whoever guesses at the account from elsewhere uses up their own quota and
-//! their own patience, not the owner's.
+//! Logins and registrations are limited per address and per account. An address from which somebody has recently logged in to an
+//! account has a separate quota for that account, so guesses from other addresses use up only their own quota and delay only
+//! their own logins.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -16,34 +16,34 @@ use rowlock_http::{RateLimit, client_address, per_minute};
 use rowlock_platform::settings::SettingsReader;
 use tokio::sync::Semaphore;
 
-/// Wrong passwords that cost no waiting.
+/// Number of wrong passwords in a row that cause no delay.
 const FREE_TRIES: u32 = 3;
-/// The first wait; each further wrong password doubles it.
+/// Delay after the first wrong password beyond the free ones. Each further wrong password doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// After this time without a wrong password all is forgotten.
+/// Time without a wrong password after which the count starts again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(15 * 60);
-/// How many pairs of accounts and addresses are remembered.
+/// Maximum number of account and address pairs in each cache.
 const REMEMBERED: usize = 50_000;
-/// How many log-ins wait at a time.
+/// Maximum number of logins that are delayed at the same time.
 const MOST_WAITING: usize = 500;
 
-/// How much is too much. Per minute; 0 for no limit.
+/// Limits per minute (0 for no limit) and the maximum delay.
 #[derive(Debug, Clone, Copy)]
 pub struct LimitSettings {
-    /// Log-ins from one address.
+    /// Logins from one address.
     pub log_in_per_address: u32,
-    /// Log-ins to one account.
+    /// Logins to one account.
     pub log_in_per_account: u32,
-    /// New accounts from one address.
+    /// Registrations from one address.
     pub create_account_per_address: u32,
-    /// Tries to make an account with one e-mail.
+    /// Registrations with one e-mail address.
     pub create_account_per_email: u32,
-    /// The longest that a log-in waits after repeated wrong passwords; zero for no waiting.
+    /// Maximum delay of a login after repeated wrong passwords; zero disables the delay.
     pub longest_wait: Duration,
 }
 
 impl LimitSettings {
-    /// Reads the section `limits`.
+    /// Reads the section `limits`. Returns `None` if a value is invalid; the reader has recorded the error.
     pub(crate) fn read(reader: &mut SettingsReader) -> Option<Self> {
         let log_in_per_address = per_minute(reader, "limits.log_in_per_address");
         let log_in_per_account = per_minute(reader, "limits.log_in_per_account");
@@ -60,7 +60,8 @@ impl LimitSettings {
     }
 }
 
-/// An account as somebody names it, and the address if it is known there.
+/// Key of the limits per account: the e-mail address in its comparison form, and the client's address if it is known for that
+/// account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Guest {
     email: String,
@@ -73,7 +74,7 @@ struct WrongPasswords {
     last: Instant,
 }
 
-/// The limits of a process.
+/// State of the limits of a process.
 #[derive(Debug)]
 pub(crate) struct Limits {
     log_in_per_address: RateLimit<IpAddr>,
@@ -81,7 +82,7 @@ pub(crate) struct Limits {
     create_account_per_address: RateLimit<IpAddr>,
     create_account_per_email: RateLimit<String>,
     longest_wait: Duration,
-    /// Where accounts were logged in to.
+    /// Pairs of an account and an address from which somebody has logged in to it.
     known: Cache<(String, IpAddr), ()>,
     wrong: Cache<Guest, WrongPasswords>,
     waiting: Semaphore,
@@ -101,7 +102,7 @@ impl Limits {
         }
     }
 
-    /// Counts a request for a new account.
+    /// Counts a registration. Fails with 429 above a limit.
     pub(crate) fn creates_account(&self, request: &HttpRequest, email: &EmailForms) -> Result<(), Problem> {
         if let Some(address) = client_address(request) {
             self.create_account_per_address.check(request, &address, "new accounts from your address")?;
@@ -109,8 +110,9 @@ impl Limits {
         self.create_account_per_email.check(request, &email.key, "tries to make this account")
     }
 
-    /// Counts a log-in and has it wait if the password was wrong too often. Gives who it is for [`Limits::was_right`] and
-    /// [`Limits::was_wrong`]. Whether the account exists makes no difference.
+    /// Counts a login and delays it if the password was wrong too often. Returns a handle on which the result has to be
+    /// reported. Fails with 429 above a limit and with 503 if too many logins are delayed. Does not depend on whether the
+    /// account exists.
     pub(crate) async fn logs_in(&self, request: &HttpRequest, email: &EmailForms) -> Result<LogIn<'_>, Problem> {
         let (email, address) = (email.key.clone(), client_address(request));
         if let Some(address) = address {
@@ -128,7 +130,7 @@ impl Limits {
         Ok(LogIn { limits: self, guest, address })
     }
 
-    /// How many wrong passwords there were in a row, lately.
+    /// Returns the number of wrong passwords in a row; 0 if the last one was long ago.
     fn wrong_passwords(&self, guest: &Guest) -> u32 {
         self.wrong.get(guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count)
     }
@@ -141,7 +143,7 @@ impl Limits {
     }
 }
 
-/// A log-in whose password is about to be checked.
+/// A counted login whose password is about to be checked.
 #[derive(Debug)]
 pub(crate) struct LogIn<'a> {
     limits: &'a Limits,
@@ -150,7 +152,8 @@ pub(crate) struct LogIn<'a> {
 }
 
 impl LogIn<'_> {
-    /// The password was right: the address is known from now on, and its wrong tries are forgotten.
+    /// Reports that the password was right: the address is known for the account from now on, and its wrong passwords are
+    /// forgotten.
     pub(crate) fn was_right(self) {
         self.limits.wrong.remove(&self.guest);
         if let Some(address) = self.address {
@@ -158,7 +161,7 @@ impl LogIn<'_> {
         }
     }
 
-    /// The password was wrong.
+    /// Reports that the password was wrong.
     pub(crate) fn was_wrong(self) {
         let before = self.limits.wrong_passwords(&self.guest);
         self.limits.wrong.insert(self.guest, WrongPasswords { count: before.saturating_add(1), last: Instant::now() });

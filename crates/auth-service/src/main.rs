@@ -1,10 +1,10 @@
-//! The binary: see [`auth_service::cli`].
+//! The `auth-service` binary; see [`auth_service::cli`].
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// See docs/decisions/0019-the-next-transaction-behind-the-commit.md.
+/// mimalloc is used for the reasons given in docs/decisions/0019-the-next-transaction-behind-the-commit.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -1,7 +1,7 @@
-//! Passwords: bcrypt, off the async threads, a bounded number at once.
+//! Password hashing with bcrypt, on blocking threads and with bounded concurrency.
 //!
-//! Whether an account exists cannot be told from the time that a check takes: without an account, or with a password
-//! that nobody can have, a decoy of the same cost is checked.
+//! The time of a check does not reveal whether an account exists: without an account, or with a password that no account can
+//! have, a decoy hash of the same cost is checked.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use tokio::sync::Semaphore;
 
 use crate::settings::PasswordSettings;
 
-/// Salt and hash of nothing in particular; the cost is put before it.
+/// Salt and hash of the decoy; the cost is prepended.
 const DECOY: &str = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
-/// Why a password was not hashed or checked.
+/// Reasons why a password was not hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
     #[error("too many passwords are waiting to be hashed")]
@@ -32,12 +32,12 @@ pub(crate) enum HashError {
     Thread(#[from] tokio::task::JoinError),
 }
 
-/// The one place where passwords are hashed and checked.
+/// Hashes and checks passwords. All hashing goes through it, so that its limits hold.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     cost: u32,
     decoy: Arc<str>,
-    /// Those that wait and those that run.
+    /// Slots for waiting and running hashes together.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
     hashing: Histogram,
@@ -56,24 +56,26 @@ impl Passwords {
         }
     }
 
-    /// Makes visible what hashing takes, as `password_…`.
+    /// Registers the metrics `password_…`: the time of a hash and the number of hashes that run or wait.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("password");
         registry.register("hash_seconds", "Time to hash or check a password, its turn come", self.hashing.clone());
         registry.register("waiting", "Passwords that are hashed or wait for their turn", self.waiting.clone());
     }
 
-    /// Hashes a new password.
+    /// Hashes a new password. Fails with `Overloaded` if the queue is full.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
         let cost = self.cost;
-        // bcrypt's «non-truncating» call refuses 72 bytes, of which none would be lost; `Password` has no more than that.
+        // bcrypt's non-truncating function rejects 72 bytes although it would lose none of them. `Password` allows at most 72,
+        // so nothing is truncated here.
         self.in_turn(move || bcrypt::hash(password.expose(), cost)).await
     }
 
-    /// Returns whether this is the password of an account, if there is an account.
+    /// Returns whether a password is that of an account. Without an account (`hash` is `None`), the check takes the same time
+    /// and returns false.
     ///
-    /// Hashes that were made before passwords were normalized are of the bytes as they were typed, so a password that
-    /// normalization changes is compared in both forms, also where there is no account.
+    /// Hashes created before passwords were normalized are of the bytes as they were typed. A password that normalization
+    /// changes is therefore compared in both forms, also if there is no account.
     pub(crate) async fn check(&self, password: &SecretString, hash: Option<&str>) -> Result<bool, HashError> {
         let typed = password.expose_secret();
         let normalized = Password::normalized(typed);
@@ -92,12 +94,13 @@ impl Passwords {
         Ok(equal && possible && hash.is_some())
     }
 
-    /// Whether a hash was made at another cost than today's.
+    /// Returns whether a hash was created with a cost other than the configured one.
     pub(crate) fn is_outdated(&self, hash: &str) -> bool {
         HashParts::from_str(hash).is_ok_and(|parts| parts.get_cost() != self.cost)
     }
 
-    /// Waits for a turn, if the queue has room. A turn lasts until the work is done, even when the client has gone.
+    /// Runs work on a blocking thread when a slot is free. Fails with `Overloaded` if the queue is full. The slot is held until
+    /// the work is done, even if the client disconnects.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, BcryptError> + Send + 'static) -> Result<T, HashError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| HashError::Overloaded)?;
         let waiting = Waiting::new(&self.waiting);
@@ -114,7 +117,7 @@ impl Passwords {
     }
 }
 
-/// Counted for as long as it lives.
+/// Increments a gauge and decrements it when dropped.
 struct Waiting(Gauge);
 
 impl Waiting {
@@ -130,7 +133,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Whether a stored password can be this one. bcrypt would cut a longer one and compare the rest.
+/// Returns whether a stored password can equal this one. bcrypt would truncate a longer password and compare only the rest.
 fn is_possible(password: &str) -> bool {
     password.len() <= Password::MAX_BYTES && !password.contains('\0')
 }

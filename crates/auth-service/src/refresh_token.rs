@@ -1,5 +1,5 @@
-//! Refresh tokens: not stored, but signed. One names a session and a generation of it; the signature proves that it was
-//! this service that gave it out.
+//! Refresh tokens: signed, not stored. A token contains a session id and a generation; the signature proves that this service
+//! issued it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,17 +9,17 @@ use uuid::Uuid;
 use crate::secrets::Secrets;
 use crate::store::Presented;
 
-/// The first byte of every token, so that another form can follow.
+/// First byte of every token, so that the format can change.
 const VERSION: u8 = 1;
 const LENGTH: usize = 1 + 16 + 4;
 
-/// Writes the token of a generation of a session. The same generation always has the same token.
+/// Encodes the refresh token for a generation of a session. The same input always gives the same token.
 pub(crate) fn write(secrets: &Secrets, session: SessionId, generation: i32) -> String {
     let token = [[VERSION].as_slice(), session.as_uuid().as_bytes(), &generation.to_be_bytes()].concat();
     URL_SAFE_NO_PAD.encode([token.as_slice(), &secrets.sign(&token)].concat())
 }
 
-/// Reads a token back; `None` for what this service never wrote.
+/// Decodes a refresh token and verifies its signature. Returns `None` if this service did not issue it.
 pub(crate) fn read(secrets: &Secrets, text: &str) -> Option<Presented> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (token, signature) = bytes.split_at_checked(LENGTH)?;

@@ -1,4 +1,4 @@
-//! Making an account: the use case behind both routes and the command line.
+//! Use case that creates an account, for both routes and the command line.
 
 use chrono::TimeDelta;
 use rowlock_domain::auditlog::{Action, Actor};
@@ -12,7 +12,7 @@ use crate::passwords::{HashError, Passwords};
 use crate::service::Auth;
 use crate::store::{Account, Admission, InsertError, Messages, NewAccount, Store};
 
-/// What a person says to get an account.
+/// The data from which an account is created.
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
     pub(crate) name: PersonName,
@@ -21,7 +21,7 @@ pub(crate) struct Registration {
     pub(crate) password: Password,
 }
 
-/// Why there is no account.
+/// Reasons why an account was not created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RegistrationError {
     #[error("the e-mail is taken")]
@@ -42,11 +42,12 @@ pub(crate) enum RegistrationError {
     Database(#[from] DatabaseError),
 }
 
-/// How long a key tells a repeat from a new request.
+/// How long an idempotency key is remembered.
 const KEY_LIFE: TimeDelta = TimeDelta::hours(24);
 
-/// Creates an account, or returns the one that the same request created before and true. The key belongs to the e-mail
-/// address. The password is compared with the account's hash, so that no faster hash of it is stored anywhere.
+/// Creates an account, or returns the one that the same request created before. The flag is true for a repeated request. The
+/// scope of the key is the e-mail address. The password is compared with the account's hash, because a stored request hash would
+/// be a faster target for guessing it.
 pub(crate) async fn register_once(
     auth: &Auth,
     registration: Registration,
@@ -63,7 +64,7 @@ pub(crate) async fn register_once(
     }
     match register(&auth.store, &auth.passwords, &auth.clock, registration.clone(), admission, actor, key.clone()).await {
         Ok(account) => Ok((account, false)),
-        // The same request at the same time may have been first.
+        // A concurrent request with the same key may have created the account first.
         Err(taken) => match repeated().await {
             Ok(Some(account)) => Ok((account, true)),
             Ok(None) | Err(_) => Err(taken),
@@ -71,7 +72,8 @@ pub(crate) async fn register_once(
     }
 }
 
-/// Returns the account that a request created before.
+/// Returns the account that an earlier request with this key created, or `None`. Fails with `KeyReused` if that request had
+/// other data.
 async fn repeat_of(
     auth: &Auth,
     registration: &Registration,
@@ -90,7 +92,8 @@ async fn repeat_of(
     Err(RegistrationError::KeyReused)
 }
 
-/// Makes an account. `actor` is who makes an administrator, for the audit log. The unique constraints decide who was first.
+/// Creates an account. `actor` is recorded in the audit log as the creator of an administrator. Unique constraints decide which
+/// of several concurrent requests succeeds.
 pub(crate) async fn register(
     store: &Store,
     passwords: &Passwords,
@@ -112,7 +115,7 @@ pub(crate) async fn register(
         Err(InsertError::EmailTaken | InsertError::UsernameTaken) if admission == Admission::FirstAdmin && store.admin_exists().await? => {
             Err(RegistrationError::AdminExists)
         }
-        // The database names the first constraint that failed, in an order that it does not promise.
+        // If both constraints are violated, PostgreSQL reports the first one it checks, and that order is unspecified.
         Err(InsertError::UsernameTaken) if store.account_with_hash(&email.forms()).await?.is_none() => {
             Err(RegistrationError::UsernameTaken)
         }

@@ -1,4 +1,4 @@
-//! The table of `rowlock_auth` that is asked in more than one way, as diesel sees it. `migrations/auth` makes it.
+//! Diesel schema of the one table of `rowlock_auth` that is queried in several ways. `migrations/auth` creates it.
 
 diesel::table! {
     accounts (id) {

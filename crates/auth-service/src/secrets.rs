@@ -1,5 +1,4 @@
-//! What is derived from the one secret of the service: a key that seals private keys for the database, and a key that
-//! signs refresh tokens.
+//! Keys derived from the encryption key: one encrypts private keys for the database, one authenticates refresh tokens.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -10,12 +9,12 @@ use sha2::Sha256;
 
 const NONCE_LENGTH: usize = 12;
 
-/// A sealed text was not sealed by us, or not with this secret.
+/// A ciphertext is damaged, or was encrypted with another encryption key or context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it was not sealed with this secret")]
 pub(crate) struct NotOurs;
 
-/// The derived keys. Never printed.
+/// The derived keys. They are never printed.
 #[derive(Clone)]
 pub(crate) struct Secrets {
     sealing: ChaCha20Poly1305,
@@ -30,30 +29,30 @@ impl Secrets {
         })
     }
 
-    /// Encrypts a text for whoever has the secret. `context` is not kept, but must be the same when it is opened.
+    /// Encrypts a text. `context` is authenticated but not stored, so decryption needs the same value. The nonce must be unique.
     pub(crate) fn seal(&self, nonce: [u8; NONCE_LENGTH], text: &[u8], context: &[u8]) -> Result<Vec<u8>, NotOurs> {
         let ciphertext = self.sealing.encrypt(Nonce::from_slice(&nonce), Payload { msg: text, aad: context }).map_err(|_| NotOurs)?;
         Ok([nonce.as_slice(), &ciphertext].concat())
     }
 
-    /// Reads a sealed text.
+    /// Decrypts the result of [`Secrets::seal`].
     pub(crate) fn open(&self, sealed: &[u8], context: &[u8]) -> Result<Vec<u8>, NotOurs> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LENGTH).ok_or(NotOurs)?;
         self.sealing.decrypt(Nonce::from_slice(nonce), Payload { msg: ciphertext, aad: context }).map_err(|_| NotOurs)
     }
 
-    /// The signature of a refresh token.
+    /// Returns the signature (HMAC) of a refresh token.
     pub(crate) fn sign(&self, token: &[u8]) -> [u8; 32] {
         self.refresh_tokens.clone().chain_update(token).finalize().into_bytes().into()
     }
 
-    /// Whether a signature is ours, in constant time.
+    /// Returns whether a signature is valid, in constant time.
     pub(crate) fn is_signed(&self, token: &[u8], signature: &[u8]) -> bool {
         self.refresh_tokens.clone().chain_update(token).verify_slice(signature).is_ok()
     }
 }
 
-/// As many bytes as a key has. It fails for more than 8 kB alone.
+/// Derives a key of the size of `K`. Fails only for more than 8 kB.
 fn expand<K: Default + AsMut<[u8]>>(secret: &SecretString, purpose: &str) -> Result<K, InvalidLength> {
     let mut key = K::default();
     Hkdf::<Sha256>::new(None, secret.expose_secret().as_bytes()).expand(purpose.as_bytes(), key.as_mut())?;

@@ -1,7 +1,7 @@
-//! The running service: two ports, a database, and what goes on in the background.
+//! Start-up and shutdown of the service: two HTTP servers, the database and the background tasks.
 //!
-//! Both ports are taken at once, so that a wrong address is told before anything else. The management port answers from
-//! the start; the public one as soon as the schema is there and a key can sign.
+//! Both ports are bound first, so that a wrong address is reported before anything else. The management server responds
+//! immediately, the public one when the schema is present and a key can sign.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::settings::{AuthSettings, TokenSettings};
 use crate::store::Store;
 use crate::{MIGRATIONS, routes};
 
-/// What the routes work with.
+/// State shared by all routes.
 pub(crate) struct Auth {
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
@@ -41,35 +41,35 @@ pub(crate) struct Auth {
     pub(crate) secrets: Secrets,
     pub(crate) tokens: TokenSettings,
     pub(crate) limits: Limits,
-    /// Wakes the relay.
+    /// Wakes the outbox relay.
     pub(crate) notifier: OutboxNotifier,
-    /// What other services have stored about a person.
+    /// Client for the personal data that booking-service stores.
     pub(crate) elsewhere: Elsewhere,
     pub(crate) bootstrap_token: Option<SecretString>,
     pub(crate) clock: Clock,
 }
 
-/// Why the service did not start.
+/// Reasons why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error(transparent)]
     Listen(#[from] std::io::Error),
-    /// The database's address cannot be used.
+    /// The database URL is invalid.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The way to the collector of traces cannot be made.
+    /// The trace exporter cannot be created.
     #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
     Traces(#[from] TraceError),
-    /// No HTTP client for `booking-service` could be made.
+    /// The HTTP client for `booking-service` cannot be created.
     #[error("no client for booking.url: {0}")]
     Client(String),
-    /// No keys could be derived from the encryption key.
+    /// No keys can be derived from the encryption key.
     #[error("no keys could be derived from keys.encryption_key")]
     Keys,
 }
 
-/// Takes both ports and starts the service, which gets ready in the background. To be called within a tokio runtime.
+/// Binds both ports and starts the service, which becomes ready in the background. Must be called within a tokio runtime.
 pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError> {
     let public = rowlock_http::bind(settings.http.listen)?;
     let operators = rowlock_http::bind(settings.management.listen)?;
@@ -148,7 +148,7 @@ impl Service {
         Ok(())
     }
 
-    /// Serves until told to stop, then lets the background end.
+    /// Serves requests until shutdown, then stops the background tasks.
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
         self.lifecycle.shut_down().await;
@@ -162,7 +162,7 @@ impl Service {
         if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await || !self.auth.keys.wait(draining).await {
             return Ok(());
         }
-        // Before anybody registers: a key that is missing belongs to an account that is there already.
+        // This runs before registrations are accepted, because a missing key belongs to an existing account.
         make_missing_keys(&self.auth).await;
         let TokenSettings { issuer, audience, .. } = &self.auth.tokens;
         let verifier = Arc::new(TokenVerifier::new(issuer, audience, self.auth.keys.clone().fetch()));
@@ -185,7 +185,8 @@ impl Service {
         rowlock_http::serve_public(server, &shutdown).await
     }
 
-    /// The list that the other services fetch is read from the database here.
+    /// Creates the revocation list for this service's own requests. It is read from the database from which the other services'
+    /// copies come.
     fn revocations(&self) -> Arc<Revocations> {
         let auth = self.auth.clone();
         let read: Fetch<RevocationList> = Box::new(move || {
@@ -196,26 +197,26 @@ impl Service {
     }
 }
 
-/// Makes the keys of accounts that a service of the previous version has made.
+/// Creates the uniqueness keys of accounts that a service of the previous version has created.
 async fn make_missing_keys(auth: &Auth) {
     match auth.store.make_missing_keys().await {
         Ok(0) => {}
         Ok(accounts) => {
-            tracing::info!(accounts, "some accounts share a username or an e-mail address with an older one, but for its spelling");
+            tracing::info!(accounts, "some accounts differ from an older one only in the spelling of username or address");
         }
         Err(error) => {
-            tracing::warn!(%error, "not every account has the keys that make its username and e-mail address unique; they are made within an hour");
+            tracing::warn!(%error, "could not create the uniqueness keys of all accounts; retrying within an hour");
         }
     }
 }
 
-/// Forgets sessions that ran out, old idempotency keys and the ids of erased accounts, every hour and at the start, and makes
-/// missing keys.
+/// Deletes expired sessions, old idempotency keys and the ids of erased accounts at the start and every hour, and creates
+/// missing uniqueness keys.
 async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
     const AT_ONCE: u16 = 1000;
     loop {
         if let Err(error) = auth.store.forget_erased(auth.tokens.revoked_for()).await {
-            tracing::warn!(%error, "the ids of erased accounts were not deleted");
+            tracing::warn!(%error, "could not delete the ids of erased accounts");
         }
         let deleted = async {
             let sessions = auth.store.delete_expired_sessions(AT_ONCE.into()).await?;
@@ -225,7 +226,7 @@ async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
         let more = match deleted.await {
             Ok(deleted) => deleted == usize::from(AT_ONCE),
             Err(error) => {
-                tracing::warn!(%error, "expired sessions and idempotency keys were not deleted");
+                tracing::warn!(%error, "could not delete expired sessions and idempotency keys");
                 false
             }
         };

@@ -1,4 +1,4 @@
-//! The settings of `auth-service`, read once at the start. `default.toml` says what each of them means.
+//! Settings of `auth-service`, read once at the start. `default.toml` documents each of them.
 
 use std::path::Path;
 
@@ -23,97 +23,98 @@ const DEFAULTS: &str = include_str!("default.toml");
 /// All settings of a serving `auth-service`.
 #[derive(Debug, Clone)]
 pub struct AuthSettings {
-    /// The public port.
+    /// Public HTTP server.
     pub http: HttpSettings,
-    /// The operators' port.
+    /// Management server, for operators.
     pub management: ManagementSettings,
     /// The database `rowlock_auth`.
     pub database: DatabaseSettings,
-    /// Logs.
+    /// Logging.
     pub log: LogSettings,
     /// Access and refresh tokens.
     pub tokens: TokenSettings,
-    /// Hashing.
+    /// Password hashing.
     pub passwords: PasswordSettings,
     /// Which domains the e-mail addresses of new accounts may have.
     pub email_domains: EmailDomains,
     /// Signing keys.
     pub keys: KeySettings,
-    /// How much is too much.
+    /// Rate limits of logins and registrations.
     pub limits: LimitSettings,
-    /// The relay of the outbox, and whether this process takes part in it.
+    /// Outbox relay; `None` if this process does not take part.
     pub relay: Option<RelaySettings>,
-    /// Where `booking-service` tells what it has stored about a person.
+    /// Base URL of `booking-service`, from which the data for exports is fetched.
     pub booking_url: Url,
-    /// What makes the first administrator, if anything does.
+    /// Token that authorizes the creation of the first administrator; `None` if that is disabled.
     pub bootstrap_token: Option<SecretString>,
-    /// How it takes its leave.
+    /// Phases and timeouts of the shutdown.
     pub shutdown: ShutdownSettings,
-    /// Traces.
+    /// Tracing.
     pub traces: TraceSettings,
 }
 
-/// What the other commands need: everything but the secrets of a serving process, so that a migration job does not
-/// have to be given them.
+/// Settings of the other commands. The secrets of a serving process are not among them, so that a migration job does not have to
+/// be given them.
 #[derive(Debug, Clone)]
 pub struct MaintenanceSettings {
-    /// The operators' port.
+    /// Management server, for operators.
     pub management: ManagementSettings,
     /// The database `rowlock_auth`.
     pub database: DatabaseSettings,
-    /// Logs.
+    /// Logging.
     pub log: LogSettings,
-    /// Hashing.
+    /// Password hashing.
     pub passwords: PasswordSettings,
     /// Which domains the e-mail addresses of new accounts may have.
     pub email_domains: EmailDomains,
 }
 
-/// What tokens say and how long they live.
+/// Claims and lifetimes of tokens.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
-    /// The `iss` of access tokens.
+    /// The `iss` claim of access tokens.
     pub issuer: String,
-    /// The `aud` of access tokens.
+    /// The `aud` claim of access tokens.
     pub audience: String,
-    /// How long an access token is valid.
+    /// Lifetime of an access token.
     pub access_ttl: TimeDelta,
-    /// How long a session lives without a refresh.
+    /// Lifetime of a session that is not refreshed.
     pub refresh_ttl: TimeDelta,
-    /// How long the refresh token before the present one gets the same successor.
+    /// How long a superseded refresh token still gets the current successor.
     pub refresh_grace: TimeDelta,
-    /// How the list of what was revoked is read.
+    /// Read interval and maximum age of the revocation list.
     pub revocations: RevocationSettings,
 }
 
 impl TokenSettings {
-    /// How long after the end of a session a token of it may still be shown: its lifetime, and a minute for clocks that differ.
+    /// Returns how long a revoked session or account stays on the revocation list: the lifetime of an access token, plus a
+    /// minute for clock skew.
     pub(crate) fn revoked_for(&self) -> TimeDelta {
         self.access_ttl + TimeDelta::minutes(1)
     }
 }
 
-/// How passwords are hashed.
+/// Cost and concurrency of password hashing.
 #[derive(Debug, Clone, Copy)]
 pub struct PasswordSettings {
-    /// The work of one hash, as a power of two.
+    /// bcrypt cost: the base-2 logarithm of the work.
     pub bcrypt_cost: u32,
-    /// Hashes at once.
+    /// Maximum number of hashes computed at once.
     pub concurrency: usize,
-    /// Requests that may wait for their turn.
+    /// Maximum number of requests that wait for a hash.
     pub queue: usize,
 }
 
-/// How signing keys are kept.
+/// Encryption and rotation of the signing keys.
 #[derive(Debug, Clone)]
 pub struct KeySettings {
-    /// What the keys for storage and for refresh tokens are derived from.
+    /// Secret from which the keys for storage and for refresh tokens are derived.
     pub encryption_key: SecretString,
-    /// How long a key is public before it signs.
+    /// How long a new key is published before it signs.
     pub publish_ahead: TimeDelta,
 }
 
-/// What every command reads; the secrets of a serving process may still be missing.
+/// Settings that every command reads. Secrets of a serving process may be missing.
 struct Sections {
     http: HttpSettings,
     management: ManagementSettings,
@@ -133,7 +134,7 @@ struct Sections {
 }
 
 impl AuthSettings {
-    /// Merges the defaults, an optional file and the environment. The error names every wrong setting.
+    /// Merges the defaults, an optional file and the environment. The error names every invalid setting.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let sections = Sections::read(&mut reader, Secrets::Required);
@@ -161,7 +162,7 @@ impl AuthSettings {
 }
 
 impl MaintenanceSettings {
-    /// Merges the defaults, an optional file and the environment. The error names every wrong setting.
+    /// Merges the defaults, an optional file and the environment. The error names every invalid setting.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let sections = Sections::read(&mut reader, Secrets::Optional);
@@ -183,7 +184,7 @@ enum Secrets {
 }
 
 impl Sections {
-    /// Reads everything before it gives up on anything, so that every wrong setting is named.
+    /// Reads all settings before failing, so that the error names every invalid one.
     fn read(reader: &mut SettingsReader, secrets: Secrets) -> Option<Self> {
         let http = HttpSettings::read(reader);
         let management = ManagementSettings::read(reader);
@@ -261,7 +262,7 @@ fn seconds(reader: &mut SettingsReader, name: &str, limits: std::ops::RangeInclu
     reader.number(name, limits).map(TimeDelta::seconds)
 }
 
-/// A secret that may be absent, but not short. The outer `None` means that it was too short.
+/// Reads an optional secret of a minimum length in characters. The outer `None` means that it is too short.
 fn long_secret(reader: &mut SettingsReader, name: &str, min: usize) -> Option<Option<SecretString>> {
     let secret = reader.optional_secret(name);
     if secret.as_ref().is_some_and(|secret| secret.expose_secret().chars().count() < min) {

@@ -1,4 +1,4 @@
-//! Logging in, staying logged in and logging out: the use cases behind four routes.
+//! Use cases that log in, refresh tokens and log out.
 
 use chrono::SubsecRound;
 use rowlock_domain::Timestamp;
@@ -17,16 +17,16 @@ use crate::service::Auth;
 use crate::settings::TokenSettings;
 use crate::store::{Account, Rotation};
 
-/// What a person says to log in. Any text may be tried as a password.
+/// The credentials of an account. The password may be any text.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub(crate) email: LoginEmail,
     pub(crate) password: SecretString,
-    /// The `Idempotency-Key` of the request: the session of an earlier log-in with it gives way to the new one.
+    /// The `Idempotency-Key` of the request. The session of an earlier login with this key is replaced by the new one.
     pub(crate) key: Option<IdempotencyKey>,
 }
 
-/// What somebody who is logged in holds.
+/// The tokens of a session and its account.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedIn {
     pub(crate) token: String,
@@ -35,7 +35,7 @@ pub(crate) struct SignedIn {
     pub(crate) account: Account,
 }
 
-/// Why somebody is not let in.
+/// Reasons why a login or refresh is rejected.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignInError {
     #[error("the e-mail or the password is wrong")]
@@ -55,7 +55,7 @@ pub(crate) enum SignInError {
 }
 
 impl Auth {
-    /// Opens a session for whoever knows the password of an account.
+    /// Opens a session. `needed` is the role that the account must have.
     pub(crate) async fn log_in(
         &self,
         credentials: Credentials,
@@ -64,7 +64,7 @@ impl Auth {
     ) -> Result<SignedIn, SignInError> {
         let key = credentials.key.clone();
         let account = self.check_credentials(credentials).await?;
-        // Only who knows the password is told.
+        // The state of the account is revealed only to someone who knows the password.
         if account.disabled_at.is_some() {
             return Err(SignInError::Disabled);
         }
@@ -72,7 +72,7 @@ impl Auth {
             return Err(SignInError::NotAdmin);
         }
         let session = SessionId::from_uuid(self.clock.uuid());
-        // The password takes its time, and the account may have been disabled, enabled or erased meanwhile.
+        // Checking the password takes a while, and the account may have been disabled, enabled or erased meanwhile.
         match self.store.open_session(session, account.id, self.tokens.refresh_ttl, user_agent, key).await? {
             Some(version) => self.signed_in(Account { version, ..account }, session, 0),
             None if self.store.account(account.id).await?.is_some() => Err(SignInError::Disabled),
@@ -80,7 +80,7 @@ impl Auth {
         }
     }
 
-    /// The same steps whether the account exists or not.
+    /// Checks the password with the same steps whether or not the account exists.
     async fn check_credentials(&self, credentials: Credentials) -> Result<Account, SignInError> {
         let found = self.store.account_with_hash(&credentials.email.forms()).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.as_str());
@@ -94,7 +94,7 @@ impl Auth {
         Ok(account)
     }
 
-    /// Brings a hash to today's cost. When that fails the old one goes on being good.
+    /// Renews a hash with the configured cost. On failure the old hash stays valid.
     async fn renew_hash(&self, account: &Account, password: &SecretString, old: &str) {
         let Ok(password) = password.expose_secret().parse() else { return };
         let renewed = match self.passwords.hash(password).await {
@@ -102,24 +102,24 @@ impl Auth {
             Err(error) => Err(error.to_string()),
         };
         if let Err(reason) = renewed {
-            tracing::warn!(%reason, "a password hash was not brought to the present cost");
+            tracing::warn!(%reason, "could not renew a password hash with the configured bcrypt cost");
         }
     }
 
-    /// Exchanges a refresh token for the next one and a fresh access token.
+    /// Exchanges a refresh token for the next one and a new access token.
     pub(crate) async fn refresh(&self, token: &str) -> Result<SignedIn, SignInError> {
         let presented = refresh_token::read(&self.secrets, token).ok_or(SignInError::InvalidRefreshToken)?;
         match self.store.rotate_session(presented, self.tokens.refresh_ttl, self.tokens.refresh_grace).await? {
             Rotation::Successor(account, generation) => self.signed_in(account, presented.session, generation),
             Rotation::Reused => {
-                tracing::warn!(session = %presented.session, "a refresh token was used again: its session has been ended");
+                tracing::warn!(session = %presented.session, "a superseded refresh token was reused; its session has been ended");
                 Err(SignInError::InvalidRefreshToken)
             }
             Rotation::Over => Err(SignInError::InvalidRefreshToken),
         }
     }
 
-    /// Ends the session of a refresh token, of whatever generation. Again is no error.
+    /// Ends the session of a refresh token of any generation. Succeeds if the session has already ended.
     pub(crate) async fn log_out(&self, token: &str) -> Result<(), SignInError> {
         let presented = refresh_token::read(&self.secrets, token).ok_or(SignInError::InvalidRefreshToken)?;
         Ok(self.store.end_session(presented.session).await?)

@@ -1,7 +1,8 @@
-//! What `auth-service` tells: accounts that were shut or erased, and entries of the audit log.
+//! Consumes messages from `auth-service`: changes of accounts (disabled, enabled, erased) and entries of the audit log.
 //!
-//! A message becomes a row, and the row is worked off by whoever finds it: a message that comes twice or a process that is
-//! killed changes nothing. While the database is away nothing is taken, and what was taken is held.
+//! A consumer stores each message as a row and acknowledges it after the commit; a background task processes the rows.
+//! Redelivered messages and crashes are therefore harmless. While the database is unavailable, the consumer starts no new
+//! messages and keeps the ones it has received unacknowledged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,28 +16,28 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// How many messages are held at a time.
+/// Maximum number of unacknowledged messages (AMQP prefetch).
 const PREFETCH: u16 = 100;
-/// How long to wait before asking an absent database again.
+/// Delay between attempts to reach an unavailable database.
 const DATABASE_PAUSE: Duration = Duration::from_millis(250);
-/// How often accounts are looked at that are not settled yet.
+/// Interval at which accounts whose closure is not complete are checked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How many accounts are read at a time.
+/// Number of accounts read per query.
 const PAGE: i64 = 100;
 
-/// Takes messages.
+/// Consumer of messages about accounts.
 pub(crate) struct Intake {
     pub(crate) amqp: AmqpSettings,
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
     pub(crate) metrics: LinkMetrics,
-    /// Told when there is an account to look at.
+    /// Notified when there may be an account to close.
     pub(crate) news: Arc<Notify>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Intake {
-    /// Consumes until told to stop, connecting anew whenever the link ends.
+    /// Consumes until `stop` is cancelled, and reconnects with backoff whenever the connection to the broker ends.
     pub(crate) async fn run(self) {
         let stop = self.stop.clone();
         tokio::select! {
@@ -52,7 +53,7 @@ impl Intake {
                 sleep(DATABASE_PAUSE).await;
             }
             if let Err(error) = self.connected(&mut backoff).await {
-                tracing::warn!(%error, "the link for messages about accounts ended; connecting anew");
+                tracing::warn!(%error, "the broker connection for messages about accounts ended; reconnecting");
             }
             backoff.wait().await;
         }
@@ -62,7 +63,7 @@ impl Intake {
         checkout(&self.pool).await.is_err()
     }
 
-    /// One link's life.
+    /// Consumes over one connection until it fails.
     async fn connected(&self, backoff: &mut Backoff) -> Result<(), LinkError> {
         let consumer = Consumer::connect_to(Topology::accounts(&self.amqp), &self.amqp, PREFETCH).await?;
         let mut consumer = consumer.recording(&self.metrics);
@@ -78,7 +79,7 @@ impl Intake {
         let message = match AccountMessage::read(&delivery.body) {
             Ok(message) => message,
             Err(error) => {
-                tracing::warn!(message_id = delivery.message_id, %error, "a message that nobody can read is a dead letter now");
+                tracing::warn!(message_id = delivery.message_id, %error, "cannot parse a message about an account; dead-lettered");
                 return consumer.dead_letter(delivery, &error.to_string(), self.clock.now()).await;
             }
         };
@@ -86,10 +87,11 @@ impl Intake {
             match self.write_down(&message).await {
                 Ok(()) => return consumer.ack(&[delivery.tag]).await,
                 Err(DatabaseError::Refused(error)) => {
-                    tracing::warn!(message_id = delivery.message_id, %error, "a message about an account could not be handled");
+                    tracing::warn!(message_id = delivery.message_id, %error, "could not store a message about an account; retrying");
                     return consumer.retry(delivery, &error.to_string(), self.clock.now()).await.map(|_| ());
                 }
-                // Held, and no try is used up, until the database is back.
+                // An unavailable database must not use up a retry, so the message stays unacknowledged until the database is
+                // back.
                 Err(_) => sleep(DATABASE_PAUSE).await,
             }
         }
@@ -97,7 +99,7 @@ impl Intake {
 
     async fn write_down(&self, message: &AccountMessage) -> Result<(), DatabaseError> {
         let conn = checkout(&self.pool).await?;
-        // Acknowledged is what is committed.
+        // The message is acknowledged only after this transaction has committed.
         committed(conn, async |conn| match message {
             AccountMessage::Changed { account, version, change } => accounts::note(conn, *account, *version, *change).await,
             AccountMessage::Audited(entry) => auditlog::record(conn, entry).await,
@@ -108,12 +110,13 @@ impl Intake {
     }
 }
 
-/// Works off what is to be given back, at once after a message and again until no token of the account can be good.
+/// Closes accounts: runs when `news` is notified, and at least every [`LOOK_AGAIN`], because an account is searched for new
+/// bookings and entries until all of its access tokens have expired (`token_life`). Returns when `stop` is cancelled.
 pub(crate) async fn close_accounts(inventory: Inventory, pool: Pool, token_life: Duration, news: Arc<Notify>, stop: CancellationToken) {
     let seconds = i64::try_from(token_life.as_secs()).unwrap_or(i64::MAX);
     loop {
         if let Err(error) = close_unfinished(&inventory, &pool, seconds).await {
-            tracing::warn!(%error, "not all that shut accounts hold was given back; it will be tried again");
+            tracing::warn!(%error, "at least one disabled or erased account could not be closed; retrying");
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -124,7 +127,7 @@ pub(crate) async fn close_accounts(inventory: Inventory, pool: Pool, token_life:
 }
 
 async fn close_unfinished(inventory: &Inventory, pool: &Pool, seconds: i64) -> Result<(), String> {
-    // An account that cannot be closed must not keep the others waiting, and neither must those whose tokens have not expired.
+    // Pages through all accounts, so that neither a failing account nor one whose tokens have not expired blocks the others.
     let mut failure = None;
     let mut after = accounts::NOBODY;
     loop {

@@ -25,27 +25,28 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves until it is told to stop. This is the default.
+    /// Serves requests until it receives SIGTERM or SIGINT. This is the default.
     Serve,
-    /// Brings the schema of the database up to date.
+    /// Applies all pending database migrations.
     Migrate,
-    /// Checks what must be true of the database at every commit, while it is in use, and says what is wrong.
+    /// Verifies the invariants of the database, which hold at every commit, and reports violations. Safe while the service runs.
     Audit,
-    /// Looks after messages that the broker refused several times.
+    /// Lists and manages outbox messages that the broker rejected several times.
     FailedMessages {
         #[command(subcommand)]
         action: FailedMessages,
     },
-    /// Looks after messages about accounts that could not be handled.
+    /// Lists and manages dead-lettered messages about accounts.
     DeadLetters {
         #[command(subcommand)]
         action: DeadLetters,
     },
-    /// Asks the service that runs with the same settings whether it is ready.
+    /// Checks whether the service that runs with the same settings is ready.
     Healthcheck,
 }
 
-/// Does what the command line says. The exit code is 2 for settings or arguments that cannot be used, 1 for what failed.
+/// Runs the command given on the command line. Returns exit code 0 on success, 2 if the settings or arguments are invalid, and 1
+/// for any other failure.
 pub async fn run() -> ExitCode {
     let Arguments { source: ConfigArgument { config }, command } = Arguments::parse();
     if let None | Some(Command::Serve) = command {
@@ -89,9 +90,9 @@ async fn serve(settings: BookingSettings) -> ExitCode {
     }
 }
 
-/// Prints every invariant with what was found, and tells whether all hold.
+/// Prints each invariant with its result and returns whether all of them hold.
 async fn audit(settings: &MaintenanceSettings) -> Result<bool, DatabaseError> {
-    // It reads every booking, which takes as long as it takes.
+    // The audit reads every booking, so it runs without a statement timeout.
     let limits = ConnectionLimits { statement: Duration::ZERO, ..settings.database.limits };
     let mut conn = connect(&settings.database.url, limits, "booking-service audit").await?;
     let findings = rowlock_inventory::audit::check(&mut conn).await?;

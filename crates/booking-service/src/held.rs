@@ -1,4 +1,5 @@
-//! How many tickets are held, and for how long: whether the worker keeps up, as anybody sees who looks at the database.
+//! Metrics for held tickets, polled from the database: the number held and the age of the oldest. They show whether the
+//! reallocation worker keeps up.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use rowlock_inventory::queries::held_tickets;
 use rowlock_postgres::Reader;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked.
+/// Polling interval.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Every replica reports the same.
+/// Gauges for held tickets. Every replica reports the same values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeldMetrics {
     tickets: Gauge,
@@ -23,10 +24,10 @@ impl HeldMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("held");
         registry.register("tickets", "Tickets held for the waiting lists, all types together", self.tickets.clone());
-        registry.register("oldest_age_seconds", "Since when a type has had held tickets without a pause", self.oldest.clone());
+        registry.register("oldest_age_seconds", "Longest time for which a type has had held tickets", self.oldest.clone());
     }
 
-    /// Looks until told to stop. While the database is away the last numbers stay.
+    /// Polls the database until `stop` is cancelled. While the database is unavailable, the gauges keep their last values.
     pub(crate) async fn keep_fresh(self, reader: Reader, stop: CancellationToken) {
         loop {
             match reader.run(held_tickets).await {
@@ -34,7 +35,7 @@ impl HeldMetrics {
                     self.tickets.set(held.tickets);
                     self.oldest.set(held.oldest_seconds);
                 }
-                Err(error) => tracing::debug!(%error, "the held tickets were not counted"),
+                Err(error) => tracing::debug!(%error, "could not count the held tickets"),
             }
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -1,10 +1,10 @@
-//! Group commit: commands queue up while a batch commits, and the next batch takes all that wait.
+//! Group commit: commands queue up while a batch commits, and the next batch takes all of them.
 //!
-//! A lane runs one transaction at a time, and while commands keep coming, one behind the other on one connection. Nobody
-//! waits for a timer: a lone command goes straight through. The commands of an event always go to the same lane, in the
-//! order of their arrival. What is locked by somebody else moves to a side queue of its own, with the later commands for
-//! the same tickets behind it, and holds up no other. All that waits is bounded; past that the answer is «overloaded» after
-//! a quarter of a second.
+//! A lane runs one transaction at a time and, while commands keep arriving, pipelines each transaction behind the COMMIT of the
+//! previous one on the same connection. There is no batching timer: a lone command runs immediately. The commands of an event
+//! always go to the same lane, in order of arrival. A command whose rows are locked by another transaction moves to a side
+//! queue, followed by later commands for the same rows, so that it delays no other command. All queues are bounded: if a lane is
+//! full, a request waits a quarter of a second for admission and is then rejected as `overloaded`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,21 +28,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How many lanes there are and what they hold.
+/// Number and limits of the lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSettings {
-    /// Lanes per process.
+    /// Number of lanes per process.
     pub count: usize,
-    /// Most commands in one transaction.
+    /// Maximum number of commands in one transaction.
     pub max_batch: usize,
-    /// Most commands that wait in a lane, side queues included.
+    /// Maximum number of commands queued in a lane, including its side queues.
     pub queue: usize,
-    /// Side queues that wait for their rows at the same time, each with a connection.
+    /// Maximum number of side queues that wait for row locks at the same time. Each of them uses a connection.
     pub side_queues: usize,
 }
 
 impl LaneSettings {
-    /// Reads the section `lanes`.
+    /// Reads the section `lanes`. Returns `None` if a value is missing or out of range; the reader has recorded the error.
     pub fn read(reader: &mut SettingsReader) -> Option<Self> {
         let count = reader.number("lanes.count", 1..=64);
         let max_batch = reader.number("lanes.max_batch", 1..=5_000);
@@ -54,16 +54,16 @@ impl LaneSettings {
 
 type Answer = Result<Outcome, CommandError>;
 
-/// A command that waits for its turn, and who waits for its answer.
+/// A queued command and the channel on which its caller waits for the result.
 struct Waiting {
     command: Command,
     answer: oneshot::Sender<Answer>,
-    /// From its arrival to its answer.
+    /// Span from the arrival of the command to its result.
     span: Span,
-    /// Whether it may have taken effect. Set before it is looked whether anybody still waits, so that either this side sees
-    /// that nobody does, or the other that it has begun.
+    /// Set when the command starts. The lane sets it before checking whether the client is still connected, so either the lane
+    /// sees the disconnect or the timeout path sees that the command has started.
     begun: Arc<AtomicBool>,
-    /// Its room in the lane, given back with the answer.
+    /// Slot in the lane's queue, released when the result is sent.
     _room: Room,
 }
 
@@ -78,14 +78,15 @@ impl Request for Waiting {
 }
 
 impl Waiting {
-    /// Whoever went away before their command began gets nothing done.
+    /// Marks the command as started and returns whether its caller is still waiting. A command whose caller has gone is dropped
+    /// before it starts.
     fn begin(&self) -> bool {
         self.begun.store(true, Ordering::SeqCst);
         !self.answer.is_closed()
     }
 }
 
-/// A place among the bounded number of those who wait.
+/// Slot in a lane's bounded queue, counted by the gauge of waiting commands.
 struct Room {
     waiting: Gauge,
     _permit: OwnedSemaphorePermit,
@@ -104,7 +105,7 @@ impl Drop for Room {
     }
 }
 
-/// What the lanes count.
+/// Metrics of the lanes of a process.
 #[derive(Debug, Clone)]
 pub(crate) struct LaneMetrics {
     waiting: Gauge,
@@ -112,7 +113,7 @@ pub(crate) struct LaneMetrics {
     commands: Family<CommandLabels, Counter>,
 }
 
-/// What came of a command.
+/// Labels of the counter of commands: the kind of command and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CommandLabels {
     command: &'static str,
@@ -156,7 +157,7 @@ impl Default for LaneMetrics {
 }
 
 impl LaneMetrics {
-    /// Adds these metrics to what `/metrics` shows.
+    /// Registers these metrics for `/metrics`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("commands", "Commands by what came of them", self.commands.clone());
         let registry = registry.sub_registry_with_prefix("lane");
@@ -165,17 +166,17 @@ impl LaneMetrics {
     }
 }
 
-/// What all lanes of a process work with.
+/// Dependencies shared by all lanes of a process.
 #[derive(Debug, Clone)]
 pub(crate) struct LaneParts {
     pub(crate) metrics: LaneMetrics,
     pub(crate) traces: Traces,
-    /// How long a command may take.
+    /// Deadline of a command, measured from its admission to the lane.
     pub(crate) deadline: Duration,
 }
 
-/// So long somebody waits for room in a full lane before they are refused. Who were refused at once would be back at once,
-/// and a service that is busy with refusing serves nobody.
+/// How long a request waits for admission to a full lane before it is rejected with 503. Rejecting immediately makes clients
+/// retry immediately, and the service then spends its time on rejections.
 const AT_THE_DOOR: Duration = Duration::from_millis(250);
 
 /// All lanes of a process.
@@ -185,7 +186,7 @@ pub(crate) struct Lanes {
     parts: LaneParts,
 }
 
-/// Where commands enter a lane.
+/// Sending side of a lane, with the semaphore that bounds its queue.
 #[derive(Debug)]
 struct Door {
     sender: mpsc::UnboundedSender<Waiting>,
@@ -193,7 +194,7 @@ struct Door {
 }
 
 impl Lanes {
-    /// Starts the lanes. They end when nobody can send any more, or at the latest when the lifecycle stops.
+    /// Starts the lanes. They end when all senders are dropped, or at the latest when the lifecycle stops.
     pub(crate) fn start(inventory: &Inventory, settings: LaneSettings, parts: LaneParts, lifecycle: &Lifecycle) -> Self {
         let door = |_| {
             let (sender, commands) = mpsc::unbounded_channel();
@@ -212,7 +213,8 @@ impl Lanes {
         Self { doors, parts }
     }
 
-    /// Runs a command in its turn. One that has not begun at the deadline does not begin any more.
+    /// Queues a command and returns its outcome. A command that has not started by the deadline is dropped and reported as
+    /// `Overloaded`; for one that has started, the outcome is `Unknown`.
     pub(crate) async fn run(&self, command: Command) -> Answer {
         let door = self.door(command.event()).ok_or_else(stopped)?;
         let entered = timeout(AT_THE_DOOR, door.room.clone().acquire_owned()).await;
@@ -235,7 +237,8 @@ impl Lanes {
     }
 }
 
-/// What is known of a command at its deadline.
+/// Returns the result of a command at its deadline: the outcome if it has just arrived, `Unknown` if the command has started,
+/// and `Overloaded` if it has not.
 fn late(answered: &mut oneshot::Receiver<Answer>, begun: &AtomicBool) -> Answer {
     answered.close();
     match answered.try_recv() {
@@ -249,7 +252,7 @@ fn stopped() -> CommandError {
     CommandError::Unavailable("the service is stopping".to_owned())
 }
 
-/// One lane.
+/// The state of one lane.
 #[derive(Clone)]
 struct Lane {
     inventory: Inventory,
@@ -260,8 +263,8 @@ struct Lane {
     lifecycle: Lifecycle,
 }
 
-/// So many transactions follow each other on a connection without a pause. In the pause whoever waits for the rows
-/// elsewhere, such as a worker, gets them.
+/// Maximum number of transactions pipelined on one connection. The pause after them lets other sessions that wait for the same
+/// rows, such as a worker, acquire the locks.
 const LONGEST_CHAIN: usize = 16;
 
 impl Lane {
@@ -290,7 +293,8 @@ impl Lane {
         }
     }
 
-    /// Runs transactions one behind the other. Gives back who has to be begun with anew.
+    /// Runs a chain of pipelined transactions that starts with this batch. Returns the commands that a new chain has to start
+    /// with.
     async fn run_chain(&self, batch: Vec<Waiting>, commands: &mut mpsc::UnboundedReceiver<Waiting>) -> Vec<Waiting> {
         if batch.is_empty() {
             return batch;
@@ -306,7 +310,7 @@ impl Lane {
             let size = begun.len();
             let this = self.clone();
             let tell = move |answered| this.tell(answered, size);
-            // Without a row that all want, those who wait are better off together in one transaction than in two.
+            // Without a row in high demand, one transaction for all queued commands is cheaper than two.
             if length >= LONGEST_CHAIN || next.expected.is_empty() {
                 begun.finish(Next::nothing(), tell).await;
                 return next.requests;
@@ -319,7 +323,8 @@ impl Lane {
         }
     }
 
-    /// Lets those who came meanwhile into a transaction that has its rows, as far as that is possible. The others are next.
+    /// Admits commands that arrived meanwhile to a transaction that already holds their row locks. Returns the others as the
+    /// next batch.
     fn fill(&self, begun: &mut Begun<Waiting>, commands: &mut mpsc::UnboundedReceiver<Waiting>) -> Next<Waiting> {
         let mut arrived = Vec::new();
         while arrived.len() < self.max_batch
@@ -330,7 +335,7 @@ impl Lane {
         let (mut requests, mut behind) = (Vec::new(), HashSet::new());
         for waiting in self.side.keep_stuck(arrived) {
             let event = waiting.command.event();
-            // Nobody gets ahead of an earlier command for the same event.
+            // A command must not overtake an earlier command for the same event.
             let fits = begun.len() < self.max_batch && !behind.contains(&event);
             if let Err(waiting) = if fits { begun.admit(waiting) } else { Err(waiting) } {
                 behind.insert(event);
@@ -340,14 +345,14 @@ impl Lane {
         Next { expected: in_demand(begun.requests()), requests }
     }
 
-    /// Runs commands in one transaction and answers them. Those whose row is locked elsewhere are set aside.
+    /// Runs commands in one transaction and sends their results. Commands whose rows are locked elsewhere move to side queues.
     async fn transact(&self, mut batch: Vec<Waiting>, wait: LockWait) {
         batch.retain(Waiting::begin);
         let size = batch.len();
         self.tell(self.inventory.serve(batch, wait).await, size);
     }
 
-    /// Answers those who wait for the outcomes of a transaction.
+    /// Records metrics and sends the outcomes of a transaction to the callers.
     fn tell(&self, answered: Answered<Waiting>, size: usize) {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         if size > 0 {
@@ -364,12 +369,12 @@ impl Lane {
             waiting.span.set("rowlock.outcome", labels.outcome);
             waiting.span.set("rowlock.batch_size", i64::from(size));
             self.metrics.commands.get_or_create(&labels).inc();
-            // Nobody listens any more: the command was done all the same, as if the answer had been lost on its way.
+            // If the receiver is gone, the command has still taken effect, as if the response had been lost in transit.
             let _ = waiting.answer.send(outcome);
         }
     }
 
-    /// Moves a command to the side queue of its tickets, and starts the queue if it is the first.
+    /// Moves a command to the side queue of its rows, and starts a task for the queue if it is new.
     fn set_aside(&self, waiting: Waiting) {
         let key = Tickets::of(&waiting.command);
         if self.side.push(key, waiting) {
@@ -378,17 +383,17 @@ impl Lane {
         }
     }
 
-    /// Works a side queue off, waiting for its row alone, until it is empty.
+    /// Processes a side queue until it is empty, waiting for its row locks without blocking the lane.
     async fn wait_for_row(&self, key: Tickets) {
         let Ok(_turn) = self.waiters.acquire().await else { return };
         while let Some(batch) = self.side.next_batch(key, self.max_batch) {
-            // With `Wait` nothing is skipped.
+            // With `LockWait::Wait`, no command is skipped.
             self.transact(batch, LockWait::Wait).await;
         }
     }
 }
 
-/// The types that so many of a batch want that more will come.
+/// Returns the ticket types that more than an eighth of a batch wants, so that the next batch probably wants them too.
 fn in_demand(batch: &[Waiting]) -> Vec<TypeKey> {
     let mut counts: HashMap<TypeKey, usize> = HashMap::new();
     for key in batch.iter().filter_map(|waiting| waiting.command.only_type()) {
@@ -398,7 +403,7 @@ fn in_demand(batch: &[Waiting]) -> Vec<TypeKey> {
     counts.into_keys().collect()
 }
 
-/// What a command needs the rows of: one ticket type, or all of an event.
+/// The rows that a command locks: one ticket type, or all of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Tickets {
     event: EventId,
@@ -411,7 +416,7 @@ impl Tickets {
     }
 }
 
-/// The side queues of a lane. A queue is there as long as somebody works it off.
+/// The side queues of a lane. A queue exists as long as a task processes it.
 #[derive(Clone, Default)]
 struct Side(Arc<Mutex<HashMap<Tickets, VecDeque<Waiting>>>>);
 
@@ -420,7 +425,7 @@ impl Side {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts those commands behind their side queue whose tickets have one, and gives back the others.
+    /// Appends each command whose rows have a side queue to that queue, and returns the others.
     fn keep_stuck(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
         let mut queues = self.queues();
         if queues.is_empty() {
@@ -436,7 +441,7 @@ impl Side {
         free
     }
 
-    /// Adds a command. Tells whether its queue is new and needs somebody to work it off.
+    /// Appends a command. Returns whether the queue is new, so that the caller has to start a task for it.
     fn push(&self, key: Tickets, waiting: Waiting) -> bool {
         let mut queues = self.queues();
         let is_new = !queues.contains_key(&key);
@@ -444,7 +449,7 @@ impl Side {
         is_new
     }
 
-    /// Takes the next commands; an empty queue is removed.
+    /// Takes up to `max` commands. Removes the queue and returns `None` if it is empty.
     fn next_batch(&self, key: Tickets, max: usize) -> Option<Vec<Waiting>> {
         let mut queues = self.queues();
         let queue = queues.get_mut(&key)?;

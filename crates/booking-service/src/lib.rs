@@ -1,7 +1,7 @@
-//! Events, bookings and waiting lists over HTTP.
+//! The booking service: events, bookings and waiting lists over HTTP.
 //!
-//! A handler parses, makes a command, and turns its outcome into an answer. What a command does is decided in
-//! `rowlock-inventory`; no SQL is written here.
+//! A handler parses the request, builds a command, and turns the outcome into a response. `rowlock-inventory` decides what a
+//! command does and contains all SQL.
 
 mod accounts;
 pub mod cli;
@@ -19,12 +19,12 @@ pub use lanes::LaneSettings;
 pub use service::{StartError, start};
 pub use settings::{BookingSettings, MaintenanceSettings};
 
-/// The name of every route that is served: `GET /api/events`.
+/// Returns the name of every route, such as `GET /api/events`.
 pub fn routes() -> Vec<String> {
     routes::routes().names()
 }
 
-/// The public routes described (OpenAPI 3.1); `rowlock-openapi` makes the whole document of it.
+/// Returns the OpenAPI 3.1 description of the public routes. `rowlock-openapi` merges it into the complete document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     <routes::Description as utoipa::OpenApi>::openapi()
 }

@@ -1,4 +1,4 @@
-//! Outcomes of commands as answers of the API, and refusals as problem documents.
+//! Conversion of command outcomes to API responses, and of refusals to problem documents.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::resources::{BookingResource, ChangedEventResource, WaitlistEntryResource};
 use crate::routes::etag_of;
 
-/// What became of a wish for tickets: they are booked.
+/// The request was fulfilled: the tickets are booked.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Confirmed {
     /// Always `confirmed`.
@@ -25,7 +25,7 @@ pub(crate) struct Confirmed {
     booking: BookingResource,
 }
 
-/// What became of a wish for tickets: a place in the queue.
+/// The request was placed on the waiting list.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Waitlisted {
@@ -35,27 +35,28 @@ pub(crate) struct Waitlisted {
     waitlist_entry: WaitlistEntryResource,
 }
 
-/// A booking after tickets of it were given back.
+/// The booking after tickets were returned.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Returned {
     booking: BookingResource,
 }
 
-/// A waiting-list entry after it was left.
+/// The waiting-list entry after it was left.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Left {
     waitlist_entry: WaitlistEntryResource,
 }
 
-/// A waiting-list entry after its quantity was changed.
+/// The waiting-list entry after its quantity was changed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChangedEntry {
     waitlist_entry: WaitlistEntryResource,
 }
 
-/// The answer to a successful command of a client, which is also what a repeated request gets.
+/// Returns the response to a successful command, which is also stored for retries with the same idempotency key. Returns `None`
+/// for outcomes that are not stored, such as refusals.
 pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
     let mut etag = None;
     let (status, body) = match outcome {
@@ -73,7 +74,7 @@ pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
     Some(Answer { status, body: body.ok()?, etag })
 }
 
-/// The response to a command of a user.
+/// Returns the response to a command of a client.
 pub(crate) fn respond(outcome: Result<Outcome, CommandError>) -> Result<HttpResponse, Problem> {
     match outcome.map_err(|error| problem_of_error(&error))? {
         Outcome::Replayed(answer) => Ok(send(answer, true)),
@@ -93,23 +94,23 @@ fn send(answer: Answer, replayed: bool) -> HttpResponse {
     response.content_type("application/json").body(answer.body)
 }
 
-/// An outcome that the command cannot have.
+/// Returns the problem for an outcome that the command cannot have, which indicates a bug.
 pub(crate) fn unexpected() -> Problem {
     Problem::internal(&CommandError::Failed("the command has an outcome of another kind".to_owned()))
 }
 
-/// What went wrong without a decision.
+/// Returns the problem for a command that failed without a decision, and logs it.
 pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
     match error {
         CommandError::Unavailable(_) => {
-            tracing::warn!(%error, "command not run");
+            tracing::warn!(%error, "a command was not run; nothing was changed");
             Problem::new(ProblemCode::Unavailable, "The database cannot be reached at the moment. Nothing was changed; please try again.")
         }
         CommandError::Overloaded => {
             Problem::new(ProblemCode::Overloaded, "More requests are waiting than can be served. Nothing was changed; please try again.")
         }
         CommandError::Busy(_) => {
-            tracing::warn!(%error, "command not run");
+            tracing::warn!(%error, "a command was not run; nothing was changed");
             Problem::new(
                 ProblemCode::Overloaded,
                 "Too many requests for the same tickets at the moment. Nothing was changed; please try again.",
@@ -117,7 +118,7 @@ pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
             .retry_after(Duration::from_secs(1))
         }
         CommandError::Unknown(_) => {
-            tracing::error!(%error, "outcome unknown");
+            tracing::error!(%error, "the outcome of a command is unknown");
             Problem::new(
                 ProblemCode::OutcomeUnknown,
                 "The connection to the database was lost at the last moment. If you sent an Idempotency-Key, sending the same request again with it is safe and tells the outcome; if not, look first whether the request took effect.",
@@ -127,7 +128,7 @@ pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
     }
 }
 
-/// Why the box office said no.
+/// Returns the problem for a command that the domain rules refused.
 pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::EventNotFound => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
@@ -201,7 +202,8 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
     }
 }
 
-/// Why an event can be neither deleted nor made a draft again.
+/// Returns the problem for an event that can be neither deleted nor turned back into a draft, because it has or had bookings or
+/// entries.
 fn problem_of_sold(EverSold { bookings, entries }: EverSold) -> Problem {
     let count = |number: u32, one: &str, many: &str| match number {
         1 => format!("1 {one}"),

@@ -1,7 +1,8 @@
-//! What visitors read, from memory: at most about a second old, read by one query at a time however many ask.
+//! In-memory cache of the public event responses: entries are at most about a second old, and concurrent misses of the same key
+//! share one query.
 //!
-//! Half the world reloads the page of an event when its sale opens. Each list and each event is read from the database
-//! once in that second, written as JSON once, and handed to everybody from there.
+//! When the sale of an event opens, very many clients reload its page. Each list and each event is read from the database and
+//! serialized at most once per cache lifetime.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,13 +24,13 @@ use sha2::{Digest, Sha256};
 use crate::resources::EventResource;
 use crate::routes::etag_of;
 
-/// The most that lists and events may take in memory, each, in bytes.
+/// Maximum size of each of the two caches (lists and events), in bytes.
 const CAPACITY: u64 = 8 * 1024 * 1024;
 
-/// How many events' ticket types are remembered.
+/// Maximum number of events whose ticket types are cached.
 const TYPES: u64 = 10_000;
 
-/// A body with its ETag.
+/// A serialized response body with its ETag.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
     body: Bytes,
@@ -46,7 +47,7 @@ impl Shown {
         Ok(Self { body: body.into(), etag })
     }
 
-    /// The answer: the body, or 304 for who has it already.
+    /// Returns the response: 200 with the body, or 304 if the client already has this version.
     pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let mut response = if has_it(request.headers(), &self.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header((header::ETAG, self.etag.as_str())).insert_header((header::CACHE_CONTROL, "public, max-age=1"));
@@ -61,19 +62,19 @@ impl Shown {
     }
 }
 
-/// Whether `If-None-Match` names an ETag, compared weakly as RFC 9110 asks (section 13.1.2).
+/// Returns whether `If-None-Match` contains the ETag or `*`. Tags are compared weakly (RFC 9110, section 13.1.2).
 pub(crate) fn has_it(headers: &HeaderMap, etag: &str) -> bool {
     let named = |value: &str| value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
     headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(named)
 }
 
-/// The reads of visitors.
+/// Cached reads of public events.
 #[derive(Debug)]
 pub(crate) struct Reads {
     reader: Reader,
     keep: bool,
-    /// Raised by each change of an administrator. It is a part of the keys, so that a read which began before a change cannot
-    /// put back afterwards what the change took away.
+    /// Incremented after each administrator's change. It is part of the cache keys, so a read that started before a change
+    /// cannot store its stale result under a key that is used after it.
     generation: AtomicU64,
     lists: Cache<(u64, String), Shown>,
     events: Cache<(u64, EventId), Option<Shown>>,
@@ -81,7 +82,7 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Reads that are kept for a time; none are kept if that is zero.
+    /// Creates a cache whose entries live for `keep_for`. Zero disables caching of lists and events.
     pub(crate) fn new(reader: Reader, keep_for: Duration) -> Self {
         let lists = Cache::builder().max_capacity(CAPACITY).weigher(|_, shown: &Shown| shown.weight());
         let events = Cache::builder().max_capacity(CAPACITY).weigher(|_, shown: &Option<Shown>| shown.as_ref().map_or(1, Shown::weight));
@@ -96,8 +97,8 @@ impl Reads {
         }
     }
 
-    /// Drops everything that was read before, so that whoever asks this process next sees what an administrator has just
-    /// changed. Other processes see it within the time for which reads are kept. To be called after the commit.
+    /// Invalidates all cached responses, so that this process immediately serves what an administrator has just changed; other
+    /// processes follow within the cache lifetime. Call it after the commit.
     pub(crate) fn forget(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.lists.invalidate_all();
@@ -108,7 +109,7 @@ impl Reads {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// A page of the public events.
+    /// Returns a page of public events.
     pub(crate) async fn list(&self, filter: &EventFilter, cursor: Option<EventCursor>, limit: i64) -> Result<Shown, Problem> {
         let read = async {
             let rows = self.reader.run(async |conn| queries::list_events(conn, filter, cursor, limit + 1).await).await?;
@@ -120,7 +121,7 @@ impl Reads {
         self.kept(&self.lists, (self.generation(), key), read).await
     }
 
-    /// An event that is or was public.
+    /// Returns an event that is or was public, or `None`.
     pub(crate) async fn event(&self, id: EventId) -> Result<Option<Shown>, Problem> {
         let read = async {
             let event = self.reader.run(async |conn| queries::event(conn, id).await).await?;
@@ -130,8 +131,8 @@ impl Reads {
         self.kept(&self.events, (self.generation(), id), read).await
     }
 
-    /// The ticket types of a public event; none of an unknown one. They never change, so they are kept without a limit in
-    /// time.
+    /// Returns the ticket types of a public event; empty if the event is unknown. An event's ticket types never change, so these
+    /// entries do not expire.
     pub(crate) async fn ticket_types(&self, id: EventId) -> Result<Arc<[TicketTypeId]>, Problem> {
         if let Some(types) = self.types.get(&id).await {
             return Ok(types);
@@ -143,7 +144,7 @@ impl Reads {
         Ok(types)
     }
 
-    /// What is kept, or what one reading on behalf of all who ask meanwhile brings.
+    /// Returns the cached value, or loads it once on behalf of all concurrent callers (single flight).
     async fn kept<K, V>(&self, cache: &Cache<K, V>, key: K, read: impl Future<Output = Result<V, Problem>>) -> Result<V, Problem>
     where
         K: std::hash::Hash + Eq + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What the API shows: the JSON of events, bookings and waiting-list entries.
+//! Response bodies of the API: events, bookings and waiting-list entries as JSON.
 
 use std::collections::HashMap;
 
@@ -13,20 +13,20 @@ use rowlock_inventory::views::{EventWithTypes, NamedBooking, NamedEntry, TicketT
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a ticket costs.
+/// The price of a ticket.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Price)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PriceResource {
-    /// In the minor unit of the currency (cents, pence, yen).
+    /// Amount in the minor unit of the currency (cents, pence, yen).
     #[schema(minimum = 0)]
     amount_minor: i64,
-    /// Three capital letters (ISO 4217).
+    /// Currency code of three capital letters (ISO 4217).
     #[schema(pattern = "^[A-Z]{3}$")]
     currency: String,
 }
 
-/// A kind of ticket of an event, with a stock of its own.
+/// A ticket type of an event, with its own number of tickets.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TicketType)]
 #[serde(rename_all = "camelCase")]
@@ -36,20 +36,21 @@ pub(crate) struct TicketTypeResource {
     name: String,
     price: PriceResource,
     total_tickets: u32,
-    /// Can be sold to anyone; never counts held ones.
+    /// Tickets that anyone can book now. Held tickets are not included.
     available_tickets: u32,
     booked_tickets: u32,
     waitlist_length: u32,
     max_per_booking: u32,
-    /// How many tickets one account may have and wait for together; null for no limit.
+    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; null for no
+    /// limit.
     #[schema(required)]
     max_per_account: Option<u32>,
-    /// Came back and belongs to those who wait. For administrators only.
+    /// Returned tickets that are reserved for the waiting list. For administrators only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     held_tickets: Option<u32>,
     /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` allow, because these were lowered
-    /// afterwards. They keep their places and are passed over until the limits are raised. For administrators only.
+    /// afterwards. They keep their positions and are skipped until the limits are raised. For administrators only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     unservable_entries: Option<u32>,
@@ -83,7 +84,7 @@ impl TicketTypeResource {
     }
 }
 
-/// The sums over an event's types.
+/// Sums over the ticket types of an event.
 #[derive(Debug, Default)]
 struct Totals {
     total: u64,
@@ -105,7 +106,7 @@ impl Totals {
     }
 }
 
-/// An event. The counts are the sums of its ticket types.
+/// An event. Its counts are the sums over its ticket types.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
 #[serde(rename_all = "camelCase")]
@@ -125,10 +126,10 @@ pub(crate) struct EventResource {
     sales_start_at: Option<Timestamp>,
     #[schema(value_type = Option<DateTime>, required)]
     sales_end_at: Option<Timestamp>,
-    /// What ends the waiting list: `start` (of the event) or `salesEnd`.
+    /// End of the waiting list: `start` (the start of the event) or `salesEnd` (the end of sales).
     #[schema(value_type = String, pattern = "^(start|salesEnd)$")]
     waitlist_until: WaitlistUntil,
-    /// The last moment at which holders can return tickets; null for the start of the event.
+    /// Last moment at which holders can return tickets; null for the start of the event.
     #[schema(value_type = Option<DateTime>, required)]
     cancel_until: Option<Timestamp>,
     #[schema(value_type = words::EventStatus)]
@@ -165,14 +166,14 @@ impl From<&EventWithTypes> for EventResource {
     }
 }
 
-/// An event after a change. The counts are the sums of its ticket types.
+/// An event after a change. Its counts are the sums over its ticket types.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ChangedEvent)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChangedEventResource {
     #[serde(flatten)]
     event: EventResource,
-    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow. Absent if there
+    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow. Omitted if there
     /// are none, as in the ticket types.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -190,21 +191,21 @@ impl From<&ChangedEvent> for ChangedEventResource {
     }
 }
 
-/// An event in the list of administrators.
+/// An event in the list for administrators.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ListedEvent)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListedEventResource {
     #[serde(flatten)]
     event: EventResource,
-    /// Tickets that came back and belong to those who wait, of all types together.
+    /// Returned tickets that are reserved for the waiting list, summed over all ticket types.
     held_tickets: u64,
-    /// When the public could first see it; null for a draft.
+    /// When the event was published; null for a draft and for an event that was cancelled as a draft.
     #[schema(value_type = Option<DateTime>, required)]
     published_at: Option<Timestamp>,
     #[schema(value_type = DateTime)]
     created_at: Timestamp,
-    /// When an administrator last changed it.
+    /// When an administrator last changed the event.
     #[schema(value_type = DateTime)]
     updated_at: Timestamp,
 }
@@ -258,7 +259,7 @@ impl From<&NamedBooking> for BookingResource {
     }
 }
 
-/// A place in the waiting list of a ticket type.
+/// An entry in the waiting list of a ticket type.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WaitlistEntry)]
 #[serde(rename_all = "camelCase")]
@@ -271,14 +272,14 @@ pub(crate) struct WaitlistEntryResource {
     #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
     quantity: u32,
-    /// The place in the queue, from 1; null when it no longer waits.
+    /// Position in the waiting list, from 1; null if the entry no longer waits.
     #[schema(required, minimum = 1)]
     position: Option<i64>,
     #[schema(value_type = words::WaitlistStatus)]
     status: WaitlistStatus,
     #[schema(value_type = DateTime)]
     joined_at: Timestamp,
-    /// The booking that it has become.
+    /// The booking that the entry was promoted to; null if it was not promoted.
     #[schema(value_type = Option<Uuid>, required)]
     booking_id: Option<BookingId>,
 }
@@ -300,7 +301,7 @@ impl From<&NamedEntry> for WaitlistEntryResource {
     }
 }
 
-/// Who holds or waits, for administrators.
+/// The account that holds a booking or a waiting-list entry, for administrators.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Holder)]
 pub(crate) struct HolderResource {
@@ -310,12 +311,12 @@ pub(crate) struct HolderResource {
     email: String,
 }
 
-/// A place in the queue, for administrators.
+/// A waiting entry, for administrators.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Waiting)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WaitingResource {
-    /// The place in the queue of its ticket type, from 1.
+    /// Position in the waiting list of its ticket type, from 1.
     #[schema(minimum = 1)]
     position: i64,
     #[schema(value_type = Uuid)]
@@ -324,7 +325,8 @@ pub(crate) struct WaitingResource {
     ticket_type_id: TicketTypeId,
     account: HolderResource,
     quantity: u32,
-    /// False if the entry asks for more tickets than `totalTickets` or `maxPerBooking` of its type allow.
+    /// Whether the entry can be promoted: false if it asks for more tickets than `totalTickets` or `maxPerBooking` of its type
+    /// allow.
     servable: bool,
     #[schema(value_type = DateTime)]
     joined_at: Timestamp,
@@ -352,7 +354,8 @@ pub(crate) struct EventStatusResource {
 }
 
 impl EventStatusResource {
-    /// `page` was read with one entry more than `limit`.
+    /// Creates the response. `page` must have been read with `limit + 1` entries, so that it is known whether another page
+    /// follows.
     pub(crate) fn new(page: EventStatusPage, limit: i64) -> Self {
         let EventStatusPage { event, unservable, waitlist } = page;
         let largest =

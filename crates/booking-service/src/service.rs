@@ -1,4 +1,4 @@
-//! The running service: two ports, a database, the relay of the outbox, and what goes on in the background.
+//! Start-up and shutdown of the service: two HTTP servers, the database, the outbox relay and the background tasks.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -32,48 +32,48 @@ use crate::reads::Reads;
 use crate::routes;
 use crate::settings::BookingSettings;
 
-/// Who writes the messages.
+/// CloudEvents `source` of the messages that this service publishes.
 pub(crate) const SOURCE: &str = "/rowlock/booking-service";
 
-/// What the routes work with.
+/// State shared by all routes.
 pub(crate) struct Booking {
-    /// For what users and administrators ask.
+    /// Runs the commands of users and administrators.
     pub(crate) lanes: Lanes,
-    /// For what goes on behind a request.
+    /// Runs commands in the background of a request, outside the lanes.
     pub(crate) inventory: Inventory,
-    /// What visitors read.
+    /// Cached reads of public events.
     pub(crate) reads: Reads,
-    /// For what must be fresh.
+    /// Uncached reads.
     pub(crate) reader: Reader,
-    /// For making events.
+    /// Connections for creating events and recording account states.
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
     pub(crate) notifier: OutboxNotifier,
     pub(crate) cancel_chunk: usize,
     /// Which domains the e-mail addresses of guests may have.
     pub(crate) email_domains: EmailDomains,
-    /// How often an account may want something changed.
+    /// Rate limit of changing requests per account.
     pub(crate) per_account: RateLimit<AccountId>,
 }
 
-/// Why the service did not start.
+/// Reasons why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error(transparent)]
     Listen(#[from] std::io::Error),
-    /// The database's address cannot be used.
+    /// The database URL is invalid.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The way to the collector of traces cannot be made.
+    /// The trace exporter cannot be created.
     #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
     Traces(#[from] TraceError),
-    /// No HTTP client for the token keys could be made.
+    /// The HTTP client for the token keys or the revocation list cannot be created.
     #[error("no client for the token keys: {0}")]
     Client(String),
 }
 
-/// Takes both ports and starts the service, which gets ready in the background. To be called within a tokio runtime.
+/// Binds both ports and starts the service, which becomes ready in the background. Must be called within a tokio runtime.
 pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartError> {
     let public = rowlock_http::bind(settings.http.listen)?;
     let operators = rowlock_http::bind(settings.management.listen)?;
@@ -118,8 +118,8 @@ impl Service {
         Ok(())
     }
 
-    /// Serves until told to stop, then lets the background end. What the last requests wrote and this relay did not
-    /// send is in the outbox, for another relay or the next start.
+    /// Serves requests until shutdown, then stops the background tasks. Messages that this relay has not published by then stay
+    /// in the outbox for another relay or the next start.
     async fn run(self, listener: TcpListener) -> std::io::Result<()> {
         let served = self.serve_public(listener).await;
         self.lifecycle.shut_down().await;
@@ -213,7 +213,7 @@ impl Service {
     }
 }
 
-/// Forgets old idempotency keys and proofs, every minute.
+/// Deletes expired idempotency keys and commit markers every minute, in batches.
 async fn keep_tidy(pool: Pool, stop: CancellationToken) {
     const AT_ONCE: u16 = 1000;
     loop {
@@ -221,7 +221,7 @@ async fn keep_tidy(pool: Pool, stop: CancellationToken) {
             Ok(mut conn) => match tidy(&mut conn, AT_ONCE.into()).await {
                 Ok(removed) => removed == usize::from(AT_ONCE),
                 Err(error) => {
-                    tracing::warn!(%error, "old rows were not removed");
+                    tracing::warn!(%error, "could not delete expired rows");
                     false
                 }
             },

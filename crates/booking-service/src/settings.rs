@@ -1,4 +1,4 @@
-//! The settings of `booking-service`. `default.toml` says what each of them means.
+//! Settings of `booking-service`. `default.toml` documents each of them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,70 +22,70 @@ const DEFAULTS: &str = include_str!("default.toml");
 /// All settings of a serving `booking-service`.
 #[derive(Debug, Clone)]
 pub struct BookingSettings {
-    /// The public port.
+    /// Public HTTP server.
     pub http: HttpSettings,
-    /// The operators' port.
+    /// Management server, for operators.
     pub management: ManagementSettings,
     /// The database `rowlock_booking`.
     pub database: DatabaseSettings,
-    /// The relay of the outbox, and whether this process takes part in it.
+    /// Outbox relay; `None` if this process does not take part.
     pub relay: Option<RelaySettings>,
     /// The broker, for messages about accounts.
     pub amqp: AmqpSettings,
-    /// Requests of one account per minute that change something; 0 for no limit.
+    /// Maximum number of changing requests of one account per minute; 0 for no limit.
     pub book_per_account: u32,
-    /// How long a token may be good after its account was shut.
+    /// How long access tokens of an account may stay valid after it was disabled or erased.
     pub token_life: Duration,
     /// Which domains the e-mail addresses of guests may have.
     pub email_domains: EmailDomains,
-    /// The lanes of the commands.
+    /// Number and limits of the lanes.
     pub lanes: LaneSettings,
-    /// How long what visitors read is kept in memory; zero for not at all.
+    /// Lifetime of cached public reads; zero disables the cache.
     pub keep_reads_for: Duration,
-    /// How tokens are checked.
+    /// Verification of access tokens.
     pub tokens: TokenSettings,
-    /// How long to look for the truth about a lost answer.
+    /// How long to check whether a transaction was committed whose COMMIT response was lost.
     pub resolve_for: Duration,
-    /// Bookings cancelled and entries closed per transaction.
+    /// Maximum number of bookings cancelled and entries closed per transaction when an event is cancelled.
     pub cancel_chunk: usize,
-    /// Whether each transaction keeps to one event.
+    /// Whether each transaction is limited to one event.
     pub one_event_per_transaction: bool,
-    /// How it takes its leave.
+    /// Phases and timeouts of the shutdown.
     pub shutdown: ShutdownSettings,
-    /// Logs.
+    /// Logging.
     pub log: LogSettings,
-    /// Traces.
+    /// Tracing.
     pub traces: TraceSettings,
 }
 
-/// What the other commands need, so that a migration job does not have to be given a broker.
+/// Settings of the other commands, which need no broker: a migration job does not have to be given one.
 #[derive(Debug, Clone)]
 pub struct MaintenanceSettings {
-    /// The operators' port.
+    /// Management server, for operators.
     pub management: ManagementSettings,
     /// The database `rowlock_booking`.
     pub database: DatabaseSettings,
-    /// Logs.
+    /// Logging.
     pub log: LogSettings,
 }
 
-/// How tokens are checked.
+/// Verification of access tokens.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
-    /// Where the public keys are.
+    /// URL of the public keys (JWKS).
     pub jwks_url: Url,
-    /// Where it is told what was revoked.
+    /// URL of the revocation list.
     pub revocations_url: Url,
-    /// How that is read.
+    /// Fetch interval and maximum age of the revocation list.
     pub revocations: RevocationSettings,
-    /// The `iss` that tokens must have.
+    /// Required `iss` claim of tokens.
     pub issuer: String,
-    /// The `aud` that tokens must have.
+    /// Required `aud` claim of tokens.
     pub audience: String,
 }
 
 impl BookingSettings {
-    /// Merges the defaults, an optional file and the environment. The error names every wrong setting.
+    /// Merges the defaults, an optional file and the environment. The error names every invalid setting.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let settings = Self::read(&mut reader);
@@ -161,7 +161,7 @@ impl TokenSettings {
 }
 
 impl MaintenanceSettings {
-    /// Merges the same, and reads how to reach the broker alone.
+    /// Merges the same sources, but reads only the section `amqp`.
     pub fn load_amqp(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<AmqpSettings, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let amqp = AmqpSettings::read(&mut reader, "booking-service dead-letters");
@@ -169,7 +169,7 @@ impl MaintenanceSettings {
         reader.finish(amqp)
     }
 
-    /// Merges the defaults, an optional file and the environment. What only a serving process needs is not looked at.
+    /// Merges the defaults, an optional file and the environment. Settings that only a serving process needs are ignored.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let management = ManagementSettings::read(&mut reader);

@@ -1,34 +1,37 @@
-//! Makes text safe to open in a spreadsheet: no cell of a CSV export can begin like a formula (OWASP, «CSV Injection»).
+//! Escapes text so that no cell of a CSV export can begin like a formula (OWASP, "CSV Injection").
 //!
-//! A spreadsheet does not always split a line at commas: Excel takes the list separator of its locale, LibreOffice and
-//! Numbers guess one. With another separator the quotes around a field lose their meaning and a cell can begin in the middle
-//! of it. So this module looks at every place of a text where a cell could begin: at its start and after each comma,
-//! semicolon, colon, tab, vertical bar, quote and line break. A formula sign in such a place gets an apostrophe before it.
+//! Spreadsheets do not always split lines at commas: Excel uses the list separator of its locale, LibreOffice and Numbers guess
+//! one. With another separator, the quotes around a field lose their meaning and a cell can begin in the middle of it. This
+//! module therefore considers every place in a text where a cell could begin: at its start and after each comma, semicolon,
+//! colon, tab, vertical bar, quote and line break. It inserts an apostrophe before a formula sign in such a place.
 
-/// Characters at which a spreadsheet may end a cell and begin another.
+/// Returns whether a spreadsheet may end a cell at this character and begin another.
 const fn is_separator(character: char) -> bool {
     matches!(character, ',' | ';' | ':' | '|' | '"' | '\t' | '\n' | '\r' | '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Characters that begin a formula: `=`, `+`, `-` and `@`, their full-width and small forms, and the minus sign.
+/// Returns whether a formula can begin with this character: `=`, `+`, `-` and `@`, their full-width and small forms, and the
+/// minus sign.
 const fn is_formula_sign(character: char) -> bool {
     matches!(character, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '\u{fe66}' | '\u{fe62}' | '\u{fe63}' | '\u{fe6b}' | '\u{2212}')
 }
 
-/// Characters that a spreadsheet may drop from the beginning of a cell: white space, control characters and invisible ones.
+/// Returns whether a spreadsheet may drop this character from the beginning of a cell: white space, control and invisible
+/// characters.
 fn is_skipped(character: char) -> bool {
     character.is_whitespace()
         || character.is_control()
         || matches!(character, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Puts an apostrophe before each part of a text that would be a formula if it were a cell. Any other text is unchanged.
+/// Inserts an apostrophe before each part of a text that would be a formula if it were a cell. Any other text is unchanged.
 ///
-/// A space is a separator only where a formula sign and another visible character follow it: `Ada - Lovelace` is
-/// unchanged, `Ada =1` becomes `Ada '=1`.
+/// A space is a separator only where a formula sign and another visible character follow it: `Ada - Lovelace` is unchanged,
+/// `Ada =1` becomes `Ada '=1`.
 pub(crate) fn neutralised(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
-    // Where the present cell begins in `safe`, as long as nothing visible of it has come; also for a cell after a space.
+    // Where the current cell begins in `safe`, as long as nothing visible of it has come; and the same for a cell that would
+    // begin after a space.
     let (mut cell, mut word) = (Some(0), None);
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
@@ -50,9 +53,9 @@ pub(crate) fn neutralised(text: &str) -> String {
     safe
 }
 
-/// The same for an e-mail address, which is unchanged if it consists of letters, digits and `. _ + -` around one `@` and
-/// does not begin with `@`: no formula can come of that, as it can name no function, no program and no other file, and no
-/// separator is in it. So `+tag@example.org` stays; `=1+1@example.org` and `"a;=1"@example.org` do not.
+/// Escapes an e-mail address. An address that consists of letters, digits and `. _ + -` around one `@` and does not begin with
+/// `@` is unchanged: it cannot be a formula, because it contains no separator and can name no function, program or other file.
+/// So `+tag@example.org` stays; `=1+1@example.org` and `"a;=1"@example.org` do not.
 pub(crate) fn neutralised_email(address: &str) -> String {
     let plain = |part: &str| {
         !part.is_empty() && part.chars().all(|character| character.is_alphanumeric() || matches!(character, '.' | '_' | '+' | '-'))
@@ -119,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Splits a text as a spreadsheet would that takes this separator and knows of no quotes, which is the worst case.
+    /// Splits texts like a spreadsheet that uses the given separator and ignores quotes, which is the worst case.
     #[test]
     fn whatever_the_separator_no_cell_begins_like_a_formula() {
         let parts = ["a", " ", "\"", ";", ",", "\t", "|", ":", "\n", "\r", "=", "+", "-", "@", "＝", "＠", "\u{feff}"];

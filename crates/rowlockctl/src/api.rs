@@ -1,6 +1,6 @@
-//! Requests to the API, under time limits, and what their answers mean.
+//! HTTP client for the Rowlock API, with timeouts, and the mapping of responses to failures.
 //!
-//! The one thing that is kept apart from all else: of a change whose answer is lost nobody may say that it failed.
+//! The most important distinction: if the response to a change is lost, the change must not be reported as failed.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use ureq::{Agent, Body, Error, Timeout};
 use crate::error::{Failure, Problem};
 use crate::server_url::ServerUrl;
 
-/// A little more than the gateway waits for a service.
+/// Read and write timeout. A little longer than the gateway waits for a service.
 const SILENCE: Duration = Duration::from_secs(40);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// One request.
+/// An API request.
 #[derive(Debug, Clone)]
 pub(crate) struct Call<'a> {
     method: Method,
@@ -27,12 +27,12 @@ pub(crate) struct Call<'a> {
     body: Option<Value>,
     accept: &'a str,
     if_match: Option<String>,
-    /// Whether it may be sent again when its answer is lost.
+    /// Whether the request can be repeated safely if its response is lost.
     harmless: bool,
 }
 
 impl<'a> Call<'a> {
-    /// Reads something.
+    /// Creates a GET request that accepts JSON.
     pub(crate) fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -45,53 +45,53 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Changes something.
+    /// Creates a POST request with a JSON body. It is not safe to repeat, unless marked as [`harmless`](Self::harmless).
     pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::POST, body: Some(body), harmless: false, ..Self::get(path) }
     }
 
-    /// Changes a part of something.
+    /// Creates a PATCH request with a JSON body. It is not safe to repeat.
     pub(crate) fn patch(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PATCH, ..Self::post(path, body) }
     }
 
-    /// Deletes something.
+    /// Creates a DELETE request. It is not safe to repeat.
     pub(crate) fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, harmless: false, ..Self::get(path) }
     }
 
-    /// A change that does no harm twice.
+    /// Marks a change as safe to repeat.
     pub(crate) fn harmless(self) -> Self {
         Self { harmless: true, ..self }
     }
 
-    /// With a parameter, unless it has no value.
+    /// Adds a query parameter, unless the value is `None`.
     pub(crate) fn with(mut self, name: &'a str, value: Option<String>) -> Self {
         self.query.extend(value.map(|value| (name, value)));
         self
     }
 
-    /// Asks for another format.
+    /// Requests another response format.
     pub(crate) fn accepting(self, accept: &'a str) -> Self {
         Self { accept, ..self }
     }
 
-    /// Only if nobody has changed it since it had this ETag.
+    /// Makes the request conditional on the ETag (`If-Match`).
     pub(crate) fn if_unchanged(self, etag: Option<String>) -> Self {
         Self { if_match: etag, ..self }
     }
 }
 
-/// An answer that says yes.
+/// A successful response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The body; null if there is none.
     pub(crate) body: Value,
-    /// Its version.
+    /// The ETag.
     pub(crate) etag: Option<String>,
 }
 
-/// The API of one server.
+/// Client for the API of one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     agent: Agent,
@@ -100,7 +100,8 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(url: ServerUrl) -> Self {
-        // The certificates that the system trusts, so that an operator's own authority works without a setting here.
+        // The operating system's trust store is used, so that the certificate authority of an operator works without another
+        // setting.
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -118,7 +119,7 @@ impl Api {
         Self { agent: config.new_agent(), url }
     }
 
-    /// Sends a request and reads its answer whole.
+    /// Sends a request and reads the complete response. Fails unless the status is 2xx.
     pub(crate) fn send(&self, call: &Call<'_>, token: Option<&str>) -> Result<Answer, Failure> {
         let response = self.open(call, token)?;
         let etag = text_of(&response, header::ETAG);
@@ -130,7 +131,7 @@ impl Api {
         Ok(Answer { body, etag })
     }
 
-    /// Sends a request and leaves the body of its answer to be read.
+    /// Sends a request and returns the response without reading its body. Fails unless the status is 2xx.
     pub(crate) fn open(&self, call: &Call<'_>, token: Option<&str>) -> Result<Response<Body>, Failure> {
         let mut request =
             ureq::http::Request::builder().method(call.method.clone()).uri(self.address(call)).header(header::ACCEPT, call.accept);
@@ -160,7 +161,7 @@ impl Api {
         format!("{address}?{query}")
     }
 
-    /// What an answer means that does not say yes.
+    /// Returns the failure for a response whose status is not 2xx.
     fn refusal(&self, call: &Call<'_>, response: Response<Body>) -> Failure {
         let status = response.status();
         let is_problem = text_of(&response, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/problem+json"));
@@ -187,7 +188,7 @@ impl Api {
         }
     }
 
-    /// What it means that no answer came.
+    /// Returns the failure for a missing response: if the request may have changed something, the outcome is unknown.
     fn lost(&self, call: &Call<'_>, error: &Error) -> Failure {
         if call.harmless || was_never_sent(error) {
             Failure::Unreachable { url: self.url.to_string(), reason: reason(error) }
@@ -201,7 +202,7 @@ impl Api {
     }
 }
 
-/// In words for people.
+/// Describes a transport error for people.
 pub(crate) fn reason(error: &Error) -> String {
     match error {
         Error::HostNotFound => "there is no host of this name".to_owned(),
@@ -212,7 +213,7 @@ pub(crate) fn reason(error: &Error) -> String {
     }
 }
 
-/// Whether the server cannot have got the request.
+/// Returns whether the server cannot have received the request.
 fn was_never_sent(error: &Error) -> bool {
     match error {
         Error::HostNotFound

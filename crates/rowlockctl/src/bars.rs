@@ -1,15 +1,15 @@
-//! The bars of `events show`: how many cells each part of a whole gets.
+//! Bar charts of `events show`: how many cells each part of a whole gets.
 
 use std::cmp::Ordering;
 
-/// How a bar is drawn: booked, held, available. The signs differ, so it can be read without colours.
+/// Cells of a bar: booked, held, available. The characters differ, so that a bar can be read without colors.
 pub(crate) const SIGNS: [char; 3] = ['█', '▒', '░'];
 
-/// Those who wait.
+/// Cell of the bar for waiting entries.
 pub(crate) const WAITING: char = '▪';
 
-/// Shares out the cells of a bar. All cells are used unless there is nothing to show, and a part that is not zero is never
-/// invisible as long as the cells last: the one ticket that is held is what an operator looks for.
+/// Distributes the cells of a bar. All cells are used unless every part is zero. A part that is not zero gets at least one cell
+/// as long as there are enough, because a single held ticket is what an operator looks for.
 pub(crate) fn shares(parts: &[u64], width: usize) -> Vec<usize> {
     let total: u128 = parts.iter().map(|part| u128::from(*part)).sum();
     if total == 0 {
@@ -21,13 +21,14 @@ pub(crate) fn shares(parts: &[u64], width: usize) -> Vec<usize> {
     };
     let exact: Vec<_> = parts.iter().map(|part| width_of(*part)).collect();
     let mut cells: Vec<usize> = exact.iter().zip(parts).map(|((cells, _), part)| (*cells).max(usize::from(*part > 0))).collect();
-    // What rounding has left over goes to the largest remainders, what the smallest have got is taken from the largest.
+    // Cells that rounding has left over go to the largest remainders; cells that small parts got in excess are taken from the
+    // largest.
     loop {
         let used: usize = cells.iter().sum();
         let adjusted = match used.cmp(&width) {
             Ordering::Equal => None,
             Ordering::Less => {
-                // Of those that have not been rounded up yet.
+                // Only parts that have not been rounded up yet.
                 let short = exact.iter().zip(&mut cells).filter(|((whole, rest), cells)| **cells == *whole && *rest > 0);
                 short.max_by_key(|((_, rest), _)| *rest).map(|(_, cells)| *cells += 1)
             }
@@ -39,19 +40,19 @@ pub(crate) fn shares(parts: &[u64], width: usize) -> Vec<usize> {
     }
 }
 
-/// The bar of a stock.
+/// Returns the bar of a stock of tickets.
 pub(crate) fn stock_bar(booked: u64, held: u64, available: u64, width: usize) -> String {
     let cells = shares(&[booked, held, available], width);
     SIGNS.iter().zip(cells).map(|(sign, cells)| sign.to_string().repeat(cells)).collect()
 }
 
-/// The bar of those who wait, beside the longest of the waiting lists.
+/// Returns the bar of a waiting list, scaled to the longest waiting list.
 pub(crate) fn waiting_bar(waiting: u64, longest: u64, width: usize) -> String {
     let cells = shares(&[waiting, longest.saturating_sub(waiting)], width);
     WAITING.to_string().repeat(cells.first().copied().unwrap_or_default())
 }
 
-/// What part is booked, in whole hundredths. It is 100 only when all is.
+/// Returns the booked share in percent, rounded down, so that it is 100 only if everything is booked.
 pub(crate) fn percent(booked: u64, total: u64) -> String {
     if total == 0 {
         return "-".to_owned();

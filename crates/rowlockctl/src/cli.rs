@@ -1,4 +1,4 @@
-//! The command line: what can be typed. What it does is in [`crate::commands`].
+//! The command line of rowlockctl. [`crate::commands`] executes it.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use crate::input::{NewTicketType, Price, TypeCapacity, time};
 use crate::pages::HowMany;
 use crate::server_url::ServerUrl;
 
-/// Looks after a Rowlock box office: events, bookings, waiting lists, accounts.
+/// Administers a Rowlock server: events, bookings, waiting lists and accounts.
 #[derive(Debug, Parser)]
 #[command(name = "rowlockctl", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// The gateway's address. Unless told, that of the last log-in, or http://localhost:3000.
+    /// URL of the gateway. Default: that of the last login, or http://localhost:3000.
     #[arg(long, global = true, env = "ROWLOCK_URL", value_name = "URL")]
     pub(crate) url: Option<ServerUrl>,
-    /// Answers in JSON: one document, or for lists one per line. Errors, too.
+    /// Prints JSON: one document, or one per line for lists. Errors are JSON as well.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -28,103 +28,104 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Logs an administrator in. The login is kept in the user's configuration folder, one for each server.
+    /// Logs in as an administrator. The login is stored in the user's configuration folder, one per server.
     Login(LoginArguments),
-    /// Ends the session and forgets the login.
+    /// Ends the session and deletes the stored login.
     Logout {
-        /// Forgets the login here without telling the server, where the session goes on until it expires.
+        /// Deletes the stored login without telling the server, where the session continues until it expires.
         #[arg(long)]
         forget: bool,
     },
-    /// Says who is logged in, and where.
+    /// Shows which account is logged in, and where.
     Whoami,
-    /// Events: what is on sale, making, changing and cancelling.
+    /// Lists, creates, shows, changes and cancels events.
     #[command(subcommand)]
     Events(Events),
-    /// Bookings of an event.
+    /// Cancels, creates and exports bookings.
     #[command(subcommand)]
     Bookings(Bookings),
-    /// Who waits for tickets of an event, in the order in which they will get them.
+    /// Lists the waiting list of an event, in the order in which entries are promoted.
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Waitlist {
         #[command(subcommand)]
         action: Option<Waitlist>,
-        /// The event's id.
+        /// The id of the event.
         #[arg(required = true)]
         event: Option<EventId>,
-        /// Only those who wait for this ticket type: its name or its id.
+        /// Only entries for this ticket type: its name or its id.
         #[arg(long = "type", value_name = "TYPE")]
         ticket_type: Option<String>,
         #[command(flatten)]
         how_many: HowMany,
     },
-    /// Accounts: who there is, shutting an account and opening it again.
+    /// Lists, shows, disables and enables accounts.
     #[command(subcommand)]
     Accounts(Accounts),
-    /// Who did what to the box office itself, the newest first.
+    /// Lists the audit log, newest first.
     Auditlog {
         #[command(flatten)]
         how_many: HowMany,
     },
-    /// Messages that the services could not handle. They are in RabbitMQ, which is asked directly.
+    /// Lists and replays messages that the services could not process, directly in RabbitMQ.
     DeadLetters(DeadLetters),
-    /// Prints what a shell needs to complete the commands of rowlockctl.
+    /// Prints a completion script for a shell.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: Shell,
     },
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoginArguments {
-    /// The account's e-mail. Asked for at the terminal if it is not given.
+    /// E-mail address of the account. Without it, rowlockctl asks at the terminal.
     #[arg(long, env = "ROWLOCK_ADMIN_EMAIL")]
     pub(crate) email: Option<String>,
-    /// A file that holds the password, or - for standard input. Without it the password is asked for at the terminal.
+    /// File that contains the password, or - for standard input. Without it, rowlockctl asks at the terminal.
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Events {
-    /// Lists published events by start, which needs no login; with --status, events of any status, for administrators.
+    /// Lists published events by start, without a login; with --status, events of any status, as an administrator.
     List(Box<ListEvents>),
-    /// Puts a new event on sale, or prepares it with --draft.
+    /// Creates and publishes an event, or prepares it with --draft.
     Create(Box<CreateEvent>),
-    /// Shows how many tickets of each type are booked, held and available, and how many wait; on a terminal every second anew.
+    /// Shows the booked, held and available tickets and the waiting list of each ticket type; on a terminal, refreshed every
+    /// second.
     Show {
-        /// The event's id.
+        /// The id of the event.
         event: EventId,
-        /// Goes on until it is stopped, also where there is no terminal.
+        /// Refreshes until interrupted, even if the output is not a terminal.
         #[arg(long, conflicts_with = "once")]
         watch: bool,
-        /// Shows it once.
+        /// Shows the event once.
         #[arg(long)]
         once: bool,
-        /// Seconds between two looks.
+        /// Seconds between two refreshes.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
         interval: u64,
     },
-    /// Changes an event: what is not named stays.
+    /// Changes an event. Options that are not given leave their field unchanged.
     Change(Box<ChangeEvent>),
-    /// Makes a published event a draft again, if nobody has ever booked or waited for it.
+    /// Turns a published event back into a draft, if it never had a booking or a waiting-list entry.
     Unpublish {
-        /// The event's id.
+        /// The id of the event.
         event: EventId,
     },
-    /// Deletes a draft, or any other event that nobody has ever booked or waited for.
+    /// Deletes a draft, or another event that never had a booking or a waiting-list entry.
     Delete {
-        /// The event's id.
+        /// The id of the event.
         event: EventId,
-        /// Does not ask whether that is meant.
+        /// Does not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Calls an event off: nothing more is sold, every booking is cancelled, the waiting list is closed.
+    /// Cancels an event: sales end, all bookings are cancelled, and the waiting list is closed.
     Cancel {
-        /// The event's id.
+        /// The id of the event.
         event: EventId,
-        /// Does not ask whether that is meant.
+        /// Does not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
@@ -132,51 +133,50 @@ pub(crate) enum Events {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListEvents {
-    /// Only those with this text in name, venue or description.
+    /// Only events with these words in name, venue or description.
     #[arg(long, alias = "query", value_name = "TEXT")]
     pub(crate) search: Option<String>,
-    /// Only those with one of these statuses, separated by commas. Needs a login as an administrator.
+    /// Only events with one of these statuses, separated by commas. Requires a login as an administrator.
     #[arg(long, value_delimiter = ',', value_parser = ["draft", "published", "cancelled", "any"], conflicts_with_all = ["from", "to"], value_name = "STATUS")]
     pub(crate) status: Vec<String>,
-    /// Only those that run or are still to come, or only those that are over. With --status, all of them are listed unless this says
-    /// otherwise.
+    /// Only events that have not ended, or only those that have. With --status, the default is all.
     #[arg(long, value_parser = ["upcoming", "past", "all"], value_name = "WHEN")]
     pub(crate) when: Option<String>,
-    /// Only those that end then or later: a time, or a day.
+    /// Only events that end at or after this time or day.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) from: Option<Timestamp>,
-    /// Only those that start then or before.
+    /// Only events that start at or before this time or day.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) to: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) how_many: HowMany,
 }
 
-/// What is said of an event when it is made or changed.
+/// Options that `events create` and `events change` share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventDetails {
-    /// What it is about.
+    /// Description of the event.
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Where it takes place.
+    /// Venue of the event.
     #[arg(long)]
     pub(crate) venue: Option<String>,
-    /// When it begins: 2026-12-24T20:00:00+01:00. With it promotions from the waiting list end.
+    /// Start of the event, such as 2026-12-24T20:00:00+01:00. No entry is promoted from the waiting list after it.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) starts_at: Option<Timestamp>,
-    /// When it ends.
+    /// End of the event.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) ends_at: Option<Timestamp>,
-    /// When sales begin, if not at once.
+    /// Start of sales. Default for a new event: immediately.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) sales_start_at: Option<Timestamp>,
-    /// When sales end, if not at the start.
+    /// End of sales. Default for a new event: the start of the event.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) sales_end_at: Option<Timestamp>,
-    /// What ends the waiting list: the start of the event (the default for a new event), or the end of sales.
+    /// End of the waiting list: the start of the event (the default for a new event), or the end of sales.
     #[arg(long, value_parser = ["start", "salesEnd"], value_name = "WHEN")]
     pub(crate) waitlist_until: Option<String>,
-    /// The last moment at which holders can return tickets; the start of the event unless given.
+    /// Last moment at which holders can return tickets. Default for a new event: the start of the event.
     #[arg(long, value_parser = time, value_name = "TIME")]
     pub(crate) cancel_until: Option<Timestamp>,
 }
@@ -184,31 +184,31 @@ pub(crate) struct EventDetails {
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["tickets", "types", "file"]))]
 pub(crate) struct CreateEvent {
-    /// What it is called.
+    /// Name of the event.
     #[arg(required_unless_present = "file")]
     pub(crate) name: Option<String>,
-    /// How many tickets there are, of a single type.
+    /// Number of tickets, for an event with one ticket type.
     #[arg(long, value_name = "N", conflicts_with = "types")]
     pub(crate) tickets: Option<u32>,
-    /// What a ticket of the single type costs: 12.50EUR.
+    /// Price of a ticket of the only type, such as 12.50EUR.
     #[arg(long, requires = "tickets")]
     pub(crate) price: Option<Price>,
-    /// How many tickets of the single type a booking may have.
+    /// Maximum number of tickets of the only type in one booking.
     #[arg(long, requires = "tickets", value_name = "N")]
     pub(crate) max_per_booking: Option<u32>,
-    /// How many tickets of the single type an account may have or wait for.
+    /// Maximum number of tickets of the only type that one account may have booked and requested on the waiting list together.
     #[arg(long, requires = "tickets", value_name = "N")]
     pub(crate) max_per_account: Option<u32>,
-    /// A ticket type, once for each: Balcony=200,price=12.50EUR,max-per-booking=4,max-per-account=8. All but the number may be
-    /// left out.
+    /// A ticket type; repeat for each: Balcony=200,price=12.50EUR,max-per-booking=4,max-per-account=8. Only the number is
+    /// required.
     #[arg(long = "type", value_name = "NAME=N")]
     pub(crate) types: Vec<NewTicketType>,
     #[command(flatten)]
     pub(crate) details: EventDetails,
-    /// Does not publish it yet.
+    /// Does not publish the event yet.
     #[arg(long)]
     pub(crate) draft: bool,
-    /// The event as the API takes it (POST /admin/initialize), from a JSON file, or - for standard input.
+    /// Event in the format of POST /admin/initialize, from a JSON file, or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "name", "tickets", "types", "description", "venue", "starts_at", "ends_at", "sales_start_at", "sales_end_at",
         "waitlist_until", "cancel_until", "draft",
@@ -218,74 +218,74 @@ pub(crate) struct CreateEvent {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ChangeEvent {
-    /// The event's id.
+    /// The id of the event.
     pub(crate) event: EventId,
-    /// What it shall be called.
+    /// New name of the event.
     #[arg(long)]
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) details: EventDetails,
-    /// Puts a draft on sale.
+    /// Publishes a draft.
     #[arg(long)]
     pub(crate) publish: bool,
-    /// Accepts that the change ends a waiting list that has entries.
+    /// Confirms that the change may end a waiting list that has entries.
     #[arg(long)]
     pub(crate) close_waitlist: bool,
-    /// How many tickets there shall be, of an event with a single type.
+    /// New number of tickets, for an event with one ticket type.
     #[arg(long, value_name = "N", conflicts_with = "types")]
     pub(crate) tickets: Option<u32>,
-    /// How many tickets of a type there shall be, once for each: Balcony=250. The type by its name or its id.
+    /// New number of tickets of a ticket type, given by name or id; repeat for each: Balcony=250.
     #[arg(long = "type", value_name = "TYPE=N")]
     pub(crate) types: Vec<TypeCapacity>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bookings {
-    /// Cancels a person's booking or a part of it; the tickets go to the next in line.
+    /// Cancels or reduces a booking of any account. Returned tickets go to the waiting list.
     Cancel {
-        /// The booking's id.
+        /// The id of the booking.
         booking: BookingId,
-        /// How many tickets. All of them unless told.
+        /// Number of tickets to return. Default: all of them.
         #[arg(long, value_name = "N")]
         quantity: Option<u32>,
-        /// Why; for the audit log.
+        /// Reason, for the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Does not ask whether that is meant.
+        /// Does not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Books for a guest without an account, by the rules for everybody.
+    /// Books for a guest without an account, by the same rules as for everybody.
     Create {
-        /// The event's id.
+        /// The id of the event.
         event: EventId,
-        /// The guest's name.
+        /// Name of the guest.
         #[arg(long)]
         name: String,
-        /// The guest's e-mail.
+        /// E-mail address of the guest.
         #[arg(long)]
         email: String,
-        /// The ticket type's id. Needed if the event has several.
+        /// Id of the ticket type. Required if the event has several.
         #[arg(long = "type", value_name = "ID")]
         ticket_type: Option<String>,
-        /// How many tickets.
+        /// Number of tickets.
         #[arg(long, default_value_t = 1, value_name = "N")]
         quantity: u32,
-        /// Does not put the guest on the waiting list if there are not enough tickets.
+        /// Fails if there are not enough tickets, instead of putting the guest on the waiting list.
         #[arg(long)]
         no_waitlist: bool,
-        /// Why; for the audit log.
+        /// Reason, for the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Writes all bookings of an event into a CSV file, which only its owner may read: names and e-mails are in it.
+    /// Writes all bookings of an event to a CSV file. Only its owner can read the file, because it contains personal data.
     Export {
-        /// The event's id.
+        /// The id of the event.
         event: EventId,
-        /// The file, or - for standard output. bookings-EVENT.csv in this folder unless told.
+        /// Output file, or - for standard output. Default: bookings-EVENT.csv in the current folder.
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Replaces the file if it is there.
+        /// Replaces an existing file.
         #[arg(long)]
         force: bool,
     },
@@ -293,14 +293,14 @@ pub(crate) enum Bookings {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Waitlist {
-    /// Removes a person from a waiting list.
+    /// Removes an entry from a waiting list.
     Remove {
-        /// The entry's id.
+        /// The id of the entry.
         entry: WaitlistEntryId,
-        /// Why; for the audit log.
+        /// Reason, for the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Does not ask whether that is meant.
+        /// Does not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
@@ -308,9 +308,9 @@ pub(crate) enum Waitlist {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Accounts {
-    /// Lists accounts, the newest first.
+    /// Lists accounts, newest first.
     List {
-        /// Only those with this text in name, username or e-mail.
+        /// Only accounts with these words in name, username or e-mail address.
         #[arg(long, value_name = "TEXT")]
         query: Option<String>,
         #[command(flatten)]
@@ -318,23 +318,24 @@ pub(crate) enum Accounts {
     },
     /// Shows one account.
     Show {
-        /// Its id, e-mail or username.
+        /// Id, e-mail address or username of the account.
         account: String,
     },
-    /// Shuts an account: nobody gets in with it any more, and what it holds or waits for goes back to the others.
+    /// Disables an account. It can no longer log in, its bookings for upcoming events are cancelled, and its waiting-list
+    /// entries are closed.
     Disable {
-        /// Its id, e-mail or username.
+        /// Id, e-mail address or username of the account.
         account: String,
-        /// Why; for the audit log.
+        /// Reason, for the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Does not ask whether that is meant.
+        /// Does not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Opens an account again. What it had has gone to others.
+    /// Enables an account again. Its cancelled bookings and closed waiting-list entries are not restored.
     Enable {
-        /// Its id, e-mail or username.
+        /// Id, e-mail address or username of the account.
         account: String,
     },
 }
@@ -343,33 +344,34 @@ pub(crate) enum Accounts {
 pub(crate) struct DeadLetters {
     #[command(subcommand)]
     pub(crate) action: DeadLettersAction,
-    /// Only those of this family of queues.
+    /// Only the queues of this family.
     #[arg(long, global = true, value_enum)]
     pub(crate) queue: Option<QueueFamily>,
-    /// A file that holds RabbitMQ's address, amqp://USER:PASSWORD@HOST:PORT/VHOST. Without it, ROWLOCK__AMQP__URL or
-    /// ROWLOCK__AMQP__URL_FILE, as for the services; ROWLOCK__AMQP__PREFIX and ROWLOCK__AMQP__RETRY_DELAYS_MS count as well.
+    /// File that contains the URL of RabbitMQ, amqp://USER:PASSWORD@HOST:PORT/VHOST. Without it, ROWLOCK__AMQP__URL or
+    /// ROWLOCK__AMQP__URL_FILE is used, as for the services; ROWLOCK__AMQP__PREFIX and ROWLOCK__AMQP__RETRY_DELAYS_MS apply as
+    /// well.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) amqp_url_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum DeadLettersAction {
-    /// Shows them with their reasons and leaves them where they are.
+    /// Lists dead letters with their reasons, without removing them.
     List {
-        /// Show at most this many of each family.
+        /// Maximum number of dead letters to list per family.
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
     },
-    /// Moves all of them back to their work queue, with their tries reset.
+    /// Moves all dead letters back to their work queue and resets their attempt count.
     Replay,
 }
 
-/// Queues that belong together: a work queue, its retries, its dead letters.
+/// Queues that belong together: a work queue, its retry queues and its dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum QueueFamily {
-    /// What the workers consume: ticket types with held tickets.
+    /// Messages to the workers: ticket types with held tickets.
     TicketsReleased,
-    /// What booking-service consumes: accounts that were shut, opened or erased, and the audit log.
+    /// Messages to booking-service: accounts disabled, enabled or erased, and entries of the audit log.
     Accounts,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong, what it means to the person who typed the command, and the exit code that a script sees.
+//! Failures of commands: messages for people and exit codes for scripts.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::output::clean;
 use crate::server_url::ServerUrl;
 
-/// What `--help` says about exit codes.
+/// List of exit codes at the end of `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -24,7 +24,7 @@ Exit codes:
   8  too busy or partly away: nothing was changed, try again later
   9  the answer was lost: look whether it took effect before you repeat it";
 
-/// One bad field of what was sent.
+/// An invalid field of a request.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct BadField {
     field: String,
@@ -41,19 +41,19 @@ pub(crate) struct Problem {
     detail: String,
     #[serde(default)]
     errors: Vec<BadField>,
-    /// What the person who typed the command should know besides.
+    /// Additional advice for the user.
     #[serde(skip)]
     pub(crate) hint: Option<String>,
-    /// What `Retry-After` says, in seconds.
+    /// Value of `Retry-After`, in seconds.
     #[serde(skip)]
     pub(crate) retry_after: Option<u64>,
-    /// The document as it came.
+    /// The unchanged document.
     #[serde(skip)]
     pub(crate) document: Value,
 }
 
 impl Problem {
-    /// What the service would say of an account that is not in its list.
+    /// Creates the problem that the service would return for an unknown account.
     pub(crate) fn no_such_account(which: &str) -> Self {
         let code = ProblemCode::AccountNotFound;
         let detail = format!("There is no account «{which}».");
@@ -71,57 +71,57 @@ impl Problem {
     }
 }
 
-/// Why a command did not do what it was asked.
+/// Reasons why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Arguments, files or settings that cannot be used.
+    /// Arguments, files or settings are invalid.
     #[error("{0}")]
     Usage(String),
-    /// Nobody has logged in at this server.
+    /// There is no stored login for this server.
     #[error("You are not logged in at {0}. Log in with: rowlockctl login --url {0}")]
     NotLoggedIn(ServerUrl),
-    /// A session that the server does not go on with.
+    /// The server no longer accepts the session.
     #[error("The login at {url} is over: {reason}. Log in again with: rowlockctl login --url {url}")]
     LoginOver {
-        /// Where.
+        /// URL of the server.
         url: ServerUrl,
-        /// Why.
+        /// Why the session has ended.
         reason: &'static str,
     },
-    /// No connection, or none that can be trusted.
+    /// The connection failed or could not be trusted.
     #[error("{url} cannot be reached: {reason}. Is the address right (--url, ROWLOCK_URL), and does the system run there?")]
     Unreachable {
-        /// What was asked.
+        /// URL of the server.
         url: String,
-        /// In the words of the system or of TLS.
+        /// Message of the system or of TLS.
         reason: String,
     },
-    /// No connection to RabbitMQ.
+    /// The connection to RabbitMQ failed.
     #[error("RabbitMQ cannot be reached: {0}. Are its address and password right, and does it run there?")]
     BrokerUnreachable(String),
-    /// Something answers, but not as Rowlock does.
+    /// The server responds, but not like Rowlock.
     #[error("{url} answers, but not as Rowlock does: {what}. Is this the gateway's address (--url, ROWLOCK_URL)?")]
     NotRowlock {
-        /// What was asked.
+        /// URL of the server.
         url: String,
-        /// What came instead.
+        /// Description of the response.
         what: String,
     },
-    /// A change was sent and its answer did not come.
+    /// A change was sent, but its response was lost.
     #[error("The answer was lost: {0}. It is not known whether it took effect; look before you repeat it.")]
     AnswerLost(String),
-    /// The API says no.
+    /// The API refused the request.
     #[error("{}", sentence(.0))]
     Refused(Box<Problem>),
-    /// Everything else.
+    /// Any other failure.
     #[error("{0}")]
     Other(String),
-    /// Whoever read the output has had enough.
+    /// The reader of standard output closed it.
     #[error("the output was closed")]
     OutputClosed,
 }
 
-/// What the document says and what to do about it.
+/// Formats a problem document, with advice and the invalid fields.
 fn sentence(problem: &Problem) -> String {
     let Problem { title, detail, errors, .. } = problem;
     let mut text = if detail.is_empty() { format!("{title}.") } else { detail.clone() };
@@ -153,7 +153,7 @@ fn hint(problem: &Problem) -> Option<String> {
 }
 
 impl Failure {
-    /// The exit code of its kind; see [`EXIT_CODES`].
+    /// Returns the exit code; see [`EXIT_CODES`].
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
@@ -174,12 +174,12 @@ impl Failure {
         }
     }
 
-    /// Says it on standard error, as a sentence or as a JSON document, and gives the exit code.
+    /// Prints the failure to standard error, as a sentence or as JSON, and returns the exit code.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         let code = self.exit_code();
         if code != 0 {
             let text = if json { self.document().to_string() } else { format!("error: {}", clean_lines(&self.to_string())) };
-            // There is nobody else to tell if this fails.
+            // If standard error cannot be written, there is no other way to report it.
             let _ = writeln!(io::stderr(), "{text}");
         }
         ExitCode::from(code)
@@ -199,7 +199,7 @@ fn clean_lines(text: &str) -> String {
 }
 
 impl From<io::Error> for Failure {
-    /// For standard output alone: files have errors of their own that name them.
+    /// Converts errors of writing standard output only. Errors on files name the file and are created where they occur.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::OutputClosed

@@ -1,6 +1,6 @@
-//! What people type that has a form of its own: times, prices, ticket types.
+//! Parsers for command-line values: times, prices and ticket types.
 //!
-//! Only the form is read here. What a value may be the services decide, and their answer names the field.
+//! Only the syntax is checked here. The services decide which values are valid, and their response names the invalid field.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use iso_currency::Currency;
 use rowlock_domain::Timestamp;
 use serde_json::{Value, json};
 
-/// A time with its offset, or a day, which means its beginning in UTC.
+/// Parses a time with an offset (RFC 3339), or a day, which means its start in UTC.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.with_timezone(&Utc));
@@ -19,12 +19,12 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Ok(day.and_time(NaiveTime::MIN).and_utc())
 }
 
-/// The same as the API writes it.
+/// Formats a time as the API does.
 pub(crate) fn time_json(time: Timestamp) -> Value {
     time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()
 }
 
-/// What a ticket costs, in the minor unit of its currency.
+/// The price of a ticket, in the minor unit of its currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Price {
     amount_minor: i64,
@@ -64,7 +64,7 @@ impl FromStr for Price {
     }
 }
 
-/// A price as people read it. Of a currency that is not known here, in its minor unit.
+/// Formats a price for people. The amount of an unknown currency is shown in its minor unit.
 pub(crate) fn price_text(amount_minor: i64, code: &str) -> String {
     let Some(digits) = Currency::from_code(code).map(digits_of).filter(|digits| *digits > 0) else {
         return format!("{amount_minor} {code}");
@@ -74,7 +74,7 @@ pub(crate) fn price_text(amount_minor: i64, code: &str) -> String {
     format!("{whole}.{part} {code}")
 }
 
-/// A ticket type of a new event: `NAME=TICKETS`, and what else is said of it behind commas.
+/// A ticket type of a new event: `NAME=TICKETS`, followed by optional comma-separated attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewTicketType(Vec<(&'static str, Value)>);
 
@@ -110,7 +110,7 @@ impl FromStr for NewTicketType {
     }
 }
 
-/// New numbers of tickets for a type of an event: `NAME=TICKETS` or `ID=TICKETS`.
+/// A new capacity of a ticket type: `NAME=TICKETS` or `ID=TICKETS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TypeCapacity {
     pub(crate) which: String,

@@ -1,7 +1,7 @@
-//! `rowlockctl`, for people who look after a box office.
+//! `rowlockctl`, the command-line tool for administrators.
 //!
-//! It talks to the public API through the gateway, as an administrator; dead letters alone it reads from RabbitMQ itself. What
-//! it shows is what the API says: with `--json` unchanged, otherwise as tables. It decides nothing that the services decide.
+//! It uses the public API through the gateway; only dead letters are read from RabbitMQ directly. With `--json` it prints the
+//! API's documents unchanged, otherwise tables. All rules are enforced by the services.
 
 mod api;
 mod bars;
@@ -22,7 +22,7 @@ use clap::Parser;
 
 use crate::cli::Arguments;
 
-/// Does what the command line says. What the exit codes mean is at the end of `rowlockctl --help`.
+/// Runs the command given on the command line. The exit codes are listed at the end of `rowlockctl --help`.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.json;

@@ -1,7 +1,7 @@
-//! The logins of this user: a file in the configuration folder that nobody else may read, one login for each server.
+//! Stored logins of the user: one per server, in a file in the configuration folder that only its owner can read.
 //!
-//! Refresh tokens rotate, so of two commands at the same time one must wait for the other: every change is made under a lock
-//! and starts from what the file then holds. The file is replaced whole; a command that is killed leaves the old one.
+//! Refresh tokens rotate, so concurrent commands must not interleave: every change is made under a file lock and starts from the
+//! current content. The file is replaced atomically; a command that is killed leaves the old one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,10 +21,10 @@ use crate::error::Failure;
 use crate::resources::Account;
 use crate::server_url::ServerUrl;
 
-/// Longer than a command can take that holds the lock: one request.
+/// Maximum time to wait for the lock. Longer than a command can hold it, which is for one request.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What a log-in or a refresh gave.
+/// The tokens and the account that a login or refresh returned.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Login {
@@ -35,16 +35,16 @@ pub(crate) struct Login {
 }
 
 impl fmt::Debug for Login {
-    /// Without the tokens.
+    /// Prints the login without its tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("expires_at", &self.expires_at).field("account", &self.account).finish_non_exhaustive()
     }
 }
 
-/// What the file holds.
+/// Content of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Logins {
-    /// The server that is meant when none is named: that of the last log-in.
+    /// The server to use if none is given: that of the last login.
     current: Option<ServerUrl>,
     logins: BTreeMap<ServerUrl, Login>,
 }
@@ -62,20 +62,20 @@ impl Logins {
         self.current = Some(url.clone());
     }
 
-    /// Forgets a login. The server stays the one that is meant, so that the next log-in needs no address.
+    /// Deletes a login. The server stays the current one, so that the next login needs no URL.
     pub(crate) fn remove(&mut self, url: &ServerUrl) {
         self.logins.remove(url);
     }
 }
 
-/// Where the logins are kept.
+/// The file with the logins.
 #[derive(Debug, Clone)]
 pub(crate) struct LoginFile {
     folder: PathBuf,
 }
 
 impl LoginFile {
-    /// In the user's configuration folder: `$XDG_CONFIG_HOME/rowlockctl`, or `~/.config/rowlockctl`.
+    /// Returns the file in the user's configuration folder: `$XDG_CONFIG_HOME/rowlockctl`, or `~/.config/rowlockctl`.
     pub(crate) fn find() -> Result<Self, Failure> {
         let base = etcetera::choose_base_strategy()
             .map_err(|_| Failure::Usage("There is no home directory to keep a login in. Set HOME or XDG_CONFIG_HOME.".to_owned()))?;
@@ -90,12 +90,12 @@ impl LoginFile {
         self.folder.join("logins.json")
     }
 
-    /// The address that is meant when none is named.
+    /// Returns the server to use if none is given.
     pub(crate) fn current(&self) -> Result<Option<ServerUrl>, Failure> {
         Ok(self.read()?.current)
     }
 
-    /// What the file holds now.
+    /// Reads the current content of the file.
     pub(crate) fn read(&self) -> Result<Logins, Failure> {
         let path = self.path();
         let bytes = match fs::read(&path) {
@@ -103,12 +103,12 @@ impl LoginFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Logins::default()),
             Err(error) => return Err(Failure::Usage(format!("{} cannot be read: {error}", path.display()))),
         };
-        // What the parser says could quote a token.
+        // The parser's message is omitted, because it could quote a token.
         serde_json::from_slice(&bytes)
             .map_err(|_| Failure::Usage(format!("{} does not hold logins. Delete it and log in again.", path.display())))
     }
 
-    /// Changes the logins under the lock, and stores them if that says so.
+    /// Changes the logins under the lock, and stores them if the closure returns true.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Logins) -> (bool, Result<T, Failure>)) -> Result<T, Failure> {
         let unusable = |what: &Path, error: &dyn fmt::Display| Failure::Usage(format!("{} cannot be used: {error}", what.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|error| unusable(&self.folder, &error))?;
@@ -121,7 +121,7 @@ impl LoginFile {
         result
     }
 
-    /// Given up when the file is closed, also by the death of the process.
+    /// The lock is released when the file is closed, even if the process is killed.
     fn lock(&self, unusable: impl Fn(std::io::Error) -> Failure) -> Result<File, Failure> {
         let path = self.folder.join("logins.lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(&unusable)?;
@@ -142,7 +142,7 @@ impl LoginFile {
     }
 
     fn write(&self, logins: &Logins) -> std::io::Result<()> {
-        // Readable by its owner alone from its first byte on.
+        // The file must be readable only by its owner from the moment it is created.
         let mut file = tempfile::Builder::new().prefix(".logins-").tempfile_in(&self.folder)?;
         file.write_all(&serde_json::to_vec_pretty(logins)?)?;
         file.as_file().sync_all()?;

@@ -1,4 +1,4 @@
-//! The binary: see [`rowlockctl`].
+//! The `rowlockctl` binary; see [`rowlockctl`].
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What is written: tables for people, JSON for programs, questions to whoever sits at the terminal.
+//! Output: tables for people, JSON for programs, and confirmation prompts.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -9,26 +9,26 @@ use serde_json::Value;
 
 use crate::error::Failure;
 
-/// Where answers go and in which form.
+/// The format of standard output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
-    /// JSON instead of tables and sentences.
+    /// Whether to print JSON instead of tables and sentences.
     pub(crate) json: bool,
 }
 
 impl Output {
-    /// One answer: the document itself, or what a person reads of it.
+    /// Prints a result: the document itself as JSON, or the text for people.
     pub(crate) fn document(self, document: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json { line(&format!("{document:#}")) } else { line(&text()) }
     }
 
-    /// A sentence for people; programs are not told.
+    /// Prints a sentence for people. Prints nothing if the format is JSON.
     pub(crate) fn say(self, sentence: &str) -> Result<(), Failure> {
         if self.json { Ok(()) } else { line(sentence) }
     }
 }
 
-/// Writes a line, or several, to standard output.
+/// Prints one or more lines to standard output.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -37,13 +37,13 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says something to a person without mixing it with the answer.
+/// Prints a note to standard error, separate from the result.
 pub(crate) fn note(text: &str) {
-    // An answer is worth more than a note about it.
+    // A failure to print a note must not fail the command.
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
 
-/// A text without anything that a terminal could take for an order.
+/// Returns a text without characters that a terminal could interpret as control sequences.
 pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
@@ -55,12 +55,12 @@ pub(crate) enum Column {
     Number(&'static str),
 }
 
-/// A table without lines, so that it can be read by people and cut by programs. On a terminal it keeps to its width.
+/// Formats a table without borders, so that scripts can split it. On a terminal it is limited to the terminal's width.
 pub(crate) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     table_within(columns, rows, Term::stdout().size_checked().map(|(_, width)| width))
 }
 
-/// The same within a width, or as wide as it gets.
+/// Formats a table within a width, or without a limit.
 pub(crate) fn table_within(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -83,20 +83,23 @@ pub(crate) fn table_within(columns: &[Column], rows: impl IntoIterator<Item = Ve
     table.trim_fmt()
 }
 
-/// A time as people read it.
+/// Formats a time for people.
 pub(crate) fn time(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// A time that may be absent.
+/// Formats an optional time; `-` if it is absent.
 pub(crate) fn time_or_dash(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), time)
 }
 
-/// Lets a person type a word to confirm something that cannot be undone. Where nobody sits, `--yes` must have said it.
+/// Asks the user to type a word to confirm a change that cannot be undone. Fails if it is another word. Fails if standard input
+/// is not a terminal; scripts pass `--yes` instead.
 pub(crate) fn confirm(what: &str, word: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage(format!("{what} Nobody is there to be asked whether that is meant; --yes says so.")));
+        return Err(Failure::Usage(format!(
+            "{what} Standard input is not a terminal, so rowlockctl cannot ask for confirmation. Pass --yes to proceed."
+        )));
     }
     let mut err = io::stderr();
     write!(err, "{}\nType «{}» to go on: ", clean(what), clean(word))?;

@@ -1,4 +1,4 @@
-//! Lists of the API, followed from page to page.
+//! Pagination: reads lists of the API page by page.
 
 use serde_json::Value;
 
@@ -6,16 +6,16 @@ use crate::api::{Answer, Api, Call};
 use crate::error::Failure;
 use crate::output::{Column, Output, line, note, table};
 
-/// The most that the API gives at once.
+/// Maximum page size of the API.
 const LARGEST_PAGE: usize = 100;
 
-/// How much of a list is wanted.
+/// How many items of a list to show.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct HowMany {
-    /// Show at most this many.
+    /// Maximum number of items to show.
     #[arg(long, default_value_t = 100, value_name = "N", conflicts_with = "all")]
     limit: usize,
-    /// Show all, however many.
+    /// Shows all items.
     #[arg(long)]
     all: bool,
 }
@@ -26,8 +26,8 @@ impl HowMany {
     }
 }
 
-/// Walks a list page by page. `send` gets each request; `within` is where the page is in its answer. `each` gets the items and
-/// says whether it wants more. Gives whether there would have been more.
+/// Reads a list page by page. `send` sends each request; `within` extracts the page from its response. `each` receives the items
+/// and returns whether it wants more. Returns whether the list has further items.
 pub(crate) fn walk(
     api: &Api,
     call: &Call<'_>,
@@ -58,13 +58,14 @@ pub(crate) fn walk(
         match next {
             None => return Ok(false),
             Some(_) if left == 0 => return Ok(true),
-            // Every page but the last is full, so this comes to an end.
+            // Every page but the last is full, so the loop terminates.
             Some(next) => cursor = Some(next),
         }
     }
 }
 
-/// Shows a list: a JSON document per line as they come, or a table of all. `empty` is said when there is nothing.
+/// How a list is printed: one JSON document per line as they arrive, or a table of all items. `empty` is printed if there are
+/// none.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     pub(crate) output: Output,
@@ -74,7 +75,7 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Walks the list and shows it.
+    /// Reads and prints the list.
     pub(crate) fn show(
         &self,
         api: &Api,

@@ -1,4 +1,4 @@
-//! What the API's answers hold, as far as tables show it.
+//! Responses of the API, as far as tables show them.
 
 use rowlock_domain::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(crate) struct Account {
     pub(crate) disabled_at: Option<Timestamp>,
 }
 
-/// What a ticket costs.
+/// The price of a ticket.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Price {
@@ -34,7 +34,7 @@ impl std::fmt::Display for Price {
     }
 }
 
-/// A ticket type with its counters.
+/// A ticket type with its counts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TicketType {
@@ -49,7 +49,7 @@ pub(crate) struct TicketType {
     pub(crate) waitlist_length: u64,
 }
 
-/// An event as everybody sees it.
+/// An event as the public sees it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
@@ -65,7 +65,7 @@ pub(crate) struct Event {
     pub(crate) unservable_entries: u64,
 }
 
-/// Says how many waiting entries cannot be served, or nothing if there are none.
+/// Returns a warning about waiting entries that cannot be promoted, or `None` if there are none.
 pub(crate) fn unservable_warning(entries: u64) -> Option<String> {
     let who = match entries {
         0 => return None,
@@ -89,7 +89,7 @@ pub(crate) struct EventStatus {
     pub(crate) ticket_types: Vec<TicketType>,
 }
 
-/// Somebody who waits.
+/// A waiting-list entry.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Waiting {
@@ -101,7 +101,7 @@ pub(crate) struct Waiting {
     pub(crate) joined_at: Timestamp,
 }
 
-/// Who waits or has booked.
+/// The account of a booking or waiting-list entry.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Holder {
     pub(crate) name: String,
@@ -118,7 +118,7 @@ pub(crate) struct AuditEntry {
     pub(crate) details: Value,
 }
 
-/// Who acted.
+/// The actor of an audit-log entry.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Actor {

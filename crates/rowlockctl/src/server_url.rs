@@ -1,4 +1,4 @@
-//! The address of a box office: of its gateway, without a path's last slash, so that one server has one spelling.
+//! The URL of a server's gateway, normalized without a trailing slash, so that each server has one spelling.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,28 +6,28 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// A checked address. It holds no user and no password, so it can be shown and stored.
+/// A validated URL. It contains no user or password, so it can be printed and stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct ServerUrl(String);
 
-/// Why a text is not one.
+/// Error for a text that is not such a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be an address as https://tickets.example.org, without a user, a query or a fragment")]
 pub(crate) struct InvalidUrl;
 
 impl ServerUrl {
-    /// Where `make up` and `docker compose up` put the gateway.
+    /// Returns the URL at which `make up` and `docker compose up` serve the gateway.
     pub(crate) fn local() -> Self {
         Self("http://localhost:3000".to_owned())
     }
 
-    /// The address with a path of the API behind it.
+    /// Appends a path of the API.
     pub(crate) fn with(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
-    /// Whether what is sent there could be read on the way: it is not encrypted and leaves this machine.
+    /// Returns whether requests could be read in transit: the connection is unencrypted and leaves this machine.
     pub(crate) fn is_open_to_readers(&self) -> bool {
         let Ok(url) = Url::parse(&self.0) else { return true };
         let stays_here = match url.host() {

@@ -1,4 +1,4 @@
-//! Requests as somebody who is logged in: the access token is renewed when it is over, and nobody has to think of it.
+//! Authenticated requests: the access token is refreshed automatically when it expires.
 
 use chrono::TimeDelta;
 use rowlock_platform::clock::Clock;
@@ -10,10 +10,10 @@ use crate::api::{Answer, Api, Call};
 use crate::error::Failure;
 use crate::logins::{Login, LoginFile};
 
-/// How long before its end a token is not sent any more: a request takes its time, and clocks differ.
+/// How long before its expiry a token is no longer sent, to allow for the duration of a request and for clock skew.
 const MARGIN: TimeDelta = TimeDelta::seconds(15);
 
-/// The login of a server and the way to it.
+/// The login of a server, with a client for it.
 #[derive(Debug)]
 pub(crate) struct Session {
     api: Api,
@@ -23,7 +23,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// With the login that is kept for the server.
+    /// Opens the stored login of the server. Fails if there is none.
     pub(crate) fn open(api: Api, file: LoginFile) -> Result<Self, Failure> {
         let login = file.read()?.of(&api.url).cloned().ok_or_else(|| Failure::NotLoggedIn(api.url.clone()))?;
         Ok(Self { api, file, clock: Clock::system(), login })
@@ -37,12 +37,12 @@ impl Session {
         &self.login
     }
 
-    /// Sends a request and reads its answer whole.
+    /// Sends a request and reads the complete response.
     pub(crate) fn send(&mut self, call: &Call<'_>) -> Result<Answer, Failure> {
         self.with_token(|api, token| api.send(call, Some(token)))
     }
 
-    /// Sends a request and leaves the body of its answer to be read.
+    /// Sends a request and returns the response without reading its body.
     pub(crate) fn open_body(&mut self, call: &Call<'_>) -> Result<Response<Body>, Failure> {
         self.with_token(|api, token| api.open(call, Some(token)))
     }
@@ -53,7 +53,7 @@ impl Session {
             self.refresh()?;
         }
         match send(&self.api, &self.login.token) {
-            // Nothing was done: it is safe to send it again.
+            // A 401 means that nothing was done, so the request can be sent again.
             Err(Failure::Refused(problem)) if problem.code == "unauthenticated" => {
                 self.refresh()?;
                 send(&self.api, &self.login.token)
@@ -66,9 +66,10 @@ impl Session {
         }
     }
 
-    /// Exchanges the refresh token, or takes what another rowlockctl has got for it meanwhile.
+    /// Exchanges the refresh token, or takes the one that another rowlockctl has obtained meanwhile.
     ///
-    /// If this process dies between the exchange and the write, the old token gets the same successor for 30 seconds.
+    /// If this process dies between the exchange and the write, the old token still gets the same successor during the server's
+    /// grace period (60 seconds by default).
     fn refresh(&mut self) -> Result<(), Failure> {
         let url = self.api.url.clone();
         let used_up = &self.login.token;
@@ -96,7 +97,7 @@ impl Session {
     }
 }
 
-/// What ended a login for good, if it is that.
+/// Returns the reason if a failure means that the session has ended for good.
 fn why_over(failure: &Failure) -> Option<&'static str> {
     let Failure::Refused(problem) = failure else { return None };
     match problem.code.as_str() {
@@ -111,7 +112,7 @@ fn exchange(api: &Api, login: &Login) -> Result<Login, Failure> {
     login_in(api, api.send(&call, None)?)
 }
 
-/// The login in the answer to a log-in or a refresh.
+/// Parses the login in the response to a login or refresh.
 pub(crate) fn login_in(api: &Api, answer: Answer) -> Result<Login, Failure> {
     serde_json::from_value(answer.body).map_err(|_| api.not_rowlock("the answer holds no tokens".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! `rotate-keys`: a new signing key in the place of the present one.
+//! `rotate-keys`: adds a signing key that replaces the current one.
 
 use std::process::ExitCode;
 
@@ -12,8 +12,8 @@ use crate::secrets::Secrets;
 use crate::store::{Rotated, ServedUntil, Store};
 use crate::{AuthSettings, StartError};
 
-/// Adds a key and says on standard output when it signs and how long those before it are published. Exit code 1, and
-/// nothing changed, while there is one that does not sign yet.
+/// Adds a key and prints when it starts to sign and how long the older keys stay published. If the latest key does not sign yet,
+/// nothing is changed and the exit code is 1.
 pub(super) async fn rotate_keys(settings: AuthSettings) -> ExitCode {
     settings.log.start();
     let Ok(secrets) = Secrets::derive(&settings.keys.encryption_key) else { return fail(1, StartError::Keys) };

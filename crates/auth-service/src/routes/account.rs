@@ -1,4 +1,4 @@
-//! `/api/account`: one's own account, all that is stored about it, and its end.
+//! `/api/account`: returns, exports and erases the caller's account.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -19,7 +19,7 @@ use super::examples;
 use crate::service::Auth;
 use crate::store::{Account, StoredSession};
 
-/// An account as its owner and administrators see it.
+/// An account.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Account)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +42,7 @@ pub(super) struct AccountView {
 pub(super) struct AdminAccountView {
     #[serde(flatten)]
     account: AccountView,
-    /// Since when nobody gets in with it; null while it may be used.
+    /// When the account was disabled; null if it is enabled.
     #[schema(value_type = Option<DateTime>, required)]
     disabled_at: Option<Timestamp>,
 }
@@ -62,10 +62,10 @@ impl From<Account> for AccountView {
 
 route_problems!(EraseProblems = Problems::for_users().with_input().changing().and(&[ProblemCode::LastAdministrator]));
 
-/// Erase one's account.
+/// Erase your account.
 ///
-/// All personal data is erased. Tickets of future events and places in waiting lists go to the next in line; bookings of past
-/// events stay and become anonymous. A repeat is 204, too.
+/// All personal data is erased. Tickets of future events are returned and waiting-list entries are closed; bookings of past
+/// events are kept but anonymized. A repeated request gets 204 as well.
 #[utoipa::path(
     delete,
     path = "/api/account",
@@ -77,7 +77,7 @@ route_problems!(EraseProblems = Problems::for_users().with_input().changing().an
 )]
 pub(super) async fn erase(auth: web::Data<Auth>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
-    // The token of an erased account is revoked; its owner is told that the account is gone, as the first request was.
+    // The token of an erased account is revoked, but a repeated request gets the same response as the first one.
     if caller.has_ended() && auth.store.account(caller.claims().sub).await?.is_none() {
         return Ok(HttpResponse::NoContent().finish());
     }
@@ -87,9 +87,10 @@ pub(super) async fn erase(auth: web::Data<Auth>, caller: FormerCaller, request: 
 
 route_problems!(ExportProblems = Problems::for_users());
 
-/// Everything that is stored about oneself.
+/// Export everything that is stored about you.
 ///
-/// Answers 503 while a part of it cannot be read: that part would be taken for the whole.
+/// The response is 503 if any part of the data cannot be read, because an incomplete export could be mistaken for a complete
+/// one.
 #[utoipa::path(
     get,
     path = "/api/account/export",
@@ -122,19 +123,19 @@ pub(super) async fn export(auth: web::Data<Auth>, caller: Caller, request: HttpR
         .json(export))
 }
 
-/// All that is stored about a person. Of the password there is only a hash, which is not shown.
+/// Everything that is stored about an account. The hash of the password is not included.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccountExport)]
 #[serde(rename_all = "camelCase")]
 struct Export {
     account: AdminAccountView,
     sessions: Vec<StoredSession>,
-    /// What booking-service has stored.
+    /// The data that booking-service stores.
     #[schema(schema_with = stored_bookings)]
     booking_service: Value,
 }
 
-/// booking-service describes it.
+/// The schema is part of booking-service's description.
 fn stored_bookings() -> Ref {
     Ref::from_schema_name("StoredBookings")
 }
@@ -145,7 +146,7 @@ fn gone() -> Problem {
 
 route_problems!(AccountProblems = Problems::for_users());
 
-/// One's own account.
+/// Get your account.
 #[utoipa::path(
     get,
     path = "/api/account",

@@ -1,4 +1,4 @@
-//! `/admin/accounts`: all accounts, the newest first; shutting one and opening it again.
+//! `/admin/accounts`: lists accounts, disables and enables them.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::AccountId;
@@ -32,12 +32,12 @@ impl From<ClosingError> for Problem {
     }
 }
 
-/// Why an account is disabled.
+/// Why the account is disabled.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `disable` reads")]
 struct DisableAccount {
-    /// For the audit log. Nothing personal belongs there.
+    /// Recorded in the audit log. Must not contain personal data.
     #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
@@ -49,8 +49,8 @@ route_problems!(
 
 /// Disable an account.
 ///
-/// Nobody gets in with the account any more, and what it holds or waits for goes back to the others. An account that is
-/// disabled already stays so. Nobody disables their own.
+/// The account can no longer log in, its bookings for upcoming events are cancelled, and its waiting-list entries are closed.
+/// Disabling an account that is already disabled has no effect. Administrators cannot disable their own account.
 #[utoipa::path(
     post,
     path = "/admin/accounts/{accountId}/disable",
@@ -88,9 +88,9 @@ route_problems!(
         Problems::for_administrators().with_input().changing().and(&[ProblemCode::AccountNotFound, ProblemCode::IdempotencyKeyReused])
 );
 
-/// Enable an account again.
+/// Enable an account.
 ///
-/// The account may log in again. What it held has gone to others.
+/// The account can log in again. Its cancelled bookings and closed waiting-list entries are not restored.
 #[utoipa::path(
     post,
     path = "/admin/accounts/{accountId}/enable",
@@ -136,20 +136,21 @@ async fn set_disabled(
     Ok(response.json(AdminAccountView::from(account)))
 }
 
-/// Which accounts are listed.
+/// Which accounts to list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `admin_accounts` reads")]
 struct AccountFilter {
-    /// Words that must all be in name, username or e-mail, in any order; a part of a word is enough. One or two letters or digits are looked for at the beginnings of words. Case, accents and spellings
-    /// such as `ß` and `ss` make no difference. Spaces alone find everything.
+    /// Words that must all occur in name, username or e-mail address, in any order. Parts of words match too, except that a term
+    /// of one or two letters or digits matches only the beginning of a word. Case, accents and spellings such as `ß` and `ss`
+    /// make no difference. A search for spaces alone matches everything.
     #[param(nullable = false, max_length = 200, example = "ada")]
     q: Option<String>,
 }
 
 route_problems!(AccountsProblems = Problems::for_administrators().with_input());
 
-/// All accounts, the newest first.
+/// List all accounts, newest first.
 #[utoipa::path(
     get,
     path = "/admin/accounts",

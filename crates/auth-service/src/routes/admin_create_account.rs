@@ -1,4 +1,4 @@
-//! POST `/admin/createaccount`: an administrator makes another, or the bootstrap token makes the first.
+//! `POST /admin/createaccount`: creates an administrator account, authorized by an administrator or by the bootstrap token.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
@@ -21,7 +21,7 @@ use crate::store::Admission;
 
 const BOOTSTRAP_HEADER: &str = "x-bootstrap-token";
 
-/// Whether a header is the bootstrap token. Digests are compared, so that time tells nothing, not even the length.
+/// Returns whether a header is the bootstrap token. Digests are compared in constant time, so that not even the length leaks.
 fn is_bootstrap_token(expected: Option<&SecretString>, header: &[u8]) -> bool {
     expected.is_some_and(|expected| {
         let [expected, header] = [expected.expose_secret().as_bytes(), header].map(Sha256::digest);
@@ -29,7 +29,8 @@ fn is_bootstrap_token(expected: Option<&SecretString>, header: &[u8]) -> bool {
     })
 }
 
-/// On what ground the caller may make an administrator. An administrator's token goes first: a script may send both.
+/// Authorizes the caller to create an administrator. A valid administrator's token takes precedence over the bootstrap token,
+/// because a script may send both.
 async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Actor), Problem> {
     let refusal = match AdminCaller::from_request(request, &mut Payload::None).await {
         Ok(admin) => return Ok((Admission::Admin, admin.actor())),
@@ -39,7 +40,8 @@ async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Act
     if !is_bootstrap_token(auth.bootstrap_token.as_ref(), header.as_bytes()) {
         return Err(Problem::new(ProblemCode::Unauthenticated, "The bootstrap token is wrong."));
     }
-    // The insert decides; this only saves the work of a hash. A request with a key may be a repeat, which is looked for first.
+    // The insert decides; this check only saves the cost of a hash. A request with a key may be a repeated one, which is looked
+    // up first.
     let repeatable = request.headers().contains_key("idempotency-key");
     if !repeatable && auth.store.admin_exists().await? {
         return Err(RegistrationError::AdminExists.into());
@@ -55,10 +57,10 @@ route_problems!(
     ])
 );
 
-/// Create an administrator's account.
+/// Create an administrator account.
 ///
-/// An administrator makes another one. The first is made with the header `X-Bootstrap-Token` instead, which is used up then.
-/// An `Idempotency-Key` belongs to the e-mail address here.
+/// The caller is an administrator. The first administrator is created with the header `X-Bootstrap-Token` instead, which works
+/// only as long as there is none. The scope of an `Idempotency-Key` is the e-mail address.
 #[utoipa::path(
     post,
     path = "/admin/createaccount",
@@ -83,7 +85,7 @@ pub(super) async fn admin_create_account(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    // Who may not is told so before the body is looked at.
+    // Authorization comes before the body is parsed.
     let (admission, actor) = admission(&auth, &request).await?;
     let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
     let (registration, key) = registration(&request, fields, auth.email_domains)?;

@@ -1,4 +1,4 @@
-//! POST `/admin/loginaccount`: as `/api/loginaccount`, for administrators.
+//! `POST /admin/loginaccount`: like `/api/loginaccount`, but for administrators only.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
@@ -22,7 +22,7 @@ route_problems!(
 
 /// Log in as an administrator.
 ///
-/// As `POST /api/loginaccount`, and 403 for the right password of a user.
+/// Like `POST /api/loginaccount`, but returns 403 for an account that is not an administrator's.
 #[utoipa::path(
     post,
     path = "/admin/loginaccount",

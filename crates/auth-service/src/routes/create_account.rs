@@ -1,4 +1,4 @@
-//! POST `/api/createaccount`: anyone gets an account.
+//! `POST /api/createaccount`: creates a user account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
@@ -15,29 +15,29 @@ use crate::registration::{Registration, RegistrationError, register_once};
 use crate::service::Auth;
 use crate::store::{Account, Admission};
 
-/// What a person says to get an account.
+/// The data from which an account is created.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `registration` reads")]
 pub(super) struct CreateAccount {
-    /// What the person is called, stored composed (NFC) and with white space as one space each. At least one visible character,
-    /// no control characters; invisible ones only within what they shape, as in emoji and in Persian.
+    /// Name of the person. It is normalized to composed characters (NFC) and single spaces. At least one visible character; no
+    /// control characters. Invisible characters are allowed only where they shape visible ones, as in emoji and in Persian.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// The handle of the account, unique without regard to case, to full or half width and to how characters are composed. No
-    /// white space, no control or invisible characters.
+    /// Handle of the account. It is unique regardless of case, of full or half width and of how characters are composed. No
+    /// white space, control characters or invisible characters.
     #[schema(min_length = 1, max_length = 64)]
     username: String,
-    /// Unique without regard to case and to how a domain is written: `münchen.example` is `xn--mnchen-3ya.example`. Shown as it
-    /// was typed. The domain has a dot, unless the setting `accounts.allow_local_email_domains` allows others.
+    /// Unique regardless of case and of how its domain is written: `münchen.example` is `xn--mnchen-3ya.example`. It is returned
+    /// as it was entered. The domain must contain a dot, unless the setting `accounts.allow_local_email_domains` allows others.
     #[schema(max_length = 254, format = "email")]
     email: String,
-    /// At least 8 characters and at most 72 bytes in UTF-8. No control characters.
+    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters.
     #[schema(min_length = 8, max_length = 72, format = Password, write_only)]
     password: String,
 }
 
-/// Reads [`CreateAccount`].
+/// Reads [`CreateAccount`] and the idempotency key.
 pub(super) fn registration(
     request: &HttpRequest,
     mut fields: JsonFields,
@@ -69,7 +69,7 @@ impl From<RegistrationError> for Problem {
             }
             RegistrationError::KeyReused => key_reused(),
             RegistrationError::OutcomeUnknown(_) => {
-                tracing::warn!(%error, "outcome unknown");
+                tracing::warn!(%error, "it is unknown whether the account was created");
                 Self::new(
                     ProblemCode::OutcomeUnknown,
                     "The account may have been created. If you sent an Idempotency-Key, send the same request again with it; if not, try to log in, and create the account again if that fails.",
@@ -92,7 +92,7 @@ route_problems!(
 
 /// Create an account.
 ///
-/// An `Idempotency-Key` belongs to the e-mail address here: the same request with it returns the account that it created.
+/// The scope of an `Idempotency-Key` is the e-mail address: a repeated request returns the account that the first one created.
 #[utoipa::path(
     post,
     path = "/api/createaccount",
@@ -118,7 +118,7 @@ pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, 
     Ok(created(account, replayed))
 }
 
-/// The response to a request that created an account, now or before.
+/// Returns the response to a request that created an account, either now or, if `replayed`, before.
 pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
     let mut response = HttpResponse::Created();
     if replayed {
@@ -127,7 +127,7 @@ pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
     response.json(AccountView::from(account))
 }
 
-/// The refusal of a key that came with another request before.
+/// Returns the problem for an idempotency key that was used with another request.
 pub(super) fn key_reused() -> Problem {
     Problem::new(
         ProblemCode::IdempotencyKeyReused,

@@ -1,11 +1,11 @@
-//! The examples of the API's description. A test holds them against its schemas and sends those of requests.
+//! Examples of the API description. A test validates them against its schemas and sends those that are requests.
 
 use serde_json::{Value, json};
 
-/// An id.
+/// Id of the account in the examples.
 pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
-/// An id.
+/// Id of the session in the examples.
 pub(super) const SESSION: &str = "01936f1b-3c4d-7e5f-8061-b2c3d4e5f603";
 const PASSWORD: &str = "correct horse battery";
 
@@ -90,7 +90,7 @@ fn live_session() -> Value {
     })
 }
 
-/// A page of one item that has no next one.
+/// A page with one item, which is the last page.
 pub(super) fn page(item: &Value) -> Value {
     json!({"items": [item], "nextCursor": null})
 }

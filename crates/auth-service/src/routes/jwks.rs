@@ -1,4 +1,4 @@
-//! GET `/.well-known/jwks.json`: the public keys that access tokens are checked with.
+//! `GET /.well-known/jwks.json`: returns the public keys with which access tokens are verified.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
@@ -11,9 +11,9 @@ use crate::service::Auth;
 
 route_problems!(KeysProblems = Problems::for_anyone());
 
-/// The public keys that tokens are checked with.
+/// Get the public keys with which access tokens are verified.
 ///
-/// Every key that may have signed a token, and those that soon will (RFC 7517, RFC 8037).
+/// A JWK set (RFC 7517, RFC 8037) with every key that may have signed a valid token, and those that will sign soon.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",

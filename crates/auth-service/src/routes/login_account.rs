@@ -1,4 +1,4 @@
-//! POST `/api/loginaccount`: a session for whoever knows the password.
+//! `POST /api/loginaccount`: opens a session.
 
 use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -20,16 +20,16 @@ use crate::keys::KeyError;
 use crate::service::Auth;
 use crate::sign_in::{Credentials, SignInError, SignedIn};
 
-/// What somebody who has logged in, or stayed logged in, gets.
+/// The tokens of a session and its account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SignedIn)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SignedInView {
-    /// For the header `Authorization: Bearer TOKEN`.
+    /// Access token, for the header `Authorization: Bearer TOKEN`.
     token: String,
-    /// For `POST /api/refreshtoken` and `POST /api/logoutaccount`.
+    /// Refresh token, for `POST /api/refreshtoken` and `POST /api/logoutaccount`.
     refresh_token: String,
-    /// Until when `token` is valid.
+    /// When `token` expires.
     #[schema(value_type = DateTime)]
     expires_at: Timestamp,
     account: AccountView,
@@ -42,12 +42,12 @@ impl From<SignedIn> for SignedInView {
     }
 }
 
-/// Any text, also one that cannot be a password: log-in does not tell the two apart.
+/// Reads any string, even one that cannot be a password, because login must not distinguish the two.
 fn any_text(value: &Value) -> Result<SecretString, String> {
     value.as_str().map(SecretString::from).ok_or_else(|| "must be a text".to_owned())
 }
 
-/// What a person says to log in.
+/// The credentials of an account.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `credentials` reads")]
@@ -58,13 +58,13 @@ pub(super) struct LogIn {
     password: String,
 }
 
-/// Makes a log-in repeatable.
+/// Idempotency key of a login.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what `credentials` reads")]
 pub(super) struct LogInKeyHeader {
-    /// Makes the request safe to repeat: the session of the first log-in with this key gives way to that of the second, so
-    /// that one session remains. The tokens differ, because they are not stored.
+    /// Makes the request safe to retry: the session of an earlier login with this key is replaced by the new one, so that only
+    /// one session remains. The tokens differ, because they are not stored.
     #[param(
         nullable = false,
         rename = "Idempotency-Key",
@@ -76,17 +76,17 @@ pub(super) struct LogInKeyHeader {
     idempotency_key: Option<String>,
 }
 
-/// A session's key.
+/// The refresh token of a session.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `refresh_token` reads")]
 pub(super) struct RefreshToken {
-    /// The `refreshToken` of the last log-in or refresh.
+    /// The `refreshToken` of the last login or refresh.
     #[schema(format = Password, write_only)]
     refresh_token: String,
 }
 
-/// Reads [`LogIn`].
+/// Reads [`LogIn`] and the idempotency key.
 pub(super) fn credentials(request: &HttpRequest, mut fields: JsonFields) -> Result<Credentials, Problem> {
     let keyed = KeyedRequest::of_body(request, &mut fields);
     let email = fields.required("email", text);
@@ -132,8 +132,8 @@ route_problems!(
 
 /// Log in.
 ///
-/// 401 `bad-credentials` does not tell whether the e-mail or the password was wrong. After three wrong passwords each further
-/// try waits longer.
+/// 401 `bad-credentials` does not reveal whether the e-mail address or the password was wrong. After three wrong passwords in a
+/// row, each further attempt is delayed.
 #[utoipa::path(
     post,
     path = "/api/loginaccount",
@@ -150,7 +150,7 @@ pub(super) async fn login_account(auth: web::Data<Auth>, request: HttpRequest, f
     log_in(&auth, &request, credentials(&request, fields)?, None).await
 }
 
-/// The log-in of both routes, within the limits.
+/// Logs in, for both routes, within the rate limits.
 pub(super) async fn log_in(
     auth: &Auth,
     request: &HttpRequest,
@@ -167,7 +167,7 @@ pub(super) async fn log_in(
     Ok(HttpResponse::Ok().json(SignedInView::from(result?)))
 }
 
-/// What a program says that it is, cut to what is kept of it.
+/// Returns the `User-Agent` header without control characters, cut to the 200 characters that are stored.
 fn user_agent(request: &HttpRequest) -> Option<String> {
     const MAX: usize = 200;
     let text = request.headers().get(USER_AGENT)?.to_str().ok()?;

@@ -1,4 +1,4 @@
-//! POST `/api/logoutaccount`: the end of a session.
+//! `POST /api/logoutaccount`: ends a session.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
@@ -15,7 +15,7 @@ route_problems!(LogOutProblems = Problems::for_anyone().with_body().changing().a
 
 /// Log out.
 ///
-/// Ends the session of the refresh token.
+/// Ends the session to which the refresh token belongs.
 #[utoipa::path(
     post,
     path = "/api/logoutaccount",

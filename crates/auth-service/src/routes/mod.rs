@@ -1,4 +1,4 @@
-//! The public routes, one file each.
+//! The HTTP routes, one file per group of endpoints.
 
 mod account;
 mod admin_accounts;
@@ -21,7 +21,7 @@ use utoipa::OpenApi;
 
 use crate::passwords::HashError;
 
-/// All routes. Those below `/internal` are for services; the gateway does not pass them on.
+/// Returns all routes. Those under `/internal` are for services, and the gateway does not route them.
 pub(crate) fn routes() -> Routes {
     Routes::default()
         .post("/api/createaccount", create_account::create_account)
@@ -43,7 +43,7 @@ pub(crate) fn routes() -> Routes {
         .get("/.well-known/jwks.json", jwks::jwks)
 }
 
-/// The public routes described.
+/// The OpenAPI description of the public routes.
 #[derive(OpenApi)]
 #[openapi(paths(
     create_account::create_account,
@@ -65,7 +65,7 @@ pub(crate) fn routes() -> Routes {
 ))]
 pub(crate) struct Description;
 
-/// Adds all routes.
+/// Adds all routes to an application.
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
     routes().configure(app);
 }
@@ -74,7 +74,7 @@ impl From<HashError> for Problem {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Overloaded => {
-                tracing::warn!(%error, "overloaded");
+                tracing::warn!(%error, "the password queue is full; a request was rejected");
                 Self::new(ProblemCode::Overloaded, "Too many people are logging in at the moment. Please try again.")
             }
             HashError::Bcrypt(_) | HashError::Thread(_) => Self::internal(&error),

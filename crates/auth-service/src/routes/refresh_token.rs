@@ -1,4 +1,4 @@
-//! POST `/api/refreshtoken`: the next tokens of a session.
+//! `POST /api/refreshtoken`: returns new tokens for a session.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
@@ -15,8 +15,8 @@ route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().
 
 /// Stay logged in.
 ///
-/// Gives the next pair of tokens. For 60 s a superseded refresh token gets the present successor (several tabs, a lost
-/// answer); used later, it ends the session.
+/// Returns a new access token and a new refresh token. For 60 s a superseded refresh token still gets the current successor, in
+/// case of several tabs or a lost response; used later, it ends the session.
 #[utoipa::path(
     post,
     path = "/api/refreshtoken",

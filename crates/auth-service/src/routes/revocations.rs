@@ -1,11 +1,11 @@
-//! GET `/internal/revocations`: whose tokens are not good any more, for services alone. The gateway does not pass it on.
+//! `GET /internal/revocations`: returns the revocation list to other services. The gateway does not route it.
 
 use actix_web::{HttpResponse, web};
 use rowlock_http::problem::Problem;
 
 use crate::service::Auth;
 
-/// Answers 200 with what ended so lately that a token of it may not have expired.
+/// Returns 200 with the sessions and accounts that ended so recently that an access token of them may not have expired yet.
 pub(super) async fn revocations(auth: web::Data<Auth>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(auth.store.revoked_within(auth.tokens.revoked_for()).await?))
 }

@@ -1,4 +1,4 @@
-//! `/api/sessions`: where somebody is logged in, and putting an end to it.
+//! `/api/sessions`: lists and ends the caller's sessions.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::SessionId;
@@ -14,19 +14,19 @@ use super::examples;
 use crate::service::Auth;
 use crate::store::LiveSession;
 
-/// A session, and whether it is the one that asks.
+/// A session of the caller.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 struct SessionView {
     #[serde(flatten)]
     session: LiveSession,
-    /// Whether it is the one that asks.
+    /// Whether this is the session of the request.
     current: bool,
 }
 
 route_problems!(SessionsProblems = Problems::for_users().with_input());
 
-/// Where one is logged in, the newest first.
+/// List your sessions, newest first.
 #[utoipa::path(
     get,
     path = "/api/sessions",
@@ -51,9 +51,9 @@ pub(super) async fn list(auth: web::Data<Auth>, caller: Caller, request: HttpReq
 
 route_problems!(EndProblems = Problems::for_users().with_input().changing().and(&[ProblemCode::SessionNotFound]));
 
-/// End one of one's sessions.
+/// End one of your sessions.
 ///
-/// Its refresh token is used up at once, its access token within a minute.
+/// Its refresh token stops working immediately, its access token within a minute.
 #[utoipa::path(
     delete,
     path = "/api/sessions/{sessionId}",
@@ -72,7 +72,7 @@ pub(super) async fn end(
     KeyedRequest::of_path(&request)?;
     let none = || Problem::new(ProblemCode::SessionNotFound, "You have no session with this id.");
     let id: SessionId = path.parse().map_err(|_| none())?;
-    // The session that ended itself has ended.
+    // A session that has ended itself gets 204 for a repeated request as well.
     if caller.has_ended() && caller.claims().sid == id {
         return Ok(HttpResponse::NoContent().finish());
     }
@@ -82,7 +82,7 @@ pub(super) async fn end(
 
 route_problems!(EndOthersProblems = Problems::for_users().with_input().changing());
 
-/// End all of one's sessions but the one that asks.
+/// End all of your sessions except the current one.
 #[utoipa::path(
     delete,
     path = "/api/sessions",

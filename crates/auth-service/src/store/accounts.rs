@@ -1,4 +1,4 @@
-//! Accounts. E-mail and username are unique whatever their spelling, and it is the database that says so.
+//! Queries on accounts. The database enforces that e-mail address and username are unique regardless of their spelling.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Messages, Store};
 use crate::schema::accounts;
 
-/// An account as it is stored, without its password.
+/// A stored account, without its password hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) id: AccountId,
@@ -28,7 +28,7 @@ pub(crate) struct Account {
     pub(crate) version: i64,
 }
 
-/// An account to be stored.
+/// An account to insert.
 #[derive(Clone)]
 pub(crate) struct NewAccount {
     pub(crate) id: AccountId,
@@ -41,14 +41,14 @@ pub(crate) struct NewAccount {
     pub(crate) creation_key: Option<IdempotencyKey>,
 }
 
-/// On what ground an account is made.
+/// Authorization under which an account is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Anyone may become a user.
+    /// Anyone may create a user account.
     User,
-    /// An administrator, or the operator at the command line, makes an administrator.
+    /// An administrator, or an operator on the command line, creates an administrator.
     Admin,
-    /// The bootstrap token makes an administrator while there is none.
+    /// The bootstrap token creates an administrator while there is none.
     FirstAdmin,
 }
 
@@ -61,7 +61,7 @@ impl Admission {
     }
 }
 
-/// Why an account was not stored.
+/// Reasons why an account was not inserted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InsertError {
     #[error("the e-mail is taken")]
@@ -70,7 +70,7 @@ pub(crate) enum InsertError {
     UsernameTaken,
     #[error("there is an administrator already")]
     AdminExists,
-    /// The connection was lost after the statement was sent.
+    /// The connection was lost after the statement had been sent.
     #[error("it is not known whether the account was stored: {0}")]
     Unknown(DatabaseError),
     #[error(transparent)]
@@ -96,7 +96,7 @@ impl InsertError {
     }
 }
 
-/// A role that the database has and the program does not know.
+/// Parses the role of a row. Fails for a role that this version does not know.
 pub(super) fn role_of(word: &str) -> Result<Role, Error> {
     word.parse().map_err(|error: rowlock_domain::states::UnknownState| Error::DeserializationError(error.into()))
 }
@@ -132,7 +132,8 @@ impl TryFrom<AccountRow> for Account {
 }
 
 statement! {
-    /// One statement for every ground: two bootstraps at once collide in the index `accounts_one_bootstrapped`.
+    /// One statement serves all kinds of admission: concurrent bootstraps collide in the unique index
+    /// `accounts_one_bootstrapped`.
     struct InsertAccount {
         id: SqlUuid = Uuid,
         name: Text = String,
@@ -168,7 +169,7 @@ statement! {
 }
 
 impl Store {
-    /// Stores an account, and messages that tell of it.
+    /// Inserts an account and the messages about it in one statement.
     pub(crate) async fn insert_account(&self, new: NewAccount, admission: Admission, told: Messages) -> Result<Account, InsertError> {
         let (role, email) = (admission.role(), new.email.forms());
         let insert = InsertAccount {
@@ -207,15 +208,15 @@ impl Store {
         })
     }
 
-    /// An account by its id.
+    /// Returns an account by its id.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, DatabaseError> {
         let mut conn = self.conn().await?;
         let row = accounts::table.find(id.as_uuid()).select(AccountRow::as_select()).first(&mut conn).await.optional()?;
         Ok(row.map(Account::try_from).transpose()?)
     }
 
-    /// An account and the hash of its password, by its e-mail in any spelling. The account that has the address in this very
-    /// spelling (but for case) goes first: before there were keys, another spelling could be another account.
+    /// Returns an account and its password hash by its e-mail address in any spelling. An account with exactly this spelling,
+    /// except for case, takes precedence: before there were keys, another spelling could belong to another account.
     pub(crate) async fn account_with_hash(&self, email: &EmailForms) -> Result<Option<(Account, String)>, DatabaseError> {
         let mut conn = self.conn().await?;
         let found: Option<(AccountRow, String)> = accounts::table
@@ -229,7 +230,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Returns the account that was created for an e-mail address with a key after a time, and the hash of its password.
+    /// Returns the account that was created for an e-mail address with an idempotency key after a time, and its password hash.
     pub(crate) async fn account_created_with(
         &self,
         email: &Email,
@@ -248,7 +249,7 @@ impl Store {
         Ok(found.map(|(row, hash)| Account::try_from(row).map(|account| (account, hash))).transpose()?)
     }
 
-    /// Puts a new hash of the same password in the place of an old one, unless somebody else did meanwhile.
+    /// Replaces the hash of a password, unless it has changed meanwhile.
     pub(crate) async fn replace_hash(&self, id: AccountId, old: &str, new: &str) -> Result<(), DatabaseError> {
         let mut conn = self.conn().await?;
         let account = accounts::table.find(id.as_uuid()).filter(accounts::password_hash.eq(old));
@@ -256,29 +257,29 @@ impl Store {
         Ok(())
     }
 
-    /// Whether anybody may run events yet.
+    /// Returns whether there is an administrator.
     pub(crate) async fn admin_exists(&self) -> Result<bool, DatabaseError> {
         let mut conn = self.conn().await?;
         let admins = accounts::table.filter(accounts::role.eq(Role::Admin.as_str()));
         Ok(diesel::select(diesel::dsl::exists(admins)).get_result(&mut conn).await?)
     }
 
-    /// Accounts, the newest first, from the one made before `before`; one more than `limit`, to tell whether there are
-    /// more. Every word of `term` must be in the name, the username or the e-mail.
+    /// Returns accounts created before `before`, newest first: one more than `limit`, so that the caller can tell whether there
+    /// are more. Every word of `term` must occur in the name, the username or the e-mail address.
     pub(crate) async fn accounts(
         &self,
         term: Option<&SearchTerm>,
         before: Option<AccountId>,
         limit: i64,
     ) -> Result<Vec<Account>, DatabaseError> {
-        // Ids are UUIDv7: their order is that of making, and the primary key is the index of the page.
+        // Ids are UUIDv7, so the primary key sorts accounts by creation time.
         let mut page = accounts::table.select(AccountRow::as_select()).order(accounts::id.desc()).limit(limit + 1).into_boxed();
         if let Some(before) = before {
             page = page.filter(accounts::id.lt(before.as_uuid()));
         }
         for word in term.map(SearchTerm::words).unwrap_or_default() {
-            // Such a fragment is not kept prepared, so PostgreSQL plans for the word: the index of trigrams for a rare one, the
-            // order of the list for a common one. For a word without a trigram that index is of no use.
+            // A raw fragment is not cached as a prepared statement, so PostgreSQL plans for this word: it uses the trigram index
+            // for a rare one and the order of the list for a common one. For a word without a trigram that index is useless.
             let (before, after) = match word.place() {
                 SearchPlace::Anywhere => ("search_text LIKE search_pattern(", ")"),
                 SearchPlace::BeginningOfWord => ("search_text LIKE search_pattern(' ' || ", ")"),

@@ -1,4 +1,4 @@
-//! Accounts that are shut, opened again or erased, and the list of what was revoked.
+//! Statements that disable, enable and erase accounts, and the revocation list.
 
 use chrono::TimeDelta;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid as SqlUuid};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Messages, Store};
 
-/// What is done with an account.
+/// The change of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closing {
     Disable,
@@ -20,7 +20,7 @@ pub(crate) enum Closing {
 }
 
 statement! {
-    /// Disables an account and keeps the request's key. [`EndSessions`] follows in the same transaction.
+    /// Disables an account and stores the request's idempotency key. [`EndSessions`] follows in the same transaction.
     struct Disable {
         id: SqlUuid = Uuid, version: BigInt = i64, key_account: Nullable<SqlUuid> = Option<Uuid>, key: Nullable<Text> = Option<String>,
         request_hash: Nullable<Binary> = Option<Vec<u8>>, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String>,
@@ -37,8 +37,8 @@ statement! {
 }
 
 statement! {
-    /// Ends the sessions of an account that was disabled in the same transaction. It is a statement of its own because its
-    /// snapshot must be taken while the account's row is locked: a log-in that was committed just before has opened one more.
+    /// Ends the sessions of an account that was disabled in the same transaction. This is a separate statement because it needs
+    /// a snapshot taken while the account's row is locked: a login that committed just before has opened another session.
     struct EndSessions { account: SqlUuid = Uuid }
     "UPDATE sessions SET ended_at = now(), end_reason = 'disabled' WHERE account_id = $1 AND ended_at IS NULL"
 }
@@ -60,8 +60,8 @@ statement! {
 }
 
 statement! {
-    /// Deletes an account with its sessions, unless it is the last administrator. All administrators are locked in one
-    /// order, so that of two who leave at once the second sees that it is the last.
+    /// Deletes an account with its sessions, unless it is the last enabled administrator. It locks all enabled administrators in
+    /// id order, so that of two that are erased concurrently the second sees that it is the last.
     struct Erase { id: SqlUuid = Uuid, version: BigInt = i64, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>, payloads: Array<Text> = Vec<String> }
     "WITH account AS (
          DELETE FROM accounts WHERE id = $1 AND version = $2
@@ -83,8 +83,8 @@ statement! {
 }
 
 statement! {
-    /// The present versions of accounts that were disabled lately, whether or not they were enabled again. A version is
-    /// raised by disabling and by enabling alone, so every valid token has the present one.
+    /// Returns the current versions of accounts that were disabled recently, whether or not they were enabled again. Only
+    /// disabling and enabling increment the version, so every valid token has the current one.
     struct DisabledVersions { seconds: BigInt = i64 } -> (SqlUuid, BigInt);
     "SELECT id, version FROM accounts WHERE disabled_at > now() - $1 * interval '1 second'
      UNION
@@ -103,7 +103,7 @@ statement! {
 }
 
 impl Store {
-    /// Takes a step with an account of a known version. False when it was another meanwhile, or when the step is not
+    /// Changes an account if it still has the given version. Returns false if it has another version or if the change is not
     /// allowed.
     pub(crate) async fn close(
         &self,
@@ -132,7 +132,7 @@ impl Store {
         Ok(written.await? > 0)
     }
 
-    /// What was revoked within a time.
+    /// Returns the revocation list: sessions that ended, and accounts that were disabled or erased, within the given time.
     pub(crate) async fn revoked_within(&self, time: TimeDelta) -> Result<RevocationList, DatabaseError> {
         let mut conn = self.conn().await?;
         let seconds = time.num_seconds();
@@ -146,7 +146,7 @@ impl Store {
         })
     }
 
-    /// Forgets the ids of accounts that were erased longer ago.
+    /// Deletes the ids of accounts that were erased longer ago than `after`.
     pub(crate) async fn forget_erased(&self, after: TimeDelta) -> Result<(), DatabaseError> {
         let mut conn = self.conn().await?;
         ForgetErased { seconds: after.num_seconds() }.execute(&mut conn).await?;

@@ -1,4 +1,4 @@
-//! Requests of administrators that were sent with an `Idempotency-Key`, for 24 hours.
+//! Idempotency keys of administrators' requests, stored for 24 hours.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text, Uuid as SqlUuid};
@@ -15,7 +15,7 @@ statement! {
 }
 
 statement! {
-    /// Takes a key for a request that changed nothing. A key that was taken meanwhile stays as it is.
+    /// Stores the key of a request that changed nothing. A key that is still valid stays as it is.
     struct TakeKey { account: SqlUuid = uuid::Uuid, key: Text = String, hash: Binary = Vec<u8> }
     "INSERT INTO idempotency_keys AS k (account_id, key, request_hash) VALUES ($1, $2, $3)
      ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = now()
@@ -23,7 +23,7 @@ statement! {
 }
 
 statement! {
-    /// Forgets keys that are older than 24 hours, some at a time.
+    /// Deletes keys older than 24 hours, up to a limit.
     struct DeleteOldKeys { most: BigInt = i64 }
     "DELETE FROM idempotency_keys WHERE (account_id, key) IN (
          SELECT account_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -31,14 +31,14 @@ statement! {
 }
 
 impl Store {
-    /// Returns the hash of the request that an administrator sent with a key.
+    /// Returns the hash of the request that an administrator sent with this key in the last 24 hours.
     pub(crate) async fn request_with_key(&self, account: AccountId, keyed: &KeyedRequest) -> Result<Option<Vec<u8>>, DatabaseError> {
         let mut conn = self.conn().await?;
         let find = FindKey { account: account.as_uuid(), key: keyed.key.as_str().to_owned() };
         Ok(find.get_result(&mut conn).await.optional()?)
     }
 
-    /// Remembers the key of a request that found everything as it wanted it.
+    /// Stores the key of a request that had nothing to change.
     pub(crate) async fn remember_key(&self, account: AccountId, keyed: &KeyedRequest) -> Result<(), DatabaseError> {
         let conn = self.conn().await?;
         let take = TakeKey { account: account.as_uuid(), key: keyed.key.as_str().to_owned(), hash: keyed.hash.to_vec() };
@@ -46,7 +46,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes at most so many keys that are older than 24 hours; returns how many there were.
+    /// Deletes up to `most` keys older than 24 hours. Returns the number deleted.
     pub(crate) async fn delete_old_keys(&self, most: i64) -> Result<usize, DatabaseError> {
         let mut conn = self.conn().await?;
         Ok(DeleteOldKeys { most }.execute(&mut conn).await?)

@@ -1,4 +1,5 @@
-//! The keys of accounts that a service of a previous version has made: of two accounts that are one today, the older has it.
+//! Uniqueness keys of accounts that a service of a previous version has created. Of two accounts with the same key, the older
+//! one gets it.
 
 use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::Store;
 
-/// How many accounts are read at a time.
+/// Number of accounts read per query.
 const PAGE: usize = 500;
 
 type Keyless = (Uuid, Timestamp, String, String);
@@ -22,7 +23,7 @@ statement! {
 }
 
 statement! {
-    /// Takes keys away from accounts that were made later than the one that they belong to.
+    /// Removes keys from accounts that are younger than the account to which they belong.
     struct TakeKeys { id: SqlUuid = Uuid, username_key: Text = String, email_key: Text = String }
     "WITH older AS (SELECT created_at, id, username_key IS NULL AS no_username, email_key IS NULL AS no_email FROM accounts WHERE id = $1)
      UPDATE accounts SET
@@ -34,7 +35,7 @@ statement! {
 }
 
 statement! {
-    /// Gives an account the keys that it lacks and that no other account has.
+    /// Sets the missing keys of an account that no other account has.
     struct GiveKeys { username_key: Text = String, email_key: Text = String, id: SqlUuid = Uuid }
     "UPDATE accounts SET
          username_key = coalesce(username_key, CASE WHEN NOT EXISTS (SELECT FROM accounts WHERE username_key = $1) THEN $1 END),
@@ -43,13 +44,13 @@ statement! {
 }
 
 statement! {
-    /// How many of these accounts still lack a key.
+    /// Counts the given accounts that still lack a key.
     struct StillWithoutKey { ids: Array<SqlUuid> = Vec<Uuid> } -> diesel::sql_types::BigInt;
     "SELECT count(*) FROM accounts WHERE id = ANY($1) AND (username_key IS NULL OR email_key IS NULL)"
 }
 
 impl Store {
-    /// Makes the keys that are missing, the oldest account first. Tells how many accounts remain without one, because an older
+    /// Creates missing keys, oldest account first. Returns the number of accounts that remain without a key because an older
     /// account has it.
     pub(crate) async fn make_missing_keys(&self) -> Result<i64, DatabaseError> {
         let (mut after, mut without) = ((None, Uuid::nil()), 0);

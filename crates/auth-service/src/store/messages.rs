@@ -1,4 +1,4 @@
-//! What the others are told: rows of the outbox, written by the statement that makes them true.
+//! Outbox messages. They are inserted by the same statement as the change that they are about.
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::accounts::AccountMessage;
@@ -6,10 +6,10 @@ use rowlock_domain::ids::MessageId;
 use rowlock_platform::clock::Clock;
 use uuid::Uuid;
 
-/// Who writes the messages.
+/// CloudEvents `source` of the messages that this service publishes.
 const SOURCE: &str = "/rowlock/auth-service";
 
-/// Messages as the columns of a statement.
+/// Messages as array parameters of a statement.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Messages {
     pub(super) ids: Vec<Uuid>,
@@ -18,7 +18,7 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Messages about what becomes true at a time, in their order.
+    /// Serializes messages about changes at time `now`, keeping their order.
     pub(crate) fn of(messages: &[AccountMessage], clock: &Clock, now: Timestamp) -> Result<Self, serde_json::Error> {
         let mut rows = Self::default();
         for message in messages {

@@ -1,5 +1,5 @@
-//! The database of `auth-service`. Nothing here knows HTTP; every change is a transaction that no client can leave
-//! half-way, and that is committed before anybody is told of it.
+//! Database access of `auth-service`. This module knows nothing about HTTP. Every change is a single transaction, which a
+//! disconnecting client cannot leave half done and which is committed before the response is sent.
 
 mod accounts;
 mod closing;
@@ -17,7 +17,7 @@ pub(crate) use messages::Messages;
 pub(crate) use sessions::{LiveSession, Presented, Rotation, StoredSession};
 pub(crate) use signing_keys::{NewSigningKey, Rotated, ServedUntil, StoredKey, SuccessorTimes};
 
-/// Access to the database.
+/// Runs the queries of this service on connections of a pool.
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: Pool,

@@ -1,4 +1,4 @@
-//! Sessions: log-ins that are kept alive by refresh tokens. All times are the database's.
+//! Sessions: logins kept alive by refresh tokens. All times are those of the database server.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -15,14 +15,14 @@ use uuid::Uuid;
 use super::Store;
 use super::accounts::{Account, AccountRow};
 
-/// What a genuine refresh token names.
+/// The content of a refresh token whose signature is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Presented {
     pub(crate) session: SessionId,
     pub(crate) generation: i32,
 }
 
-/// A session as its owner sees it.
+/// A session that has not ended, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LiveSession {
@@ -30,17 +30,17 @@ pub(crate) struct LiveSession {
     pub(crate) id: SessionId,
     #[schema(value_type = DateTime)]
     pub(crate) created_at: Timestamp,
-    /// When it was logged in or last refreshed.
+    /// When the session was created or last refreshed.
     #[schema(value_type = DateTime)]
     pub(crate) last_used_at: Timestamp,
     #[schema(value_type = DateTime)]
     pub(crate) expires_at: Timestamp,
-    /// What the program that logged in said it was.
+    /// The `User-Agent` of the login, cut to 200 characters; null if there was none.
     #[schema(required)]
     pub(crate) user_agent: Option<String>,
 }
 
-/// A session with all that is stored of it.
+/// Everything that is stored about a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredSession {
@@ -52,21 +52,22 @@ pub(crate) struct StoredSession {
     end_reason: Option<String>,
 }
 
-/// What became of a refresh token that was presented.
+/// Outcome of presenting a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rotation {
-    /// It was good: the account, and the generation of its successor.
+    /// The token is accepted: the account, and the generation of the successor.
     Successor(Account, i32),
-    /// It had been used before. Either its owner or a thief holds the successor: the session is over.
+    /// The token was superseded longer ago than the grace period. Either the owner or a thief holds the successor, so the
+    /// session has been ended.
     Reused,
-    /// The session has ended or expired, or never was.
+    /// The session has ended or expired, or never existed.
     Over,
 }
 
 statement! {
-    /// Makes a session, unless the account is gone or disabled, and returns the version of the account. The account's row is
-    /// locked against disabling: either the session is there to be ended, or the account is seen to be disabled. A session that
-    /// was made with the same key gives way to the new one.
+    /// Inserts a session unless the account does not exist or is disabled, and returns the version of the account. The row lock
+    /// on the account excludes disabling: either the session exists in time to be ended, or the account is seen to be disabled.
+    /// A session opened with the same key is replaced.
     struct OpenSession {
         account: SqlUuid = Uuid, id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>,
     }
@@ -84,11 +85,12 @@ statement! {
 }
 
 statement! {
-    /// The one conditional update that rotates. Two at once take turns at the row, and the second sees what the first did.
+    /// Rotates a refresh token in one conditional update. Concurrent rotations of a session take turns at its row lock, and each
+    /// sees what the one before did.
     ///
-    /// `superseded_at` ends with the time at which the generation before the present one was superseded, which is `rotated_at`
-    /// unless a service of the previous version rotated last; then that time alone is known. It keeps the times within the
-    /// grace period, and at most 50.
+    /// `superseded_at` ends with the time at which the generation before the current one was superseded. That equals
+    /// `rotated_at`, unless a service of the previous version rotated last; then only `rotated_at` is known. The array keeps the
+    /// times within the grace period, at most 50.
     struct RotateSession { generation: Integer = i32, ttl: BigInt = i64, grace: BigInt = i64, id: SqlUuid = Uuid }
     -> ((SqlUuid, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt), Integer, Bool);
     "WITH rotated AS (
@@ -117,13 +119,13 @@ statement! {
 }
 
 statement! {
-    /// An ended session keeps the time and the reason of its first end.
+    /// A session that has already ended keeps the time and reason of its end.
     struct EndSession { id: SqlUuid = Uuid }
     "UPDATE sessions SET ended_at = now(), end_reason = 'logout' WHERE id = $1 AND ended_at IS NULL"
 }
 
 statement! {
-    /// The sessions of an account that are alive, the newest first: ids are UUIDv7.
+    /// Returns the sessions of an account that have neither ended nor expired, newest first (ids are UUIDv7).
     struct LiveSessions { account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, most: BigInt = i64 }
     -> (SqlUuid, Timestamptz, Timestamptz, Timestamptz, Nullable<Text>);
     "SELECT id, created_at, coalesce(rotated_at, created_at), expires_at, user_agent FROM sessions
@@ -139,7 +141,7 @@ statement! {
 }
 
 statement! {
-    /// Tells whether there is such a session of the account; it may have ended before.
+    /// Ends a session and returns 1 if the account has one with this id, even if it had already ended.
     struct EndOwnSession { id: SqlUuid = Uuid, account: SqlUuid = Uuid } -> BigInt;
     "WITH found AS (SELECT id FROM sessions WHERE id = $1 AND account_id = $2), ended AS (
          UPDATE sessions SET ended_at = now(), end_reason = 'owner' WHERE id IN (SELECT id FROM found) AND ended_at IS NULL
@@ -154,7 +156,7 @@ statement! {
 }
 
 statement! {
-    /// Forgets sessions that ran out a day ago, some at a time.
+    /// Deletes sessions that expired more than a day ago, up to a limit.
     struct DeleteExpired { most: BigInt = i64 }
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -162,8 +164,8 @@ statement! {
 }
 
 impl Store {
-    /// Stores a session of generation 0, in the place of one that was opened with the same key, and returns the version that the
-    /// account has then. None when the account no longer exists or is disabled.
+    /// Inserts a session of generation 0, replacing one that was opened with the same key, and returns the current version of
+    /// the account. Returns `None` if the account does not exist or is disabled.
     pub(crate) async fn open_session(
         &self,
         id: SessionId,
@@ -179,7 +181,8 @@ impl Store {
         Ok(opened.map(|(version,)| version))
     }
 
-    /// Takes a refresh token and says what its successor is.
+    /// Rotates the session of a refresh token. `ttl` is the new lifetime of the session, `grace` the time for which a superseded
+    /// token still gets the current successor.
     pub(crate) async fn rotate_session(&self, presented: Presented, ttl: TimeDelta, grace: TimeDelta) -> Result<Rotation, DatabaseError> {
         let conn = self.conn().await?;
         let rotate = RotateSession {
@@ -196,14 +199,15 @@ impl Store {
         })
     }
 
-    /// Ends a session at its owner's wish. It may have ended already.
+    /// Ends a session at its owner's request. Does nothing if it has already ended.
     pub(crate) async fn end_session(&self, id: SessionId) -> Result<(), DatabaseError> {
         let (conn, end) = (self.conn().await?, EndSession { id: id.as_uuid() });
         committed(conn, async |conn| end.execute(conn).await).await?;
         Ok(())
     }
 
-    /// Sessions of an account that are alive, the newest first, from the one before `before`; one more than `limit`.
+    /// Returns the live sessions of an account created before `before`, newest first: one more than `limit`, so that the caller
+    /// can tell whether there are more.
     pub(crate) async fn sessions(
         &self,
         account: AccountId,
@@ -223,7 +227,7 @@ impl Store {
         Ok(rows.into_iter().map(session).collect())
     }
 
-    /// All sessions of an account that are still stored, the newest first.
+    /// Returns all sessions of an account that are still stored, newest first.
     pub(crate) async fn all_sessions(&self, account: AccountId) -> Result<Vec<StoredSession>, DatabaseError> {
         type Row = (Uuid, Timestamp, Timestamp, Timestamp, Option<String>, Option<Timestamp>, Option<String>);
         let mut conn = self.conn().await?;
@@ -236,21 +240,21 @@ impl Store {
         Ok(rows.into_iter().map(session).collect())
     }
 
-    /// Ends a session of an account. False when the account has none with this id.
+    /// Ends a session of an account. Returns false if the account has no session with this id.
     pub(crate) async fn end_own_session(&self, account: AccountId, id: SessionId) -> Result<bool, DatabaseError> {
         let (conn, end) = (self.conn().await?, EndOwnSession { id: id.as_uuid(), account: account.as_uuid() });
         let found: i64 = committed(conn, async |conn| end.get_result(conn).await).await?;
         Ok(found > 0)
     }
 
-    /// Ends all sessions of an account but the present one.
+    /// Ends all sessions of an account except `present`.
     pub(crate) async fn end_other_sessions(&self, account: AccountId, present: SessionId) -> Result<(), DatabaseError> {
         let (conn, end) = (self.conn().await?, EndOtherSessions { account: account.as_uuid(), present: present.as_uuid() });
         committed(conn, async |conn| end.execute(conn).await).await?;
         Ok(())
     }
 
-    /// Deletes at most so many sessions that ran out a day ago; tells how many there were.
+    /// Deletes up to `most` sessions that expired more than a day ago. Returns the number deleted.
     pub(crate) async fn delete_expired_sessions(&self, most: i64) -> Result<usize, DatabaseError> {
         let mut conn = self.conn().await?;
         Ok(DeleteExpired { most }.execute(&mut conn).await?)

@@ -1,4 +1,4 @@
-//! Signing keys, as the database keeps them: the private half encrypted. All times are the database's.
+//! Signing keys in the database, with encrypted private keys. All times are those of the database server.
 
 use chrono::TimeDelta;
 use diesel::OptionalExtension;
@@ -9,10 +9,10 @@ use rowlock_postgres::{DatabaseError, statement};
 
 use super::Store;
 
-/// One number for all who look whether a signing key is to be made.
+/// Advisory lock that serializes the creation of signing keys.
 const SIGNING_KEY_LOCK: i64 = 0x6b65_7973;
 
-/// A key to be stored.
+/// A key to insert.
 #[derive(Clone)]
 pub(crate) struct NewSigningKey {
     pub(crate) kid: String,
@@ -26,37 +26,37 @@ pub(crate) struct StoredKey {
     pub(crate) kid: String,
     pub(crate) public_key: Vec<u8>,
     pub(crate) sealed_private_key: Vec<u8>,
-    /// Whether its time to sign has come.
+    /// Whether the key may sign already.
     pub(crate) signs: bool,
 }
 
-/// When a key follows those before it.
+/// Times of a key that succeeds the current ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SuccessorTimes {
-    /// How long it is public before it signs.
+    /// How long the new key is published before it signs.
     pub(crate) publish_ahead: TimeDelta,
-    /// How long those before it are public after it signs.
+    /// How long the older keys stay published after the new one has started to sign.
     pub(crate) served_after: TimeDelta,
 }
 
-/// A key that is served for some time yet.
+/// A key that stays published until a known time.
 #[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable)]
 pub(crate) struct ServedUntil {
     pub(crate) kid: String,
     pub(crate) until: Timestamp,
 }
 
-/// What became of the wish for a new key.
+/// Outcome of a key rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rotated {
-    /// It is there, and those before it end one day.
+    /// The key was added, and the older ones have an end.
     Added { kid: String, signs_from: Timestamp, before: Vec<ServedUntil> },
-    /// There is one that does not sign yet.
+    /// Nothing was changed, because there already is a key that does not sign yet.
     Pending { kid: String, signs_from: Timestamp },
 }
 
 statement! {
-    /// A later key takes over when its time has come, so the latest comes first.
+    /// Of several keys that may sign, the one whose time came last signs, so it is sorted first.
     struct PublishedKeys {} -> (Text, Binary, Binary, Bool);
     "SELECT kid, public_key, private_key, signs_from <= now() FROM signing_keys
      WHERE retired_at IS NULL OR retired_at > now()
@@ -64,13 +64,14 @@ statement! {
 }
 
 statement! {
-    /// Ends with the transaction.
+    /// The lock is released at the end of the transaction.
     struct LockKeys { lock: BigInt = i64 }
     "SELECT pg_advisory_xact_lock($1)"
 }
 
 statement! {
-    /// A key that signs at once, if no key does. The time is the statement's: the transaction's is from before the lock.
+    /// Inserts a key that signs immediately, unless a key signs. `now()` would be the start of the transaction, before the lock
+    /// was acquired, hence `statement_timestamp()`.
     struct InsertKeyIfNoneSigns { kid: Text = String, public_key: Binary = Vec<u8>, private_key: Binary = Vec<u8> }
     "INSERT INTO signing_keys (kid, public_key, private_key, created_at, signs_from)
      SELECT $1, $2, $3, statement_timestamp(), statement_timestamp()
@@ -81,7 +82,7 @@ statement! {
 }
 
 statement! {
-    /// The key that is public and does not sign yet.
+    /// Returns the published key that does not sign yet.
     struct PendingKey {} -> (Text, Timestamptz);
     "SELECT kid, signs_from FROM signing_keys
      WHERE signs_from > statement_timestamp() AND (retired_at IS NULL OR retired_at > statement_timestamp())
@@ -89,7 +90,8 @@ statement! {
 }
 
 statement! {
-    /// A key that signs later. The time is the statement's: the transaction's is from before the lock.
+    /// Inserts a key that signs later. `now()` would be the start of the transaction, before the lock was acquired, hence
+    /// `statement_timestamp()`.
     struct InsertSuccessor { kid: Text = String, public_key: Binary = Vec<u8>, private_key: Binary = Vec<u8>, ahead: BigInt = i64 }
     -> (Timestamptz,);
     "INSERT INTO signing_keys (kid, public_key, private_key, created_at, signs_from)
@@ -98,26 +100,26 @@ statement! {
 }
 
 statement! {
-    /// Those that were to end already keep their time.
+    /// Keys that already have an end keep it.
     struct RetireBefore { signs_from: Timestamptz = Timestamp, served_after: BigInt = i64, kid: Text = String }
     "UPDATE signing_keys SET retired_at = $1 + $2 * interval '1 second' WHERE kid <> $3 AND retired_at IS NULL"
 }
 
 statement! {
-    /// The keys that are public and will not be one day.
+    /// Returns the published keys that have an end.
     struct ServedUntilThen {} -> (Text, Timestamptz);
     "SELECT kid, retired_at FROM signing_keys WHERE retired_at > statement_timestamp() ORDER BY retired_at, kid"
 }
 
 impl Store {
-    /// All keys that are public. The first that signs is the one to sign with.
+    /// Returns all published keys. The first one with `signs` set is the current signing key.
     pub(crate) async fn published_keys(&self) -> Result<Vec<StoredKey>, DatabaseError> {
         let mut conn = self.conn().await?;
         Ok(PublishedKeys {}.load(&mut conn).await?)
     }
 
-    /// Stores a key that signs at once, unless there is one that signs: of many replicas that start together, one makes it.
-    /// Runs in background tasks only, where nobody drops it half-way.
+    /// Inserts a key that signs immediately, unless there is one that signs, and returns whether it did. If several replicas
+    /// start together, one of them inserts its key. Called only in background tasks, which are not cancelled half-way.
     pub(crate) async fn insert_key_if_none_signs(&self, key: NewSigningKey) -> Result<bool, DatabaseError> {
         let mut conn = self.conn().await?;
         let insert = InsertKeyIfNoneSigns { kid: key.kid, public_key: key.public_key, private_key: key.sealed_private_key };
@@ -131,8 +133,8 @@ impl Store {
         Ok(inserted == 1)
     }
 
-    /// Stores a key that signs later, and says when those before it end. Nothing is changed while a key is public that does
-    /// not sign yet: of many wishes at once, one is fulfilled.
+    /// Inserts a key that signs later, and sets the end of the older ones. Changes nothing while there is a published key that
+    /// does not sign yet, so that one of several concurrent rotations takes effect.
     pub(crate) async fn insert_successor(&self, key: NewSigningKey, times: SuccessorTimes) -> Result<Rotated, DatabaseError> {
         let mut conn = self.conn().await?;
         let rotated = conn

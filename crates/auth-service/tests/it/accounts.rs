@@ -1,4 +1,4 @@
-//! Anyone gets an account, if they say who they are in a way that we can keep.
+//! Registration: anyone can create an account with valid data.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -103,7 +103,7 @@ async fn what_is_not_json_or_not_known_or_too_large_is_refused() {
     let problem = service.post("/api/createaccount", &with("role", "admin")).await.problem(400, "unknown-field");
     assert_eq!(problem["errors"][0]["field"], "role");
     send(vec![b'x'; 65_537]).await.problem(413, "body-too-large");
-    // Without an announced length.
+    // A body without `Content-Length`.
     let chunks = (0..70).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1000]));
     let chunked = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
     answer(service.request(Method::POST, "/api/createaccount").body(chunked)).await.problem(413, "body-too-large");
@@ -121,10 +121,10 @@ async fn email_and_username_are_unique_without_regard_to_case() {
     create("other", "ADA@Example.ORG").await.problem(409, "email-taken");
     create("ADA", "other@example.org").await.problem(409, "username-taken");
     create("Ada", "Ada@example.org").await.problem(409, "email-taken");
-    // Not only ASCII has two cases.
+    // Case is ignored for letters outside ASCII as well.
     create("ÄÖÜ", "umlaut@example.org").await.expect(201);
     create("äöü", "umlaut2@example.org").await.problem(409, "username-taken");
-    // Whatever index the database looks at first.
+    // The response does not depend on which unique index PostgreSQL checks first.
     service.create_account("grace").await;
     create("grace", "ada@example.org").await.problem(409, "email-taken");
     close(database, [service]).await;

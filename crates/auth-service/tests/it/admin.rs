@@ -1,4 +1,4 @@
-//! Administrators make administrators and find accounts; nobody else does.
+//! Administrators create administrators and list accounts; nobody else can.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn an_administrator_makes_another_and_a_user_does_not() {
     service.post_as(&user, "/admin/createaccount", &person("eve")).await.problem(403, "forbidden");
     service.post("/admin/createaccount", &person("eve")).await.problem(401, "unauthenticated");
     service.post_as("not a token", "/admin/createaccount", &person("eve")).await.problem(401, "unauthenticated");
-    // Who may not is told so whatever the body is.
+    // Authorization is checked before the body is parsed.
     service.post_as(&user, "/admin/createaccount", &json!([])).await.problem(403, "forbidden");
     assert_eq!(
         service.post_as(&admin, "/admin/createaccount", &json!({"name": "x\0"})).await.bad_fields(),
@@ -43,7 +43,7 @@ async fn the_administrators_door_is_closed_to_users() {
     {
         service.post("/admin/loginaccount", &json!({"email": email, "password": password})).await.problem(401, "bad-credentials");
     }
-    // An administrator may come in by the other door as well.
+    // Administrators can also use the login for users.
     service.log_in("root").await;
     close(database, [service]).await;
 }
@@ -57,7 +57,7 @@ async fn all_accounts_are_listed_page_by_page_the_newest_first() {
     }
     let page = service.get_as(&admin, "/admin/accounts?limit=4").await.expect(200);
     assert_eq!(usernames(&page), ["user5", "user4", "user3", "user2"]);
-    // Who comes meanwhile does not move the next page.
+    // An account that is created meanwhile does not shift the next page.
     service.create_account("user6").await;
     let next = service.get_as(&admin, &format!("/admin/accounts?limit=4&cursor={}", text(&page["nextCursor"]))).await.expect(200);
     assert_eq!(usernames(&next), ["user1", "root"]);
@@ -130,7 +130,7 @@ async fn the_list_is_for_administrators_and_its_parameters_are_checked() {
     }
     let long = "x".repeat(201);
     assert_eq!(service.get_as(&admin, &format!("/admin/accounts?q={long}&limit=0&cursor=x")).await.bad_fields(), ["cursor", "limit", "q"]);
-    // A role is looked up when a token is made, and a token lives for minutes.
+    // The role is read when a token is issued, so an older token keeps it until it expires.
     sql(&database, "UPDATE accounts SET role = 'user', bootstrapped = false").await;
     let token = text(&service.log_in("root").await["token"]);
     service.get_as(&token, "/admin/accounts").await.problem(403, "forbidden");

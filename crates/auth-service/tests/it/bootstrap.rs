@@ -1,4 +1,4 @@
-//! The bootstrap token makes the first administrator and no other.
+//! The bootstrap token creates the first administrator and no other.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -66,7 +66,7 @@ async fn of_many_at_the_same_instant_one_becomes_the_first() {
     for answer in refused {
         answer.problem(403, "forbidden");
     }
-    // The same request, twice at once, is no different.
+    // Of two concurrent requests with the same data, only one succeeds as well.
     sql(&database, "DELETE FROM accounts").await;
     let same = person("root");
     let answers = join_all([service.bootstrap(BOOTSTRAP_TOKEN, &same), other.bootstrap(BOOTSTRAP_TOKEN, &same)]).await;

@@ -1,4 +1,4 @@
-//! Sessions that their owner ends, and accounts that are shut or erased.
+//! Sessions that their owner ends, and accounts that are disabled or erased.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -96,13 +96,13 @@ async fn an_administrator_shuts_an_account_and_opens_it_again() {
     let told = "SELECT routing_key || ' ' || coalesce((payload::json->>'sequence'), '') AS value FROM outbox ORDER BY id";
     let expected = ["audit.recorded 1", "account.disabled 2", "audit.recorded 1", "account.enabled 3", "audit.recorded 1"];
     assert_eq!(query(&database, told).await, expected);
-    // Once every token from before has expired, nothing is listed any more.
+    // The list is empty once every earlier token has expired.
     sql(&database, "UPDATE sessions SET ended_at = ended_at - interval '17 minutes' WHERE ended_at IS NOT NULL").await;
     assert_eq!(lists().await, (json!([]), json!({})));
     close(database, [service]).await;
 }
 
-/// Waits until a statement on a database waits for a lock.
+/// Waits until a statement on a database is blocked by a lock.
 async fn held_up(database: &TestDatabase) {
     let waiting = "SELECT 1::text AS value FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let mut conn = database.admin().await;
@@ -157,7 +157,7 @@ async fn a_log_in_during_which_its_account_was_disabled_and_enabled_gets_a_token
     let admin = service.first_admin().await;
     let id = text(&service.create_account("ada").await["id"]);
     let mut other = database.admin().await;
-    // As if both came between the check of the password and the new session.
+    // Simulates an account that is disabled and enabled between the check of the password and the insertion of the session.
     other.batch_execute("BEGIN; UPDATE accounts SET version = version + 2 WHERE username = 'ada'").await.unwrap();
     let credentials = credentials("ada");
     let (login, ()) = tokio::join!(service.post("/api/loginaccount", &credentials), async {

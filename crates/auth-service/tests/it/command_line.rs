@@ -1,4 +1,4 @@
-//! The binary: its commands, exit codes and logs.
+//! Tests of the binary: commands, exit codes and logs.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -23,7 +23,7 @@ pub(crate) fn binary(environment: Vec<(String, String)>, arguments: &[&str]) -> 
     command
 }
 
-/// Exit code, and what it said on standard output and standard error.
+/// Runs the binary and returns its exit code, standard output and standard error.
 pub(crate) async fn run(environment: Vec<(String, String)>, arguments: &[&str]) -> (i32, String, String) {
     let output = binary(environment, arguments).output().await.unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
@@ -161,7 +161,7 @@ async fn serve_ends_well_when_told_and_its_log_holds_no_secret_and_nobodys_data(
             break text(&entry["http_addr"]);
         }
     };
-    // The log goes on being read, or the service would wait for its reader.
+    // The log has to be read on, because a full pipe would block the service.
     let rest = tokio::spawn(async move {
         let mut rest = String::new();
         log.read_to_string(&mut rest).await.unwrap();

@@ -1,4 +1,4 @@
-//! Who asks too often is told when to come back, and nobody is shut out by somebody else's guesses.
+//! Rate limits: responses say when to retry, and guesses from elsewhere do not lock out the owner of an account.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::{Service, answer, close, credentials, person, system_with};
 async fn log_in_from(service: &Service, address: &str, password: &str) -> crate::support::Answer {
     let mut body = credentials("ada");
     body["password"] = json!(password);
-    // The gateway of these tests is on a trusted address.
+    // The test client counts as a gateway, because it connects from a trusted address.
     answer(service.request(Method::POST, "/api/loginaccount").header("x-forwarded-for", address).json(&body)).await
 }
 

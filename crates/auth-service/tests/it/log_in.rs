@@ -1,4 +1,4 @@
-//! Log-in lets in who knows the password, and tells nobody else anything.
+//! Login accepts the right password and reveals nothing to anyone else.
 
 use std::time::{Duration, Instant};
 
@@ -77,7 +77,7 @@ async fn a_wrong_password_and_an_unknown_email_look_the_same() {
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
-    // A hash of this cost takes many times as long as all the rest.
+    // A hash of this cost takes many times as long as the rest of the request.
     let (database, service) = system_with(&[("PASSWORDS__BCRYPT_COST", "10")]).await;
     service.create_account("ada").await;
     let time = async |email: &str, password: &str| {
@@ -87,7 +87,7 @@ async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     };
     let too_long = "x".repeat(100);
     let mut times: [Vec<Duration>; 4] = Default::default();
-    // Interleaved, so that whatever else the machine does strikes all of them alike.
+    // The measurements are interleaved, so that other load on the machine affects all of them alike.
     for _ in 0..9 {
         times[0].push(time("ada@example.org", "a wrong password").await);
         times[1].push(time("nobody@example.org", "a wrong password").await);

@@ -1,4 +1,4 @@
-//! `auth-service` through its real HTTP API, with a real PostgreSQL and a database for each test.
+//! Integration tests of `auth-service` through its HTTP API, with a real PostgreSQL and a separate database for each test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 

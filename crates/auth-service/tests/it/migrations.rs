@@ -1,4 +1,4 @@
-//! The schema: made by `migrate` alone, awaited by `serve`, and the same after going down and up.
+//! The schema: `migrate` creates it, `serve` waits for it, and it is the same after going down and up.
 
 use auth_service::MIGRATIONS;
 use diesel_async::SimpleAsyncConnection;
@@ -10,7 +10,7 @@ use rowlock_test_support::wait::until_some;
 
 use crate::support::{Empty, Migrated, Service, close, query, query_on, system};
 
-/// Everything that a migration can make, one line each.
+/// Query that lists everything that a migration can create, one line each.
 const CATALOG: &str = "
     SELECT value FROM (
         SELECT format('column %s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS value
@@ -48,7 +48,7 @@ async fn services_wait_for_the_schema_and_two_migrations_at_once_make_it() {
     let database = TestDatabase::new(&Empty).await;
     let services = [(); 2].map(|()| Service::launch(&database.service_url(), &[], Clock::system()));
     for service in &services {
-        // The management port answers at once and says what is missing; the public one answers later.
+        // The management server responds immediately and reports what is missing; the public server responds later.
         let reason = until_some("the missing schema is named", async || {
             let failing = service.readiness().await.expect(503)["failing"].clone();
             failing["database"].as_str().filter(|reason| reason.contains("migrate")).map(str::to_owned)

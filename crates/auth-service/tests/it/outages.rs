@@ -1,4 +1,4 @@
-//! The database goes away and comes back; the service needs no restart, and tells what it knows.
+//! Database outages: the service recovers without a restart, and its responses are truthful about the outcome.
 
 use auth_service::AuthSettings;
 use reqwest::Method;
@@ -30,13 +30,13 @@ async fn while_the_database_is_away_the_answer_is_503_and_then_all_is_well_again
         service.get_as(&token, "/api/account").await,
     ] {
         assert!(answer.headers.contains_key("retry-after"));
-        // A connection that was thought good breaks under the statement; the next cannot be opened.
+        // A pooled connection breaks while the statement runs; after that, no new one can be opened.
         let code = text(&answer.body["code"]);
         assert!(["unavailable", "outcome-unknown"].contains(&code.as_str()), "{code}");
         assert_eq!(answer.status, 503);
     }
     service.get_as(&token, "/api/account").await.problem(503, "unavailable");
-    // What needs no database goes on.
+    // Routes that need no database keep working.
     service.get("/.well-known/jwks.json").await.expect(200);
     assert!(service.readiness().await.expect(503)["failing"]["database"].is_string());
     proxy.pass();
@@ -68,8 +68,8 @@ async fn an_account_that_is_lost_before_its_commit_is_not_said_to_be_there() {
     close(database, [service]).await;
 }
 
-/// PostgreSQL sends the rows of a statement before it commits it. Whatever fails in between (here a constraint that is
-/// checked at the commit) must not have been promised.
+/// PostgreSQL sends the rows of a statement before it commits. If something fails in between (here a constraint that is checked
+/// at commit), the service must not have reported success.
 #[tokio::test]
 async fn nobody_is_told_of_what_was_not_committed() {
     let (database, service) = system().await;

@@ -1,4 +1,4 @@
-//! A refresh token is good once; used again late, it ends the session, because somebody else may hold it.
+//! Refresh tokens are single-use: using one again after the grace period ends the session, because somebody else may hold it.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::support::{Service, close, query, sql, system, system_with, text};
 
 const ENDS: &str = "SELECT coalesce(end_reason, 'open') AS value FROM sessions ORDER BY id";
 
-/// As if the last rotation were a minute ago.
+/// Moves the last rotation to a minute ago.
 const GRACE_IS_OVER: &str = "UPDATE sessions SET rotated_at = rotated_at - interval '1 minute'";
 
 async fn logged_in(service: &Service) -> Value {
@@ -77,7 +77,7 @@ async fn after_the_grace_a_used_token_ends_the_session() {
     service.refresh(&second).await.problem(401, "invalid-refresh-token");
     service.refresh(&first).await.problem(401, "invalid-refresh-token");
     assert_eq!(query(&database, ENDS).await, ["reuse"]);
-    // Another session of the same account goes on.
+    // Another session of the same account is not affected.
     let login = service.log_in("ada").await;
     service.refresh(&login["refreshToken"]).await.expect(200);
     close(database, [service]).await;
@@ -106,7 +106,7 @@ async fn within_the_grace_any_earlier_token_gets_the_present_successor() {
     for earlier in &tokens {
         assert_eq!(next(&service, earlier).await, present);
     }
-    // Of a token, the time counts at which it was superseded itself: the first two are out of the grace now.
+    // The grace period of a token starts when that token was superseded: the first two are beyond it now.
     let age = "UPDATE sessions SET superseded_at[1] = now() - interval '61 seconds', superseded_at[2] = now() - interval '60 seconds'";
     sql(&database, age).await;
     assert_eq!(next(&service, &tokens[2]).await, present);
@@ -124,7 +124,7 @@ async fn only_the_previous_token_has_a_grace_when_a_service_of_the_version_befor
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
     let third = next(&service, &second).await;
-    // The version before changes generation and time alone.
+    // A service of the previous version updates only the generation and the time.
     sql(&database, "UPDATE sessions SET generation = 3, rotated_at = now()").await;
     let fourth = next(&service, &third).await;
     service.refresh(&fourth).await.expect(200);
@@ -195,7 +195,7 @@ async fn what_was_never_given_out_is_refused() {
         assert_eq!(service.post(path, &json!({"refreshToken": 7})).await.bad_fields(), ["refreshToken"]);
         service.post(path, &json!({"refreshToken": token, "all": true})).await.problem(400, "unknown-field");
     }
-    // None of this did the session any harm, and any replica knows the token.
+    // None of these requests harmed the session, and every replica accepts the token.
     stranger.refresh(&json!(token)).await.expect(200);
     close(database, [service, stranger]).await;
 }

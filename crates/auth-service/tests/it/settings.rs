@@ -1,4 +1,4 @@
-//! Settings: one message that names everything that is wrong.
+//! Invalid settings: one message names all of them.
 
 use auth_service::{AuthSettings, MaintenanceSettings};
 use secrecy::ExposeSecret;

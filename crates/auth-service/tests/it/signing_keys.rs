@@ -1,4 +1,4 @@
-//! One key signs; a new one is public before it does; the private half leaves the process encrypted only.
+//! Signing keys: one signs, a new one is published before it signs, and private keys leave the process only encrypted.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,7 +25,7 @@ async fn published(service: &Service) -> Vec<String> {
     keys["keys"].as_array().unwrap().iter().map(|key| text(&key["kid"])).collect()
 }
 
-/// The private halves, opened as the service does it.
+/// Returns the private keys, decrypted as the service does it.
 pub(crate) async fn private_keys(database: &TestDatabase) -> Vec<Vec<u8>> {
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(None, ENCRYPTION_KEY.as_bytes()).expand(b"rowlock/auth/signing-keys/v1", &mut key).unwrap();
@@ -86,7 +86,7 @@ async fn a_restarted_service_signs_with_the_same_key() {
     close(database, [again]).await;
 }
 
-/// Stores another service's key, which the same encryption key opens.
+/// Stores another service's key that was encrypted with the same encryption key.
 async fn store_second_key(database: &TestDatabase, signs_from: &str) -> String {
     let (other, service) = system().await;
     let signs_from = signs_from.replace('\'', "''");
@@ -109,7 +109,7 @@ async fn a_new_key_is_public_before_it_signs_and_the_old_one_stays_public() {
     let new = store_second_key(&database, "now() + interval '1 hour'").await;
     until("the new key is public", async || published(&service).await.contains(&new)).await;
     assert_eq!(kid_of(&service.log_in("ada").await["token"]), old);
-    // As if the hour were over.
+    // Ends the publication period early.
     sql(&database, "UPDATE signing_keys SET signs_from = clock_timestamp() WHERE signs_from > now()").await;
     let second = until_some("the new key signs", async || {
         let login = service.log_in("ada").await;
@@ -126,13 +126,13 @@ async fn a_new_key_is_public_before_it_signs_and_the_old_one_stays_public() {
 
 #[tokio::test]
 async fn a_token_of_a_key_that_was_not_seen_yet_is_good() {
-    // This one reads the keys every ten seconds.
+    // This service reads the keys every ten seconds.
     let (database, service) = system().await;
     service.create_account("ada").await;
     store_second_key(&database, "now()").await;
     let newer = Service::start(&database, &[]).await;
     let login = newer.log_in("ada").await;
-    // The first service looked for keys at its start, and looks again at most once in ten seconds.
+    // The first service read the keys at its start and fetches them for an unknown key id at most once in ten seconds.
     until("the token is good", async || service.get_as(&text(&login["token"]), "/api/account").await.status == 200).await;
     close(database, [service, newer]).await;
 }
@@ -168,7 +168,7 @@ async fn the_private_key_is_not_in_the_database_as_it_is() {
     let (database, service) = system().await;
     let ours = query(&database, "SELECT encode(private_key, 'hex') AS value FROM signing_keys").await;
     assert_eq!(ours[0].len(), 120);
-    // A row cannot be given another key's private half.
+    // A private key cannot be moved to the row of another key.
     let new = store_second_key(&database, "now()").await;
     sql(
         &database,
@@ -180,12 +180,12 @@ async fn the_private_key_is_not_in_the_database_as_it_is() {
     close(database, [service, other]).await;
 }
 
-/// Runs `rotate-keys` with the settings of the services, changed; its exit code and what it said.
+/// Runs `rotate-keys` with changed settings and returns its exit code, standard output and standard error.
 async fn rotate(database: &TestDatabase, changes: &[(&str, &str)]) -> (i32, String, String) {
     run(environment(&database.service_url(), changes), &["rotate-keys"]).await
 }
 
-/// As if so much time had gone by since the keys were made.
+/// Moves all times of the keys into the past, as if the interval had passed.
 async fn let_pass(database: &TestDatabase, interval: &str) {
     let earlier = format!(
         "UPDATE signing_keys SET created_at = created_at - interval '{interval}', signs_from = signs_from - interval '{interval}',
@@ -227,7 +227,7 @@ async fn keys_are_rotated_and_nobody_is_logged_out() {
 
     let_pass(&database, "16 minutes").await;
     until("the old key is gone", async || published(&service).await == [new.clone()]).await;
-    // The session outlives the keys: it gets a token of the new one.
+    // The session outlives the keys and gets a token signed with the new one.
     let refreshed = service.refresh(&first["refreshToken"]).await.expect(200);
     assert_eq!(kid_of(&refreshed["token"]), new);
     let (code, said, error) = rotate(&database, &[]).await;

@@ -1,4 +1,4 @@
-//! What people type as a name, a username or an address: nothing that cannot be seen, and one account for all spellings.
+//! Names, usernames and addresses as people type them: invisible characters are rejected, and all spellings name one account.
 
 use futures_util::future::join_all;
 use rowlock_test_support::database::TestDatabase;
@@ -113,7 +113,7 @@ async fn an_address_is_taken_and_good_to_log_in_with_in_every_spelling() {
         service.post("/api/createaccount", &account("other", spelling)).await.problem(409, "email-taken");
         assert_eq!(log_in(&service, spelling).await, made, "{spelling}");
     }
-    // A local part is the business of its server: full width is another mailbox.
+    // The local part is interpreted by its mail server, so a full-width spelling is another mailbox.
     service.post("/api/createaccount", &account("other", spellings[4])).await.expect(201);
     service.post("/api/createaccount", &account("jose", "jose\u{301}@example.org")).await.expect(201);
     assert_eq!(log_in(&service, "JOSÉ@example.org").await["email"], "josé@example.org");
@@ -142,21 +142,21 @@ async fn a_setting_allows_domains_without_a_dot() {
     let (database, service) = system_with(&[("ACCOUNTS__ALLOW_LOCAL_EMAIL_DOMAINS", "true")]).await;
     service.post("/api/createaccount", &account("ada", "ada@localhost")).await.expect(201);
     service.post("/api/createaccount", &account("ben", "ADA@LOCALHOST")).await.problem(409, "email-taken");
-    // Whoever has such an account keeps it when the setting is taken back.
+    // Existing accounts can still log in when the setting is turned off again.
     let strict = Service::start(&database, &[]).await;
     strict.post("/api/createaccount", &account("cid", "cid@localhost")).await.problem(422, "invalid-input");
     assert_eq!(log_in(&strict, "ada@localhost").await["username"], "ada");
     close(database, [service, strict]).await;
 }
 
-/// Starts a service and waits until it serves, which it does when it has made the missing keys.
+/// Starts a service and waits until it serves, which it does after creating the missing keys.
 async fn upgraded(database: &TestDatabase) -> Service {
     let service = Service::start(database, &[]).await;
     service.get("/.well-known/jwks.json").await.expect(200);
     service
 }
 
-/// Makes an account look like one of the version before, whose usernames and addresses could be anything.
+/// Makes an account look like one of the previous version, which did not restrict usernames and addresses.
 fn as_before(id: &Value, username: &str, email: &str) -> String {
     let (id, lower) = (text(id), email.to_lowercase());
     format!(
@@ -180,7 +180,7 @@ async fn two_accounts_from_before_that_are_one_today_both_log_in_and_the_older_h
         as_before(&ids[3], "josé", "d@example.org"),
         as_before(&ids[4], "Somebody", "e@example.org"),
     ];
-    // The migration goes over them as it goes over accounts of the version before.
+    // The migration runs on these accounts as it would on accounts of the previous version.
     let (down, up) = (
         include_str!("../../../../migrations/auth/00000000000006_account_keys/down.sql"),
         include_str!("../../../../migrations/auth/00000000000006_account_keys/up.sql"),
@@ -214,7 +214,7 @@ async fn two_accounts_from_before_that_are_one_today_both_log_in_and_the_older_h
     later.post("/api/createaccount", &account("new", "ADA@mu\u{308}nchen.example")).await.problem(409, "email-taken");
     later.post("/api/createaccount", &account("EVE", "new@example.org")).await.problem(409, "username-taken");
     later.post("/api/createaccount", &account("JOSÉ", "new@example.org")).await.problem(409, "username-taken");
-    // Once more, it changes nothing.
+    // A second run changes nothing.
     let again = upgraded(&database).await;
     assert_eq!(query(&database, keys).await, expected);
     close(database, [service, later, again]).await;
@@ -226,7 +226,7 @@ async fn an_account_that_a_service_of_the_version_before_makes_gets_its_keys() {
     for handle in ["ada", "ben"] {
         service.create_account(handle).await;
     }
-    // The version before writes no keys, and meanwhile a younger account has taken one of them.
+    // The previous version writes no keys, and meanwhile a younger account has taken one of them.
     sql(&database, "UPDATE accounts SET username_key = NULL, email_key = NULL WHERE username = 'ada'").await;
     sql(&database, "UPDATE accounts SET email_key = 'ada@example.org' WHERE username = 'ben'").await;
     let other = upgraded(&database).await;

@@ -1,4 +1,4 @@
-//! A running service on a database of its own, and words to talk to it.
+//! Test support: runs a service on a database of its own and sends requests to it.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const ENCRYPTION_KEY: &str = "an encryption key for tests, long enough";
 pub(crate) const BOOTSTRAP_TOKEN: &str = "a bootstrap token for tests";
 
-/// A database with the schema of `rowlock_auth`.
+/// Template of a database with the schema of `rowlock_auth`.
 pub(crate) struct Migrated;
 
-/// A database with the roles and nothing else.
+/// Template of a database with roles but without a schema.
 pub(crate) struct Empty;
 
 impl Template for Migrated {
@@ -54,7 +54,7 @@ impl Template for Empty {
     }
 }
 
-/// The settings of a service for tests, with changes.
+/// Returns the settings of a service for tests, with changes applied.
 pub(crate) fn environment(database_url: &SecretString, changes: &[(&str, &str)]) -> Vec<(String, String)> {
     let defaults = [
         ("HTTP__LISTEN", "127.0.0.1:0"),
@@ -65,7 +65,7 @@ pub(crate) fn environment(database_url: &SecretString, changes: &[(&str, &str)])
         ("PASSWORDS__BCRYPT_COST", "4"),
         ("KEYS__ENCRYPTION_KEY", ENCRYPTION_KEY),
         ("BOOTSTRAP__TOKEN", BOOTSTRAP_TOKEN),
-        // Most of these tests have no broker and come from one address.
+        // Most of these tests run without a broker and send all requests from one address.
         ("OUTBOX__RELAY", "false"),
         ("LIMITS__LOG_IN_PER_ADDRESS", "0"),
         ("LIMITS__LOG_IN_PER_ACCOUNT", "0"),
@@ -77,13 +77,13 @@ pub(crate) fn environment(database_url: &SecretString, changes: &[(&str, &str)])
     unchanged.chain(changes).map(|(name, value)| (format!("ROWLOCK__{name}"), (*value).to_owned())).collect()
 }
 
-/// A service, started.
+/// A running service and a client for it.
 pub(crate) struct Service {
     running: Running,
     client: reqwest::Client,
 }
 
-/// An answer, read to its end.
+/// A response with its complete body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -93,11 +93,11 @@ pub(crate) struct Answer {
 }
 
 impl Service {
-    /// Starts a service; it may not be ready yet.
+    /// Starts a service without waiting until it is ready.
     pub(crate) fn launch(database_url: &SecretString, changes: &[(&str, &str)], clock: Clock) -> Self {
         let settings = AuthSettings::load(None, environment(database_url, changes)).unwrap();
         let running = start(settings, clock).unwrap();
-        // An idle connection would hold up the draining.
+        // Idle connections would delay the shutdown.
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
         Self { running, client }
     }
@@ -114,7 +114,7 @@ impl Service {
         until("the service is ready", async || self.readiness().await.status == 200).await;
     }
 
-    /// What the management port says about readiness.
+    /// Returns the readiness response of the management server.
     pub(crate) async fn readiness(&self) -> Answer {
         answer(self.client.get(format!("http://{}/health/ready", self.running.management_addr()))).await
     }
@@ -147,23 +147,23 @@ impl Service {
         answer(self.request(Method::POST, "/admin/createaccount").header("X-Bootstrap-Token", token).json(body)).await
     }
 
-    /// Makes an account named after a handle; returns it.
+    /// Creates an account named after a handle and returns it.
     pub(crate) async fn create_account(&self, handle: &str) -> Value {
         self.post("/api/createaccount", &person(handle)).await.expect(201)
     }
 
-    /// Logs the account of a handle in; returns `{token, refreshToken, …}`.
+    /// Logs in to the account of a handle and returns `{token, refreshToken, …}`.
     pub(crate) async fn log_in(&self, handle: &str) -> Value {
         self.post("/api/loginaccount", &credentials(handle)).await.expect(200)
     }
 
-    /// Makes an account and logs it in; returns its access token.
+    /// Creates an account, logs in and returns its access token.
     pub(crate) async fn user(&self, handle: &str) -> String {
         self.create_account(handle).await;
         text(&self.log_in(handle).await["token"])
     }
 
-    /// Makes the first administrator and logs it in; returns its access token.
+    /// Creates the first administrator, logs in and returns its access token.
     pub(crate) async fn first_admin(&self) -> String {
         self.bootstrap(BOOTSTRAP_TOKEN, &person("root")).await.expect(201);
         text(&self.log_in("root").await["token"])
@@ -173,21 +173,21 @@ impl Service {
         self.post("/api/refreshtoken", &json!({"refreshToken": token})).await
     }
 
-    /// Drains the service.
+    /// Shuts the service down gracefully.
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
 }
 
 impl Answer {
-    /// The body, if the status is this one.
+    /// Returns the body. Panics unless the response has this status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.body
     }
 
-    /// The problem document, if it is one with this status and code.
+    /// Returns the problem document. Panics unless it has this status and code.
     #[track_caller]
     pub(crate) fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text);
@@ -197,7 +197,7 @@ impl Answer {
         body
     }
 
-    /// The names of the bad fields, sorted, if the input is not valid.
+    /// Returns the sorted names of the invalid fields. Panics unless the response is 422 `invalid-input`.
     #[track_caller]
     pub(crate) fn bad_fields(self) -> Vec<String> {
         let problem = self.problem(422, "invalid-input");
@@ -236,7 +236,7 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
 }
 
-/// A database and a service on it.
+/// Starts a service on a new database.
 pub(crate) async fn system() -> (TestDatabase, Service) {
     system_with(&[]).await
 }
@@ -254,7 +254,7 @@ pub(crate) async fn close(database: TestDatabase, services: impl IntoIterator<It
     database.close().await;
 }
 
-/// Runs SQL behind the service's back.
+/// Runs SQL directly on the database.
 pub(crate) async fn sql(database: &TestDatabase, statement: &str) {
     database.admin().await.batch_execute(statement).await.unwrap();
 }
@@ -265,7 +265,7 @@ struct Row {
     value: String,
 }
 
-/// The rows of a query of one column named `value`, as text.
+/// Returns the rows of a query with one column `value`, as text.
 pub(crate) async fn query(database: &TestDatabase, statement: &str) -> Vec<String> {
     query_on(&mut database.admin().await, statement).await
 }

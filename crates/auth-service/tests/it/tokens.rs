@@ -1,4 +1,4 @@
-//! Only a token that this service signed, for us and not too long ago, opens anything.
+//! Verification of access tokens: only unexpired tokens that this service signed for this audience are accepted.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +19,7 @@ fn read(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// A good token in its three parts.
+/// Returns a valid token, split into its three parts.
 async fn good(service: &Service) -> [String; 3] {
     let token = service.user("ada").await;
     service.get_as(&token, "/api/account").await.expect(200);
@@ -60,7 +60,7 @@ async fn an_expired_token_is_refused() {
     behind.ready().await;
     let expired = behind.log_in("ada").await;
     refused(&service, &text(&expired["token"])).await;
-    // Its session is judged by the database's clock and goes on.
+    // Sessions expire by the clock of the database, so this one is still valid.
     service.refresh(&expired["refreshToken"]).await.expect(200);
     close(database, [service, behind]).await;
 }
@@ -128,7 +128,7 @@ async fn a_token_signed_with_a_foreign_key_is_refused() {
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = name;
         refused(&service, &encode(&header, &read(&claims), &foreign).unwrap()).await;
-        // Keys that a token brings along count for nothing.
+        // Keys embedded in a token are ignored.
         header.jku = Some("http://127.0.0.1:1/jwks.json".to_owned());
         header.jwk = serde_json::from_value(json!({"kty": "OKP", "crv": "Ed25519", "x": public})).unwrap();
         refused(&service, &encode(&header, &read(&claims), &foreign).unwrap()).await;
@@ -141,7 +141,7 @@ async fn a_token_of_another_issuer_or_for_another_audience_is_refused() {
     let (database, service) = system().await;
     service.create_account("ada").await;
     for change in [("TOKENS__ISSUER", "another"), ("TOKENS__AUDIENCE", "another")] {
-        // It shares our keys.
+        // This service shares the signing keys.
         let other = Service::start(&database, &[change]).await;
         let login = other.post("/api/loginaccount", &credentials("ada")).await.expect(200);
         other.get_as(&text(&login["token"]), "/api/account").await.expect(200);

@@ -1,5 +1,5 @@
-//! `GET /internal/account-export`: all that is stored here about a person, for `auth-service`, which asks with the person's
-//! token. The gateway does not pass it on.
+//! `GET /internal/account-export`: returns everything that this service stores about an account. `auth-service` calls it with
+//! the user's access token; the gateway does not route it.
 
 use actix_web::{HttpResponse, web};
 use rowlock_domain::Timestamp;
@@ -15,17 +15,17 @@ use uuid::Uuid;
 use crate::resources::{BookingResource, WaitlistEntryResource};
 use crate::service::Booking;
 
-/// How many rows are read at a time.
+/// Number of rows read per query.
 const PAGE: i64 = 1_000;
 
-/// What booking-service has stored about a person.
+/// The data that booking-service stores about an account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StoredBookings)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stored {
     bookings: Vec<BookingResource>,
     waitlist: Vec<WaitlistEntryResource>,
-    /// The names and e-mails that are kept with them.
+    /// Names and e-mail addresses stored with the bookings and entries.
     #[schema(value_type = Vec<HolderShown>)]
     holders: Vec<StoredHolder>,
     #[schema(value_type = Vec<KeyShown>)]
@@ -34,7 +34,7 @@ pub(super) struct Stored {
     account_state: Option<AccountState>,
 }
 
-/// What auth-service has told of the account.
+/// The last account state that booking-service received from auth-service.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StoredAccountState)]
 #[serde(rename_all = "camelCase")]
@@ -46,18 +46,18 @@ pub(super) struct AccountState {
     settled_at: Option<Timestamp>,
 }
 
-/// The name and e-mail that are kept with a booking or a waiting-list entry.
+/// Name and e-mail address stored with a booking or a waiting-list entry.
 #[derive(ToSchema)]
 #[schema(as = StoredHolder)]
 #[expect(dead_code, reason = "describes a StoredHolder")]
 pub(super) struct HolderShown {
-    /// The booking or the entry.
+    /// The id of the booking or entry.
     id: Uuid,
     name: String,
     email: String,
 }
 
-/// A key that makes a request repeatable.
+/// A stored idempotency key.
 #[derive(ToSchema)]
 #[schema(as = StoredIdempotencyKey)]
 #[serde(rename_all = "camelCase")]
@@ -66,13 +66,13 @@ pub(super) struct KeyShown {
     #[schema(value_type = Uuid)]
     event_id: EventId,
     key: String,
-    /// What was asked.
+    /// The kind of request that used the key.
     operation: String,
     #[schema(value_type = DateTime)]
     created_at: Timestamp,
 }
 
-/// Answers 200 with everything.
+/// Returns 200 with everything stored about the caller's account.
 pub(super) async fn account_export(caller: Caller, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
     let account = caller.sub;
     let stored = booking.reader.run(async |conn| {

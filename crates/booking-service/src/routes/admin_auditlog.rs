@@ -1,4 +1,4 @@
-//! `GET /admin/auditlog`: who did what to the box office itself, the newest first.
+//! `GET /admin/auditlog`: lists the audit log, newest first.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::Timestamp;
@@ -26,33 +26,34 @@ struct EntryShown {
     at: Timestamp,
     actor: ActorShown,
     action: Action,
-    /// The event or account that it was done to.
+    /// The id of the event or account that the action was performed on.
     subject: Uuid,
-    /// What was changed to what. Nothing personal.
+    /// Details of the action, such as old and new values. They contain no personal data.
     #[schema(value_type = Object)]
     details: Map<String, Value>,
 }
 
-/// Who acted, in which request.
+/// The actor of an action, and the request in which it was performed.
 #[derive(ToSchema)]
 #[schema(as = Actor)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes an Actor of the domain")]
 struct ActorShown {
-    /// The account, if it was one.
+    /// The account that acted; null if no account did, for example for a command on the command line.
     #[schema(value_type = Option<Uuid>, required)]
     account_id: Option<AccountId>,
     role: ActorRole,
-    /// The request, as logs and answers name it.
+    /// The request id, which log lines and the response header `X-Request-Id` also contain.
     #[schema(required)]
     request_id: Option<String>,
 }
 
 route_problems!(AuditLogProblems = Problems::for_administrators().with_input());
 
-/// Who did what to the box office itself, the newest first.
+/// List the audit log, newest first.
 ///
-/// Events made, changed and cancelled, administrators made, accounts disabled and enabled. The log is only added to.
+/// The log records what administrators do: events created, changed, cancelled and deleted, bookings and waiting-list entries
+/// changed on behalf of others, administrators created, and accounts disabled and enabled. Entries are only ever added.
 #[utoipa::path(
     get,
     path = "/admin/auditlog",

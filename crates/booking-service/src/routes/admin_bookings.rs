@@ -21,10 +21,10 @@ use crate::resources::HeldBookingResource;
 use crate::service::Booking;
 use crate::spreadsheet::{neutralised, neutralised_email};
 
-/// Tells a spreadsheet that the file is UTF-8; without it Excel reads umlauts in the code page of its locale.
+/// Marks the file as UTF-8. Without it, Excel decodes the text in the code page of its locale.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Rows read at a time for the export. Nothing is held between two reads, so a slow reader holds up nobody.
+/// Number of rows read per query of an export. No connection is held between queries, so a slow client blocks nobody.
 const CHUNK: i64 = 1000;
 
 const COLUMNS: [&str; 10] =
@@ -32,7 +32,7 @@ const COLUMNS: [&str; 10] =
 
 route_problems!(BookingsProblems = Problems::for_administrators().with_input().and(&[ProblemCode::EventNotFound]));
 
-/// Who has booked, the oldest first.
+/// List the bookings of an event, oldest first.
 ///
 /// `?format=json` returns all bookings as newline-delimited JSON (`application/x-ndjson`): one object per line, exactly as in
 /// the items of a page. Programs should read this.
@@ -87,7 +87,7 @@ pub(super) async fn bookings(
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.id, item)))
 }
 
-/// The format of a whole export.
+/// The format of a complete export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Csv,
@@ -121,7 +121,7 @@ impl Format {
         }
     }
 
-    /// A part of the file. The first one has what comes before the rows.
+    /// Renders a part of the file. The first part starts with the header, if the format has one.
     fn part(self, event: &EventWithTypes, rows: Vec<BookingRow>, is_first: bool) -> Result<Vec<u8>, Problem> {
         match self {
             Self::Csv => csv_of(event, &rows, is_first).map_err(|error| Problem::internal(&error)),
@@ -130,7 +130,7 @@ impl Format {
     }
 }
 
-/// Chooses the format of the answer.
+/// The format of the response.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes a parameter; Format reads it")]
@@ -140,7 +140,7 @@ pub(super) struct FormatParam {
     format: Option<String>,
 }
 
-/// The format of an export that the `Accept` header names; `None` for a page of JSON, which is the answer to anything else.
+/// Returns the export format that the `Accept` header names, or `None` for anything else, which means a page of JSON.
 fn accepted_format(request: &HttpRequest) -> Option<Format> {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.split(',').filter_map(|part| part.split(';').next()).find_map(|kind| match kind.trim().to_ascii_lowercase().as_str() {
@@ -177,7 +177,7 @@ async fn read_chunk(reader: &Reader, event: EventId, after: Option<BookingId>) -
     Ok(reader.run(async |conn| queries::bookings_of_event(conn, event, after, CHUNK).await).await?)
 }
 
-/// The rows as CSV, with the byte-order mark and the header line if they are the first.
+/// Renders rows as CSV. The first part starts with the byte-order mark and the header line.
 fn csv_of(event: &EventWithTypes, rows: &[BookingRow], is_first: bool) -> Result<Vec<u8>, csv::Error> {
     let start = if is_first { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(start);
@@ -203,7 +203,7 @@ fn csv_of(event: &EventWithTypes, rows: &[BookingRow], is_first: bool) -> Result
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// The rows as newline-delimited JSON.
+/// Renders rows as newline-delimited JSON.
 fn json_lines_of(event: &EventWithTypes, rows: Vec<BookingRow>) -> Result<Vec<u8>, serde_json::Error> {
     let mut text = Vec::new();
     for row in rows {

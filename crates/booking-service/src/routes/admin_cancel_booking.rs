@@ -1,4 +1,4 @@
-//! `POST /admin/bookings/{bookingId}/cancel`: an administrator cancels a person's booking or reduces it.
+//! `POST /admin/bookings/{bookingId}/cancel`: cancels or reduces a booking on behalf of its holder.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::BookingId;
@@ -17,15 +17,15 @@ use super::{examples, path_idempotency};
 use crate::outcome::{Returned, respond};
 use crate::service::Booking;
 
-/// How much of the booking is cancelled, and why.
+/// How much of the booking to cancel, and why.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `cancel_booking` reads")]
 struct AdminCancelBooking {
-    /// How many tickets to return; all of them by default. Not more than the booking has.
+    /// Number of tickets to return, at most as many as the booking has; all of them by default.
     #[schema(minimum = 1, maximum = 100)]
     quantity: Option<i64>,
-    /// For the audit log. Must not contain personal data.
+    /// Recorded in the audit log. Must not contain personal data.
     #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
@@ -35,10 +35,10 @@ route_problems!(
         Problems::for_administrators().with_body().changing().and(&[ProblemCode::BookingNotFound, ProblemCode::IdempotencyKeyReused])
 );
 
-/// Cancel a person's booking, or reduce it.
+/// Cancel or reduce a booking of any account.
 ///
-/// Returned tickets go to the next in line, and the same messages are published as when the holder cancels. The audit log
-/// records the administrator and the reason. A booking that is already cancelled is left as it is.
+/// Returned tickets go to the waiting list, and the same messages are published as when the holder cancels. The audit log
+/// records the administrator and the reason. A booking that is already cancelled is returned unchanged.
 #[utoipa::path(
     post,
     path = "/admin/bookings/{bookingId}/cancel",

@@ -1,4 +1,4 @@
-//! `POST /admin/events/{eventId}/cancel`: the event is called off.
+//! `POST /admin/events/{eventId}/cancel`: cancels an event.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
 use crate::service::Booking;
 
-/// How long a request cancels bookings itself; what is left then is the worker's.
+/// How long the request itself cancels bookings. The worker cancels the remaining ones.
 const IN_REQUEST: Duration = Duration::from_secs(2);
 
 route_problems!(
@@ -29,12 +29,12 @@ route_problems!(
     ])
 );
 
-// Sets the status first, so nothing more is sold; then cancels bookings and closes waiting-list entries in chunks. If it is
-// interrupted or there is much to do, the worker's sweep does the rest.
-/// Call an event off.
+// The status is committed first, which ends sales; bookings are then cancelled and waiting-list entries closed in chunks. If the
+// request is interrupted or runs out of time, the worker's sweep completes the cancellation.
+/// Cancel an event.
 ///
-/// Nothing more is sold from then on; bookings are cancelled and waiting-list entries closed. Of a large event that goes on
-/// after the answer. An event that is cancelled already stays so.
+/// Sales end immediately; all bookings are cancelled and all waiting-list entries are closed. For a large event this continues
+/// after the response. Cancelling an event that is already cancelled has no effect.
 #[utoipa::path(
     post,
     path = "/admin/events/{eventId}/cancel",
@@ -73,8 +73,8 @@ pub(super) async fn cancel_event(
     let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(changed) => changed.event,
-        // An event stays cancelled, so the answer to a repeat is the event as it is now: with fewer bookings left to cancel
-        // than the first answer may have had.
+        // A cancelled event stays cancelled, so a repeated request gets the current event, which may have fewer bookings left to
+        // cancel than the first response showed.
         Outcome::Replayed(_) => {
             let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
             let replayed = ("idempotent-replayed", "true");
@@ -86,16 +86,16 @@ pub(super) async fn cancel_event(
     booking.reads.forget();
     let started = Instant::now();
     for key in event.types.iter().map(|ticket_type| ticket_type.key) {
-        // The status is committed; an error from here on costs the client nothing, the sweep comes anyway.
+        // The status is committed, so an error from here on is not the client's concern: the sweep completes the cancellation.
         while started.elapsed() < IN_REQUEST && wind_down(&booking, key).await {}
     }
-    // What was done stands, whether or not the event can be read again.
+    // The cancellation is committed even if the event cannot be read again.
     let now = booking.reader.run(async |conn| queries::event(conn, id).await).await;
     let event = now.ok().flatten().unwrap_or(event);
     Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&event)))
 }
 
-/// One chunk. Tells whether there is more.
+/// Cancels one chunk of bookings or entries. Returns whether more are left; an error counts as no.
 async fn wind_down(booking: &Booking, key: TypeKey) -> bool {
     let command = Command::Reallocate(Reallocate { key, limit: booking.cancel_chunk });
     matches!(booking.inventory.run_one(command).await, Ok(Outcome::Reallocated(Reallocated { unfinished: true, .. })))

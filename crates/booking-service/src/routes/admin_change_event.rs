@@ -1,4 +1,4 @@
-//! `PATCH /admin/events/{eventId}`: details, status, sales window, capacities and limits.
+//! `PATCH /admin/events/{eventId}`: changes the details, status, times, capacities and limits of an event.
 
 use std::collections::HashSet;
 
@@ -24,26 +24,28 @@ use crate::outcome::respond;
 use crate::resources::ChangedEventResource;
 use crate::service::Booking;
 
-/// Changes of an event. Omitted fields are unchanged; `null` clears a field.
+/// Changes to an event. Omitted fields are unchanged; `null` clears a field.
 ///
-/// The rules for times hold for the times as they are after the change.
+/// The rules for times apply to the times as they are after the change.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `read` reads")]
 struct ChangeEvent {
-    /// At least one visible character; no control characters, and invisible ones only within what they shape.
+    /// At least one visible character; no control characters. Invisible characters are allowed only where they shape visible
+    /// ones.
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// Empty, or with a visible character. Lines are allowed, other control characters are not.
+    /// Empty, or at least one visible character. Line breaks are allowed, other control characters are not.
     #[schema(max_length = 10_000)]
     description: Option<String>,
-    /// At least one visible character; no control characters, and invisible ones only within what they shape.
+    /// At least one visible character; no control characters. Invisible characters are allowed only where they shape visible
+    /// ones.
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
-    /// From then on nobody is promoted from the waiting list, and tickets cannot be returned.
+    /// Start of the event. From then on no entry is promoted from the waiting list, and tickets cannot be returned.
     #[schema(format = DateTime)]
     starts_at: Option<String>,
-    /// After `startsAt`.
+    /// End of the event. Must come after `startsAt`.
     #[schema(format = DateTime)]
     ends_at: Option<String>,
     /// Start of sales; null for immediately. Must come before the end of sales.
@@ -52,42 +54,44 @@ struct ChangeEvent {
     /// End of sales; null for the start of the event. Must not come after the end of the event.
     #[schema(format = DateTime)]
     sales_end_at: Option<String>,
-    /// What ends the waiting list: `start` serves it until the event starts, `salesEnd` until sales end.
+    /// End of the waiting list: `start` serves it until the event starts, `salesEnd` until sales end.
     #[schema(pattern = "^(start|salesEnd)$", nullable = false)]
     waitlist_until: Option<String>,
-    /// The last moment at which holders can return tickets; null for the start of the event. Must not come after it.
+    /// Last moment at which holders can return tickets; null for the start of the event. Must not come after it.
     #[schema(format = DateTime)]
     cancel_until: Option<String>,
-    /// Accepts that the change ends a waiting list that has entries. Without it such a change is rejected with 409
-    /// `waitlist-would-close` and the number of entries. If the end is moved back into the future, the closed entries wait
+    /// Confirms that the change may end a waiting list that has entries. Without it, such a change is rejected with 409
+    /// `waitlist-would-close` and the number of entries. If the end is later moved back into the future, the closed entries wait
     /// again in their old order.
     #[schema(nullable = false)]
     close_waitlist: Option<bool>,
-    /// `published` makes a draft public. `draft` withdraws a published event, if nobody has ever booked or waited; otherwise
-    /// the answer is 409 `event-has-bookings`. An event is cancelled by `POST /admin/events/{eventId}/cancel`.
+    /// `published` makes a draft public. `draft` withdraws a published event that never had a booking or a waiting-list entry;
+    /// otherwise the response is 409 `event-has-bookings`. To cancel an event, use `POST /admin/events/{eventId}/cancel`.
     #[schema(pattern = "^(draft|published)$", nullable = false)]
     status: Option<String>,
-    /// Each ticket type at most once.
+    /// Ticket types to change, each at most once.
     #[schema(max_items = 50)]
     ticket_types: Option<Vec<ChangeTicketType>>,
 }
 
-/// What is to be changed of a ticket type.
+/// Changes to a ticket type.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `type_change` reads")]
 struct ChangeTicketType {
     #[schema(format = Uuid)]
     id: String,
-    /// At least one visible character; no control characters, and invisible ones only within what they shape.
+    /// At least one visible character; no control characters. Invisible characters are allowed only where they shape visible
+    /// ones.
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// The new total, not the difference. Not fewer than are booked.
+    /// The new total, not the difference. At least the number of booked tickets.
     #[schema(minimum = 1, maximum = 10_000_000, nullable = false)]
     total_tickets: Option<i64>,
     #[schema(minimum = 1, maximum = 100, nullable = false)]
     max_per_booking: Option<i64>,
-    /// How many one account may have and wait for together; null for no limit.
+    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; null for no
+    /// limit.
     #[schema(minimum = 1, maximum = 10_000_000)]
     max_per_account: Option<i64>,
 }
@@ -106,11 +110,11 @@ route_problems!(
 
 /// Change an event.
 ///
-/// Details, times, status, capacities and limits. With `If-Match` only if no administrator changed it meanwhile. Of a
-/// cancelled event only `name`, `description` and `venue` can be changed.
+/// Changes details, times, status, capacities and limits. With `If-Match`, the change is made only if no administrator has
+/// changed the event since that version. Of a cancelled event, only `name`, `description` and `venue` can be changed.
 ///
-/// If `totalTickets` or `maxPerBooking` is lowered below what waiting parties ask for, these keep their places and are passed
-/// over until it is raised again; `unservableEntries` counts them.
+/// If `totalTickets` or `maxPerBooking` is lowered below the quantity of waiting entries, these keep their positions and are
+/// skipped until it is raised again; `unservableEntries` counts them.
 #[utoipa::path(
     patch,
     path = "/admin/events/{eventId}",
@@ -233,8 +237,9 @@ fn not_of_this_event(index: usize) -> FieldError {
     FieldError { field: format!("ticketTypes[{index}].id"), message: "is not a ticket type of this event".to_owned() }
 }
 
-/// The version in `If-Match`. An ETag is `"VERSION.CONTENT"`; an administrator's change minds the version alone, so that
-/// each sold ticket does not refuse it. `*` is any version.
+/// Returns the version in `If-Match`, or `None` for `*` or no header. An ETag is `"VERSION.CONTENT"`; only the version is
+/// compared, because otherwise each sold ticket would invalidate an administrator's change. Fails with 412 if the value is not
+/// such an ETag.
 pub(super) fn expected_version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! `POST /admin/events/{eventId}/bookings`: an administrator books for a guest who has no account.
+//! `POST /admin/events/{eventId}/bookings`: books for a guest who has no account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
@@ -24,23 +24,24 @@ use crate::service::Booking;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `create_booking` reads")]
 struct BookForGuest {
-    /// The guest's name. At least one visible character, no control characters; invisible ones only within what they shape.
+    /// Name of the guest. At least one visible character; no control characters. Invisible characters are allowed only where
+    /// they shape visible ones.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// Where the guest can be reached. It may be the e-mail of an account; the booking does not belong to that account.
-    /// The domain has a dot, unless the setting `accounts.allow_local_email_domains` allows others.
+    /// E-mail address of the guest. It may be the address of an account, but the booking does not belong to that account. The
+    /// domain must contain a dot, unless the setting `accounts.allow_local_email_domains` allows others.
     #[schema(max_length = 254, format = "email")]
     email: String,
     /// Required if the event has several ticket types.
     #[schema(format = Uuid)]
     ticket_type_id: Option<String>,
-    /// Not more than `maxPerBooking` of the ticket type.
+    /// Number of tickets. At most `maxPerBooking` of the ticket type.
     #[schema(minimum = 1, maximum = 100, default = 1)]
     quantity: Option<i64>,
-    /// False asks for 409 `sold-out` instead of a place in the waiting list.
+    /// If false, the response is 409 `sold-out` instead of an entry in the waiting list.
     #[schema(default = true)]
     join_waitlist: Option<bool>,
-    /// For the audit log. Must not contain personal data.
+    /// Recorded in the audit log. Must not contain personal data.
     #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
@@ -58,8 +59,8 @@ route_problems!(
 
 /// Book for a guest who has no account.
 ///
-/// The same rules apply as for `POST /api/book`, and the guest has no precedence over those who wait. The guest gets a generated
-/// account id, which no account has; it is shown in the list of bookings. The audit log records the administrator and the
+/// The same rules apply as for `POST /api/book`, and the guest has no priority over the waiting list. The guest gets a generated
+/// account id, which belongs to no account; the list of bookings contains it. The audit log records the administrator and the
 /// reason.
 #[utoipa::path(
     post,

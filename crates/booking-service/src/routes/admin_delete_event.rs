@@ -1,4 +1,5 @@
-//! `DELETE /admin/events/{eventId}`: an event that nobody has ever booked or waited for goes without a trace but the audit log.
+//! `DELETE /admin/events/{eventId}`: deletes an event that never had a booking or a waiting-list entry. Only the audit log keeps
+//! a record of it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{AccountId, EventId};
@@ -23,10 +24,10 @@ route_problems!(
     ])
 );
 
-/// Delete an event that never sold anything.
+/// Delete an event that never had a booking or a waiting-list entry.
 ///
-/// Drafts, and published or cancelled events that never had a booking or a waiting-list entry, whatever became of it. Any
-/// other event is 409 `event-has-bookings`: call it off instead.
+/// Deletes drafts, and published or cancelled events that never had a booking or a waiting-list entry, not even one that has
+/// ended. Any other event gets 409 `event-has-bookings`: cancel it instead.
 #[utoipa::path(
     delete,
     path = "/admin/events/{eventId}",
@@ -64,8 +65,8 @@ pub(super) async fn delete_event(
     }
 }
 
-/// Returns whether the request repeats one that deleted the event. The keys that belong to an event go with it, so the audit log
-/// tells: an id is never used for another event.
+/// Returns whether the request repeats one that deleted the event. The idempotency keys of an event are deleted with it, so the
+/// audit log has to tell; this works because the id of an event is never reused.
 async fn deleted_before(booking: &Booking, event: EventId, administrator: AccountId) -> Result<bool, Problem> {
     let now = booking.clock.now();
     Ok(booking.reader.run(async |conn| auditlog::was_deleted_by(conn, event, administrator, now).await).await?)

@@ -1,4 +1,4 @@
-//! `GET /admin/events`: all events, drafts and cancelled ones included.
+//! `GET /admin/events`: lists all events, including drafts and cancelled ones.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_http::openapi::{PageParams, Problems};
@@ -12,26 +12,26 @@ use super::examples;
 use crate::resources::ListedEventResource;
 use crate::service::Booking;
 
-/// Which events are listed.
+/// Which events to list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `events` reads")]
 struct AllEventsParams {
-    /// Words that must all be in name, venue or description, as in the public list.
+    /// Words that must all occur in name, venue or description, as in the public list.
     #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
-    /// One or more statuses, separated by commas. All of them if it is left out.
+    /// One or more statuses, separated by commas; all of them if omitted.
     #[param(nullable = false, pattern = "^(draft|published|cancelled)(,(draft|published|cancelled))*$", example = "draft,published")]
     status: Option<String>,
-    /// `upcoming`: events that run or are still to come, and those without a date. `past`: events that are over, the latest
-    /// first. `all`, the default: both.
+    /// `upcoming`: events that have not ended, and those without a date. `past`: events that have ended, latest first. `all`,
+    /// the default: both.
     #[param(nullable = false, pattern = "^(upcoming|past|all)$", example = "upcoming")]
     when: Option<String>,
 }
 
 route_problems!(EventsProblems = Problems::for_administrators().with_input());
 
-/// All events by start, drafts and cancelled ones included; those without a date come last.
+/// List all events by start, including drafts and cancelled ones. Events without a date come last.
 #[utoipa::path(
     get,
     path = "/admin/events",

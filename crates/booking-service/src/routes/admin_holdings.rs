@@ -1,4 +1,4 @@
-//! `GET /admin/holdings/{accountId}`: what an account would lose if it were disabled.
+//! `GET /admin/holdings/{accountId}`: counts what an account would lose if it were disabled.
 
 use std::str::FromStr;
 
@@ -16,13 +16,13 @@ use utoipa::ToSchema;
 use super::examples;
 use crate::service::Booking;
 
-/// What an account holds that goes back to others when it is disabled or erased.
+/// The bookings and waiting-list entries that an account loses when it is disabled or erased.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Holdings {
-    /// Confirmed bookings of events that have not begun.
+    /// Confirmed bookings of events that have not started.
     bookings: i64,
-    /// The tickets of those bookings.
+    /// Tickets of those bookings.
     tickets: i64,
     /// Open waiting-list entries.
     waitlist_entries: i64,
@@ -30,10 +30,10 @@ pub(super) struct Holdings {
 
 route_problems!(HoldingsProblems = Problems::for_administrators().and(&[ProblemCode::AccountNotFound]));
 
-/// Show what an account would lose if it were disabled.
+/// Count what an account would lose if it were disabled.
 ///
-/// Counts the confirmed bookings of events that have not begun, and the open waiting-list entries. An account that has
-/// neither, or that does not exist, has zeros.
+/// Counts the confirmed bookings of events that have not started, and the open waiting-list entries. All counts are zero for an
+/// account that has neither or does not exist.
 #[utoipa::path(
     get,
     path = "/admin/holdings/{accountId}",

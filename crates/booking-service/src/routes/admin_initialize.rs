@@ -1,4 +1,4 @@
-//! `POST /admin/initialize`: a new event with its tickets.
+//! `POST /admin/initialize`: creates an event with its ticket types.
 
 use std::collections::HashSet;
 
@@ -24,27 +24,29 @@ use crate::outcome::{problem_of_error, unexpected};
 use crate::resources::EventResource;
 use crate::service::{Booking, SOURCE};
 
-/// What the type of an event is called that has only one.
+/// Name of the ticket type of an event that was created with `totalTickets` alone.
 const ONLY_TYPE: &str = "General admission";
 
-/// A new event: with `totalTickets` it has one ticket type, with `ticketTypes` it has those.
+/// A new event. With `totalTickets` it gets one ticket type, with `ticketTypes` it gets those.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `read` reads")]
 struct InitializeEvent {
-    /// At least one visible character; no control characters, and invisible ones only within what they shape.
+    /// At least one visible character; no control characters. Invisible characters are allowed only where they shape visible
+    /// ones.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// Empty, or with a visible character. Lines are allowed, other control characters are not.
+    /// Empty, or at least one visible character. Line breaks are allowed, other control characters are not.
     #[schema(max_length = 10_000)]
     description: Option<String>,
-    /// At least one visible character; no control characters, and invisible ones only within what they shape.
+    /// At least one visible character; no control characters. Invisible characters are allowed only where they shape visible
+    /// ones.
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
-    /// From then on nobody is promoted from the waiting list, and tickets cannot be returned.
+    /// Start of the event. From then on no entry is promoted from the waiting list, and tickets cannot be returned.
     #[schema(format = DateTime)]
     starts_at: Option<String>,
-    /// After `startsAt`.
+    /// End of the event. Must come after `startsAt`.
     #[schema(format = DateTime)]
     ends_at: Option<String>,
     /// Start of sales; immediately if omitted. Must come before the end of sales.
@@ -53,28 +55,29 @@ struct InitializeEvent {
     /// End of sales; the start of the event if omitted. Must not come after the end of the event.
     #[schema(format = DateTime)]
     sales_end_at: Option<String>,
-    /// What ends the waiting list: `start` (the default) serves it until the event starts, `salesEnd` until sales end. A
+    /// End of the waiting list: `start` (the default) serves it until the event starts, `salesEnd` until sales end. A
     /// pause in sales (`salesStartAt` in the future) does not end it.
     #[schema(pattern = "^(start|salesEnd)$")]
     waitlist_until: Option<String>,
-    /// The last moment at which holders can return tickets; the start of the event if omitted. Must not come after it.
+    /// Last moment at which holders can return tickets; the start of the event if omitted. Must not come after it.
     #[schema(format = DateTime)]
     cancel_until: Option<String>,
-    /// `draft` or `published`, which it is unless told.
+    /// `draft` or `published`; `published` if omitted.
     #[schema(pattern = "^(draft|published)$")]
     status: Option<String>,
-    /// Required unless there are `ticketTypes`; with them it must be their sum.
+    /// Number of tickets. Required without `ticketTypes`; with them it must be the sum of theirs.
     #[schema(minimum = 1, maximum = 500_000_000)]
     total_tickets: Option<i64>,
-    /// Required unless there is `totalTickets`. Their names are different.
+    /// The ticket types. Required without `totalTickets`. Their names must differ.
     #[schema(min_items = 1, max_items = 50)]
     ticket_types: Option<Vec<InitializeTicketType>>,
-    /// Not together with `ticketTypes`. Free of charge unless told.
+    /// Price of the only ticket type; free of charge if omitted. Not allowed together with `ticketTypes`.
     price: Option<NewPrice>,
-    /// Not together with `ticketTypes`. How many tickets a booking may have; 10 unless told.
+    /// Maximum number of tickets in one booking; 10 if omitted. Not allowed together with `ticketTypes`.
     #[schema(minimum = 1, maximum = 100)]
     max_per_booking: Option<i64>,
-    /// Not together with `ticketTypes`. How many tickets one account may have and wait for together; no limit unless told.
+    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; no limit if
+    /// omitted. Not allowed together with `ticketTypes`.
     #[schema(minimum = 1, maximum = 10_000_000)]
     max_per_account: Option<i64>,
 }
@@ -84,17 +87,19 @@ struct InitializeEvent {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `types` reads")]
 struct InitializeTicketType {
-    /// At least one visible character; no control characters, and invisible ones only within what they shape.
+    /// At least one visible character; no control characters. Invisible characters are allowed only where they shape visible
+    /// ones.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     #[schema(minimum = 1, maximum = 10_000_000)]
     total_tickets: i64,
-    /// Free of charge unless told.
+    /// Price of a ticket; free of charge if omitted.
     price: Option<NewPrice>,
-    /// How many tickets a booking may have; 10 unless told.
+    /// Maximum number of tickets in one booking; 10 if omitted.
     #[schema(minimum = 1, maximum = 100)]
     max_per_booking: Option<i64>,
-    /// How many tickets one account may have and wait for together; no limit unless told.
+    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; no limit if
+    /// omitted.
     #[schema(minimum = 1, maximum = 10_000_000)]
     max_per_account: Option<i64>,
 }
@@ -103,7 +108,8 @@ route_problems!(InitializeProblems = Problems::for_administrators().with_body().
 
 /// Create an event.
 ///
-/// It is published at once unless `status` is `draft`. An `Idempotency-Key` belongs to the administrator's account here.
+/// The event is published immediately unless `status` is `draft`. The scope of an `Idempotency-Key` is the administrator's
+/// account.
 #[utoipa::path(
     post,
     path = "/admin/initialize",
@@ -164,7 +170,7 @@ pub(super) async fn initialize(
     Ok(answer.body(response.body))
 }
 
-/// The response to a new event, which is also what a repeated request gets.
+/// Renders the response to a new event, which is also stored for retries with the same idempotency key.
 fn render(event: &EventWithTypes) -> Option<CreatedResponse> {
     let body = serde_json::to_string(&EventResource::from(event)).ok()?;
     Some(CreatedResponse { body, etag: etag_of(event) })
@@ -216,13 +222,14 @@ fn status(value: &Value) -> Result<EventStatus, String> {
     }
 }
 
-/// What the types of an event can add up to.
+/// Checks a given sum over the ticket types of an event: from 1 to the maximum of all types together.
 fn sum(value: i64) -> Result<i64, Invalid> {
     let max = i64::from(Capacity::MAX) * i64::try_from(MAX_TYPES).unwrap_or(1);
     if (1..=max).contains(&value) { Ok(value) } else { Err(Invalid::new(format!("must be from 1 to {max}"))) }
 }
 
-/// The ticket types: listed, or a single one for `totalTickets`. Both may be given if they agree.
+/// Reads the ticket types: those listed, or a single one for `totalTickets`. Both may be given if they agree. Returns `None` if
+/// a field is invalid.
 fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
     let several = body.has("ticketTypes");
     if several {
@@ -234,7 +241,7 @@ fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
         let total = body.optional("totalTickets", integer(sum));
         return checked(body, listed??, total);
     }
-    // A null is as good as nothing; that is all it can be here.
+    // `ticketTypes: null` means the same as an omitted field.
     body.objects("ticketTypes", 0, |_| Some(()))?;
     let capacity = body.optional("totalTickets", integer(at_least_one));
     if capacity == Some(None) {
@@ -245,7 +252,7 @@ fn types(body: &mut JsonFields, booking: &Booking) -> Option<Vec<NewType>> {
     Some(vec![listed_type(body, name, capacity.flatten(), booking)?.0])
 }
 
-/// Reads a ticket type, and whether its price was given.
+/// Reads a ticket type and returns it with whether it has a price. Returns `None` if a field is invalid.
 fn listed_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Capacity>, booking: &Booking) -> Option<(NewType, bool)> {
     let priced = fields.has("price");
     let price = price(fields);
@@ -262,7 +269,8 @@ fn listed_type(fields: &mut JsonFields, name: Option<Title>, capacity: Option<Ca
     Some((new_type, priced))
 }
 
-/// Checks what concerns the types together. Of `total` the outer `None` means that it was bad.
+/// Checks the rules that concern several ticket types and records violations. In `total`, the outer `None` means an invalid
+/// value.
 fn checked(body: &mut JsonFields, listed: Vec<(NewType, bool)>, total: Option<Option<i64>>) -> Option<Vec<NewType>> {
     if listed.is_empty() {
         body.add_error("ticketTypes", "must have at least one item");
@@ -272,7 +280,7 @@ fn checked(body: &mut JsonFields, listed: Vec<(NewType, bool)>, total: Option<Op
     let listed: Vec<NewType> = listed
         .into_iter()
         .map(|(mut new, priced)| {
-            // A type that is free of charge has the currency of the others.
+            // A ticket type that is free of charge gets the currency of the others.
             if let (Some(currency), false) = (&currency, priced) {
                 new.price.currency.clone_from(currency);
             }
@@ -290,6 +298,6 @@ fn checked(body: &mut JsonFields, listed: Vec<(NewType, bool)>, total: Option<Op
     if total?.is_some_and(|total| total != sum) {
         body.add_error("totalTickets", format!("must be {sum}, the sum of the ticket types, or be left out"));
     }
-    // A complaint is enough to refuse the whole.
+    // A recorded error already rejects the request, so the types can be returned unchecked.
     Some(listed)
 }

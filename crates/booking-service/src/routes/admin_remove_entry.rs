@@ -1,4 +1,4 @@
-//! `POST /admin/waitlist/{entryId}/remove`: an administrator removes an entry from a waiting list.
+//! `POST /admin/waitlist/{entryId}/remove`: removes an entry from a waiting list on behalf of its holder.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::WaitlistEntryId;
@@ -21,7 +21,7 @@ use crate::service::Booking;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `remove_entry` reads")]
 struct RemoveWaitlistEntry {
-    /// For the audit log. Must not contain personal data.
+    /// Recorded in the audit log. Must not contain personal data.
     #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
@@ -34,10 +34,10 @@ route_problems!(
     ])
 );
 
-/// Remove a person from a waiting list.
+/// Remove an entry of any account from a waiting list.
 ///
-/// The same messages are published as when the person leaves. The audit log records the administrator and the reason. An entry
-/// that no longer waits is left as it is; one that has become a booking is 409 `already-promoted`.
+/// The same messages are published as when the holder leaves. The audit log records the administrator and the reason. An entry
+/// that no longer waits is returned unchanged; one that was promoted to a booking gets 409 `already-promoted`.
 #[utoipa::path(
     post,
     path = "/admin/waitlist/{entryId}/remove",

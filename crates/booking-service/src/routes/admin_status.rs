@@ -1,4 +1,4 @@
-//! `GET /admin/status/{eventId}`: what is booked, available and held, and who waits.
+//! `GET /admin/status/{eventId}`: returns the ticket counts and the waiting list of an event.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TicketTypeId;
@@ -14,21 +14,21 @@ use super::{etag, event_in, examples, no_such_event};
 use crate::resources::EventStatusResource;
 use crate::service::Booking;
 
-/// Whose waiting list is shown.
+/// Which entries of the waiting list to return.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `status` reads")]
 struct WaitlistFilter {
-    /// Shows the waiting list of this ticket type alone.
+    /// Return only the waiting list of this ticket type.
     #[param(nullable = false, format = Uuid)]
     ticket_type_id: Option<String>,
 }
 
 route_problems!(StatusProblems = Problems::for_administrators().with_input().and(&[ProblemCode::EventNotFound]));
 
-/// What is booked, available and held, and who waits.
+/// Get the ticket counts and the waiting list of an event.
 ///
-/// `cursor` and `limit` page the waiting list.
+/// `cursor` and `limit` apply to the waiting list.
 #[utoipa::path(
     get,
     path = "/admin/status/{eventId}",

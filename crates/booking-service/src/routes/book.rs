@@ -1,4 +1,4 @@
-//! `POST /api/book`: tickets, or a place in the queue.
+//! `POST /api/book`: books tickets or joins the waiting list.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
@@ -16,20 +16,20 @@ use super::{examples, holder, idempotency, no_such_event, note_open, within_limi
 use crate::outcome::{Confirmed, Waitlisted, respond};
 use crate::service::Booking;
 
-/// What is wanted.
+/// The tickets to book.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `book` reads")]
 struct BookTickets {
     #[schema(format = Uuid)]
     event_id: String,
-    /// Needed if the event has several.
+    /// Required if the event has several ticket types.
     #[schema(format = Uuid)]
     ticket_type_id: Option<String>,
-    /// How many tickets; 1 unless told. A ticket type may allow fewer than 100, see `maxPerBooking`.
+    /// Number of tickets; 1 if omitted. A ticket type may allow fewer than 100, see `maxPerBooking`.
     #[schema(minimum = 1, maximum = 100, default = 1)]
     quantity: Option<i64>,
-    /// False asks for 409 `sold-out` instead of a place in the queue.
+    /// If false, the response is 409 `sold-out` instead of an entry in the waiting list.
     #[schema(default = true)]
     join_waitlist: Option<bool>,
 }
@@ -46,13 +46,14 @@ route_problems!(
     ])
 );
 
-/// Book tickets, or get a place in the queue.
+/// Book tickets, or join the waiting list.
 ///
-/// A booking is never split. Whom the worker promotes later gets the booking without asking again.
+/// A request is fulfilled in full or placed on the waiting list in full. When the entry is promoted, the booking is created
+/// automatically; no further request is needed.
 ///
-/// An account has one open waiting-list entry per ticket type. A request that would have to wait while the account already
-/// waits is 409 `already-waiting`, with `waitlistEntryId`, `quantity` and `position` of the entry; `POST /api/changewaitlist`
-/// changes its quantity. An account that waits can still book what is available.
+/// An account can have one open waiting-list entry per ticket type. If it has one and the request would have to wait, the
+/// response is 409 `already-waiting` with `waitlistEntryId`, `quantity` and `position` of the entry; `POST /api/changewaitlist`
+/// changes its quantity. An account that waits can still book available tickets.
 #[utoipa::path(
     post,
     path = "/api/book",
@@ -114,7 +115,8 @@ pub(super) async fn book(
     respond(booking.lanes.run(command).await)
 }
 
-/// The type that is meant when none is named. Types never change after the event is made.
+/// Returns the ticket type of an event that has only one. Fails with 404 if the event is unknown, and with 422 if it has several
+/// types. The types of an event never change, so a cached answer is current.
 pub(super) async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
     match *booking.reads.ticket_types(event).await? {
         [] => Err(no_such_event()),

@@ -1,4 +1,4 @@
-//! `POST /api/cancelbooking`: a booking or a part of it goes back.
+//! `POST /api/cancelbooking`: returns all or some tickets of a booking.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, EventId};
@@ -16,7 +16,7 @@ use super::{examples, idempotency, single_type, within_limit};
 use crate::outcome::{Returned, respond};
 use crate::service::Booking;
 
-/// Which booking: `bookingId`, or `eventId` for the only confirmed one at that event. Exactly one of the two.
+/// The booking to cancel: `bookingId`, or `eventId` for the only confirmed booking at that event. Exactly one of the two.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `cancel_booking` reads")]
@@ -25,8 +25,8 @@ struct CancelBooking {
     booking_id: Option<String>,
     #[schema(format = Uuid)]
     event_id: Option<String>,
-    /// How many tickets to return; all of them if omitted. Not more than the booking has. A request for a part returns that
-    /// many again each time it is sent, unless it is repeated with its `Idempotency-Key`.
+    /// Number of tickets to return, at most as many as the booking has; all of them if omitted. Each request for a part of the
+    /// booking returns that many tickets again, unless it is repeated with its `Idempotency-Key`.
     #[schema(minimum = 1, maximum = 100)]
     quantity: Option<i64>,
 }
@@ -41,15 +41,15 @@ route_problems!(
     ])
 );
 
-/// Give a booking or a part of it back.
+/// Cancel a booking or return some of its tickets.
 ///
 /// Returned tickets go to the waiting list. Tickets can be returned until the event starts, or until its `cancelUntil`.
 ///
-/// A repeat never returns anything else. With `bookingId`, a booking that is cancelled already is returned unchanged. With
-/// `eventId`, an account without a confirmed booking gets the booking that was cancelled last, unchanged; an account with
-/// several confirmed bookings, or with one that it booked after it had cancelled another, gets 409 `ambiguous-booking`,
-/// because the request could be the repeat of an older one. An `Idempotency-Key` settles that: a request with a new key is
-/// a new request, so the only confirmed booking is cancelled whatever was cancelled before.
+/// A repeated request never cancels another booking. With `bookingId`, a booking that is already cancelled is returned
+/// unchanged. With `eventId`, an account without a confirmed booking gets the booking that was cancelled last, unchanged; an
+/// account with several confirmed bookings, or with one that it booked after it had cancelled another, gets 409
+/// `ambiguous-booking`, because the request could be the repetition of an older one. An `Idempotency-Key` resolves that: a
+/// request with a new key is a new request, so the only confirmed booking is cancelled whatever was cancelled before.
 #[utoipa::path(
     post,
     path = "/api/cancelbooking",
@@ -102,7 +102,7 @@ fn not_found() -> Problem {
     Problem::new(ProblemCode::BookingNotFound, "You have no such booking.")
 }
 
-/// Notes it when not exactly one of two fields is given.
+/// Records an error unless exactly one of two fields is given.
 pub(super) fn one_of(body: &mut JsonFields, id: &str, event: &str) -> Option<()> {
     match (body.has(id), body.has(event)) {
         (true, true) => body.add_error(event, format!("must not be given together with {id}")),

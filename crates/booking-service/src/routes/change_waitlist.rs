@@ -1,4 +1,4 @@
-//! `POST /api/changewaitlist`: changes how many tickets a waiting-list entry waits for.
+//! `POST /api/changewaitlist`: changes the quantity of a waiting-list entry.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{EventId, WaitlistEntryId};
@@ -17,7 +17,7 @@ use super::{examples, idempotency, note_open, single_type, within_limit};
 use crate::outcome::{ChangedEntry, respond};
 use crate::service::Booking;
 
-/// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` for the only one that waits at that event.
+/// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` for the only entry that waits at that event.
 /// Exactly one of the two.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -27,7 +27,7 @@ struct ChangeWaitlist {
     waitlist_entry_id: Option<String>,
     #[schema(format = Uuid)]
     event_id: Option<String>,
-    /// How many tickets the entry should wait for. The ticket type may allow fewer than 100, see `maxPerBooking`.
+    /// New number of tickets. The ticket type may allow fewer than 100, see `maxPerBooking`.
     #[schema(minimum = 1, maximum = 100)]
     quantity: i64,
 }
@@ -44,12 +44,14 @@ route_problems!(
     ])
 );
 
-/// Change how many tickets a waiting-list entry waits for.
+/// Change how many tickets a waiting-list entry asks for.
 ///
-/// A party that shrinks keeps its place; one that grows moves to the end of the list. If the new quantity is available, the
-/// tickets go to the waiting list at once, as after a return. The quantity that the entry already has changes nothing, so a
-/// repeat is safe. With `eventId` and no `Idempotency-Key`, an account that made its entry after another one had ended
-/// gets 409 `ambiguous-waitlist-entry`, because the request could be the repeat of one that meant the other. Growing needs an event that is on sale, and counts against `maxPerAccount`.
+/// An entry that shrinks keeps its position; one that grows moves to the end of the list. If the new quantity is available, the
+/// available tickets are allocated to the waiting list at once, as after a return. Setting the quantity that the entry already
+/// has changes nothing, so the request can be repeated safely. With `eventId` and no `Idempotency-Key`, an account whose entry
+/// was created after another one had ended gets 409 `ambiguous-waitlist-entry`, because the request could be the repetition of
+/// one for the other entry. An entry can grow only while the event is on sale, and the new quantity counts against
+/// `maxPerAccount`.
 #[utoipa::path(
     post,
     path = "/api/changewaitlist",

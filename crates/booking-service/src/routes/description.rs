@@ -1,7 +1,8 @@
-//! `GET /api/openapi.json`, the description of the whole API, and `/docs`, a page on which to read it and try it out.
+//! `GET /api/openapi.json`, which returns the OpenAPI description of the whole API, and `/docs`, a page to read it and try it
+//! out.
 //!
-//! The description is the committed file, of which a test proves that it is what the code says. The page is Swagger UI, which
-//! a crate carries: nothing of it comes from another server, and its content security policy lets nothing be fetched from one.
+//! The description is the committed file; a test verifies that it matches the code. The page is Swagger UI, bundled by a crate:
+//! no part of it is loaded from another server, and its content security policy forbids such requests.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,10 +19,11 @@ use crate::reads::has_it;
 
 const DOCUMENT: &str = include_str!("../../../../deploy/openapi.json");
 
-/// For five minutes an old document or page may be shown after an update.
+/// Lifetime of cached copies: after an update, clients may show an old document or page for five minutes.
 const KEEP: &str = "public, max-age=300";
 
-/// All comes from here. Styles may be within the page, as Swagger UI makes some, and images within its style sheet.
+/// Everything is loaded from this server. Swagger UI creates inline styles and has `data:` images in its style sheet, so these
+/// are allowed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -32,9 +34,9 @@ static ETAG: LazyLock<String> = LazyLock::new(|| {
 
 route_problems!(DocumentProblems = Problems::for_anyone());
 
-/// This description of the API (OpenAPI 3.1).
+/// Get this description of the API (OpenAPI 3.1).
 ///
-/// `/docs` shows it to people.
+/// `/docs` shows it as a web page.
 #[utoipa::path(
     get,
     path = "/api/openapi.json",
@@ -71,17 +73,17 @@ pub(super) async fn document(request: HttpRequest) -> HttpResponse {
     if known { response.finish() } else { response.content_type("application/json").body(DOCUMENT) }
 }
 
-/// The names of the page's parts are relative to a folder.
+/// Redirects `/docs` to `/docs/`, because the page refers to its files by relative URLs.
 pub(super) async fn to_page() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
 }
 
-/// The page and its parts.
+/// Returns the page or one of its files.
 pub(super) async fn page(file: web::Path<String>) -> Result<HttpResponse, Problem> {
-    // Without this the page would have the document judged by a server of Swagger's.
+    // By default, Swagger UI has the document validated by an external server.
     let config = Config::new(["/api/openapi.json"]).validator_url("none").try_it_out_enabled(true).display_request_duration(true);
     let found = utoipa_swagger_ui::serve(&file, Arc::new(config)).map_err(|error| {
-        tracing::error!(%error, "the page at /docs cannot be made");
+        tracing::error!(%error, "cannot render a file of the page at /docs");
         Problem::new(ProblemCode::InternalError, "The error has been logged. Trying again later may help.")
     })?;
     let file = found.ok_or_else(|| Problem::new(ProblemCode::NotFound, "The page has no such part."))?;

@@ -1,4 +1,4 @@
-//! `GET /api/events` and `GET /api/events/{eventId}`: what there is to book.
+//! `GET /api/events` and `GET /api/events/{eventId}`: the public events.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
@@ -13,34 +13,35 @@ use super::{event_in, examples, no_such_event};
 use crate::resources::EventResource;
 use crate::service::Booking;
 
-/// Which events are listed.
+/// Which events to list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `list` reads")]
 struct EventParams {
-    /// Words that must all be in name, venue or description, in any order; a part of a word is enough. One or two letters or digits are looked for at the beginnings of words. Case, accents and
-    /// spellings such as `ß` and `ss` make no difference, nor do kinds of apostrophes, quotation marks and dashes; other signs stand for
-    /// themselves. Spaces alone find everything.
+    /// Words that must all occur in name, venue or description, in any order. Parts of words match too, except that a term of
+    /// one or two letters or digits matches only the beginning of a word. Case, accents, spellings such as `ß` and `ss`, and
+    /// kinds of apostrophes, quotation marks and dashes make no difference; other symbols match only themselves.
+    /// A search for spaces alone matches everything.
     #[param(nullable = false, max_length = 200, example = "race")]
     q: Option<String>,
-    /// `upcoming`: events that run or are still to come, and those without a date. `past`: events that are over, the latest
-    /// first. `all`: both. The default is `upcoming`, or `all` if `from` or `to` is given.
+    /// `upcoming`: events that have not ended, and those without a date. `past`: events that have ended, latest first. `all`:
+    /// both. The default is `upcoming`, or `all` if `from` or `to` is given.
     #[param(nullable = false, pattern = "^(upcoming|past|all)$", example = "upcoming")]
     when: Option<String>,
-    /// Only events that end at or after this time (`endsAt`, or `startsAt` if there is no end). An event without a date
-    /// passes.
+    /// Only events that end at or after this time (`endsAt`, or `startsAt` if there is no end). Events without a date are
+    /// included.
     #[param(nullable = false, format = DateTime, example = "2026-12-01T00:00:00Z")]
     from: Option<String>,
-    /// Only events that start at or before this time. An event without a date does not pass.
+    /// Only events that start at or before this time. Events without a date are excluded.
     #[param(nullable = false, format = DateTime, example = "2027-01-01T00:00:00Z")]
     to: Option<String>,
 }
 
 route_problems!(ListProblems = Problems::for_anyone().with_input());
 
-/// Published events, by start; those without a date come last.
+/// List published events by start. Events without a date come last.
 ///
-/// At most about a second old.
+/// The response is at most about a second old.
 #[utoipa::path(
     get,
     path = "/api/events",
@@ -88,9 +89,9 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
 
 route_problems!(GetProblems = Problems::for_anyone().and(&[ProblemCode::EventNotFound]));
 
-/// One event that is or was public.
+/// Get an event that is or was public.
 ///
-/// At most about a second old.
+/// The response is at most about a second old.
 #[utoipa::path(
     get,
     path = "/api/events/{eventId}",

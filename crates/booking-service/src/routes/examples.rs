@@ -1,8 +1,8 @@
-//! The examples of the API's description. A test holds them against its schemas and sends those of requests.
+//! Examples of the API description. A test validates them against its schemas and sends those that are requests.
 
 use serde_json::{Value, json};
 
-/// An id.
+/// Id of the event in the examples.
 pub(super) const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
 const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
 pub(super) const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
@@ -10,12 +10,12 @@ pub(super) const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
 pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
 
-/// The CSV of an event's bookings.
+/// Bookings of an event as CSV.
 pub(super) const BOOKINGS_CSV: &str = "\u{feff}bookingId,ticketType,ticketTypeId,accountId,name,email,quantity,status,origin,bookedAt\r\n\
 01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05,General admission,01936f1d-77a0-7c44-8d10-5e2b7a9c3f04,01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501,\
 Ada Lovelace,ada@example.org,2,confirmed,direct,2026-11-27T18:20:00.000000Z\r\n";
 
-/// The same as newline-delimited JSON.
+/// The same bookings as newline-delimited JSON.
 pub(super) fn booking_lines() -> String {
     format!("{}\n", held_booking())
 }
@@ -134,7 +134,7 @@ pub(super) fn cancelled_event() -> Value {
     with(with(event(), none), json!({"status": "cancelled", "ticketTypes": [types]}))
 }
 
-/// An event in the list of administrators.
+/// An event in the list for administrators.
 pub(super) fn listed_event() -> Value {
     let more = json!({
         "ticketTypes": [with(ticket_type(), json!({"heldTickets": 0}))],
@@ -273,7 +273,7 @@ pub(super) fn audit_entry() -> Value {
     })
 }
 
-/// A page of one item that has no next one.
+/// A page with one item, which is the last page.
 pub(super) fn page(item: &Value) -> Value {
     json!({"items": [item], "nextCursor": null})
 }

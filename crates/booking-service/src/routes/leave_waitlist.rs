@@ -1,4 +1,4 @@
-//! `POST /api/leavewaitlist`: a place in the queue is given up.
+//! `POST /api/leavewaitlist`: removes the caller's entry from a waiting list.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{EventId, WaitlistEntryId};
@@ -16,7 +16,7 @@ use super::{examples, idempotency, single_type, within_limit};
 use crate::outcome::{Left, respond};
 use crate::service::Booking;
 
-/// Which entry: `waitlistEntryId`, or `eventId` for the only one that waits at that event. Exactly one of the two.
+/// The entry to leave: `waitlistEntryId`, or `eventId` for the only entry that waits at that event. Exactly one of the two.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes what `leave_waitlist` reads")]
@@ -36,12 +36,12 @@ route_problems!(
     ])
 );
 
-/// Give up a place in the queue.
+/// Leave a waiting list.
 ///
-/// A repeat never leaves anything else. With `waitlistEntryId`, an entry that was left already is returned unchanged. With
-/// `eventId`, an account that no longer waits gets the entry that ended last, unchanged, or 409 `already-promoted` if that
-/// one became a booking; an account with several open entries, or with one that it made after another had ended, gets 409
-/// `ambiguous-waitlist-entry`, because the request could be the repeat of an older one. A request with a new
+/// A repeated request never leaves another entry. With `waitlistEntryId`, an entry that was already left is returned unchanged.
+/// With `eventId`, an account that no longer waits gets the entry that ended last, unchanged, or 409 `already-promoted` if that
+/// entry became a booking; an account with several open entries, or with one that it created after another had ended, gets 409
+/// `ambiguous-waitlist-entry`, because the request could be the repetition of an older one. A request with a new
 /// `Idempotency-Key` is a new request, so the only open entry is left whatever ended before.
 #[utoipa::path(
     post,

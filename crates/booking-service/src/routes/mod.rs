@@ -1,4 +1,4 @@
-//! The routes, one file each.
+//! The HTTP routes, one file per endpoint.
 
 mod account_export;
 mod admin_auditlog;
@@ -40,9 +40,9 @@ use utoipa::OpenApi;
 
 use crate::service::Booking;
 
-/// All routes. Those below `/internal` are for services, and the gateway does not pass them on; `/docs` is for people.
+/// Returns all routes. Those under `/internal` are for services, and the gateway does not route them; `/docs` is for people.
 pub(crate) fn routes() -> Routes {
-    // In the order of the load: routes are tried one after the other, and those with a parameter are regular expressions.
+    // Routes are matched in this order, and those with a parameter are regular expressions, so the busiest come first.
     Routes::default()
         .post("/api/book", book::book)
         .post("/api/cancelbooking", cancel_booking::cancel_booking)
@@ -70,7 +70,7 @@ pub(crate) fn routes() -> Routes {
         .get("/docs/{file:.*}", description::page)
 }
 
-/// The public routes described.
+/// The OpenAPI description of the public routes.
 #[derive(OpenApi)]
 #[openapi(
     paths(
@@ -96,7 +96,7 @@ pub(crate) fn routes() -> Routes {
         admin_remove_entry::remove_entry,
         description::document,
     ),
-    // auth-service shows it within its export.
+    // auth-service includes this schema in its export.
     components(schemas(account_export::Stored))
 )]
 pub(crate) struct Description;
@@ -106,7 +106,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     routes().configure(config);
 }
 
-/// The event named in the path; what is not an id names no event.
+/// Parses the event id in the path. A malformed id gets the same 404 as an unknown event.
 fn event_in(path: &str) -> Result<EventId, Problem> {
     EventId::from_str(path).map_err(|_| no_such_event())
 }
@@ -115,27 +115,27 @@ fn no_such_event() -> Problem {
     Problem::new(ProblemCode::EventNotFound, "There is no event with this id.")
 }
 
-/// The ticket type of an event that has only one.
+/// Returns the ticket type of an event that has only one, otherwise `None`.
 async fn single_type(booking: &Booking, event: EventId) -> Result<Option<TicketTypeId>, Problem> {
     let types = booking.reads.ticket_types(event).await?;
     Ok(if let [only] = *types { Some(only) } else { None })
 }
 
-/// The holder of what is booked. Name and e-mail come from the token and are stored with the booking.
+/// Returns the holder for a booking or entry. Name and e-mail address come from the token and are stored with it.
 fn holder(claims: &Claims) -> Holder {
     Holder { account: claims.sub, name: claims.name.clone(), email: claims.email.clone() }
 }
 
-/// Counts a request that changes something under the account that wants it.
+/// Counts a request that changes something against the rate limit of the caller's account. Fails with 429 above the limit.
 fn within_limit(booking: &Booking, request: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
     booking.per_account.check(request, &caller.sub, "requests from your account")
 }
 
-/// The version of an account that was never disabled.
+/// Version of an account that was never disabled.
 const FIRST_VERSION: i64 = 1;
 
-/// Notes that the caller's account is open, if it was ever disabled: the message that says so may still be on its way, and
-/// until it arrives the account is processed as a disabled one. To be awaited before a command that books or waits.
+/// Records that the caller's account is enabled, if it was ever disabled: the message about it may still be in transit, and
+/// until it arrives this service would treat the account as disabled. Call it before a command that books or waits.
 async fn note_open(booking: &Booking, caller: &Caller) -> Result<(), Problem> {
     if caller.ver > FIRST_VERSION {
         let (conn, account, version) = (checkout(&booking.pool).await?, caller.sub, caller.ver);
@@ -145,13 +145,13 @@ async fn note_open(booking: &Booking, caller: &Caller) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What makes a request repeatable, if the client sent a key. The outer `None` means that the key was malformed, which is
-/// noted beside what is wrong with the body.
+/// Returns the idempotency key and request hash, if the client sent a key. The outer `None` means that the key was malformed;
+/// the error is recorded with those of the body.
 fn idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Idempotency>> {
     KeyedRequest::of_body(request, body).map(|keyed| keyed.map(repeatable))
 }
 
-/// Like [`idempotency`], for a request whose path says what it is about: the path is part of the hash.
+/// Like [`idempotency`], for a request whose path identifies its subject: the path is part of the hash.
 fn path_idempotency(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Idempotency>> {
     KeyedRequest::of_path_and_body(request, body).map(|keyed| keyed.map(repeatable))
 }
@@ -165,7 +165,7 @@ fn repeatable(KeyedRequest { key, hash }: KeyedRequest) -> Idempotency {
     Idempotency { key, request_hash: hash }
 }
 
-/// The ETag of an event: the version that administrators change, and one that moves with each ticket.
+/// Returns the ETag of an event: its version, which administrators' changes increment, and a part that changes with each ticket.
 pub(crate) fn etag_of(event: &EventWithTypes) -> String {
     let (version, content) = event.content_version();
     format!("\"{version}.{content}\"")

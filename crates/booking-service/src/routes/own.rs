@@ -1,4 +1,4 @@
-//! `GET /api/bookings` and `GET /api/waitlist`: what the caller has and waits for, the newest first.
+//! `GET /api/bookings` and `GET /api/waitlist`: lists the caller's bookings and waiting-list entries, newest first.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, WaitlistEntryId};
@@ -14,7 +14,7 @@ use crate::service::Booking;
 
 route_problems!(BookingsProblems = Problems::for_users().with_input());
 
-/// One's own bookings, the newest first.
+/// List your bookings, newest first.
 #[utoipa::path(
     get,
     path = "/api/bookings",
@@ -38,7 +38,7 @@ pub(super) async fn bookings(caller: Caller, request: HttpRequest, booking: web:
 
 route_problems!(WaitlistProblems = Problems::for_users().with_input());
 
-/// One's own waiting-list entries with their present places, the newest first.
+/// List your waiting-list entries with their current positions, newest first.
 #[utoipa::path(
     get,
     path = "/api/waitlist",

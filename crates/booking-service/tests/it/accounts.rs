@@ -1,4 +1,4 @@
-//! Accounts that are shut or erased: what they had goes back, and nothing remains of those who wanted to be forgotten.
+//! Accounts that are disabled or erased: their tickets are returned, and the personal data of erased accounts is deleted.
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use reqwest::Method;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{text, token, walk};
 
-/// Lists that are read often, and accounts that are settled at once.
+/// A plan with frequent reads of the revocation list, in which closed accounts are settled immediately.
 fn quick() -> Plan {
     Plan::default()
         .auth_setting("tokens.revocations_interval_ms", "20")
@@ -46,7 +46,7 @@ async fn rows(database: &TestDatabase, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.value).collect()
 }
 
-/// Every row of every table, as text.
+/// Returns every row of every table as text.
 async fn everything(database: &TestDatabase) -> String {
     let tables = "SELECT format('%I', relname) AS value FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     let mut all = String::new();
@@ -157,7 +157,7 @@ async fn of_an_erased_account_nothing_remains() {
     ben.must_book(&second, 1).await;
     ada.must_wait(&second, 1).await;
 
-    // One that knows where booking-service is, which the first could not.
+    // This auth-service knows the address of booking-service; the first one does not.
     let url = system.booking_urls().swap_remove(0);
     let other = start_auth(&system.auth_database, &system.broker, &[("booking.url".to_owned(), url)]);
     ready(other.management_addr()).await;
@@ -198,7 +198,7 @@ async fn an_account_is_looked_at_again_until_no_token_of_it_can_be_good() {
     ada.must_book(&event, 1).await;
     disable(&system, &ada).await;
     until("the booking is given back", async || system.counts(&event).await.0 == 0).await;
-    // The list of what was revoked has not been read yet.
+    // booking-service has not read the revocation list yet, so the token is still accepted.
     ada.must_book(&event, 1).await;
     until("it is given back as well", async || system.counts(&event).await.0 == 0).await;
     assert_eq!(states(&system).await, ["disabled false"]);
@@ -241,7 +241,7 @@ async fn tickets_of_an_erased_account_go_to_the_next_in_line_and_those_of_past_e
 #[tokio::test(flavor = "multi_thread")]
 async fn bookings_that_arrive_late_are_found_of_an_erased_account_too() {
     let system = Plan::default().booking_setting("accounts.token_life_seconds", "3600").start().await;
-    // More closed accounts than are read at a time, all of them before this one.
+    // More closed accounts than one page holds, all of them sorted before this one.
     let others = "INSERT INTO account_states (account_id, version, state, received_at)
         SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 1, 'disabled', now() FROM generate_series(1, 250) AS n";
     system.booking_database.admin().await.batch_execute(others).await.unwrap();

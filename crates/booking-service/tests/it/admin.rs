@@ -1,4 +1,4 @@
-//! What administrators see: the status of an event, its waiting list and its bookings.
+//! Routes with which administrators read the status of an event, its waiting list and its bookings.
 
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
@@ -46,7 +46,7 @@ async fn the_status_of_an_event_counts_and_lists_who_waits() {
     assert_eq!(first["joinedAt"], ben.waitlist().await[0]["joinedAt"]);
     assert_eq!(status["waitlist"]["items"][1]["account"]["name"], "cid");
     assert_eq!(status["waitlist"]["nextCursor"], Value::Null);
-    // The public learns nothing of what is held, nor of who waits.
+    // The public sees neither held tickets nor the people who wait.
     let shown = system.visitor().get(&format!("/api/events/{event}")).await;
     assert!(!shown.text.contains("held") && !shown.text.contains("ben"), "{}", shown.text);
     system.stop().await;
@@ -66,7 +66,7 @@ async fn the_waiting_list_is_paged_type_by_type_with_places() {
             person.client.post("/api/book", body).await;
         }
     }
-    // One of the four who wait for each has gone.
+    // One of the four people who wait for each type has left.
     people[2].client.post("/api/leavewaitlist", json!({"waitlistEntryId": people[2].waitlist().await[0]["id"]})).await.expect(200);
     let status = system.status(&id).await;
     let of_types: Vec<Vec<u64>> = status["ticketTypes"]
@@ -110,7 +110,7 @@ async fn export(system: &System, event: &str, accept: &str) -> TestResponse {
 }
 
 fn rows(csv: &str) -> Vec<Vec<String>> {
-    // As Python's csv module reads it with the encoding utf-8-sig.
+    // Parses the file as Python's csv module does with the encoding utf-8-sig.
     let text = csv.strip_prefix('\u{feff}').expect("a byte-order mark at the start of the file");
     assert!(!text.contains('\u{feff}'), "the byte-order mark is there once");
     csv::Reader::from_reader(text.as_bytes())
@@ -211,7 +211,7 @@ async fn an_export_is_whole_however_many_there_are() {
     let system = Plan::default().workers(0).start().await;
     let event = system.event(5000).await;
     assert_eq!(rows(&export(&system, &event, "text/csv").await.text).len(), 0, "a header and nothing else");
-    // It is read in portions of a thousand: none too many, none lost at the seams.
+    // The export is read in chunks of a thousand: no row may be duplicated or lost at their boundaries.
     for (more, all) in [(1000, 1000), (1, 1001), (1499, 2500)] {
         let sql = format!(
             "WITH made AS (

@@ -1,4 +1,4 @@
-//! `deploy/asyncapi.yaml` against reality: what is sent is what it says, and all that it says is sent.
+//! `deploy/asyncapi.yaml` matches reality: every published message is described, and every described message is published.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +13,13 @@ use rowlock_test_support::wait::WAIT_TIMEOUT;
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
 
-/// The document.
+/// Reads the AsyncAPI document.
 fn document() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/asyncapi.yaml");
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).expect("deploy/asyncapi.yaml is YAML")
 }
 
-/// A check by the schema at a place in the document, with formats.
+/// Builds a validator, including formats, for the schema at a pointer in the document.
 fn validator(document: &Value, pointer: &str) -> Validator {
     jsonschema::options()
         .with_draft(Draft::Draft7)
@@ -34,7 +34,7 @@ fn complies(validator: &Validator, value: &Value, what: &str) {
     assert!(errors.is_empty(), "{what} is not as deploy/asyncapi.yaml says: {errors:#?}\n{value:#}");
 }
 
-/// All references of a part of the document, with where they are.
+/// Collects all references in a part of the document with their locations.
 fn references(value: &Value, place: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
@@ -50,7 +50,7 @@ fn references(value: &Value, place: &str, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// The names of the described messages by their routing keys.
+/// Returns the names of the described messages by routing key.
 fn described(document: &Value) -> BTreeMap<String, String> {
     let messages = document["components"]["messages"].as_object().expect("messages");
     messages.iter().map(|(name, message)| (message["name"].as_str().expect("a message has a name").to_owned(), name.clone())).collect()
@@ -77,7 +77,7 @@ fn the_document_is_sound_and_its_examples_are_right() {
         for example in examples {
             complies(&payload, &example["payload"], &format!("the example of {key}"));
             assert_eq!(example["payload"]["type"], *key);
-            // One field more or less, and it is refused.
+            // An example with a field missing or a field added must be invalid.
             for field in ["sequence", "dataschema", "data"] {
                 let mut without = example["payload"].clone();
                 without.as_object_mut().unwrap().remove(field);
@@ -87,7 +87,7 @@ fn the_document_is_sound_and_its_examples_are_right() {
             with["data"]["surprise"] = json!(1);
             assert!(!payload.is_valid(&with), "{key} with a field that nobody knows");
         }
-        // Each has the channel of its routing key and an operation that sends it there.
+        // Each message has a channel with its routing key as address, and an operation that sends to it.
         let channel = &document["channels"][name];
         assert_eq!(channel["address"], *key);
         assert_eq!(channel["messages"][name]["$ref"], format!("#/components/messages/{name}"));
@@ -118,13 +118,13 @@ fn the_exchange_and_the_queues_are_those_that_are_declared() {
     assert_eq!(queues, families.iter().flat_map(Topology::queues).map(str::to_owned).collect());
 }
 
-/// Does each thing once of which somebody is told.
+/// Triggers every kind of message once.
 async fn do_everything(system: &System) {
     let auth = |client: &Client| client.at(system.auth_url());
     let admin = &system.admin().client;
     let [ada, ben, cid, dan] = [system.user("ada").await, system.user("ben").await, system.user("cid").await, system.user("dan").await];
 
-    // Booked, waited for, given back in part and whole, handed on, left.
+    // Bookings and waiting-list entries: created, returned in part and in full, promoted, left.
     let draft = system.event_like(json!({"name": "A draft", "totalTickets": 3, "status": "draft"})).await;
     let event = draft["id"].as_str().unwrap().to_owned();
     admin.patch(&format!("/admin/events/{event}"), json!({"status": "published"})).await.expect(200);
@@ -139,7 +139,7 @@ async fn do_everything(system: &System) {
     cid.client.post("/api/leavewaitlist", json!({"eventId": event})).await.expect(200);
     system.change_type(&event, json!({"totalTickets": 5})).await.expect(200);
 
-    // An event that begins with people still waiting.
+    // An event that starts while people still wait.
     let now = Clock::system().now();
     let soon = json!({"name": "Soon", "totalTickets": 1, "startsAt": now + TimeDelta::hours(1)});
     let soon = system.event_like(soon).await["id"].as_str().unwrap().to_owned();
@@ -156,17 +156,17 @@ async fn do_everything(system: &System) {
         .await
         .expect(200);
 
-    // One that is called off.
+    // An event that is cancelled.
     let off = system.event(1).await;
     ada.must_book(&off, 1).await;
     admin.post(&format!("/admin/events/{off}/cancel"), json!({})).await.expect(200);
 
-    // One that nobody wanted.
+    // An event that is deleted because nobody booked it.
     let unwanted = system.event(1).await;
     admin.patch(&format!("/admin/events/{unwanted}"), json!({"status": "draft"})).await.expect(200);
     admin.send(Method::DELETE, &format!("/admin/events/{unwanted}"), &[], None).await.expect(204);
 
-    // Accounts.
+    // Accounts that are disabled, enabled and erased, and a new administrator.
     let path = format!("/admin/accounts/{}", cid.id);
     auth(admin).post(&format!("{path}/disable"), json!({"reason": "resold tickets"})).await.expect(200);
     auth(admin).post(&format!("{path}/enable"), json!({})).await.expect(200);
@@ -175,7 +175,7 @@ async fn do_everything(system: &System) {
     auth(admin).post("/admin/createaccount", second).await.expect(201);
 }
 
-/// The contracts of all messages.
+/// Validators of all described messages.
 struct Contracts {
     payloads: BTreeMap<String, Validator>,
     headers: Validator,
@@ -190,7 +190,7 @@ impl Contracts {
         }
     }
 
-    /// Checks a message; gives its routing key.
+    /// Validates a message and returns its routing key.
     fn check(&self, delivery: &Delivery) -> String {
         let key = &delivery.routing_key;
         let payload = self.payloads.get(key).unwrap_or_else(|| panic!("{key} is not described in deploy/asyncapi.yaml"));
@@ -216,7 +216,7 @@ async fn every_message_is_as_described_and_every_described_one_is_sent() {
         let delivery = log.next_within(WAIT_TIMEOUT).await.unwrap_or_else(|| panic!("described, but never sent: {missing:?}"));
         missing.remove(&contracts.check(&delivery));
     }
-    // Those that were still on their way are looked at as well: a last event behind them ends the list.
+    // Messages still in transit are validated as well, up to the event created last.
     system.quiet().await;
     let last = system.event(1).await;
     loop {

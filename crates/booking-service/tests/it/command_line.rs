@@ -1,4 +1,4 @@
-//! The binary itself: settings that cannot be used, migrations, and stopping at a signal.
+//! Tests of the binary: invalid settings, migrations, and shutdown on a signal.
 
 use std::process::{Command, Output};
 

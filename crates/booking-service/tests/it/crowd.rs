@@ -1,4 +1,4 @@
-//! Many people, the same tickets, the same instant.
+//! Many people book the same tickets at the same time.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use rowlock_test_support::client::Person;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::Value;
 
-/// Each person asks an instance of its own, in turn.
+/// Assigns people to the service instances in turn.
 fn spread(system: &System, people: &[Person]) -> Vec<Person> {
     let urls = system.booking_urls();
     people

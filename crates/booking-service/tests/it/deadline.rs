@@ -1,4 +1,4 @@
-//! No request waits for ever, and what the answer says about the outcome is true.
+//! No request waits forever, and the response is truthful about the outcome.
 
 use std::time::Instant;
 

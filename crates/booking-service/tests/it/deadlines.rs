@@ -1,4 +1,4 @@
-//! The times of an event: what they allow, what they refuse, and what a change of them would destroy.
+//! The times of an event: what they allow and refuse, and which changes would close its waiting list.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::RunQueryDsl;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::text;
 
-/// The time that many seconds from now.
+/// Returns the time that many seconds from now.
 fn in_seconds(seconds: i64) -> String {
     let time: DateTime<Utc> = Clock::system().now() + TimeDelta::seconds(seconds);
     time.to_rfc3339()
@@ -34,7 +34,7 @@ async fn sql(system: &System, statement: &str) {
     diesel::sql_query(statement).execute(&mut conn).await.unwrap();
 }
 
-/// The only ticket is sold to the first person, and the others wait in the order of the list.
+/// Sells the only ticket to the first person and puts the others on the waiting list in their order. Returns the booking's id.
 async fn sold_out_with_queue(event: &str, people: &[Person]) -> String {
     let booking = people[0].must_book(event, 1).await;
     for person in &people[1..] {
@@ -43,7 +43,7 @@ async fn sold_out_with_queue(event: &str, people: &[Person]) -> String {
     booking
 }
 
-/// Status and position of a person's only waiting-list entry.
+/// Returns the status and position of a person's only waiting-list entry.
 async fn entry(person: &Person) -> (String, Value) {
     let entries = person.waitlist().await;
     assert_eq!(entries.len(), 1);
@@ -82,7 +82,7 @@ async fn sales_must_open_and_must_end_with_the_event() {
         initialize(&system, times).await.expect(201);
     }
 
-    // The times as they are after the change count, whichever of them is changed.
+    // The rules apply to the times after the change, whichever of them is changed.
     let times = json!({"startsAt": "2035-01-01T20:00:00Z", "endsAt": "2035-01-01T23:00:00Z", "salesEndAt": "2035-01-01T22:00:00Z"});
     let event = text(&initialize(&system, times).await.expect(201)["id"]);
     for (change, field) in [
@@ -110,7 +110,7 @@ async fn an_event_that_has_ended_sells_nothing_and_promotes_nobody() {
     let id = system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["ticketTypes"][0]["id"].clone();
     patch(&system, &event, json!({"ticketTypes": [{"id": id, "totalTickets": 1}]})).await.expect(200);
     let booking = sold_out_with_queue(&event, &people).await;
-    // Such a window could be stored before sales had to end with the event.
+    // Such a sales window could be stored before sales had to end with the event.
     sql(
         &system,
         "UPDATE events SET starts_at = now() - interval '2 days', ends_at = now() - interval '1 second', sales_end_at = now() + interval '1 year'",
@@ -139,7 +139,7 @@ async fn a_change_that_would_close_the_waiting_list_is_refused_unless_it_says_so
     assert_eq!((&problem["waitlistEntries"], &problem["heldTickets"]), (&json!(4), &json!(0)));
     assert_eq!(system.visitor().get(&format!("/api/events/{event}")).await.expect(200)["name"], "Slip", "nothing was changed");
     assert_eq!(entry(&people[1]).await, ("waiting".to_owned(), json!(1)));
-    // Sales that end do not end the list, unless the event says so.
+    // The end of sales does not end the waiting list, unless the event says so.
     patch(&system, &event, json!({"salesEndAt": in_seconds(-1)})).await.expect(200);
     patch(&system, &event, json!({"waitlistUntil": "salesEnd"})).await.refused(409, "waitlist-would-close");
     patch(&system, &event, json!({"salesEndAt": null, "waitlistUntil": "salesEnd"})).await.expect(200);
@@ -150,7 +150,7 @@ async fn a_change_that_would_close_the_waiting_list_is_refused_unless_it_says_so
     patch(&system, &event, meant).await.expect(200);
     until("all entries are closed", async || entry(&people[1]).await.0 == "closed" && entry(&people[4]).await.0 == "closed").await;
     system.check().await;
-    // An account that is disabled meanwhile does not come back into the list.
+    // An entry of an account that was disabled meanwhile does not return to the waiting list.
     sql(
         &system,
         "INSERT INTO account_states (account_id, version, state, received_at, settled_at)

@@ -1,4 +1,4 @@
-//! Events from their making to their end, as administrators and the public see them.
+//! Life cycle of an event, as administrators and the public see it.
 
 use chrono::{TimeDelta, Utc};
 use diesel_async::RunQueryDsl;
@@ -13,7 +13,7 @@ use crate::support::{each, fields, text, walk};
 
 const UNKNOWN: &str = "01920000-0000-7000-8000-000000000000";
 
-/// So many seconds from now.
+/// Returns the time that many seconds from now.
 fn in_seconds(seconds: i64) -> String {
     let time: chrono::DateTime<Utc> = Clock::system().now() + TimeDelta::seconds(seconds);
     time.to_rfc3339()
@@ -72,7 +72,8 @@ async fn the_public_list_goes_by_start_then_by_creation_and_shows_what_is_public
         assert_eq!(shown(&system, &text(&item["id"])).await.expect(200), item, "the list shows whole events");
     }
 
-    // Both bounds are inclusive; an event without a date may still come after `from`, and nobody knows whether before `to`.
+    // Both bounds are inclusive. An event without a date may still take place after `from`, but it is unknown whether before
+    // `to`.
     let undated = ["undated", "undated too"];
     assert_eq!(names(&system, "?from=2035-01-01T20:00:00Z").await, [&["January", "January too", "February", "May"][..], &undated].concat());
     assert_eq!(names(&system, "?to=2035-02-01T20:00:00Z").await, ["past", "January", "January too", "February"]);
@@ -82,7 +83,7 @@ async fn the_public_list_goes_by_start_then_by_creation_and_shows_what_is_public
     let items = walk(&system.visitor(), "/api/events?q=Too&from=2035-01-01T00:00:00Z&to=2036-01-01T00:00:00Z", 1).await;
     assert_eq!(each(&items, "name"), ["January too"]);
 
-    // An event that comes meanwhile moves nothing that is still to come.
+    // An event that is created between two requests does not shift the following pages.
     let page = system.visitor().get("/api/events?limit=2&when=all").await.expect(200);
     make(&system, json!({"name": "earlier", "startsAt": "2030-01-01T00:00:00Z", "totalTickets": 1})).await;
     let next = system.visitor().get(&format!("/api/events?limit=100&when=all&cursor={}", text(&page["nextCursor"]))).await.expect(200);
@@ -187,7 +188,7 @@ async fn an_event_is_made_in_either_form_and_shown_whole() {
     assert_eq!((&made["maxPerBooking"], &made["maxPerAccount"]), (&json!(3), &json!(4)));
     assert_eq!(shown(&system, &text(&event["id"])).await.expect(200), event);
 
-    // Several types, in the order in which they were listed; the sum may be said too.
+    // Several types keep the order in which they were listed. Their sum may be given as well.
     let types = json!([{"name": "Stalls", "totalTickets": 2, "price": {"amountMinor": 1, "currency": "JPY"}}, {"name": "Balcony", "totalTickets": 3},
         {"name": "Arena", "totalTickets": 4, "maxPerBooking": 100, "maxPerAccount": 1}]);
     let event = system.event_like(json!({"name": "Several", "ticketTypes": types, "totalTickets": 9})).await;
@@ -233,7 +234,7 @@ async fn an_event_of_several_types_is_booked_by_type() {
         (&json!(2), &json!(0), &json!(2))
     );
     assert_eq!((&seen["availableTickets"], &seen["ticketTypes"][1]["availableTickets"]), (&json!(3), &json!(1)));
-    // One is left: not enough for two, who wait only if they want to.
+    // One ticket is left, which is not enough for two: that request joins the waiting list only if it wants to.
     let want = |join| json!({"eventId": id, "ticketTypeId": balcony, "quantity": 2, "joinWaitlist": join});
     ada.client.post("/api/book", want(false)).await.refused(409, "sold-out");
     assert_eq!(ada.client.post("/api/book", want(true)).await.expect(202)["waitlistEntry"]["position"], 1);
@@ -276,7 +277,7 @@ async fn a_draft_does_not_exist_for_the_public_until_it_is_published() {
     let answer = patch(&system, &id, json!({"status": "draft"})).await;
     answer.refused(409, "event-has-bookings");
 
-    // What never was public stays unknown when it is called off.
+    // An event that was never public stays hidden after it is cancelled.
     let second = system.event_like(json!({"name": "Never", "totalTickets": 2, "status": "draft"})).await;
     let never = text(&second["id"]);
     assert_eq!(call_off(&system, &never).await.expect(200)["status"], "cancelled");
@@ -327,7 +328,7 @@ async fn details_are_changed_cleared_or_left_alone() {
     assert_eq!(patch(&system, &id, nothing).await.expect(200), expected);
     assert_eq!(shown(&system, &id).await.expect(200), expected);
 
-    // Times must follow each other, also with what was there before; nothing is changed by a refusal.
+    // Times must be in order, together with the ones stored before. A rejected change has no effect.
     patch(&system, &id, json!({"startsAt": "2035-06-01T20:00:00Z", "salesStartAt": "2034-01-01T00:00:00Z"})).await.expect(200);
     let before = shown(&system, &id).await;
     for (change, bad) in [
@@ -361,7 +362,7 @@ async fn a_change_of_what_was_seen_is_refused_when_somebody_else_changed_it() {
     }
     assert_eq!(shown(&system, &id).await.expect(200)["name"], "First");
 
-    // A sold ticket changes what is shown, and so the tag; an administrator's change does not mind it.
+    // A sold ticket changes the content and therefore the ETag, but it does not invalidate an administrator's change.
     system.user("ada").await.must_book(&id, 1).await;
     let after = text(&json!(shown(&system, &id).await.header("etag")));
     assert_ne!(after, newer);
@@ -372,7 +373,7 @@ async fn a_change_of_what_was_seen_is_refused_when_somebody_else_changed_it() {
     patch_if(&system, &id, &tag, json!({"name": ""})).await.refused(422, "invalid-input");
     patch_if(&system, UNKNOWN, &tag, json!({"name": "x"})).await.refused(404, "event-not-found");
 
-    // Two at once with the same tag: one of them.
+    // Of two concurrent changes with the same ETag, one succeeds.
     let [one, two] = [patch_if(&system, &id, &tag, json!({"name": "One"})), patch_if(&system, &id, &tag, json!({"name": "Two"}))];
     let (one, two) = tokio::join!(one, two);
     let mut statuses = [one.status, two.status];
@@ -400,7 +401,7 @@ async fn nothing_is_sold_outside_the_sales_window() {
             "it is shown all the same"
         );
     }
-    // Sales may go on after the start, if that is said.
+    // Sales may continue after the start if `salesEndAt` says so.
     patch(&system, &begun, json!({"salesEndAt": in_seconds(60)})).await.expect(200);
     ada.must_book(&begun, 1).await;
 
@@ -410,7 +411,7 @@ async fn nothing_is_sold_outside_the_sales_window() {
     ada.must_book(&late, 1).await;
     patch(&system, &early, json!({"salesEndAt": in_seconds(-1)})).await.expect(200);
     ada.book(&early, 1).await.refused(409, "sales-closed");
-    // What was bought can still be given back.
+    // Booked tickets can still be returned.
     ada.cancel(&booking).await.expect(200);
     assert_eq!(system.counts(&early).await, (0, 5, 0, 0));
     system.check().await;
@@ -419,7 +420,7 @@ async fn nothing_is_sold_outside_the_sales_window() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_event_ends_all_that_was_booked_and_waited_for() {
-    // Two in a chunk, so that it takes several; no worker, so that the request itself does it.
+    // Chunks of two, so that several are needed, and no worker, so that the request itself has to cancel everything.
     let system = Plan::default().workers(0).booking_setting("booking.cancel_chunk", "2").start().await;
     let types = json!([{"name": "A", "totalTickets": 3}, {"name": "B", "totalTickets": 1}]);
     let event = system.event_like(json!({"name": "Off", "ticketTypes": types})).await;
@@ -464,7 +465,7 @@ async fn a_cancelled_event_ends_all_that_was_booked_and_waited_for() {
     assert_eq!(shown(&system, &id).await.expect(200), body, "it is shown to those who have its address");
     assert_eq!(names(&system, "").await, Vec::<String>::new(), "and no longer listed");
 
-    // Giving back what the cancellation took, and leaving a closed list, change nothing.
+    // Returning tickets that the cancellation has taken, and leaving a closed waiting list, change nothing.
     let booking = &people[1].bookings().await[0];
     let answer = people[1].client.post("/api/cancelbooking", json!({"bookingId": booking["id"]})).await.expect(200);
     assert_eq!(&answer["booking"], booking);
@@ -481,7 +482,7 @@ async fn what_a_request_left_undone_of_a_cancelled_event_is_done_by_the_sweep() 
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
     ada.must_book(&id, 2).await;
     ben.must_wait(&id, 1).await;
-    // As if the process had died right after the status was set.
+    // Simulates a process that died right after it had set the status.
     set(&system, &id, "status = 'cancelled'").await;
     ada.book(&id, 1).await.refused(409, "event-cancelled");
     system.add_worker().await;
@@ -491,13 +492,13 @@ async fn what_a_request_left_undone_of_a_cancelled_event_is_done_by_the_sweep() 
     system.stop().await;
 }
 
-/// Changes an event behind the services' back.
+/// Changes an event directly in the database.
 async fn set(system: &System, event: &str, change: &str) {
     let sql = format!("UPDATE events SET {change} WHERE id = '{event}'");
     assert_eq!(diesel::sql_query(sql).execute(&mut system.booking_database.admin().await).await, Ok(1));
 }
 
-/// One ticket that came back and is held, and somebody who waits for it, with no worker to hand it on.
+/// Creates one held ticket and an entry that waits for it, with no worker to promote the entry.
 async fn held(system: &System, event: &str) -> [Person; 2] {
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
     let booking = ada.must_book(event, 1).await;
@@ -529,11 +530,11 @@ async fn when_the_time_of_an_event_comes_nobody_waits_any_more() {
     let mut system = Plan::default().workers(0).worker_setting("worker.sweep_interval_ms", "50").start().await;
     let id = make(&system, json!({"name": "Soon", "totalTickets": 1, "startsAt": in_seconds(3600)})).await;
     let [ada, ben] = held(&system, &id).await;
-    // As if the hour had passed.
+    // Simulates that the hour has passed.
     set(&system, &id, "starts_at = starts_at - interval '1 hour'").await;
     ada.book(&id, 1).await.refused(409, "sales-closed");
     assert_eq!(system.counts(&id).await, (0, 0, 1, 1));
-    // Nobody is promoted, though tickets are held and a message about them waits.
+    // Nothing is promoted, although a ticket is held and a message about it is queued.
     system.add_worker().await;
     until("what was held is available and nobody waits", async || system.counts(&id).await == (0, 1, 0, 0)).await;
     assert_eq!((ben.tickets().await, &ben.waitlist().await[0]["status"]), (0, &json!("closed")));

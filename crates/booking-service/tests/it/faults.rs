@@ -1,4 +1,4 @@
-//! Servers and connections that go away at the worst moment.
+//! Database servers and connections that fail at the worst moment.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn proxy_of(variable: &str) -> Proxy {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
     let proxy = proxy_of(DATABASE_ENV).await;
-    // Without the relay and the worker, the only COMMIT is the booking's.
+    // Without the relay and the worker, the only COMMIT is that of the booking.
     let system = Plan::default().workers(0).booking_setting("outbox.relay", "false").database_through(proxy.address()).start().await;
     let event = system.event(3).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -26,14 +26,14 @@ async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
     let sprung = proxy.cut_before_response("COMMIT");
     let answer = ada.client.post_with_key("/api/book", "k", json!({"eventId": event})).await;
     sprung.wait().await;
-    // The transaction took place, and the service found that out under the lock of the row.
+    // The transaction was committed, and the service detected that while holding the row lock.
     let booked = answer.expect(201);
     assert_eq!(system.counts(&event).await, (1, 2, 0, 0));
     assert_eq!(ada.bookings().await[0]["id"], booked["booking"]["id"]);
     let again = ada.client.post_with_key("/api/book", "k", json!({"eventId": event})).await;
     assert_eq!((again.status, &again.text), (201, &answer.text));
 
-    // The same for a return, which makes no new row but its proof.
+    // The same for a return, which writes no new row except its commit marker.
     let sprung = proxy.cut_before_response("COMMIT");
     let returned = ada.cancel(booked["booking"]["id"].as_str().unwrap()).await.expect(200);
     sprung.wait().await;
@@ -59,7 +59,7 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
     let ada = system.user("ada").await;
     let body = json!({"eventId": event, "quantity": 2});
 
-    // The database is away from the moment in which it has committed.
+    // The database becomes unavailable at the moment at which it has committed.
     ada.must_book(&event, 1).await;
     let sprung = proxy.refuse_before_response("COMMIT");
     let answer = ada.client.post_with_key("/api/book", "k", body.clone()).await;
@@ -124,7 +124,7 @@ async fn a_database_that_says_nothing_any_more_is_an_honest_503_and_holds_up_not
     let ada = system.user("ada").await;
     ada.must_book(&event, 1).await;
     proxy.pause();
-    // Neither cut nor refused: frozen. The service gives the connection up by itself.
+    // The connection is neither closed nor refused but stalls. The service has to give up on it by itself.
     let (booked, listed) = tokio::join!(ada.book(&event, 1), ada.client.get("/api/bookings"));
     assert_eq!((booked.status, listed.status), (503, 503), "{booked:?} {listed:?}");
     proxy.pass();
@@ -165,7 +165,7 @@ async fn a_client_that_goes_away_leaves_nothing_half_done_and_nothing_locked() {
     let url = system.booking_urls().swap_remove(0);
     join_all(people.iter().enumerate().map(|(index, person)| {
         let (url, event, client) = (url.clone(), event.clone(), person.client.clone());
-        // Hangs up after a time between nothing and a few milliseconds.
+        // The client disconnects after between zero and a few milliseconds.
         let patience = Duration::from_micros(u64::try_from(index).unwrap() * 300);
         async move {
             let _ = tokio::time::timeout(patience, client.at(url).post("/api/book", json!({"eventId": event}))).await;
@@ -188,7 +188,7 @@ async fn a_stopped_service_finishes_what_it_has_accepted() {
     ready(extra.management_addr()).await;
     let url = format!("http://{}", extra.http_addr().unwrap());
 
-    // Somebody holds the row, so all requests are in flight when the service is told to stop.
+    // The row stays locked, so all requests are in flight when the service is told to stop.
     let mut somebody = system.booking_database.admin().await;
     somebody.batch_execute("BEGIN; SELECT FROM ticket_types FOR UPDATE").await.unwrap();
     let requests = people.iter().map(|person| {

@@ -1,4 +1,4 @@
-//! What administrators do for other people: cancel a booking, book for a guest, remove somebody from a waiting list.
+//! Commands of administrators on behalf of others: cancel a booking, book for a guest, remove a waiting-list entry.
 
 use rowlock_test_support::system::System;
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ async fn an_administrator_removes_one_person_from_a_waiting_list() {
     let removed = admin.post_with_key(&path, "k", json!({"reason": "Asked by phone"})).await;
     assert_eq!(removed.expect(200)["waitlistEntry"]["status"], "left");
     assert_eq!(admin.post_with_key(&path, "k", json!({"reason": "Asked by phone"})).await.text, removed.text);
-    // The body is the same, the entry is not.
+    // The body is the same, but the entry in the path differs.
     let other = format!("/admin/waitlist/{last}/remove");
     admin.post_with_key(&other, "k", json!({"reason": "Asked by phone"})).await.refused(422, "idempotency-key-reused");
     admin.post(&path, json!({})).await.expect(200);

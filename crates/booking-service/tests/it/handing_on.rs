@@ -1,4 +1,4 @@
-//! Parties of all sizes, and who gets what comes back.
+//! Requests of all quantities, and which waiting-list entry gets returned tickets.
 
 use rowlock_test_support::system::{Plan, System};
 use serde_json::json;
@@ -41,7 +41,7 @@ async fn a_party_too_large_at_the_head_blocks_nobody_and_keeps_its_place() {
     assert_eq!(big.waitlist().await[0]["position"], 1);
     assert_eq!(system.counts(&event).await, (3, 1, 0, 1), "the one left over is for everybody");
 
-    // What is left over is sold, and the large party still waits for the whole.
+    // The leftover ticket is sold, and the large entry still waits for its full quantity.
     let eve = system.user("eve").await;
     eve.must_book(&event, 1).await;
     ada.cancel(&booking).await.expect(200);
@@ -52,8 +52,8 @@ async fn a_party_too_large_at_the_head_blocks_nobody_and_keeps_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_available_is_handed_on_with_what_came_back() {
-    // Two are available, a party of three waits, one comes back, and a stranger asks for two at that moment: the worker
-    // has not come yet, and still the stranger gets nothing.
+    // Two tickets are available, an entry for three waits, one ticket is returned, and a stranger asks for two. The worker has
+    // not run yet, and the stranger must still get nothing.
     let mut system = Plan::default().workers(0).start().await;
     let event = system.event(5).await;
     let [ada, party, stranger] = [system.user("ada").await, system.user("party").await, system.user("stranger").await];

@@ -1,4 +1,4 @@
-//! The same request again: one effect, the same answer to the letter.
+//! Repeated requests with an idempotency key have one effect and get the identical response.
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
@@ -60,7 +60,7 @@ async fn another_body_or_operation_under_the_key_is_refused() {
     ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 1})).await.expect(201);
     ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 2})).await.refused(422, "idempotency-key-reused");
     ada.client.post_with_key("/api/cancelbooking", "k", json!({"eventId": event})).await.refused(422, "idempotency-key-reused");
-    // The scope is the account and the event.
+    // The scope of a key is the account and the event.
     ada.client.post_with_key("/api/book", "k", json!({"eventId": other, "quantity": 2})).await.expect(201);
     ben.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 2})).await.expect(201);
     assert_eq!(system.counts(&event).await, (3, 2, 0, 0));
@@ -82,7 +82,7 @@ async fn a_partial_return_repeated_with_its_key_returns_once() {
     .await;
     assert!(answers.iter().all(|answer| answer.status == 200 && answer.text == answers[0].text), "{answers:?}");
     assert_eq!(system.counts(&event).await, (3, 2, 0, 0));
-    // Without a key, each is a return of its own.
+    // Without a key, each request returns another ticket.
     ada.client.post("/api/cancelbooking", body).await.expect(200);
     assert_eq!(system.counts(&event).await, (1, 4, 0, 0));
     system.stop().await;
@@ -101,7 +101,7 @@ async fn a_cancellation_by_event_is_repeated_even_when_nothing_is_left_to_cancel
     cancelled.expect(200);
     assert_eq!(ben.client.post_with_key("/api/leavewaitlist", "l", json!({"eventId": event})).await.text, left.text);
     assert_eq!(ada.client.post_with_key("/api/cancelbooking", "c", json!({"eventId": event})).await.text, cancelled.text);
-    // With another key, or none, there is nothing to cancel either: the answer is what was cancelled last.
+    // With another key, there is no confirmed booking left either; the response shows the booking that was cancelled last.
     for key in ["d", "e"] {
         assert_eq!(ada.client.post_with_key("/api/cancelbooking", key, json!({"eventId": event})).await.text, cancelled.text);
     }
@@ -135,7 +135,7 @@ async fn after_a_day_a_key_is_as_good_as_new() {
     let second = ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 2})).await;
     second.expect(201);
     assert_eq!(second.header("idempotent-replayed"), None);
-    // And it is kept again.
+    // The key is stored again.
     let repeated = ada.client.post_with_key("/api/book", "k", json!({"eventId": event, "quantity": 2})).await;
     assert_eq!((repeated.header("idempotent-replayed"), &repeated.text), (Some("true"), &second.text));
     assert_eq!(system.counts(&event).await, (3, 2, 0, 0));

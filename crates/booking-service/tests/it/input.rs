@@ -1,4 +1,4 @@
-//! What holds for every route: who may, and what is said to bad input.
+//! Rules that hold for every route: authorization, and rejection of bad input.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ enum Who {
     Admin,
 }
 
-/// A route: its method, its pattern, and who may.
+/// A route: its method, its path pattern, and the role that it requires.
 type Route = (&'static str, &'static str, Who);
 
 const ROUTES: [Route; 21] = [
@@ -47,7 +47,7 @@ const ROUTES: [Route; 21] = [
     ("GET", "/internal/account-export", Who::User),
 ];
 
-/// The lists, which take a cursor and a limit.
+/// The routes that return a page and take a cursor and a limit.
 const LISTS: [&str; 7] = [
     "/api/events",
     "/api/bookings",
@@ -72,12 +72,12 @@ fn may<'a>(who: Who, user: &'a Client, admin: &'a Client) -> &'a Client {
 
 #[test]
 fn the_table_of_these_tests_has_every_route_that_there_is() {
-    // What is neither a secret nor an input: the API's description, and the page that shows it.
+    // The API description and the page that shows it are public and take no input.
     let served = booking_service::routes().into_iter().filter(|name| !name.contains("/docs") && !name.contains("/openapi.json"));
     let listed: BTreeSet<String> = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     assert_eq!(served.collect::<BTreeSet<_>>(), listed);
     let with_body: BTreeSet<&str> = bodies(&Stock::default()).iter().map(|body| body.path).collect();
-    // What administrators do for other people has its bodies in `for_others`.
+    // `for_others` tests the bodies of the commands on behalf of other people.
     let elsewhere = |path: &&str| path.ends_with("/cancel") || path.ends_with("/remove") || is_get(path);
     let taking_one: BTreeSet<&str> = ROUTES.iter().map(|(_, path, _)| *path).filter(|path| !elsewhere(path)).collect();
     assert_eq!(with_body, taking_one, "every route that takes a body is in the table of bodies");
@@ -106,7 +106,7 @@ async fn every_route_refuses_those_who_may_not() {
         ];
         for headers in nobodys {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            // What is wrong with the body is nobody's business before that.
+            // Authorization is checked before the body is parsed.
             let answer = system.visitor().send(method(name), &path, &headers, (name != "GET").then(|| b"{".to_vec())).await;
             if who == Who::Anyone {
                 answer.expect(200);
@@ -141,7 +141,7 @@ async fn every_route_refuses_those_who_may_not() {
         let answer = system.visitor().send(Method::GET, "/api/bookings", &[("authorization", value.as_str())], None).await;
         assert_eq!(answer.status, status, "{scheme}");
     }
-    // Nothing of all that was done.
+    // None of the requests changed anything.
     assert_eq!(system.visitor().get("/api/events").await.expect(200)["items"].as_array().unwrap().len(), 1);
     system.stop().await;
 }
@@ -160,7 +160,7 @@ async fn what_is_not_there_is_not_found() {
         }
     }
     let malformed = ["x", "1", "%00", "%FF", "%zz", "null", "..%2F", "019200000000700080000000000000000", &"9".repeat(3000)];
-    // What administrators do for other people is read with its body first; `for_others` tries its ids.
+    // Commands on behalf of other people read their body before the id; `for_others` tests their ids.
     let for_others = |name: &str, pattern: &str| name == "POST" && (pattern.ends_with("/bookings") || !pattern.contains("/events/"));
     for (name, pattern, who) in ROUTES.into_iter().filter(|(name, pattern, _)| pattern.contains('{') && !for_others(name, pattern)) {
         for id in malformed.into_iter().chain([UNKNOWN, "{01920000-0000-7000-8000-000000000000}"]) {
@@ -197,7 +197,7 @@ async fn what_is_not_there_is_not_found() {
     system.stop().await;
 }
 
-/// What a field may hold.
+/// The kind of value that a field accepts.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Id,
@@ -264,29 +264,29 @@ impl Kind {
     }
 }
 
-/// Whether a field may be left out, or be null.
+/// Whether a field may be omitted or null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Presence {
     Required,
     Optional,
-    /// May be left out, and not be null.
+    /// May be omitted, but not null.
     NotNull,
 }
 
-/// A good body of a route, and what its fields may hold.
+/// A valid body of a route, and the values that its fields accept.
 struct Body {
     path: &'static str,
-    /// The event in the path.
+    /// The event id in the path.
     event: String,
     good: Value,
     status: u16,
     fields: Vec<(&'static str, Kind, Presence)>,
 }
 
-/// What the good bodies are about.
+/// The resources that the valid bodies refer to.
 #[derive(Default)]
 struct Stock {
-    /// Events with their only type, one for each body.
+    /// Ids of events and of their only ticket types, one pair per body.
     events: Vec<(String, String)>,
     booking: String,
     entry: String,
@@ -396,7 +396,7 @@ fn bodies(stock: &Stock) -> Vec<Body> {
     ]
 }
 
-/// Where `a[0].b` is in a JSON document.
+/// Converts a field name such as `a[0].b` to a JSON pointer.
 fn pointer(field: &str) -> String {
     format!("/{}", field.replace(['.', '['], "/").replace(']', ""))
 }
@@ -427,7 +427,7 @@ impl Desk<'_> {
         client.send(method(name), &at(pattern, &body.event), headers, Some(bytes.into())).await
     }
 
-    /// The body is refused for exactly these fields.
+    /// Asserts that the body is rejected for exactly these fields.
     async fn refused_for(&self, body: &Body, sent: &Value, fields: &[&str]) {
         let answer = self.ask(body, sent.to_string()).await;
         answer.refused(422, "invalid-input");
@@ -439,7 +439,7 @@ fn start_of(sent: &Value) -> String {
     sent.to_string().chars().take(300).collect()
 }
 
-/// Events to book, a booking to cancel and an entry to give up.
+/// Creates events to book, a booking to cancel and a waiting-list entry to leave.
 async fn desk(system: &System) -> (Desk<'_>, Stock) {
     let user = system.user("ada").await;
     let other = system.user("ben").await;
@@ -487,7 +487,7 @@ async fn every_bad_field_of_every_body_is_named() {
         }
         leaves.sort_unstable();
         desk.refused_for(&body, &all, &leaves).await;
-        // Nothing was done so far; and the good body is good, up to the last byte that is taken.
+        // So far no request had an effect. The valid body is accepted up to the maximum number of bytes.
         let mut padded = body.good.to_string();
         padded.push_str(&" ".repeat(65_536 - padded.len()));
         desk.ask(&body, padded).await.expect(body.status);
@@ -577,7 +577,7 @@ async fn what_cannot_be_understood_is_refused_before_it_is_judged() {
             desk.ask(&body, bytes).await.refused(400, "malformed-json");
         }
 
-        // Unknown fields are all named, wherever they are, whatever else is wrong.
+        // All unknown fields are named, wherever they are and whatever else is wrong.
         let mut places = vec![String::new()];
         for (field, kind, _) in &body.fields {
             note_object(&mut places, field, *kind);
@@ -606,14 +606,14 @@ async fn what_cannot_be_understood_is_refused_before_it_is_judged() {
             assert_eq!(problem["code"], "body-too-large");
         }
     }
-    // A long field within a body that is too long as a whole is told as that; names of 10,000 characters are not.
+    // A field that makes the body too large is reported as a body that is too large; a name of 10,000 characters is not.
     let wide = json!({"name": "x".repeat(66_000), "totalTickets": 1});
     admins.post("/admin/initialize", wide).await.refused(413, "body-too-large");
     system.check().await;
     system.stop().await;
 }
 
-/// Notes the object that a field is, or is in.
+/// Records the object that a field is or that contains it.
 fn note_object(places: &mut Vec<String>, field: &str, kind: Kind) {
     let place = match kind {
         Kind::Object => field.to_owned(),
@@ -691,7 +691,7 @@ async fn every_bad_parameter_of_a_query_is_named() {
         for limit in ["0", "-1", "101", "1.5", "1e1", "x", "%00", "%FF", "+5", "99999999999999999999", "5&limit=x"] {
             bad_query(&path, &format!("limit={limit}"), &["limit"]).await;
         }
-        // No base64url; base64url of no JSON, null, a number, a text, a list; and more than a cursor ever is.
+        // Invalid base64url; base64url of invalid JSON, null, a number, a string and a list; and a text longer than any cursor.
         let long = "QUFB".repeat(500);
         for cursor in ["x", "!!!", "%00", "e", "bm90IGpzb24", "bnVsbA", "NQ", "Ing", "W10", "W251bGxd", "e30", long.as_str()] {
             bad_query(&path, &format!("cursor={cursor}"), &["cursor"]).await;
@@ -739,7 +739,7 @@ async fn a_cursor_that_was_made_up_does_no_harm() {
     list(cursor(sound.into(), Value::Null)).await.refused(422, "invalid-input");
     list(cursor(sound.into(), sound.into())).await.expect(200);
     list(cursor(Value::Null, sound.into())).await.expect(200);
-    // A cursor of one list is none of another.
+    // The cursor of one list is invalid for another list.
     let other = made_up(json!(UNKNOWN));
     list(other.clone()).await.refused(422, "invalid-input");
     system.admin().client.get(&format!("/api/bookings?cursor={other}")).await.expect(200);

@@ -1,4 +1,4 @@
-//! Group commit: what waits is bounded, and a row that somebody holds delays nobody else.
+//! Group commit: queues are bounded, and a locked row delays no other command.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ async fn a_row_held_elsewhere_for_two_seconds_delays_others_in_its_lane_by_milli
     let mut somebody = system.booking_database.admin().await;
     somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{stuck}' FOR UPDATE")).await.unwrap();
 
-    // In the order in which they ask: the side queue keeps it.
+    // The side queue keeps the order in which the requests arrive.
     let waiting: Vec<_> = people
         .iter()
         .take(5)
@@ -37,7 +37,7 @@ async fn a_row_held_elsewhere_for_two_seconds_delays_others_in_its_lane_by_milli
         }
     }
     assert!(waiting.iter().all(|request| !request.is_finished()), "the row is held all the time");
-    // Whoever waited for the row would have waited for all of the time.
+    // A command blocked by the locked row would have taken the whole two seconds.
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     somebody.batch_execute("COMMIT").await.unwrap();
     for request in waiting {
@@ -113,7 +113,7 @@ async fn a_box_office_that_keeps_each_transaction_to_one_event_sells_and_hands_o
     for event in &events {
         assert_eq!(system.counts(event["id"].as_str().unwrap()).await, (6, 0, 0, 8));
     }
-    // Every row bears the transaction that wrote it last.
+    // `xmin` of a row is the transaction that wrote it last.
     let spans =
         "SELECT count(*) AS number FROM (SELECT xmin::text FROM bookings GROUP BY 1 HAVING count(DISTINCT event_id) > 1) AS several";
     let found: Spans = diesel::sql_query(spans).get_result(&mut system.booking_database.admin().await).await.unwrap();

@@ -1,4 +1,4 @@
-//! The booking service through its HTTP API, with a real PostgreSQL, a real RabbitMQ and real workers.
+//! Integration tests of the booking service through its HTTP API, with a real PostgreSQL, a real RabbitMQ and real workers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 

@@ -1,4 +1,4 @@
-//! What organisers do with events that are not on sale: listing all of them, withdrawing and deleting.
+//! Administration of events that are not on sale: listing, unpublishing and deleting.
 
 use chrono::{TimeDelta, Utc};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -27,7 +27,7 @@ async fn call_off(system: &System, event: &str) {
     system.admin().client.post(&format!("/admin/events/{event}/cancel"), json!({})).await.expect(200);
 }
 
-/// So many seconds from now.
+/// Returns the time that many seconds from now.
 fn in_seconds(seconds: i64) -> Value {
     let time: chrono::DateTime<Utc> = Clock::system().now() + TimeDelta::seconds(seconds);
     json!(time.to_rfc3339())
@@ -229,11 +229,11 @@ async fn a_published_event_becomes_a_draft_again_and_vanishes_at_once() {
     system.stop().await;
 }
 
-/// How many connections wait for a lock in the database of the events.
+/// Counts the connections that wait for a lock in the booking database.
 const WAITING: &str =
     "SELECT count(*)::text AS value FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-/// Lets two requests through two services wait for the row of the only type of an event, in this order, and then go on.
+/// Makes two requests to two services wait for the row of an event's only ticket type, in this order, and then releases it.
 async fn one_behind_the_other(system: &System, event: &str, first: Request, second: Request) -> (TestResponse, TestResponse) {
     let (mut somebody, mut watch) = (system.booking_database.admin().await, system.booking_database.admin().await);
     somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{event}' FOR UPDATE")).await.unwrap();
@@ -245,7 +245,7 @@ async fn one_behind_the_other(system: &System, event: &str, first: Request, seco
     (first.await.unwrap(), second.await.unwrap())
 }
 
-/// A request that somebody sends later.
+/// A prepared request.
 struct Request {
     client: Client,
     method: Method,

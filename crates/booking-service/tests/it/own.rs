@@ -1,4 +1,4 @@
-//! What people see and give up of their own.
+//! Routes with which users read, cancel and leave their own bookings and waiting-list entries.
 
 use rowlock_test_support::system::Plan;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn own_bookings_and_entries_are_paged_the_newest_first() {
     ben.must_book(&two, 3).await;
     let mut entries = Vec::new();
     for (event, place) in [(&one, 1), (&two, 1), (&one, 2), (&two, 1), (&one, 2)] {
-        // An account waits once: the entry before ends first.
+        // An account can have one open entry per ticket type, so the previous entry has to end first.
         if let Some(before) = ada.waitlist().await.iter().find(|entry| entry["eventId"] == **event && entry["status"] == "waiting") {
             ada.client.post("/api/leavewaitlist", json!({"waitlistEntryId": before["id"]})).await.expect(200);
         }
@@ -50,11 +50,11 @@ async fn own_bookings_and_entries_are_paged_the_newest_first() {
     assert_eq!((&newest["status"], &newest["position"], &newest["quantity"]), (&json!("waiting"), &json!(2), &json!(2)));
     assert!(text(&newest["joinedAt"]).ends_with('Z'));
 
-    // A place is what it is at present.
+    // The position is the current one.
     ben.client.post("/api/leavewaitlist", json!({"eventId": one})).await.expect(200);
     let places: Vec<_> = ada.waitlist().await.iter().map(|entry| entry["position"].clone()).collect();
     assert_eq!(places, [json!(1), json!(1), Value::Null, Value::Null, Value::Null]);
-    // What ended is still shown, without a place.
+    // Ended entries are still listed, without a position.
     ada.client.post("/api/leavewaitlist", json!({"waitlistEntryId": entries[1]})).await.expect(200);
     let shown = ada.waitlist().await;
     assert_eq!((&shown[1]["status"], &shown[1]["position"], &shown[0]["position"]), (&json!("left"), &Value::Null, &json!(1)));
@@ -76,7 +76,7 @@ async fn what_is_anothers_is_not_found() {
         stranger.post("/api/cancelbooking", json!({"eventId": event})).await.refused(404, "booking-not-found");
         stranger.post("/api/leavewaitlist", json!({"eventId": event})).await.refused(404, "waitlist-entry-not-found");
     }
-    // An id of one kind is none of the other.
+    // An id of one kind is never accepted as an id of another kind.
     ada.client.post("/api/cancelbooking", json!({"bookingId": event})).await.refused(404, "booking-not-found");
     ben.client.post("/api/cancelbooking", json!({"bookingId": entry})).await.refused(404, "booking-not-found");
     assert_eq!(system.counts(&event).await, (1, 0, 0, 1));
@@ -103,7 +103,7 @@ async fn a_booking_or_an_entry_may_be_named_by_its_event_if_it_is_the_only_one()
     cancel(Value::Null).await.refused(404, "booking-not-found");
     leave().await.refused(404, "waitlist-entry-not-found");
 
-    // The bookings of all types count. One that was cancelled while the other existed cannot have been meant.
+    // The bookings of all types count. A booking that was cancelled while another was confirmed cannot have been meant.
     let one = text(&book(0, 2).await["booking"]["id"]);
     let two = text(&book(1, 1).await["booking"]["id"]);
     let refused = cancel(Value::Null).await.refused(409, "ambiguous-booking");
@@ -122,7 +122,7 @@ async fn a_booking_or_an_entry_may_be_named_by_its_event_if_it_is_the_only_one()
     assert_eq!(cancel(Value::Null).await.expect(200), whole, "a repeat");
     assert_eq!(ada.cancel(&one).await.expect(200), whole, "by its id it is still known");
 
-    // The same with entries.
+    // The same rules apply to waiting-list entries.
     let holder = system.user("holder").await;
     for (index, quantity) in [(0, 3), (1, 1)] {
         let body = json!({"eventId": id, "ticketTypeId": event["ticketTypes"][index]["id"], "quantity": quantity});

@@ -1,4 +1,4 @@
-//! What visitors read comes from memory for about a second, and one query fills it.
+//! Public reads are cached for about a second, and concurrent readers share one query.
 
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
@@ -40,7 +40,7 @@ async fn however_many_ask_one_query_is_made_at_a_time() {
     let system = Plan::default().workers(0).booking_setting("reads.keep_ms", "60000").start().await;
     let event = system.event(3).await;
     let visitor = system.visitor();
-    // Nobody gets at the events until all have asked.
+    // The lock blocks the first query until all requests have been sent.
     let mut somebody = system.booking_database.admin().await;
     somebody.batch_execute("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let path = format!("/api/events/{event}");
@@ -54,7 +54,7 @@ async fn however_many_ask_one_query_is_made_at_a_time() {
     assert_eq!(diesel::sql_query(waiting).get_result::<Count>(&mut admin).await.unwrap().count, 1);
     somebody.batch_execute("COMMIT").await.unwrap();
     assert!(asking.await.unwrap().iter().all(|answer| answer.status == 200));
-    // From now on the database is not asked at all.
+    // The responses are cached now, so the locked table does not matter.
     somebody.batch_execute("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE").await.unwrap();
     visitor.get(&path).await.expect(200);
     somebody.batch_execute("COMMIT").await.unwrap();

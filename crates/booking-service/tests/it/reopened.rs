@@ -1,4 +1,4 @@
-//! Accounts that are disabled and enabled again: what is revoked are the tokens from before, and nothing that comes after.
+//! Accounts that are disabled and enabled again: only tokens issued before the change are revoked.
 
 use reqwest::Method;
 use rowlock_domain::accounts::{AccountChange, AccountMessage};
@@ -24,7 +24,7 @@ async fn set(system: &System, person: &Person, step: &str) -> Value {
     system.admin().client.at(system.auth_url()).post(&path, json!({})).await.expect(200)
 }
 
-/// Another booking-service that has read what is revoked now, and will not read it again for ten minutes.
+/// Starts another booking-service that has read the current revocation list, and waits ten minutes before it reads it again.
 async fn with_the_list_of_now(system: &System, revoked: &Client) -> (Running, String) {
     let running = system.start_booking();
     ready(running.management_addr()).await;
@@ -64,7 +64,7 @@ async fn after_an_account_was_enabled_again_a_new_log_in_works_at_once_and_the_o
     let refreshed = text(&refresh(&again).await.expect(200)["token"]);
     ada.client.at(url.clone()).with_token(refreshed).post("/api/book", json!({"eventId": event})).await.expect(201);
 
-    // Disabled for the second time, the log-in in between is revoked as well.
+    // After the account was disabled a second time, the login in between is revoked as well.
     set(&system, &ada, "disable").await;
     let between = ada.client.with_token(text(&again["token"]));
     let (second_time, newest_url) = with_the_list_of_now(&system, &between).await;
@@ -73,7 +73,7 @@ async fn after_an_account_was_enabled_again_a_new_log_in_works_at_once_and_the_o
     third.post("/api/book", json!({"eventId": event})).await.expect(201);
     between.at(newest_url.clone()).get("/api/bookings").await.refused(401, "unauthenticated");
 
-    // Of an erased account no token is good.
+    // Every token of an erased account is rejected.
     ada.client
         .at(system.auth_url())
         .with_token(token(&system, "ada").await)
@@ -116,7 +116,7 @@ async fn what_an_account_books_before_the_message_that_it_is_enabled_again_stays
     let ada = Person { client: ada.client.with_token(token(&system, "ada").await), ..ada };
     ada.must_book(&event, 1).await;
     ada.must_wait(&full, 1).await;
-    // Accounts are processed in the order of their ids: when that of ben has been, that of ada has been looked at.
+    // Accounts are processed in the order of their ids, so when ben's account has been closed, ada's has been checked.
     tell(&ben, 2, AccountChange::Disabled).await;
     until("the ticket of ben is handed on", async || ada.tickets().await == 2).await;
     assert_eq!((system.counts(&event).await.0, system.counts(&full).await), (1, (1, 0, 0, 0)));

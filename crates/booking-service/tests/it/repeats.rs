@@ -1,4 +1,4 @@
-//! Requests that name only the event: a repeat gets the same answer and never acts on anything else.
+//! Requests that name only the event: a repeated request gets the same response and never acts on another booking or entry.
 
 use rowlock_test_support::client::{Person, TestResponse};
 use rowlock_test_support::system::System;
@@ -32,10 +32,10 @@ async fn a_repeated_cancellation_never_takes_a_booking_that_was_made_since() {
     assert_eq!(refused["bookingIds"], json!([second]));
     assert_eq!(ada.tickets().await, 1);
 
-    // A key tells a repeat from a new request.
+    // An idempotency key distinguishes a repeated request from a new one.
     let keyed = async |key: &str| ada.client.post_with_key("/api/cancelbooking", key, json!({"eventId": event})).await;
     assert_eq!(id(&keyed("fresh").await.expect(200), "booking"), json!(second));
-    // Now both are cancelled; the answer is about the last one, and the first can still be named.
+    // Now both are cancelled. The response shows the one that was cancelled last, and the first can still be named by its id.
     assert_eq!(id(&cancel(&ada, &event).await.expect(200), "booking"), json!(second));
     assert_eq!(id(&ada.cancel(&first).await.expect(200), "booking"), json!(first));
 
@@ -85,7 +85,7 @@ async fn a_repeated_leave_or_change_never_touches_an_entry_that_was_made_since()
     let changed = ben.client.post_with_key("/api/changewaitlist", "fresh", change).await.expect(200);
     assert_eq!((id(&changed, "waitlistEntry"), &changed["waitlistEntry"]["quantity"]), (json!(second), &json!(1)));
 
-    // Once the last one was promoted, there is nothing to leave; the answer names the booking.
+    // Once the last entry was promoted, there is nothing to leave; the response names the booking.
     ada.cancel(&booking).await.expect(200);
     system.quiet().await;
     let refused = leave(&ben, &event).await.refused(409, "already-promoted");

@@ -1,16 +1,16 @@
-//! Searching events: what people type finds what organisers wrote, however either is spelled.
+//! Event search: it finds what organizers wrote, however either side spells it.
 
 use rowlock_test_support::system::{Plan, System};
 use serde_json::json;
 
 use crate::support::{each, walk};
 
-/// A text as a parameter of a query.
+/// Percent-encodes a text for a query string.
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
 }
 
-/// The names of the events that a search finds, for the public and for administrators.
+/// Returns the names of the events that a search finds, after checking that the public and administrators get the same.
 async fn found(system: &System, term: &str) -> Vec<String> {
     let query = format!("q={}&when=all", encoded(term));
     let mut names = each(&walk(&system.visitor(), &format!("/api/events?{query}"), 2).await, "name");
@@ -81,7 +81,7 @@ async fn case_accents_order_and_typography_make_no_difference() {
         assert_eq!(found(&system, term).await.len(), 6, "{term:?} has no word to look for");
     }
     system.visitor().get("/api/events?q=%E2%80%8B").await.refused(422, "invalid-input");
-    // The longest term there is, of words without and with trigrams.
+    // The longest possible terms, of words without and with trigrams.
     assert_eq!(found(&system, &"u2 ".repeat(60)).await, [emoji]);
     let pairs = ('a'..='z').flat_map(|first| ('a'..='c').map(move |second| format!("{first}{second}")));
     assert_eq!(found(&system, &pairs.take(66).collect::<Vec<_>>().join(" ")).await, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Starting on nothing: services wait for their schema, and no service can change it.
+//! Start-up on an empty database: services wait for their schema, and no service role can change it.
 
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
@@ -12,7 +12,7 @@ use rowlock_test_support::database::{Template, TestDatabase};
 use rowlock_test_support::system::{System, environment, ready, start_auth};
 use secrecy::{ExposeSecret, SecretString};
 
-/// A database with its roles and nothing in it.
+/// A template with roles but without a schema.
 struct Empty(&'static str);
 
 impl Template for Empty {
@@ -106,7 +106,7 @@ async fn no_service_can_change_the_schema_or_read_the_others_database() {
             assert!(refused.contains("permission denied") || refused.contains("must be owner"), "{statement}: {refused}");
         }
     }
-    // The role of one database, at the door of the other.
+    // The role of one database cannot connect to the other one.
     let mut wrong = url::Url::parse(system.booking_database.service_url().expose_secret()).unwrap();
     wrong.set_path(system.auth_database.name());
     let refused =
@@ -121,7 +121,7 @@ struct Line {
     line: String,
 }
 
-/// Everything that a schema is made of, from the catalogue.
+/// Query that lists every part of a schema from the catalogs.
 const SCHEMA: &str = "
 SELECT line FROM (
     SELECT format('column %s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS line

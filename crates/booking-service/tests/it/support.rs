@@ -1,22 +1,22 @@
-//! What the tests of the HTTP contract share.
+//! Helpers shared by the tests of the HTTP contract.
 
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::{PASSWORD, System};
 use serde_json::{Value, json};
 
-/// What a problem's or a resource's field says.
+/// Returns a JSON string as a `String`. Panics if it is not a string.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
 }
 
-/// Walks a list from its first page to its last and gives all items. Each page but the last must be full.
+/// Reads a list from its first page to its last and returns all items. Asserts that every page but the last is full.
 pub(crate) async fn walk(client: &Client, path: &str, limit: usize) -> Vec<Value> {
     let separator = if path.contains('?') { '&' } else { '?' };
     let mut items = Vec::new();
     let mut cursor = String::new();
     loop {
         let page = client.get(&format!("{path}{separator}limit={limit}&cursor={cursor}")).await.expect(200);
-        // The status of an event holds its list within.
+        // The status of an event contains its waiting list.
         let page = page.get("waitlist").unwrap_or(&page);
         let got = page["items"].as_array().expect("a page has items");
         items.extend(got.iter().cloned());
@@ -30,19 +30,19 @@ pub(crate) async fn walk(client: &Client, path: &str, limit: usize) -> Vec<Value
     }
 }
 
-/// One field of every item.
+/// Returns one field of every item.
 pub(crate) fn each(items: &[Value], field: &str) -> Vec<String> {
     items.iter().map(|item| text(&item[field])).collect()
 }
 
-/// The names of an object's fields, sorted.
+/// Returns the sorted names of an object's fields.
 pub(crate) fn fields(value: &Value) -> Vec<String> {
     let mut names: Vec<_> = value.as_object().expect("an object").keys().cloned().collect();
     names.sort();
     names
 }
 
-/// A token of somebody who has an account already; their username is their e-mail's local part.
+/// Logs in an existing account whose e-mail address is `NAME@example.org`, and returns its access token.
 pub(crate) async fn token(system: &System, name: &str) -> String {
     let login = json!({"email": format!("{name}@example.org"), "password": PASSWORD});
     text(&Client::new(system.auth_url()).post("/api/loginaccount", login).await.expect(200)["token"])
@@ -54,7 +54,7 @@ struct Row {
     value: String,
 }
 
-/// The only row of a query of one column named `value`.
+/// Runs a query that returns a single row with one column `value`.
 pub(crate) async fn value(conn: &mut diesel_async::AsyncPgConnection, sql: &str) -> String {
     diesel_async::RunQueryDsl::get_result::<Row>(diesel::sql_query(sql), conn).await.unwrap().value
 }

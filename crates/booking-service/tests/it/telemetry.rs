@@ -1,5 +1,5 @@
-//! What operators see of a running system: traces from a request to what it caused, the log's level, and that a service
-//! which leaves says so first.
+//! Telemetry: traces that lead from a request to its effects, the log level, dashboards and alerts, and readiness during
+//! shutdown.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// A span as the collector got it.
+/// A span as the collector received it.
 #[derive(Debug, Clone)]
 struct Seen {
     service: String,
@@ -32,12 +32,12 @@ struct Seen {
     trace: String,
 }
 
-/// A collector that keeps what it is sent.
+/// A trace collector that stores the spans it receives.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Seen>>>);
 
 impl Collector {
-    /// Starts it and tells its address.
+    /// Starts the collector and returns its URL.
     fn start(&self) -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -93,7 +93,7 @@ async fn a_trace_goes_from_a_request_through_the_broker_to_the_promotion() {
     let seen = collector.0.lock().unwrap().clone();
     let ours: Vec<&Seen> = seen.iter().filter(|span| span.trace == TRACE).collect();
     let by_id: HashMap<&str, &Seen> = ours.iter().map(|span| (span.id.as_str(), *span)).collect();
-    // From the end back to the request that caused it.
+    // Follows the parents from the last span back to the request that caused it.
     let last = ours.iter().find(|span| span.name == "publish waitlist.promoted").unwrap_or_else(|| panic!("{ours:#?}"));
     let mut way = vec![last.name.as_str()];
     let mut span = *last;
@@ -129,7 +129,7 @@ async fn a_trace_is_passed_on_where_none_are_sent() {
     system.stop().await;
 }
 
-/// A booking-service in a process of its own, and the lines of its log.
+/// A booking-service in a separate process, and the lines of its log.
 struct Logged {
     process: Child,
     lines: Receiver<Value>,
@@ -153,7 +153,7 @@ impl Logged {
             .unwrap();
         let (sender, lines) = channel();
         let written = BufReader::new(process.stderr.take().unwrap()).lines();
-        // Read to its end, whether anybody looks or not: the service must not wait for that.
+        // The log is read to its end even if no test looks at it, because a full pipe would block the service.
         std::thread::spawn(move || {
             for line in written.map_while(Result::ok) {
                 let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
@@ -164,7 +164,7 @@ impl Logged {
         service
     }
 
-    /// The next line that is looked for.
+    /// Returns the next log line that matches.
     fn line(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let line = self.lines.recv_timeout(Duration::from_secs(30)).expect("the line does not come");
@@ -250,7 +250,7 @@ async fn a_service_that_leaves_says_so_and_serves_on_for_a_while() {
     system.stop().await;
 }
 
-/// All names of ours that a text mentions.
+/// Returns all metric names with the prefix `rowlock_` in a text.
 fn names_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words.filter(|word| word.starts_with("rowlock_")).map(str::to_owned).collect()
@@ -266,7 +266,7 @@ async fn what_the_dashboard_and_the_alerts_look_at_is_there() {
     for place in places.concat() {
         let text = reqwest::get(format!("{place}/metrics")).await.unwrap().text().await.unwrap();
         assert!(text.ends_with("# EOF\n"), "{text}");
-        // With the endings of a counter and of a histogram, as they are asked for.
+        // The names include the suffixes of counters and histograms, as queries use them.
         offered
             .extend(text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned));
     }

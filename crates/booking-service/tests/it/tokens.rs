@@ -1,5 +1,5 @@
-//! Only a token that `auth-service` signed, for us and not too long ago, opens anything; and who has no keys to check it
-//! with says «not now», not «no».
+//! Verification of access tokens: only unexpired tokens that `auth-service` signed for this audience are accepted. Without keys
+//! to verify them, the service returns 503, not 401.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Signs as `auth-service` does.
+/// Signs tokens as `auth-service` does.
 struct Signer {
     key: SigningKey,
     kid: &'static str,
@@ -74,7 +74,7 @@ fn part(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// A place where keys are published; it answers when it has some, and counts who asks.
+/// A server of public keys. It responds once it has keys, and counts the requests.
 struct KeyServer {
     url: String,
     asked: Arc<AtomicUsize>,
@@ -125,7 +125,7 @@ async fn bookings(visitor: &Client, token: &str) -> TestResponse {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_sound_token_opens_anything() {
     let signer = Signer::new(1, "first");
-    // Keys of other kinds beside ours do no harm.
+    // Keys of unknown kinds in the same document are ignored.
     let other = json!({"kty": "RSA", "crv": "", "kid": "rsa", "x": ""});
     let keys = KeyServer::start(Some(json!([other, signer.public()]))).await;
     let system = system_with(&keys).await;
@@ -182,7 +182,7 @@ async fn only_a_sound_token_opens_anything() {
     for kid in [Some("first"), Some("unknown"), Some("rsa"), Some(""), Some("a\0b"), None] {
         let mut header = Header { kid: kid.map(str::to_owned), ..foreign.header() };
         bad.push(("a foreign key", foreign.sign_with(&header, &claims())));
-        // Keys that a token brings along count for nothing.
+        // Keys embedded in a token are ignored.
         header.jku = Some(keys.url.clone());
         header.jwk = serde_json::from_value(foreign.public()).unwrap();
         bad.push(("a foreign key that is sent along", foreign.sign_with(&header, &claims())));
@@ -220,14 +220,14 @@ async fn without_keys_the_answer_is_not_now_and_it_comes_back_by_itself() {
     let keyless = booking_service::start(settings, Clock::system()).unwrap();
     let visitor = Client::new(format!("http://{}", keyless.http_addr().unwrap()));
 
-    // What needs no token works.
+    // Public routes work without keys.
     visitor.get(&format!("/api/events/{event}")).await.expect(200);
     for (method, path) in [(Method::GET, "/api/bookings"), (Method::POST, "/api/book"), (Method::GET, "/admin/events/x/bookings")] {
         let answer = visitor.with_token(&token).send(method.clone(), path, &[], (method == Method::POST).then(|| b"{}".to_vec())).await;
         answer.refused(503, "unavailable");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    // What is no token with any key is refused all the same.
+    // A token that no key could make valid is still rejected with 401.
     visitor.get("/api/bookings").await.refused(401, "unauthenticated");
     bookings(&visitor, "x.y.z").await.refused(401, "unauthenticated");
     let unsigned = format!("{}.{}.", part(&json!({"alg": "none", "kid": "x"})), part(&claims()));
@@ -240,7 +240,7 @@ async fn without_keys_the_answer_is_not_now_and_it_comes_back_by_itself() {
     proxy.pass();
     until("tokens can be checked", async || bookings(&visitor, &token).await.status == 200).await;
     ready(keyless.management_addr()).await;
-    // Keys once got stay good while auth-service is away.
+    // Keys that were fetched before stay in use while auth-service is down.
     proxy.refuse();
     bookings(&visitor, &token).await.expect(200);
     keyless.stop().await.unwrap();
@@ -256,7 +256,7 @@ async fn however_many_ask_the_keys_are_fetched_once() {
     let visitor = system.visitor();
     let good = signer.sign(&claims());
 
-    // Keys that nobody knows, each another: a stranger cannot make us hammer auth-service.
+    // Tokens with many different unknown key ids must not cause a flood of requests to auth-service.
     let stranger = Signer::new(7, "x");
     let tokens: Vec<_> = (0..100)
         .map(|index| stranger.sign_with(&Header { kid: Some(format!("unknown-{index}")), ..stranger.header() }, &claims()))
@@ -266,7 +266,7 @@ async fn however_many_ask_the_keys_are_fetched_once() {
     bookings(&visitor, &good).await.expect(200);
     assert!(keys.asked() <= 2, "{} fetches", keys.asked());
 
-    // At the start of another instance the first answer is slow; all who ask meanwhile wait for that one.
+    // The first response to another instance is slow; all concurrent requests wait for the same fetch.
     let slow = KeyServer::start(None).await;
     let other = system.booking_database.service_url();
     let settings = [
@@ -286,7 +286,7 @@ async fn however_many_ask_the_keys_are_fetched_once() {
         let (visitor, good) = (visitor.clone(), good.clone());
         async move { join_all((0..50).map(|_| bookings(&visitor, &good))).await }
     });
-    // What needs no token is answered meanwhile.
+    // Public routes respond meanwhile.
     visitor.get("/api/events").await.expect(200);
     slow.keys.send_replace(Some(json!([signer.public()])));
     assert!(asking.await.unwrap().iter().all(|answer| answer.status == 200));

@@ -1,4 +1,4 @@
-//! Parties that are larger than a ticket type allows: refused when they ask, counted when a limit is lowered below them.
+//! Requests that exceed the limits of a ticket type: rejected when new, counted when a limit is lowered below a waiting entry.
 
 use rowlock_test_support::system::System;
 use serde_json::{Value, json};
@@ -62,13 +62,13 @@ async fn a_limit_lowered_below_waiting_parties_counts_them_and_they_are_served_w
     assert_eq!(change("maxPerBooking", 2).await, 2);
     assert_eq!(servable().await, [false, true, false]);
 
-    // Those who can be served are; what nobody can take is for sale.
+    // The entries that can be served are promoted; tickets that no waiting entry can use go on sale.
     ada.cancel(&booking).await.expect(200);
     system.quiet().await;
     assert_eq!((ben.tickets().await, cid.tickets().await, dan.tickets().await), (0, 2, 0));
     assert_eq!(system.counts(&event).await, (2, 4, 0, 2));
 
-    // The capacity counts like the limit of a booking, whichever is lower.
+    // The lower of the capacity and the limit per booking counts.
     assert_eq!(change("totalTickets", 4).await, 2);
     assert_eq!(change("maxPerBooking", 6).await, 1);
     system.quiet().await;

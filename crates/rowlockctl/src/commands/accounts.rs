@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, action: Accounts) -> Result<(), Failure> {
     }
 }
 
-/// What disabling takes from an account, in words.
+/// Describes what disabling takes from an account.
 fn loss(holdings: &Value) -> String {
     let count = |field: &str, one: &str, many: &str| match holdings[field].as_u64().unwrap_or_default() {
         1 => format!("1 {one}"),
@@ -57,7 +57,7 @@ fn loss(holdings: &Value) -> String {
     let tickets = count("tickets", "ticket", "tickets");
     let bookings = count("bookings", "booking", "bookings");
     let entries = count("waitlistEntries", "place in a waiting list", "places in waiting lists");
-    format!("{tickets} in {bookings} of upcoming events, and {entries}. All of it goes back to the others")
+    format!("{tickets} in {bookings} of upcoming events, and {entries}. Disabling the account cancels and closes them")
 }
 
 fn row(account: Account) -> Vec<String> {
@@ -73,8 +73,8 @@ fn list(context: &Context, query: Option<String>, how_many: HowMany) -> Result<(
     listing.show(&api, &call, |page| page, |call| session.send(call), |item| serde_json::from_value(item).map(row))
 }
 
-/// The account with this id, e-mail or username. There is no route for one account, so the list is searched: a name is found
-/// by the service, an id may need a walk through all.
+/// Returns the account with this id, e-mail address or username. The API has no route for a single account, so the list is
+/// searched: the service finds a name, whereas an id may require reading all pages.
 fn find(session: &mut Session, which: &str) -> Result<(Value, Account), Failure> {
     let by_id = which.parse::<AccountId>().ok().map(|id| id.to_string());
     let call = Call::get("/admin/accounts").with("q", by_id.is_none().then(|| which.to_owned()));
@@ -104,13 +104,13 @@ fn find(session: &mut Session, which: &str) -> Result<(Value, Account), Failure>
 }
 
 fn change(context: &Context, session: &mut Session, account: &Account, step: &str, body: Value) -> Result<(), Failure> {
-    // Again changes nothing more.
+    // Repeating the request changes nothing more.
     let call = Call::post(format!("/admin/accounts/{}/{step}", account.id), body).harmless();
     let changed = session.send(&call)?.body;
     let who = format!("{} <{}>", account.name, account.email);
     context.output.document(&changed, || {
         clean(&match step {
-            "disable" => format!("{who} is disabled. Nobody gets in with the account after a minute at the latest."),
+            "disable" => format!("{who} is disabled. Its access tokens stop working within a minute."),
             _ => format!("{who} may log in again."),
         })
     })

@@ -1,4 +1,4 @@
-//! `auditlog`: who did what to the box office itself.
+//! `auditlog`: lists the audit log.
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub(super) fn auditlog(context: &Context, how_many: HowMany) -> Result<(), Failu
     )
 }
 
-/// What was changed to what, on one line.
+/// Formats the old and new values of an entry on one line.
 fn details(details: &Value) -> String {
     let bare = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let one = |(name, value): (&String, &Value)| match (value.get("from"), value.get("to")) {

@@ -1,4 +1,4 @@
-//! `dead-letters list` and `replay`: straight from RabbitMQ, with the address that the services have.
+//! `dead-letters list` and `replay`: work on RabbitMQ directly, with the same settings as the services.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::cli::{DeadLetters, DeadLettersAction, QueueFamily};
 use crate::error::Failure;
 use crate::output::{Column, Output, line, table, time_or_dash};
 
-/// The settings of the services, with their defaults.
+/// AMQP settings with the same defaults as the services.
 const DEFAULTS: &str = include_str!("../default.toml");
 
 pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure> {
@@ -71,7 +71,7 @@ fn settings(url_file: Option<&Path>, mut environment: Vec<(String, String)>) -> 
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
     let mut reader = SettingsReader::load(DEFAULTS, None, environment).map_err(|error| usage(&error))?;
     let amqp = AmqpSettings::read(&mut reader, "rowlockctl dead-letters");
-    // The environment may be that of a service, with settings of its own.
+    // The environment may be that of a service, which contains other settings as well.
     reader.ignore_rest();
     reader.finish(amqp).map_err(|error| usage(&error))
 }
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(settings(Some(Path::new("/nowhere")), Vec::new()).unwrap_err().exit_code(), 2);
     }
 
-    /// They are a part of the names of queues.
+    /// The prefix and the retry delays are part of the queue names.
     #[test]
     fn the_defaults_are_those_of_the_services() {
         let url = [("ROWLOCK__AMQP__URL", "amqp://x")];

@@ -63,7 +63,7 @@ pub(super) fn list(context: &Context, ListEvents { search, status, when, from, t
     )
 }
 
-/// The fields that were given.
+/// Adds the fields that were given on the command line.
 fn details(details: EventDetails, fields: &mut Map<String, Value>) {
     let EventDetails { description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until } = details;
     let mut set = |name: &str, value: Option<Value>| fields.extend(value.map(|value| (name.to_owned(), value)));
@@ -104,7 +104,7 @@ pub(super) fn create(context: &Context, event: CreateEvent) -> Result<(), Failur
     })
 }
 
-/// The status of an event with its version, and without anybody who waits.
+/// Returns the status of an event without its waiting list, and its ETag.
 pub(super) fn status(session: &mut Session, event: EventId) -> Result<(Value, Option<String>), Failure> {
     let call = Call::get(format!("/admin/status/{event}")).with("limit", Some("1".to_owned()));
     let Answer { mut body, etag } = session.send(&call)?;
@@ -118,7 +118,7 @@ pub(super) fn read_status(api: &Api, status: &Value) -> Result<EventStatus, Fail
     serde_json::from_value(status.clone()).map_err(|error| api.not_rowlock(format!("the status of an event is not as expected ({error})")))
 }
 
-/// The type that is named by its id or, whatever the case, by its name.
+/// Returns the ticket type with this id or, regardless of case, this name.
 pub(super) fn type_named<'a>(event: &'a EventStatus, which: &str) -> Result<&'a TicketType, Failure> {
     let is_named = |known: &&TicketType| known.id == which || known.name.to_lowercase() == which.to_lowercase();
     event.ticket_types.iter().find(is_named).ok_or_else(|| {
@@ -127,7 +127,7 @@ pub(super) fn type_named<'a>(event: &'a EventStatus, which: &str) -> Result<&'a 
     })
 }
 
-/// The numbers of tickets that were given, by the ids of their types.
+/// Returns the changes of capacities for the API, in which types are identified by id.
 fn capacities(event: &EventStatus, tickets: Option<u32>, types: &[TypeCapacity]) -> Result<Vec<Value>, Failure> {
     let mut changes = Vec::new();
     if let Some(tickets) = tickets {
@@ -180,7 +180,7 @@ pub(super) fn delete(context: &Context, event: EventId, yes: bool) -> Result<(),
     if !yes {
         confirm(&format!("{event_name} is {status}. It is deleted for good."), &event_name)?;
     }
-    // The event that the question described is the one that is deleted: if another administrator changed it meanwhile, it stays.
+    // The ETag ensures that the event is deleted only as the question described it, not after a change by another administrator.
     session.send(&Call::delete(format!("/admin/events/{event}")).if_unchanged(etag))?;
     let deleted = json!({"id": event.to_string(), "name": event_name, "deleted": true});
     context.output.document(&deleted, || crate::output::clean(&format!("{event_name} is deleted.")))
@@ -196,7 +196,8 @@ pub(super) fn cancel(context: &Context, event: EventId, yes: bool) -> Result<(),
             format!("{event_name} has {booked_tickets} booked tickets and {waitlist_length} on its waiting list. All of it is cancelled.");
         confirm(&what, event_name)?;
     }
-    // What was asked about is what is cancelled: if another administrator changed it meanwhile, it stays.
+    // The ETag ensures that the event is cancelled only as the question described it, not after a change by another
+    // administrator.
     let call = Call::post(format!("/admin/events/{event}/cancel"), json!({})).if_unchanged(etag);
     let cancelled = session.send(&call)?.body;
     shown(context, session.api(), &cancelled, |event| match event.booked_tickets {
@@ -205,7 +206,7 @@ pub(super) fn cancel(context: &Context, event: EventId, yes: bool) -> Result<(),
     })
 }
 
-/// Shows an event that was made or changed: a sentence and its ticket types.
+/// Prints an event that was created or changed: a sentence and its ticket types.
 fn shown(context: &Context, api: &Api, document: &Value, sentence: impl FnOnce(&Event) -> String) -> Result<(), Failure> {
     let unexpected = |error| api.not_rowlock(format!("the event is not as expected ({error})"));
     let event: Event = serde_json::from_value(document.clone()).map_err(unexpected)?;

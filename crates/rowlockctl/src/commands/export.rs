@@ -1,4 +1,4 @@
-//! `bookings export`: the CSV of all bookings, streamed to a file that is there whole or not at all.
+//! `bookings export`: streams the CSV of all bookings to a file, which exists only once it is complete.
 
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::events::{read_status, status};
 use crate::api::Call;
 use crate::error::Failure;
 
-/// Where the CSV has what is counted; see the columns of the API's export.
+/// Indexes of the columns that are counted, in the CSV of the API.
 const QUANTITY: usize = 6;
 const STATUS: usize = 7;
 
@@ -66,7 +66,7 @@ fn is_there(path: &Path) -> Failure {
     Failure::Usage(format!("{} is there already. Choose another --output, or replace it with --force.", path.display()))
 }
 
-/// Gives the file its name.
+/// Renames the temporary file to its final name. Fails if the name exists, unless `force` is set.
 fn keep(file: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
     let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match kept {
@@ -76,7 +76,7 @@ fn keep(file: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
     }
 }
 
-/// On standard error, and only if that is a terminal.
+/// Creates a progress bar on standard error, which is hidden unless that is a terminal.
 fn progress_bar(booked: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} booked tickets, {per_sec}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -85,14 +85,14 @@ fn progress_bar(booked: u64) -> ProgressBar {
     progress
 }
 
-/// What went by.
+/// Totals of the rows that were copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counted {
     bookings: u64,
     confirmed_tickets: u64,
 }
 
-/// Which side of the copy failed.
+/// The side of the copy that failed.
 #[derive(Debug)]
 enum Stopped {
     Reading(csv::Error),
@@ -108,7 +108,7 @@ impl Stopped {
     }
 }
 
-/// Copies the CSV to the letter and counts what goes by.
+/// Copies the CSV unchanged and counts its rows and confirmed tickets.
 fn copy(from: impl Read, to: &mut impl Write, progress: &ProgressBar) -> Result<Counted, Stopped> {
     let mut failed = None;
     let mut reader = csv::Reader::from_reader(Tee { from, to, failed: &mut failed });
@@ -135,11 +135,11 @@ fn copy(from: impl Read, to: &mut impl Write, progress: &ProgressBar) -> Result<
     }
 }
 
-/// Hands on what is read, and writes it down on the way.
+/// Reader that also writes everything it reads.
 struct Tee<'a, R, W> {
     from: R,
     to: &'a mut W,
-    /// Why it could not be written.
+    /// The error of a failed write.
     failed: &'a mut Option<io::Error>,
 }
 
@@ -164,7 +164,7 @@ mod tests {
         2,General,2,4,Ben,b@example.org,7,cancelled,direct,t\n\
         3,General,2,5,\"two\nlines\",c@example.org,2,confirmed,waitlist,t\n";
 
-    /// Ends in the middle, as a connection does that is lost.
+    /// Ends with an error, like a lost connection.
     struct Broken<'a>(&'a [u8]);
 
     impl Read for Broken<'_> {

@@ -1,4 +1,4 @@
-//! `bookings cancel`, `bookings create` and `waitlist remove`: what administrators do for other people.
+//! `bookings cancel`, `bookings create` and `waitlist remove`: commands on behalf of other people.
 
 use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::api::Call;
 use crate::error::Failure;
 use crate::output::{clean, confirm};
 
-/// Fields that have a value.
+/// Creates a JSON object from the fields that have a value.
 fn given<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     Value::Object(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>())
 }
@@ -67,7 +67,7 @@ fn number(answer: &Value, pointer: &str) -> u64 {
     answer.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// How many tickets the booking of an answer has, in words.
+/// Describes the number of tickets of the booking in a response.
 fn tickets(answer: &Value) -> String {
     match number(answer, "/booking/quantity") {
         1 => "1 ticket".to_owned(),
@@ -80,7 +80,7 @@ pub(super) fn remove(context: &Context, entry: WaitlistEntryId, reason: Option<S
     if !yes {
         confirm("The person loses the place in the waiting list.", &entry.to_string())?;
     }
-    // Again changes nothing more.
+    // Repeating the request changes nothing more.
     let call = Call::post(format!("/admin/waitlist/{entry}/remove"), given([("reason", reason.map(Value::from))])).harmless();
     let answer = session.send(&call)?.body;
     context.output.document(&answer, || clean(&format!("The entry {entry} no longer waits.")))

@@ -16,7 +16,7 @@ pub(super) fn login(context: &Context, arguments: LoginArguments) -> Result<(), 
     let file = LoginFile::find()?;
     let url = context.url(&file)?;
     if url.is_open_to_readers() {
-        note(&format!("warning: {url} is not encrypted: whoever is on the way can read the password and the login. Use https://."));
+        note(&format!("warning: {url} is not encrypted, so the password and the login can be read in transit. Use https://."));
     }
     let LoginArguments { email, password_file } = arguments;
     let email = match email {
@@ -42,7 +42,9 @@ pub(super) fn login(context: &Context, arguments: LoginArguments) -> Result<(), 
 
 fn ask_email() -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage("Whose login? Give --email or ROWLOCK_ADMIN_EMAIL; nobody is there to be asked.".to_owned()));
+        return Err(Failure::Usage(
+            "No e-mail address given and standard input is not a terminal. Pass --email or set ROWLOCK_ADMIN_EMAIL.".to_owned(),
+        ));
     }
     let mut err = io::stderr();
     write!(err, "E-mail: ")?;
@@ -53,7 +55,7 @@ fn ask_email() -> Result<String, Failure> {
 }
 
 fn ask_password(email: &str) -> Result<String, Failure> {
-    // It asks at the terminal itself, so standard input may be anything.
+    // The prompt opens the terminal itself, so standard input may be redirected.
     rpassword::prompt_password(format!("Password of {}: ", crate::output::clean(email))).map_err(|_| {
         Failure::Usage("There is no terminal to ask for the password. Give --password-file FILE, or - for standard input.".to_owned())
     })
@@ -68,7 +70,7 @@ pub(super) fn logout(context: &Context, forget: bool) -> Result<(), Failure> {
         if !forget {
             let call = Call::post("/api/logoutaccount", json!({"refreshToken": login.refresh_token})).harmless();
             match api.send(&call, None) {
-                // Over before, which is as good.
+                // The session had already ended, which is the desired state.
                 Err(Failure::Refused(problem)) if problem.code == "invalid-refresh-token" => {}
                 Err(failure) => return (false, Err(failure)),
                 Ok(_) => {}

@@ -1,4 +1,4 @@
-//! What the commands do, a file each.
+//! Implementation of the commands, one file each.
 
 mod accounts;
 mod auditlog;
@@ -25,7 +25,7 @@ use crate::output::Output;
 use crate::server_url::ServerUrl;
 use crate::session::Session;
 
-/// What every command has at hand.
+/// State shared by all commands.
 #[derive(Debug)]
 struct Context {
     output: Output,
@@ -33,7 +33,7 @@ struct Context {
 }
 
 impl Context {
-    /// The server that is meant.
+    /// Returns the URL of the server: the option, the server of the last login, or the local one.
     fn url(&self, file: &LoginFile) -> Result<ServerUrl, Failure> {
         match &self.url {
             Some(url) => Ok(url.clone()),
@@ -41,7 +41,7 @@ impl Context {
         }
     }
 
-    /// The API without a login.
+    /// Returns a client for the API without a login.
     fn api(&self) -> Result<Api, Failure> {
         Ok(Api::new(match &self.url {
             Some(url) => url.clone(),
@@ -49,14 +49,14 @@ impl Context {
         }))
     }
 
-    /// The API as whoever is logged in.
+    /// Returns a client for the API with the stored login of the server.
     fn session(&self) -> Result<Session, Failure> {
         let file = LoginFile::find()?;
         Session::open(Api::new(self.url(&file)?), file)
     }
 }
 
-/// Does what was typed.
+/// Executes a command.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { url, json, command } = arguments;
     let context = Context { output: Output { json }, url };
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// What a file holds, or standard input for `-`.
+/// Reads a file, or standard input for `-`.
 fn read_file(path: &Path) -> Result<String, Failure> {
     let text = if path == Path::new("-") {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! `events show`: a picture of an event's stock, drawn anew every second on a terminal.
+//! `events show`: draws the stock of an event, refreshed every second on a terminal.
 
 use std::io::{self, IsTerminal};
 use std::thread::sleep;
@@ -15,7 +15,7 @@ use crate::output::{Column, clean, line, note, table_within};
 use crate::resources::{EventStatus, TicketType, unservable_warning};
 use crate::session::Session;
 
-/// Where there is no terminal that says how wide it is.
+/// Width in columns if the output is not a terminal.
 const WIDTH: u16 = 120;
 
 pub(super) fn show(context: &Context, event: EventId, watch: bool, once: bool, interval: u64) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(super) fn show(context: &Context, event: EventId, watch: bool, once: bool, i
     loop {
         match look(context, &mut session, event) {
             Ok(look) => screen.draw(&look)?,
-            // A busy moment or a restart is no reason to stop looking.
+            // A temporary failure or a restart of the server does not end the display.
             Err(failure) if goes_on && matches!(failure.exit_code(), 5 | 8) => screen.trouble(&failure)?,
             Err(failure) => return Err(failure),
         }
@@ -37,7 +37,7 @@ pub(super) fn show(context: &Context, event: EventId, watch: bool, once: bool, i
     }
 }
 
-/// What is seen of the event now: a line of JSON, or a picture.
+/// Fetches the event and renders it: one line of JSON, or a picture.
 fn look(context: &Context, session: &mut Session, event: EventId) -> Result<String, Failure> {
     let (status, _) = status(session, event)?;
     if context.output.json {
@@ -47,7 +47,7 @@ fn look(context: &Context, session: &mut Session, event: EventId) -> Result<Stri
     Ok(picture(&read_status(session.api(), &status)?, width))
 }
 
-/// The stock of every ticket type as bars.
+/// Renders the stock of every ticket type as bars.
 fn picture(event: &EventStatus, width: u16) -> String {
     let cells = match width {
         0..100 => 10,
@@ -99,16 +99,16 @@ fn picture(event: &EventStatus, width: u16) -> String {
     let title = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
     let warning = unservable_warning(event.unservable_entries).map(|warning| format!("\n {warning}")).unwrap_or_default();
     let text = format!("{title}\n\n{}\n\n {legend}{warning}", table_within(&columns, rows, Some(width)));
-    // A line that is broken by the terminal would be drawn over in the wrong place.
+    // A line wrapped by the terminal would break redrawing in place.
     text.lines().map(|line| truncate_str(line, width.into(), "…")).collect::<Vec<_>>().join("\n")
 }
 
-/// Where the pictures are drawn: one over the other, or one after the other.
+/// Output of the pictures: one over the other on a terminal, otherwise one after the other.
 #[derive(Debug)]
 struct Screen {
     term: Term,
     in_place: bool,
-    /// Lines of the picture that is there.
+    /// Number of lines of the current picture.
     drawn: usize,
 }
 
@@ -123,7 +123,7 @@ impl Screen {
         }
         let height = usize::from(self.term.size().0);
         let mut lines: Vec<_> = picture.lines().chain(["", " Ctrl-C ends this."]).collect();
-        // What has scrolled away cannot be drawn over.
+        // Lines that have scrolled away cannot be overwritten.
         if lines.len() >= height {
             lines.truncate(height.saturating_sub(2));
             lines.push(" … The window is too low for all of it.");
@@ -144,7 +144,7 @@ impl Screen {
             note(&failure.to_string());
             return Ok(());
         }
-        // Below the last picture, where the next one removes it.
+        // The message goes below the last picture, where the next one overwrites it.
         let width = usize::from(self.term.size().1.saturating_sub(1));
         self.term.clear_line()?;
         self.term.write_str(&truncate_str(&clean(&format!(" {failure}")), width, "…"))?;
@@ -154,7 +154,7 @@ impl Screen {
     }
 }
 
-/// Gives the bars their colours, if the terminal has any and wants them.
+/// Colors the bars, if the terminal supports colors and they are not disabled.
 fn paint(text: &str) -> String {
     let [booked, held, available] = SIGNS;
     let mut painted = String::with_capacity(text.len());

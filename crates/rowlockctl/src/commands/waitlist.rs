@@ -1,4 +1,4 @@
-//! `waitlist`: who waits, with their places.
+//! `waitlist`: lists the waiting list of an event with positions.
 
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, ho
     )
 }
 
-/// The status of an event holds its waiting list.
+/// Extracts the waiting list from the status of an event.
 fn list_within(mut status: Value) -> Value {
     status.get_mut("waitlist").map(Value::take).unwrap_or_default()
 }

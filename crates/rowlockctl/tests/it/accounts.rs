@@ -1,4 +1,4 @@
-//! Accounts, and the audit log that remembers what was done to them.
+//! Accounts, and the audit log of changes to them.
 
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::PASSWORD;
@@ -11,7 +11,7 @@ use crate::desk::{ADMIN, Desk};
 async fn an_account_is_found_shut_and_opened_again() {
     let desk = Desk::logged_in().await;
     let ada = desk.system.user("ada").await;
-    // Found by a part of it, shown by the whole alone.
+    // A part of the username finds an account in the list; `show` needs the complete username.
     desk.system.user("ada2").await;
     let found: Vec<_> = desk.json(&["accounts", "list", "--query", "ada"]).await.lines();
     assert_eq!(found.iter().map(|account| account["username"].as_str().unwrap()).collect::<Vec<_>>(), ["ada2", "ada"]);

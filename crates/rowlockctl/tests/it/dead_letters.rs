@@ -1,4 +1,4 @@
-//! Dead letters, straight from RabbitMQ.
+//! Commands on dead letters, which access RabbitMQ directly.
 
 use rowlock_messaging::amqp::{OutboundMessage, Publisher};
 use rowlock_test_support::system::System;
@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::desk::{Home, finish};
 
-/// With the settings of the services.
+/// Creates a command with the AMQP settings of the services.
 fn command(system: &System, home: &Home, arguments: &[&str]) -> Command {
     let amqp = system.broker.settings();
     let delays = amqp.retry_delays.iter().map(|delay| delay.as_millis().to_string()).collect::<Vec<_>>().join(",");
@@ -44,7 +44,7 @@ async fn dead_letters_of_all_queues_are_shown_and_put_back() {
     assert_eq!(only["queue"], accounts.dead_queue);
     assert!(only["bodyStart"].as_str().unwrap().starts_with("not "));
 
-    // It is no better than before, so it comes back.
+    // The message is still invalid, so it is dead-lettered again.
     let moved = finish(command(&system, &home, &["replay", "--queue", "tickets-released", "--json"])).await.json();
     assert_eq!((&moved["queue"], &moved["moved"], &moved["kept"]), (&tickets.work_queue.clone().into(), &1.into(), &0.into()));
     until("it is a dead letter again", dead).await;

@@ -1,4 +1,4 @@
-//! An operator's desk: a running system, its gateway, a home folder, and `rowlockctl`.
+//! Test fixture: a running system, its gateway, a home folder, and `rowlockctl`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -9,15 +9,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// The administrator of every system of a test.
+/// E-mail address of the administrator of every test system.
 pub(crate) const ADMIN: &str = "admin@example.org";
 
-/// A folder that `rowlockctl` takes for the user's home.
+/// A folder that `rowlockctl` uses as the user's home.
 pub(crate) struct Home {
     folder: TempDir,
 }
 
-/// What a command left behind.
+/// Result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -26,26 +26,27 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// It must have worked without a word on standard error; gives what it said.
+    /// Asserts that the command succeeded and wrote nothing to standard error. Returns its output.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{self:?}");
         self.out
     }
 
-    /// It must have worked; gives its answer as JSON.
+    /// Asserts that the command succeeded. Returns its output, parsed as one JSON document.
     #[track_caller]
     pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.ok()).expect("one JSON document")
     }
 
-    /// It must have worked; gives its answer as a JSON document for each line.
+    /// Asserts that the command succeeded. Returns its output, parsed as one JSON document per line.
     #[track_caller]
     pub(crate) fn lines(self) -> Vec<Value> {
         self.ok().lines().map(|line| serde_json::from_str(line).expect("a JSON document per line")).collect()
     }
 
-    /// It must have failed with a code and a word on standard error, and said nothing else; gives the error.
+    /// Asserts that the command failed with this exit code, that its message contains this text, and that it printed nothing
+    /// else. Returns the message.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, word: &str) -> String {
         assert_eq!((self.code, self.out.as_str()), (code, ""), "{self:?}");
@@ -59,12 +60,12 @@ impl Home {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// `rowlockctl` with this home and nothing else of the test's environment. It is killed with its handle.
+    /// Creates a `rowlockctl` command with this home and nothing else of the test's environment. Dropping its handle kills it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.prepared(Command::new(env!("CARGO_BIN_EXE_rowlockctl")), arguments)
     }
 
-    /// The same by way of a program that starts programs.
+    /// Like [`Home::command`], for a program that starts `rowlockctl`.
     pub(crate) fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).env_clear().env("XDG_CONFIG_HOME", self.folder.path()).env("PATH", std::env::var_os("PATH").unwrap());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -75,7 +76,7 @@ impl Home {
         finish(self.command(arguments)).await
     }
 
-    /// A file in the home folder.
+    /// Creates a file in the home folder and returns its path.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
@@ -90,12 +91,12 @@ impl Home {
         self.path("rowlockctl/logins.json")
     }
 
-    /// What is kept of the logins.
+    /// Returns the stored logins.
     pub(crate) fn logins(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.logins_file()).unwrap()).unwrap()
     }
 
-    /// Changes what is kept of the logins.
+    /// Changes the stored logins.
     pub(crate) fn change_logins(&self, change: impl FnOnce(&mut Value)) {
         let mut logins = self.logins();
         change(&mut logins);
@@ -103,14 +104,14 @@ impl Home {
     }
 }
 
-/// Waits for the end of a command.
+/// Waits until a command exits.
 pub(crate) async fn finish(mut command: Command) -> Ran {
     let output = command.output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// All of it.
+/// A running system with its gateway and a home folder.
 pub(crate) struct Desk {
     pub(crate) system: System,
     pub(crate) gateway: Gateway,
@@ -118,14 +119,14 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A system of one of each, and nobody logged in.
+    /// Starts a system with one instance of each service, and no login.
     pub(crate) async fn open() -> Self {
         let system = System::new().await;
         let gateway = Gateway::before(&system).await;
         Self { system, gateway, home: Home::new() }
     }
 
-    /// The same with the administrator logged in.
+    /// Starts a system and logs the administrator in.
     pub(crate) async fn logged_in() -> Self {
         let desk = Self::open().await;
         desk.log_in().await;
@@ -145,7 +146,7 @@ impl Desk {
         self.home.run(arguments).await
     }
 
-    /// With `--json`.
+    /// Runs a command with `--json`.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Ran {
         self.home.run(&[arguments, &["--json"]].concat()).await
     }

@@ -1,4 +1,4 @@
-//! Making, listing, changing and cancelling events.
+//! Creating, listing, changing and cancelling events.
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ async fn a_list_is_followed_to_its_end() {
         let starts_at = format!("2030-01-01T00:{:02}:{:02}Z", number / 60, number % 60);
         desk.system.event_like(json!({"name": format!("Event {number}"), "totalTickets": 1, "startsAt": starts_at})).await;
     }
-    // It needs no login.
+    // The public list needs no login.
     let url = desk.gateway.url();
     let all = desk.json(&["events", "list", "--all", "--url", url]).await.lines();
     let expected: Vec<_> = (0..103).map(|number| format!("Event {number}")).collect();

@@ -1,4 +1,4 @@
-//! The bookings of an event as a file.
+//! Export of the bookings of an event to a file.
 
 use std::os::unix::fs::PermissionsExt;
 

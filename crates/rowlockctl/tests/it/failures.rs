@@ -1,4 +1,4 @@
-//! What goes wrong between an operator and the box office, and what they are told.
+//! Failures between the user and the server, and the messages about them.
 
 use std::process::Stdio;
 
@@ -64,7 +64,7 @@ async fn a_change_whose_answer_is_lost_is_not_said_to_have_failed() {
     let home = impostor.home().await;
     let create = ["events", "create", "A name", "--tickets", "5", "--url", impostor.url()];
     home.run(&create).await.failed(9, "It is not known whether it took effect");
-    // What only reads can simply be repeated.
+    // A command that only reads can be repeated safely, so its failure is not reported as an unknown outcome.
     home.run(&["events", "show", EVENT, "--url", impostor.url()]).await.failed(6, "No.");
 
     let unsure = Impostor::start(vec![("POST", problem(503, "outcome-unknown", "The answer of the service was lost."))]).await;
@@ -83,7 +83,7 @@ async fn an_event_that_another_administrator_changed_meanwhile_is_not_cancelled(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"4.7\"\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    // The request to cancel carries the version that was looked at; only then this answers.
+    // The request to cancel carries the ETag of the version that was shown; this response is sent only if it does.
     let refusal = problem(412, "precondition-failed", "The event was changed.");
     let impostor = Impostor::start(vec![("GET /admin/status", shown), ("if-match: \"4.7\"", refusal)]).await;
     let home = impostor.home().await;

@@ -1,4 +1,4 @@
-//! What administrators do for other people.
+//! Commands of administrators on behalf of other people.
 
 use serde_json::json;
 

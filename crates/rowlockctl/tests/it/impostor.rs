@@ -1,4 +1,4 @@
-//! Something that answers in place of a box office, with what a test has put into its mouth.
+//! A fake server that sends the responses that a test prescribes.
 
 use rowlock_test_support::system::PASSWORD;
 use serde_json::json;
@@ -8,13 +8,14 @@ use tokio::task::JoinHandle;
 
 use crate::desk::Home;
 
-/// Answers each request by the first entry whose text is in it, and hangs up; without an entry, without an answer.
+/// Server that responds to each request with the first entry whose text occurs in it and closes the connection; without a match
+/// it sends nothing.
 pub(crate) struct Impostor {
     url: String,
     task: JoinHandle<()>,
 }
 
-/// An answer as it goes over the line.
+/// Returns a raw HTTP response.
 pub(crate) fn answer(status: u16, kind: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status} Whatever\r\nContent-Type: {kind}\r\nRetry-After: 7\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
@@ -22,13 +23,13 @@ pub(crate) fn answer(status: u16, kind: &str, body: &str) -> String {
     )
 }
 
-/// A problem document as it goes over the line.
+/// Returns a raw HTTP response with a problem document.
 pub(crate) fn problem(status: u16, code: &str, detail: &str) -> String {
     let document = json!({"type": "x", "title": "A title", "status": status, "code": code, "detail": detail});
     answer(status, "application/problem+json", &document.to_string())
 }
 
-/// A request with all of its body: to hang up on what was not read would reset the connection under the answer.
+/// Reads a request with its whole body: closing a connection with unread data would reset it and lose the response.
 async fn read_request(connection: &mut TcpStream) -> String {
     let mut text = String::new();
     loop {
@@ -65,12 +66,12 @@ impl Impostor {
         &self.url
     }
 
-    /// Lets a login of another server count as one of this.
+    /// Copies the login of another server to this one.
     pub(crate) fn has_login_of(&self, home: &Home, url: &str) {
         home.change_logins(|logins| logins["logins"][&self.url] = logins["logins"][url].clone());
     }
 
-    /// A home with a login at this server, and at no other.
+    /// Creates a home with a login at this server and at no other.
     pub(crate) async fn home(&self) -> Home {
         let account = json!({"id": "01920000-0000-7000-8000-000000000000", "name": "Ada", "username": "ada", "email": "ada@example.org",
             "role": "admin", "createdAt": "2026-01-01T00:00:00Z"});

@@ -1,4 +1,4 @@
-//! Logging in, staying logged in, logging out.
+//! Logging in, refreshing tokens and logging out.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::desk::{ADMIN, Desk, Home, finish};
 
-/// As if the access token had been over for long.
+/// Makes the stored access token look expired.
 fn outdate(home: &Home, url: &str) {
     home.change_logins(|logins| {
         logins["logins"][url]["expiresAt"] = json!("2026-01-01T00:00:00Z");
@@ -23,7 +23,7 @@ struct Row {
     value: String,
 }
 
-/// How often the tokens of each session were exchanged.
+/// Returns how often the tokens of each session were exchanged.
 async fn exchanges(desk: &Desk) -> Vec<String> {
     let query = diesel::sql_query("SELECT generation::text AS value FROM sessions WHERE user_agent LIKE 'rowlockctl/%' ORDER BY id");
     let rows: Vec<Row> = diesel_async::RunQueryDsl::load(query, &mut desk.system.auth_database.admin().await).await.unwrap();
@@ -41,7 +41,7 @@ async fn who_logs_in_is_known_until_they_log_out() {
     let mode = std::fs::metadata(desk.home.logins_file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    // The server need not be named again.
+    // The server of the last login is the default.
     let said = desk.run(&["whoami"]).await.ok();
     assert!(said.starts_with(&format!("Admin <{ADMIN}>, admin, at {url}.")), "{said}");
     let who = desk.json(&["whoami"]).await.json();
@@ -82,7 +82,7 @@ async fn who_is_not_let_in_learns_why() {
     desk.run(&["login", "--url", url, "--password-file", wrong.to_str().unwrap()]).await.failed(2, "--email");
     let missing = ["login", "--url", url, "--email", ADMIN, "--password-file", "/nowhere/at-all"];
     desk.run(&missing).await.failed(2, "/nowhere/at-all cannot be read");
-    // Without a terminal, wherever the test itself runs.
+    // `setsid` detaches the command from any terminal that the test itself may have.
     let mut detached = tokio::process::Command::new("setsid");
     detached.args(["--wait", env!("CARGO_BIN_EXE_rowlockctl")]);
     finish(desk.home.prepared(detached, &["login", "--url", url, "--email", ADMIN])).await.failed(2, "--password-file");
@@ -99,7 +99,7 @@ async fn an_access_token_that_is_over_is_renewed_and_nobody_notices() {
     assert_ne!(renewed, "over");
     assert_eq!(exchanges(&desk).await, ["1"]);
 
-    // One that the server does not take any more, whatever is said of its end here.
+    // The server rejects this token, although it has not expired according to the stored login.
     desk.home.change_logins(|logins| logins["logins"][url]["token"] = json!("not a token"));
     desk.run(&["accounts", "list"]).await.ok();
     assert_eq!(exchanges(&desk).await, ["2"]);

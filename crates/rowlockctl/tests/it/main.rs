@@ -1,4 +1,4 @@
-//! The program itself, as an operator and a script meet it: with real services behind the real gateway.
+//! Tests of the `rowlockctl` binary, with real services behind the real gateway.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 

@@ -1,4 +1,4 @@
-//! The picture of an event, once and again and again.
+//! The picture of an event, shown once and repeatedly.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -1,4 +1,4 @@
-//! What is different when somebody sits at a terminal. `script`, of every Debian, makes one.
+//! Behavior on a terminal. The program `script`, which every Debian has, provides one.
 
 use std::process::Stdio;
 
@@ -16,11 +16,11 @@ struct Terminal {
     script: Child,
     keys: ChildStdin,
     screen: ChildStdout,
-    /// All that was on the screen.
+    /// Everything that has appeared on the screen.
     seen: Vec<u8>,
-    /// What of it was asked for already.
+    /// Position in `seen` behind the text that `shows` found last.
     asked: usize,
-    /// The device.
+    /// The terminal device.
     name: String,
 }
 
@@ -41,7 +41,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.seen).into_owned()
     }
 
-    /// Reads until a text is on the screen, behind what was asked for before.
+    /// Reads until a text appears after the one that was found last.
     async fn shows(&mut self, text: &str) {
         let in_time = timeout(WAIT_TIMEOUT, async {
             loop {
@@ -58,7 +58,7 @@ impl Terminal {
         assert!(in_time, "«{text}» was not shown in time: {}", self.text());
     }
 
-    /// Waits until what is typed is not shown any more: that comes a moment after the question.
+    /// Waits until the echo of typed characters is off, which happens shortly after the prompt appears.
     async fn hides_what_is_typed(&self) {
         until("the terminal has no echo", async || {
             let modes = Command::new("stty").args(["-a", "-F", &self.name]).output().await.unwrap();
@@ -72,7 +72,7 @@ impl Terminal {
         self.keys.flush().await.unwrap();
     }
 
-    /// Waits for its end and gives the exit code.
+    /// Waits until the command exits and returns its exit code and output.
     async fn ends(mut self) -> (i32, String) {
         let all = timeout(WAIT_TIMEOUT, self.screen.read_to_end(&mut self.seen)).await;
         assert!(all.is_ok(), "it did not end: {}", self.text());
@@ -109,7 +109,7 @@ async fn an_event_is_cancelled_by_its_name() {
     let (code, seen) = terminal.ends().await;
     assert!(code == 1 && seen.contains("Nothing was changed."), "{code}: {seen}");
 
-    // Changed by somebody else between the question and the answer.
+    // Another administrator changes the event between the question and the answer.
     let mut terminal = Terminal::run(&desk, &arguments).await;
     terminal.shows("Type «A test» to go on: ").await;
     desk.system.admin().client.patch(&format!("/admin/events/{event}"), json!({"venue": "North bank"})).await.expect(200);

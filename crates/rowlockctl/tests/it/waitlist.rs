@@ -1,4 +1,4 @@
-//! Who waits.
+//! The waiting list of an event.
 
 use serde_json::json;
 
