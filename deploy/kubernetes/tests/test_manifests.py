@@ -304,7 +304,7 @@ def gateway_table():
     """Service to exact paths and to paths with something below them, as nginx has them."""
     template = (ROOT / "deploy/gateway/rowlock.conf.template").read_text()
     table = {}
-    for pattern, body in re.findall(r"location ~ (\^/\S+\$) \{\n(.*?)\n  \}\n", template, re.DOTALL):
+    for pattern, body in re.findall(r"location ~ (?:\(\?s\))?(\^/\S+\$) \{\n(.*?)\n  \}\n", template, re.DOTALL):
         [service] = set(re.findall(r"proxy_pass [^;]*(auth|booking)", body))
         for path in alternatives(pattern[1:-1]):
             exact, below = table.setdefault(f"{service}-service", (set(), set()))
