@@ -207,13 +207,16 @@ statement! {
 }
 
 statement! {
-    /// Reads the open entries of accounts for ticket types.
+    /// Reads the open entries of accounts for ticket types. An account has few open entries, a waiting list can have very many. The
+    /// planner cannot know that of a list that has just grown, so `IS TRUE` keeps it from the indexes of the lists.
     pub(super) struct OpenEntries { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
     -> EntryColumns;
     "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
        FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, account_id)
-       JOIN waitlist_entries w ON w.account_id = k.account_id AND w.event_id = k.event_id AND w.ticket_type_id = k.ticket_type_id
-      WHERE w.status = 'waiting' ORDER BY w.number"
+      CROSS JOIN LATERAL (SELECT * FROM waitlist_entries e
+                           WHERE e.account_id = k.account_id AND e.status = 'waiting'
+                             AND ((e.event_id, e.ticket_type_id) = (k.event_id, k.ticket_type_id)) IS TRUE OFFSET 0) AS w
+      ORDER BY w.number"
 }
 
 statement! {

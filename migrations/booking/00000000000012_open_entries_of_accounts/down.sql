@@ -1,0 +1,1 @@
+DROP INDEX waitlist_open_of_account;
