@@ -8,7 +8,7 @@ mod problems;
 mod shared;
 mod words;
 
-pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NeedlessKeyHeader, PageParams};
+pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};
 pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};
 pub use words::{AccountRole, Action, ActorRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};

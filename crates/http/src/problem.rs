@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 pub struct FieldError {
     /// Name of the field with its path, such as `ticketTypes[1].name`.
     pub field: String,
-    /// What is wrong with the value.
+    /// Why the value is not valid, as the end of a sentence that begins with the field.
     pub message: String,
 }
 

@@ -6,7 +6,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::Role;
-use rowlock_http::openapi::{AccountRole, NeedlessKeyHeader, Problems};
+use rowlock_http::openapi::{AccountRole, NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{Caller, FormerCaller, KeyedRequest, request_id};
@@ -71,7 +71,7 @@ route_problems!(EraseProblems = Problems::for_users().with_input().changing().an
     path = "/api/account",
     operation_id = "eraseAccount",
     tag = "accounts",
-    params(NeedlessKeyHeader),
+    params(NaturallyIdempotentKeyHeader),
     responses((status = 204, description = "The account is erased; also when it was before."), EraseProblems),
     security(("token" = [])),
 )]

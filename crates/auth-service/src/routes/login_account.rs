@@ -63,7 +63,7 @@ pub(super) struct LogIn {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what `credentials` reads")]
 pub(super) struct LogInKeyHeader {
-    /// Makes the request safe to retry: the session of an earlier login with this key is replaced by the new one, so that only
+    /// Makes the request safe to retry: the session of an earlier login with this key ends when the new one is opened, so that only
     /// one session remains. The tokens differ, because they are not stored.
     #[param(
         nullable = false,

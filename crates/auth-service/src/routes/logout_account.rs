@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::JsonFields;
-use rowlock_http::openapi::{NeedlessKeyHeader, Problems};
+use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 
@@ -21,7 +21,7 @@ route_problems!(LogOutProblems = Problems::for_anyone().with_body().changing().a
     path = "/api/logoutaccount",
     operation_id = "logOut",
     tag = "sessions",
-    params(NeedlessKeyHeader),
+    params(NaturallyIdempotentKeyHeader),
     request_body(content = RefreshToken, example = json!(examples::refresh_token())),
     responses((status = 204, description = "The session has ended; also when it had before."), LogOutProblems),
 )]

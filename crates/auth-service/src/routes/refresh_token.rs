@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::JsonFields;
-use rowlock_http::openapi::{NeedlessKeyHeader, Problems};
+use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 
@@ -22,7 +22,7 @@ route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().
     path = "/api/refreshtoken",
     operation_id = "refreshToken",
     tag = "sessions",
-    params(NeedlessKeyHeader),
+    params(NaturallyIdempotentKeyHeader),
     request_body(content = RefreshToken, example = json!(examples::refresh_token())),
     responses(
         (status = 200, description = "The next tokens.", body = SignedInView, example = json!(examples::signed_in(&examples::account()))),

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::SessionId;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::openapi::{NeedlessKeyHeader, PageParams, Problems};
+use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{Caller, FormerCaller, KeyedRequest, Page, QueryFields};
@@ -59,7 +59,7 @@ route_problems!(EndProblems = Problems::for_users().with_input().changing().and(
     path = "/api/sessions/{sessionId}",
     operation_id = "endSession",
     tag = "sessions",
-    params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION)), NeedlessKeyHeader),
+    params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION)), NaturallyIdempotentKeyHeader),
     responses((status = 204, description = "The session has ended; also when it had before."), EndProblems),
     security(("token" = [])),
 )]
@@ -88,7 +88,7 @@ route_problems!(EndOthersProblems = Problems::for_users().with_input().changing(
     path = "/api/sessions",
     operation_id = "endOtherSessions",
     tag = "sessions",
-    params(NeedlessKeyHeader),
+    params(NaturallyIdempotentKeyHeader),
     responses((status = 204, description = "The others have ended."), EndOthersProblems),
     security(("token" = [])),
 )]

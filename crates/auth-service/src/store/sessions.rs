@@ -67,7 +67,6 @@ pub(crate) enum Rotation {
 statement! {
     /// Inserts a session unless the account does not exist or is disabled, and returns the version of the account. The row lock
     /// on the account excludes disabling: either the session exists in time to be ended, or the account is seen to be disabled.
-    /// A session opened with the same key is replaced.
     struct OpenSession {
         account: SqlUuid = Uuid, id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>,
     }
@@ -77,11 +76,24 @@ statement! {
      ), opened AS (
          INSERT INTO sessions (id, account_id, expires_at, user_agent, login_key)
          SELECT $2, id, now() + $3 * interval '1 second', $4, $5 FROM account
-         ON CONFLICT (account_id, login_key) WHERE login_key IS NOT NULL DO UPDATE SET
-             id = excluded.id, expires_at = excluded.expires_at, user_agent = excluded.user_agent, created_at = now(), generation = 0,
-             rotated_at = NULL, superseded_at = '{}', ended_at = NULL, end_reason = NULL
      )
      SELECT version FROM account"
+}
+
+statement! {
+    /// Locks an account against other logins, so that concurrent logins with one key take turns.
+    struct LockAccount { account: SqlUuid = Uuid }
+    "SELECT FROM accounts WHERE id = $1 FOR NO KEY UPDATE"
+}
+
+statement! {
+    /// Ends the session that an earlier login with the same key has opened within 24 hours, and takes the key from it. The row
+    /// stays, because the revocation list is read from the ended sessions.
+    struct EndReplacedSession { account: SqlUuid = Uuid, key: Text = String }
+    "UPDATE sessions SET login_key = NULL,
+         ended_at = CASE WHEN created_at > now() - interval '24 hours' THEN coalesce(ended_at, now()) ELSE ended_at END,
+         end_reason = CASE WHEN created_at > now() - interval '24 hours' THEN coalesce(end_reason, 'replaced') ELSE end_reason END
+      WHERE account_id = $1 AND login_key = $2"
 }
 
 statement! {
@@ -164,8 +176,8 @@ statement! {
 }
 
 impl Store {
-    /// Inserts a session of generation 0, replacing one that was opened with the same key, and returns the current version of
-    /// the account. Returns `None` if the account does not exist or is disabled.
+    /// Inserts a session of generation 0 and returns the current version of the account. A session that was opened with the same
+    /// key is ended. Returns `None` if the account does not exist or is disabled.
     pub(crate) async fn open_session(
         &self,
         id: SessionId,
@@ -175,10 +187,16 @@ impl Store {
         key: Option<IdempotencyKey>,
     ) -> Result<Option<i64>, DatabaseError> {
         let conn = self.conn().await?;
-        let key = key.map(IdempotencyKey::into_string);
-        let open = OpenSession { account: account.as_uuid(), id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, key };
-        let opened: Option<(i64,)> = committed(conn, async |conn| open.get_result(conn).await.optional()).await?;
-        Ok(opened.map(|(version,)| version))
+        let (account, key) = (account.as_uuid(), key.map(IdempotencyKey::into_string));
+        let open = OpenSession { account, id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, key: key.clone() };
+        let opened = committed(conn, async |conn| {
+            if let Some(key) = key {
+                LockAccount { account }.execute(conn).await?;
+                EndReplacedSession { account, key }.execute(conn).await?;
+            }
+            open.get_result::<(i64,)>(conn).await.optional()
+        });
+        Ok(opened.await?.map(|(version,)| version))
     }
 
     /// Rotates the session of a refresh token. `ttl` is the new lifetime of the session, `grace` the time for which a superseded

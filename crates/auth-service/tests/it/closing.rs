@@ -19,6 +19,48 @@ async fn revoked(service: &Service) -> Value {
 }
 
 #[tokio::test]
+async fn a_login_repeated_with_its_key_ends_the_first_session_and_revives_no_revoked_token() {
+    let (database, service) = system_with(&[("TOKENS__REVOCATIONS_INTERVAL_MS", "20")]).await;
+    service.create_account("ada").await;
+    let log_in = async || {
+        answer(service.request(Method::POST, "/api/loginaccount").header("Idempotency-Key", "k").json(&credentials("ada")))
+            .await
+            .expect(200)
+    };
+    let [first, second] = [log_in().await, log_in().await];
+    let refused = async |login: &Value| service.get_as(&text(&login["token"]), "/api/account").await.status == 401;
+    until("the access token of the replaced session is refused", async || refused(&first).await).await;
+    service.refresh(&first["refreshToken"]).await.problem(401, "invalid-refresh-token");
+    service.refresh(&second["refreshToken"]).await.expect(200);
+
+    // What was revoked stays revoked, although its key is used once more.
+    service.post("/api/logoutaccount", &json!({"refreshToken": second["refreshToken"]})).await.expect(204);
+    let listed = revoked(&service).await["sessions"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let third = log_in().await;
+    assert_eq!(revoked(&service).await["sessions"], listed);
+    until("the access token from before the logout is refused", async || refused(&second).await).await;
+    service.refresh(&third["refreshToken"]).await.expect(200);
+    let reasons = "SELECT end_reason AS value FROM sessions WHERE ended_at IS NOT NULL ORDER BY 1";
+    assert_eq!(query(&database, reasons).await, ["logout", "replaced"]);
+
+    // Of logins at the same time one session remains.
+    let logins = futures_util::future::join_all((0..6).map(|_| log_in())).await;
+    assert_eq!(query(&database, OPEN).await.len(), 1);
+    let mut alive = 0;
+    for login in &logins {
+        alive += usize::from(service.refresh(&login["refreshToken"]).await.status == 200);
+    }
+    assert_eq!(alive, 1);
+
+    // After 24 hours the key tells nothing: the session that it opened goes on.
+    sql(&database, "UPDATE sessions SET created_at = created_at - interval '25 hours' WHERE ended_at IS NULL").await;
+    log_in().await;
+    assert_eq!(query(&database, OPEN).await.len(), 2);
+    close(database, [service]).await;
+}
+
+#[tokio::test]
 async fn an_owner_sees_where_they_are_logged_in_and_ends_it() {
     let (database, service) = system_with(&[("TOKENS__REVOCATIONS_INTERVAL_MS", "20")]).await;
     service.create_account("ada").await;

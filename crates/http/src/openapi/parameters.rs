@@ -37,7 +37,7 @@ pub struct IdempotencyKeyHeader {
 /// Accepted by routes that are idempotent without a key.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
-pub struct NeedlessKeyHeader {
+pub struct NaturallyIdempotentKeyHeader {
     /// Accepted for consistency with other changing routes. This request is idempotent with or without a key.
     #[param(
         nullable = false,

@@ -91,9 +91,9 @@ async fn state(system: &System) -> Vec<String> {
     let booking =
         "SELECT e::text AS row FROM events e UNION ALL SELECT t::text FROM ticket_types t UNION ALL SELECT b::text FROM bookings b
          UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
-    // A repeated login replaces the session of the first login; a repeated refresh returns the same successor.
+    // A repeated login ends the session of the first one, so that as many are alive; a repeated refresh returns the same successor.
     let auth = "SELECT a::text AS row FROM accounts a UNION ALL SELECT count(*)::text FROM idempotency_keys
-         UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions ORDER BY 1";
+         UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions WHERE end_reason IS DISTINCT FROM 'replaced' ORDER BY 1";
     let mut all = rows(&system.booking_database, booking).await;
     all.extend(rows(&system.auth_database, auth).await);
     all
