@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
 use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_http::REPLAYED;
 use rowlock_http::problem::{FieldError, Problem};
 use rowlock_inventory::command::{Answer, EverSold};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
@@ -86,7 +87,7 @@ pub(crate) fn respond(outcome: Result<Outcome, CommandError>) -> Result<HttpResp
 fn send(answer: Answer, replayed: bool) -> HttpResponse {
     let mut response = HttpResponseBuilder::new(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK));
     if replayed {
-        response.insert_header(("idempotent-replayed", "true"));
+        response.insert_header(REPLAYED);
     }
     if let Some(etag) = answer.etag {
         response.insert_header((header::ETAG, etag));

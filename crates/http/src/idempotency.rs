@@ -1,6 +1,7 @@
 //! Reads the `Idempotency-Key` of a request.
 
 use actix_web::HttpRequest;
+use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::IdempotencyKey;
 use sha2::{Digest, Sha256};
 
@@ -14,6 +15,17 @@ pub struct KeyedRequest {
     pub key: IdempotencyKey,
     /// SHA-256 of the body, or of the path and the body.
     pub hash: [u8; 32],
+}
+
+/// The header of a response to a repeated request, for which nothing was done.
+pub const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+
+/// Returns the problem for a key that was sent with another request before.
+pub fn key_reused() -> Problem {
+    Problem::new(
+        ProblemCode::IdempotencyKeyReused,
+        "This Idempotency-Key was used for another request. Use a fresh key for each request, and the same one only to repeat it.",
+    )
 }
 
 impl KeyedRequest {

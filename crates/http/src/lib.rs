@@ -26,7 +26,7 @@ pub use auth::{AdminCaller, Caller, FormerCaller, request_id};
 pub use client_address::client_address;
 pub use cors::Origin;
 pub use graceful_shutdown::GracefulShutdown;
-pub use idempotency::KeyedRequest;
+pub use idempotency::{KeyedRequest, REPLAYED, key_reused};
 pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};

@@ -7,11 +7,10 @@ use rowlock_domain::text::{SearchTerm, Title};
 use rowlock_http::openapi::{IdempotencyKeyHeader, PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonFields, KeyedRequest, Page, QueryFields, text};
+use rowlock_http::{AdminCaller, JsonFields, KeyedRequest, Page, QueryFields, REPLAYED, key_reused, text};
 use utoipa::{IntoParams, ToSchema};
 
 use super::account::AdminAccountView;
-use super::create_account::key_reused;
 use super::examples;
 use crate::closing::ClosingError;
 use crate::service::Auth;
@@ -131,7 +130,7 @@ async fn set_disabled(
     let (account, replayed) = auth.set_disabled(id, disabled, reason, admin.actor(), keyed.as_ref()).await?;
     let mut response = HttpResponse::Ok();
     if replayed {
-        response.insert_header(("idempotent-replayed", "true"));
+        response.insert_header(REPLAYED);
     }
     Ok(response.json(AdminAccountView::from(account)))
 }

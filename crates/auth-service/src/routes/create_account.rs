@@ -6,7 +6,7 @@ use rowlock_domain::text::{EmailDomains, IdempotencyKey};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{JsonFields, KeyedRequest, text};
+use rowlock_http::{JsonFields, KeyedRequest, REPLAYED, key_reused, text};
 use utoipa::ToSchema;
 
 use super::account::AccountView;
@@ -122,15 +122,7 @@ pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, 
 pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
     let mut response = HttpResponse::Created();
     if replayed {
-        response.insert_header(("idempotent-replayed", "true"));
+        response.insert_header(REPLAYED);
     }
     response.json(AccountView::from(account))
-}
-
-/// Returns the problem for an idempotency key that was used with another request.
-pub(super) fn key_reused() -> Problem {
-    Problem::new(
-        ProblemCode::IdempotencyKeyReused,
-        "This Idempotency-Key was used for another request. Use a fresh key for each request, and the same one only to repeat it.",
-    )
 }

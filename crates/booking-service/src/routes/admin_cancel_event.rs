@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::AdminCaller;
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, REPLAYED};
 use rowlock_inventory::command::{Change, Reallocate, Reallocated, Step};
 use rowlock_inventory::{Command, Outcome, queries};
 
@@ -77,8 +77,7 @@ pub(super) async fn cancel_event(
         // cancel than the first response showed.
         Outcome::Replayed(_) => {
             let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
-            let replayed = ("idempotent-replayed", "true");
-            return Ok(HttpResponse::Ok().insert_header(replayed).insert_header(etag(&event)).json(EventResource::from(&event)));
+            return Ok(HttpResponse::Ok().insert_header(REPLAYED).insert_header(etag(&event)).json(EventResource::from(&event)));
         }
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),
         _ => return Err(unexpected()),

@@ -7,7 +7,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, KeyedRequest};
+use rowlock_http::{AdminCaller, KeyedRequest, REPLAYED};
 use rowlock_inventory::command::Delete;
 use rowlock_inventory::{Command, Outcome, Refusal, auditlog};
 
@@ -58,7 +58,7 @@ pub(super) async fn delete_event(
     match outcome.map_err(|error| problem_of_error(&error))? {
         Outcome::Deleted => Ok(HttpResponse::NoContent().finish()),
         Outcome::Refused(Refusal::EventNotFound) if keyed && deleted_before(&booking, event, admin.sub).await? => {
-            Ok(HttpResponse::NoContent().insert_header(("idempotent-replayed", "true")).finish())
+            Ok(HttpResponse::NoContent().insert_header(REPLAYED).finish())
         }
         Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
         _ => Err(unexpected()),

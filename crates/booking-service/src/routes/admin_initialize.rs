@@ -11,7 +11,7 @@ use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonFields, integer, text, time};
+use rowlock_http::{AdminCaller, JsonFields, REPLAYED, integer, key_reused, text, time};
 use rowlock_inventory::create::{EventTimes, NewEvent, NewType, create_event_once};
 use rowlock_inventory::create_once::{CreateOnce, Created, CreatedResponse};
 use rowlock_inventory::views::EventWithTypes;
@@ -154,18 +154,14 @@ pub(super) async fn initialize(
             (render(&event).ok_or_else(unexpected)?, false)
         }
         Created::Replayed(response) => (response, true),
-        Created::KeyReused => {
-            let detail =
-                "You used this Idempotency-Key for another request. Use a fresh key for each request, and the same one only to repeat it.";
-            return Err(Problem::new(ProblemCode::IdempotencyKeyReused, detail));
-        }
+        Created::KeyReused => return Err(key_reused()),
     };
     let id = serde_json::from_str::<Value>(&response.body).ok().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
     let location = format!("/api/events/{}", id.ok_or_else(unexpected)?);
     let mut answer = HttpResponse::Created();
     answer.insert_header(("location", location)).insert_header(("etag", response.etag)).content_type("application/json");
     if replayed {
-        answer.insert_header(("idempotent-replayed", "true"));
+        answer.insert_header(REPLAYED);
     }
     Ok(answer.body(response.body))
 }
