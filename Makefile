@@ -1,6 +1,6 @@
 # Every target is one script of scripts/ or one cargo command. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-api test-servers bench chaos openapi configuration docs test-docs fmt lint deny alerts manifests ci
+.PHONY: help up down status logs reset backup restore demo test test-api test-web screenshots test-servers bench chaos openapi configuration docs test-docs fmt lint unused rustdoc deny alerts manifests ci
 
 help: ## list the targets
 	@printf 'Rowlock, a ticketing backend. Targets:\n\n'
@@ -36,7 +36,10 @@ test: ## run all tests on private servers (TEST='-p rowlock-inventory' runs some
 test-api: ## send requests generated from the OpenAPI document and check every response against it
 	@scripts/test-api.sh
 
-test-servers: ## keep the servers of the tests running between test runs
+test-web: ## test the web site in a real browser: stories, accessibility, security (STORY=keyboard runs some)
+	@scripts/test-web.sh $(STORY)
+
+test-servers: ## start PostgreSQL and RabbitMQ for the tests and keep them running between test runs
 	@scripts/test-servers.sh start
 
 bench: ## run the benchmark on private servers, compared with pgbench (QUICK=1 takes two minutes)
@@ -48,11 +51,14 @@ chaos: ## inject faults under load and audit every guarantee (MINUTES=10 SEED=7;
 openapi: ## regenerate the OpenAPI document (deploy/openapi.json)
 	cargo run --quiet --locked -p rowlock-openapi
 
-configuration: ## write docs/configuration.md from the defaults of the services
+configuration: ## regenerate docs/configuration.md from the defaults of the services
 	cargo run --quiet --locked -p rowlock-settings-docs
 
 docs: ## build the documentation as a book (target/book) and check every link
 	@scripts/docs.sh
+
+screenshots: ## take the pictures of the web site for the documentation (docs/screenshots)
+	@scripts/screenshots.sh
 
 test-docs: ## run the shell commands of the documentation against a private system
 	@scripts/test-docs.sh
@@ -60,14 +66,21 @@ test-docs: ## run the shell commands of the documentation against a private syst
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## run clippy with warnings denied, and shellcheck on the scripts if it is installed
+lint: ## run clippy with warnings denied, shellcheck, and the checks of comments and documents
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@scripts/lint-scripts.sh
+	@scripts/lint-prose.sh
 
-deny: ## check licences, sources and duplicates of the dependencies (cargo-deny, deny.toml)
+unused: ## find dependencies that no crate uses (cargo-machete)
+	@scripts/unused.sh
+
+rustdoc: ## build the documentation of the crates (target/doc) with warnings denied
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+deny: ## check licenses, sources and duplicates of the dependencies (cargo-deny, deny.toml)
 	@scripts/deny.sh
 
-alerts: ## test the alert rules with made-up numbers (promtool)
+alerts: ## test the alert rules with made-up series (promtool)
 	@scripts/test-alerts.sh
 
 manifests: ## render the manifests of deploy/kubernetes and check them, without a cluster
@@ -79,9 +92,12 @@ ci: ## run everything that a change must pass, including two minutes of chaos
 	$(MAKE) deny
 	$(MAKE) alerts
 	$(MAKE) lint
+	$(MAKE) unused
+	$(MAKE) rustdoc
 	$(MAKE) manifests
 	$(MAKE) docs
 	$(MAKE) test
 	$(MAKE) test-api
 	$(MAKE) test-docs
+	$(MAKE) test-web
 	$(MAKE) chaos MINUTES=2 SEED=7

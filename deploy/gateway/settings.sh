@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Checks the settings of the gateway that are lists. Sourced by start.sh and by scripts/lib/gateway.sh.
+# Checks the list settings of the gateway. Sourced by start.sh and by scripts/lib/gateway.sh.
 
-# rowlock_networks LIST: prints each address or network (CIDR) of a list separated by commas on a line of its own. Fails with
-# one sentence on standard error if one of them is not usable.
+# rowlock_networks LIST: prints each address or network (CIDR) of a comma-separated list on its own line. Fails with a sentence
+# on standard error if one is invalid.
 rowlock_networks() (
   set -f
   IFS=,
@@ -13,7 +13,7 @@ rowlock_networks() (
     [ $# -gt 0 ] || continue
     case $1 in
       */0 | */00 | */000)
-        echo "ROWLOCK_TRUSTED_PROXIES must not contain '$1', because every client could then choose its own address." >&2
+        echo "ROWLOCK_TRUSTED_PROXIES must not contain '$1', because every client could then forge its address." >&2
         exit 1
         ;;
     esac
@@ -26,7 +26,7 @@ rowlock_networks() (
   done
 )
 
-# rowlock_is_number TEXT MAX: whether it is a number from 0 to MAX without a leading zero.
+# rowlock_is_number TEXT MAX: returns whether the text is a number from 0 to MAX without leading zeros.
 rowlock_is_number() {
   case $1 in
     '' | *[!0-9]* | 0?* | ????*) return 1 ;;
@@ -71,7 +71,7 @@ rowlock_is_network() (
   if [ "$short" = 8 ]; then [ "$count" -eq 8 ]; else [ "$count" -le "$short" ]; fi
 )
 
-# rowlock_origins LIST: prints each origin of a list separated by commas on a line of its own, or fails with one sentence.
+# rowlock_origins LIST: prints each origin of a comma-separated list on its own line, or fails with a sentence.
 rowlock_origins() (
   set -f
   IFS=,

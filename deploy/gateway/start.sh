@@ -1,17 +1,17 @@
 #!/bin/sh
-# Runs the gateway in its container, as any user, with nothing to write to but ROWLOCK_GATEWAY_DIR. nginx looks names up only
-# when it reads its configuration, so they are looked up here and nginx is given addresses: a new configuration whenever
-# there are more replicas or fewer, or one of them has got another address.
-# Keeps true: a name that has no address for a moment leaves its service the addresses that it had, and the other service
-# is followed all the same; a reload has no name left to look up that could fail.
+# Runs the gateway in its container. It works as any user and writes only to ROWLOCK_GATEWAY_DIR. nginx resolves names only when
+# it loads its configuration, so this script resolves them and writes addresses: it reloads nginx whenever replicas are added,
+# removed or moved.
+# Invariants: if a name temporarily has no address, its service keeps the previous addresses, and the other service is still
+# updated; a reload resolves no names, so it cannot fail because of one.
 set -eu
-# As process 1 a shell would not hear these.
+# A shell that runs as process 1 ignores these signals by default.
 trap 'exit 0' TERM QUIT
 
 here=$(dirname -- "$0")
 dir=${ROWLOCK_GATEWAY_DIR:-/tmp/gateway}
 
-# addresses HOST:PORT: those of the host, with the port; none if it has none at the moment.
+# addresses HOST:PORT: prints the current addresses of the host, each with the port; nothing if it has none.
 addresses() {
   found=$(getent ahostsv4 "${1%:*}") || return 0
   printf '%s\n' "$found" | cut -d' ' -f1 | sort -u | sed "s/\$/:${1##*:}/"
@@ -22,27 +22,32 @@ addresses() {
 proxies=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}")
 origins=$(rowlock_origins "${ROWLOCK_ALLOWED_ORIGINS:-}")
 
-auth='' booking=''
+# An installation without the web site has no ROWLOCK_WEB_UPSTREAM.
+auth='' booking='' web=''
 look_up() {
   now=$(addresses "$ROWLOCK_AUTH_UPSTREAM")
   auth=${now:-$auth}
   now=$(addresses "$ROWLOCK_BOOKING_UPSTREAM")
   booking=${now:-$booking}
+  [ -n "${ROWLOCK_WEB_UPSTREAM:-}" ] || return 0
+  now=$(addresses "$ROWLOCK_WEB_UPSTREAM")
+  web=${now:-$web}
 }
 
-# fill_in VALUE…: the line with each value in the place of its name.
+# fill_in VALUE…: prints the line once per value, with the value in place of its name.
 fill_in() {
   for value in "$@"; do printf '%s%s%s\n' "${line%%"\${"*}" "$value" "${line#*"}"}"; done
 }
 
-# render: the configuration, with a server for each address.
+# render: prints the configuration, with a server for each address.
 render() {
-  # Addresses hold no white space, so they can be taken apart at it.
+  # Addresses contain no spaces, so they can be split there.
   # shellcheck disable=SC2086
   while IFS= read -r line; do
     case $line in
       *"\${ROWLOCK_AUTH_UPSTREAM}"*) fill_in $auth ;;
       *"\${ROWLOCK_BOOKING_UPSTREAM}"*) fill_in $booking ;;
+      *"\${ROWLOCK_WEB_UPSTREAM}"*) fill_in $web ;;
       *"\${ROWLOCK_TRUSTED_PROXIES}"*) fill_in $proxies ;;
       *"\${ROWLOCK_ALLOWED_ORIGINS}"*) fill_in $origins ;;
       *"\${ROWLOCK_GATEWAY_LISTEN}"*) fill_in "$ROWLOCK_GATEWAY_LISTEN" ;;
@@ -65,12 +70,12 @@ fi
 mkdir -p "$dir/conf.d"
 cp -- "$here/nginx.conf" "$dir/nginx.conf"
 render
-known="$auth $booking"
+known="$auth $booking $web"
 
-# It ends with nginx, which takes over the number of this shell.
+# nginx replaces this shell and takes over its process id.
 while sleep 1 && kill -0 $$ 2>/dev/null; do
   look_up
-  if [ "$auth $booking" != "$known" ] && render && reload; then known="$auth $booking"; fi
+  if [ "$auth $booking" != "$known" ] && render && reload; then known="$auth $booking $web"; fi
 done &
 
 exec nginx -p "$dir/" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;'

@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
 # Writes the Secrets of a new installation to standard output, with random passwords and keys, for kubectl:
 #   deploy/kubernetes/make-secrets.sh | kubectl create -n rowlock -f -
-# «create» and not «apply»: it refuses to replace what is there, and with another encryption key nothing that is stored
-# could be read. ROWLOCK_ENCRYPTION_KEY and ROWLOCK_ADMIN_PASSWORD are taken instead of random ones.
-# Keeps true: each pod has a Secret of its own with what it needs and no more; the roles' Secrets are for CloudNativePG.
+# Use `create`, not `apply`: it refuses to replace existing Secrets. With another encryption key, stored data could not be
+# decrypted. ROWLOCK_ENCRYPTION_KEY and ROWLOCK_ADMIN_PASSWORD replace the random values.
+# Invariant: each pod has its own Secret with only what it needs. CloudNativePG reads the Secrets of the database roles.
 set -euo pipefail
 
 random() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
-# taken VALUE LENGTH NAME: the value, if it is long enough and can stand in YAML and in an address as it is.
+# taken VALUE LENGTH NAME: prints the value if it is long enough and needs no escaping in YAML or in a URL.
 taken() {
   if [ ${#1} -lt "$2" ] || [[ $1 == *[!A-Za-z0-9._~-]* ]]; then
-    echo "make-secrets.sh: $3 needs at least $2 characters: letters, digits and . _ ~ - only." >&2
+    echo "make-secrets.sh: $3 must have at least $2 characters and contain only letters, digits and . _ ~ -." >&2
     exit 1
   fi
   printf '%s' "$1"
 }
+session_key=$(taken "${ROWLOCK_WEB_SESSION_KEY:-$(random)}" 32 ROWLOCK_WEB_SESSION_KEY)
 encryption_key=$(taken "${ROWLOCK_ENCRYPTION_KEY:-$(random)}" 32 ROWLOCK_ENCRYPTION_KEY)
 admin_password=$(taken "${ROWLOCK_ADMIN_PASSWORD:-$(random)}" 8 ROWLOCK_ADMIN_PASSWORD)
 
-# secret NAME TYPE KEY VALUE [KEY VALUE]…
+# secret NAME TYPE KEY VALUE [KEY VALUE]…: prints a Secret.
 secret() {
   printf -- '---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  labels: {app.kubernetes.io/part-of: rowlock}\ntype: %s\nstringData:\n' "$1" "$2"
   shift 2
@@ -34,7 +35,7 @@ for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_bookin
   password[$role]=$(random)
   secret "${role//_/-}" kubernetes.io/basic-auth username "$role" password "${password[$role]}"
 done
-# url ROLE DATABASE
+# url ROLE DATABASE: prints the URL of a database.
 url() { printf 'postgres://%s:%s@rowlock-postgres-rw:5432/%s' "$1" "${password[$1]}" "$2"; }
 auth=$(url rowlock_auth rowlock_auth)
 booking=$(url rowlock_booking rowlock_booking)
@@ -45,3 +46,4 @@ secret create-admin Opaque database-url "$auth" password "$admin_password"
 secret booking-service Opaque database-url "$booking"
 secret booking-migrate Opaque database-url "$booking" migration-url "$(url rowlock_booking_owner rowlock_booking)"
 secret reallocation-worker Opaque database-url "$booking"
+secret web Opaque session-key "$session_key"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# nginx with the configuration in deploy/gateway, private files and private ports. It runs as the user who starts it.
+# Renders the configuration of nginx in deploy/gateway for crates/xtask and for the tests.
 
 # shellcheck source=deploy/gateway/settings.sh
 . "$ROOT/deploy/gateway/settings.sh"
@@ -20,7 +20,7 @@ gateway_lines() {
 
 # gateway_render DIR PORT AUTH BOOKING…: writes the configuration to DIR, which is nginx's prefix. Requests are balanced over the
 # booking-services. ROWLOCK_TRUSTED_PROXIES names the proxies in front of the gateway, ROWLOCK_ALLOWED_ORIGINS the origins whose
-# web pages may read the gateway's own responses.
+# web pages may read the gateway's own responses, ROWLOCK_WEB_ADDRESS the web service, if there is one.
 gateway_render() {
   local dir=$1 text line address more='' networks origins proxies=() pages=()
   networks=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}" 2>&1) || fail "$networks"
@@ -37,16 +37,6 @@ gateway_render() {
   text=${text//"\${ROWLOCK_GATEWAY_LISTEN}"/127.0.0.1:$2}
   text=${text//"\${ROWLOCK_AUTH_UPSTREAM}"/$3}
   text=${text//"\${ROWLOCK_BOOKING_UPSTREAM}"/$4}
-  gateway_lines ROWLOCK_TRUSTED_PROXIES "${proxies[@]}" <<<"$text" | gateway_lines ROWLOCK_ALLOWED_ORIGINS "${pages[@]}" >"$dir/conf.d/rowlock.conf"
+  gateway_lines ROWLOCK_WEB_UPSTREAM ${ROWLOCK_WEB_ADDRESS:+"$ROWLOCK_WEB_ADDRESS"} <<<"$text" | gateway_lines ROWLOCK_TRUSTED_PROXIES "${proxies[@]}" | gateway_lines ROWLOCK_ALLOWED_ORIGINS "${pages[@]}" >"$dir/conf.d/rowlock.conf"
   cp -- "$ROOT/deploy/gateway/nginx.conf" "$dir/nginx.conf"
-}
-
-gateway_launch() {
-  launch gateway "$(command -v nginx)" -p "$1/" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;'
-}
-
-# gateway_check DIR: fails with nginx's message if the configuration is invalid.
-gateway_check() {
-  nginx -p "$1/" -c nginx.conf -e stderr -g 'pid nginx.pid;' -t -q >>"$(log_file gateway)" 2>&1 ||
-    fail_with_log "nginx refuses its configuration." "$(log_file gateway)"
 }

@@ -1,59 +1,5 @@
 # shellcheck shell=bash
-# Finds the required programs, and installs missing ones with apt (see install-packages.sh).
-
-POSTGRES_OLDEST=15
-
-# postgres_bindir [MAJOR]: prints the folder of PostgreSQL's programs of that version, or else of the newest supported one.
-# shellcheck disable=SC2120
-postgres_bindir() {
-  local dir major best='' best_major=0
-  for dir in "$(dirname -- "$(readlink -f -- "$(command -v postgres || printf /nowhere/postgres)")")" /usr/lib/postgresql/*/bin; do
-    [ -x "$dir/postgres" ] && [ -x "$dir/initdb" ] || continue
-    major=$("$dir/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
-    [ "$major" -ge "$POSTGRES_OLDEST" ] || continue
-    [ -z "${1:-}" ] || [ "$major" = "$1" ] || continue
-    [ "$major" -gt "$best_major" ] || continue
-    best=$dir best_major=$major
-  done
-  [ -n "$best" ] && printf '%s' "$best"
-}
-
-# rabbitmq_bindir: prints the folder of RabbitMQ's own programs, which run as the calling user. Those in /usr/sbin are wrappers
-# that switch the user.
-rabbitmq_bindir() {
-  local dir
-  for dir in /usr/lib/rabbitmq/bin "$(dirname -- "$(readlink -f -- "$(command -v rabbitmq-server || printf /nowhere/x)")")"; do
-    if [ -x "$dir/rabbitmq-server" ] && [ -e "$dir/rabbitmq-env" ]; then
-      printf '%s' "$dir"
-      return 0
-    fi
-  done
-  return 1
-}
-
-# need_tools [postgres] [rabbitmq] [nginx]: installs missing tools; the small ones always, the servers only if named.
-need_tools() {
-  local packages=() what
-  have curl || packages+=(curl)
-  have jq || packages+=(jq)
-  have psql || packages+=(postgresql-client)
-  have setpriv && have setsid && have flock || packages+=(util-linux)
-  for what in "$@"; do
-    case $what in
-      postgres) postgres_bindir "" >/dev/null || packages+=(postgresql) ;;
-      rabbitmq) rabbitmq_bindir >/dev/null || packages+=(rabbitmq-server) ;;
-      nginx) have nginx || packages+=(nginx) ;;
-    esac
-  done
-  [ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
-  for what in "$@"; do
-    case $what in
-      postgres) postgres_bindir "" >/dev/null || fail "PostgreSQL $POSTGRES_OLDEST or newer is needed, and this system's packages do not have it. See https://wiki.postgresql.org/wiki/Apt, or give a server with ROWLOCK_DATABASE_URL." ;;
-      rabbitmq) rabbitmq_bindir >/dev/null || fail "RabbitMQ was not found after its installation. Give a server with ROWLOCK_AMQP_URL." ;;
-      nginx) have nginx || fail "nginx was not found after its installation." ;;
-    esac
-  done
-}
+# Installs packages with apt (see install-packages.sh) and the tools of checks, and finds Rust.
 
 install_packages() {
   local sudo=()
@@ -73,4 +19,38 @@ need_rust() {
   have cargo || PATH=$PATH:$HOME/.cargo/bin
   have cargo || fail "Rust is missing. Install it from https://rustup.rs and try again."
   have cc || fail "A C toolchain is missing. Install it with 'apt-get install build-essential' and try again."
+}
+
+# need_cargo_tool NAME VERSION [OPTION…]: sets TOOL to this version of a program from crates.io. If the machine lacks it, it is
+# built into .local/tools with these options of `cargo install`, which takes some minutes once.
+need_cargo_tool() {
+  local name=$1 version=$2
+  shift 2
+  for TOOL in "$STATE/tools/bin/$name" "$name"; do
+    case " $("$TOOL" --version 2>/dev/null | head -n 1) " in *[\ v]"$version "*) return 0 ;; esac
+  done
+  need_rust
+  step "Building $name $version (once; this takes some minutes)"
+  [ -d "$STATE" ] || mkdir -m 700 "$STATE"
+  # The build directory is temporary, regardless of CARGO_TARGET_DIR.
+  env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$STATE/tools" "$@" "$name@$version" ||
+    fail "$name could not be built; see the messages above. The first build needs network access."
+  TOOL=$STATE/tools/bin/$name
+}
+
+# need_python_tools NAME REQUIREMENTS: sets PYTHON_BIN to the folder of the programs of these packages from PyPI. They are
+# installed into .local/tools once per version of the list.
+need_python_tools() {
+  local name=$1 requirements=$2 venv
+  venv=$STATE/tools/$name-$(sha256sum "$requirements" | cut -c1-12)
+  PYTHON_BIN=$venv/bin
+  [ ! -e "$venv/complete" ] || return 0
+  if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install_packages python3 python3-venv; fi
+  step "Installing $name (once)"
+  [ -d "$STATE" ] || mkdir -m 700 "$STATE"
+  rm -rf -- "$venv"
+  mkdir -p "$STATE/log" "$STATE/tools"
+  { python3 -m venv "$venv" && "$venv/bin/pip" install --disable-pip-version-check -r "$requirements"; } >"$STATE/log/$name.log" 2>&1 ||
+    fail_with_log "$name could not be installed. The first installation needs network access." "$STATE/log/$name.log"
+  : >"$venv/complete"
 }

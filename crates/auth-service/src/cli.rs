@@ -1,5 +1,6 @@
-//! The command line: `serve`, `migrate`, `create-admin`, `rotate-keys`, `failed-messages`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `create-admin`, `reset-totp`, `rotate-keys`, `failed-messages`, `healthcheck`.
 
+mod reset_totp;
 mod rotate_keys;
 
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use rowlock_domain::auditlog::{Actor, ActorRole};
-use rowlock_domain::states::Role;
+use rowlock_domain::states::{AdminRole, Language, Role};
 use rowlock_domain::text::{Email, Password, PersonName, Username};
 use rowlock_messaging::cli::{FailedMessages, run_failed_messages_command};
 use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
@@ -16,10 +17,10 @@ use rowlock_postgres::build_pool;
 
 use crate::passwords::Passwords;
 use crate::registration::{Registration, RegistrationError, register};
-use crate::store::{Admission, Store};
+use crate::store::{RoleGrant, Store};
 use crate::{AuthSettings, MIGRATIONS, MaintenanceSettings, start};
 
-/// Accounts, log-in and tokens of the Rowlock box office.
+/// Accounts, login and tokens of the Rowlock ticketing system.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -35,8 +36,14 @@ enum Command {
     Serve,
     /// Applies all pending database migrations.
     Migrate,
-    /// Creates an administrator account, whether or not there are other administrators.
+    /// Creates an administrator account with the role `owner`, whether or not there are other administrators.
     CreateAdmin(CreateAdmin),
+    /// Removes the second factor of an administrator who has lost it.
+    ResetTotp {
+        /// The e-mail address of the account.
+        #[arg(long)]
+        email: Email,
+    },
     /// Replaces the signing key with a new one, without ending any session.
     RotateKeys,
     /// Lists and manages outbox messages that the broker rejected several times.
@@ -95,6 +102,7 @@ pub async fn run() -> ExitCode {
             run_migrations(&settings.database, MIGRATIONS).await
         }
         Some(Command::CreateAdmin(arguments)) => create_admin(settings, arguments).await,
+        Some(Command::ResetTotp { email }) => reset_totp::reset_totp(settings, email).await,
         Some(Command::FailedMessages { action }) => run_failed_messages_command(&settings.database, action).await,
         Some(Command::Healthcheck) => healthcheck(settings.management.listen),
     }
@@ -130,9 +138,9 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
     let passwords = Passwords::new(settings.passwords);
     let CreateAdmin { email, username, name, password_file, show_login } = arguments;
     let operator = Actor { account_id: None, role: ActorRole::Operator, request_id: None };
-    let registration = Registration { name, username, email: email.clone(), password: password.clone() };
-    match register(&store, &passwords, &Clock::system(), registration, Admission::Admin, Some(operator), None).await {
-        Ok(account) => println!("The administrator {email} has been made, with the id {}.", account.id),
+    let registration = Registration { name, username, email: email.clone(), password: password.clone(), language: Language::English };
+    match register(&store, &passwords, &Clock::system(), registration, RoleGrant::Admin(AdminRole::Owner), Some(operator), None).await {
+        Ok(account) => println!("Created the administrator {email} with the id {}.", account.id),
         Err(RegistrationError::EmailTaken) => match existing(&store, &email).await {
             // The file may contain another password than the one with which the account was created.
             Ok(hash) if show_login => match passwords.check(&password.expose().into(), Some(&hash)).await {
@@ -157,9 +165,9 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
 /// Returns the password hash of an existing administrator, which makes `create-admin` a no-op. Fails if there is an account with
 /// this e-mail address that is not an administrator's, because a user must not be promoted unnoticed.
 async fn existing(store: &Store, email: &Email) -> Result<String, ExitCode> {
-    match store.account_with_hash(&email.forms()).await {
+    match store.account_with_hash(&email.lookup_keys()).await {
         Ok(Some((account, hash))) if account.role == Role::Admin => {
-            println!("The administrator {email} is there already; nothing was changed, the password neither.");
+            println!("The administrator {email} already exists. Nothing was changed, including the password.");
             Ok(hash)
         }
         Ok(_) => Err(fail(1, format!("the account {email} exists and is not an administrator's"))),

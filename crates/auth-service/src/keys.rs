@@ -20,7 +20,7 @@ use rowlock_postgres::DatabaseError;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::secrets::{NotOurs, Secrets};
+use crate::secrets::{DecryptError, Secrets};
 use crate::store::{NewSigningKey, Store, StoredKey};
 
 /// Reasons why a signing key cannot be loaded, created or used.
@@ -28,17 +28,17 @@ use crate::store::{NewSigningKey, Store, StoredKey};
 pub(crate) enum KeyError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error("the signing key {kid} cannot be read: the setting keys.encryption_key is not the one that it was stored with")]
-    Sealed { kid: String, source: NotOurs },
-    #[error("a signing key could not be made")]
-    Making(#[from] NotOurs),
+    #[error("cannot decrypt the signing key {kid}: it was encrypted with a different keys.encryption_key")]
+    Decrypt { kid: String, source: DecryptError },
+    #[error("a new signing key could not be encrypted")]
+    Encrypt(#[from] DecryptError),
     #[error("the signing key {0} is damaged")]
     Damaged(String),
     #[error("no signing key has been loaded yet")]
     NotLoaded,
-    #[error("no key may sign")]
+    #[error("no signing key is active")]
     NoneSigns,
-    #[error("there is no signing key yet that another could follow: auth-service makes the first one when it starts")]
+    #[error("there is no signing key to replace; auth-service creates the first one when it starts")]
     NoneToFollow,
     #[error("a token could not be signed")]
     Signing(#[from] jsonwebtoken::errors::Error),
@@ -92,7 +92,7 @@ impl Keys {
     pub(crate) async fn load(&self) -> Result<(), KeyError> {
         match self.read().await {
             Err(KeyError::NoneSigns) => {
-                let (kid, key) = self.make()?;
+                let (kid, key) = self.generate()?;
                 if self.store.insert_key_if_none_signs(key).await? {
                     tracing::info!(%kid, "created a signing key");
                 }
@@ -109,7 +109,7 @@ impl Keys {
         let signer = if let Some(signer) = present {
             signer
         } else {
-            let signer = Arc::new(self.unseal(first)?);
+            let signer = Arc::new(self.decrypt(first)?);
             tracing::info!(kid = %signer.kid, "now signing access tokens with this key");
             signer
         };
@@ -118,20 +118,20 @@ impl Keys {
         Ok(())
     }
 
-    fn make(&self) -> Result<(String, NewSigningKey), KeyError> {
+    fn generate(&self) -> Result<(String, NewSigningKey), KeyError> {
         let seed: [u8; 32] = rand::random();
         let public_key = SigningKey::from_bytes(&seed).verifying_key().to_bytes().to_vec();
         let kid = thumbprint(&public_key);
-        let sealed_private_key = self.secrets.seal(rand::random(), &seed, kid.as_bytes())?;
-        Ok((kid.clone(), NewSigningKey { kid, public_key, sealed_private_key }))
+        let encrypted_private_key = self.secrets.encrypt(rand::random(), &seed, kid.as_bytes())?;
+        Ok((kid.clone(), NewSigningKey { kid, public_key, encrypted_private_key }))
     }
 
-    fn unseal(&self, stored: &StoredKey) -> Result<Signer, KeyError> {
+    fn decrypt(&self, stored: &StoredKey) -> Result<Signer, KeyError> {
         let damaged = || KeyError::Damaged(stored.kid.clone());
         let seed = self
             .secrets
-            .open(&stored.sealed_private_key, stored.kid.as_bytes())
-            .map_err(|source| KeyError::Sealed { kid: stored.kid.clone(), source })?;
+            .decrypt(&stored.encrypted_private_key, stored.kid.as_bytes())
+            .map_err(|source| KeyError::Decrypt { kid: stored.kid.clone(), source })?;
         let key = SigningKey::from_bytes(&seed.try_into().map_err(|_| damaged())?);
         if key.verifying_key().as_bytes().as_slice() != stored.public_key {
             return Err(damaged());
@@ -142,14 +142,14 @@ impl Keys {
 
     /// Loads the keys for the first time and retries until that succeeds, logging each new reason for failure. Returns false if
     /// `stop` is cancelled first.
-    pub(crate) async fn wait(&self, stop: &CancellationToken) -> bool {
-        let mut said = String::new();
+    pub(crate) async fn wait_until_loaded(&self, stop: &CancellationToken) -> bool {
+        let mut logged = String::new();
         loop {
             let Err(error) = self.load().await else { return true };
             let reason = error.to_string();
-            if reason != said {
-                tracing::error!(%reason, "waiting for a signing key");
-                said = reason;
+            if reason != logged {
+                tracing::error!(%reason, "cannot load a signing key; retrying");
+                logged = reason;
             }
             tokio::select! {
                 () = stop.cancelled() => return false,

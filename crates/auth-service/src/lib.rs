@@ -1,22 +1,26 @@
 //! Authentication service: accounts, passwords, sessions and signing keys. It is the only service that accesses `rowlock_auth`.
 //!
-//! [`start`] runs it, for the binary and for tests. `routes` contains the HTTP handlers, `sign_in`, `registration` and `closing`
-//! the use cases, `store` the database access.
+//! [`start`] runs it, for the binary and for tests. `state` is what the handlers in `routes` share; `login`,
+//! `registration`, `profile`, `second_factor` and `account_changes` contain the use cases, `store` the database access.
 
+mod account_changes;
+mod booking_export;
 pub mod cli;
-mod closing;
-mod export;
 mod keys;
 mod limits;
+mod login;
 mod passwords;
+mod profile;
 mod refresh_token;
 mod registration;
+mod resources;
 mod routes;
 mod schema;
+mod second_factor;
 mod secrets;
 mod service;
 mod settings;
-mod sign_in;
+mod state;
 mod store;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};

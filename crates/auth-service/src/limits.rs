@@ -10,22 +10,22 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use quick_cache::sync::Cache;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::EmailForms;
+use rowlock_domain::text::EmailLookupKeys;
 use rowlock_http::problem::Problem;
 use rowlock_http::{RateLimit, client_address, per_minute};
 use rowlock_platform::settings::SettingsReader;
 use tokio::sync::Semaphore;
 
 /// Number of wrong passwords in a row that cause no delay.
-const FREE_TRIES: u32 = 3;
+const ATTEMPTS_WITHOUT_DELAY: u32 = 3;
 /// Delay after the first wrong password beyond the free ones. Each further wrong password doubles it.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
+const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// Time without a wrong password after which the count starts again.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(15 * 60);
+const WRONG_PASSWORDS_TTL: Duration = Duration::from_secs(15 * 60);
 /// Maximum number of account and address pairs in each cache.
-const REMEMBERED: usize = 50_000;
+const CACHE_CAPACITY: usize = 50_000;
 /// Maximum number of logins that are delayed at the same time.
-const MOST_WAITING: usize = 500;
+const MAX_DELAYED_LOGINS: usize = 500;
 
 /// Limits per minute (0 for no limit) and the maximum delay.
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +63,9 @@ impl LimitSettings {
 /// Key of the limits per account: the e-mail address in its comparison form, and the client's address if it is known for that
 /// account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Guest {
+pub(crate) struct LoginKey {
     email: String,
-    known_at: Option<IpAddr>,
+    known_address: Option<IpAddr>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,14 +78,14 @@ struct WrongPasswords {
 #[derive(Debug)]
 pub(crate) struct Limits {
     log_in_per_address: RateLimit<IpAddr>,
-    log_in_per_account: RateLimit<Guest>,
+    log_in_per_account: RateLimit<LoginKey>,
     create_account_per_address: RateLimit<IpAddr>,
     create_account_per_email: RateLimit<String>,
     longest_wait: Duration,
     /// Pairs of an account and an address from which somebody has logged in to it.
     known: Cache<(String, IpAddr), ()>,
-    wrong: Cache<Guest, WrongPasswords>,
-    waiting: Semaphore,
+    wrong: Cache<LoginKey, WrongPasswords>,
+    delayed: Semaphore,
 }
 
 impl Limits {
@@ -96,48 +96,48 @@ impl Limits {
             create_account_per_address: RateLimit::per_minute("create-account-address", settings.create_account_per_address),
             create_account_per_email: RateLimit::per_minute("create-account-email", settings.create_account_per_email),
             longest_wait: settings.longest_wait,
-            known: Cache::new(REMEMBERED),
-            wrong: Cache::new(REMEMBERED),
-            waiting: Semaphore::new(MOST_WAITING),
+            known: Cache::new(CACHE_CAPACITY),
+            wrong: Cache::new(CACHE_CAPACITY),
+            delayed: Semaphore::new(MAX_DELAYED_LOGINS),
         }
     }
 
     /// Counts a registration. Fails with 429 above a limit.
-    pub(crate) fn creates_account(&self, request: &HttpRequest, email: &EmailForms) -> Result<(), Problem> {
+    pub(crate) fn check_registration(&self, request: &HttpRequest, email: &EmailLookupKeys) -> Result<(), Problem> {
         if let Some(address) = client_address(request) {
-            self.create_account_per_address.check(request, &address, "new accounts from your address")?;
+            self.create_account_per_address.check(request, &address, "registrations from your IP address")?;
         }
-        self.create_account_per_email.check(request, &email.key, "tries to make this account")
+        self.create_account_per_email.check(request, &email.key, "attempts to create this account")
     }
 
     /// Counts a login and delays it if the password was wrong too often. Returns a handle on which the result has to be
     /// reported. Fails with 429 above a limit and with 503 if too many logins are delayed. Does not depend on whether the
     /// account exists.
-    pub(crate) async fn logs_in(&self, request: &HttpRequest, email: &EmailForms) -> Result<LogIn<'_>, Problem> {
+    pub(crate) async fn admit_login(&self, request: &HttpRequest, email: &EmailLookupKeys) -> Result<LoginAttempt<'_>, Problem> {
         let (email, address) = (email.key.clone(), client_address(request));
         if let Some(address) = address {
-            self.log_in_per_address.check(request, &address, "log-ins from your address")?;
+            self.log_in_per_address.check(request, &address, "logins from your IP address")?;
         }
-        let known_at = address.filter(|address| self.known.get(&(email.clone(), *address)).is_some());
-        let guest = Guest { email, known_at };
-        self.log_in_per_account.check(request, &guest, "log-ins to this account")?;
-        let wait = self.wait_of(&guest);
-        if !wait.is_zero() {
-            let full = || Problem::new(ProblemCode::Overloaded, "Too many people are logging in at the moment. Please try again.");
-            let _place = self.waiting.try_acquire().map_err(|_| full())?;
-            tokio::time::sleep(wait).await;
+        let known_address = address.filter(|address| self.known.get(&(email.clone(), *address)).is_some());
+        let key = LoginKey { email, known_address };
+        self.log_in_per_account.check(request, &key, "logins to this account")?;
+        let delay = self.delay_of(&key);
+        if !delay.is_zero() {
+            let full = || Problem::new(ProblemCode::Overloaded, "Too many logins are in progress. Try again later.");
+            let _permit = self.delayed.try_acquire().map_err(|_| full())?;
+            tokio::time::sleep(delay).await;
         }
-        Ok(LogIn { limits: self, guest, address })
+        Ok(LoginAttempt { limits: self, key, address })
     }
 
     /// Returns the number of wrong passwords in a row; 0 if the last one was long ago.
-    fn wrong_passwords(&self, guest: &Guest) -> u32 {
-        self.wrong.get(guest).filter(|wrong| wrong.last.elapsed() < FORGOTTEN_AFTER).map_or(0, |wrong| wrong.count)
+    fn wrong_passwords(&self, key: &LoginKey) -> u32 {
+        self.wrong.get(key).filter(|wrong| wrong.last.elapsed() < WRONG_PASSWORDS_TTL).map_or(0, |wrong| wrong.count)
     }
 
-    fn wait_of(&self, guest: &Guest) -> Duration {
-        match self.wrong_passwords(guest).checked_sub(FREE_TRIES + 1) {
-            Some(doublings) => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest_wait),
+    fn delay_of(&self, key: &LoginKey) -> Duration {
+        match self.wrong_passwords(key).checked_sub(ATTEMPTS_WITHOUT_DELAY + 1) {
+            Some(doublings) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest_wait),
             None => Duration::ZERO,
         }
     }
@@ -145,26 +145,27 @@ impl Limits {
 
 /// A counted login whose password is about to be checked.
 #[derive(Debug)]
-pub(crate) struct LogIn<'a> {
+#[must_use = "report the result with `succeeded` or `failed`"]
+pub(crate) struct LoginAttempt<'a> {
     limits: &'a Limits,
-    guest: Guest,
+    key: LoginKey,
     address: Option<IpAddr>,
 }
 
-impl LogIn<'_> {
+impl LoginAttempt<'_> {
     /// Reports that the password was right: the address is known for the account from now on, and its wrong passwords are
     /// forgotten.
-    pub(crate) fn was_right(self) {
-        self.limits.wrong.remove(&self.guest);
+    pub(crate) fn succeeded(self) {
+        self.limits.wrong.remove(&self.key);
         if let Some(address) = self.address {
-            self.limits.known.insert((self.guest.email, address), ());
+            self.limits.known.insert((self.key.email, address), ());
         }
     }
 
     /// Reports that the password was wrong.
-    pub(crate) fn was_wrong(self) {
-        let before = self.limits.wrong_passwords(&self.guest);
-        self.limits.wrong.insert(self.guest, WrongPasswords { count: before.saturating_add(1), last: Instant::now() });
+    pub(crate) fn failed(self) {
+        let before = self.limits.wrong_passwords(&self.key);
+        self.limits.wrong.insert(self.key, WrongPasswords { count: before.saturating_add(1), last: Instant::now() });
     }
 }
 
@@ -188,36 +189,40 @@ mod tests {
         TestRequest::default().peer_addr(format!("{address}:1").parse().unwrap()).to_http_request()
     }
 
-    fn ada() -> EmailForms {
-        EmailForms::of("Ada@example.org")
+    fn ada() -> EmailLookupKeys {
+        EmailLookupKeys::of("Ada@example.org")
     }
 
     #[tokio::test(start_paused = true)]
-    async fn wrong_passwords_cost_more_and_more_time_up_to_a_limit() {
+    async fn each_wrong_password_doubles_the_delay_up_to_a_limit() {
         let limits = limits(0);
         let mut waits = Vec::new();
         for _ in 0..9 {
             let before = tokio::time::Instant::now();
-            limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_wrong();
+            limits.admit_login(&from("192.0.2.1"), &ada()).await.unwrap().failed();
             waits.push(before.elapsed().as_millis());
         }
         assert_eq!(waits, [0, 0, 0, 0, 250, 500, 1000, 2000, 2000]);
-        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_right();
+        limits.admit_login(&from("192.0.2.1"), &ada()).await.unwrap().succeeded();
         let before = tokio::time::Instant::now();
-        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_wrong();
-        assert!(before.elapsed().is_zero(), "the right password ends it");
+        limits.admit_login(&from("192.0.2.1"), &ada()).await.unwrap().failed();
+        assert!(before.elapsed().is_zero(), "the right password resets the count");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_guesses_elsewhere_does_not_shut_the_owner_out() {
+    async fn guesses_from_other_addresses_do_not_lock_out_the_owner() {
         let limits = limits(6);
-        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_right();
+        limits.admit_login(&from("192.0.2.1"), &ada()).await.unwrap().succeeded();
         for _ in 0..5 {
-            limits.logs_in(&from("198.51.100.9"), &ada()).await.unwrap().was_wrong();
+            limits.admit_login(&from("198.51.100.9"), &ada()).await.unwrap().failed();
         }
-        assert_eq!(limits.logs_in(&from("203.0.113.5"), &ada()).await.unwrap_err().code(), ProblemCode::RateLimited, "all strangers share");
+        assert_eq!(
+            limits.admit_login(&from("203.0.113.5"), &ada()).await.unwrap_err().code(),
+            ProblemCode::RateLimited,
+            "unknown addresses share a quota"
+        );
         let before = tokio::time::Instant::now();
-        limits.logs_in(&from("192.0.2.1"), &ada()).await.unwrap().was_right();
-        assert!(before.elapsed().is_zero(), "the owner is where they were before");
+        limits.admit_login(&from("192.0.2.1"), &ada()).await.unwrap().succeeded();
+        assert!(before.elapsed().is_zero(), "the owner's address is known");
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum HashError {
     Overloaded,
     #[error("a password could not be hashed")]
     Bcrypt(#[from] BcryptError),
-    #[error("a hash was not finished")]
+    #[error("the hashing thread did not finish")]
     Thread(#[from] tokio::task::JoinError),
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Passwords {
     cost: u32,
     decoy: Arc<str>,
     /// Slots for waiting and running hashes together.
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     running: Arc<Semaphore>,
     hashing: Histogram,
     waiting: Gauge,
@@ -49,7 +49,7 @@ impl Passwords {
         Self {
             cost: settings.bcrypt_cost,
             decoy: format!("$2b${:02}${DECOY}", settings.bcrypt_cost).into(),
-            places: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
+            slots: Arc::new(Semaphore::new(settings.concurrency + settings.queue)),
             running: Arc::new(Semaphore::new(settings.concurrency)),
             hashing: short_times(),
             waiting: Gauge::default(),
@@ -59,8 +59,8 @@ impl Passwords {
     /// Registers the metrics `password_…`: the time of a hash and the number of hashes that run or wait.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("password");
-        registry.register("hash_seconds", "Time to hash or check a password, its turn come", self.hashing.clone());
-        registry.register("waiting", "Passwords that are hashed or wait for their turn", self.waiting.clone());
+        registry.register("hash_seconds", "Time to hash or check a password, without the time in the queue", self.hashing.clone());
+        registry.register("waiting", "Passwords that are being hashed or checked, or that wait in the queue", self.waiting.clone());
     }
 
     /// Hashes a new password. Fails with `Overloaded` if the queue is full.
@@ -68,7 +68,16 @@ impl Passwords {
         let cost = self.cost;
         // bcrypt's non-truncating function rejects 72 bytes although it would lose none of them. `Password` allows at most 72,
         // so nothing is truncated here.
-        self.in_turn(move || bcrypt::hash(password.expose(), cost)).await
+        self.run_limited(move || bcrypt::hash(password.expose(), cost)).await
+    }
+
+    /// Hashes a password that an account has, even if it would be refused as a new one.
+    pub(crate) async fn rehash(&self, password: &SecretString) -> Result<String, HashError> {
+        let (typed, cost) = (password.expose_secret(), self.cost);
+        let normalized = Password::normalized(typed);
+        // A password from before passwords were normalized may fit only as it was typed.
+        let password = SecretString::from(if is_possible(&normalized) { normalized.as_str() } else { typed });
+        self.run_limited(move || bcrypt::hash(password.expose_secret(), cost)).await
     }
 
     /// Returns whether a password is that of an account. Without an account (`hash` is `None`), the check takes the same time
@@ -90,7 +99,7 @@ impl Passwords {
         let possible = is_possible(password);
         let candidate = SecretString::from(if possible { password } else { "" });
         let compared = hash.map_or_else(|| self.decoy.to_string(), str::to_owned);
-        let equal = self.in_turn(move || bcrypt::verify(candidate.expose_secret(), &compared)).await?;
+        let equal = self.run_limited(move || bcrypt::verify(candidate.expose_secret(), &compared)).await?;
         Ok(equal && possible && hash.is_some())
     }
 
@@ -101,16 +110,16 @@ impl Passwords {
 
     /// Runs work on a blocking thread when a slot is free. Fails with `Overloaded` if the queue is full. The slot is held until
     /// the work is done, even if the client disconnects.
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, BcryptError> + Send + 'static) -> Result<T, HashError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| HashError::Overloaded)?;
-        let waiting = Waiting::new(&self.waiting);
-        let turn = self.running.clone().acquire_owned().await.map_err(|_| HashError::Overloaded)?;
+    async fn run_limited<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, BcryptError> + Send + 'static) -> Result<T, HashError> {
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| HashError::Overloaded)?;
+        let waiting = GaugeGuard::new(&self.waiting);
+        let permit = self.running.clone().acquire_owned().await.map_err(|_| HashError::Overloaded)?;
         let hashing = self.hashing.clone();
         let hashed = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
             let result = work();
             hashing.observe(started.elapsed().as_secs_f64());
-            drop((turn, place, waiting));
+            drop((permit, slot, waiting));
             result
         });
         Ok(hashed.await??)
@@ -118,16 +127,17 @@ impl Passwords {
 }
 
 /// Increments a gauge and decrements it when dropped.
-struct Waiting(Gauge);
+#[must_use = "the gauge is decremented as soon as the guard is dropped"]
+struct GaugeGuard(Gauge);
 
-impl Waiting {
+impl GaugeGuard {
     fn new(gauge: &Gauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Waiting {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -158,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_is_right_however_it_is_typed_and_however_old_its_hash_is() {
+    async fn a_password_is_right_in_every_unicode_form_and_with_old_hashes() {
         let passwords = passwords(2, 2);
         let (composed, decomposed) = ("pässwörd-é1", "pa\u{308}sswo\u{308}rd-e\u{301}1");
         let new = passwords.hash(decomposed.parse().unwrap()).await.unwrap();
@@ -175,17 +185,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_the_decoys_password() {
+    async fn the_password_of_the_decoy_is_never_right() {
         let passwords = passwords(1, 0);
         assert!(bcrypt::verify("U*U", &passwords.decoy.replace("$2b$04$", "$2b$05$")).unwrap(), "the decoy is a well-formed hash");
         assert!(!passwords.check(&"U*U".into(), None).await.unwrap());
     }
 
     #[tokio::test]
-    async fn past_the_queue_nobody_waits() {
+    async fn a_full_queue_rejects_further_passwords() {
         let passwords = passwords(1, 1);
-        let _running = passwords.places.clone().try_acquire_owned().unwrap();
-        let _waiting = passwords.places.clone().try_acquire_owned().unwrap();
+        let _running = passwords.slots.clone().try_acquire_owned().unwrap();
+        let _waiting = passwords.slots.clone().try_acquire_owned().unwrap();
         assert!(matches!(passwords.check(&"secret".into(), None).await, Err(HashError::Overloaded)));
     }
 

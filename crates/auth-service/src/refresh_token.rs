@@ -7,7 +7,7 @@ use rowlock_domain::ids::SessionId;
 use uuid::Uuid;
 
 use crate::secrets::Secrets;
-use crate::store::Presented;
+use crate::store::RefreshTokenClaims;
 
 /// First byte of every token, so that the format can change.
 const VERSION: u8 = 1;
@@ -20,7 +20,7 @@ pub(crate) fn write(secrets: &Secrets, session: SessionId, generation: i32) -> S
 }
 
 /// Decodes a refresh token and verifies its signature. Returns `None` if this service did not issue it.
-pub(crate) fn read(secrets: &Secrets, text: &str) -> Option<Presented> {
+pub(crate) fn read(secrets: &Secrets, text: &str) -> Option<RefreshTokenClaims> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (token, signature) = bytes.split_at_checked(LENGTH)?;
     if !secrets.is_signed(token, signature) {
@@ -28,7 +28,7 @@ pub(crate) fn read(secrets: &Secrets, text: &str) -> Option<Presented> {
     }
     let (version, rest) = token.split_first()?;
     let (session, generation) = rest.split_at_checked(16)?;
-    (*version == VERSION).then_some(Presented {
+    (*version == VERSION).then_some(RefreshTokenClaims {
         session: SessionId::from_uuid(Uuid::from_slice(session).ok()?),
         generation: i32::from_be_bytes(generation.try_into().ok()?),
     })
@@ -42,11 +42,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_comes_back_as_it_was_written_and_in_no_other_way() {
+    fn only_an_unmodified_token_is_valid() {
         let secrets = Secrets::derive(&"an encryption key of many characters".into()).unwrap();
         let session = SessionId::from_uuid(Uuid::from_bytes([9; 16]));
         let token = write(&secrets, session, 3);
-        assert_eq!(read(&secrets, &token), Some(Presented { session, generation: 3 }));
+        assert_eq!(read(&secrets, &token), Some(RefreshTokenClaims { session, generation: 3 }));
         assert_eq!(token, write(&secrets, session, 3));
         for place in 0..token.len() {
             let mut forged = token.clone().into_bytes();
@@ -60,14 +60,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(session: u128, generation: i32) {
+        fn a_written_token_is_read_back(session: u128, generation: i32) {
             let secrets = Secrets::derive(&"an encryption key of many characters".into()).unwrap();
             let session = SessionId::from_uuid(Uuid::from_u128(session));
-            prop_assert_eq!(read(&secrets, &write(&secrets, session, generation)), Some(Presented { session, generation }));
+            prop_assert_eq!(read(&secrets, &write(&secrets, session, generation)), Some(RefreshTokenClaims { session, generation }));
         }
 
         #[test]
-        fn no_other_text_is_a_token(text in any::<String>(), bytes: Vec<u8>, at: Index, byte: u8) {
+        fn any_other_text_is_rejected(text in any::<String>(), bytes: Vec<u8>, at: Index, byte: u8) {
             let secrets = Secrets::derive(&"an encryption key of many characters".into()).unwrap();
             let token = write(&secrets, SessionId::from_uuid(Uuid::from_u128(9)), 3);
             let mut changed = token.clone().into_bytes();

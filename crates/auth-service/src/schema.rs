@@ -12,11 +12,14 @@ diesel::table! {
         email_normalized -> Text,
         email_key -> Nullable<Text>,
         role -> Text,
+        admin_role -> Text,
         bootstrapped -> Bool,
         password_hash -> Text,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
         version -> BigInt,
         creation_key -> Nullable<Text>,
+        language -> Text,
+        totp_enabled_at -> Nullable<Timestamptz>,
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use rowlock_domain::text::EmailDomains;
 use rowlock_http::management::{self, Readiness};
 use rowlock_http::revocations::{RevocationList, Revocations};
 use rowlock_http::tokens::{Fetch, TokenVerifier};
@@ -20,34 +19,17 @@ use rowlock_platform::lifecycle::{Lifecycle, ShutdownSettings};
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces};
 use rowlock_postgres::{DatabaseError, Pool, build_pool};
-use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use crate::export::Elsewhere;
+use crate::booking_export::BookingExportClient;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
 use crate::settings::{AuthSettings, TokenSettings};
+use crate::state::AuthState;
 use crate::store::Store;
 use crate::{MIGRATIONS, routes};
-
-/// State shared by all routes.
-pub(crate) struct Auth {
-    pub(crate) store: Store,
-    pub(crate) passwords: Passwords,
-    pub(crate) email_domains: EmailDomains,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) secrets: Secrets,
-    pub(crate) tokens: TokenSettings,
-    pub(crate) limits: Limits,
-    /// Wakes the outbox relay.
-    pub(crate) notifier: OutboxNotifier,
-    /// Client for the personal data that booking-service stores.
-    pub(crate) elsewhere: Elsewhere,
-    pub(crate) bootstrap_token: Option<SecretString>,
-    pub(crate) clock: Clock,
-}
 
 /// Reasons why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +44,7 @@ pub enum StartError {
     #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
     Traces(#[from] TraceError),
     /// The HTTP client for `booking-service` cannot be created.
-    #[error("no client for booking.url: {0}")]
+    #[error("cannot create the HTTP client for booking.url: {0}")]
     Client(String),
     /// No keys can be derived from the encryption key.
     #[error("no keys could be derived from keys.encryption_key")]
@@ -72,18 +54,18 @@ pub enum StartError {
 /// Binds both ports and starts the service, which becomes ready in the background. Must be called within a tokio runtime.
 pub fn start(settings: AuthSettings, clock: Clock) -> Result<Running, StartError> {
     let public = rowlock_http::bind(settings.http.listen)?;
-    let operators = rowlock_http::bind(settings.management.listen)?;
+    let management = rowlock_http::bind(settings.management.listen)?;
     let http_addr = public.local_addr()?;
-    let management_addr = operators.local_addr()?;
+    let management_addr = management.local_addr()?;
     let pool = build_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "auth-service")?;
     let lifecycle = Lifecycle::default();
     let stop = lifecycle.draining.clone();
     let secrets = Secrets::derive(&settings.keys.encryption_key).map_err(|_| StartError::Keys)?;
     let database = settings.database.clone();
-    let elsewhere = Elsewhere::new(&settings.booking_url).map_err(StartError::Client)?;
+    let booking_export = BookingExportClient::new(&settings.booking_url).map_err(StartError::Client)?;
     let traces = Traces::start(&settings.traces, "auth-service")?;
-    let service = Service::new(settings, secrets, elsewhere, clock, pool, lifecycle, traces);
-    service.serve_management(operators, &database)?;
+    let service = Service::new(settings, secrets, booking_export, clock, pool, lifecycle, traces);
+    service.serve_management(management, &database)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
     Ok(Running::new(Some(http_addr), management_addr, stop, ended))
@@ -94,7 +76,7 @@ struct Service {
     shutdown: ShutdownSettings,
     pool: Pool,
     relay: Option<RelaySettings>,
-    auth: Arc<Auth>,
+    auth: Arc<AuthState>,
     metrics: Metrics,
     traces: Traces,
     lifecycle: Lifecycle,
@@ -104,7 +86,7 @@ impl Service {
     fn new(
         settings: AuthSettings,
         secrets: Secrets,
-        elsewhere: Elsewhere,
+        booking_export: BookingExportClient,
         clock: Clock,
         pool: Pool,
         lifecycle: Lifecycle,
@@ -112,7 +94,7 @@ impl Service {
     ) -> Self {
         let notifier = OutboxNotifier::start(settings.database.url.clone(), lifecycle.stopping.clone());
         let store = Store::new(pool.clone());
-        let auth = Auth {
+        let auth = AuthState {
             keys: Arc::new(Keys::new(store.clone(), secrets.clone(), settings.keys.publish_ahead)),
             passwords: Passwords::new(settings.passwords),
             email_domains: settings.email_domains,
@@ -121,7 +103,7 @@ impl Service {
             tokens: settings.tokens,
             limits: Limits::new(settings.limits),
             notifier,
-            elsewhere,
+            booking_export,
             bootstrap_token: settings.bootstrap_token,
             clock,
         };
@@ -159,15 +141,15 @@ impl Service {
 
     async fn serve_public(&self, listener: TcpListener) -> std::io::Result<()> {
         let Lifecycle { draining, stopping, .. } = &self.lifecycle;
-        if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await || !self.auth.keys.wait(draining).await {
+        if !wait_for_schema(&self.pool, &MIGRATIONS, draining).await || !self.auth.keys.wait_until_loaded(draining).await {
             return Ok(());
         }
         // This runs before registrations are accepted, because a missing key belongs to an existing account.
-        make_missing_keys(&self.auth).await;
+        create_missing_keys(&self.auth).await;
         let TokenSettings { issuer, audience, .. } = &self.auth.tokens;
         let verifier = Arc::new(TokenVerifier::new(issuer, audience, self.auth.keys.clone().fetch()));
         self.lifecycle.spawn(self.auth.keys.clone().keep_fresh(verifier.clone(), stopping.clone()));
-        self.lifecycle.spawn(forget(self.auth.clone(), stopping.clone()));
+        self.lifecycle.spawn(delete_expired_data(self.auth.clone(), stopping.clone()));
         if let Some(relay) = self.relay.clone() {
             let metrics = RelayMetrics::default();
             self.metrics.register(|registry| metrics.register(registry));
@@ -198,11 +180,14 @@ impl Service {
 }
 
 /// Creates the uniqueness keys of accounts that a service of the previous version has created.
-async fn make_missing_keys(auth: &Auth) {
-    match auth.store.make_missing_keys().await {
+async fn create_missing_keys(auth: &AuthState) {
+    match auth.store.create_missing_keys().await {
         Ok(0) => {}
         Ok(accounts) => {
-            tracing::info!(accounts, "some accounts differ from an older one only in the spelling of username or address");
+            tracing::info!(
+                accounts,
+                "some accounts have no uniqueness key, because their username or e-mail address is another spelling of an older account's"
+            );
         }
         Err(error) => {
             tracing::warn!(%error, "could not create the uniqueness keys of all accounts; retrying within an hour");
@@ -212,19 +197,19 @@ async fn make_missing_keys(auth: &Auth) {
 
 /// Deletes expired sessions, old idempotency keys and the ids of erased accounts at the start and every hour, and creates
 /// missing uniqueness keys.
-async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
-    const AT_ONCE: u16 = 1000;
+async fn delete_expired_data(auth: Arc<AuthState>, stop: CancellationToken) {
+    const BATCH_SIZE: u16 = 1000;
     loop {
-        if let Err(error) = auth.store.forget_erased(auth.tokens.revoked_for()).await {
+        if let Err(error) = auth.store.delete_erased_ids(auth.tokens.revoked_for()).await {
             tracing::warn!(%error, "could not delete the ids of erased accounts");
         }
         let deleted = async {
-            let sessions = auth.store.delete_expired_sessions(AT_ONCE.into()).await?;
-            let keys = auth.store.delete_old_keys(AT_ONCE.into()).await?;
+            let sessions = auth.store.delete_expired_sessions(BATCH_SIZE.into()).await?;
+            let keys = auth.store.delete_old_keys(BATCH_SIZE.into()).await?;
             Ok::<_, DatabaseError>(sessions.max(keys))
         };
         let more = match deleted.await {
-            Ok(deleted) => deleted == usize::from(AT_ONCE),
+            Ok(deleted) => deleted == usize::from(BATCH_SIZE),
             Err(error) => {
                 tracing::warn!(%error, "could not delete expired sessions and idempotency keys");
                 false
@@ -236,7 +221,7 @@ async fn forget(auth: Arc<Auth>, stop: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
         if !more {
-            make_missing_keys(&auth).await;
+            create_missing_keys(&auth).await;
         }
     }
 }

@@ -97,7 +97,7 @@ impl TokenSettings {
 /// Cost and concurrency of password hashing.
 #[derive(Debug, Clone, Copy)]
 pub struct PasswordSettings {
-    /// bcrypt cost: the base-2 logarithm of the work.
+    /// Cost of bcrypt: the base-2 logarithm of the work.
     pub bcrypt_cost: u32,
     /// Maximum number of hashes computed at once.
     pub concurrency: usize,

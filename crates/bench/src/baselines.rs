@@ -21,6 +21,10 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale, workload: Wo
     match workload {
         Workload::Engine(script, clients) => engine(environment, scale, script, clients).await,
         Workload::Login | Workload::Bcrypt => hashing(environment, scale, workload).await,
+        Workload::EventPage(_) | Workload::HelloPage(_) => {
+            environment.start_pages().await?;
+            reading(environment, scale, workload).await
+        }
         _ => reading(environment, scale, workload).await,
     }
 }
@@ -41,18 +45,21 @@ async fn engine(environment: &mut BenchEnvironment, scale: &Scale, script: Scrip
 }
 
 async fn reading(environment: &BenchEnvironment, scale: &Scale, workload: Workload) -> Fallible<BenchSample> {
-    let catalogue = environment.catalogue;
+    let catalog = environment.catalog;
     let list: RequestWriter = Arc::new(|_, out| get(out, "/api/events?limit=100"));
-    let one: RequestWriter =
-        Arc::new(move |index, out| get(out, &format!("/api/events/{}", catalogue.event(catalogue.event_number(index)))));
+    let one: RequestWriter = Arc::new(move |index, out| get(out, &format!("/api/events/{}", catalog.event(catalog.event_number(index)))));
+    let page: RequestWriter = Arc::new(move |index, out| get(out, &format!("/events/{}", catalog.event(catalog.event_number(index)))));
     let (port, clients, requests) = match workload {
         Workload::Events(clients) => (environment.ports.booking(), clients, list),
         Workload::Event(clients) => (environment.ports.booking(), clients, one),
         Workload::HelloEvents(clients) => (environment.ports.hello_list(), clients, list),
         Workload::HelloEvent(clients) => (environment.ports.hello_event(), clients, one),
+        Workload::EventPage(clients) => (environment.ports.web(), clients, page),
+        Workload::HelloPage(clients) => (environment.ports.hello_page(), clients, page),
         other => return Err(format!("{} is not a read workload", other.name()).into()),
     };
-    let processes = environment.processes(environment.booking.pid);
+    let service = environment.web.as_ref().filter(|_| matches!(workload, Workload::EventPage(_))).unwrap_or(&environment.booking);
+    let processes = environment.processes(service.pid);
     let start = processes.read();
     let load = closed_loop(port, clients, scale.time, u64::MAX, &requests).await?;
     let used = start.until(&processes.read());

@@ -15,7 +15,7 @@ const CLIENTS: [usize; 5] = [1, 4, 16, 64, 256];
 
 struct ChartLine {
     label: &'static str,
-    colour: &'static str,
+    color: &'static str,
     dash: &'static str,
     points: Vec<(usize, f64)>,
 }
@@ -55,13 +55,13 @@ impl ChartPanel {
         let middle = left + WIDTH / 2.0;
         let _ = writeln!(svg, r#"<text x="{middle}" y="{}" text-anchor="middle">clients</text>"#, bottom + 36.0);
         for (index, line) in lines.iter().enumerate() {
-            let ChartLine { label, colour, dash, points } = line;
+            let ChartLine { label, color, dash, points } = line;
             let path: Vec<String> =
                 points.iter().map(|(clients, value)| format!("{:.1},{:.1}", self.x(*clients), self.y(*value))).collect();
-            let style = format!(r#"stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}""#);
+            let style = format!(r#"stroke="{color}" stroke-width="2" stroke-dasharray="{dash}""#);
             let _ = writeln!(svg, r#"<polyline points="{}" fill="none" {style}/>"#, path.join(" "));
             for (clients, value) in points {
-                let _ = writeln!(svg, r#"<circle cx="{:.1}" cy="{:.1}" r="3" fill="{colour}"/>"#, self.x(*clients), self.y(*value));
+                let _ = writeln!(svg, r#"<circle cx="{:.1}" cy="{:.1}" r="3" fill="{color}"/>"#, self.x(*clients), self.y(*value));
             }
             // The legend is below the panel, in two columns.
             let row = u32::try_from(index).unwrap_or_default();
@@ -74,13 +74,13 @@ impl ChartPanel {
 
 /// Draws the chart from the medians of all samples.
 pub fn draw(samples: &BenchSamples) -> String {
-    let line = |label, colour, dash, workload: fn(usize) -> Workload, of: fn(&BenchSample) -> f64| {
+    let line = |label, color, dash, workload: fn(usize) -> Workload, of: fn(&BenchSample) -> f64| {
         let value = |clients: usize| {
             let workload = workload(clients);
             let values: Vec<f64> = samples.iter().filter(|(other, _)| *other == workload).map(|(_, sample)| of(sample)).collect();
             Some((clients, median(&values)?))
         };
-        ChartLine { label, colour, dash, points: CLIENTS.into_iter().filter_map(value).collect() }
+        ChartLine { label, color, dash, points: CLIENTS.into_iter().filter_map(value).collect() }
     };
     let (blue, green, grey) = ("#1f5fa8", "#2e8b57", "#888888");
     let rates = [

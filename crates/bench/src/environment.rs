@@ -20,7 +20,7 @@ use crate::tokens::VisitorTokens;
 pub const VISITORS: u64 = 40_000;
 /// Number of events in a spread load.
 pub const EVENTS: u32 = 200;
-/// bcrypt cost of auth-service and of the bcrypt baseline.
+/// Cost of bcrypt in auth-service and of the bcrypt baseline.
 pub const BCRYPT_COST: u32 = 12;
 /// Number of accounts that log in.
 pub const LOGINS: u64 = 4;
@@ -54,6 +54,14 @@ impl Ports {
     pub fn hello_event(self) -> u16 {
         self.first + 11
     }
+    /// Returns the port of the web site.
+    pub fn web(self) -> u16 {
+        self.first + 13
+    }
+    /// Returns the port that serves a page of the web site from memory.
+    pub fn hello_page(self) -> u16 {
+        self.first + 15
+    }
     fn worker(self, index: u16) -> u16 {
         self.first + 6 + index
     }
@@ -77,19 +85,21 @@ pub struct BenchEnvironment {
     pub pgbench: Pgbench,
     /// Ports of the services.
     pub ports: Ports,
-    /// booking-service under load.
+    /// The instance of booking-service under load.
     pub booking: Service,
-    /// booking-service with one transaction per request.
+    /// The instance of booking-service that uses one transaction per request.
     pub single: Service,
-    /// auth-service.
+    /// The instance of auth-service.
     pub auth: Service,
+    /// The instance of the web site; started when it is first used.
+    pub web: Option<Service>,
     /// Workers; the first one always runs.
     pub workers: Vec<Service>,
     /// Servers of the HTTP baseline.
     hello: Vec<Service>,
     launcher: Launcher,
     /// Fixture of 200 events for the public reads.
-    pub catalogue: SampleFixture,
+    pub catalog: SampleFixture,
     /// Event with many bookings and a long waiting list; created when it is first used.
     pub full: Option<SampleFixture>,
     samples: u32,
@@ -106,8 +116,8 @@ impl BenchEnvironment {
         let engine = Database::connect(options.pg_port, &password, "rowlock_engine").await?;
         let pgbench = Pgbench::new(options.pg_bin.join("pgbench"), options.pg_port, password, options.out.join("scripts"))?;
         let launcher = Launcher { bin_dir: options.bin_dir.clone(), logs: options.out.join("log") };
-        let catalogue = SampleFixture { sample: 0, events: EVENTS };
-        catalogue.create(&database, Stock { available: 500, ..Stock::default() }, VISITORS).await?;
+        let catalog = SampleFixture { sample: 0, events: EVENTS };
+        catalog.create(&database, Stock { available: 500, ..Stock::default() }, VISITORS).await?;
         let settings = Settings { options: &options, ports };
         let auth = launcher.start("auth-service", ports.auth() + 1, &settings.auth()?).await?;
         let booking = launcher.start("booking-service", ports.booking() + 1, &settings.booking(ports.booking())?).await?;
@@ -126,10 +136,11 @@ impl BenchEnvironment {
             booking,
             single,
             auth,
+            web: None,
             workers,
             hello: Vec::new(),
             launcher,
-            catalogue,
+            catalog,
             full: None,
             samples: 0,
         };
@@ -151,7 +162,7 @@ impl BenchEnvironment {
     async fn start_hello(&mut self) -> Fallible<()> {
         for (path, name, port) in [
             ("/api/events?limit=100".to_owned(), "events.json", self.ports.hello_list()),
-            (format!("/api/events/{}", self.catalogue.event(1)), "event.json", self.ports.hello_event()),
+            (format!("/api/events/{}", self.catalog.event(1)), "event.json", self.ports.hello_event()),
         ] {
             let (mut connection, mut request) = (Connection::open(self.ports.booking()).await?, Vec::new());
             get(&mut request, &path);
@@ -161,6 +172,23 @@ impl BenchEnvironment {
             }
             self.hello.push(self.launcher.start_hello(port, &self.options.out.join(name)).await?);
         }
+        Ok(())
+    }
+
+    /// Starts the web site and the server of one of its pages, unless they run.
+    pub async fn start_pages(&mut self) -> Fallible<()> {
+        if self.web.is_some() {
+            return Ok(());
+        }
+        let settings = Settings { options: &self.options, ports: self.ports }.web();
+        self.web = Some(self.launcher.start("web", self.ports.web() + 1, &settings).await?);
+        let (mut connection, mut request) = (Connection::open(self.ports.web()).await?, Vec::new());
+        get(&mut request, &format!("/events/{}", self.catalog.event(1)));
+        match connection.call(&request).await? {
+            200 => std::fs::write(self.options.out.join("page.html"), connection.body())?,
+            status => return Err(format!("the page of an event was answered with status {status}").into()),
+        }
+        self.hello.push(self.launcher.start_hello(self.ports.hello_page(), &self.options.out.join("page.html")).await?);
         Ok(())
     }
 
@@ -213,14 +241,14 @@ impl BenchEnvironment {
     pub fn processes(&self, service: u32) -> MeteredProcesses {
         let options = &self.options;
         let mut others = vec![options.broker_pid, options.gateway_pid, self.booking.pid, self.single.pid, self.auth.pid];
-        others.extend(self.workers.iter().chain(&self.hello).map(|service| service.pid));
+        others.extend(self.workers.iter().chain(&self.hello).chain(&self.web).map(|service| service.pid));
         others.retain(|pid| *pid != service);
         MeteredProcesses { postgres: options.pg_pid, observer: self.database.backend, service, others }
     }
 
     /// Stops the services.
     pub async fn tear_down(self) -> Fallible<()> {
-        let all = [self.booking, self.single, self.auth].into_iter().chain(self.workers).chain(self.hello);
+        let all = [self.booking, self.single, self.auth].into_iter().chain(self.workers).chain(self.hello).chain(self.web);
         for service in all {
             service.stop().await?;
         }
@@ -281,6 +309,17 @@ impl Settings<'_> {
             // The benchmark measures 40,000 accounts that send 20,000 requests per second, so the rate limit is disabled.
             ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
         ])
+    }
+
+    fn web(&self) -> Vec<Setting> {
+        vec![
+            ("ROWLOCK__HTTP__LISTEN", format!("127.0.0.1:{}", self.ports.web())),
+            // As in booking-service and in the server of the page from memory.
+            ("ROWLOCK__HTTP__WORKERS", "1".to_owned()),
+            ("ROWLOCK__API__AUTH_URL", format!("http://127.0.0.1:{}", self.ports.auth())),
+            ("ROWLOCK__API__BOOKING_URL", format!("http://127.0.0.1:{}", self.ports.booking())),
+            ("ROWLOCK__SESSION__KEY", "a key of the benchmark with 32 characters".to_owned()),
+        ]
     }
 
     fn worker(&self) -> Fallible<Vec<Setting>> {

@@ -78,7 +78,7 @@ pub async fn drain(environment: &BenchEnvironment, scale: &Scale) -> Fallible<Ve
         let fill = format!(
             "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
              SELECT '{}', gen_random_uuid(), 'booking.confirmed', '{{\"filler\":\"' || repeat('x', 450) || '\"}}', now() FROM generate_series(1, {messages})",
-            environment.catalogue.event(1)
+            environment.catalog.event(1)
         );
         environment.database.run(&fill).await?;
         // The measurement starts when the backlog shrinks, so that it excludes the time until the relay wakes up.

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod fixtures;
 pub mod hello;
 pub mod http;
+pub mod live;
 pub mod load;
 pub mod meters;
 pub mod numbers;
@@ -85,6 +86,10 @@ async fn run(options: RunOptions) -> Fallible<()> {
     }
     if selected("drain") {
         figures.extend(extras::drain(&environment, &scale).await?);
+    }
+    if selected("live") {
+        eprintln!("live");
+        figures.extend(live::run(&mut environment, &scale).await?);
     }
     figures.extend(extras::of_samples(&samples));
     figures.extend(extras::memory(&environment).await?);

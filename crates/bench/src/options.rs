@@ -62,6 +62,9 @@ pub struct RunOptions {
     /// Run two short rounds instead of six.
     #[arg(long)]
     pub quick: bool,
+    /// Number of live streams that are open at the same time. Each takes a file descriptor here and one in the service.
+    #[arg(long, default_value_t = 5_000)]
+    pub streams: usize,
     /// Run only the groups whose name contains this text.
     #[arg(long)]
     pub only: Option<String>,

@@ -33,7 +33,7 @@ pub struct Pgbench {
     pub scripts: PathBuf,
 }
 
-/// Message payload of realistic length. It is constant, which favours pgbench.
+/// Message payload of realistic length. It is constant, which favors pgbench.
 const PAYLOAD: &str = concat!(
     r#"{"specversion":"1.0","id":"0199ae00-0000-7000-8000-000000000000","type":"booking.confirmed","source":"/rowlock/booking","subject":"0199ae00-0000-7000-8000-000000000000","#,
     r#""time":"2026-01-01T00:00:00.000000Z","sequence":123456,"dataschema":"urn:rowlock:schema:booking.confirmed:1","datacontenttype":"application/json","#,

@@ -44,12 +44,13 @@ fn rate(name: &'static str, over: Workload, under: Workload, goal: f64) -> Ratio
     Ratio { name, over, under, metric: Metric::Rate, goal: Some(Goal::AtLeast(goal)) }
 }
 
+fn rate_without_goal(name: &'static str, over: Workload, under: Workload) -> Ratio {
+    Ratio { name, over, under, metric: Metric::Rate, goal: None }
+}
+
 /// Returns all groups, the most important first.
 pub fn groups(quick: bool) -> Vec<Group> {
-    use Workload::{
-        Bcrypt, Cancel, Engine, Event, Events, HelloEvent, HelloEvents, Hot, HotFull, HotGateway, HotNewTokens, HotSingle, HotWithoutType,
-        Join, Login,
-    };
+    use Workload::{Bcrypt, Cancel, Engine, Hot, HotFull, HotGateway, HotNewTokens, HotSingle, HotWithoutType, Join, Login};
     use Workload::{Reallocate, Spread, Workers};
     let (full, spread) = (Engine(Script::Full, 4), Engine(Script::Spread, 16));
     let (batch32, batch100) = (Engine(Script::Batch(32), 1), Engine(Script::Batch(100), 1));
@@ -110,20 +111,13 @@ pub fn groups(quick: bool) -> Vec<Group> {
                 rate("gateway_cost", HotGateway(64), Hot(64), 0.6),
                 rate("flat", HotFull(64), Hot(64), 0.85),
                 Ratio { name: "p99_vs_single", over: Hot(64), under: HotSingle(64), metric: Metric::P99, goal: Some(Goal::AtMost(0.125)) },
-                Ratio { name: "new_tokens_vs_hot", over: HotNewTokens(64), under: Hot(64), metric: Metric::Rate, goal: None },
-                Ratio { name: "type_not_named_vs_hot", over: HotWithoutType(64), under: Hot(64), metric: Metric::Rate, goal: None },
+                rate_without_goal("new_tokens_vs_hot", HotNewTokens(64), Hot(64)),
+                rate_without_goal("type_not_named_vs_hot", HotWithoutType(64), Hot(64)),
             ],
             single_round: false,
         },
-        Group {
-            name: "reads",
-            workloads: vec![Events(64), HelloEvents(64), Event(64), HelloEvent(64)],
-            ratios: vec![
-                rate("events_vs_hello", Events(64), HelloEvents(64), 0.8),
-                Ratio { name: "event_vs_hello", over: Event(64), under: HelloEvent(64), metric: Metric::Rate, goal: None },
-            ],
-            single_round: false,
-        },
+        reads(),
+        pages(),
         Group {
             name: "logins",
             workloads: vec![Login, Bcrypt],
@@ -138,6 +132,31 @@ pub fn groups(quick: bool) -> Vec<Group> {
         },
         Group { name: "curve", workloads: curve, ratios: Vec::new(), single_round: true },
     ]
+}
+
+/// Returns the group of the public reads of the API.
+fn reads() -> Group {
+    use Workload::{Event, Events, HelloEvent, HelloEvents};
+    Group {
+        name: "reads",
+        workloads: vec![Events(64), HelloEvents(64), Event(64), HelloEvent(64)],
+        ratios: vec![
+            rate("events_vs_hello", Events(64), HelloEvents(64), 0.8),
+            rate_without_goal("event_vs_hello", Event(64), HelloEvent(64)),
+        ],
+        single_round: false,
+    }
+}
+
+/// Returns the group of the pages of the web site.
+fn pages() -> Group {
+    use Workload::{EventPage, HelloPage};
+    Group {
+        name: "pages",
+        workloads: vec![EventPage(64), HelloPage(64)],
+        ratios: vec![rate_without_goal("event_page_vs_hello", EventPage(64), HelloPage(64))],
+        single_round: false,
+    }
 }
 
 /// Measures a group, round by round, and returns its ratios.

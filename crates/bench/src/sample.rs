@@ -144,6 +144,8 @@ async fn measure_once(environment: &mut BenchEnvironment, scale: &Scale, workloa
         Workload::Engine(..)
         | Workload::Events(_)
         | Workload::Event(_)
+        | Workload::EventPage(_)
+        | Workload::HelloPage(_)
         | Workload::HelloEvents(_)
         | Workload::HelloEvent(_)
         | Workload::Login

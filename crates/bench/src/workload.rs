@@ -19,7 +19,7 @@ pub enum Workload {
     HotWithoutType(usize),
     /// Bookings spread over 200 events.
     Spread(usize),
-    /// pgbench against the database.
+    /// Transactions of pgbench against the database.
     Engine(Script, usize),
     /// Joining the waiting list of a sold-out event.
     Join(usize),
@@ -33,13 +33,17 @@ pub enum Workload {
     Events(usize),
     /// Single public events, cycling through 200.
     Event(usize),
+    /// Pages of single public events from the web site, cycling through 200.
+    EventPage(usize),
+    /// One of these pages, served from memory.
+    HelloPage(usize),
     /// The response of the public list, served from memory.
     HelloEvents(usize),
     /// The response of a single event, served from memory.
     HelloEvent(usize),
     /// Logins.
     Login,
-    /// bcrypt hashes on two threads.
+    /// Hashing with bcrypt on two threads.
     Bcrypt,
 }
 
@@ -63,6 +67,8 @@ impl Workload {
             Self::Workers(count) => format!("reallocation, 200 events, {count} workers"),
             Self::Events(clients) => format!("GET /api/events, c={clients}"),
             Self::Event(clients) => format!("GET /api/events/ID, c={clients}"),
+            Self::EventPage(clients) => format!("page of an event, c={clients}"),
+            Self::HelloPage(clients) => format!("page from memory, c={clients}"),
             Self::HelloEvents(clients) => format!("event list from memory, c={clients}"),
             Self::HelloEvent(clients) => format!("single event from memory, c={clients}"),
             Self::Login => "logins".to_owned(),

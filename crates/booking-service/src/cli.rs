@@ -13,7 +13,7 @@ use rowlock_postgres::{ConnectionLimits, DatabaseError, connect};
 
 use crate::{BookingSettings, MaintenanceSettings, start};
 
-/// Events, bookings and waiting lists of the Rowlock box office.
+/// Rowlock's booking service: events, bookings and waiting lists.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -36,7 +36,7 @@ enum Command {
         #[command(subcommand)]
         action: FailedMessages,
     },
-    /// Lists and manages dead-lettered messages about accounts.
+    /// Lists and manages dead-lettered messages about accounts and about sales.
     DeadLetters {
         #[command(subcommand)]
         action: DeadLetters,
@@ -57,7 +57,7 @@ pub async fn run() -> ExitCode {
     }
     if let Some(Command::DeadLetters { action }) = command {
         return match MaintenanceSettings::load_amqp(config.as_deref(), environment()) {
-            Ok(amqp) => run_dead_letters_command(&amqp, &Topology::accounts(&amqp), action).await,
+            Ok(amqp) => run_dead_letters_command(&amqp, &[Topology::accounts(&amqp), Topology::sales(&amqp)], action).await,
             Err(error) => fail(BAD_SETTINGS, error),
         };
     }
@@ -73,7 +73,7 @@ pub async fn run() -> ExitCode {
         }
         Some(Command::Audit) => match audit(&settings).await {
             Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => fail(1, "the database is not as it must be; what is wrong is listed above"),
+            Ok(false) => fail(1, "audit failed: the invariants marked WRONG above do not hold"),
             Err(error) => fail(1, error),
         },
         Some(Command::FailedMessages { action }) => run_failed_messages_command(&settings.database, action).await,
@@ -83,9 +83,9 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: BookingSettings) -> ExitCode {
     settings.log.start();
-    let leave = settings.shutdown.total();
+    let shutdown_timeout = settings.shutdown.total();
     match start(settings, Clock::system()) {
-        Ok(running) => run_until_stopped(running, leave).await,
+        Ok(running) => run_until_stopped(running, shutdown_timeout).await,
         Err(error) => fail(1, error),
     }
 }
@@ -98,8 +98,8 @@ async fn audit(settings: &MaintenanceSettings) -> Result<bool, DatabaseError> {
     let findings = rowlock_inventory::audit::check(&mut conn).await?;
     for finding in &findings {
         match &finding.example {
-            None => println!("ok     no {}", finding.what),
-            Some(example) => println!("WRONG  {} {}, one of them: {example}", finding.count, finding.what),
+            None => println!("ok     no {}", finding.violation),
+            Some(example) => println!("WRONG  {} {}, one of them: {example}", finding.count, finding.violation),
         }
     }
     Ok(findings.iter().all(|finding| finding.count == 0))

@@ -5,17 +5,24 @@
 
 mod accounts;
 pub mod cli;
-mod held;
+mod consuming;
+mod etag;
+mod event_cache;
+mod held_tickets;
 mod lanes;
+mod live;
 mod outcome;
-mod reads;
+mod pictures;
 mod resources;
 mod routes;
+mod sales;
 mod service;
 mod settings;
 mod spreadsheet;
+mod state;
 
 pub use lanes::LaneSettings;
+pub use live::LiveSettings;
 pub use service::{StartError, start};
 pub use settings::{BookingSettings, MaintenanceSettings};
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// mimalloc is used for the reasons given in docs/decisions/0019-the-next-transaction-behind-the-commit.md.
+/// The allocator is mimalloc, for the reasons given in docs/decisions/0019-pipelined-transactions.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

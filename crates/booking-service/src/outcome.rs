@@ -9,95 +9,56 @@ use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::REPLAYED;
 use rowlock_http::problem::{FieldError, Problem};
-use rowlock_inventory::command::{Answer, EverSold};
+use rowlock_inventory::command::{RenderedResponse, SalesHistory};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use crate::resources::{BookingResource, ChangedEventResource, WaitlistEntryResource};
-use crate::routes::etag_of;
-
-/// The request was fulfilled: the tickets are booked.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Confirmed {
-    /// Always `confirmed`.
-    #[schema(pattern = "^confirmed$")]
-    status: &'static str,
-    booking: BookingResource,
-}
-
-/// The request was placed on the waiting list.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Waitlisted {
-    /// Always `waitlisted`.
-    #[schema(pattern = "^waitlisted$")]
-    status: &'static str,
-    waitlist_entry: WaitlistEntryResource,
-}
-
-/// The booking after tickets were returned.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Returned {
-    booking: BookingResource,
-}
-
-/// The waiting-list entry after it was left.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Left {
-    waitlist_entry: WaitlistEntryResource,
-}
-
-/// The waiting-list entry after its quantity was changed.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ChangedEntry {
-    waitlist_entry: WaitlistEntryResource,
-}
+use crate::etag::event_etag;
+use crate::resources::{ChangedEntryResponse, ChangedEventResource, ConfirmedResponse, LeftResponse, ReturnedResponse, WaitlistedResponse};
 
 /// Returns the response to a successful command, which is also stored for retries with the same idempotency key. Returns `None`
 /// for outcomes that are not stored, such as refusals.
-pub(crate) fn render(outcome: &Outcome) -> Option<Answer> {
+pub(crate) fn render(outcome: &Outcome) -> Option<RenderedResponse> {
     let mut etag = None;
     let (status, body) = match outcome {
-        Outcome::Booked(booking) => (201, serde_json::to_string(&Confirmed { status: "confirmed", booking: booking.into() })),
-        Outcome::Waitlisted(entry) => (202, serde_json::to_string(&Waitlisted { status: "waitlisted", waitlist_entry: entry.into() })),
-        Outcome::Returned(booking) => (200, serde_json::to_string(&Returned { booking: booking.into() })),
-        Outcome::Left(entry) => (200, serde_json::to_string(&Left { waitlist_entry: entry.into() })),
-        Outcome::EntryChanged(entry) => (200, serde_json::to_string(&ChangedEntry { waitlist_entry: entry.into() })),
+        Outcome::Booked(booking) => (201, serde_json::to_string(&ConfirmedResponse { status: "confirmed", booking: booking.into() })),
+        Outcome::Waitlisted(entry) => {
+            (202, serde_json::to_string(&WaitlistedResponse { status: "waitlisted", waitlist_entry: entry.into() }))
+        }
+        Outcome::Returned(booking) => (200, serde_json::to_string(&ReturnedResponse { booking: booking.into() })),
+        Outcome::Left(entry) => (200, serde_json::to_string(&LeftResponse { waitlist_entry: entry.into() })),
+        Outcome::EntryChanged(entry) => (200, serde_json::to_string(&ChangedEntryResponse { waitlist_entry: entry.into() })),
         Outcome::Changed(changed) => {
-            etag = Some(etag_of(&changed.event));
+            etag = Some(event_etag(&changed.event).to_string());
             (200, serde_json::to_string(&ChangedEventResource::from(&**changed)))
         }
         Outcome::Deleted | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
     };
-    Some(Answer { status, body: body.ok()?, etag })
+    Some(RenderedResponse { status, body: body.ok()?, etag })
 }
 
 /// Returns the response to a command of a client.
 pub(crate) fn respond(outcome: Result<Outcome, CommandError>) -> Result<HttpResponse, Problem> {
     match outcome.map_err(|error| problem_of_error(&error))? {
-        Outcome::Replayed(answer) => Ok(send(answer, true)),
+        Outcome::Replayed(response) => Ok(send(response, true)),
         Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
-        other => render(&other).map(|answer| send(answer, false)).ok_or_else(unexpected),
+        other => render(&other).map(|response| send(response, false)).ok_or_else(unexpected),
     }
 }
 
-fn send(answer: Answer, replayed: bool) -> HttpResponse {
-    let mut response = HttpResponseBuilder::new(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK));
+fn send(rendered: RenderedResponse, replayed: bool) -> HttpResponse {
+    let mut response = HttpResponseBuilder::new(StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::OK));
     if replayed {
         response.insert_header(REPLAYED);
     }
-    if let Some(etag) = answer.etag {
+    if let Some(etag) = rendered.etag {
         response.insert_header((header::ETAG, etag));
     }
-    response.content_type("application/json").body(answer.body)
+    response.content_type("application/json").body(rendered.body)
 }
 
 /// Returns the problem for an outcome that the command cannot have, which indicates a bug.
 pub(crate) fn unexpected() -> Problem {
-    Problem::internal(&CommandError::Failed("the command has an outcome of another kind".to_owned()))
+    Problem::internal(&CommandError::Failed("the command returned an outcome that it cannot have".to_owned()))
 }
 
 /// Returns the problem for a command that failed without a decision, and logs it.
@@ -108,13 +69,13 @@ pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
             Problem::new(ProblemCode::Unavailable, "The database cannot be reached at the moment. Nothing was changed; please try again.")
         }
         CommandError::Overloaded => {
-            Problem::new(ProblemCode::Overloaded, "More requests are waiting than can be served. Nothing was changed; please try again.")
+            Problem::new(ProblemCode::Overloaded, "The service is overloaded. Nothing was changed; please try again.")
         }
         CommandError::Busy(_) => {
             tracing::warn!(%error, "a command was not run; nothing was changed");
             Problem::new(
                 ProblemCode::Overloaded,
-                "Too many requests for the same tickets at the moment. Nothing was changed; please try again.",
+                "There are too many requests for the same tickets at the moment. Nothing was changed; please try again.",
             )
             .retry_after(Duration::from_secs(1))
         }
@@ -122,7 +83,7 @@ pub(crate) fn problem_of_error(error: &CommandError) -> Problem {
             tracing::error!(%error, "the outcome of a command is unknown");
             Problem::new(
                 ProblemCode::OutcomeUnknown,
-                "The connection to the database was lost at the last moment. If you sent an Idempotency-Key, sending the same request again with it is safe and tells the outcome; if not, look first whether the request took effect.",
+                "The database did not confirm in time whether the request took effect. If you sent an Idempotency-Key, repeat the request with the same key: it takes effect at most once. Otherwise, check first whether the request took effect.",
             )
         }
         CommandError::Failed(_) => Problem::internal(error),
@@ -136,7 +97,7 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         Refusal::TicketTypeNotFound(_) => Problem::invalid_field("ticketTypeId", "is not a ticket type of this event"),
         Refusal::TicketTypesNotFound(ids) => {
             let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-            Problem::invalid_field("ticketTypes", format!("names what is not a ticket type of this event: {}", ids.join(", ")))
+            Problem::invalid_field("ticketTypes", format!("contains ids that are not ticket types of this event: {}", ids.join(", ")))
         }
         Refusal::Book(refusal) => problem_of_booking(refusal),
         Refusal::AlreadyWaiting(entry) => Problem::new(
@@ -145,22 +106,22 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         )
         .with("waitlistEntryId", entry.entry.id.to_string())
         .with("quantity", entry.entry.quantity)
-        .with("position", entry.place),
+        .with("position", entry.position),
         Refusal::BookingNotFound => Problem::new(ProblemCode::BookingNotFound, "You have no such booking."),
         Refusal::AmbiguousBooking(ids) => {
-            Problem::new(ProblemCode::AmbiguousBooking, "You have, or had, several bookings at this event, so eventId alone could mean the wrong one. Name one of bookingIds with bookingId.")
+            Problem::new(ProblemCode::AmbiguousBooking, "You have, or had, several bookings at this event, so eventId alone is ambiguous. Send one of bookingIds as bookingId.")
                 .with("bookingIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
         }
         Refusal::MoreThanBooked { booked } => {
-            Problem::invalid_field("quantity", format!("must be at most {booked}, which is what the booking has"))
+            Problem::invalid_field("quantity", format!("must be at most {booked}, the number of tickets in the booking"))
         }
         Refusal::EntryNotFound => Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry."),
         Refusal::AmbiguousEntry(ids) => {
-            Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You have, or had, several waiting-list entries at this event, so eventId alone could mean the wrong one. Name one of waitlistEntryIds with waitlistEntryId.")
+            Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You have, or had, several waiting-list entries at this event, so eventId alone is ambiguous. Send one of waitlistEntryIds as waitlistEntryId.")
                 .with("waitlistEntryIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
         }
         Refusal::AlreadyPromoted(booking) => {
-            Problem::new(ProblemCode::AlreadyPromoted, "Your turn has come: the entry has become a booking, which you can cancel.")
+            Problem::new(ProblemCode::AlreadyPromoted, "This waiting-list entry has already been promoted to a booking. Cancel the booking instead.")
                 .with("bookingId", booking.to_string())
         }
         Refusal::KeyReused => Problem::new(
@@ -180,7 +141,7 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         .with("ticketTypeId", id.to_string())
         .with("bookedTickets", error.booked),
         Refusal::Return(ReturnRefusal::EventBegun) => {
-            Problem::new(ProblemCode::EventBegun, "The event has begun, so tickets cannot be returned any more.")
+            Problem::new(ProblemCode::EventBegun, "The event has started, so its tickets can no longer be returned.")
         }
         Refusal::Return(ReturnRefusal::DeadlinePassed { deadline }) => {
             let deadline = deadline.to_rfc3339_opts(SecondsFormat::AutoSi, true);
@@ -189,15 +150,15 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         }
         Refusal::WaitlistWouldClose { entries, held_tickets } => Problem::new(
             ProblemCode::WaitlistWouldClose,
-            "The change would end the waiting list now and close its entries. Send closeWaitlist: true if that is meant.",
+            "The change would end the waiting list now and close its entries. Send closeWaitlist: true to confirm.",
         )
         .with("waitlistEntries", entries)
         .with("heldTickets", held_tickets),
         Refusal::WrongStatus(_) => {
-            Problem::new(ProblemCode::EventCancelled, "The event is cancelled. Only its name, description and venue can still be changed.")
+            Problem::new(ProblemCode::EventCancelled, "The event is cancelled. Only its name, description, venue and time zone can still be changed.")
         }
-        Refusal::HasBookings(sold) => problem_of_sold(sold),
-        Refusal::TimesOutOfOrder(wrong) => Problem::invalid_input(
+        Refusal::HasBookings(sold) => problem_of_bookings_on_record(sold),
+        Refusal::ConflictingTimes(wrong) => Problem::invalid_input(
             wrong.into_iter().map(|time| FieldError { field: time.field.to_owned(), message: time.reason.to_owned() }).collect(),
         ),
     }
@@ -205,14 +166,14 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
 
 /// Returns the problem for an event that can be neither deleted nor turned back into a draft, because it has or had bookings or
 /// entries.
-fn problem_of_sold(EverSold { bookings, entries }: EverSold) -> Problem {
+fn problem_of_bookings_on_record(SalesHistory { bookings, entries }: SalesHistory) -> Problem {
     let count = |number: u32, one: &str, many: &str| match number {
         1 => format!("1 {one}"),
         1000.. => format!("1,000 or more {many}"),
         number => format!("{number} {many}"),
     };
     let detail = format!(
-        "The event has or had {} and {}, which stay on record, so it can be neither deleted nor made a draft. Call it off with POST /admin/events/{{eventId}}/cancel instead.",
+        "The event has or had {} and {}, which stay on record, so it can be neither deleted nor turned back into a draft. Cancel it with POST /admin/events/{{eventId}}/cancel instead.",
         count(bookings, "booking", "bookings"),
         count(entries, "waiting-list entry", "waiting-list entries")
     );
@@ -222,7 +183,9 @@ fn problem_of_sold(EverSold { bookings, entries }: EverSold) -> Problem {
 fn problem_of_booking(refusal: BookRefusal) -> Problem {
     match refusal {
         BookRefusal::NotPublic => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
-        BookRefusal::EventCancelled => Problem::new(ProblemCode::EventCancelled, "The event is cancelled; nothing is sold any more."),
+        BookRefusal::EventCancelled => {
+            Problem::new(ProblemCode::EventCancelled, "The event is cancelled, so its tickets are no longer on sale.")
+        }
         BookRefusal::SalesClosed => {
             Problem::new(ProblemCode::SalesClosed, "Tickets are not on sale at this time; see salesStartAt and salesEndAt of the event.")
         }
@@ -252,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_not_kept_for_repetition() {
+    fn rejections_are_not_stored_for_retries() {
         assert_eq!(render(&Outcome::Refused(Refusal::EventNotFound)), None);
         assert_eq!(render(&Outcome::Skipped), None);
     }

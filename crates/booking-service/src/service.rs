@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use rowlock_domain::ids::AccountId;
-use rowlock_domain::text::EmailDomains;
 use rowlock_http::management::{self, Readiness};
 use rowlock_http::revocations::Revocations;
 use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_http::{GracefulShutdown, RateLimit};
-use rowlock_inventory::housekeeping::tidy;
-use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
+use rowlock_inventory::housekeeping::delete_expired;
+use rowlock_inventory::{Inventory, InventoryConfig, MIGRATIONS};
 use rowlock_messaging::amqp::LinkMetrics;
 use rowlock_messaging::outbox::{OutboxNotifier, Relay, RelayMetrics};
 use rowlock_platform::clock::Clock;
@@ -24,37 +22,17 @@ use rowlock_postgres::{DatabaseError, Pool, Reader, build_keyed_pool, checkout};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Intake, close_accounts};
-use crate::held::HeldMetrics;
-use crate::lanes::{LaneMetrics, LaneParts, Lanes};
+use crate::accounts::{AccountEventConsumer, close_accounts};
+use crate::event_cache::PublicEventCache;
+use crate::held_tickets::HeldTicketMetrics;
+use crate::lanes::{LaneContext, LaneMetrics, Lanes};
+use crate::live::{Live, LiveMetrics, follow_messages, follow_queues};
 use crate::outcome::render;
-use crate::reads::Reads;
+use crate::pictures::PictureIntake;
 use crate::routes;
+use crate::sales::{SalesConsumer, repair_timelines, stop_messages};
 use crate::settings::BookingSettings;
-
-/// CloudEvents `source` of the messages that this service publishes.
-pub(crate) const SOURCE: &str = "/rowlock/booking-service";
-
-/// State shared by all routes.
-pub(crate) struct Booking {
-    /// Runs the commands of users and administrators.
-    pub(crate) lanes: Lanes,
-    /// Runs commands in the background of a request, outside the lanes.
-    pub(crate) inventory: Inventory,
-    /// Cached reads of public events.
-    pub(crate) reads: Reads,
-    /// Uncached reads.
-    pub(crate) reader: Reader,
-    /// Connections for creating events and recording account states.
-    pub(crate) pool: Pool,
-    pub(crate) clock: Clock,
-    pub(crate) notifier: OutboxNotifier,
-    pub(crate) cancel_chunk: usize,
-    /// Which domains the e-mail addresses of guests may have.
-    pub(crate) email_domains: EmailDomains,
-    /// Rate limit of changing requests per account.
-    pub(crate) per_account: RateLimit<AccountId>,
-}
+use crate::state::{AppState, SOURCE};
 
 /// Reasons why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -66,10 +44,10 @@ pub enum StartError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The trace exporter cannot be created.
-    #[error("traces cannot be sent to telemetry.otlp_endpoint: {0}")]
+    #[error("cannot send traces to telemetry.otlp_endpoint: {0}")]
     Traces(#[from] TraceError),
     /// The HTTP client for the token keys or the revocation list cannot be created.
-    #[error("no client for the token keys: {0}")]
+    #[error("cannot create the HTTP client for the token keys and the revocation list: {0}")]
     Client(String),
 }
 
@@ -143,16 +121,17 @@ impl Service {
             self.metrics.register(|registry| metrics.register(registry));
             self.lifecycle.spawn(Relay::new(relay, metrics, self.traces.clone()).run(stopping.clone()));
         }
-        self.lifecycle.spawn(keep_tidy(self.pool.clone(), stopping.clone()));
-        let booking = self.booking();
-        let held = HeldMetrics::default();
-        self.metrics.register(|registry| held.register(registry));
-        self.lifecycle.spawn(held.keep_fresh(booking.reader.clone(), stopping.clone()));
-        self.look_after_accounts(&booking.inventory);
-        let (booking, verifier) = (web::Data::from(booking), web::Data::from(self.verifier.clone()));
+        self.lifecycle.spawn(delete_expired_rows(self.pool.clone(), stopping.clone()));
+        let state = self.start_state();
+        let held_tickets = HeldTicketMetrics::default();
+        self.metrics.register(|registry| held_tickets.register(registry));
+        self.lifecycle.spawn(held_tickets.poll(state.reader.clone(), stopping.clone()));
+        self.process_account_events(&state.inventory);
+        self.count_sales();
+        let (state, verifier) = (web::Data::from(state), web::Data::from(self.verifier.clone()));
         let revocations = web::Data::from(self.revocations.clone());
         let configure = move |config: &mut web::ServiceConfig| {
-            routes::configure(config.app_data(booking.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
+            routes::configure(config.app_data(state.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
         };
         let Self { settings, metrics, traces, .. } = self;
         let shutdown = GracefulShutdown { signal: draining.clone(), settings: settings.shutdown };
@@ -161,65 +140,107 @@ impl Service {
         rowlock_http::serve_public(server, &shutdown).await
     }
 
-    fn look_after_accounts(&self, inventory: &Inventory) {
-        let (news, stop) = (Arc::new(Notify::new()), self.lifecycle.stopping.clone());
+    /// Starts the consumer of messages about accounts and the task that closes disabled and erased accounts.
+    fn process_account_events(&self, inventory: &Inventory) {
+        let (account_changed, stop) = (Arc::new(Notify::new()), self.lifecycle.stopping.clone());
         let metrics = LinkMetrics::default();
         self.metrics.register(|registry| metrics.register(registry.sub_registry_with_prefix("accounts")));
-        let intake = Intake {
+        let consumer = AccountEventConsumer {
             amqp: self.settings.amqp.clone(),
             pool: self.pool.clone(),
             clock: self.clock.clone(),
             metrics,
-            news: news.clone(),
+            account_changed: account_changed.clone(),
             stop: stop.clone(),
         };
-        self.lifecycle.spawn(intake.run());
-        self.lifecycle.spawn(close_accounts(inventory.clone(), self.pool.clone(), self.settings.token_life, news, stop));
+        self.lifecycle.spawn(consumer.run());
+        self.lifecycle.spawn(close_accounts(inventory.clone(), self.pool.clone(), self.settings.token_life, account_changed, stop));
     }
 
-    fn booking(&self) -> Arc<Booking> {
+    /// Starts the tasks that count sales: from messages if that is wanted, and from the stored bookings.
+    fn count_sales(&self) {
+        let (amqp, pool, clock, stop) =
+            (self.settings.amqp.clone(), self.pool.clone(), self.clock.clone(), self.lifecycle.stopping.clone());
+        let from_messages = self.settings.timeline_from_messages;
+        if from_messages {
+            let metrics = LinkMetrics::default();
+            self.metrics.register(|registry| metrics.register(registry.sub_registry_with_prefix("sales")));
+            self.lifecycle.spawn(SalesConsumer { amqp, pool, clock, metrics, stop: stop.clone() }.run());
+        } else {
+            self.lifecycle.spawn(stop_messages(amqp, stop.clone()));
+        }
+        self.lifecycle.spawn(repair_timelines(self.pool.clone(), self.settings.timeline_check_interval, from_messages, stop));
+    }
+
+    /// Starts the tasks of the live streams.
+    fn start_live(&self, reader: Reader) -> Arc<Live> {
+        let Lifecycle { draining, stopping, .. } = &self.lifecycle;
+        let (closing, draining, notice) = (CancellationToken::new(), draining.clone(), self.settings.shutdown.notice);
+        let live = Live::new(self.settings.live, reader, self.clock.clone(), self.live_metrics(), closing.clone());
+        let live = Arc::new(live);
+        // Streams stay open as long as the service accepts requests. After that, they must not keep it from stopping.
+        self.lifecycle.spawn(async move {
+            draining.cancelled().await;
+            tokio::time::sleep(notice).await;
+            closing.cancel();
+        });
+        self.lifecycle.spawn(follow_messages(live.clone(), self.settings.amqp.clone(), stopping.clone()));
+        self.lifecycle.spawn(follow_queues(live.clone(), stopping.clone()));
+        live
+    }
+
+    fn live_metrics(&self) -> LiveMetrics {
+        let metrics = LiveMetrics::default();
+        self.metrics.register(|registry| metrics.register(registry));
+        metrics
+    }
+
+    /// Starts the lanes and returns the state of the routes.
+    fn start_state(&self) -> Arc<AppState> {
         let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
         let (clock, wake) = (self.clock.clone(), notifier.clone());
         let transactions = TransactionMetrics::default();
         self.metrics.register(|registry| transactions.register(registry));
-        let inventory = Inventory::new(InventoryParts {
+        let inventory = Inventory::new(InventoryConfig {
             pool: self.pool.clone(),
             new_id: Arc::new(move || clock.uuid()),
             render: Arc::new(render),
             on_messages: Arc::new(move || wake.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
-            patience: self.settings.database.limits.response_timeout(),
-            resolve_for: self.settings.resolve_for,
+            response_timeout: self.settings.database.limits.response_timeout(),
+            resolve_timeout: self.settings.resolve_timeout,
             one_event_per_transaction: self.settings.one_event_per_transaction,
         });
         let reader = Reader::new(self.pool.clone(), self.settings.database.limits.response_timeout());
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
-        let parts = LaneParts { metrics, traces: self.traces.clone(), deadline: self.settings.http.deadline };
-        let lanes = Lanes::start(&inventory, self.settings.lanes, parts, &self.lifecycle);
-        Arc::new(Booking {
+        let context = LaneContext { metrics, traces: self.traces.clone(), deadline: self.settings.http.deadline };
+        let lanes = Lanes::start(&inventory, self.settings.lanes, context, &self.lifecycle);
+        Arc::new(AppState {
             lanes,
             inventory,
-            reads: Reads::new(reader.clone(), self.settings.keep_reads_for),
-            reader,
+            event_cache: PublicEventCache::new(reader.clone(), self.settings.event_cache_lifetime),
+            pictures: PictureIntake::default(),
+            reader: reader.clone(),
             pool: self.pool.clone(),
             clock: self.clock.clone(),
             notifier,
             cancel_chunk: self.settings.cancel_chunk,
             email_domains: self.settings.email_domains,
+            live: self.start_live(reader.clone()),
             per_account: RateLimit::per_minute("booking-account", self.settings.book_per_account),
         })
     }
 }
 
 /// Deletes expired idempotency keys and commit markers every minute, in batches.
-async fn keep_tidy(pool: Pool, stop: CancellationToken) {
-    const AT_ONCE: u16 = 1000;
+async fn delete_expired_rows(pool: Pool, stop: CancellationToken) {
+    const BATCH_SIZE: u16 = 1000;
     loop {
         let more = match checkout(&pool).await {
-            Ok(mut conn) => match tidy(&mut conn, AT_ONCE.into()).await {
-                Ok(removed) => removed == usize::from(AT_ONCE),
+            Ok(mut conn) => match delete_expired(&mut conn, BATCH_SIZE.into()).await {
+                Ok(removed) => removed == usize::from(BATCH_SIZE),
                 Err(error) => {
                     tracing::warn!(%error, "could not delete expired rows");
                     false

@@ -16,6 +16,7 @@ use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use url::Url;
 
 use crate::lanes::LaneSettings;
+use crate::live::LiveSettings;
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -38,14 +39,20 @@ pub struct BookingSettings {
     pub token_life: Duration,
     /// Which domains the e-mail addresses of guests may have.
     pub email_domains: EmailDomains,
+    /// Whether sales are counted from messages.
+    pub timeline_from_messages: bool,
+    /// How often the sales timeline is checked for ticket types that are behind.
+    pub timeline_check_interval: Duration,
     /// Number and limits of the lanes.
     pub lanes: LaneSettings,
+    /// Limits of the live streams.
+    pub live: LiveSettings,
     /// Lifetime of cached public reads; zero disables the cache.
-    pub keep_reads_for: Duration,
+    pub event_cache_lifetime: Duration,
     /// Verification of access tokens.
     pub tokens: TokenSettings,
     /// How long to check whether a transaction was committed whose COMMIT response was lost.
-    pub resolve_for: Duration,
+    pub resolve_timeout: Duration,
     /// Maximum number of bookings cancelled and entries closed per transaction when an event is cancelled.
     pub cancel_chunk: usize,
     /// Whether each transaction is limited to one event.
@@ -104,8 +111,11 @@ impl BookingSettings {
         let book_per_account = per_minute(reader, "limits.book_per_account");
         let token_life = reader.number("accounts.token_life_seconds", 0..=86_400).map(Duration::from_secs);
         let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
+        let timeline_from_messages = reader.value::<bool>("timeline.from_messages");
+        let timeline_check_interval = reader.millis("timeline.check_interval_ms", 50..=3_600_000);
         let lanes = LaneSettings::read(reader);
-        let keep_reads_for = reader.millis("reads.keep_ms", 0..=60_000);
+        let live = LiveSettings::read(reader, http.as_ref().map(|http| http.send_timeout));
+        let event_cache_lifetime = reader.millis("reads.keep_ms", 0..=60_000);
         let tokens = TokenSettings::read(reader);
         let resolve_for = reader.millis("booking.resolve_timeout_ms", 100..=60_000);
         let cancel_chunk = reader.number("booking.cancel_chunk", 1..=10_000);
@@ -130,10 +140,13 @@ impl BookingSettings {
             book_per_account: book_per_account?,
             token_life: token_life?,
             email_domains: email_domains?,
+            timeline_from_messages: timeline_from_messages?,
+            timeline_check_interval: timeline_check_interval?,
             lanes: lanes?,
-            keep_reads_for: keep_reads_for?,
+            live: live?,
+            event_cache_lifetime: event_cache_lifetime?,
             tokens: tokens?,
-            resolve_for: resolve_for?,
+            resolve_timeout: resolve_for?,
             cancel_chunk: cancel_chunk?,
             one_event_per_transaction: one_event_per_transaction?,
             shutdown: shutdown?,

@@ -17,7 +17,7 @@ const RETRY_DELAYS_MS: [u64; 4] = [500, 1_000, 2_000, 4_000];
 /// Identifies one of the service processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceId {
-    /// auth-service.
+    /// `auth-service`.
     Auth,
     /// One of the two booking-services.
     Booking(usize),

@@ -188,7 +188,7 @@ impl ClientLoad {
         }))
     }
 
-    /// Stops the clients and waits until every request has a final response or was given up.
+    /// Stops the clients and waits until every request has a final response or was abandoned.
     async fn stop(&mut self) {
         self.sender.stop_signal.stopping.cancel();
         self.sender.stop_signal.give_up_at.send_replace(Some(Instant::now() + DECISION_TIMEOUT));
@@ -237,7 +237,7 @@ async fn collect_evidence(
     let tables = Tables::read(&booking_database(environment).await?, &auth).await?;
     let (deliveries, unreadable) = messages::read_all(amqp).await?;
     let mut dead_letters = 0;
-    for topology in [Topology::new(amqp), Topology::accounts(amqp)] {
+    for topology in Topology::all(amqp) {
         dead_letters += u64::from(queue_depth(amqp, &topology.dead_queue).await?.unwrap_or_default());
     }
     let mut command = Command::new(environment.options.bin_dir.join("booking-service"));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::auditlog::AuditEntry;
 use crate::ids::{AccountId, MessageId};
-use crate::messages::{Head, Sealed, UnreadableMessage, write_message};
+use crate::messages::{EnvelopeHeader, RawMessage, UnreadableMessage, serialize_message};
 
 const DISABLED: &str = "account.disabled";
 const ENABLED: &str = "account.enabled";
@@ -15,10 +15,10 @@ const ERASED: &str = "account.erased";
 const AUDITED: &str = "audit.recorded";
 
 /// The routing-key patterns that match all messages about accounts.
-pub const ACCOUNT_PATTERNS: [&str; 2] = ["account.*", "audit.*"];
+pub const ACCOUNT_ROUTING_PATTERNS: [&str; 2] = ["account.*", "audit.*"];
 
 /// Returns whether the routing key is one of those that must have a bound queue.
-pub fn is_account_key(routing_key: &str) -> bool {
+pub fn is_account_routing_key(routing_key: &str) -> bool {
     [DISABLED, ENABLED, ERASED, AUDITED].contains(&routing_key)
 }
 
@@ -74,28 +74,28 @@ impl AccountMessage {
         match self {
             Self::Changed { account, version, .. } => {
                 let subject = format!("accounts/{account}");
-                let head = Head { id, routing_key, source, subject, time, sequence: *version, trace: None };
-                write_message(head, ChangeData { account_id: *account })
+                let header = EnvelopeHeader { id, routing_key, source, subject, time, sequence: *version, trace: None };
+                serialize_message(header, ChangeData { account_id: *account })
             }
             Self::Audited(entry) => {
                 let subject = format!("audit-log/{}", entry.id);
-                write_message(Head { id, routing_key, source, subject, time, sequence: 1, trace: None }, entry)
+                serialize_message(EnvelopeHeader { id, routing_key, source, subject, time, sequence: 1, trace: None }, entry)
             }
         }
     }
 
     /// Parses a message of a contract version that this build reads.
-    pub fn read(body: &[u8]) -> Result<Self, UnreadableMessage> {
-        let sealed = Sealed::open(body, &[DISABLED, ENABLED, ERASED, AUDITED])?;
-        let change = match sealed.routing_key {
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableMessage> {
+        let raw = RawMessage::parse(body, &[DISABLED, ENABLED, ERASED, AUDITED])?;
+        let change = match raw.routing_key {
             DISABLED => AccountChange::Disabled,
             ENABLED => AccountChange::Enabled,
             ERASED => AccountChange::Erased,
-            _ => return Ok(Self::Audited(sealed.data()?)),
+            _ => return Ok(Self::Audited(raw.data()?)),
         };
-        let ChangeData { account_id } = sealed.data()?;
+        let ChangeData { account_id } = raw.data()?;
         let version =
-            sealed.sequence.ok_or_else(|| UnreadableMessage::Shape(serde::de::Error::custom("the sequence is missing or not a number")))?;
+            raw.sequence.ok_or_else(|| UnreadableMessage::Shape(serde::de::Error::custom("the sequence is missing or not a number")))?;
         Ok(Self::Changed { account: account_id, version, change })
     }
 }
@@ -132,8 +132,8 @@ mod tests {
     fn what_is_written_is_read() {
         for message in all() {
             let json = message.to_json(MessageId::from_uuid(Uuid::from_u128(9)), time(), "/x").unwrap();
-            assert_eq!(AccountMessage::read(json.as_bytes()).unwrap(), message);
-            assert!(is_account_key(message.routing_key()));
+            assert_eq!(AccountMessage::parse(json.as_bytes()).unwrap(), message);
+            assert!(is_account_routing_key(message.routing_key()));
         }
     }
 
@@ -148,7 +148,7 @@ mod tests {
             (good.replace("accountId", "accountID"), "envelope"),
             (good.replace("\"7\"", "\"seven\""), "sequence"),
         ] {
-            let error = AccountMessage::read(body.as_bytes()).unwrap_err().to_string();
+            let error = AccountMessage::parse(body.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
     }

@@ -86,6 +86,18 @@ pub enum Action {
     /// An account was enabled again.
     #[serde(rename = "account.enable")]
     EnableAccount,
+    /// An administrator was given another role.
+    #[serde(rename = "account.role")]
+    ChangeRole,
+    /// An administrator enabled the second factor of the own account.
+    #[serde(rename = "totp.enable")]
+    EnableSecondFactor,
+    /// An administrator disabled the second factor of the own account.
+    #[serde(rename = "totp.disable")]
+    DisableSecondFactor,
+    /// An operator removed the second factor of an administrator who had lost it.
+    #[serde(rename = "totp.reset")]
+    ResetSecondFactor,
 }
 
 impl Action {
@@ -101,6 +113,10 @@ impl Action {
         Self::CreateAdmin,
         Self::DisableAccount,
         Self::EnableAccount,
+        Self::ChangeRole,
+        Self::EnableSecondFactor,
+        Self::DisableSecondFactor,
+        Self::ResetSecondFactor,
     ];
 
     /// Returns the value that the database and the API use.
@@ -116,6 +132,10 @@ impl Action {
             Self::CreateAdmin => "admin.create",
             Self::DisableAccount => "account.disable",
             Self::EnableAccount => "account.enable",
+            Self::ChangeRole => "account.role",
+            Self::EnableSecondFactor => "totp.enable",
+            Self::DisableSecondFactor => "totp.disable",
+            Self::ResetSecondFactor => "totp.reset",
         }
     }
 }

@@ -35,85 +35,103 @@ macro_rules! codes {
 
 codes! {
     /// The body is not JSON, or not an object.
-    MalformedJson = 400 "malformed-json" "The body is not a JSON object",
+    MalformedJson = 400 "malformed-json" "The request body is not a JSON object",
     /// The body has a field that the route does not define.
-    UnknownField = 400 "unknown-field" "The body has an unknown field",
+    UnknownField = 400 "unknown-field" "The request body has an unknown field",
     /// The request is not valid HTTP. The gateway sends this code.
-    MalformedRequest = 400 "malformed-request" "The request cannot be read",
+    MalformedRequest = 400 "malformed-request" "The request is not valid HTTP",
     /// The access token is missing or not valid.
-    Unauthenticated = 401 "unauthenticated" "A valid access token is needed",
+    Unauthenticated = 401 "unauthenticated" "A valid access token is required",
     /// The e-mail address or the password is wrong.
-    BadCredentials = 401 "bad-credentials" "E-mail or password is wrong",
+    BadCredentials = 401 "bad-credentials" "The e-mail address or the password is wrong",
+    /// The password is right, and the account has a second factor whose code is missing.
+    TotpRequired = 401 "totp-required" "A code of the second factor is required",
+    /// The password is right, and the code of the second factor is wrong or was used before.
+    BadTotp = 401 "bad-totp" "The code of the second factor is wrong",
     /// The refresh token is unknown, already used, or belongs to an ended session.
     InvalidRefreshToken = 401 "invalid-refresh-token" "The refresh token is not valid",
+    /// The present password, which confirms a change, is wrong.
+    WrongPassword = 403 "wrong-password" "The present password is wrong",
     /// An administrator has disabled the account.
     AccountDisabled = 403 "account-disabled" "The account is disabled",
     /// The account is not permitted to do this.
-    Forbidden = 403 "forbidden" "Not allowed",
+    Forbidden = 403 "forbidden" "The account is not allowed to do this",
     /// No route matches the path.
-    NotFound = 404 "not-found" "There is nothing here",
+    NotFound = 404 "not-found" "No route matches this URL",
     /// The account does not exist.
-    AccountNotFound = 404 "account-not-found" "There is no such account",
+    AccountNotFound = 404 "account-not-found" "The account does not exist",
     /// The account has no session with this id.
-    SessionNotFound = 404 "session-not-found" "There is no such session",
+    SessionNotFound = 404 "session-not-found" "The session does not exist",
     /// The event does not exist.
-    EventNotFound = 404 "event-not-found" "There is no such event",
+    EventNotFound = 404 "event-not-found" "The event does not exist",
     /// The account has no booking with this id.
-    BookingNotFound = 404 "booking-not-found" "There is no such booking",
+    BookingNotFound = 404 "booking-not-found" "The booking does not exist",
     /// The account has no waiting-list entry with this id.
-    WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "There is no such waiting-list entry",
+    WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "The waiting-list entry does not exist",
+    /// The event has no picture.
+    ImageNotFound = 404 "image-not-found" "The event has no picture",
     /// The route exists but does not support the method.
-    MethodNotAllowed = 405 "method-not-allowed" "The method is not allowed here",
+    MethodNotAllowed = 405 "method-not-allowed" "The route does not support this method",
     /// Another account has the e-mail address.
-    EmailTaken = 409 "email-taken" "The e-mail is taken",
+    EmailTaken = 409 "email-taken" "The e-mail address is already in use",
     /// Another account has the username.
-    UsernameTaken = 409 "username-taken" "The username is taken",
-    /// The operation would leave the system without an administrator.
-    LastAdministrator = 409 "last-administrator" "It is the last administrator",
+    UsernameTaken = 409 "username-taken" "The username is already in use",
+    /// The operation would leave the system without an administrator who has the role `owner`.
+    LastAdministrator = 409 "last-administrator" "Cannot remove the last administrator",
+    /// Only administrators have a role that can be changed.
+    NotAnAdministrator = 409 "not-an-administrator" "The account is not an administrator's",
+    /// The account has a second factor already.
+    TotpEnabled = 409 "totp-enabled" "The second factor is already enabled",
+    /// No second factor waits for its first code.
+    TotpNotPending = 409 "totp-not-pending" "No second factor is being set up",
     /// There are not enough tickets, and the request does not allow waiting or the waiting list is closed.
-    SoldOut = 409 "sold-out" "Sold out",
+    SoldOut = 409 "sold-out" "Not enough tickets are available",
     /// The account already has an open waiting-list entry for the ticket type.
     AlreadyWaiting = 409 "already-waiting" "The account is already on the waiting list",
     /// The account would have more tickets than the ticket type allows.
-    AccountLimit = 409 "account-limit" "The limit per account is reached",
+    AccountLimit = 409 "account-limit" "The request exceeds the limit per account",
     /// The request is outside the sales window.
-    SalesClosed = 409 "sales-closed" "Sales are closed",
+    SalesClosed = 409 "sales-closed" "Tickets are not on sale at this time",
     /// The event was cancelled.
     EventCancelled = 409 "event-cancelled" "The event is cancelled",
     /// The event cannot be deleted or become a draft, because it has or had bookings or waiting-list entries.
     EventHasBookings = 409 "event-has-bookings" "The event has or had bookings or waiting-list entries",
     /// Tickets can no longer be returned, because the event has begun.
-    EventBegun = 409 "event-begun" "The event has begun",
+    EventBegun = 409 "event-begun" "The event has already begun",
     /// Tickets can no longer be returned, because the event's cancellation deadline has passed.
     CancellationClosed = 409 "cancellation-closed" "The cancellation deadline has passed",
     /// The change would close a waiting list that has entries.
     WaitlistWouldClose = 409 "waitlist-would-close" "The change would close the waiting list",
     /// More than one booking matches.
-    AmbiguousBooking = 409 "ambiguous-booking" "Several bookings match",
+    AmbiguousBooking = 409 "ambiguous-booking" "More than one booking matches",
     /// More than one waiting-list entry matches.
-    AmbiguousWaitlistEntry = 409 "ambiguous-waitlist-entry" "Several waiting-list entries match",
+    AmbiguousWaitlistEntry = 409 "ambiguous-waitlist-entry" "More than one waiting-list entry matches",
     /// The entry has already become a booking.
-    AlreadyPromoted = 409 "already-promoted" "The entry has become a booking",
+    AlreadyPromoted = 409 "already-promoted" "The waiting-list entry has become a booking",
     /// The new capacity is below the number of booked tickets.
-    CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below what is booked",
+    CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below the number of booked tickets",
     /// The resource has changed since the client read it.
-    PreconditionFailed = 412 "precondition-failed" "The resource has changed meanwhile",
+    PreconditionFailed = 412 "precondition-failed" "The resource has changed since it was read",
     /// The body is larger than the limit.
-    BodyTooLarge = 413 "body-too-large" "The body is too large",
+    BodyTooLarge = 413 "body-too-large" "The request body is too large",
+    /// The route does not take a body of this media type.
+    UnsupportedMediaType = 415 "unsupported-media-type" "The media type of the body is not supported",
     /// A value is missing, of the wrong type or out of its range.
     InvalidInput = 422 "invalid-input" "The input is not valid",
     /// The idempotency key was used for a different request.
-    IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for another request",
+    IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for a different request",
+    /// The body is not a picture that can be used.
+    UnsupportedImage = 422 "unsupported-image" "The picture cannot be used",
     /// The client sent too many requests.
     RateLimited = 429 "rate-limited" "Too many requests",
     /// An unexpected internal error occurred.
-    InternalError = 500 "internal-error" "Something went wrong on our side",
+    InternalError = 500 "internal-error" "An internal error occurred",
     /// A dependency that the request needs is unavailable, or a deadline was exceeded.
-    Unavailable = 503 "unavailable" "The service is not available at the moment",
+    Unavailable = 503 "unavailable" "The service is temporarily unavailable",
     /// The queue for this kind of work is full.
     Overloaded = 503 "overloaded" "The service is overloaded",
     /// The response to a COMMIT was lost, so it is not known whether the request took effect.
-    OutcomeUnknown = 503 "outcome-unknown" "It is not known whether the request took effect",
+    OutcomeUnknown = 503 "outcome-unknown" "It is unknown whether the request took effect",
 }
 
 impl Serialize for ProblemCode {

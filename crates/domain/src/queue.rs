@@ -7,20 +7,21 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The known heads of the queues of a ticket type, one queue per quantity.
 #[derive(Debug, Clone, Default)]
-pub struct WaitingHeads {
-    by_quantity: BTreeMap<u32, Head>,
+pub struct QueueHeads {
+    by_quantity: BTreeMap<u32, QueueHead>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Head {
+struct QueueHead {
     numbers: VecDeque<i64>,
     /// True if the queue may have entries after the known ones.
     truncated: bool,
 }
 
 /// The next candidate of an allocation pass.
+#[must_use = "an entry has been removed from the heads"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum Candidate {
     /// The entry with the lowest number among those that fit.
     Entry {
         /// The number that orders the list.
@@ -34,7 +35,7 @@ pub enum Next {
     Unknown,
 }
 
-impl WaitingHeads {
+impl QueueHeads {
     /// Appends an entry to the known ones of its quantity. Numbers must be pushed in ascending order per quantity.
     pub fn push(&mut self, number: i64, quantity: u32) {
         let head = self.by_quantity.entry(quantity).or_default();
@@ -49,9 +50,9 @@ impl WaitingHeads {
     /// stops before it.
     pub fn insert(&mut self, number: i64, quantity: u32) {
         let head = self.by_quantity.entry(quantity).or_default();
-        let place = head.numbers.partition_point(|known| *known < number);
-        if place < head.numbers.len() || !head.truncated {
-            head.numbers.insert(place, number);
+        let index = head.numbers.partition_point(|known| *known < number);
+        if index < head.numbers.len() || !head.truncated {
+            head.numbers.insert(index, number);
         }
     }
 
@@ -68,20 +69,20 @@ impl WaitingHeads {
     }
 
     /// Removes and returns the entry with the lowest number among those of at most `room` tickets.
-    pub fn take_first_fitting(&mut self, room: u32) -> Next {
+    pub fn take_first_fitting(&mut self, room: u32) -> Candidate {
         let mut best: Option<(i64, u32)> = None;
         for (&quantity, head) in self.by_quantity.range(..=room) {
             match head.numbers.front() {
                 Some(&number) if best.is_none_or(|(lowest, _)| number < lowest) => best = Some((number, quantity)),
-                None if head.truncated => return Next::Unknown,
+                None if head.truncated => return Candidate::Unknown,
                 _ => {}
             }
         }
-        let Some((number, quantity)) = best else { return Next::NoneFits };
+        let Some((number, quantity)) = best else { return Candidate::NoneFits };
         if let Some(head) = self.by_quantity.get_mut(&quantity) {
             head.numbers.pop_front();
         }
-        Next::Entry { number, quantity }
+        Candidate::Entry { number, quantity }
     }
 }
 
@@ -90,22 +91,22 @@ impl WaitingHeads {
 /// For each bucket of each level, `waitlist_counts` stores how many entries wait in it. A position is the sum of at most 63
 /// buckets of each of the two lower levels, the buckets of the top level, and at most 63 rows. The cost therefore does not grow
 /// with the list, except for one row per 262,144 numbers.
-pub const LEVEL_SPANS: [i64; 3] = [64, 64 * 64, 64 * 64 * 64];
+pub const BUCKET_SPANS: [i64; 3] = [64, 64 * 64, 64 * 64 * 64];
 
 /// The buckets that precede a number: a half-open range of bucket indices for each level, and a half-open range of the remaining
 /// numbers, which are counted one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Before {
-    /// For each level of [`LEVEL_SPANS`], the first bucket index and the exclusive end.
+pub struct PrecedingRanges {
+    /// For each level of [`BUCKET_SPANS`], the first bucket index and the exclusive end.
     pub buckets: [(i64, i64); 3],
     /// The first number and the exclusive end.
     pub numbers: (i64, i64),
 }
 
 /// Returns the ranges that together contain every number below `number` exactly once.
-pub fn before(number: i64) -> Before {
-    let [small, middle, large] = LEVEL_SPANS.map(|span| number.div_euclid(span));
-    Before { buckets: [(middle * 64, small), (large * 64, middle), (0, large)], numbers: (small * 64, number) }
+pub fn preceding_ranges(number: i64) -> PrecedingRanges {
+    let [small, middle, large] = BUCKET_SPANS.map(|span| number.div_euclid(span));
+    PrecedingRanges { buckets: [(middle * 64, small), (large * 64, middle), (0, large)], numbers: (small * 64, number) }
 }
 
 #[cfg(test)]
@@ -115,58 +116,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_read_in_part_stops_the_walk_where_it_ends() {
-        let mut heads = WaitingHeads::default();
+    fn a_queue_read_in_part_stops_the_pass_where_it_ends() {
+        let mut heads = QueueHeads::default();
         heads.push(1, 1);
         heads.truncate(1);
         heads.push(9, 1);
         heads.push(5, 2);
-        assert_eq!(heads.take_first_fitting(2), Next::Entry { number: 1, quantity: 1 });
-        assert_eq!(heads.take_first_fitting(2), Next::Unknown, "number 9 may have others of its kind before it");
+        assert_eq!(heads.take_first_fitting(2), Candidate::Entry { number: 1, quantity: 1 });
+        assert_eq!(heads.take_first_fitting(2), Candidate::Unknown, "number 9 may have others of its kind before it");
     }
 
     #[test]
     fn a_large_party_does_not_hide_those_behind_it() {
-        let mut heads = WaitingHeads::default();
+        let mut heads = QueueHeads::default();
         heads.push(1, 5);
         heads.push(2, 2);
-        assert_eq!(heads.take_first_fitting(4), Next::Entry { number: 2, quantity: 2 });
-        assert_eq!(heads.take_first_fitting(4), Next::NoneFits);
+        assert_eq!(heads.take_first_fitting(4), Candidate::Entry { number: 2, quantity: 2 });
+        assert_eq!(heads.take_first_fitting(4), Candidate::NoneFits);
     }
 
     #[test]
     fn an_entry_that_changes_its_quantity_is_inserted_at_the_place_of_its_number() {
-        let mut heads = WaitingHeads::default();
+        let mut heads = QueueHeads::default();
         heads.push(1, 1);
         heads.push(5, 1);
         heads.truncate(1);
         heads.insert(3, 1);
         heads.insert(7, 1);
         for number in [1, 3, 5] {
-            assert_eq!(heads.take_first_fitting(1), Next::Entry { number, quantity: 1 });
+            assert_eq!(heads.take_first_fitting(1), Candidate::Entry { number, quantity: 1 });
         }
-        assert_eq!(heads.take_first_fitting(1), Next::Unknown, "number 7 may have unread entries before it");
+        assert_eq!(heads.take_first_fitting(1), Candidate::Unknown, "number 7 may have unread entries before it");
         heads.insert(4, 2);
         heads.insert(2, 2);
-        assert_eq!(heads.take_first_fitting(2), Next::Unknown);
-        heads = WaitingHeads::default();
+        assert_eq!(heads.take_first_fitting(2), Candidate::Unknown);
+        heads = QueueHeads::default();
         heads.insert(4, 2);
         heads.insert(2, 2);
-        assert_eq!(heads.take_first_fitting(2), Next::Entry { number: 2, quantity: 2 });
+        assert_eq!(heads.take_first_fitting(2), Candidate::Entry { number: 2, quantity: 2 });
     }
 
     proptest! {
         #[test]
         fn the_buckets_before_a_number_cover_each_smaller_number_once(number in 0i64..2_000_000) {
-            let before = before(number);
+            let ranges = preceding_ranges(number);
             let mut end = 0;
             // From the coarsest level down to single numbers, each range starts where the previous one ends.
-            for (span, (first, last)) in LEVEL_SPANS.into_iter().zip(before.buckets).rev() {
+            for (span, (first, last)) in BUCKET_SPANS.into_iter().zip(ranges.buckets).rev() {
                 prop_assert_eq!(first * span, end);
                 prop_assert!(last >= first);
                 end = last * span;
             }
-            prop_assert_eq!(before.numbers, (end, number));
+            prop_assert_eq!(ranges.numbers, (end, number));
             prop_assert!(number - end < 64);
         }
     }

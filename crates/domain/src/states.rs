@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A stored value that names no known state, which means that the schema and the program disagree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("«{word}» is not a {kind}")]
+#[error("`{word}` is not a valid {kind}")]
 pub struct UnknownState {
     kind: &'static str,
     word: String,
@@ -49,6 +49,18 @@ macro_rules! state {
             }
         }
     };
+}
+
+state! {
+    /// A language in which an account is addressed, named as in BCP 47.
+    Language ("language") {
+        /// English.
+        #[serde(rename = "en")]
+        English = "en",
+        /// German.
+        #[serde(rename = "de")]
+        German = "de",
+    }
 }
 
 state! {
@@ -119,29 +131,53 @@ state! {
     }
 }
 
+state! {
+    /// The role of an administrator, which decides what the account may do besides booking tickets.
+    AdminRole ("role of an administrator") {
+        /// Checks people in, and reads what that needs.
+        Door = "door",
+        /// Manages events, bookings and waiting lists, and does everything that `Door` may do.
+        Organiser = "organiser",
+        /// Does everything, including the management of accounts and roles.
+        Owner = "owner",
+    }
+}
+
+impl AdminRole {
+    /// Returns whether an administrator with this role may do what `required` permits.
+    pub const fn includes(self, required: Self) -> bool {
+        match required {
+            Self::Door => true,
+            Self::Organiser => matches!(self, Self::Organiser | Self::Owner),
+            Self::Owner => matches!(self, Self::Owner),
+        }
+    }
+}
+
 /// The error of a transition that the current status does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the event is {0}")]
-pub struct RefusedStep(pub EventStatus);
+pub struct InvalidTransition(pub EventStatus);
 
 impl EventStatus {
     /// Publishes a draft. A published event stays published. Fails if the event is cancelled.
-    pub fn publish(self) -> Result<Self, RefusedStep> {
+    pub fn publish(self) -> Result<Self, InvalidTransition> {
         match self {
             Self::Draft | Self::Published => Ok(Self::Published),
-            Self::Cancelled => Err(RefusedStep(self)),
+            Self::Cancelled => Err(InvalidTransition(self)),
         }
     }
 
     /// Makes a published event a draft again. A draft stays a draft. Fails if the event is cancelled.
-    pub fn unpublish(self) -> Result<Self, RefusedStep> {
+    pub fn unpublish(self) -> Result<Self, InvalidTransition> {
         match self {
             Self::Draft | Self::Published => Ok(Self::Draft),
-            Self::Cancelled => Err(RefusedStep(self)),
+            Self::Cancelled => Err(InvalidTransition(self)),
         }
     }
 
     /// Cancels the event, from any status.
+    #[must_use = "the status is returned, not changed in place"]
     pub const fn cancel(self) -> Self {
         Self::Cancelled
     }
@@ -161,11 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn each_role_of_an_administrator_includes_those_below_it() {
+        let included = |role: AdminRole| AdminRole::ALL.iter().filter(move |required| role.includes(**required)).count();
+        assert_eq!([AdminRole::Door, AdminRole::Organiser, AdminRole::Owner].map(included), [1, 2, 3]);
+        assert!(!AdminRole::Door.includes(AdminRole::Organiser) && AdminRole::Organiser.includes(AdminRole::Door));
+    }
+
+    #[test]
     fn a_cancelled_event_is_neither_published_nor_withdrawn() {
         assert_eq!(EventStatus::Published.unpublish(), Ok(EventStatus::Draft));
         assert_eq!(EventStatus::Draft.unpublish(), Ok(EventStatus::Draft));
-        assert_eq!(EventStatus::Cancelled.unpublish(), Err(RefusedStep(EventStatus::Cancelled)));
+        assert_eq!(EventStatus::Cancelled.unpublish(), Err(InvalidTransition(EventStatus::Cancelled)));
         assert_eq!(EventStatus::Draft.publish(), Ok(EventStatus::Published));
-        assert_eq!(EventStatus::Published.cancel().publish(), Err(RefusedStep(EventStatus::Cancelled)));
+        assert_eq!(EventStatus::Published.cancel().publish(), Err(InvalidTransition(EventStatus::Cancelled)));
     }
 }

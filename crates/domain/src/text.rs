@@ -8,6 +8,7 @@
 //! follow UsernameCaseMapped of RFC 8265. Both types additionally allow emoji, which is why no library for these profiles is
 //! used. The module `visible` classifies characters, and `email` handles addresses.
 
+mod common_passwords;
 mod email;
 mod visible;
 
@@ -19,14 +20,14 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-pub use email::{Email, EmailDomains, EmailForms, LoginEmail};
+pub use email::{Email, EmailDomains, EmailLookupKeys, LoginEmail};
 
 /// The reason why a text, number or time was rejected. It is a predicate that follows the name of the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Invalid(String);
+pub struct InvalidValue(String);
 
-impl Invalid {
+impl InvalidValue {
     /// Creates the error from a reason that is shown to the user.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
@@ -34,53 +35,57 @@ impl Invalid {
 }
 
 /// Checks the rules that apply to every text, then composes and trims it.
-fn checked(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<String, Invalid> {
+fn check_text(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<String, InvalidValue> {
     if text.chars().any(|c| visible::is_control(c) && !allowed(c)) {
-        return Err(Invalid::new("must not contain control characters"));
+        return Err(InvalidValue::new("must not contain control characters"));
     }
     if text.chars().any(visible::is_noncharacter) {
-        return Err(Invalid::new("must not contain code points that are not characters"));
+        return Err(InvalidValue::new("must not contain code points that are not characters"));
     }
     let text: String = text.nfc().collect();
     let text = text.trim_matches(visible::is_blank);
     if text.chars().count() > max {
-        return Err(Invalid::new(format!("must be at most {max} characters")));
+        return Err(InvalidValue::new(format!("must be at most {max} characters")));
     }
     Ok(text.to_owned())
 }
 
 /// Checks a text that may be empty but must not consist of invisible characters only.
-fn empty_or_visible(text: String) -> Result<String, Invalid> {
-    if text.is_empty() || text.chars().any(visible::is_visible) { Ok(text) } else { Err(Invalid::new("must contain a visible character")) }
+fn empty_or_visible(text: String) -> Result<String, InvalidValue> {
+    if text.is_empty() || text.chars().any(visible::is_visible) {
+        Ok(text)
+    } else {
+        Err(InvalidValue::new("must contain a visible character"))
+    }
 }
 
 /// Normalizes a displayed name: a single line of at most 200 characters in which each run of white space is one space.
-fn displayed(text: &str) -> Result<String, Invalid> {
-    let text = not_blank(checked(text, usize::MAX, |_| false)?)?;
+fn parse_display_name(text: &str) -> Result<String, InvalidValue> {
+    let text = not_blank(check_text(text, usize::MAX, |_| false)?)?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().count() > 200 {
-        return Err(Invalid::new("must be at most 200 characters"));
+        return Err(InvalidValue::new("must be at most 200 characters"));
     }
     if !visible::has_only_sequences(&text) {
-        return Err(Invalid::new("must not contain invisible characters"));
+        return Err(InvalidValue::new("must not contain invisible characters"));
     }
     Ok(text)
 }
 
-fn not_blank(text: String) -> Result<String, Invalid> {
-    if text.is_empty() { Err(Invalid::new("must not be empty")) } else { empty_or_visible(text) }
+fn not_blank(text: String) -> Result<String, InvalidValue> {
+    if text.is_empty() { Err(InvalidValue::new("must not be empty")) } else { empty_or_visible(text) }
 }
 
-fn username(text: &str) -> Result<String, Invalid> {
-    let text = not_blank(checked(text, 64, |_| false)?)?;
+fn parse_username(text: &str) -> Result<String, InvalidValue> {
+    let text = not_blank(check_text(text, 64, |_| false)?)?;
     if text.chars().any(|c| visible::is_ignorable(c) || visible::is_private(c)) {
-        return Err(Invalid::new("must not contain invisible characters"));
+        return Err(InvalidValue::new("must not contain invisible characters"));
     }
     if text.chars().next().is_some_and(visible::is_mark) {
-        return Err(Invalid::new("must not begin with a combining character"));
+        return Err(InvalidValue::new("must not begin with a combining character"));
     }
     if username_key(&text).contains(visible::is_blank) || text.contains(visible::is_blank) {
-        return Err(Invalid::new("must not contain white space"));
+        return Err(InvalidValue::new("must not contain white space"));
     }
     Ok(text)
 }
@@ -120,10 +125,10 @@ macro_rules! text {
         }
 
         impl FromStr for $name {
-            type Err = Invalid;
+            type Err = InvalidValue;
 
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                let parse: fn(&str) -> Result<String, Invalid> = $parse;
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                let parse: fn(&str) -> Result<String, InvalidValue> = $parse;
                 parse(text).map(Self)
             }
         }
@@ -138,33 +143,33 @@ macro_rules! text {
 
 text! {
     /// The name of a person, 1 to 200 characters. Joiners and variation selectors are allowed only in sequences that they shape.
-    PersonName, displayed
+    PersonName, parse_display_name
 }
 text! {
     /// The name of an event, ticket type or venue, or a reason: 1 to 200 characters, with the rules of [`PersonName`].
-    Title, displayed
+    Title, parse_display_name
 }
 text! {
     /// The description of an event: up to 10,000 characters, including line breaks. Invisible characters may stand between
     /// visible ones, because text pasted from word processors contains them.
-    Description, |text| checked(text, 10_000, |c| matches!(c, '\n' | '\r' | '\t')).and_then(empty_or_visible)
+    Description, |text| check_text(text, 10_000, |c| matches!(c, '\n' | '\r' | '\t')).and_then(empty_or_visible)
 }
 text! {
     /// The username of an account, 1 to 64 characters without white space or invisible characters.
-    Username, username
+    Username, parse_username
 }
 text! {
     /// A search query for events or accounts, up to 200 characters.
-    SearchTerm, |text| checked(text, 200, |_| false).and_then(empty_or_visible)
+    SearchTerm, |text| check_text(text, 200, |_| false).and_then(empty_or_visible)
 }
 text! {
     /// An idempotency key, 1 to 200 visible ASCII characters.
     IdempotencyKey, |text| {
         if text.is_empty() {
-            return Err(Invalid::new("must not be empty"));
+            return Err(InvalidValue::new("must not be empty"));
         }
         if text.len() > 200 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Invalid::new("must be 1 to 200 visible ASCII characters"));
+            return Err(InvalidValue::new("must be 1 to 200 visible ASCII characters"));
         }
         Ok(text.to_owned())
     }
@@ -172,11 +177,11 @@ text! {
 
 /// The position in a text where a search word must match, chosen so that a trigram index can be used if possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SearchPlace {
+pub enum MatchPosition {
     /// Anywhere, including within a word: the search word is long enough to contain a trigram.
     Anywhere,
     /// At the beginning of a word. Together with the space before it, even a word of one or two letters has trigrams.
-    BeginningOfWord,
+    WordStart,
     /// Anywhere, but without the index. This applies to one or two characters that are not letters or digits, or that belong to a
     /// script without spaces between words.
     AnywhereUnindexed,
@@ -193,14 +198,14 @@ impl<'a> SearchWord<'a> {
     }
 
     /// Returns where the word must match.
-    pub fn place(self) -> SearchPlace {
+    pub fn match_position(self) -> MatchPosition {
         let long = self.0.nfkd().filter(|c| !is_combining_mark(*c)).nth(2).is_some();
         // Chinese, Japanese and Korean texts have no spaces between words.
         let spaced = self.0.chars().any(char::is_alphanumeric) && self.0.chars().all(|c| c < '\u{2e80}');
         match (long, spaced) {
-            (true, _) => SearchPlace::Anywhere,
-            (false, true) => SearchPlace::BeginningOfWord,
-            (false, false) => SearchPlace::AnywhereUnindexed,
+            (true, _) => MatchPosition::Anywhere,
+            (false, true) => MatchPosition::WordStart,
+            (false, false) => MatchPosition::AnywhereUnindexed,
         }
     }
 }
@@ -249,24 +254,27 @@ impl Password {
 }
 
 impl FromStr for Password {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if text.chars().any(char::is_control) {
-            return Err(Invalid::new("must not contain control characters"));
+            return Err(InvalidValue::new("must not contain control characters"));
         }
         if text.chars().any(visible::is_noncharacter) {
-            return Err(Invalid::new("must not contain code points that are not characters"));
+            return Err(InvalidValue::new("must not contain code points that are not characters"));
         }
         let text = Self::normalized(text);
         if !text.is_empty() && text.chars().all(|c| !visible::is_visible(c)) {
-            return Err(Invalid::new("must contain a visible character"));
+            return Err(InvalidValue::new("must contain a visible character"));
         }
         if text.chars().count() < Self::MIN_CHARS {
-            return Err(Invalid::new(format!("must be at least {} characters", Self::MIN_CHARS)));
+            return Err(InvalidValue::new(format!("must be at least {} characters", Self::MIN_CHARS)));
         }
         if text.len() > Self::MAX_BYTES {
-            return Err(Invalid::new(format!("must be at most {} bytes", Self::MAX_BYTES)));
+            return Err(InvalidValue::new(format!("must be at most {} bytes", Self::MAX_BYTES)));
+        }
+        if common_passwords::is_common(&text) {
+            return Err(InvalidValue::new("must not be one of the commonest passwords, which attackers try first"));
         }
         Ok(Self(text.into()))
     }

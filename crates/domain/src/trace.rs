@@ -18,7 +18,7 @@ pub struct TraceContext {
 /// The error of a text that is not a valid `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a W3C traceparent")]
-pub struct NoTraceparent;
+pub struct InvalidTraceparent;
 
 /// The only flag that version 00 defines: the caller may have recorded this trace.
 const SAMPLED: u8 = 1;
@@ -47,31 +47,31 @@ impl TraceContext {
 }
 
 impl FromStr for TraceContext {
-    type Err = NoTraceparent;
+    type Err = InvalidTraceparent;
 
     /// Parses version 00, and the fields of later versions that the standard requires to be compatible with it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split('-');
-        let mut part = |length: usize| parts.next().filter(|part| part.len() == length).ok_or(NoTraceparent);
+        let mut part = |length: usize| parts.next().filter(|part| part.len() == length).ok_or(InvalidTraceparent);
         let (version, trace_id, span_id, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
         let [version] = bytes(version)?;
         if version == u8::MAX || (version == 0 && parts.next().is_some()) {
-            return Err(NoTraceparent);
+            return Err(InvalidTraceparent);
         }
         let [flags] = bytes(flags)?;
-        Self::new(bytes(trace_id)?, bytes(span_id)?, flags & SAMPLED != 0).ok_or(NoTraceparent)
+        Self::new(bytes(trace_id)?, bytes(span_id)?, flags & SAMPLED != 0).ok_or(InvalidTraceparent)
     }
 }
 
 /// Parses hexadecimal digits. The standard requires them to be lower case.
-fn bytes<const N: usize>(text: &str) -> Result<[u8; N], NoTraceparent> {
+fn bytes<const N: usize>(text: &str) -> Result<[u8; N], InvalidTraceparent> {
     if !text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err(NoTraceparent);
+        return Err(InvalidTraceparent);
     }
     let mut found = [0; N];
     for (byte, digits) in found.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).map_err(|_| NoTraceparent)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| NoTraceparent)?;
+        let digits = std::str::from_utf8(digits).map_err(|_| InvalidTraceparent)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidTraceparent)?;
     }
     Ok(found)
 }
@@ -91,7 +91,7 @@ impl Serialize for TraceContext {
 
 /// Deserializes an optional `traceparent`. An invalid value counts as absent, because a message must never be rejected for its
 /// trace.
-pub(crate) fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TraceContext>, D::Error> {
+pub(crate) fn deserialize_lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TraceContext>, D::Error> {
     Ok(serde_json::Value::deserialize(deserializer)?.as_str().and_then(|text| text.parse().ok()))
 }
 
@@ -132,7 +132,7 @@ mod tests {
             &format!("{EXAMPLE}-more"),
             &EXAMPLE.replace("4bf92f", "€€"),
         ] {
-            assert_eq!(text.parse::<TraceContext>(), Err(NoTraceparent), "{text}");
+            assert_eq!(text.parse::<TraceContext>(), Err(InvalidTraceparent), "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::text::Invalid;
+use crate::text::InvalidValue;
 
 /// The number of tickets of a booking or a waiting-list entry, from 1 to [`Quantity::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -18,7 +18,7 @@ impl Quantity {
     pub const ONE: Self = Self(1);
 
     /// Returns the quantity, or an error if `value` is not from 1 to [`Quantity::MAX`].
-    pub fn new(value: i64) -> Result<Self, Invalid> {
+    pub fn new(value: i64) -> Result<Self, InvalidValue> {
         in_range(value, 1, Self::MAX).map(Self)
     }
 
@@ -38,7 +38,7 @@ impl Capacity {
     pub const MAX: u32 = 10_000_000;
 
     /// Returns the capacity, or an error if `value` is not from 0 to [`Capacity::MAX`].
-    pub fn new(value: i64) -> Result<Self, Invalid> {
+    pub fn new(value: i64) -> Result<Self, InvalidValue> {
         in_range(value, 0, Self::MAX).map(Self)
     }
 
@@ -55,7 +55,7 @@ pub struct AccountLimit(u32);
 
 impl AccountLimit {
     /// Returns the limit, or an error if `value` is not from 1 to [`Capacity::MAX`].
-    pub fn new(value: i64) -> Result<Self, Invalid> {
+    pub fn new(value: i64) -> Result<Self, InvalidValue> {
         in_range(value, 1, Capacity::MAX).map(Self)
     }
 
@@ -80,11 +80,11 @@ impl Price {
     pub const MAX_AMOUNT: i64 = 1_000_000_000_000;
 
     /// Returns `value`, or an error if it is not from 0 to [`Price::MAX_AMOUNT`] minor units.
-    pub fn amount(value: i64) -> Result<i64, Invalid> {
+    pub fn amount(value: i64) -> Result<i64, InvalidValue> {
         if (0..=Self::MAX_AMOUNT).contains(&value) {
             Ok(value)
         } else {
-            Err(Invalid::new(format!("must be from 0 to {}", Self::MAX_AMOUNT)))
+            Err(InvalidValue::new(format!("must be from 0 to {}", Self::MAX_AMOUNT)))
         }
     }
 }
@@ -102,12 +102,12 @@ impl Currency {
 }
 
 impl std::str::FromStr for Currency {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         match iso_currency::Currency::from_code(text) {
             Some(known) if is_in_use(known) => Ok(Self(text.to_owned())),
-            _ => Err(Invalid::new("must be the ISO 4217 code of a currency in use, such as EUR")),
+            _ => Err(InvalidValue::new("must be the ISO 4217 code of a currency in use, such as EUR")),
         }
     }
 }
@@ -123,11 +123,11 @@ fn is_in_use(currency: iso_currency::Currency) -> bool {
     }
 }
 
-fn in_range(value: i64, min: u32, max: u32) -> Result<u32, Invalid> {
+fn in_range(value: i64, min: u32, max: u32) -> Result<u32, InvalidValue> {
     u32::try_from(value)
         .ok()
         .filter(|value| (min..=max).contains(value))
-        .ok_or_else(|| Invalid::new(format!("must be from {min} to {max}")))
+        .ok_or_else(|| InvalidValue::new(format!("must be from {min} to {max}")))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Authentication: extractors that accept a request only with a valid access token.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::states::Role;
+use rowlock_domain::states::AdminRole;
 
 use crate::problem::Problem;
 use crate::request_log::RequestId;
@@ -30,34 +31,69 @@ pub struct FormerCaller {
 }
 
 impl FormerCaller {
-    /// The claims of the token.
+    /// Returns the claims of the token.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Whether the token was revoked.
+    /// Returns whether the token was revoked.
     pub const fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// The claims, if the token was not revoked.
+    /// Returns the claims if the token was not revoked.
     ///
     /// # Errors
     ///
-    /// The 401 that a [`Caller`] with a revoked token gets.
+    /// Returns the 401 problem that a [`Caller`] with a revoked token gets.
     pub fn still_valid(self) -> Result<Caller, Problem> {
         if self.ended { Err(session_ended()) } else { Ok(Caller(self.claims)) }
     }
 }
 
-/// The claims of the administrator that sent the request.
+/// A role that a route requires of administrators, as a type parameter of [`AdminCaller`].
+pub trait RequiredRole: 'static {
+    /// The role. Roles that include it are accepted as well.
+    const ROLE: AdminRole;
+}
+
+macro_rules! required_roles {
+    ($($(#[$doc:meta])* $name:ident),+) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub enum $name {}
+
+        impl RequiredRole for $name {
+            const ROLE: AdminRole = AdminRole::$name;
+        }
+    )+ };
+}
+
+required_roles! {
+    /// The route is for every administrator.
+    Door,
+    /// The route is for organizers and owners.
+    Organiser,
+    /// The route is for owners.
+    Owner
+}
+
+/// The administrator that sent the request, who has the role `R` or one that includes it. `R` has no default, so every route
+/// for administrators names the role that it requires.
 #[derive(Debug, Clone)]
-pub struct AdminCaller {
+pub struct AdminCaller<R> {
+    administrator: Administrator,
+    role: PhantomData<R>,
+}
+
+/// The claims of an administrator and the id of the request.
+#[derive(Debug, Clone)]
+pub struct Administrator {
     claims: Arc<Claims>,
     request_id: Option<String>,
 }
 
-impl AdminCaller {
+impl Administrator {
     /// Returns the actor for the audit log.
     pub fn actor(&self) -> Actor {
         Actor { account_id: Some(self.claims.sub), role: ActorRole::Admin, request_id: self.request_id.clone() }
@@ -77,7 +113,15 @@ impl Deref for Caller {
     }
 }
 
-impl Deref for AdminCaller {
+impl<R> Deref for AdminCaller<R> {
+    type Target = Administrator;
+
+    fn deref(&self) -> &Administrator {
+        &self.administrator
+    }
+}
+
+impl Deref for Administrator {
     type Target = Claims;
 
     fn deref(&self) -> &Claims {
@@ -151,7 +195,17 @@ impl FromRequest for FormerCaller {
     }
 }
 
-impl FromRequest for AdminCaller {
+/// Returns the problem for an account without the role that a route requires.
+fn role_required(required: AdminRole) -> Problem {
+    let who = match required {
+        AdminRole::Door => "Only administrators can do this.",
+        AdminRole::Organiser => "Only administrators with the role `organiser` or `owner` can do this.",
+        AdminRole::Owner => "Only administrators with the role `owner` can do this.",
+    };
+    Problem::new(ProblemCode::Forbidden, who).with("requiredRole", required.as_str())
+}
+
+impl<R: RequiredRole> FromRequest for AdminCaller<R> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -159,14 +213,15 @@ impl FromRequest for AdminCaller {
         let request = request.clone();
         Box::pin(async move {
             let claims = authenticate(request.clone()).await?;
-            if claims.role != Role::Admin {
-                return Err(Problem::new(ProblemCode::Forbidden, "This is for administrators."));
+            if !claims.administrator().is_some_and(|role| role.includes(R::ROLE)) {
+                return Err(role_required(R::ROLE));
             }
             if revocations(&request)?.is_stale() {
                 let detail = "Cannot verify that this administrator account is still active, because the revocation list is out of date. Retry in a few seconds.";
                 return Err(Problem::new(ProblemCode::Unavailable, detail));
             }
-            Ok(Self { claims, request_id: request_id(&request) })
+            let administrator = Administrator { claims, request_id: request_id(&request) };
+            Ok(Self { administrator, role: PhantomData })
         })
     }
 }

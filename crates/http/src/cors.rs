@@ -1,4 +1,4 @@
-//! Cross-origin requests (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol): lets web pages of the configured origins
+//! Cross-origin requests (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>): lets web pages of the configured origins
 //! call the API from a browser. Without configured origins no response has CORS headers, so browsers block all other pages.
 //!
 //! Every response to an allowed origin has the headers, errors among them, so that a page can read why a request failed.
@@ -16,7 +16,7 @@ use actix_web::{Error, HttpResponse, web};
 use url::Url;
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE";
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID";
 const EXPOSED_HEADERS: &str =
     "ETag, Location, Retry-After, Idempotent-Replayed, X-Request-Id, RateLimit, RateLimit-Policy, Content-Disposition";
 /// How long a browser may cache the response to a preflight request, in seconds.

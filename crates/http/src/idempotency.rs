@@ -2,10 +2,9 @@
 
 use actix_web::HttpRequest;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::IdempotencyKey;
+use rowlock_domain::text::{IdempotencyKey, InvalidValue};
 use sha2::{Digest, Sha256};
 
-use crate::JsonFields;
 use crate::problem::Problem;
 
 /// A key with the hash of the request that it was sent with.
@@ -28,38 +27,26 @@ pub fn key_reused() -> Problem {
     )
 }
 
+/// Reads the header `Idempotency-Key`.
+pub(crate) fn read_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, InvalidValue> {
+    // A value that is not ASCII is rejected like any other malformed key.
+    let value = request.headers().get("idempotency-key");
+    value.map(|value| value.to_str().unwrap_or("\u{0}").parse()).transpose()
+}
+
 impl KeyedRequest {
-    /// Reads the key of a request with a body. Returns `None` if the key is malformed, after adding the error to those of the body,
-    /// and `Some(None)` if there is no key.
-    pub fn of_body(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Self>> {
-        let Some(value) = request.headers().get("idempotency-key") else { return Some(None) };
-        // A value that is not ASCII is rejected like any other malformed key.
-        match value.to_str().unwrap_or("\u{0}").parse() {
-            Ok(key) => Some(Some(Self { key, hash: body.hash() })),
-            Err(error) => {
-                body.add_error("Idempotency-Key", error.to_string());
-                None
-            }
-        }
-    }
-
-    /// Like [`of_body`](Self::of_body), for a request whose path says what it is about: the path is part of the hash.
-    pub fn of_path_and_body(request: &HttpRequest, body: &mut JsonFields) -> Option<Option<Self>> {
-        let keyed = Self::of_body(request, body)?;
-        Some(keyed.map(|Self { key, hash }| {
-            let whole = Sha256::new().chain_update(request.path()).chain_update([0]).chain_update(hash);
-            Self { key, hash: whole.finalize().into() }
-        }))
-    }
-
     /// Reads the key of a request without a body. The hash covers the path.
     ///
     /// # Errors
     ///
     /// Returns a problem that names the header if the key is malformed.
     pub fn of_path(request: &HttpRequest) -> Result<Option<Self>, Problem> {
-        let mut nothing = JsonFields::parse(b"{}")?;
-        let keyed = Self::of_path_and_body(request, &mut nothing);
-        nothing.finish(keyed)
+        let key = read_key(request).map_err(|error| Problem::invalid_field("Idempotency-Key", error.to_string()))?;
+        Ok(key.map(|key| Self { key, hash: Self::hash_of_path(request, Sha256::digest(b"{}").into()) }))
+    }
+
+    /// Returns the hash of a path and of a body with the hash `body`.
+    pub(crate) fn hash_of_path(request: &HttpRequest, body: [u8; 32]) -> [u8; 32] {
+        Sha256::new().chain_update(request.path()).chain_update([0]).chain_update(body).finalize().into()
     }
 }

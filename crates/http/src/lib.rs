@@ -4,13 +4,14 @@
 //! The crate contains no ticketing logic. It only uses names, states and error codes of the domain.
 
 mod auth;
+mod body;
+mod client;
 mod client_address;
 mod cors;
 mod deadline;
 mod graceful_shutdown;
 mod head;
 mod idempotency;
-mod json;
 mod limits;
 pub mod management;
 pub mod openapi;
@@ -22,12 +23,13 @@ mod routes;
 mod server;
 pub mod tokens;
 
-pub use auth::{AdminCaller, Caller, FormerCaller, request_id};
+pub use auth::{AdminCaller, Administrator, Caller, Door, FormerCaller, Organiser, Owner, RequiredRole, request_id};
+pub use body::{BoundedVec, InvalidBody, JsonBody, NonNullPatch, Patch, WholeNumber, integer_field, text_field};
+pub use client::service_client;
 pub use client_address::client_address;
 pub use cors::Origin;
 pub use graceful_shutdown::GracefulShutdown;
 pub use idempotency::{KeyedRequest, REPLAYED, key_reused};
-pub use json::{JsonFields, Patch, boolean, integer, text, time};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
 pub use routes::Routes;

@@ -71,7 +71,7 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
         Self { name, quota: NonZeroU32::new(count), clients: Cache::new(MAX_TRACKED_CLIENTS), clock: DefaultClock::default() }
     }
 
-    /// Counts a request of a client. `what` names the requests in the error message, as in "Too many log-ins".
+    /// Counts a request of a client. `what` names the requests in the error message, as in "Too many logins".
     ///
     /// # Errors
     ///
@@ -165,17 +165,17 @@ mod tests {
         let limit = RateLimit::per_minute("log-in", 3);
         for remaining in [2, 1, 0] {
             let request = TestRequest::default().to_http_request();
-            limit.check(&request, &"ada", "log-ins").unwrap();
+            limit.check(&request, &"ada", "logins").unwrap();
             let (policy, now) = header_values(&request);
             assert_eq!(policy, "\"log-in\";q=3;w=60");
             assert_eq!(now, format!("\"log-in\";r={remaining};t={}", (3 - remaining) * 20));
         }
         let request = TestRequest::default().to_http_request();
-        let refusal = limit.check(&request, &"ada", "log-ins").unwrap_err();
+        let refusal = limit.check(&request, &"ada", "logins").unwrap_err();
         assert_eq!(refusal.code(), ProblemCode::RateLimited);
         assert_eq!(refusal.error_response().headers().get(RETRY_AFTER).unwrap(), "20");
         assert_eq!(header_values(&request).1, "\"log-in\";r=0;t=20");
-        assert!(limit.check(&request, &"bob", "log-ins").is_ok(), "other clients have their own quota");
+        assert!(limit.check(&request, &"bob", "logins").is_ok(), "other clients have their own quota");
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
         let limit = RateLimit::per_minute("log-in", 0);
         let request = TestRequest::default().to_http_request();
         for _ in 0..1_000 {
-            limit.check(&request, &"ada", "log-ins").unwrap();
+            limit.check(&request, &"ada", "logins").unwrap();
         }
         assert_eq!(header_values(&request), (String::new(), String::new()));
     }
@@ -191,8 +191,8 @@ mod tests {
     #[test]
     fn several_limits_share_the_headers() {
         let request = TestRequest::default().to_http_request();
-        RateLimit::per_minute("address", 60).check(&request, &1, "log-ins").unwrap();
-        RateLimit::per_minute("account", 30).check(&request, &2, "log-ins").unwrap();
+        RateLimit::per_minute("address", 60).check(&request, &1, "logins").unwrap();
+        RateLimit::per_minute("account", 30).check(&request, &2, "logins").unwrap();
         assert_eq!(header_values(&request).1, "\"address\";r=59;t=1, \"account\";r=29;t=2");
     }
 

@@ -11,7 +11,7 @@ mod words;
 pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};
 pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};
-pub use words::{AccountRole, Action, ActorRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
+pub use words::{AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
 
 /// Declares a type that represents the [`Problems`] of a route in `#[utoipa::path(responses(…))]`.
 #[macro_export]

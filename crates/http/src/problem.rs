@@ -23,6 +23,7 @@ pub struct FieldError {
 
 /// An error response.
 #[derive(Debug, Clone)]
+#[must_use = "a problem has no effect until it is returned"]
 pub struct Problem {
     code: ProblemCode,
     detail: Cow<'static, str>,

@@ -18,6 +18,7 @@ use crate::problem::{FieldError, Problem};
 ///
 /// Each reading method returns `None` after it has recorded an error, and treats an empty parameter as absent.
 #[derive(Debug)]
+#[must_use = "the errors are reported by `finish`"]
 pub struct QueryFields {
     values: HashMap<String, String>,
     errors: Vec<FieldError>,
@@ -63,7 +64,7 @@ impl QueryFields {
     /// Reads an optional time.
     pub fn time(&mut self, name: &str) -> Option<Option<Timestamp>> {
         // The `+` of an offset arrives as a space if the client did not encode it.
-        self.read(name, |text| crate::json::time(&text.replace(' ', "+").into()))
+        self.read(name, |text| crate::body::time_from(&text.replace(' ', "+")).map_err(str::to_owned))
     }
 
     /// Reads the parameter `limit`, from 1 to 100. The default is 20.

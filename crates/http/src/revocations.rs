@@ -1,11 +1,11 @@
-//! Who is not let in any more although their token has not expired: a short list that services fetch now and then.
+//! The revocation list: sessions and accounts that ended although access tokens of them may not have expired.
 //!
-//! An account that was disabled is listed with the lowest version that its tokens may have, so that a log-in after it was
-//! enabled again works at once, even while a service still holds the list from before. An erased account is listed by its
-//! id, for no token of it will ever be valid again.
+//! A disabled account is listed with the lowest version that its tokens may have, so that a login after it was enabled again works
+//! at once, even in a service whose list is not current. An erased account is listed by its id, because no token of it will ever be
+//! valid again.
 //!
-//! Nobody asks `auth-service` on the way of a request. When the list has been out of reach for too long, users go on
-//! being served, as they would be with any token, but administrators are not: what they can do is too much.
+//! Services fetch the list periodically; no request waits for `auth-service`. When the list is stale, requests of users are still
+//! accepted, but those of administrators are rejected, because they can do more harm.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -23,12 +23,11 @@ use tokio_util::sync::CancellationToken;
 use crate::tokens::{Claims, Fetch};
 use rowlock_platform::settings::SettingsReader;
 
-/// The document that `auth-service` shows to services at `/internal/revocations`: what ended so lately that a token of it
-/// may still be unexpired.
+/// The document `/internal/revocations` of `auth-service`: sessions and accounts that ended so recently that an access token of
+/// them may not have expired.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevocationList {
-    /// Accounts of which no token is valid: those that were erased. An auth-service of the previous version also lists
-    /// those that are disabled.
+    /// Erased accounts, of which no token is valid. An auth-service of the previous version also lists disabled accounts here.
     pub accounts: Vec<AccountId>,
     /// The lowest valid version of the tokens of accounts that were disabled, whether or not they were enabled again. An
     /// auth-service of the previous version does not send it.
@@ -38,12 +37,12 @@ pub struct RevocationList {
     pub sessions: Vec<SessionId>,
 }
 
-/// How often the list is fetched, and how old it may be for administrators.
+/// Fetch interval of the list, and its maximum age for requests of administrators.
 #[derive(Debug, Clone, Copy)]
 pub struct RevocationSettings {
-    /// The time between two fetches.
+    /// Time between two fetches.
     pub interval: Duration,
-    /// With a list older than this administrators are not served.
+    /// Age above which requests of administrators are rejected.
     pub max_age: Duration,
 }
 
@@ -56,24 +55,24 @@ impl RevocationSettings {
     }
 }
 
-struct Known {
+struct CurrentList {
     accounts: HashSet<AccountId>,
     account_versions: HashMap<AccountId, i64>,
     sessions: HashSet<SessionId>,
-    /// When it was asked for.
+    /// When the list was requested.
     as_of: Instant,
 }
 
-impl Known {
+impl CurrentList {
     fn new(list: RevocationList, as_of: Instant) -> Self {
         let RevocationList { accounts, account_versions, sessions } = list;
         Self { accounts: accounts.into_iter().collect(), account_versions, sessions: sessions.into_iter().collect(), as_of }
     }
 }
 
-/// The list of the moment.
+/// The copy of the revocation list in this process.
 pub struct Revocations {
-    known: ArcSwap<Known>,
+    current: ArcSwap<CurrentList>,
     fetch: Fetch<RevocationList>,
     settings: RevocationSettings,
 }
@@ -85,31 +84,31 @@ impl fmt::Debug for Revocations {
 }
 
 impl Revocations {
-    /// An empty list, as of now.
+    /// Creates an empty list that counts as fetched now.
     pub fn new(settings: RevocationSettings, fetch: Fetch<RevocationList>) -> Self {
-        let known = Known::new(RevocationList::default(), Instant::now());
-        Self { known: ArcSwap::from_pointee(known), fetch, settings }
+        let current = CurrentList::new(RevocationList::default(), Instant::now());
+        Self { current: ArcSwap::from_pointee(current), fetch, settings }
     }
 
-    /// Whether the list revokes a token: by its session, by its account, or by the version of its account.
+    /// Returns whether a token is revoked, by its session, its account or the version of its account.
     pub fn is_revoked(&self, claims: &Claims) -> bool {
-        let known = self.known.load();
-        known.sessions.contains(&claims.sid)
-            || known.accounts.contains(&claims.sub)
-            || known.account_versions.get(&claims.sub).is_some_and(|lowest| claims.ver < *lowest)
+        let current = self.current.load();
+        current.sessions.contains(&claims.sid)
+            || current.accounts.contains(&claims.sub)
+            || current.account_versions.get(&claims.sub).is_some_and(|lowest| claims.ver < *lowest)
     }
 
-    /// How old the list is.
+    /// Returns the age of the list.
     pub fn age(&self) -> Duration {
-        self.known.load().as_of.elapsed()
+        self.current.load().as_of.elapsed()
     }
 
-    /// Whether the list is too old for administrators.
+    /// Returns whether the list is too old for requests of administrators.
     pub fn is_stale(&self) -> bool {
         self.age() > self.settings.max_age
     }
 
-    /// Fetches the list now and then until told to stop.
+    /// Fetches the list periodically until `stop` is cancelled.
     pub async fn keep_fresh(&self, stop: CancellationToken) {
         loop {
             self.load().await;
@@ -123,15 +122,17 @@ impl Revocations {
     async fn load(&self) {
         let as_of = Instant::now();
         match (self.fetch)().await {
-            Ok(list) => self.known.store(Known::new(list, as_of).into()),
-            Err(error) => tracing::warn!(%error, age = ?self.age(), "the list of what was revoked could not be fetched"),
+            Ok(list) => self.current.store(CurrentList::new(list, as_of).into()),
+            Err(error) => {
+                tracing::warn!(%error, age = ?self.age(), "cannot fetch the revocation list; the list that was fetched last stays in use");
+            }
         }
     }
 }
 
 impl Collector for Revocations {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Age of the list of what was revoked; administrators are not served when it is too old";
+        let help = "Age of the revocation list; requests of administrators are rejected when it is too old";
         let age = ConstGauge::new(self.age().as_secs_f64());
         age.encode(encoder.encode_descriptor("revocations_age_seconds", help, None, MetricType::Gauge)?)
     }
@@ -153,8 +154,9 @@ mod tests {
             name: "Ada".to_owned(),
             email: "ada@example.org".to_owned(),
             role: Role::User,
-            iss: "us".to_owned(),
-            aud: "here".to_owned(),
+            admin_role: None,
+            iss: "issuer".to_owned(),
+            aud: "audience".to_owned(),
             iat: 0,
             exp: 0,
             jti: clock.uuid(),
@@ -170,35 +172,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_on_the_list_is_revoked_until_it_is_off_it() {
+    async fn a_token_is_revoked_as_long_as_it_is_listed() {
         let (erased, ended, other) = (claims(), claims(), claims());
         let list = RevocationList { accounts: vec![erased.sub], sessions: vec![ended.sid], ..RevocationList::default() };
         let published = Arc::new(Mutex::new(Ok(list)));
         let revocations = revocations(&published, Duration::from_secs(60));
-        assert!(!revocations.is_revoked(&erased), "nothing was fetched yet");
+        assert!(!revocations.is_revoked(&erased), "no list has been fetched yet");
         revocations.load().await;
         assert_eq!([&erased, &ended, &other].map(|claims| revocations.is_revoked(claims)), [true, true, false]);
-        *published.lock().unwrap() = Err("away".to_owned());
+        *published.lock().unwrap() = Err("unavailable".to_owned());
         revocations.load().await;
-        assert!(revocations.is_revoked(&erased), "a list that cannot be fetched takes nothing back");
+        assert!(revocations.is_revoked(&erased), "a failed fetch removes no entry");
         *published.lock().unwrap() = Ok(RevocationList::default());
         revocations.load().await;
         assert!(!revocations.is_revoked(&erased));
     }
 
     #[tokio::test]
-    async fn tokens_below_the_lowest_version_of_their_account_are_revoked_and_later_ones_are_not() {
+    async fn only_tokens_below_the_lowest_version_of_their_account_are_revoked() {
         let before = claims();
         let list = RevocationList { account_versions: HashMap::from([(before.sub, 2)]), ..RevocationList::default() };
         let revocations = revocations(&Arc::new(Mutex::new(Ok(list))), Duration::from_secs(60));
         revocations.load().await;
         let version = |ver| revocations.is_revoked(&Claims { ver, ..before.clone() });
         assert_eq!([0, 1, 2, 3].map(version), [true, true, false, false], "version 0 stands for a token without a version");
-        assert!(!revocations.is_revoked(&claims()), "of another account");
+        assert!(!revocations.is_revoked(&claims()), "a token of another account");
     }
 
     #[test]
-    fn lists_are_read_with_and_without_versions_of_accounts() {
+    fn the_list_of_the_previous_version_can_be_read() {
         let id = claims().sub;
         let old: RevocationList = serde_json::from_value(serde_json::json!({"accounts": [id], "sessions": []})).unwrap();
         assert_eq!(old, RevocationList { accounts: vec![id], ..RevocationList::default() });
@@ -209,13 +211,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_grows_old_while_it_cannot_be_fetched() {
-        let published = Arc::new(Mutex::new(Err("away".to_owned())));
+    async fn a_list_that_cannot_be_fetched_becomes_stale() {
+        let published = Arc::new(Mutex::new(Err("unavailable".to_owned())));
         let revocations = revocations(&published, Duration::ZERO);
         revocations.load().await;
         assert!(revocations.is_stale());
-        let patient = self::revocations(&published, Duration::from_secs(60));
-        patient.load().await;
-        assert!(!patient.is_stale(), "the minute begins with the process");
+        let tolerant = self::revocations(&published, Duration::from_secs(60));
+        tolerant.load().await;
+        assert!(!tolerant.is_stale(), "the age is measured from the creation");
     }
 }

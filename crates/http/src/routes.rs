@@ -37,6 +37,16 @@ impl Routes {
         self.add(Method::POST, path, handler)
     }
 
+    /// Adds a handler for `PUT`.
+    pub fn put<F, Args>(self, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::PUT, path, handler)
+    }
+
     /// Adds a handler for `PATCH`.
     pub fn patch<F, Args>(self, path: &'static str, handler: F) -> Self
     where

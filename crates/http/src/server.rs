@@ -1,21 +1,24 @@
 //! HTTP servers, and the responses to requests that match no route.
 
+use std::any::Any;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::{Method, header};
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, middleware, web};
 use ipnet::IpNet;
 use rowlock_domain::problem::ProblemCode;
+use rustix::net::sockopt;
 
+use crate::body::BodyLimit;
 use crate::client_address::TrustedProxies;
 use crate::cors::{AllowedOrigins, Origin, allow_origins};
 use crate::deadline::{Deadline, enforce_deadline};
 use crate::graceful_shutdown::GracefulShutdown;
 use crate::head::drop_body_of_head;
-use crate::json::BodyLimit;
 use crate::problem::Problem;
 use crate::request_log::{HttpMetrics, log_requests};
 use rowlock_platform::settings::SettingsReader;
@@ -24,6 +27,10 @@ use rowlock_platform::telemetry::{Metrics, Traces};
 /// Timeout for receiving a request head. actix responds 408 when it expires, even if this process was the one that stalled, so it
 /// exceeds the gateway's timeout: by then the client has already been answered.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Size of the kernel's buffer for the data that a client has not accepted yet. It fits most responses. Without a limit it grows to
+/// megabytes.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Settings of the section `http`.
 #[derive(Debug, Clone)]
@@ -36,6 +43,8 @@ pub struct HttpSettings {
     pub max_body_bytes: usize,
     /// How long a request may take until its response starts.
     pub deadline: Duration,
+    /// How long a client may refuse to accept any part of a response before its connection is closed.
+    pub send_timeout: Duration,
     /// Networks of the gateways whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose web pages may call the API from a browser.
@@ -49,6 +58,7 @@ impl HttpSettings {
         let workers = reader.number("http.workers", 1..=64);
         let max_body_bytes = reader.number("http.max_body_bytes", 1024..=16 * 1024 * 1024);
         let deadline = reader.millis("http.deadline_ms", 100..=600_000);
+        let send_timeout = reader.millis("http.send_timeout_ms", 1_000..=3_600_000);
         let trusted_proxies = reader.list("http.trusted_proxies");
         let allowed_origins = reader.list("http.allowed_origins");
         Some(Self {
@@ -56,6 +66,7 @@ impl HttpSettings {
             workers: workers?,
             max_body_bytes: max_body_bytes?,
             deadline: deadline?,
+            send_timeout: send_timeout?,
             trusted_proxies: trusted_proxies?,
             allowed_origins: allowed_origins?,
         })
@@ -108,12 +119,26 @@ pub fn public_server(
             .configure(configure.clone())
             .default_service(web::to(no_such_route))
     };
+    let send_timeout = settings.send_timeout;
     let server = HttpServer::new(app)
+        .on_connect(move |connection, _| limit_slow_client(connection, send_timeout))
         .workers(settings.workers)
         .client_request_timeout(REQUEST_HEAD_TIMEOUT)
         .disable_signals()
         .shutdown_timeout(drain.as_secs().max(1));
     Ok(server.listen(listener)?.run())
+}
+
+/// Limits what a client that does not read costs: the kernel buffers little for it, and closes the connection when it has accepted no
+/// data for the given time. actix has no such timeout, and it does not ask a body for more data while the buffer is full.
+fn limit_slow_client(connection: &dyn Any, timeout: Duration) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    let limited =
+        sockopt::set_tcp_user_timeout(stream, millis).and_then(|()| sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER_BYTES));
+    if let Err(error) = limited {
+        tracing::debug!(%error, "cannot limit what a client that does not read costs");
+    }
 }
 
 /// Serves until the graceful shutdown stops accepting requests, then finishes those in flight and returns.

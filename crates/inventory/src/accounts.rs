@@ -4,9 +4,9 @@
 //! An access token can stay valid for a while after its account was closed, so a booking may arrive late. Each account is
 //! therefore processed repeatedly until its last token has expired, and it is settled only when nothing returnable is left. An
 //! account may be enabled again while it is being processed, and the message about that may be late. Bookings that the account
-//! makes from then on must be kept. For this, booking-service calls [`reopen`] before it executes a command of a token with a
-//! later version, and each pass checks the state *after* reading what it will return. If the state is unchanged, nothing that the
-//! pass has read is newer than the closure.
+//! makes from then on must be kept. For this, booking-service calls [`record_account_open`] before it executes a command of a
+//! token with a later version, and each pass checks the state *after* reading what it will return. If the state is unchanged,
+//! nothing that the pass has read is newer than the closure.
 //!
 //! A booking that can still be returned is never anonymized, because later passes could not find it and its tickets would remain
 //! booked for nobody.
@@ -21,20 +21,20 @@ use rowlock_postgres::{DatabaseError, checkout, statement};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::command::{Authority, Cancel, Leave, Target};
-use crate::run::Inventory;
-use crate::{Command, CommandError, LockWait, Outcome};
+use crate::command::{Authority, CancelBooking, Command, CommandError, LeaveWaitlist, Outcome, Target};
+use crate::config::LockWait;
+use crate::inventory::Inventory;
 
-fn refused(error: diesel::result::Error) -> CommandError {
+fn command_error(error: diesel::result::Error) -> CommandError {
     DatabaseError::from(error).into()
 }
 
 /// The maximum number of bookings or entries that are returned in one transaction.
-const CHUNK: i64 = 100;
+const CHUNK_SIZE: i64 = 100;
 
 statement! {
     /// Stores the state of an account, unless the stored version is at least as high.
-    struct NoteState { account: SqlUuid = Uuid, version: BigInt = i64, state: Text = &'static str }
+    struct UpsertAccountState { account: SqlUuid = Uuid, version: BigInt = i64, state: Text = &'static str }
     "INSERT INTO account_states AS known (account_id, version, state, received_at, settled_at)
      VALUES ($1, $2, $3, now(), CASE WHEN $3 = 'enabled' THEN now() END)
      ON CONFLICT (account_id) DO UPDATE
@@ -44,33 +44,33 @@ statement! {
 
 statement! {
     /// Counts the account if its latest known change is still the one that closed it.
-    struct StillClosed { account: SqlUuid = Uuid, version: BigInt = i64 } -> BigInt;
+    struct CountIfStillClosed { account: SqlUuid = Uuid, version: BigInt = i64 } -> BigInt;
     "SELECT count(*) FROM account_states WHERE account_id = $1 AND version = $2 AND state <> 'enabled'"
 }
 
 statement! {
-    struct Unsettled { seconds: BigInt = i64, after: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, BigInt, Bool, Bool);
+    struct UnsettledAccounts { seconds: BigInt = i64, after: SqlUuid = Uuid, limit: BigInt = i64 } -> (SqlUuid, BigInt, Bool, Bool);
     "SELECT account_id, version, state = 'erased', received_at < now() - $1 * interval '1 second' FROM account_states
      WHERE settled_at IS NULL AND account_id > $2 ORDER BY account_id LIMIT $3"
 }
 
 statement! {
     /// Finds the bookings that can be returned: confirmed ones of published events that have not begun.
-    struct Held { account: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
+    struct ReturnableBookings { account: SqlUuid = Uuid, limit: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
     "SELECT b.event_id, b.id, b.ticket_type_id FROM bookings b JOIN events e ON e.id = b.event_id
      WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
      ORDER BY b.id LIMIT $2"
 }
 
 statement! {
-    struct Waited { account: SqlUuid = Uuid, most: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
+    struct WaitingEntriesOfAccount { account: SqlUuid = Uuid, limit: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
     "SELECT event_id, id, ticket_type_id FROM waitlist_entries WHERE account_id = $1 AND status = 'waiting' ORDER BY id LIMIT $2"
 }
 
 statement! {
     /// Deletes the responses that are stored for the account, at the events where it has a booking or an entry and under its own
     /// id.
-    struct ForgetKeys { account: SqlUuid = Uuid }
+    struct DeleteStoredResponsesOfAccount { account: SqlUuid = Uuid }
     "DELETE FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
          SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
      )"
@@ -79,7 +79,7 @@ statement! {
 statement! {
     /// Anonymizes one booking that can no longer be returned, because it is cancelled or its event has begun, was cancelled or is
     /// not public. Each statement changes one row, so that rows are never locked in a conflicting order.
-    struct ForgetBookingHolder { nobody: SqlUuid = Uuid, account: SqlUuid = Uuid }
+    struct AnonymizeBooking { erased_account: SqlUuid = Uuid, account: SqlUuid = Uuid }
     "UPDATE bookings SET account_id = $1, holder_name = '', holder_email = ''
      WHERE (event_id, id) IN (
          SELECT b.event_id, b.id FROM bookings b JOIN events e ON e.id = b.event_id
@@ -88,14 +88,14 @@ statement! {
 }
 
 statement! {
-    struct ForgetEntryHolder { nobody: SqlUuid = Uuid, account: SqlUuid = Uuid }
+    struct AnonymizeEntry { erased_account: SqlUuid = Uuid, account: SqlUuid = Uuid }
     "UPDATE waitlist_entries SET account_id = $1, holder_name = '', holder_email = ''
      WHERE (event_id, id) IN (SELECT event_id, id FROM waitlist_entries WHERE account_id = $2 AND status <> 'waiting' LIMIT 1)"
 }
 
 statement! {
     /// Settles a disabled account, unless a newer message has arrived or something returnable is left.
-    struct Settle { account: SqlUuid = Uuid, version: BigInt = i64 }
+    struct SettleDisabledAccount { account: SqlUuid = Uuid, version: BigInt = i64 }
     "UPDATE account_states SET settled_at = now() WHERE account_id = $1 AND version = $2 AND state = 'disabled'
         AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
         AND NOT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id WHERE b.account_id = $1
@@ -104,130 +104,152 @@ statement! {
 
 statement! {
     /// Settles an erased account by deleting its state, unless a newer message has arrived or some of its rows are left.
-    struct Forget { account: SqlUuid = Uuid, version: BigInt = i64 }
+    struct DeleteErasedAccountState { account: SqlUuid = Uuid, version: BigInt = i64 }
     "DELETE FROM account_states WHERE account_id = $1 AND version = $2 AND state = 'erased'
         AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1)
         AND NOT EXISTS (SELECT FROM bookings b WHERE b.account_id = $1)"
 }
 
 /// The placeholder for the account in anonymized rows.
-pub const NOBODY: AccountId = AccountId::from_uuid(Uuid::nil());
+pub const ERASED_ACCOUNT: AccountId = AccountId::from_uuid(Uuid::nil());
 
 /// Stores a change of an account, unless a newer one is already stored.
-pub async fn note(conn: &mut AsyncPgConnection, account: AccountId, version: i64, change: AccountChange) -> QueryResult<()> {
+pub async fn record_account_change(
+    conn: &mut AsyncPgConnection,
+    account: AccountId,
+    version: i64,
+    change: AccountChange,
+) -> QueryResult<()> {
     let state = match change {
         AccountChange::Disabled => "disabled",
         AccountChange::Enabled => "enabled",
         AccountChange::Erased => "erased",
     };
-    NoteState { account: account.as_uuid(), version, state }.execute(conn).await.map(|_| ())
+    UpsertAccountState { account: account.as_uuid(), version, state }.execute(conn).await.map(|_| ())
 }
 
 /// Records that an account was open at `version`, which a token of this version proves, unless something newer is known. This
 /// must be committed before anything is done for the token, so that an earlier closure does not return what the token books.
-pub async fn reopen(conn: &mut AsyncPgConnection, account: AccountId, version: i64) -> QueryResult<()> {
-    note(conn, account, version, AccountChange::Enabled).await
+pub async fn record_account_open(conn: &mut AsyncPgConnection, account: AccountId, version: i64) -> QueryResult<()> {
+    record_account_change(conn, account, version, AccountChange::Enabled).await
 }
 
 /// A closed account that is not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct PendingAccountClosure {
     account: AccountId,
     version: i64,
     erased: bool,
     /// True if the last access token of the account has expired, so that this is the last pass.
-    due: bool,
+    is_last_pass: bool,
 }
 
-impl Unfinished {
+impl PendingAccountClosure {
     /// Returns the id of the account.
     pub const fn account(&self) -> AccountId {
         self.account
     }
 }
 
-/// Lists at most `most` accounts that are not settled, with ids above `after`, ordered by id. `token_life` is the number of
+/// Lists at most `limit` accounts that are not settled, with ids above `after`, ordered by id. `token_life` is the number of
 /// seconds for which an access token may stay valid after its account was closed.
-pub async fn unfinished(conn: &mut AsyncPgConnection, token_life: i64, after: AccountId, most: i64) -> QueryResult<Vec<Unfinished>> {
-    let unsettled = Unsettled { seconds: token_life, after: after.as_uuid(), most };
-    let rows: Vec<(Uuid, i64, bool, bool)> = unsettled.load(conn).await?;
-    let unfinished = |(account, version, erased, due)| Unfinished { account: AccountId::from_uuid(account), version, erased, due };
-    Ok(rows.into_iter().map(unfinished).collect())
+pub async fn pending_closures(
+    conn: &mut AsyncPgConnection,
+    token_life: i64,
+    after: AccountId,
+    limit: i64,
+) -> QueryResult<Vec<PendingAccountClosure>> {
+    let query = UnsettledAccounts { seconds: token_life, after: after.as_uuid(), limit };
+    let rows: Vec<(Uuid, i64, bool, bool)> = query.load(conn).await?;
+    let pending = |(account, version, erased, is_last_pass)| PendingAccountClosure {
+        account: AccountId::from_uuid(account),
+        version,
+        erased,
+        is_last_pass,
+    };
+    Ok(rows.into_iter().map(pending).collect())
 }
 
 impl Inventory {
     /// Returns the tickets of an account, removes it from waiting lists and, if it was erased, anonymizes the remaining rows.
     /// Stops when a newer change of the account is found. This is safe to repeat and to run concurrently.
-    pub async fn close_account(&self, unfinished: Unfinished) -> Result<(), CommandError> {
-        let Unfinished { account, version, erased, due } = unfinished;
+    pub async fn close_account(&self, closure: PendingAccountClosure) -> Result<(), CommandError> {
+        let PendingAccountClosure { account, version, erased, is_last_pass } = closure;
         // Entries go first, because an entry that has left the queue cannot become a booking after the bookings were returned.
-        if !self.leave_all(unfinished).await? || !self.give_back_bookings(unfinished).await? {
+        if !self.leave_all_waitlists(closure).await? || !self.return_all_bookings(closure).await? {
             return Ok(());
         }
         let mut conn = checkout(self.pool()).await?;
-        let (id, nobody) = (account.as_uuid(), NOBODY.as_uuid());
+        let (id, erased_account) = (account.as_uuid(), ERASED_ACCOUNT.as_uuid());
         if erased {
-            ForgetKeys { account: id }.execute(&mut conn).await.map_err(refused)?;
-            while (ForgetBookingHolder { nobody, account: id }).execute(&mut conn).await.map_err(refused)? > 0 {}
-            while (ForgetEntryHolder { nobody, account: id }).execute(&mut conn).await.map_err(refused)? > 0 {}
+            DeleteStoredResponsesOfAccount { account: id }.execute(&mut conn).await.map_err(command_error)?;
+            while (AnonymizeBooking { erased_account, account: id }).execute(&mut conn).await.map_err(command_error)? > 0 {}
+            while (AnonymizeEntry { erased_account, account: id }).execute(&mut conn).await.map_err(command_error)? > 0 {}
         }
-        if due {
+        if is_last_pass {
             let settled = if erased {
-                Forget { account: id, version }.execute(&mut conn).await
+                DeleteErasedAccountState { account: id, version }.execute(&mut conn).await
             } else {
-                Settle { account: id, version }.execute(&mut conn).await
+                SettleDisabledAccount { account: id, version }.execute(&mut conn).await
             };
-            settled.map_err(refused)?;
+            settled.map_err(command_error)?;
         }
         Ok(())
     }
 
     /// Cancels all bookings that can be returned. Returns false if the account has changed in the meantime.
-    async fn give_back_bookings(&self, unfinished: Unfinished) -> Result<bool, CommandError> {
-        let account = unfinished.account;
+    async fn return_all_bookings(&self, closure: PendingAccountClosure) -> Result<bool, CommandError> {
+        let account = closure.account;
         loop {
             let mut conn = checkout(self.pool()).await?;
-            let held = Held { account: account.as_uuid(), most: CHUNK };
-            let held: Vec<(Uuid, Uuid, Uuid)> = held.load(&mut conn).await.map_err(refused)?;
-            if !still_closed(&mut conn, unfinished).await? {
+            let returnable = ReturnableBookings { account: account.as_uuid(), limit: CHUNK_SIZE };
+            let returnable: Vec<(Uuid, Uuid, Uuid)> = returnable.load(&mut conn).await.map_err(command_error)?;
+            if !still_closed(&mut conn, closure).await? {
                 return Ok(false);
             }
             drop(conn);
             let command = |(event, id, ticket_type)| {
-                let target = Target::One(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
+                let target = Target::ById(BookingId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
                 let event = EventId::from_uuid(event);
-                Command::Cancel(Cancel { event, account, target, quantity: None, idempotency: None, authority: Authority::ClosedAccount })
+                Command::CancelBooking(CancelBooking {
+                    event,
+                    account,
+                    target,
+                    quantity: None,
+                    idempotency: None,
+                    authority: Authority::ClosedAccount,
+                })
             };
-            if self.all(held.into_iter().map(command).collect()).await? == 0 {
+            if self.run_all(returnable.into_iter().map(command).collect()).await? == 0 {
                 return Ok(true);
             }
         }
     }
 
     /// Ends all waiting entries of the account. Returns false if the account has changed in the meantime.
-    async fn leave_all(&self, unfinished: Unfinished) -> Result<bool, CommandError> {
-        let account = unfinished.account;
+    async fn leave_all_waitlists(&self, closure: PendingAccountClosure) -> Result<bool, CommandError> {
+        let account = closure.account;
         loop {
             let mut conn = checkout(self.pool()).await?;
-            let waited = Waited { account: account.as_uuid(), most: CHUNK };
-            let waited: Vec<(Uuid, Uuid, Uuid)> = waited.load(&mut conn).await.map_err(refused)?;
-            if !still_closed(&mut conn, unfinished).await? {
+            let waiting = WaitingEntriesOfAccount { account: account.as_uuid(), limit: CHUNK_SIZE };
+            let waiting: Vec<(Uuid, Uuid, Uuid)> = waiting.load(&mut conn).await.map_err(command_error)?;
+            if !still_closed(&mut conn, closure).await? {
                 return Ok(false);
             }
             drop(conn);
             let command = |(event, id, ticket_type)| {
-                let target = Target::One(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
+                let target = Target::ById(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
                 let event = EventId::from_uuid(event);
-                Command::Leave(Leave { event, account, target, idempotency: None, authority: Authority::ClosedAccount })
+                Command::LeaveWaitlist(LeaveWaitlist { event, account, target, idempotency: None, authority: Authority::ClosedAccount })
             };
-            if self.all(waited.into_iter().map(command).collect()).await? == 0 {
+            if self.run_all(waiting.into_iter().map(command).collect()).await? == 0 {
                 return Ok(true);
             }
         }
     }
 
     /// Runs commands and returns how many took effect. Stops at the first error; commands that have committed stay committed.
-    async fn all(&self, commands: Vec<Command>) -> Result<usize, CommandError> {
+    async fn run_all(&self, commands: Vec<Command>) -> Result<usize, CommandError> {
         if commands.is_empty() {
             return Ok(0);
         }
@@ -243,9 +265,9 @@ impl Inventory {
     }
 }
 
-async fn still_closed(conn: &mut AsyncPgConnection, unfinished: Unfinished) -> Result<bool, CommandError> {
-    let still = StillClosed { account: unfinished.account.as_uuid(), version: unfinished.version };
-    let rows: i64 = still.get_result(conn).await.map_err(refused)?;
+async fn still_closed(conn: &mut AsyncPgConnection, closure: PendingAccountClosure) -> Result<bool, CommandError> {
+    let query = CountIfStillClosed { account: closure.account.as_uuid(), version: closure.version };
+    let rows: i64 = query.get_result(conn).await.map_err(command_error)?;
     Ok(rows > 0)
 }
 
@@ -276,37 +298,37 @@ pub struct StoredHolder {
 }
 
 statement! {
-    struct KeysOf { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text, Timestamptz);
+    struct StoredKeysOfAccount { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text, Timestamptz);
     "SELECT event_id, key, operation, created_at FROM idempotency_keys WHERE account_id = $1 AND event_id IN (
          SELECT event_id FROM bookings WHERE account_id = $1 UNION SELECT event_id FROM waitlist_entries WHERE account_id = $1 UNION SELECT $1
      ) ORDER BY created_at"
 }
 
 statement! {
-    struct HoldersOf { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text);
+    struct StoredHoldersOfAccount { account: SqlUuid = Uuid } -> (SqlUuid, Text, Text);
     "SELECT id, holder_name, holder_email FROM bookings WHERE account_id = $1
      UNION ALL SELECT id, holder_name, holder_email FROM waitlist_entries WHERE account_id = $1 ORDER BY 1"
 }
 
 statement! {
-    struct StateOf { account: SqlUuid = Uuid } -> (Text, Timestamptz, Nullable<Timestamptz>);
+    struct StateOfAccount { account: SqlUuid = Uuid } -> (Text, Timestamptz, Nullable<Timestamptz>);
     "SELECT state, received_at, settled_at FROM account_states WHERE account_id = $1"
 }
 
 /// Returns the idempotency keys that are stored for an account.
 pub async fn stored_keys(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Vec<StoredKey>> {
-    let rows: Vec<(Uuid, String, String, Timestamp)> = KeysOf { account: account.as_uuid() }.load(conn).await?;
+    let rows: Vec<(Uuid, String, String, Timestamp)> = StoredKeysOfAccount { account: account.as_uuid() }.load(conn).await?;
     let key = |(event, key, operation, created_at)| StoredKey { event_id: EventId::from_uuid(event), key, operation, created_at };
     Ok(rows.into_iter().map(key).collect())
 }
 
 /// Returns the names and e-mail addresses that are stored for an account.
 pub async fn stored_holders(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Vec<StoredHolder>> {
-    let rows: Vec<(Uuid, String, String)> = HoldersOf { account: account.as_uuid() }.load(conn).await?;
+    let rows: Vec<(Uuid, String, String)> = StoredHoldersOfAccount { account: account.as_uuid() }.load(conn).await?;
     Ok(rows.into_iter().map(|(id, name, email)| StoredHolder { id, name, email }).collect())
 }
 
 /// Returns the stored state of an account, when it was received, and when the account was settled.
 pub async fn stored_state(conn: &mut AsyncPgConnection, account: AccountId) -> QueryResult<Option<(String, Timestamp, Option<Timestamp>)>> {
-    StateOf { account: account.as_uuid() }.get_result(conn).await.optional()
+    StateOfAccount { account: account.as_uuid() }.get_result(conn).await.optional()
 }

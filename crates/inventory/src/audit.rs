@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 pub struct Finding {
     /// A description of the violation.
     #[diesel(sql_type = Text)]
-    pub what: String,
+    pub violation: String,
     /// The number of violating rows, 0 if the invariant holds.
     #[diesel(sql_type = BigInt)]
     pub count: i64,
@@ -29,35 +29,41 @@ WITH sold AS (SELECT event_id, ticket_type_id, sum(quantity) AS tickets FROM boo
      queued AS (SELECT event_id, ticket_type_id, count(*) AS entries FROM waitlist_entries WHERE status = 'waiting' GROUP BY 1, 2),
      leveled AS (SELECT event_id, ticket_type_id, level, number / (64 ^ (level + 1))::bigint AS bucket, count(*) AS entries
                    FROM waitlist_entries CROSS JOIN generate_series(0, 2) AS level WHERE status = 'waiting' GROUP BY 1, 2, 3, 4)
-SELECT 'ticket types whose counters do not add up' AS what, count(*) AS count, min(event_id || ' ' || id) AS example FROM ticket_types
+SELECT 'ticket types whose counters do not add up' AS violation, count(*) AS count, min(event_id || ' ' || id) AS example FROM ticket_types
  WHERE capacity <> available + booked + held OR least(available, booked, held, waiting) < 0 OR (held > 0 AND (available > 0 OR waiting = 0))
 UNION ALL
-SELECT 'ticket types whose booked tickets are not the sum of their confirmed bookings', count(*), min(coalesce(t.event_id || ' ' || t.id, s.event_id || ' ' || s.ticket_type_id))
+SELECT 'ticket types whose booked counter differs from the sum of their confirmed bookings', count(*), min(coalesce(t.event_id || ' ' || t.id, s.event_id || ' ' || s.ticket_type_id))
   FROM ticket_types t FULL JOIN sold s ON s.event_id = t.event_id AND s.ticket_type_id = t.id WHERE t.booked IS DISTINCT FROM coalesce(s.tickets, 0)
 UNION ALL
-SELECT 'ticket types whose waiting list is not as long as they say', count(*), min(coalesce(t.event_id || ' ' || t.id, q.event_id || ' ' || q.ticket_type_id))
+SELECT 'ticket types whose waiting counter differs from the number of waiting entries', count(*), min(coalesce(t.event_id || ' ' || t.id, q.event_id || ' ' || q.ticket_type_id))
   FROM ticket_types t FULL JOIN queued q ON q.event_id = t.event_id AND q.ticket_type_id = t.id WHERE t.waiting IS DISTINCT FROM coalesce(q.entries, 0)
 UNION ALL
-SELECT 'buckets of a queue that do not hold what they say', count(*), min(coalesce(c.event_id || ' ' || c.ticket_type_id, l.event_id || ' ' || l.ticket_type_id))
+SELECT 'queue buckets whose counter differs from the number of waiting entries in them', count(*), min(coalesce(c.event_id || ' ' || c.ticket_type_id, l.event_id || ' ' || l.ticket_type_id))
   FROM waitlist_counts c FULL JOIN leveled l ON l.event_id = c.event_id AND l.ticket_type_id = c.ticket_type_id AND l.level = c.level AND l.bucket = c.bucket
  WHERE coalesce(c.waiting, 0) <> coalesce(l.entries, 0)
 UNION ALL
-SELECT 'entries without their ticket type', count(*), min(w.event_id || ' ' || w.id)
+SELECT 'waiting-list entries whose ticket type does not exist', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w LEFT JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id WHERE t.id IS NULL
 UNION ALL
-SELECT 'entries with a number that was not given out', count(*), min(w.event_id || ' ' || w.id)
+SELECT 'waiting-list entries whose number was never assigned', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id WHERE w.number >= t.next_waitlist_number
 UNION ALL
-SELECT 'promoted entries without their booking', count(*), min(w.event_id || ' ' || w.id)
+SELECT 'promoted waiting-list entries without a matching booking', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w LEFT JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
  WHERE w.status = 'promoted' AND (b.origin = 'waitlist' AND b.account_id = w.account_id AND b.ticket_type_id = w.ticket_type_id) IS NOT TRUE
 UNION ALL
-SELECT 'bookings from the waiting list that are not one entry''s', count(*), min(b.event_id || ' ' || b.id)
+SELECT 'bookings from the waiting list that do not belong to exactly one entry', count(*), min(b.event_id || ' ' || b.id)
   FROM bookings b LEFT JOIN (SELECT event_id, booking_id, count(*) AS entries FROM waitlist_entries WHERE booking_id IS NOT NULL GROUP BY 1, 2) w
        ON w.event_id = b.event_id AND w.booking_id = b.id
  WHERE b.origin = 'waitlist' AND w.entries IS DISTINCT FROM 1
 UNION ALL
-SELECT 'entries that wait for what is for sale', count(*), min(w.event_id || ' ' || w.id)
+SELECT 'waiting-list entries that could be booked from the available tickets', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
  WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= least(t.available, t.max_per_booking)
+UNION ALL
+SELECT 'ticket types whose sales timeline is complete but differs from their counters', count(*), min(t.event_id || ' ' || t.id)
+  FROM ticket_types t JOIN sales_progress p ON p.event_id = t.event_id AND p.ticket_type_id = t.id AND p.sequence = t.version
+  LEFT JOIN (SELECT event_id, ticket_type_id, sum(booked + promoted - returned) AS tickets, sum(joined - promotions - withdrawn) AS entries
+               FROM sales_minutes GROUP BY 1, 2) m ON m.event_id = t.event_id AND m.ticket_type_id = t.id
+ WHERE coalesce(m.tickets, 0) <> t.booked OR coalesce(m.entries, 0) <> t.waiting
 ";

@@ -46,7 +46,7 @@ pub async fn record(conn: &mut AsyncPgConnection, entry: &AuditEntry) -> QueryRe
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_log, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct AuditRow {
     id: Uuid,
     at: Timestamp,
     account_id: Option<Uuid>,
@@ -58,14 +58,14 @@ struct Row {
 }
 
 /// Converts a stored value into its type. A value that this build does not know is an error, so that the log has no gaps.
-fn word<T: serde::de::DeserializeOwned>(word: String) -> QueryResult<T> {
+fn parse_stored<T: serde::de::DeserializeOwned>(word: String) -> QueryResult<T> {
     serde_json::from_value(Value::String(word)).map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))
 }
 
-impl TryFrom<Row> for AuditEntry {
+impl TryFrom<AuditRow> for AuditEntry {
     type Error = diesel::result::Error;
 
-    fn try_from(row: Row) -> QueryResult<Self> {
+    fn try_from(row: AuditRow) -> QueryResult<Self> {
         let Value::Object(details) = row.details else {
             return Err(diesel::result::Error::DeserializationError("the details are not an object".into()));
         };
@@ -74,10 +74,10 @@ impl TryFrom<Row> for AuditEntry {
             at: row.at,
             actor: Actor {
                 account_id: row.account_id.map(AccountId::from_uuid),
-                role: word::<ActorRole>(row.role)?,
+                role: parse_stored::<ActorRole>(row.role)?,
                 request_id: row.request_id,
             },
-            action: word::<Action>(row.action)?,
+            action: parse_stored::<Action>(row.action)?,
             subject: row.subject,
             details,
         })
@@ -100,10 +100,10 @@ pub async fn was_deleted_by(conn: &mut AsyncPgConnection, event: EventId, accoun
 /// Lists the entries with ids below `after`, newest first.
 pub async fn list(conn: &mut AsyncPgConnection, after: Option<AuditEntryId>, limit: i64) -> QueryResult<Vec<AuditEntry>> {
     // Ids are UUIDv7, so their order is chronological.
-    let mut query = audit_log::table.select(Row::as_select()).order(audit_log::id.desc()).limit(limit).into_boxed();
+    let mut query = audit_log::table.select(AuditRow::as_select()).order(audit_log::id.desc()).limit(limit).into_boxed();
     if let Some(after) = after {
         query = query.filter(audit_log::id.lt(after.as_uuid()));
     }
-    let rows: Vec<Row> = query.load(conn).await?;
+    let rows: Vec<AuditRow> = query.load(conn).await?;
     rows.into_iter().map(AuditEntry::try_from).collect()
 }

@@ -40,7 +40,7 @@ impl std::fmt::Debug for CreateOnce {
 
 /// The result of a request to create an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Created {
+pub enum CreateOutcome {
     /// The request created the event.
     New(Box<EventWithTypes>),
     /// An identical earlier request created the event and received this response.
@@ -57,7 +57,7 @@ statement! {
 
 statement! {
     /// Inserts the key. If it was inserted within the last 24 hours, the statement affects no row.
-    struct TakeKey { account: SqlUuid = Uuid, key: Text = String, hash: Binary = Vec<u8>, response: Text = String, etag: Text = String }
+    struct InsertKey { account: SqlUuid = Uuid, key: Text = String, hash: Binary = Vec<u8>, response: Text = String, etag: Text = String }
     "INSERT INTO idempotency_keys AS i (event_id, account_id, key, operation, request_hash, status, response, etag, created_at)
      VALUES ($1, $1, $2, 'initialize', $3, 201, $4, $5, now())
      ON CONFLICT (event_id, account_id, key) DO UPDATE SET operation = excluded.operation, request_hash = excluded.request_hash,
@@ -67,23 +67,23 @@ statement! {
 
 impl CreateOnce {
     /// Looks up an earlier request with the same key.
-    pub(crate) async fn find(&self, conn: &mut AsyncPgConnection) -> QueryResult<Option<Created>> {
+    pub(crate) async fn find(&self, conn: &mut AsyncPgConnection) -> QueryResult<Option<CreateOutcome>> {
         let query = FindKey { account: self.account.as_uuid(), key: self.idempotency.key.as_str().to_owned() };
         let found: Option<(String, Vec<u8>, String, Option<String>)> = query.get_result(conn).await.optional()?;
         Ok(found.map(|(operation, hash, body, etag)| {
             if operation == "initialize" && hash == self.idempotency.request_hash {
-                Created::Replayed(CreatedResponse { body, etag: etag.unwrap_or_default() })
+                CreateOutcome::Replayed(CreatedResponse { body, etag: etag.unwrap_or_default() })
             } else {
-                Created::KeyReused
+                CreateOutcome::KeyReused
             }
         }))
     }
 
     /// Inserts the key in the open transaction. Returns false if another request has inserted it in the meantime.
-    pub(crate) async fn take(&self, conn: &mut AsyncPgConnection, event: &EventWithTypes) -> QueryResult<bool> {
+    pub(crate) async fn insert_key(&self, conn: &mut AsyncPgConnection, event: &EventWithTypes) -> QueryResult<bool> {
         let Some(CreatedResponse { body, etag }) = (self.render)(event) else { return Ok(false) };
         let (account, key) = (self.account.as_uuid(), self.idempotency.key.as_str().to_owned());
-        let take = TakeKey { account, key, hash: self.idempotency.request_hash.to_vec(), response: body, etag };
-        Ok(take.execute(conn).await? == 1)
+        let query = InsertKey { account, key, hash: self.idempotency.request_hash.to_vec(), response: body, etag };
+        Ok(query.execute(conn).await? == 1)
     }
 }

@@ -13,19 +13,26 @@ pub mod audit;
 pub mod auditlog;
 mod chain;
 pub mod command;
+mod config;
 pub mod create;
 pub mod create_once;
+pub mod event_times;
 mod execute;
 pub mod housekeeping;
+mod inventory;
+pub mod pictures;
 pub mod queries;
 mod run;
 mod schema;
+pub mod timeline;
+mod transaction;
 pub mod views;
 
-pub use chain::{Begun, Behind, Next};
-pub use command::{Command, CommandError, Outcome, Refusal, Request, Traced};
-pub use execute::{LockWait, NewId};
-pub use run::{Answered, Inventory, InventoryParts, Render, TransactionTimes};
+pub use chain::{NextBatch, PipelinedBatch, StartedBatch};
+pub use command::{Command, CommandError, CommandRequest, Outcome, Refusal, TracedCommand};
+pub use config::{InventoryConfig, LockWait, NewId, ResponseRenderer, TransactionTimes};
+pub use inventory::Inventory;
+pub use run::RequestResults;
 
 /// The embedded migrations of the database `rowlock_booking`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/booking");

@@ -19,6 +19,16 @@ diesel::table! {
         created_by -> Uuid,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        time_zone -> Text,
+        picture -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    event_pictures (event_id) {
+        event_id -> Uuid,
+        large -> Binary,
+        small -> Binary,
     }
 }
 

@@ -23,12 +23,18 @@ pub enum DeadLetters {
     Replay,
 }
 
-/// Runs a command on the dead letters of one queue family and prints the result. The exit code is 1 on an error.
-pub async fn run_dead_letters_command(amqp: &AmqpSettings, topology: &Topology, action: DeadLetters) -> ExitCode {
-    match dead_letters_command(amqp, topology, action).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, error),
+/// Runs a command on the dead letters of queue families and prints the result, under the name of the queue if there are several.
+/// The exit code is 1 on an error.
+pub async fn run_dead_letters_command(amqp: &AmqpSettings, families: &[Topology], action: DeadLetters) -> ExitCode {
+    for topology in families {
+        if families.len() > 1 {
+            println!("{}:", topology.dead_queue);
+        }
+        if let Err(error) = dead_letters_command(amqp, topology, action).await {
+            return fail(1, error);
+        }
     }
+    ExitCode::SUCCESS
 }
 
 async fn dead_letters_command(amqp: &AmqpSettings, topology: &Topology, action: DeadLetters) -> Result<(), LinkError> {

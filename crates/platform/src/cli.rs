@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use diesel_migrations::EmbeddedMigrations;
 use rowlock_postgres::migrate;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::database::DatabaseSettings;
 use crate::lifecycle::run_until_signalled;
@@ -61,9 +62,19 @@ fn is_ready(listen: SocketAddr) -> std::io::Result<bool> {
 /// How long background tasks may take to end after the last request has ended.
 const BACKGROUND_MARGIN: Duration = Duration::from_secs(5);
 
+/// Raises the limit of open files to the maximum that the system allows. Many systems start processes with a limit of 1,024 for the
+/// sake of old programs, and every connection takes one.
+fn raise_open_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "cannot raise the limit of open files");
+    }
+}
+
 /// Runs a service until SIGTERM or SIGINT and drains it. `drain_timeout` is how long requests in flight may take to end.
 /// The exit code is 0 only if everything ended in time and without an error.
 pub async fn run_until_stopped(running: Running, drain_timeout: Duration) -> ExitCode {
+    raise_open_file_limit();
     let drain = drain_timeout + BACKGROUND_MARGIN;
     let stop = running.stop_token();
     let mut served = Ok(());

@@ -6,7 +6,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::uuid_v7;
 use uuid::Uuid;
 
-/// A source of time and ids that is passed to whoever needs it, so that a test can control the time.
+/// A source of time and ids that is passed as a parameter, so that tests can control the time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 

@@ -1,13 +1,16 @@
 //! Property of request bodies, with every kind of field that a route uses.
 
 use chrono::SecondsFormat;
+use deserr::{Deserr, IntoValue, ValuePointerRef};
+use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::EventStatus;
-use rowlock_domain::text::{Description, Email, Password, PersonName, Title, Username};
+use rowlock_domain::text::{Description, Email, InvalidValue, Password, PersonName, Title, Username};
+use rowlock_domain::time_zone::TimeZoneName;
 use rowlock_domain::values::{AccountLimit, Capacity, Currency, Price, Quantity};
 use rowlock_http::problem::Problem;
-use rowlock_http::{JsonFields, Patch, boolean, integer, text, time};
+use rowlock_http::{BoundedVec, InvalidBody, JsonBody, NonNullPatch, Patch, WholeNumber, text_field};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -49,64 +52,113 @@ pub(crate) fn check_rejection(problem: &Problem) {
     }
 }
 
-/// Parses a body with every kind of field, and returns the accepted values as JSON.
+/// A body with every kind of field.
+#[derive(Deserr)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
+struct Body {
+    event_id: EventId,
+    #[deserr(default)]
+    username: Option<Username>,
+    #[deserr(default)]
+    email: Option<Email>,
+    #[deserr(default)]
+    password: Option<Password>,
+    #[deserr(default)]
+    refresh_token: Option<String>,
+    #[deserr(default)]
+    name: Option<PersonName>,
+    #[deserr(default)]
+    description: Option<Description>,
+    #[deserr(default)]
+    quantity: Option<Quantity>,
+    #[deserr(default)]
+    join_waitlist: Option<bool>,
+    #[deserr(default)]
+    sales_start_at: Option<Timestamp>,
+    #[deserr(default)]
+    status: NonNullPatch<Status>,
+    #[deserr(default)]
+    max_per_account: Patch<AccountLimit>,
+    #[deserr(default)]
+    venue: Patch<Title>,
+    #[deserr(default)]
+    time_zone: NonNullPatch<TimeZoneName>,
+    #[deserr(default)]
+    price: Option<TicketPrice>,
+    #[deserr(default)]
+    ticket_types: Option<BoundedVec<TicketType, 50>>,
+}
+
+#[derive(Deserr)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
+struct TicketType {
+    id: TicketTypeId,
+    #[deserr(default)]
+    total_tickets: Option<Capacity>,
+    #[deserr(default)]
+    price: Option<TicketPrice>,
+}
+
+#[derive(Deserr)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
+struct TicketPrice {
+    #[deserr(try_from(WholeNumber) = amount -> InvalidValue)]
+    amount_minor: i64,
+    currency: Currency,
+}
+
+struct Status(EventStatus);
+
+impl Deserr<InvalidBody> for Status {
+    fn deserialize_from_value<V: IntoValue>(value: deserr::Value<V>, location: ValuePointerRef<'_>) -> Result<Self, InvalidBody> {
+        text_field(&value, location, |text| text.parse().map(Self))
+    }
+}
+
+fn amount(number: WholeNumber) -> Result<i64, InvalidValue> {
+    Price::amount(number.0)
+}
+
+/// Parses a [`Body`], and returns the accepted values as JSON.
 fn read(body: &[u8]) -> Result<Value, Problem> {
-    let mut fields = JsonFields::parse(body)?;
-    let mut values = Map::new();
-    let mut valid = Some(());
-    let mut record = |name: &str, value: Option<Option<Value>>| match value {
-        None => valid = None,
-        Some(value) => values.extend(value.map(|value| (name.to_owned(), value))),
-    };
-    record("eventId", fields.required("eventId", text::<EventId>).map(|id| Some(to_json(id))));
-    record("username", optional_json(fields.optional("username", text::<Username>)));
-    record("email", optional_json(fields.optional("email", text::<Email>)));
-    record(
-        "password",
-        optional_json(fields.optional("password", |value| text::<Password>(value).map(|password| password.expose().to_owned()))),
-    );
-    record("refreshToken", optional_json(fields.optional("refreshToken", text::<String>)));
-    record("name", optional_json(fields.optional("name", text::<PersonName>)));
-    record("description", optional_json(fields.optional("description", text::<Description>)));
-    record("quantity", optional_json(fields.optional("quantity", integer(Quantity::new))));
-    record("joinWaitlist", optional_json(fields.optional("joinWaitlist", boolean)));
-    record(
-        "salesStartAt",
-        optional_json(fields.optional("salesStartAt", |value| time(value).map(|t| t.to_rfc3339_opts(SecondsFormat::Micros, true)))),
-    );
-    record("status", optional_json(fields.change("status", text::<EventStatus>)));
-    record("maxPerAccount", patch_json(fields.patch("maxPerAccount", integer(AccountLimit::new))));
-    record("venue", patch_json(fields.patch("venue", text::<Title>)));
-    record("price", fields.object("price", price));
-    record("ticketTypes", fields.objects("ticketTypes", 50, ticket_type).map(|types| types.map(Value::Array)));
-    fields.finish(valid.map(|()| Value::Object(values)))
+    let body = JsonBody::<Body>::parse(body.to_vec())?.finish()?;
+    let mut values = Map::from_iter([("eventId".to_owned(), to_json(body.event_id))]);
+    let mut record = |name: &str, value: Option<Value>| values.extend(value.map(|value| (name.to_owned(), value)));
+    record("username", body.username.map(to_json));
+    record("email", body.email.map(to_json));
+    record("password", body.password.map(|password| password.expose().into()));
+    record("refreshToken", body.refresh_token.map(to_json));
+    record("name", body.name.map(to_json));
+    record("description", body.description.map(to_json));
+    record("quantity", body.quantity.map(to_json));
+    record("joinWaitlist", body.join_waitlist.map(to_json));
+    record("salesStartAt", body.sales_start_at.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true).into()));
+    record("status", body.status.into_option().map(|status| status.0.as_str().into()));
+    record("maxPerAccount", patch_json(body.max_per_account));
+    record("venue", patch_json(body.venue));
+    record("timeZone", body.time_zone.into_option().map(to_json));
+    record("price", body.price.map(|price| price_json(&price)));
+    record("ticketTypes", body.ticket_types.map(|types| types.0.into_iter().map(ticket_type_json).collect()));
+    Ok(Value::Object(values))
 }
 
-fn price(fields: &mut JsonFields) -> Option<Value> {
-    let amount = fields.required("amountMinor", integer(Price::amount));
-    let currency = fields.required("currency", text::<Currency>);
-    Some(json!({"amountMinor": amount?, "currency": currency?}))
+fn ticket_type_json(ticket_type: TicketType) -> Value {
+    let price = ticket_type.price.map(|price| price_json(&price));
+    json!({"id": ticket_type.id, "totalTickets": ticket_type.total_tickets, "price": price})
 }
 
-fn ticket_type(fields: &mut JsonFields) -> Option<Value> {
-    let id = fields.required("id", text::<TicketTypeId>);
-    let capacity = fields.optional("totalTickets", integer(Capacity::new));
-    let price = fields.object("price", price);
-    Some(json!({"id": id?, "totalTickets": capacity?, "price": price?}))
+fn price_json(price: &TicketPrice) -> Value {
+    json!({"amountMinor": price.amount_minor, "currency": price.currency})
 }
 
 fn to_json<T: Serialize>(value: T) -> Value {
     serde_json::to_value(value).expect("a parsed value can be serialized")
 }
 
-fn optional_json<T: Serialize>(value: Option<Option<T>>) -> Option<Option<Value>> {
-    value.map(|value| value.map(to_json))
-}
-
-fn patch_json<T: Serialize>(value: Option<Patch<T>>) -> Option<Option<Value>> {
-    value.map(|patch| match patch {
+fn patch_json<T: Serialize>(patch: Patch<T>) -> Option<Value> {
+    match patch {
         Patch::Keep => None,
         Patch::Clear => Some(Value::Null),
         Patch::Set(value) => Some(to_json(value)),
-    })
+    }
 }

@@ -3,7 +3,7 @@
 use rowlock_domain::accounts::AccountMessage;
 use rowlock_domain::auditlog::{Action, Actor, ActorRole, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId, MessageId, TypeKey};
-use rowlock_domain::messages::{Fact, Message, Subject, UnreadableMessage, read_tickets_released};
+use rowlock_domain::messages::{DomainEvent, Message, Subject, UnreadableMessage, parse_tickets_released};
 use uuid::Uuid;
 
 /// Returns a `tickets.released` message as this build writes it.
@@ -13,7 +13,8 @@ use uuid::Uuid;
 /// Panics if the message cannot be serialized.
 pub fn tickets_released_message(key: TypeKey, sequence: i64) -> String {
     let (id, time) = (MessageId::from_uuid(Uuid::from_u128(1)), chrono::DateTime::from_timestamp_micros(sequence).unwrap_or_default());
-    let message = Message { id, subject: Subject::TicketType(key), sequence, time, fact: Fact::TicketsReleased {}, trace: None };
+    let message =
+        Message { id, subject: Subject::TicketType(key), sequence, time, domain_event: DomainEvent::TicketsReleased {}, trace: None };
     message.to_json("/rowlock/properties").expect("a message can be serialized")
 }
 
@@ -42,11 +43,11 @@ pub fn valid_account_message(account: AccountId) -> String {
 ///
 /// Panics if the property does not hold.
 pub fn check_account_message(body: &[u8]) -> bool {
-    match AccountMessage::read(body) {
+    match AccountMessage::parse(body) {
         Ok(message) => {
             let id = MessageId::from_uuid(Uuid::from_u128(1));
             let written = message.to_json(id, chrono::DateTime::default(), "/rowlock/properties").expect("a message can be serialized");
-            match AccountMessage::read(written.as_bytes()) {
+            match AccountMessage::parse(written.as_bytes()) {
                 Ok(again) => assert_eq!(message, again),
                 Err(error) => panic!("{written} was written by this build, but is rejected: {error}"),
             }
@@ -62,8 +63,8 @@ pub fn check_account_message(body: &[u8]) -> bool {
 fn check_reason(error: &UnreadableMessage) {
     let prefix = match error {
         UnreadableMessage::Shape(_) => "not a CloudEvents envelope of the expected shape: ",
-        UnreadableMessage::Type(_) => "unexpected type «",
-        UnreadableMessage::Schema(_) => "unreadable schema «",
+        UnreadableMessage::Type(_) => "unexpected message type `",
+        UnreadableMessage::Schema(_) => "unsupported schema `",
     };
     assert!(error.to_string().starts_with(prefix), "{error}");
 }
@@ -75,11 +76,11 @@ fn check_reason(error: &UnreadableMessage) {
 ///
 /// Panics if the property does not hold.
 pub fn check_delivered_message(body: &[u8]) -> bool {
-    let read = read_tickets_released(body);
+    let read = parse_tickets_released(body);
     match &read {
         Ok(released) => {
             let written = tickets_released_message(released.key, 1);
-            match read_tickets_released(written.as_bytes()) {
+            match parse_tickets_released(written.as_bytes()) {
                 Ok(again) => assert_eq!(released.key, again.key),
                 Err(error) => panic!("{written} was written by this build, but is rejected: {error}"),
             }

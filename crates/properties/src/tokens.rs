@@ -59,6 +59,7 @@ pub fn valid_token() -> String {
         name: "Ada".to_owned(),
         email: "ada@example.org".to_owned(),
         role: Role::User,
+        admin_role: None,
         iss: "rowlock".to_owned(),
         aud: "rowlock".to_owned(),
         iat: 0,

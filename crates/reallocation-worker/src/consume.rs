@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rowlock_domain::ids::TypeKey;
-use rowlock_domain::messages::{TicketsReleased, read_tickets_released};
+use rowlock_domain::messages::{TicketsReleased, parse_tickets_released};
 use rowlock_domain::trace::TraceContext;
 use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, shorten};
 use rowlock_platform::clock::Clock;
@@ -191,7 +191,7 @@ impl ReleasedTicketsConsumer {
     ) -> Result<(), LinkError> {
         let mut superseded = Vec::new();
         for delivery in batch {
-            match read_tickets_released(&delivery.body) {
+            match parse_tickets_released(&delivery.body) {
                 Ok(TicketsReleased { key, trace }) => {
                     if waiters.contains(key) {
                         waiters.stale.insert(key);
@@ -253,7 +253,7 @@ impl ReleasedTicketsConsumer {
     /// Waits until the database responds. Returns false if `stop` is cancelled first.
     async fn wait_for_database(&self) -> bool {
         loop {
-            if self.sweep_reader.due_types().await.is_ok() {
+            if self.sweep_reader.types_to_reallocate().await.is_ok() {
                 return true;
             }
             tokio::select! {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Allocates faster than the system allocator; see docs/decisions/0019-the-next-transaction-behind-the-commit.md.
+/// Allocates faster than the system allocator; see docs/decisions/0019-pipelined-transactions.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -2,7 +2,7 @@
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
-use rowlock_inventory::command::Reallocated;
+use rowlock_inventory::command::ReallocationSummary;
 
 /// Counters of reallocations and sweeps. Clones share their values.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ impl WorkerMetrics {
     }
 
     /// Counts the result of one reallocation.
-    pub(crate) fn count(&self, done: Reallocated) {
+    pub(crate) fn count(&self, done: ReallocationSummary) {
         self.promotions.inc_by(done.promoted.into());
         self.closed.inc_by(done.closed.into());
         self.cancelled.inc_by(done.cancelled.into());

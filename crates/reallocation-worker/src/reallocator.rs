@@ -3,7 +3,7 @@
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::trace::TraceContext;
 use rowlock_inventory::command::Reallocate;
-use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome, Traced};
+use rowlock_inventory::{Command, CommandError, Inventory, LockWait, Outcome, TracedCommand};
 use rowlock_platform::telemetry::Traces;
 use rowlock_platform::telemetry::traces::{Span, SpanKind};
 
@@ -59,7 +59,7 @@ impl Reallocator {
         let mut results = Vec::with_capacity(tasks.len());
         for tasks in tasks.chunks(MAX_TYPES_PER_TRANSACTION) {
             let limit = (self.limit / tasks.len()).max(1);
-            let (spans, commands): (Vec<Span>, Vec<Traced>) = tasks.iter().map(|task| self.start_task(*task, limit)).unzip();
+            let (spans, commands): (Vec<Span>, Vec<TracedCommand>) = tasks.iter().map(|task| self.start_task(*task, limit)).unzip();
             let outcomes = self.inventory.run(commands, LockWait::Skip).await;
             results.extend(spans.into_iter().zip(outcomes).map(|(span, outcome)| self.classify(span, outcome)));
         }
@@ -76,14 +76,14 @@ impl Reallocator {
 
     /// Returns the span and the command of a task. The span continues the trace in which the tickets were returned. A task without
     /// a trace, as found by the sweep, gets no span, because traces that start at a sweep are not useful.
-    fn start_task(&self, task: Task, limit: usize) -> (Span, Traced) {
+    fn start_task(&self, task: Task, limit: usize) -> (Span, TracedCommand) {
         let command = Command::Reallocate(Reallocate { key: task.key, limit });
         let traces = if task.trace.is_some() { self.traces.clone() } else { Traces::default() };
         let mut span = traces.begin(SpanKind::Consumer, "reallocate", task.trace);
         span.set("messaging.system", "rabbitmq");
         span.set("rowlock.ticket_type", task.key.ticket_type.to_string());
         let trace = span.context();
-        (span, Traced { command, trace })
+        (span, TracedCommand { command, trace })
     }
 
     /// Records the outcome of a task in its span and the metrics and classifies it.

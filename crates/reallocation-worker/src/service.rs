@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rowlock_http::management::{self, Readiness};
-use rowlock_inventory::{Inventory, InventoryParts, MIGRATIONS};
+use rowlock_inventory::{Inventory, InventoryConfig, MIGRATIONS};
 use rowlock_messaging::amqp::LinkMetrics;
 use rowlock_messaging::outbox::OutboxNotifier;
 use rowlock_platform::clock::Clock;
@@ -90,15 +90,15 @@ impl Worker {
         self.metrics.register(|registry| metrics.register(registry));
         let transactions = TransactionMetrics::default();
         self.metrics.register(|registry| transactions.register(registry));
-        let inventory = Inventory::new(InventoryParts {
+        let inventory = Inventory::new(InventoryConfig {
             pool: self.pool.clone(),
             new_id: Arc::new(move || clock.uuid()),
             render: Arc::new(|_| None),
             on_messages: Arc::new(move || notifier.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             source: SOURCE,
-            patience: self.settings.database.limits.response_timeout(),
-            resolve_for: self.settings.work.resolve_for,
+            response_timeout: self.settings.database.limits.response_timeout(),
+            resolve_timeout: self.settings.work.resolve_for,
             one_event_per_transaction: self.settings.work.one_event_per_transaction,
         });
         Reallocator { inventory, limit: self.settings.work.max_promotions, metrics, traces: self.traces.clone() }

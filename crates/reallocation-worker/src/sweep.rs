@@ -22,10 +22,10 @@ pub(crate) struct SweepReader {
 
 impl SweepReader {
     /// Returns the ticket types that need reallocation. If there are none, marks the events that need none any more as settled.
-    pub(crate) async fn due_types(&self) -> Result<Vec<TypeKey>, DatabaseError> {
+    pub(crate) async fn types_to_reallocate(&self) -> Result<Vec<TypeKey>, DatabaseError> {
         let mut conn = checkout(&self.pool).await?;
         let reading = async {
-            let due = queries::due_types(&mut conn, self.batch.into()).await?;
+            let due = queries::types_to_reallocate(&mut conn, self.batch.into()).await?;
             if due.is_empty() {
                 queries::settle_events(&mut conn).await?;
             }
@@ -59,7 +59,7 @@ pub(crate) async fn sweep(reallocator: Reallocator, reader: SweepReader, interva
 
 /// Sweeps once. Returns whether it made progress, so that more may be found at once.
 async fn sweep_once(reallocator: &Reallocator, reader: &SweepReader) -> Result<bool, DatabaseError> {
-    let keys = reader.due_types().await?;
+    let keys = reader.types_to_reallocate().await?;
     reallocator.metrics.swept(keys.len());
     if keys.is_empty() {
         return Ok(false);

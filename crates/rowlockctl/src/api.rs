@@ -14,13 +14,13 @@ use ureq::{Agent, Body, Error, Timeout};
 use crate::error::{Failure, Problem};
 use crate::server_url::ServerUrl;
 
-/// Read and write timeout. A little longer than the gateway waits for a service.
-const SILENCE: Duration = Duration::from_secs(40);
-const CONNECT: Duration = Duration::from_secs(10);
+/// Read and write timeout. It exceeds the time that the gateway waits for a service, so that the gateway's response arrives.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(40);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An API request.
 #[derive(Debug, Clone)]
-pub(crate) struct Call<'a> {
+pub(crate) struct ApiRequest<'a> {
     method: Method,
     path: String,
     query: Vec<(&'a str, String)>,
@@ -28,10 +28,10 @@ pub(crate) struct Call<'a> {
     accept: &'a str,
     if_match: Option<String>,
     /// Whether the request can be repeated safely if its response is lost.
-    harmless: bool,
+    idempotent: bool,
 }
 
-impl<'a> Call<'a> {
+impl<'a> ApiRequest<'a> {
     /// Creates a GET request that accepts JSON.
     pub(crate) fn get(path: impl Into<String>) -> Self {
         Self {
@@ -41,13 +41,13 @@ impl<'a> Call<'a> {
             body: None,
             accept: "application/json",
             if_match: None,
-            harmless: true,
+            idempotent: true,
         }
     }
 
-    /// Creates a POST request with a JSON body. It is not safe to repeat, unless marked as [`harmless`](Self::harmless).
+    /// Creates a POST request with a JSON body. It is not safe to repeat, unless marked as [`idempotent`](Self::idempotent).
     pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::POST, body: Some(body), harmless: false, ..Self::get(path) }
+        Self { method: Method::POST, body: Some(body), idempotent: false, ..Self::get(path) }
     }
 
     /// Creates a PATCH request with a JSON body. It is not safe to repeat.
@@ -57,34 +57,34 @@ impl<'a> Call<'a> {
 
     /// Creates a DELETE request. It is not safe to repeat.
     pub(crate) fn delete(path: impl Into<String>) -> Self {
-        Self { method: Method::DELETE, harmless: false, ..Self::get(path) }
+        Self { method: Method::DELETE, idempotent: false, ..Self::get(path) }
     }
 
     /// Marks a change as safe to repeat.
-    pub(crate) fn harmless(self) -> Self {
-        Self { harmless: true, ..self }
+    pub(crate) fn idempotent(self) -> Self {
+        Self { idempotent: true, ..self }
     }
 
     /// Adds a query parameter, unless the value is `None`.
-    pub(crate) fn with(mut self, name: &'a str, value: Option<String>) -> Self {
+    pub(crate) fn query(mut self, name: &'a str, value: Option<String>) -> Self {
         self.query.extend(value.map(|value| (name, value)));
         self
     }
 
     /// Requests another response format.
-    pub(crate) fn accepting(self, accept: &'a str) -> Self {
+    pub(crate) fn accept(self, accept: &'a str) -> Self {
         Self { accept, ..self }
     }
 
     /// Makes the request conditional on the ETag (`If-Match`).
-    pub(crate) fn if_unchanged(self, etag: Option<String>) -> Self {
+    pub(crate) fn if_match(self, etag: Option<String>) -> Self {
         Self { if_match: etag, ..self }
     }
 }
 
 /// A successful response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     /// The body; null if there is none.
     pub(crate) body: Value,
     /// The ETag.
@@ -111,104 +111,104 @@ impl Api {
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("rowlockctl/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(CONNECT))
-            .timeout_connect(Some(CONNECT))
-            .timeout_per_read(Some(SILENCE))
-            .timeout_per_write(Some(SILENCE))
+            .timeout_resolve(Some(CONNECT_TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(RESPONSE_TIMEOUT))
+            .timeout_per_write(Some(RESPONSE_TIMEOUT))
             .build();
         Self { agent: config.new_agent(), url }
     }
 
     /// Sends a request and reads the complete response. Fails unless the status is 2xx.
-    pub(crate) fn send(&self, call: &Call<'_>, token: Option<&str>) -> Result<Answer, Failure> {
-        let response = self.open(call, token)?;
-        let etag = text_of(&response, header::ETAG);
-        let text = response.into_body().read_to_string().map_err(|error| self.lost(call, &error))?;
+    pub(crate) fn send(&self, request: &ApiRequest<'_>, token: Option<&str>) -> Result<ApiResponse, Failure> {
+        let response = self.open(request, token)?;
+        let etag = header_text(&response, header::ETAG);
+        let text = response.into_body().read_to_string().map_err(|error| self.transport_failure(request, &error))?;
         if text.is_empty() {
-            return Ok(Answer { body: Value::Null, etag });
+            return Ok(ApiResponse { body: Value::Null, etag });
         }
-        let body = serde_json::from_str(&text).map_err(|_| self.not_rowlock("the answer is not JSON".to_owned()))?;
-        Ok(Answer { body, etag })
+        let body = serde_json::from_str(&text).map_err(|_| self.unexpected_response("the response is not JSON".to_owned()))?;
+        Ok(ApiResponse { body, etag })
     }
 
     /// Sends a request and returns the response without reading its body. Fails unless the status is 2xx.
-    pub(crate) fn open(&self, call: &Call<'_>, token: Option<&str>) -> Result<Response<Body>, Failure> {
-        let mut request =
-            ureq::http::Request::builder().method(call.method.clone()).uri(self.address(call)).header(header::ACCEPT, call.accept);
+    pub(crate) fn open(&self, request: &ApiRequest<'_>, token: Option<&str>) -> Result<Response<Body>, Failure> {
+        let mut builder =
+            ureq::http::Request::builder().method(request.method.clone()).uri(self.url_of(request)).header(header::ACCEPT, request.accept);
         if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            builder = builder.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        if let Some(etag) = &call.if_match {
-            request = request.header(header::IF_MATCH, etag);
+        if let Some(etag) = &request.if_match {
+            builder = builder.header(header::IF_MATCH, etag);
         }
-        let unusable = |error| Failure::Other(format!("The request cannot be made: {error}"));
-        let sent = match &call.body {
-            None => self.agent.run(request.body(()).map_err(unusable)?),
-            Some(body) => {
-                self.agent.run(request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).map_err(unusable)?)
-            }
+        let invalid = |error| Failure::Other(format!("Cannot build the request: {error}"));
+        let outcome = match &request.body {
+            None => self.agent.run(builder.body(()).map_err(invalid)?),
+            Some(body) => self.agent.run(builder.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).map_err(invalid)?),
         };
-        let response = sent.map_err(|error| self.lost(call, &error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refusal(call, response)) }
+        let response = outcome.map_err(|error| self.transport_failure(request, &error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.rejection(request, response)) }
     }
 
-    fn address(&self, call: &Call<'_>) -> String {
-        let address = self.url.with(&call.path);
-        if call.query.is_empty() {
-            return address;
+    fn url_of(&self, request: &ApiRequest<'_>) -> String {
+        let url = self.url.join(&request.path);
+        if request.query.is_empty() {
+            return url;
         }
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&call.query).finish();
-        format!("{address}?{query}")
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
+        format!("{url}?{query}")
     }
 
     /// Returns the failure for a response whose status is not 2xx.
-    fn refusal(&self, call: &Call<'_>, response: Response<Body>) -> Failure {
+    fn rejection(&self, request: &ApiRequest<'_>, response: Response<Body>) -> Failure {
         let status = response.status();
-        let is_problem = text_of(&response, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/problem+json"));
+        let is_problem = header_text(&response, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/problem+json"));
         if !is_problem {
-            let onward = text_of(&response, header::LOCATION).filter(|_| status.is_redirection());
-            return self.not_rowlock(match onward {
-                Some(location) => format!("it sends us on to {location}"),
+            let redirect = header_text(&response, header::LOCATION).filter(|_| status.is_redirection());
+            return self.unexpected_response(match redirect {
+                Some(location) => format!("it redirects to {location}"),
                 None => format!("status {status} without a problem document"),
             });
         }
-        let retry_after = text_of(&response, header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let retry_after = header_text(&response, header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let text = match response.into_body().read_to_string() {
             Ok(text) => text,
-            Err(error) => return self.lost(call, &error),
+            Err(error) => return self.transport_failure(request, &error),
         };
         let document: Value = serde_json::from_str(&text).unwrap_or_default();
         match serde_json::from_value::<Problem>(document.clone()) {
             Ok(mut problem) => {
                 problem.retry_after = retry_after;
                 problem.document = document;
-                Failure::Refused(Box::new(problem))
+                Failure::Rejected(Box::new(problem))
             }
-            Err(_) => self.not_rowlock(format!("status {status} with a problem document of an unknown form")),
+            Err(_) => self.unexpected_response(format!("status {status} with a malformed problem document")),
         }
     }
 
     /// Returns the failure for a missing response: if the request may have changed something, the outcome is unknown.
-    fn lost(&self, call: &Call<'_>, error: &Error) -> Failure {
-        if call.harmless || was_never_sent(error) {
+    fn transport_failure(&self, request: &ApiRequest<'_>, error: &Error) -> Failure {
+        if request.idempotent || was_never_sent(error) {
             Failure::Unreachable { url: self.url.to_string(), reason: reason(error) }
         } else {
-            Failure::AnswerLost(reason(error))
+            Failure::OutcomeUnknown(reason(error))
         }
     }
 
-    pub(crate) fn not_rowlock(&self, what: String) -> Failure {
-        Failure::NotRowlock { url: self.url.to_string(), what }
+    pub(crate) fn unexpected_response(&self, description: String) -> Failure {
+        Failure::UnexpectedResponse { url: self.url.to_string(), description }
     }
 }
 
 /// Describes a transport error for people.
 pub(crate) fn reason(error: &Error) -> String {
     match error {
-        Error::HostNotFound => "there is no host of this name".to_owned(),
-        Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => "nobody listens there (connection refused)".to_owned(),
+        Error::HostNotFound => "there is no host with this name".to_owned(),
+        Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            "no program listens on this port (connection refused)".to_owned()
+        }
         Error::Io(error) => error.to_string(),
-        Error::Timeout(_) => "no answer in time".to_owned(),
+        Error::Timeout(_) => "no response before the timeout".to_owned(),
         error => error.to_string(),
     }
 }
@@ -230,6 +230,6 @@ fn was_never_sent(error: &Error) -> bool {
     }
 }
 
-fn text_of<B>(response: &Response<B>, name: header::HeaderName) -> Option<String> {
+fn header_text<B>(response: &Response<B>, name: header::HeaderName) -> Option<String> {
     response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

@@ -7,26 +7,26 @@ use rowlock_domain::problem::ProblemCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::output::clean;
+use crate::output::sanitize;
 use crate::server_url::ServerUrl;
 
 /// List of exit codes at the end of `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  it failed for a reason that none of the others names
+  0  success
+  1  a failure that no other code describes
   2  the arguments, a file or a setting cannot be used
-  3  you are not logged in, or the login is over, or e-mail or password is wrong
-  4  your account may not do this
-  5  the server cannot be reached, or what answers is not Rowlock
-  6  there is no such event or account
-  7  Rowlock refuses it as it is: a bad value, or a rule
-  8  too busy or partly away: nothing was changed, try again later
-  9  the answer was lost: look whether it took effect before you repeat it";
+  3  you are not logged in, the login has expired, or the e-mail or password is wrong
+  4  your account is not allowed to do this
+  5  the server cannot be reached, or it is not Rowlock
+  6  no such event or account
+  7  Rowlock rejected the request: an invalid value, or a rule
+  8  the service is overloaded or a dependency is unavailable: nothing was changed, try again later
+  9  the response was lost: check whether the command took effect before you repeat it";
 
 /// An invalid field of a request.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct BadField {
+pub(crate) struct InvalidField {
     field: String,
     message: String,
 }
@@ -40,10 +40,10 @@ pub(crate) struct Problem {
     #[serde(default)]
     detail: String,
     #[serde(default)]
-    errors: Vec<BadField>,
+    errors: Vec<InvalidField>,
     /// Additional advice for the user.
     #[serde(skip)]
-    pub(crate) hint: Option<String>,
+    pub(crate) advice: Option<String>,
     /// Value of `Retry-After`, in seconds.
     #[serde(skip)]
     pub(crate) retry_after: Option<u64>,
@@ -54,9 +54,9 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// Creates the problem that the service would return for an unknown account.
-    pub(crate) fn no_such_account(which: &str) -> Self {
+    pub(crate) fn account_not_found(which: &str) -> Self {
         let code = ProblemCode::AccountNotFound;
-        let detail = format!("There is no account «{which}».");
+        let detail = format!("There is no account `{which}`.");
         let document = json!({"status": code.status(), "code": code.as_str(), "title": code.title(), "detail": detail});
         Self {
             status: code.status(),
@@ -64,7 +64,7 @@ impl Problem {
             title: code.title().to_owned(),
             detail,
             errors: Vec::new(),
-            hint: None,
+            advice: None,
             retry_after: None,
             document,
         }
@@ -81,15 +81,15 @@ pub(crate) enum Failure {
     #[error("You are not logged in at {0}. Log in with: rowlockctl login --url {0}")]
     NotLoggedIn(ServerUrl),
     /// The server no longer accepts the session.
-    #[error("The login at {url} is over: {reason}. Log in again with: rowlockctl login --url {url}")]
-    LoginOver {
+    #[error("Your login at {url} has ended: {reason}. Log in again with: rowlockctl login --url {url}")]
+    SessionEnded {
         /// URL of the server.
         url: ServerUrl,
         /// Why the session has ended.
         reason: &'static str,
     },
     /// The connection failed or could not be trusted.
-    #[error("{url} cannot be reached: {reason}. Is the address right (--url, ROWLOCK_URL), and does the system run there?")]
+    #[error("Cannot reach {url}: {reason}. Check the URL (--url or ROWLOCK_URL), and that Rowlock is running there.")]
     Unreachable {
         /// URL of the server.
         url: String,
@@ -97,22 +97,22 @@ pub(crate) enum Failure {
         reason: String,
     },
     /// The connection to RabbitMQ failed.
-    #[error("RabbitMQ cannot be reached: {0}. Are its address and password right, and does it run there?")]
+    #[error("Cannot reach RabbitMQ: {0}. Check its URL and password, and that it is running.")]
     BrokerUnreachable(String),
     /// The server responds, but not like Rowlock.
-    #[error("{url} answers, but not as Rowlock does: {what}. Is this the gateway's address (--url, ROWLOCK_URL)?")]
-    NotRowlock {
+    #[error("{url} does not respond like Rowlock: {description}. Check that --url or ROWLOCK_URL is the URL of the gateway.")]
+    UnexpectedResponse {
         /// URL of the server.
         url: String,
         /// Description of the response.
-        what: String,
+        description: String,
     },
     /// A change was sent, but its response was lost.
-    #[error("The answer was lost: {0}. It is not known whether it took effect; look before you repeat it.")]
-    AnswerLost(String),
-    /// The API refused the request.
-    #[error("{}", sentence(.0))]
-    Refused(Box<Problem>),
+    #[error("The response was lost: {0}. The command may have taken effect; check before you repeat it.")]
+    OutcomeUnknown(String),
+    /// The API rejected the request with a problem document.
+    #[error("{}", rejection_message(.0))]
+    Rejected(Box<Problem>),
     /// Any other failure.
     #[error("{0}")]
     Other(String),
@@ -122,14 +122,14 @@ pub(crate) enum Failure {
 }
 
 /// Formats a problem document, with advice and the invalid fields.
-fn sentence(problem: &Problem) -> String {
+fn rejection_message(problem: &Problem) -> String {
     let Problem { title, detail, errors, .. } = problem;
     let mut text = if detail.is_empty() { format!("{title}.") } else { detail.clone() };
-    if let Some(hint) = hint(problem) {
+    if let Some(advice) = advice(problem) {
         text.push(' ');
-        text.push_str(&hint);
+        text.push_str(&advice);
     }
-    for BadField { field, message } in errors {
+    for InvalidField { field, message } in errors {
         for part in ["\n  ", field, ": ", message] {
             text.push_str(part);
         }
@@ -137,18 +137,18 @@ fn sentence(problem: &Problem) -> String {
     text
 }
 
-fn hint(problem: &Problem) -> Option<String> {
-    let later = |seconds: Option<u64>| match seconds {
-        Some(1) => "Try again in a second.".to_owned(),
+fn advice(problem: &Problem) -> Option<String> {
+    let retry = |seconds: Option<u64>| match seconds {
+        Some(1) => "Try again in 1 second.".to_owned(),
         Some(seconds) => format!("Try again in {seconds} seconds."),
         None => "Try again later.".to_owned(),
     };
     Some(match problem.code.as_str() {
-        "event-not-found" => "See which there are: rowlockctl events list".to_owned(),
-        "account-not-found" => "See which there are: rowlockctl accounts list".to_owned(),
-        "precondition-failed" => "Look at it again, and repeat the command if you still want it.".to_owned(),
-        "rate-limited" | "unavailable" | "overloaded" => later(problem.retry_after),
-        _ => return problem.hint.clone(),
+        "event-not-found" => "List the events with: rowlockctl events list".to_owned(),
+        "account-not-found" => "List the accounts with: rowlockctl accounts list".to_owned(),
+        "precondition-failed" => "Check its current state, and repeat the command if you still want to.".to_owned(),
+        "rate-limited" | "unavailable" | "overloaded" => retry(problem.retry_after),
+        _ => return problem.advice.clone(),
     })
 }
 
@@ -159,10 +159,10 @@ impl Failure {
             Self::OutputClosed => 0,
             Self::Other(_) => 1,
             Self::Usage(_) => 2,
-            Self::NotLoggedIn(_) | Self::LoginOver { .. } => 3,
-            Self::Unreachable { .. } | Self::BrokerUnreachable(_) | Self::NotRowlock { .. } => 5,
-            Self::AnswerLost(_) => 9,
-            Self::Refused(problem) => match (problem.status, problem.code.as_str()) {
+            Self::NotLoggedIn(_) | Self::SessionEnded { .. } => 3,
+            Self::Unreachable { .. } | Self::BrokerUnreachable(_) | Self::UnexpectedResponse { .. } => 5,
+            Self::OutcomeUnknown(_) => 9,
+            Self::Rejected(problem) => match (problem.status, problem.code.as_str()) {
                 (_, "outcome-unknown") => 9,
                 (401, _) => 3,
                 (403, _) => 4,
@@ -178,7 +178,7 @@ impl Failure {
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         let code = self.exit_code();
         if code != 0 {
-            let text = if json { self.document().to_string() } else { format!("error: {}", clean_lines(&self.to_string())) };
+            let text = if json { self.document().to_string() } else { format!("error: {}", sanitize_lines(&self.to_string())) };
             // If standard error cannot be written, there is no other way to report it.
             let _ = writeln!(io::stderr(), "{text}");
         }
@@ -187,15 +187,15 @@ impl Failure {
 
     fn document(&self) -> Value {
         let mut error = json!({"exitCode": self.exit_code(), "message": self.to_string()});
-        if let (Self::Refused(problem), Some(error)) = (self, error.as_object_mut()) {
+        if let (Self::Rejected(problem), Some(error)) = (self, error.as_object_mut()) {
             error.insert("problem".to_owned(), problem.document.clone());
         }
         json!({ "error": error })
     }
 }
 
-fn clean_lines(text: &str) -> String {
-    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+fn sanitize_lines(text: &str) -> String {
+    text.lines().map(sanitize).collect::<Vec<_>>().join("\n")
 }
 
 impl From<io::Error> for Failure {
@@ -204,7 +204,7 @@ impl From<io::Error> for Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::OutputClosed
         } else {
-            Self::Other(format!("The output cannot be written: {error}"))
+            Self::Other(format!("Cannot write the output: {error}"))
         }
     }
 }
@@ -215,11 +215,11 @@ mod tests {
 
     fn problem(status: u16, code: &str) -> Failure {
         let document = json!({"type": "x", "title": "A title", "status": status, "code": code, "detail": "A detail."});
-        Failure::Refused(Box::new(serde_json::from_value(document).unwrap()))
+        Failure::Rejected(Box::new(serde_json::from_value(document).unwrap()))
     }
 
     #[test]
-    fn each_kind_of_refusal_has_its_exit_code() {
+    fn rejections_map_to_exit_codes() {
         let codes = [
             (400, "unknown-field", 7),
             (401, "bad-credentials", 3),
@@ -242,13 +242,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_what_to_do_and_every_bad_field() {
-        assert_eq!(problem(404, "event-not-found").to_string(), "A detail. See which there are: rowlockctl events list");
+    fn rejection_messages_contain_advice_and_every_invalid_field() {
+        assert_eq!(problem(404, "event-not-found").to_string(), "A detail. List the events with: rowlockctl events list");
         let mut busy: Problem = serde_json::from_value(json!({"title": "Busy", "status": 503, "code": "overloaded"})).unwrap();
         busy.retry_after = Some(7);
-        assert_eq!(sentence(&busy), "Busy. Try again in 7 seconds.");
+        assert_eq!(rejection_message(&busy), "Busy. Try again in 7 seconds.");
         let errors = json!([{"field": "name", "message": "is required"}, {"field": "startsAt", "message": "must be a time"}]);
         let bad = json!({"title": "Bad", "status": 422, "code": "invalid-input", "detail": "See errors.", "errors": errors});
-        assert_eq!(sentence(&serde_json::from_value(bad).unwrap()), "See errors.\n  name: is required\n  startsAt: must be a time");
+        assert_eq!(
+            rejection_message(&serde_json::from_value(bad).unwrap()),
+            "See errors.\n  name: is required\n  startsAt: must be a time"
+        );
     }
 }

@@ -22,7 +22,7 @@ use crate::resources::Account;
 use crate::server_url::ServerUrl;
 
 /// Maximum time to wait for the lock. Longer than a command can hold it, which is for one request.
-const PATIENCE: Duration = Duration::from_secs(90);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The tokens and the account that a login or refresh returned.
 #[derive(Clone, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
-    pub(crate) fn of(&self, url: &ServerUrl) -> Option<&Login> {
+    pub(crate) fn get(&self, url: &ServerUrl) -> Option<&Login> {
         self.logins.get(url)
     }
 
@@ -77,8 +77,11 @@ pub(crate) struct LoginFile {
 impl LoginFile {
     /// Returns the file in the user's configuration folder: `$XDG_CONFIG_HOME/rowlockctl`, or `~/.config/rowlockctl`.
     pub(crate) fn find() -> Result<Self, Failure> {
-        let base = etcetera::choose_base_strategy()
-            .map_err(|_| Failure::Usage("There is no home directory to keep a login in. Set HOME or XDG_CONFIG_HOME.".to_owned()))?;
+        let base = etcetera::choose_base_strategy().map_err(|_| {
+            Failure::Usage(
+                "Cannot determine where to store logins, because there is no home directory. Set HOME or XDG_CONFIG_HOME.".to_owned(),
+            )
+        })?;
         Ok(Self::in_folder(&base.config_dir()))
     }
 
@@ -101,16 +104,16 @@ impl LoginFile {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Logins::default()),
-            Err(error) => return Err(Failure::Usage(format!("{} cannot be read: {error}", path.display()))),
+            Err(error) => return Err(Failure::Usage(format!("Cannot read {}: {error}", path.display()))),
         };
         // The parser's message is omitted, because it could quote a token.
         serde_json::from_slice(&bytes)
-            .map_err(|_| Failure::Usage(format!("{} does not hold logins. Delete it and log in again.", path.display())))
+            .map_err(|_| Failure::Usage(format!("{} is not a valid file of logins. Delete it and log in again.", path.display())))
     }
 
     /// Changes the logins under the lock, and stores them if the closure returns true.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Logins) -> (bool, Result<T, Failure>)) -> Result<T, Failure> {
-        let unusable = |what: &Path, error: &dyn fmt::Display| Failure::Usage(format!("{} cannot be used: {error}", what.display()));
+        let unusable = |path: &Path, error: &dyn fmt::Display| Failure::Usage(format!("Cannot use {}: {error}", path.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(|error| unusable(&self.folder, &error))?;
         let _lock = self.lock(|error| unusable(&self.folder, &error))?;
         let mut logins = self.read()?;
@@ -121,19 +124,19 @@ impl LoginFile {
         result
     }
 
-    /// The lock is released when the file is closed, even if the process is killed.
+    /// Acquires the lock, which is released when the file is closed, even if the process is killed.
     fn lock(&self, unusable: impl Fn(std::io::Error) -> Failure) -> Result<File, Failure> {
         let path = self.folder.join("logins.lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(&unusable)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(file),
                 Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => sleep(Duration::from_millis(20)),
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     return Err(Failure::Other(format!(
-                        "Another rowlockctl has held the logins for {} seconds. End it.",
-                        PATIENCE.as_secs()
+                        "Another rowlockctl has locked the stored logins for more than {} seconds. Stop it and try again.",
+                        LOCK_TIMEOUT.as_secs()
                     )));
                 }
                 Err(error) => return Err(unusable(error.into())),
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_may_read_a_login() {
+    fn only_the_owner_can_read_the_file() {
         let config = tempfile::tempdir().unwrap();
         let file = LoginFile::in_folder(&config.path().join("new"));
         store(&file, "https://x", "secret");
@@ -193,12 +196,12 @@ mod tests {
         store(&file, "https://x", "of x");
         store(&file, "https://y", "of y");
         let logins = file.read().unwrap();
-        assert_eq!(logins.of(&"https://x/".parse().unwrap()).unwrap().token, "of x");
-        assert!(logins.of(&"http://x".parse().unwrap()).is_none(), "never to the same host without encryption");
+        assert_eq!(logins.get(&"https://x/".parse().unwrap()).unwrap().token, "of x");
+        assert!(logins.get(&"http://x".parse().unwrap()).is_none(), "a login over HTTPS is never sent to the same host over HTTP");
     }
 
     #[test]
-    fn changes_at_the_same_time_are_all_kept() {
+    fn concurrent_changes_are_all_stored() {
         let config = tempfile::tempdir().unwrap();
         let file = LoginFile::in_folder(config.path());
         std::thread::scope(|scope| {
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_ours_is_named_and_not_quoted() {
+    fn errors_name_an_invalid_file_and_do_not_quote_it() {
         let config = tempfile::tempdir().unwrap();
         let file = LoginFile::in_folder(config.path());
         fs::create_dir(&file.folder).unwrap();

@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use crate::api::{Answer, Api, Call};
+use crate::api::{Api, ApiRequest, ApiResponse};
 use crate::error::Failure;
-use crate::output::{Column, Output, line, note, table};
+use crate::output::{Column, Output, print_line, print_note, table};
 
 /// Maximum page size of the API.
-const LARGEST_PAGE: usize = 100;
+const MAX_PAGE_SIZE: usize = 100;
 
-/// How many items of a list to show.
+/// Maximum number of items of a list to show.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(crate) struct HowMany {
+pub(crate) struct ListLimit {
     /// Maximum number of items to show.
     #[arg(long, default_value_t = 100, value_name = "N", conflicts_with = "all")]
     limit: usize,
@@ -20,58 +20,58 @@ pub(crate) struct HowMany {
     all: bool,
 }
 
-impl HowMany {
-    fn most(self) -> usize {
+impl ListLimit {
+    fn max_items(self) -> usize {
         if self.all { usize::MAX } else { self.limit }
     }
 }
 
-/// Reads a list page by page. `send` sends each request; `within` extracts the page from its response. `each` receives the items
-/// and returns whether it wants more. Returns whether the list has further items.
-pub(crate) fn walk(
+/// Reads a list page by page. `send` sends each request; `extract_page` extracts the page from its response. `on_item` receives
+/// the items and returns whether it wants more. Returns whether the list has further items.
+pub(crate) fn for_each_item(
     api: &Api,
-    call: &Call<'_>,
-    within: fn(Value) -> Value,
+    request: &ApiRequest<'_>,
+    extract_page: fn(Value) -> Value,
     limit: usize,
-    mut send: impl FnMut(&Call<'_>) -> Result<Answer, Failure>,
-    mut each: impl FnMut(Value) -> Result<bool, Failure>,
+    mut send: impl FnMut(&ApiRequest<'_>) -> Result<ApiResponse, Failure>,
+    mut on_item: impl FnMut(Value) -> Result<bool, Failure>,
 ) -> Result<bool, Failure> {
-    let mut left = limit;
+    let mut remaining = limit;
     let mut cursor = None;
     loop {
-        let page_size = left.clamp(1, LARGEST_PAGE);
-        let page = call.clone().with("limit", Some(page_size.to_string())).with("cursor", cursor);
-        let mut page = within(send(&page)?.body);
+        let page_size = remaining.clamp(1, MAX_PAGE_SIZE);
+        let page = request.clone().query("limit", Some(page_size.to_string())).query("cursor", cursor);
+        let mut page = extract_page(send(&page)?.body);
         let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
-            return Err(api.not_rowlock("the answer is not a page of a list".to_owned()));
+            return Err(api.unexpected_response("the response is not a page of a list".to_owned()));
         };
         let next = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
         for item in items {
-            if left == 0 {
+            if remaining == 0 {
                 return Ok(true);
             }
-            left -= 1;
-            if !each(item)? {
+            remaining -= 1;
+            if !on_item(item)? {
                 return Ok(true);
             }
         }
         match next {
             None => return Ok(false),
-            Some(_) if left == 0 => return Ok(true),
+            Some(_) if remaining == 0 => return Ok(true),
             // Every page but the last is full, so the loop terminates.
             Some(next) => cursor = Some(next),
         }
     }
 }
 
-/// How a list is printed: one JSON document per line as they arrive, or a table of all items. `empty` is printed if there are
-/// none.
+/// How a list is printed: one JSON document per line as they arrive, or a table of all items. `empty_message` is printed if
+/// there are none.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     pub(crate) output: Output,
-    pub(crate) how_many: HowMany,
+    pub(crate) limit: ListLimit,
     pub(crate) columns: &'a [Column],
-    pub(crate) empty: &'a str,
+    pub(crate) empty_message: &'a str,
 }
 
 impl Listing<'_> {
@@ -79,26 +79,26 @@ impl Listing<'_> {
     pub(crate) fn show(
         &self,
         api: &Api,
-        call: &Call<'_>,
-        within: fn(Value) -> Value,
-        send: impl FnMut(&Call<'_>) -> Result<Answer, Failure>,
+        request: &ApiRequest<'_>,
+        extract_page: fn(Value) -> Value,
+        send: impl FnMut(&ApiRequest<'_>) -> Result<ApiResponse, Failure>,
         row: impl Fn(Value) -> Result<Vec<String>, serde_json::Error>,
     ) -> Result<(), Failure> {
         let mut rows = Vec::new();
-        let most = self.how_many.most();
-        let more = walk(api, call, within, most, send, |item| {
+        let max_items = self.limit.max_items();
+        let has_more = for_each_item(api, request, extract_page, max_items, send, |item| {
             if self.output.json {
-                line(&item.to_string())?;
+                print_line(&item.to_string())?;
             } else {
-                rows.push(row(item).map_err(|error| api.not_rowlock(format!("an item is not as expected ({error})")))?);
+                rows.push(row(item).map_err(|error| api.unexpected_response(format!("an item has an unexpected format ({error})")))?);
             }
             Ok(true)
         })?;
         if !self.output.json {
-            line(&if rows.is_empty() { self.empty.to_owned() } else { table(self.columns, rows) })?;
+            print_line(&if rows.is_empty() { self.empty_message.to_owned() } else { table(self.columns, rows) })?;
         }
-        if more {
-            note(&format!("There are more than {most}. See the rest with --all, or --limit."));
+        if has_more {
+            print_note("The list has more items. Show them with --all, or raise --limit.");
         }
         Ok(())
     }

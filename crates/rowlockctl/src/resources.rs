@@ -15,6 +15,9 @@ pub(crate) struct Account {
     pub(crate) username: String,
     pub(crate) email: String,
     pub(crate) role: String,
+    /// Absent in the responses of an older server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) admin_role: Option<String>,
     pub(crate) created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) disabled_at: Option<Timestamp>,
@@ -56,6 +59,9 @@ pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) starts_at: Option<Timestamp>,
+    /// Absent in the responses of an older server.
+    #[serde(default)]
+    pub(crate) time_zone: Option<String>,
     pub(crate) status: String,
     pub(crate) total_tickets: u64,
     pub(crate) available_tickets: u64,
@@ -67,12 +73,12 @@ pub(crate) struct Event {
 
 /// Returns a warning about waiting entries that cannot be promoted, or `None` if there are none.
 pub(crate) fn unservable_warning(entries: u64) -> Option<String> {
-    let who = match entries {
+    let subject = match entries {
         0 => return None,
-        1 => "1 waiting entry asks".to_owned(),
-        entries => format!("{entries} waiting entries ask"),
+        1 => "1 waiting-list entry asks".to_owned(),
+        entries => format!("{entries} waiting-list entries ask"),
     };
-    Some(format!("{who} for more tickets than the ticket type has or one booking may have, and cannot be served."))
+    Some(format!("{subject} for more tickets than the ticket type has or one booking may contain, and cannot be promoted."))
 }
 
 /// An event as administrators see it.
@@ -81,6 +87,10 @@ pub(crate) fn unservable_warning(entries: u64) -> Option<String> {
 pub(crate) struct EventStatus {
     pub(crate) event_id: String,
     pub(crate) event_name: String,
+    #[serde(default)]
+    pub(crate) starts_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) time_zone: Option<String>,
     pub(crate) status: String,
     pub(crate) booked_tickets: u64,
     pub(crate) waitlist_length: u64,
@@ -92,7 +102,7 @@ pub(crate) struct EventStatus {
 /// A waiting-list entry.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Waiting {
+pub(crate) struct WaitlistEntry {
     pub(crate) position: u64,
     pub(crate) waitlist_entry_id: String,
     pub(crate) ticket_type_id: String,

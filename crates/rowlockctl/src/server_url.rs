@@ -13,8 +13,8 @@ pub(crate) struct ServerUrl(String);
 
 /// Error for a text that is not such a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be an address as https://tickets.example.org, without a user, a query or a fragment")]
-pub(crate) struct InvalidUrl;
+#[error("must be a URL such as https://tickets.example.org, without user, password, query or fragment")]
+pub(crate) struct InvalidServerUrl;
 
 impl ServerUrl {
     /// Returns the URL at which `make up` and `docker compose up` serve the gateway.
@@ -23,40 +23,40 @@ impl ServerUrl {
     }
 
     /// Appends a path of the API.
-    pub(crate) fn with(&self, path: &str) -> String {
+    pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
     /// Returns whether requests could be read in transit: the connection is unencrypted and leaves this machine.
-    pub(crate) fn is_open_to_readers(&self) -> bool {
+    pub(crate) fn is_unencrypted_remote(&self) -> bool {
         let Ok(url) = Url::parse(&self.0) else { return true };
-        let stays_here = match url.host() {
+        let is_loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         };
-        url.scheme() != "https" && !stays_here
+        url.scheme() != "https" && !is_loopback
     }
 }
 
 impl FromStr for ServerUrl {
-    type Err = InvalidUrl;
+    type Err = InvalidServerUrl;
 
-    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
-        let url = Url::parse(text.trim()).map_err(|_| InvalidUrl)?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-        if !["http", "https"].contains(&url.scheme()) || !url.has_host() || !plain {
-            return Err(InvalidUrl);
+    fn from_str(text: &str) -> Result<Self, InvalidServerUrl> {
+        let url = Url::parse(text.trim()).map_err(|_| InvalidServerUrl)?;
+        let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() || !is_bare {
+            return Err(InvalidServerUrl);
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 }
 
 impl TryFrom<String> for ServerUrl {
-    type Error = InvalidUrl;
+    type Error = InvalidServerUrl;
 
-    fn try_from(text: String) -> Result<Self, InvalidUrl> {
+    fn try_from(text: String) -> Result<Self, InvalidServerUrl> {
         text.parse()
     }
 }
@@ -78,23 +78,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_server_has_one_spelling() {
+    fn equivalent_urls_are_normalized() {
         for text in ["https://Tickets.example.org", "https://tickets.example.org/", "https://tickets.example.org:443//"] {
             assert_eq!(text.parse::<ServerUrl>().unwrap().to_string(), "https://tickets.example.org", "{text}");
         }
-        assert_eq!("http://x:3000/box/".parse::<ServerUrl>().unwrap().with("/api/events"), "http://x:3000/box/api/events");
+        assert_eq!("http://x:3000/box/".parse::<ServerUrl>().unwrap().join("/api/events"), "http://x:3000/box/api/events");
     }
 
     #[test]
-    fn what_is_no_address_of_a_gateway_is_refused() {
+    fn invalid_urls_are_rejected() {
         for text in ["", "localhost:3000", "ftp://x", "https://", "https://ada:secret@x", "https://x/?q=1", "https://x/#y"] {
-            assert_eq!(text.parse::<ServerUrl>(), Err(InvalidUrl), "{text}");
+            assert_eq!(text.parse::<ServerUrl>(), Err(InvalidServerUrl), "{text}");
         }
     }
 
     #[test]
-    fn only_tls_and_this_machine_are_private() {
-        for (text, open) in [
+    fn plain_http_is_reported_except_on_this_machine() {
+        for (text, unencrypted) in [
             ("http://tickets.example.org", true),
             ("http://10.0.0.1:3000", true),
             ("https://tickets.example.org", false),
@@ -102,7 +102,7 @@ mod tests {
             ("http://127.0.0.1:3000", false),
             ("http://[::1]:3000", false),
         ] {
-            assert_eq!(text.parse::<ServerUrl>().unwrap().is_open_to_readers(), open, "{text}");
+            assert_eq!(text.parse::<ServerUrl>().unwrap().is_unencrypted_remote(), unencrypted, "{text}");
         }
     }
 }

@@ -6,12 +6,12 @@ use serde_json::json;
 use ureq::Body;
 use ureq::http::Response;
 
-use crate::api::{Answer, Api, Call};
+use crate::api::{Api, ApiRequest, ApiResponse};
 use crate::error::Failure;
 use crate::logins::{Login, LoginFile};
 
 /// How long before its expiry a token is no longer sent, to allow for the duration of a request and for clock skew.
-const MARGIN: TimeDelta = TimeDelta::seconds(15);
+const EXPIRY_MARGIN: TimeDelta = TimeDelta::seconds(15);
 
 /// The login of a server, with a client for it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the stored login of the server. Fails if there is none.
     pub(crate) fn open(api: Api, file: LoginFile) -> Result<Self, Failure> {
-        let login = file.read()?.of(&api.url).cloned().ok_or_else(|| Failure::NotLoggedIn(api.url.clone()))?;
+        let login = file.read()?.get(&api.url).cloned().ok_or_else(|| Failure::NotLoggedIn(api.url.clone()))?;
         Ok(Self { api, file, clock: Clock::system(), login })
     }
 
@@ -38,29 +38,29 @@ impl Session {
     }
 
     /// Sends a request and reads the complete response.
-    pub(crate) fn send(&mut self, call: &Call<'_>) -> Result<Answer, Failure> {
-        self.with_token(|api, token| api.send(call, Some(token)))
+    pub(crate) fn send(&mut self, request: &ApiRequest<'_>) -> Result<ApiResponse, Failure> {
+        self.with_token(|api, token| api.send(request, Some(token)))
     }
 
     /// Sends a request and returns the response without reading its body.
-    pub(crate) fn open_body(&mut self, call: &Call<'_>) -> Result<Response<Body>, Failure> {
-        self.with_token(|api, token| api.open(call, Some(token)))
+    pub(crate) fn open_body(&mut self, request: &ApiRequest<'_>) -> Result<Response<Body>, Failure> {
+        self.with_token(|api, token| api.open(request, Some(token)))
     }
 
     fn with_token<T>(&mut self, send: impl Fn(&Api, &str) -> Result<T, Failure>) -> Result<T, Failure> {
-        let is_over = |login: &Login| login.expires_at - MARGIN <= self.clock.now();
-        if is_over(&self.login) {
+        let is_expired = |login: &Login| login.expires_at - EXPIRY_MARGIN <= self.clock.now();
+        if is_expired(&self.login) {
             self.refresh()?;
         }
         match send(&self.api, &self.login.token) {
             // A 401 means that nothing was done, so the request can be sent again.
-            Err(Failure::Refused(problem)) if problem.code == "unauthenticated" => {
+            Err(Failure::Rejected(problem)) if problem.code == "unauthenticated" => {
                 self.refresh()?;
                 send(&self.api, &self.login.token)
             }
-            Err(Failure::Refused(mut problem)) if problem.status == 403 => {
-                problem.hint = Some(format!("You are logged in as {}.", self.login.account.email));
-                Err(Failure::Refused(problem))
+            Err(Failure::Rejected(mut problem)) if problem.status == 403 => {
+                problem.advice = Some(format!("You are logged in as {}.", self.login.account.email));
+                Err(Failure::Rejected(problem))
             }
             result => result,
         }
@@ -72,21 +72,21 @@ impl Session {
     /// grace period (60 seconds by default).
     fn refresh(&mut self) -> Result<(), Failure> {
         let url = self.api.url.clone();
-        let used_up = &self.login.token;
+        let rejected_token = &self.login.token;
         let login = self.file.update(|logins| {
-            let Some(stored) = logins.of(&url) else { return (false, Err(Failure::NotLoggedIn(url.clone()))) };
-            if stored.token != *used_up {
+            let Some(stored) = logins.get(&url) else { return (false, Err(Failure::NotLoggedIn(url.clone()))) };
+            if stored.token != *rejected_token {
                 return (false, Ok(stored.clone()));
             }
-            match exchange(&self.api, stored) {
+            match refresh_tokens(&self.api, stored) {
                 Ok(login) => {
                     logins.set(&url, login.clone());
                     (true, Ok(login))
                 }
-                Err(failure) => match why_over(&failure) {
+                Err(failure) => match session_end_reason(&failure) {
                     Some(reason) => {
                         logins.remove(&url);
-                        (true, Err(Failure::LoginOver { url: url.clone(), reason }))
+                        (true, Err(Failure::SessionEnded { url: url.clone(), reason }))
                     }
                     None => (false, Err(failure)),
                 },
@@ -98,21 +98,21 @@ impl Session {
 }
 
 /// Returns the reason if a failure means that the session has ended for good.
-fn why_over(failure: &Failure) -> Option<&'static str> {
-    let Failure::Refused(problem) = failure else { return None };
+fn session_end_reason(failure: &Failure) -> Option<&'static str> {
+    let Failure::Rejected(problem) = failure else { return None };
     match problem.code.as_str() {
-        "invalid-refresh-token" => Some("it has expired, or it was ended elsewhere"),
+        "invalid-refresh-token" => Some("it expired or was ended elsewhere"),
         "account-disabled" => Some("the account is disabled"),
         _ => None,
     }
 }
 
-fn exchange(api: &Api, login: &Login) -> Result<Login, Failure> {
-    let call = Call::post("/api/refreshtoken", json!({"refreshToken": login.refresh_token})).harmless();
-    login_in(api, api.send(&call, None)?)
+fn refresh_tokens(api: &Api, login: &Login) -> Result<Login, Failure> {
+    let request = ApiRequest::post("/api/refreshtoken", json!({"refreshToken": login.refresh_token})).idempotent();
+    parse_login(api, api.send(&request, None)?)
 }
 
 /// Parses the login in the response to a login or refresh.
-pub(crate) fn login_in(api: &Api, answer: Answer) -> Result<Login, Failure> {
-    serde_json::from_value(answer.body).map_err(|_| api.not_rowlock("the answer holds no tokens".to_owned()))
+pub(crate) fn parse_login(api: &Api, response: ApiResponse) -> Result<Login, Failure> {
+    serde_json::from_value(response.body).map_err(|_| api.unexpected_response("the response contains no tokens".to_owned()))
 }

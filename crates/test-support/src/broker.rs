@@ -66,6 +66,11 @@ impl TestBroker {
         Topology::accounts(&self.settings)
     }
 
+    /// Returns the names of the exchange and queues for messages about ticket types.
+    pub fn sales(&self) -> Topology {
+        Topology::sales(&self.settings)
+    }
+
     /// Returns the names of the exchange and queues in this namespace.
     pub fn topology(&self) -> Topology {
         Topology::new(&self.settings)

@@ -11,6 +11,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::description;
+use crate::live_stream::LiveStream;
 
 /// HTTP response with any status.
 #[derive(Debug, Clone)]
@@ -109,6 +110,15 @@ impl Client {
     ///
     /// Panics if no response arrives, or if the OpenAPI document does not describe the response.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> TestResponse {
+        self.send_as(method, path, headers, body.map(|body| ("application/json", body))).await
+    }
+
+    /// Sends a request with a body of any media type.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no response arrives, or if the OpenAPI document does not describe the response.
+    pub async fn send_as(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<(&str, Vec<u8>)>) -> TestResponse {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -116,14 +126,39 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+        if let Some((media_type, body)) = body {
+            request = request.header("content-type", media_type).body(body);
         }
-        let response = request.send().await.expect("the service responds");
+        let mut response = request.send().await.expect("the service responds");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("the response body is complete");
+        let text = if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+            // The body of a live stream does not end, so only its beginning is read.
+            let chunk = response.chunk().await.expect("the stream begins").unwrap_or_default();
+            String::from_utf8(chunk.to_vec()).expect("the stream is text")
+        } else {
+            response.text().await.expect("the response body is complete")
+        };
         description::check(method.as_str(), path, status, &headers, &text);
         TestResponse { status, headers, text }
+    }
+
+    /// Opens a live stream (Server-Sent Events).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the response is not a stream.
+    pub async fn follow(&self, path: &str, headers: &[(&str, &str)]) -> LiveStream {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("the service responds");
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        assert_eq!((response.status().as_u16(), kind.as_deref()), (200, Some("text/event-stream")), "{path}");
+        LiveStream::new(response)
     }
 
     /// Sends a GET request.
@@ -139,6 +174,11 @@ impl Client {
     /// Sends a POST request with a JSON body and an idempotency key.
     pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> TestResponse {
         self.send(Method::POST, path, &[("idempotency-key", key)], Some(body.to_string().into_bytes())).await
+    }
+
+    /// Sends a PUT request with a file.
+    pub async fn put_file(&self, path: &str, media_type: &str, file: Vec<u8>) -> TestResponse {
+        self.send_as(Method::PUT, path, &[], Some((media_type, file))).await
     }
 
     /// Sends a PATCH request with a JSON body.

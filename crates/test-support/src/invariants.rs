@@ -22,7 +22,7 @@ pub async fn broken_invariants(conn: &mut AsyncPgConnection) -> Vec<String> {
     results
         .iter()
         .filter(|row| row.count > 0)
-        .map(|row| format!("{}: {} rows, for example {:?}", row.what, row.count, row.example))
+        .map(|row| format!("{}: {} rows, for example {:?}", row.violation, row.count, row.example))
         .collect()
 }
 

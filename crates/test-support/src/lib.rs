@@ -3,16 +3,22 @@
 
 #![allow(clippy::missing_panics_doc, reason = "every function of this crate panics if the test cannot continue")]
 
+/// A picture for an event: a WebP file of 1200 × 800 pixels.
+pub const PICTURE: &[u8] = include_bytes!("../../../deploy/sample/pictures/chess.webp");
+
 pub mod broker;
 pub mod client;
 pub mod database;
 pub mod description;
 pub mod gateway;
 pub mod invariants;
+pub mod live_stream;
 pub mod proxy;
 pub mod socket_gateway;
 pub mod system;
 pub mod templates;
+pub mod totp;
 pub mod wait;
 
 mod environment;
+mod plan;

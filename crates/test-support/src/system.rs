@@ -10,6 +10,7 @@
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
+use rowlock_domain::states::AdminRole;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::running::Running;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,84 +20,9 @@ use crate::broker::TestBroker;
 use crate::client::{Client, Person};
 use crate::database::TestDatabase;
 use crate::invariants::{broken_invariants, in_flight};
+pub use crate::plan::Plan;
 pub use crate::templates::{AuthTemplate, BookingTemplate};
 use crate::wait::{until, until_some};
-
-/// Configuration of a [`System`]: the number of replicas, additional settings and proxies. The default is one instance of
-/// each service.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    bookings: usize,
-    workers: usize,
-    auth_settings: Vec<(String, String)>,
-    booking_settings: Vec<(String, String)>,
-    worker_settings: Vec<(String, String)>,
-    booking_database: Option<String>,
-    broker: Option<String>,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            bookings: 1,
-            workers: 1,
-            auth_settings: Vec::new(),
-            booking_settings: Vec::new(),
-            worker_settings: Vec::new(),
-            booking_database: None,
-            broker: None,
-        }
-    }
-}
-
-impl Plan {
-    /// Sets the number of booking-service replicas.
-    pub fn bookings(mut self, count: usize) -> Self {
-        self.bookings = count;
-        self
-    }
-
-    /// Sets the number of workers.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = count;
-        self
-    }
-
-    /// Adds a setting of auth-service, by its dotted name.
-    pub fn auth_setting(mut self, name: &str, value: &str) -> Self {
-        self.auth_settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Adds a setting of every booking-service, by its dotted name.
-    pub fn booking_setting(mut self, name: &str, value: &str) -> Self {
-        self.booking_settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Adds a setting of every worker, by its dotted name.
-    pub fn worker_setting(mut self, name: &str, value: &str) -> Self {
-        self.worker_settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Connects booking-service and the workers to PostgreSQL through the proxy at this address.
-    pub fn database_through(mut self, address: SocketAddr) -> Self {
-        self.booking_database = Some(address.to_string());
-        self
-    }
-
-    /// Connects booking-service and the workers to the broker through the proxy at this address.
-    pub fn broker_through(mut self, address: SocketAddr) -> Self {
-        self.broker = Some(address.to_string());
-        self
-    }
-
-    /// Starts everything and waits until every service is ready.
-    pub async fn start(self) -> System {
-        System::start(self).await
-    }
-}
 
 /// Converts dotted setting names to environment variables. A setting in `more` overrides the one of the same name in
 /// `settings`.
@@ -137,7 +63,7 @@ impl System {
         Plan::default().start().await
     }
 
-    async fn start(plan: Plan) -> Self {
+    pub(crate) async fn start(plan: Plan) -> Self {
         let (auth_database, booking_database) = tokio::join!(TestDatabase::new(&AuthTemplate), TestDatabase::new(&BookingTemplate));
         let broker = TestBroker::new();
         let auth = start_auth(&auth_database, &broker, &plan.auth_settings);
@@ -180,6 +106,11 @@ impl System {
 
     /// Starts another booking-service without waiting until it is ready.
     pub fn start_booking(&self) -> Running {
+        self.start_booking_with(&[])
+    }
+
+    /// Starts another booking-service with further settings, by their dotted names. They override those of the plan.
+    pub fn start_booking_with(&self, more: &[(&str, &str)]) -> Running {
         let mut settings = self.shared_settings();
         settings.push(("http.listen", "127.0.0.1:0".to_owned()));
         // Tests read immediately what they have written, so public reads must not be cached.
@@ -187,8 +118,9 @@ impl System {
         settings.push(("tokens.jwks_url", format!("{}/.well-known/jwks.json", self.auth_url())));
         settings.push(("tokens.revocations_url", format!("{}/internal/revocations", self.auth_url())));
         settings.push(("limits.book_per_account", "0".to_owned()));
-        let settings = booking_service::BookingSettings::load(None, environment(&settings, &self.plan.booking_settings))
-            .expect("the settings are valid");
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let more: Vec<_> = more.chain(self.plan.booking_settings.iter().cloned()).collect();
+        let settings = booking_service::BookingSettings::load(None, environment(&settings, &more)).expect("the settings are valid");
         booking_service::start(settings, Clock::system()).expect("booking-service starts")
     }
 
@@ -282,6 +214,17 @@ impl System {
         self.person(name, &created, &login)
     }
 
+    /// Creates an administrator with this role and logs in. Each call creates another account.
+    pub async fn administrator(&self, role: AdminRole) -> Person {
+        let auth = Client::new(self.auth_url());
+        let name = format!("{role}-{}", Clock::system().uuid().simple());
+        let email = format!("{name}@example.org");
+        let account = json!({"name": name, "username": name, "email": email, "password": PASSWORD, "adminRole": role.as_str()});
+        let created = self.admin().client.at(self.auth_url()).post("/admin/createaccount", account).await.expect(201);
+        let login = auth.post("/admin/loginaccount", json!({"email": email, "password": PASSWORD})).await.expect(200);
+        self.person(&name, &created, &login)
+    }
+
     /// Creates the accounts `PREFIX-0`, `PREFIX-1`, … and logs them in.
     pub async fn users(&self, prefix: &str, count: usize) -> Vec<Person> {
         let mut users = Vec::with_capacity(count);
@@ -301,6 +244,12 @@ impl System {
     /// Creates an event from a request body and returns the response body.
     pub async fn event_like(&self, body: Value) -> Value {
         self.admin().client.post("/admin/initialize", body).await.expect(201)
+    }
+
+    /// Sets [`crate::PICTURE`] as the picture of an event, and returns what the event says about it.
+    pub async fn set_picture(&self, event: &str) -> Value {
+        let path = format!("/admin/events/{event}/image");
+        self.admin().client.put_file(&path, "image/webp", crate::PICTURE.to_vec()).await.expect(200)
     }
 
     /// Returns the event status that administrators see.

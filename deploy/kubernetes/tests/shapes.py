@@ -1,10 +1,10 @@
-"""The shapes of the custom resources that the manifests use, as far as they use them.
+"""Schemas of the custom resources, for the fields that the manifests use.
 
-Their own schemas are not part of Kubernetes and none is committed here. What is written down is what we mean to say, by the
-documentation of each project, so that a misspelt or misplaced field is found: a field that is not here is an error.
+The schemas of these resources are not part of Kubernetes, and none is committed here. These follow the documentation of each
+project, so that misspelled and misplaced fields are found: a field that is not listed here is an error.
 
-A dict is an object: `name!` must be there. [x] is a list of x, never empty. A set holds the values that may be. `dict` is an
-object with any texts.
+A dict is an object; `name!` is required. [x] is a non-empty list of x. A set contains the allowed values. `dict` is an object
+whose values are strings.
 """
 
 NAME = {"name!": str}
@@ -48,7 +48,7 @@ SHAPES = {
         "advanced": {"horizontalPodAutoscalerConfig!": {"behavior!": {"scaleDown!": {"stabilizationWindowSeconds!": int}}}},
         "triggers!": [{
             "type!": {"rabbitmq"},
-            # All of it is texts.
+            # All values are strings.
             "metadata!": {"protocol!": {"amqp"}, "queueName!": str, "mode!": {"QueueLength"}, "value!": str},
             "authenticationRef!": NAME,
         }],
@@ -78,7 +78,7 @@ SHAPES = {
         "managed!": {"roles!": [{"name!": str, "ensure!": {"present"}, "login!": {True}, "passwordSecret!": NAME}]},
         "postgresql!": {
             "pg_hba!": [str],
-            # All of it is texts.
+            # All values are strings.
             "parameters!": dict,
             "synchronous": {"method!": {"any", "first"}, "number!": int, "dataDurability!": {"required", "preferred"}},
         },
@@ -126,7 +126,7 @@ SHAPES = {
 
 
 def wrong(value, shape, where):
-    """All that is wrong with a value, a line each."""
+    """Returns the errors of a value, one line each."""
     if shape is dict:
         texts = isinstance(value, dict) and all(isinstance(text, str) for pair in value.items() for text in pair)
         return [] if texts else [f"{where} must be an object with texts"]
@@ -145,13 +145,13 @@ def wrong(value, shape, where):
         return [line for n, item in enumerate(value) for line in wrong(item, shape[0], f"{where}[{n}]")]
     if isinstance(shape, set):
         return [] if value in shape else [f"{where} is «{value}», not one of {sorted(map(str, shape))}"]
-    # A bool is an int to Python, not to Kubernetes.
+    # In Python, unlike in Kubernetes, a bool is an int.
     right = isinstance(value, shape) and isinstance(value, bool) == (shape is bool)
     return [] if right else [f"{where} is «{value}», of the wrong type"]
 
 
 def of(resource):
-    """All that is wrong with a custom resource."""
+    """Returns the errors of a custom resource."""
     kind = f"{resource['apiVersion']} {resource['kind']}"
     if kind not in SHAPES:
         return [f"{kind}: shapes.py does not know this kind"]

@@ -23,13 +23,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 RENDERED = pathlib.Path(os.environ["RENDERED"])
 BINARIES = pathlib.Path(os.environ["ROWLOCK_BIN_DIR"])
 OVERLAYS = ("base", "local", "production")
-# The version of Kubernetes whose schemas the core kinds are held against.
+# Version of the Kubernetes schemas that the core kinds are validated against.
 KUBERNETES = "1.37"
 CORE = {"v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1"}
-SERVICES = ("auth-service", "booking-service", "reallocation-worker")
-# Connections besides the pool: health, notifier; of those who relay also the relay's two.
+SERVICES = ("auth-service", "booking-service", "reallocation-worker", "web")
+# The services that connect to the database and to the broker.
+STATEFUL = ("auth-service", "booking-service", "reallocation-worker")
+# Connections in addition to the pool: health check and notifier, and two of the relay where there is one.
 MORE_CONNECTIONS = {"auth-service": 4, "booking-service": 4, "reallocation-worker": 2}
-# What the operators make: RabbitMQ's a user, cert-manager the certificate. And what an administrator has to.
+# Secrets that others create: the RabbitMQ operator, cert-manager, or the administrator of the cluster.
 OTHERS_SECRETS = {
     "rowlock-rabbitmq-default-user": {"connection_string": "amqp://default_user_a1:b2@rowlock-rabbitmq.rowlock.svc:5672/"},
     "rowlock-tls": {},
@@ -54,7 +56,7 @@ def named(docs, kind, name):
 
 
 def pods(docs):
-    """Name, labels and spec of the pods that we start."""
+    """Returns name, labels and spec of each of our pods."""
     for doc in of_kind(docs, "Deployment", "Job"):
         template = doc["spec"]["template"]
         yield doc["metadata"]["name"], template["metadata"]["labels"], template["spec"]
@@ -83,10 +85,10 @@ def wrong_shapes(docs):
     return found
 
 
-# --- settings: the binaries themselves say what they do not know ---
+# --- settings: the binaries report unknown ones ---
 
 def files_of(spec):
-    """What a pod finds in its files. A file that no Secret has is None."""
+    """Returns the contents of the files that a pod mounts. A file without a Secret is None."""
     volumes = {volume["name"]: volume["projected"]["sources"] for volume in spec.get("volumes", [])}
     files = {}
     for mount in spec["containers"][0].get("volumeMounts", []):
@@ -98,7 +100,7 @@ def files_of(spec):
 
 
 def environment_of(docs, spec, folder):
-    """The environment of a container, with its files in a folder. And what is wrong with it."""
+    """Returns the environment of a container, with its files in a folder, and the errors found."""
     files, environment, found = files_of(spec), {}, []
     for variable in spec["containers"][0]["env"]:
         name, value = variable["name"], variable.get("value")
@@ -128,7 +130,7 @@ def wrong_settings(docs):
         container = spec["containers"][0]
         with tempfile.TemporaryDirectory() as folder:
             environment, wrong = environment_of(docs, spec, folder)
-            # The planted one keeps it from starting, whatever the others are.
+            # The deliberately unknown setting prevents the start in any case.
             ran = subprocess.run(
                 [BINARIES / container["name"], "serve"],
                 env=environment | {"ROWLOCK__PLANTED": "1"}, capture_output=True, text=True, timeout=60, check=False,
@@ -137,7 +139,7 @@ def wrong_settings(docs):
         if ran.returncode != 2 or not any("ROWLOCK__PLANTED" in line for line in complaints):
             wrong.append(f"{container['name']} did not look at its settings: {ran.returncode} {ran.stderr}")
         for line in complaints:
-            # A job reads less than what serves.
+            # A job reads fewer settings than a service.
             needless = container["args"] != ["serve"] and line.endswith("must be set")
             if "ROWLOCK__PLANTED" not in line and not needless:
                 wrong.append(line)
@@ -146,7 +148,7 @@ def wrong_settings(docs):
 
 
 def setting(spec, service, name):
-    """A number among the settings of a container, or its default."""
+    """Returns a numeric setting of a container, or its default."""
     variable = "ROWLOCK__" + name.upper().replace(".", "__")
     for entry in spec["containers"][0]["env"]:
         if entry["name"] == variable:
@@ -155,7 +157,7 @@ def setting(spec, service, name):
     return SETTINGS[service][section].get(key, 0)
 
 
-# --- what a pod may and how it ends ---
+# --- permissions and shutdown of pods ---
 
 def wrong_rights(docs):
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
@@ -183,7 +185,7 @@ def wrong_rights(docs):
 
 
 def wrong_ends(docs):
-    """A pod has to be left the time in which it tells that it goes, ends its requests, and ends its background (5 s)."""
+    """The grace period of a pod covers the notice, the drain of requests, and the background tasks (5 s)."""
     found = []
     for doc in of_kind(docs, "Deployment"):
         name, spec = doc["metadata"]["name"], doc["spec"]["template"]["spec"]
@@ -194,25 +196,27 @@ def wrong_ends(docs):
 
 
 def wrong_connections(docs):
-    """All replicas at their most, one more of each while it is replaced, and the jobs, against what PostgreSQL allows."""
+    """PostgreSQL allows the connections of all replicas, one extra replica of each during a rollout, and the jobs."""
     most = {name: 1 for name in SERVICES} | {doc["metadata"]["name"]: doc["spec"].get("replicas", 1) for doc in of_kind(docs, "Deployment")}
     for doc in of_kind(docs, "HorizontalPodAutoscaler", "ScaledObject"):
         most[doc["spec"]["scaleTargetRef"]["name"]] = doc["spec"].get("maxReplicas") or doc["spec"]["maxReplicaCount"]
     used = 2 * len(of_kind(docs, "Job"))
     for doc in of_kind(docs, "Deployment"):
         name = doc["metadata"]["name"]
+        if name not in STATEFUL:
+            continue
         each = setting(doc["spec"]["template"]["spec"], name, "database.pool_size") + MORE_CONNECTIONS[name]
         used += (most[name] + doc["spec"]["strategy"]["rollingUpdate"]["maxSurge"]) * each
-    # Three are kept for superusers; the operator, its exporter and the replicas have some.
+    # Three connections are reserved for superusers; the operator, its exporter and the replicas use some.
     allowed = int(of_kind(docs, "Cluster")[0]["spec"]["postgresql"]["parameters"]["max_connections"]) - 13
     return [] if used <= allowed else [f"PostgreSQL allows {allowed} connections, and the pods may open {used}"]
 
 
-# --- do the parts fit together ---
+# --- references between the manifests ---
 
 def wrong_references(docs):
     found = []
-    # Ours, and RabbitMQ's, which have no template here.
+    # Our pods, and those of RabbitMQ, which have no template here.
     all_pods = [*pods(docs), ("rowlock-rabbitmq", INSIDE["rabbitmq"], {"containers": [{"ports": []}]})]
     ports = {doc["metadata"]["name"]: {port["port"] for port in doc["spec"]["ports"]} for doc in of_kind(docs, "Service")}
     deployments = {doc["metadata"]["name"] for doc in of_kind(docs, "Deployment")}
@@ -250,7 +254,7 @@ def wrong_references(docs):
 
 
 def secrets_named(docs):
-    """Every Secret that is named: where, which, which of its keys."""
+    """Returns every reference to a Secret: its place, the Secret, and the key."""
     for name, _, spec in pods(docs):
         for volume in spec.get("volumes", []):
             for source in volume["projected"]["sources"]:
@@ -272,7 +276,7 @@ def secrets_named(docs):
 
 
 def wrong_databases(docs):
-    """Every address in the Secrets is of a database and a role that the manifests declare, with the role's password."""
+    """Every URL in the Secrets names a declared database and role, with the password of the role."""
     cluster = of_kind(docs, "Cluster")[0]
     initdb = cluster["spec"]["bootstrap"]["initdb"]
     roles = {role["name"]: role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]}
@@ -291,7 +295,7 @@ def wrong_databases(docs):
             right = role in roles and SECRETS[roles[role]] == {"username": role, "password": password}
             right = right and host == f"{cluster['metadata']['name']}-rw" and database in owners
             right = right and (role == owners[database]) == (key == "migration-url")
-            # The first rule that fits counts: this database and no other.
+            # The first matching rule applies, so the role can connect to this database only.
             right = right and admitted.get(role) == [(database, "scram-sha-256"), ("all", "reject")]
             if not right:
                 found.append(f"{secret}: {key} is not an address of {role} at {database}")
@@ -301,23 +305,30 @@ def wrong_databases(docs):
 # --- the routes ---
 
 def gateway_table():
-    """Service to exact paths and to paths with something below them, as nginx has them."""
+    """Returns the exact paths and the prefixes of each service in the template of nginx."""
     template = (ROOT / "deploy/gateway/rowlock.conf.template").read_text()
     table = {}
     for pattern, body in re.findall(r"location ~ (?:\(\?s\))?(\^/\S+\$) \{\n(.*?)\n  \}\n", template, re.DOTALL):
-        [service] = set(re.findall(r"proxy_pass [^;]*(auth|booking)", body))
-        for path in alternatives(pattern[1:-1]):
+        services = set(re.findall(r"proxy_pass [^;]*(auth|booking)", body))
+        # The location of the paths that no service serves has none.
+        if not services:
+            continue
+        [service] = services
+        # A path with a parameter in its middle lies below a prefix.
+        for path in alternatives(pattern[1:-1].replace("[^/]+", "*")):
+            if "*/" in path:
+                continue
             exact, below = table.setdefault(f"{service}-service", (set(), set()))
             if path.endswith(("/.+", "/.*")):
                 below.add(path[:-3])
             else:
                 exact.add(path)
-    # One that is there by itself and with something below is one prefix in the other table.
+    # A path that is both exact and a prefix is one prefix in the other table.
     return {service: (exact - below, below) for service, (exact, below) in table.items()}
 
 
 def alternatives(pattern):
-    """The paths that a pattern of literal texts, «.+», «.*» and groups of alternatives stands for."""
+    """Returns the paths that a pattern matches. It consists of literals, `.+`, `.*` and groups of alternatives."""
     group = re.search(r"\(([^()]*)\)", pattern)
     if group:
         return [path for one in group[1].split("|") for path in alternatives(pattern[:group.start()] + one + pattern[group.end():])]
@@ -337,6 +348,9 @@ def route_table(docs):
 
 def wrong_routes(docs):
     here, there, found = route_table(docs), gateway_table(), []
+    # The web site gets every path that no other service serves.
+    if here.pop("web", None) != (set(), {"/"}):
+        found.append("the web site does not get the remaining paths")
     for service in here.keys() | there.keys():
         for n, kind in enumerate(("the path", "what is below")):
             mine, theirs = here.get(service, (set(), set()))[n], there.get(service, (set(), set()))[n]
@@ -351,7 +365,7 @@ def wrong_routes(docs):
 
 # --- the network ---
 
-# Who there is: the namespace and the labels.
+# All pods, by name: namespace and labels.
 OURS = {name: {"app.kubernetes.io/name": name} for name in (*SERVICES, "auth-migrate", "booking-migrate", "create-admin")}
 INSIDE = OURS | {
     "postgres": {"cnpg.io/cluster": "rowlock-postgres"},
@@ -368,13 +382,14 @@ OUTSIDE = {
     "a stranger outside": ("default", {"app.kubernetes.io/name": "auth-service"}),
     "the world": (None, {}),
 }
-PORTS = (53, 80, 443, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 9081, 9082, 9083, 15672, 15692, 25672, 35672)
-DATABASE_USERS = tuple(OURS)
+PORTS = (53, 80, 443, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 8084, 9081, 9082, 9083, 9084, 15672, 15692, 25672, 35672)
+DATABASE_USERS = tuple(name for name in OURS if name != "web")
 ALLOWED = (
     {(who, "dns", 53) for who in INSIDE}
     | {(who, "postgres", 5432) for who in (*DATABASE_USERS, "postgres")}
-    | {(who, "rabbitmq", 5672) for who in (*SERVICES, "keda")}
+    | {(who, "rabbitmq", 5672) for who in (*STATEFUL, "keda")}
     | {("auth-service", "booking-service", 8082), ("booking-service", "auth-service", 8081)}
+    | {("web", "auth-service", 8081), ("web", "booking-service", 8082), ("gateway", "web", 8084), ("prometheus", "web", 9084)}
     | {("gateway", "auth-service", 8081), ("gateway", "booking-service", 8082)}
     | {("prometheus", "auth-service", 9081), ("prometheus", "booking-service", 9082), ("prometheus", "reallocation-worker", 9083)}
     | {("postgres", "postgres", 8000), ("cnpg", "postgres", 8000), ("postgres", "the world", 443), ("postgres", "the world", 6443)}
@@ -390,7 +405,7 @@ def peer_fits(peer, who):
     namespace, labels = place(who)
     if "ipBlock" in peer:
         return namespace is None and ipaddress.ip_address("198.51.100.1") in ipaddress.ip_network(peer["ipBlock"]["cidr"])
-    # Without a selector of namespaces, the policy's own is meant.
+    # Without a namespace selector, the namespace of the policy is selected.
     spaces = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "rowlock"}})
     there = namespace is not None and selects(spaces, {"kubernetes.io/metadata.name": namespace})
     return there and selects(peer.get("podSelector", {}), labels)
@@ -401,7 +416,7 @@ def port_fits(one, port):
 
 
 def one_way(docs, who, other, port, way, peers):
-    """Whether policies let `who` have a connection with `other`: true too for a pod that no policy is about."""
+    """Returns whether the policies allow a connection between `who` and `other`; true for a pod without a policy."""
     if who not in INSIDE:
         return True
     about = [doc["spec"] for doc in of_kind(docs, "NetworkPolicy") if selects(doc["spec"]["podSelector"], INSIDE[who])]
@@ -478,7 +493,7 @@ class Manifests(unittest.TestCase):
 
 
 class Planted(unittest.TestCase):
-    """Each check finds the mistake that it is there for."""
+    """Every check finds the error that it was written for."""
 
     def setUp(self):
         self.docs = copy.deepcopy(load("production"))

@@ -1,5 +1,5 @@
--- Who may log in. The normalized columns are what two spellings of one text have in common; the service makes them,
--- because what the database thinks of as lower case depends on its locale.
+-- Accounts. The normalized columns are equal for spellings that count as the same. The service computes them, because lower
+-- case depends on the locale of the database.
 CREATE TABLE accounts (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
@@ -9,7 +9,7 @@ CREATE TABLE accounts (
     email text NOT NULL CHECK (octet_length(email) <= 254 AND email LIKE '_%@_%'),
     email_normalized text NOT NULL CHECK (email_normalized LIKE '_%@_%'),
     role text NOT NULL CHECK (role IN ('user', 'admin')),
-    -- Whether it was made with the bootstrap token, which makes one administrator and no more.
+    -- Whether the account was created with the bootstrap token, which creates at most one administrator.
     bootstrapped boolean NOT NULL DEFAULT false,
     password_hash text NOT NULL CHECK (password_hash ~ '^\$2b\$[0-9]{2}\$[./A-Za-z0-9]{53}$'),
     created_at timestamptz NOT NULL,
@@ -20,5 +20,5 @@ CREATE TABLE accounts (
 
 CREATE UNIQUE INDEX accounts_one_bootstrapped ON accounts (bootstrapped) WHERE bootstrapped;
 
--- «Is there an administrator?» without reading the users.
+-- Finds out whether there is an administrator without scanning the table.
 CREATE INDEX accounts_admins ON accounts (id) WHERE role = 'admin';

@@ -1,5 +1,5 @@
--- Log-ins. A refresh token is not stored: it names a session and a generation and carries a MAC. Each rotation raises
--- the generation; only the present one is good, and for a short while the one before it.
+-- Sessions. Refresh tokens are not stored: a token contains the session, a generation and a MAC. Each rotation increments the
+-- generation. Only the current generation is valid, and the previous one for a short time.
 CREATE TABLE sessions (
     id uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES accounts ON DELETE CASCADE,

@@ -1,28 +1,29 @@
--- Accounts are disabled and erased, sessions are listed and ended, and the others are told of it.
+-- Accounts can be disabled and erased, sessions can be listed and ended, and other services are notified.
 ALTER TABLE accounts
     ADD COLUMN disabled_at timestamptz,
-    -- Raised by each change that others are told of; of two messages about an account the higher one counts.
+    -- Incremented by each change that other services are notified of. Of two messages about an account, the one with the higher
+    -- version is newer.
     ADD COLUMN version bigint NOT NULL DEFAULT 1 CHECK (version >= 1);
 
 CREATE INDEX accounts_disabled ON accounts (disabled_at) WHERE disabled_at IS NOT NULL;
 
--- What an owner knows a session by.
+-- Details by which an owner recognizes a session.
 ALTER TABLE sessions
     ADD COLUMN user_agent text CHECK (char_length(user_agent) BETWEEN 1 AND 200),
     DROP CONSTRAINT sessions_end_reason_check,
     ADD CONSTRAINT sessions_end_reason_check CHECK (end_reason IN ('logout', 'reuse', 'owner', 'disabled'));
 
--- The list of sessions whose tokens may not have expired yet.
+-- Sessions whose access tokens may not have expired yet.
 CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
--- Erased accounts, for as long as a token of theirs may not have expired.
+-- Erased accounts whose access tokens may not have expired yet.
 CREATE TABLE erased_accounts (
     id        uuid PRIMARY KEY,
     erased_at timestamptz NOT NULL
 );
 
--- Messages that became true with their statement and wait for the relay. The name of the first column is the relay's; here
--- it is the account.
+-- Outbox: messages written in the transaction that made them true, until the relay has published them. The relay determines the
+-- name of the first column; here it contains the account.
 CREATE TABLE outbox (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id    uuid NOT NULL,
@@ -32,7 +33,7 @@ CREATE TABLE outbox (
     occurred_at timestamptz NOT NULL
 );
 
--- Messages that the broker refused several times, for operators.
+-- Messages that the broker rejected several times, for operators.
 CREATE TABLE outbox_failed (
     id          bigint PRIMARY KEY,
     event_id    uuid NOT NULL,

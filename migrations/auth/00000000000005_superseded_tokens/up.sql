@@ -1,3 +1,3 @@
--- When the last generations of a session's refresh token were superseded, the latest last. A token that was superseded
--- within the grace period still gets the present successor, however many rotations lie between.
+-- Times at which the previous generations of the refresh token were superseded, the latest last. A token that was superseded
+-- within the grace period still gets the current successor, regardless of the number of rotations since.
 ALTER TABLE sessions ADD COLUMN superseded_at timestamptz[] NOT NULL DEFAULT '{}';

@@ -1,5 +1,5 @@
--- The box office. Every key begins with event_id, so that the tables can be distributed by event.
--- The CHECKs are the invariants: wrong code gets an error here, not a sold-out hall with two people on a seat.
+-- Events, bookings, waiting lists and the outbox. Every key begins with event_id, so that the tables can be distributed by
+-- event. The CHECK constraints are the invariants: faulty code causes an error instead of overselling.
 
 CREATE TABLE events (
     id             uuid PRIMARY KEY,
@@ -11,11 +11,11 @@ CREATE TABLE events (
     sales_start_at timestamptz,
     sales_end_at   timestamptz,
     status         text NOT NULL CHECK (status IN ('draft', 'published', 'cancelled')),
-    -- When the public first could see it; null for what never was public.
+    -- When the event was first published; null if it never was.
     published_at   timestamptz,
-    -- Raised by each change that an administrator makes; the ETag.
+    -- Incremented by each change by an administrator; the ETag.
     version        bigint NOT NULL DEFAULT 1 CHECK (version >= 1),
-    -- Set when an event that has begun or was cancelled has nothing left to close; the sweep looks no further.
+    -- Set once an event that has started or was cancelled has nothing left to close; the sweep then skips it.
     settled_at     timestamptz,
     created_by     uuid NOT NULL,
     created_at     timestamptz NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE events (
     CONSTRAINT events_published_are_public CHECK (status <> 'published' OR published_at IS NOT NULL)
 );
 
--- The public list: by start, events without one last, then by creation.
+-- The public list: ordered by start, events without a start last, then by creation.
 CREATE INDEX events_public ON events ((coalesce(starts_at, 'infinity'::timestamptz)), created_at, id) WHERE status = 'published';
 -- The sweep: events that may have something to close.
 CREATE INDEX events_unsettled ON events (starts_at) WHERE settled_at IS NULL;
@@ -34,7 +34,7 @@ CREATE INDEX events_unsettled_cancelled ON events (id) WHERE settled_at IS NULL 
 CREATE TABLE ticket_types (
     event_id             uuid NOT NULL REFERENCES events (id),
     id                   uuid NOT NULL,
-    -- The order in which an event lists its types.
+    -- Position in the list of ticket types of the event.
     position             smallint NOT NULL CHECK (position >= 0),
     name                 text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
     price_minor          bigint NOT NULL CHECK (price_minor >= 0),
@@ -52,9 +52,9 @@ CREATE TABLE ticket_types (
     CONSTRAINT tickets_add_up CHECK (capacity = available + booked + held),
     CONSTRAINT tickets_held_only_for_waiting CHECK (held = 0 OR (available = 0 AND waiting > 0))
 ) WITH (fillfactor = 50);
--- Room on each page for the next version of a row (HOT), which is updated for each batch of bookings.
+-- Leaves space on each page for new versions of a row (HOT updates), because every batch of bookings updates the row.
 
--- The sweep: types with tickets to hand on.
+-- The sweep: ticket types with tickets to reallocate.
 CREATE INDEX ticket_types_held ON ticket_types (event_id, id) WHERE held > 0;
 
 CREATE TABLE bookings (
@@ -64,7 +64,7 @@ CREATE TABLE bookings (
     account_id     uuid NOT NULL,
     holder_name    text NOT NULL,
     holder_email   text NOT NULL,
-    -- What is booked; of a cancelled booking, what it had when it was cancelled.
+    -- Number of booked tickets; for a cancelled booking, the number before its cancellation.
     quantity       integer NOT NULL CHECK (quantity >= 1),
     status         text NOT NULL CHECK (status IN ('confirmed', 'cancelled')),
     origin         text NOT NULL CHECK (origin IN ('direct', 'waitlist')),
@@ -75,7 +75,7 @@ CREATE TABLE bookings (
     CONSTRAINT bookings_cancelled_at_a_time CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL))
 );
 
--- An account's own bookings, the newest first: ids are UUIDv7.
+-- Bookings of an account, newest first: ids are UUIDv7.
 CREATE INDEX bookings_of_account ON bookings (account_id, id);
 
 CREATE TABLE waitlist_entries (
@@ -86,10 +86,11 @@ CREATE TABLE waitlist_entries (
     holder_name    text NOT NULL,
     holder_email   text NOT NULL,
     quantity       integer NOT NULL CHECK (quantity >= 1),
-    -- Orders the list of a type. Given out under the type's lock: never repeats, never goes back.
+    -- Position in the waiting list of the ticket type. Assigned under the row lock of the type, so it never repeats and never
+    -- decreases.
     number         bigint NOT NULL CHECK (number >= 1),
     status         text NOT NULL CHECK (status IN ('waiting', 'promoted', 'left', 'closed')),
-    -- The booking that a promoted entry became; made in the same transaction, so no foreign key looks for it.
+    -- The booking that a promoted entry became. Both are written in the same transaction, so a foreign key is not needed.
     booking_id     uuid,
     joined_at      timestamptz NOT NULL,
     ended_at       timestamptz,
@@ -99,15 +100,15 @@ CREATE TABLE waitlist_entries (
     CONSTRAINT waitlist_ended_at_a_time CHECK ((status = 'waiting') = (ended_at IS NULL))
 );
 
--- The list of a type in order.
+-- The waiting list of a ticket type in order.
 CREATE UNIQUE INDEX waitlist_order ON waitlist_entries (event_id, ticket_type_id, number) WHERE status = 'waiting';
--- The heads of the queues per quantity, which a walk merges.
+-- The first entries per quantity, which an allocation pass merges.
 CREATE INDEX waitlist_heads ON waitlist_entries (event_id, ticket_type_id, quantity, number) WHERE status = 'waiting';
--- An account's own entries, the newest first.
+-- Entries of an account, newest first.
 CREATE INDEX waitlist_of_account ON waitlist_entries (account_id, id);
 
--- How many entries wait per bucket of numbers, at three widths (64, 4,096 and 262,144 numbers), so that a place in
--- the queue costs the same however long the queue is.
+-- Number of waiting entries per bucket of sequence numbers, with buckets of 64, 4,096 and 262,144 numbers, so that the cost of
+-- computing a position does not depend on the length of the waiting list.
 CREATE TABLE waitlist_counts (
     event_id       uuid NOT NULL,
     ticket_type_id uuid NOT NULL,
@@ -117,7 +118,7 @@ CREATE TABLE waitlist_counts (
     PRIMARY KEY (event_id, ticket_type_id, level, bucket)
 ) WITH (fillfactor = 70);
 
--- What a repeated request gets again, to the letter. Kept for 24 hours.
+-- Stored responses of requests with an idempotency key. A repeated request gets the identical response. Kept for 24 hours.
 CREATE TABLE idempotency_keys (
     event_id     uuid NOT NULL,
     account_id   uuid NOT NULL,
@@ -132,8 +133,8 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
--- Proof that a transaction which made no booking and no entry was committed; looked for when the answer to its
--- COMMIT was lost. Kept for some minutes.
+-- Evidence that a transaction without a new booking or entry was committed. It is looked up if the response to COMMIT was lost.
+-- Kept for some minutes.
 CREATE TABLE committed_batches (
     event_id     uuid NOT NULL,
     id           uuid NOT NULL,
@@ -141,7 +142,8 @@ CREATE TABLE committed_batches (
     PRIMARY KEY (event_id, id)
 );
 
--- Messages that became true with their transaction and wait for the relay. Rows live for milliseconds.
+-- Outbox: messages written in the transaction that made them true, until the relay has published them. Rows exist for
+-- milliseconds.
 CREATE TABLE outbox (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id    uuid NOT NULL,
@@ -151,7 +153,7 @@ CREATE TABLE outbox (
     occurred_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 
--- Messages that the broker refused several times, for operators.
+-- Messages that the broker rejected several times, for operators.
 CREATE TABLE outbox_failed (
     id          bigint PRIMARY KEY,
     event_id    uuid NOT NULL,

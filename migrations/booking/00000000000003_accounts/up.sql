@@ -1,6 +1,6 @@
--- What auth-service has told about an account: of two messages the higher version counts, however late the other comes.
--- A disabled or erased account is settled when all that it held and waited for has gone back. Of an erased one nothing
--- remains then, this row neither.
+-- State of accounts, from messages of auth-service. Of two messages, the one with the higher version is newer, whichever
+-- arrives later. A disabled or erased account is settled once all its bookings and entries are closed. Of an erased account
+-- nothing remains then, not even this row.
 CREATE TABLE account_states (
     account_id  uuid PRIMARY KEY,
     version     bigint NOT NULL CHECK (version >= 1),
@@ -11,7 +11,7 @@ CREATE TABLE account_states (
 
 CREATE INDEX account_states_unsettled ON account_states (received_at) WHERE settled_at IS NULL;
 
--- Who did what to the box office itself. Entries of auth-service come by message.
+-- Audit log of administrative actions. Entries of auth-service arrive as messages.
 CREATE TABLE audit_log (
     id         uuid PRIMARY KEY,
     at         timestamptz NOT NULL,

@@ -1,4 +1,4 @@
--- Since when a type has had held tickets without a pause, for whoever watches whether they are handed on. Null while
--- none are held, and where a service that does not know the column yet has held them.
+-- Since when a ticket type has had held tickets without interruption, for monitoring. Null if none are held, or if a service of
+-- the previous version, which does not know the column, has held them.
 ALTER TABLE ticket_types ADD COLUMN held_since timestamptz;
 UPDATE ticket_types SET held_since = now() WHERE held > 0;

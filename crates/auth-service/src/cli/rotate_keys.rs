@@ -9,7 +9,7 @@ use rowlock_postgres::build_pool;
 
 use crate::keys::Keys;
 use crate::secrets::Secrets;
-use crate::store::{Rotated, ServedUntil, Store};
+use crate::store::{KeyRotation, RetiringKey, Store};
 use crate::{AuthSettings, StartError};
 
 /// Adds a key and prints when it starts to sign and how long the older keys stay published. If the latest key does not sign yet,
@@ -23,19 +23,19 @@ pub(super) async fn rotate_keys(settings: AuthSettings) -> ExitCode {
     };
     let publish_ahead = settings.keys.publish_ahead;
     match Keys::new(store, secrets, publish_ahead).rotate(publish_ahead, settings.tokens.access_ttl).await {
-        Ok(Rotated::Added { kid, signs_from, before }) => {
-            println!("The key {kid} has been made. It is published now and signs from {} on.", to_the_second(signs_from));
-            for ServedUntil { kid, until } in before {
+        Ok(KeyRotation::Added { kid, signs_from, before }) => {
+            println!("Created the key {kid}. It is published now and signs from {} on.", to_the_second(signs_from));
+            for RetiringKey { kid, until } in before {
                 println!("The key {kid} is published until {}, when every token that it signed has expired.", to_the_second(until));
             }
             ExitCode::SUCCESS
         }
-        Ok(Rotated::Pending { kid, signs_from }) => {
+        Ok(KeyRotation::Pending { kid, signs_from }) => {
             let from = to_the_second(signs_from);
             fail(
                 1,
                 format!(
-                    "nothing was changed: the key {kid} is new and signs from {from} on; to replace it, too, run this again after that"
+                    "nothing was changed: the key {kid} is pending and signs from {from} on; run this command again after that to replace it"
                 ),
             )
         }

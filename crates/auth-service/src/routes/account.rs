@@ -1,64 +1,24 @@
-//! `/api/account`: returns, exports and erases the caller's account.
+//! `/api/account`: returns, changes, exports and erases the caller's account.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use rowlock_domain::Timestamp;
-use rowlock_domain::ids::AccountId;
+use deserr::Deserr;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::states::Role;
-use rowlock_http::openapi::{AccountRole, NaturallyIdempotentKeyHeader, Problems};
+use rowlock_domain::states::Language;
+use rowlock_domain::text::PersonName;
+use rowlock_http::openapi::{AccountLanguage, NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, FormerCaller, KeyedRequest, request_id};
+use rowlock_http::{Caller, FormerCaller, InvalidBody, JsonBody, KeyedRequest, NonNullPatch, request_id};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 
-use super::examples;
-use crate::service::Auth;
-use crate::store::{Account, StoredSession};
-
-/// An account.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Account)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AccountView {
-    #[schema(value_type = Uuid)]
-    id: AccountId,
-    name: String,
-    username: String,
-    email: String,
-    #[schema(value_type = AccountRole)]
-    role: Role,
-    #[schema(value_type = DateTime)]
-    created_at: Timestamp,
-}
-
-/// An account as administrators see it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AdminAccount)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AdminAccountView {
-    #[serde(flatten)]
-    account: AccountView,
-    /// When the account was disabled; null if it is enabled.
-    #[schema(value_type = Option<DateTime>, required)]
-    disabled_at: Option<Timestamp>,
-}
-
-impl From<Account> for AdminAccountView {
-    fn from(account: Account) -> Self {
-        Self { disabled_at: account.disabled_at, account: account.into() }
-    }
-}
-
-impl From<Account> for AccountView {
-    fn from(account: Account) -> Self {
-        let Account { id, name, username, email, role, created_at, .. } = account;
-        Self { id, name, username, email, role, created_at }
-    }
-}
+use super::{account_gone, examples};
+use crate::resources::{AccountResource, AdminAccountResource};
+use crate::state::AuthState;
+use crate::store::{ProfileChange, StoredSession};
 
 route_problems!(EraseProblems = Problems::for_users().with_input().changing().and(&[ProblemCode::LastAdministrator]));
 
@@ -72,10 +32,10 @@ route_problems!(EraseProblems = Problems::for_users().with_input().changing().an
     operation_id = "eraseAccount",
     tag = "accounts",
     params(NaturallyIdempotentKeyHeader),
-    responses((status = 204, description = "The account is erased; also when it was before."), EraseProblems),
+    responses((status = 204, description = "The account is erased, or had been erased before."), EraseProblems),
     security(("token" = [])),
 )]
-pub(super) async fn erase(auth: web::Data<Auth>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn erase(auth: web::Data<AuthState>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
     // The token of an erased account is revoked, but a repeated request gets the same response as the first one.
     if caller.has_ended() && auth.store.account(caller.claims().sub).await?.is_none() {
@@ -99,7 +59,7 @@ route_problems!(ExportProblems = Problems::for_users());
     responses(
         (
             status = 200,
-            description = "All of it, to be kept as a file.",
+            description = "The export, as a file to download.",
             body = Export,
             headers(
                 ("Content-Disposition" = String, description = "`attachment` with the name of the file."),
@@ -111,12 +71,12 @@ route_problems!(ExportProblems = Problems::for_users());
     ),
     security(("token" = [])),
 )]
-pub(super) async fn export(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let Some(account) = auth.store.account(caller.sub).await? else { return Err(gone()) };
+pub(super) async fn export(auth: web::Data<AuthState>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let Some(account) = auth.store.account(caller.sub).await? else { return Err(account_gone()) };
     let sessions = auth.store.all_sessions(caller.sub).await?;
     let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let bookings = auth.elsewhere.fetch(token, request_id(&request)).await?;
-    let export = Export { account: AdminAccountView::from(account), sessions, booking_service: bookings };
+    let bookings = auth.booking_export.fetch(token, request_id(&request)).await?;
+    let export = Export { account: AdminAccountResource::from(account), sessions, booking_service: bookings };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"rowlock-account.json\""))
@@ -128,7 +88,7 @@ pub(super) async fn export(auth: web::Data<Auth>, caller: Caller, request: HttpR
 #[schema(as = AccountExport)]
 #[serde(rename_all = "camelCase")]
 struct Export {
-    account: AdminAccountView,
+    account: AdminAccountResource,
     sessions: Vec<StoredSession>,
     /// The data that booking-service stores.
     #[schema(schema_with = stored_bookings)]
@@ -140,8 +100,46 @@ fn stored_bookings() -> Ref {
     Ref::from_schema_name("StoredBookings")
 }
 
-fn gone() -> Problem {
-    Problem::new(ProblemCode::Unauthenticated, "The account of this token no longer exists.")
+/// The new values. Omitted fields are unchanged.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeAccount {
+    /// Name of the person, with the rules of `POST /api/createaccount`.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 200)]
+    name: NonNullPatch<PersonName>,
+    /// Language in which the owner of the account wants to be addressed.
+    #[deserr(default)]
+    #[schema(value_type = Option<AccountLanguage>, nullable = false)]
+    language: NonNullPatch<Language>,
+}
+
+route_problems!(ChangeProblems = Problems::for_users().with_body().changing());
+
+/// Change your name or your language.
+///
+/// Access tokens contain the name, so booking-service uses the new name from the next login or refresh on.
+#[utoipa::path(
+    patch,
+    path = "/api/account",
+    operation_id = "changeAccount",
+    tag = "accounts",
+    params(NaturallyIdempotentKeyHeader),
+    request_body(content = ChangeAccount, example = json!({"name": "Ada King"})),
+    responses((status = 200, description = "The account.", body = AccountResource, example = json!(examples::renamed_account())), ChangeProblems),
+    security(("token" = [])),
+)]
+pub(super) async fn change(
+    auth: web::Data<AuthState>,
+    caller: Caller,
+    request: HttpRequest,
+    body: JsonBody<ChangeAccount>,
+) -> Result<HttpResponse, Problem> {
+    let (ChangeAccount { name, language }, _) = body.finish_keyed(&request)?;
+    let change = ProfileChange { name: name.into_option(), language: language.into_option() };
+    let account = auth.change_profile(caller.sub, change).await?;
+    Ok(HttpResponse::Ok().json(AccountResource::from(account)))
 }
 
 route_problems!(AccountProblems = Problems::for_users());
@@ -152,12 +150,12 @@ route_problems!(AccountProblems = Problems::for_users());
     path = "/api/account",
     operation_id = "getAccount",
     tag = "accounts",
-    responses((status = 200, description = "The account.", body = AccountView, example = json!(examples::account())), AccountProblems),
+    responses((status = 200, description = "The account.", body = AccountResource, example = json!(examples::account())), AccountProblems),
     security(("token" = [])),
 )]
-pub(super) async fn account(auth: web::Data<Auth>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub(super) async fn account(auth: web::Data<AuthState>, caller: Caller) -> Result<HttpResponse, Problem> {
     match auth.store.account(caller.sub).await? {
-        Some(account) => Ok(HttpResponse::Ok().json(AccountView::from(account))),
-        None => Err(gone()),
+        Some(account) => Ok(HttpResponse::Ok().json(AccountResource::from(account))),
+        None => Err(account_gone()),
     }
 }

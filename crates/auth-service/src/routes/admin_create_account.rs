@@ -4,20 +4,21 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::states::AdminRole;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonFields, request_id};
+use rowlock_http::{AdminCaller, JsonBody, Owner, request_id};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::account::AccountView;
-use super::create_account::{CreateAccount, created, registration};
+use super::create_account::{check_email_domain, created, preferred_language};
 use super::examples;
-use crate::registration::{RegistrationError, register_once};
-use crate::service::Auth;
-use crate::store::Admission;
+use crate::registration::{Registration, RegistrationError, register_once};
+use crate::resources::{AccountResource, AdminRoleName, CreateAdminAccount};
+use crate::state::AuthState;
+use crate::store::RoleGrant;
 
 const BOOTSTRAP_HEADER: &str = "x-bootstrap-token";
 
@@ -29,11 +30,19 @@ fn is_bootstrap_token(expected: Option<&SecretString>, header: &[u8]) -> bool {
     })
 }
 
+/// The authority under which an administrator is created.
+enum Authority {
+    /// An owner creates an administrator with any role.
+    Owner,
+    /// The bootstrap token creates the first administrator, who is an owner.
+    Bootstrap,
+}
+
 /// Authorizes the caller to create an administrator. A valid administrator's token takes precedence over the bootstrap token,
 /// because a script may send both.
-async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Actor), Problem> {
-    let refusal = match AdminCaller::from_request(request, &mut Payload::None).await {
-        Ok(admin) => return Ok((Admission::Admin, admin.actor())),
+async fn authorize_grant(auth: &AuthState, request: &HttpRequest) -> Result<(Authority, Actor), Problem> {
+    let refusal = match AdminCaller::<Owner>::from_request(request, &mut Payload::None).await {
+        Ok(admin) => return Ok((Authority::Owner, admin.actor())),
         Err(refusal) => refusal,
     };
     let Some(header) = request.headers().get(BOOTSTRAP_HEADER) else { return Err(refusal) };
@@ -46,7 +55,7 @@ async fn admission(auth: &Auth, request: &HttpRequest) -> Result<(Admission, Act
     if !repeatable && auth.store.admin_exists().await? {
         return Err(RegistrationError::AdminExists.into());
     }
-    Ok((Admission::FirstAdmin, Actor { account_id: None, role: ActorRole::Bootstrap, request_id: request_id(request) }))
+    Ok((Authority::Bootstrap, Actor { account_id: None, role: ActorRole::Bootstrap, request_id: request_id(request) }))
 }
 
 route_problems!(
@@ -59,21 +68,27 @@ route_problems!(
 
 /// Create an administrator account.
 ///
-/// The caller is an administrator. The first administrator is created with the header `X-Bootstrap-Token` instead, which works
-/// only as long as there is none. The scope of an `Idempotency-Key` is the e-mail address.
+/// The caller is an administrator with the role `owner`. The first administrator is created with the header `X-Bootstrap-Token`
+/// instead, which works only as long as there is none. The scope of an `Idempotency-Key` is the e-mail address.
 #[utoipa::path(
     post,
     path = "/admin/createaccount",
     operation_id = "adminCreateAccount",
     tag = "administration",
     params(IdempotencyKeyHeader),
-    request_body(content = CreateAccount, example = json!(examples::admin_registration())),
+    request_body(
+        content = CreateAdminAccount,
+        examples(
+            ("an administrator" = (value = json!(examples::admin_registration()))),
+            ("an organizer" = (value = json!(examples::organizers_registration())))
+        )
+    ),
     responses(
         (
             status = 201,
             description = "The account.",
-            body = AccountView,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            body = AccountResource,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was used before: the response is repeated and nothing was changed.")),
             example = json!(examples::admin())
         ),
         AdminCreateProblems
@@ -81,15 +96,26 @@ route_problems!(
     security(("token" = []), ("bootstrapToken" = [])),
 )]
 pub(super) async fn admin_create_account(
-    auth: web::Data<Auth>,
+    auth: web::Data<AuthState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     // Authorization comes before the body is parsed.
-    let (admission, actor) = admission(&auth, &request).await?;
-    let fields = JsonFields::from_request(&request, &mut payload.into_inner()).await?;
-    let (registration, key) = registration(&request, fields, auth.email_domains)?;
-    let (account, replayed) = register_once(&auth, registration, admission, Some(actor), key).await?;
+    let (authority, actor) = authorize_grant(&auth, &request).await?;
+    let mut body = JsonBody::<CreateAdminAccount>::from_request(&request, &mut payload.into_inner()).await?;
+    check_email_domain(&mut body, auth.email_domains);
+    let (CreateAdminAccount { name, username, email, password, admin_role }, keyed) = body.finish_keyed(&request)?;
+    let role = admin_role.into_option().map_or(AdminRole::Owner, |AdminRoleName(role)| role);
+    let grant = match authority {
+        Authority::Owner => RoleGrant::Admin(role),
+        Authority::Bootstrap if role == AdminRole::Owner => RoleGrant::FirstAdmin,
+        Authority::Bootstrap => {
+            return Err(Problem::invalid_field("adminRole", "must be owner, because the account is the first administrator's"));
+        }
+    };
+    let registration = Registration { name, username, email, password, language: preferred_language(&request) };
+    let key = keyed.map(|keyed| keyed.key);
+    let (account, replayed) = register_once(&auth, registration, grant, Some(actor), key).await?;
     auth.notifier.notify();
     Ok(created(account, replayed))
 }
@@ -99,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_bootstrap_token_is_right() {
+    fn only_the_complete_bootstrap_token_is_accepted() {
         let token = SecretString::from("a token of sixteen or more");
         assert!(is_bootstrap_token(Some(&token), b"a token of sixteen or more"));
         assert!(!is_bootstrap_token(Some(&token), b"a token of sixteen or mor"));

@@ -1,72 +1,65 @@
 //! `POST /api/createaccount`: creates a user account.
 
+use std::cmp::Reverse;
+
+use actix_web::http::header::{AcceptLanguage, Header, LanguageTag, Preference, Quality, QualityItem};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::states::Language;
 use rowlock_domain::text::{EmailDomains, IdempotencyKey};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{JsonFields, KeyedRequest, REPLAYED, key_reused, text};
-use utoipa::ToSchema;
+use rowlock_http::{JsonBody, REPLAYED, key_reused};
 
-use super::account::AccountView;
 use super::examples;
 use crate::registration::{Registration, RegistrationError, register_once};
-use crate::service::Auth;
-use crate::store::{Account, Admission};
+use crate::resources::{AccountResource, CreateAccount};
+use crate::state::AuthState;
+use crate::store::{Account, RoleGrant};
 
-/// The data from which an account is created.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes what `registration` reads")]
-pub(super) struct CreateAccount {
-    /// Name of the person. It is normalized to composed characters (NFC) and single spaces. At least one visible character; no
-    /// control characters. Invisible characters are allowed only where they shape visible ones, as in emoji and in Persian.
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-    /// Handle of the account. It is unique regardless of case, of full or half width and of how characters are composed. No
-    /// white space, control characters or invisible characters.
-    #[schema(min_length = 1, max_length = 64)]
-    username: String,
-    /// Unique regardless of case and of how its domain is written: `münchen.example` is `xn--mnchen-3ya.example`. It is returned
-    /// as it was entered. The domain must contain a dot, unless the setting `accounts.allow_local_email_domains` allows others.
-    #[schema(max_length = 254, format = "email")]
-    email: String,
-    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters.
-    #[schema(min_length = 8, max_length = 72, format = Password, write_only)]
-    password: String,
+/// Adds an error if the service accepts no e-mail addresses of this domain.
+pub(super) fn check_email_domain<T>(body: &mut JsonBody<T>, domains: EmailDomains) {
+    if let Some(Err(error)) = body.peek("email").map(|email| domains.admit(email)) {
+        body.add_error("email", error.to_string());
+    }
 }
 
 /// Reads [`CreateAccount`] and the idempotency key.
-pub(super) fn registration(
+fn registration(
     request: &HttpRequest,
-    mut fields: JsonFields,
+    mut body: JsonBody<CreateAccount>,
     domains: EmailDomains,
 ) -> Result<(Registration, Option<IdempotencyKey>), Problem> {
-    let keyed = KeyedRequest::of_body(request, &mut fields);
-    let name = fields.required("name", text);
-    let username = fields.required("username", text);
-    let email = fields.required("email", |value| domains.admit(text(value)?).map_err(|error| error.to_string()));
-    let password = fields.required("password", text);
-    let read = || {
-        let registration = Registration { name: name?, username: username?, email: email?, password: password? };
-        Some((registration, keyed?.map(|keyed| keyed.key)))
-    };
-    fields.finish(read())
+    check_email_domain(&mut body, domains);
+    let (CreateAccount { name, username, email, password }, keyed) = body.finish_keyed(request)?;
+    let language = preferred_language(request);
+    Ok((Registration { name, username, email, password, language }, keyed.map(|keyed| keyed.key)))
+}
+
+/// Returns the known language that the header `Accept-Language` prefers, or English if it names none.
+pub(super) fn preferred_language(request: &HttpRequest) -> Language {
+    let header = AcceptLanguage::parse(request).map(|header| header.0).unwrap_or_default();
+    let mut accepted: Vec<_> = header.into_iter().filter(|range| range.quality > Quality::ZERO).collect();
+    // The sort is stable: of two languages of the same quality, the first is preferred.
+    accepted.sort_by_key(|range| Reverse(range.quality));
+    let known = |range: &QualityItem<Preference<LanguageTag>>| range.item.item()?.primary_language().parse().ok();
+    accepted.iter().find_map(known).unwrap_or(Language::English)
 }
 
 impl From<RegistrationError> for Problem {
     fn from(error: RegistrationError) -> Self {
         match error {
             RegistrationError::EmailTaken => {
-                Self::new(ProblemCode::EmailTaken, "Another account has this e-mail. Log in, or use another one.")
+                Self::new(ProblemCode::EmailTaken, "Another account has this e-mail address. Log in, or use another address.")
             }
             RegistrationError::UsernameTaken => {
                 Self::new(ProblemCode::UsernameTaken, "Another account has this username. Choose another one.")
             }
-            RegistrationError::AdminExists => {
-                Self::new(ProblemCode::Forbidden, "There is an administrator already, who can make others; the bootstrap token is used up.")
-            }
+            RegistrationError::AdminExists => Self::new(
+                ProblemCode::Forbidden,
+                "An administrator already exists, so the bootstrap token is no longer valid. Ask an administrator to create the account.",
+            ),
             RegistrationError::KeyReused => key_reused(),
             RegistrationError::OutcomeUnknown(_) => {
                 tracing::warn!(%error, "it is unknown whether the account was created");
@@ -104,17 +97,21 @@ route_problems!(
         (
             status = 201,
             description = "The account.",
-            body = AccountView,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            body = AccountResource,
+            headers(("Idempotent-Replayed" = String, description = "`true` if the key was used before: the response is repeated and nothing was changed.")),
             example = json!(examples::account())
         ),
         CreateProblems
     ),
 )]
-pub(super) async fn create_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let (registration, key) = registration(&request, fields, auth.email_domains)?;
-    auth.limits.creates_account(&request, &registration.email.forms())?;
-    let (account, replayed) = register_once(&auth, registration, Admission::User, None, key).await?;
+pub(super) async fn create_account(
+    auth: web::Data<AuthState>,
+    request: HttpRequest,
+    body: JsonBody<CreateAccount>,
+) -> Result<HttpResponse, Problem> {
+    let (registration, key) = registration(&request, body, auth.email_domains)?;
+    auth.limits.check_registration(&request, &registration.email.lookup_keys())?;
+    let (account, replayed) = register_once(&auth, registration, RoleGrant::User, None, key).await?;
     Ok(created(account, replayed))
 }
 
@@ -124,5 +121,33 @@ pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
     if replayed {
         response.insert_header(REPLAYED);
     }
-    response.json(AccountView::from(account))
+    response.json(AccountResource::from(account))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_language_that_a_header_prefers_is_chosen() {
+        for (header, language) in [
+            ("", Language::English),
+            ("de", Language::German),
+            ("de-AT, en;q=0.5", Language::German),
+            ("en;q=0.5, DE;q=0.501", Language::German),
+            ("fr, de;q=0.8, en;q=0.9", Language::English),
+            ("de, en", Language::German),
+            ("fr, *", Language::English),
+            ("de;q=0, en;q=0.1", Language::English),
+            ("de;q=0", Language::English),
+            ("de;q=nonsense", Language::English),
+            (";;q=,,", Language::English),
+        ] {
+            let request = TestRequest::default().insert_header(("accept-language", header)).to_http_request();
+            assert_eq!(preferred_language(&request), language, "{header}");
+        }
+        assert_eq!(preferred_language(&TestRequest::default().to_http_request()), Language::English);
+    }
 }

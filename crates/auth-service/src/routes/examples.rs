@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 /// Id of the account in the examples.
 pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
-const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
+/// Id of the administrator in the examples.
+pub(super) const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
 /// Id of the session in the examples.
 pub(super) const SESSION: &str = "01936f1b-3c4d-7e5f-8061-b2c3d4e5f603";
 const PASSWORD: &str = "correct horse battery";
@@ -17,12 +18,20 @@ pub(super) fn admin_registration() -> Value {
     json!({"name": "Grace Hopper", "username": "grace", "email": "grace@example.org", "password": PASSWORD})
 }
 
+pub(super) fn organizers_registration() -> Value {
+    with(admin_registration(), "adminRole", "organiser".into())
+}
+
 pub(super) fn log_in() -> Value {
     json!({"email": "ada@example.org", "password": PASSWORD})
 }
 
 pub(super) fn admin_log_in() -> Value {
     json!({"email": "grace@example.org", "password": PASSWORD})
+}
+
+pub(super) fn change_password() -> Value {
+    json!({"password": PASSWORD, "newPassword": "staple battery horse"})
 }
 
 pub(super) fn refresh_token() -> Value {
@@ -36,8 +45,15 @@ pub(super) fn account() -> Value {
         "username": "ada",
         "email": "ada@example.org",
         "role": "user",
+        "language": "en",
+        "adminRole": null,
+        "totpEnabled": false,
         "createdAt": "2026-11-27T18:02:11.123456Z",
     })
+}
+
+pub(super) fn renamed_account() -> Value {
+    with(account(), "name", "Ada King".into())
 }
 
 pub(super) fn admin() -> Value {
@@ -47,6 +63,9 @@ pub(super) fn admin() -> Value {
         "username": "grace",
         "email": "grace@example.org",
         "role": "admin",
+        "language": "en",
+        "adminRole": "owner",
+        "totpEnabled": false,
         "createdAt": "2026-11-27T17:51:00.000001Z",
     })
 }
@@ -58,9 +77,29 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
+pub(super) fn totp_setup() -> Value {
+    json!({
+        "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "uri": "otpauth://totp/Rowlock:grace%40example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Rowlock",
+    })
+}
+
+pub(super) fn recovery_codes() -> Value {
+    json!({"recoveryCodes": ["k7m2xq-9wd4ta", "p3zr8n-b6yv2c"]})
+}
+
+pub(super) fn disable_totp() -> Value {
+    json!({"password": PASSWORD, "code": "492039"})
+}
+
 /// An account as administrators see it.
 pub(super) fn admin_account() -> Value {
     with(account(), "disabledAt", Value::Null)
+}
+
+/// The account of an organizer as owners see it.
+pub(super) fn organizers_account() -> Value {
+    with(with(admin(), "adminRole", "organiser".into()), "disabledAt", Value::Null)
 }
 
 pub(super) fn disabled_account() -> Value {

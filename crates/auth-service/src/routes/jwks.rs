@@ -7,7 +7,7 @@ use rowlock_http::route_problems;
 use rowlock_http::tokens::PublicKeys;
 
 use super::examples;
-use crate::service::Auth;
+use crate::state::AuthState;
 
 route_problems!(KeysProblems = Problems::for_anyone());
 
@@ -24,12 +24,12 @@ route_problems!(KeysProblems = Problems::for_anyone());
             status = 200,
             description = "The keys.",
             body = PublicKeys,
-            headers(("Cache-Control" = String, description = "How long the keys may be kept.")),
+            headers(("Cache-Control" = String, description = "How long the keys may be cached.")),
             example = json!(examples::public_keys())
         ),
         KeysProblems
     ),
 )]
-pub(super) async fn jwks(auth: web::Data<Auth>) -> HttpResponse {
+pub(super) async fn jwks(auth: web::Data<AuthState>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=30")).json(auth.keys.public())
 }

@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::JsonFields;
+use rowlock_http::JsonBody;
 use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 
 use super::examples;
-use super::login_account::{RefreshToken, refresh_token};
-use crate::service::Auth;
+use crate::resources::RefreshToken;
+use crate::state::AuthState;
 
 route_problems!(LogOutProblems = Problems::for_anyone().with_body().changing().and(&[ProblemCode::InvalidRefreshToken]));
 
@@ -23,9 +23,14 @@ route_problems!(LogOutProblems = Problems::for_anyone().with_body().changing().a
     tag = "sessions",
     params(NaturallyIdempotentKeyHeader),
     request_body(content = RefreshToken, example = json!(examples::refresh_token())),
-    responses((status = 204, description = "The session has ended; also when it had before."), LogOutProblems),
+    responses((status = 204, description = "The session has ended, or had ended before."), LogOutProblems),
 )]
-pub(super) async fn logout_account(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    auth.log_out(&refresh_token(&request, fields)?).await?;
+pub(super) async fn logout_account(
+    auth: web::Data<AuthState>,
+    request: HttpRequest,
+    body: JsonBody<RefreshToken>,
+) -> Result<HttpResponse, Problem> {
+    let (body, _) = body.finish_keyed(&request)?;
+    auth.log_out(&body.refresh_token).await?;
     Ok(HttpResponse::NoContent().finish())
 }

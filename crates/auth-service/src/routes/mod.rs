@@ -4,6 +4,8 @@ mod account;
 mod admin_accounts;
 mod admin_create_account;
 mod admin_login_account;
+mod admin_second_factor;
+mod change_password;
 mod create_account;
 mod examples;
 mod jwks;
@@ -29,14 +31,20 @@ pub(crate) fn routes() -> Routes {
         .post("/api/refreshtoken", refresh_token::refresh_token)
         .post("/api/logoutaccount", logout_account::logout_account)
         .get("/api/account", account::account)
+        .patch("/api/account", account::change)
         .delete("/api/account", account::erase)
         .get("/api/account/export", account::export)
+        .post("/api/changepassword", change_password::change_password)
         .get("/api/sessions", sessions::list)
         .delete("/api/sessions", sessions::end_others)
         .delete("/api/sessions/{sessionId}", sessions::end)
         .post("/admin/createaccount", admin_create_account::admin_create_account)
         .post("/admin/loginaccount", admin_login_account::admin_login_account)
+        .post("/admin/enabletotp", admin_second_factor::enable)
+        .post("/admin/confirmtotp", admin_second_factor::confirm)
+        .post("/admin/disabletotp", admin_second_factor::disable)
         .get("/admin/accounts", admin_accounts::admin_accounts)
+        .patch("/admin/accounts/{accountId}", admin_accounts::change)
         .post("/admin/accounts/{accountId}/disable", admin_accounts::disable)
         .post("/admin/accounts/{accountId}/enable", admin_accounts::enable)
         .get("/internal/revocations", revocations::revocations)
@@ -51,14 +59,20 @@ pub(crate) fn routes() -> Routes {
     refresh_token::refresh_token,
     logout_account::logout_account,
     account::account,
+    account::change,
     account::erase,
     account::export,
+    change_password::change_password,
     sessions::list,
     sessions::end_others,
     sessions::end,
     admin_create_account::admin_create_account,
     admin_login_account::admin_login_account,
+    admin_second_factor::enable,
+    admin_second_factor::confirm,
+    admin_second_factor::disable,
     admin_accounts::admin_accounts,
+    admin_accounts::change,
     admin_accounts::disable,
     admin_accounts::enable,
     jwks::jwks,
@@ -70,12 +84,17 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
     routes().configure(app);
 }
 
+/// Returns the problem for a valid token whose account has been erased.
+fn account_gone() -> Problem {
+    Problem::new(ProblemCode::Unauthenticated, "The account of this token no longer exists.")
+}
+
 impl From<HashError> for Problem {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Overloaded => {
                 tracing::warn!(%error, "the password queue is full; a request was rejected");
-                Self::new(ProblemCode::Overloaded, "Too many people are logging in at the moment. Please try again.")
+                Self::new(ProblemCode::Overloaded, "Too many logins are in progress. Try again later.")
             }
             HashError::Bcrypt(_) | HashError::Thread(_) => Self::internal(&error),
         }

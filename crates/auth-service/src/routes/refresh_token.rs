@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::JsonFields;
+use rowlock_http::JsonBody;
 use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 
 use super::examples;
-use super::login_account::{RefreshToken, SignedInView, refresh_token as read};
-use crate::service::Auth;
+use crate::resources::{RefreshToken, SignedInResource};
+use crate::state::AuthState;
 
 route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().and(&[ProblemCode::InvalidRefreshToken]));
 
@@ -25,11 +25,16 @@ route_problems!(RefreshProblems = Problems::for_anyone().with_body().changing().
     params(NaturallyIdempotentKeyHeader),
     request_body(content = RefreshToken, example = json!(examples::refresh_token())),
     responses(
-        (status = 200, description = "The next tokens.", body = SignedInView, example = json!(examples::signed_in(&examples::account()))),
+        (status = 200, description = "The new tokens.", body = SignedInResource, example = json!(examples::signed_in(&examples::account()))),
         RefreshProblems
     ),
 )]
-pub(super) async fn refresh_token(auth: web::Data<Auth>, request: HttpRequest, fields: JsonFields) -> Result<HttpResponse, Problem> {
-    let signed_in = auth.refresh(&read(&request, fields)?).await?;
-    Ok(HttpResponse::Ok().json(SignedInView::from(signed_in)))
+pub(super) async fn refresh_token(
+    auth: web::Data<AuthState>,
+    request: HttpRequest,
+    body: JsonBody<RefreshToken>,
+) -> Result<HttpResponse, Problem> {
+    let (body, _) = body.finish_keyed(&request)?;
+    let tokens = auth.refresh(&body.refresh_token).await?;
+    Ok(HttpResponse::Ok().json(SignedInResource::from(tokens)))
 }

@@ -3,9 +3,9 @@
 use actix_web::{HttpResponse, web};
 use rowlock_http::problem::Problem;
 
-use crate::service::Auth;
+use crate::state::AuthState;
 
 /// Returns 200 with the sessions and accounts that ended so recently that an access token of them may not have expired yet.
-pub(super) async fn revocations(auth: web::Data<Auth>) -> Result<HttpResponse, Problem> {
+pub(super) async fn revocations(auth: web::Data<AuthState>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(auth.store.revoked_within(auth.tokens.revoked_for()).await?))
 }

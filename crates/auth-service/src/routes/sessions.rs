@@ -8,16 +8,16 @@ use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{Caller, FormerCaller, KeyedRequest, Page, QueryFields};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::examples;
-use crate::service::Auth;
+use crate::state::AuthState;
 use crate::store::LiveSession;
 
 /// A session of the caller.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
-struct SessionView {
+struct SessionResource {
     #[serde(flatten)]
     session: LiveSession,
     /// Whether this is the session of the request.
@@ -34,18 +34,18 @@ route_problems!(SessionsProblems = Problems::for_users().with_input());
     tag = "sessions",
     params(PageParams),
     responses(
-        (status = 200, description = "A page.", body = Page<SessionView>, example = json!(examples::page(&examples::session()))),
+        (status = 200, description = "A page.", body = Page<SessionResource>, example = json!(examples::page(&examples::session()))),
         SessionsProblems
     ),
     security(("token" = [])),
 )]
-pub(super) async fn list(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(auth: web::Data<AuthState>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<SessionId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
     let sessions = auth.store.sessions(caller.sub, cursor, limit).await?;
-    let view = |session: LiveSession| SessionView { current: session.id == caller.sid, session };
+    let view = |session: LiveSession| SessionResource { current: session.id == caller.sid, session };
     Ok(HttpResponse::Ok().json(Page::cut(sessions, limit, |session| session.id, view)))
 }
 
@@ -60,11 +60,11 @@ route_problems!(EndProblems = Problems::for_users().with_input().changing().and(
     operation_id = "endSession",
     tag = "sessions",
     params(("sessionId" = Uuid, Path, description = "The session.", example = json!(examples::SESSION)), NaturallyIdempotentKeyHeader),
-    responses((status = 204, description = "The session has ended; also when it had before."), EndProblems),
+    responses((status = 204, description = "The session has ended, or had ended before."), EndProblems),
     security(("token" = [])),
 )]
 pub(super) async fn end(
-    auth: web::Data<Auth>,
+    auth: web::Data<AuthState>,
     caller: FormerCaller,
     path: web::Path<String>,
     request: HttpRequest,
@@ -80,20 +80,40 @@ pub(super) async fn end(
     if auth.store.end_own_session(caller.sub, id).await? { Ok(HttpResponse::NoContent().finish()) } else { Err(none()) }
 }
 
+/// Which sessions to end.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `end_others` reads")]
+struct EndedSessions {
+    /// Whether the current session ends as well.
+    #[param(nullable = false, default = false)]
+    all: Option<bool>,
+}
+
 route_problems!(EndOthersProblems = Problems::for_users().with_input().changing());
 
-/// End all of your sessions except the current one.
+/// End all of your sessions, except the current one unless `all=true`.
+///
+/// Their refresh tokens stop working immediately, their access tokens within a minute.
 #[utoipa::path(
     delete,
     path = "/api/sessions",
     operation_id = "endOtherSessions",
     tag = "sessions",
-    params(NaturallyIdempotentKeyHeader),
-    responses((status = 204, description = "The others have ended."), EndOthersProblems),
+    params(EndedSessions, NaturallyIdempotentKeyHeader),
+    responses((status = 204, description = "All other sessions have ended, and with `all=true` the current one as well."), EndOthersProblems),
     security(("token" = [])),
 )]
-pub(super) async fn end_others(auth: web::Data<Auth>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn end_others(auth: web::Data<AuthState>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
-    auth.store.end_other_sessions(caller.sub, caller.sid).await?;
+    let mut query = QueryFields::of(&request)?;
+    let all = query.optional::<bool>("all");
+    let all = query.finish(all)?.unwrap_or(false);
+    // The request that has ended all sessions gets 204 for a repeated request as well.
+    if all && caller.has_ended() && auth.store.sessions(caller.claims().sub, None, 0).await?.is_empty() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let caller = caller.still_valid()?;
+    auth.store.end_sessions(caller.sub, (!all).then_some(caller.sid)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,5 +1,7 @@
 //! Queries on accounts. The database enforces that e-mail address and username are unique regardless of their spelling.
 
+use std::str::FromStr;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
@@ -7,8 +9,8 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid a
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
-use rowlock_domain::states::Role;
-use rowlock_domain::text::{Email, EmailForms, IdempotencyKey, PersonName, SearchPlace, SearchTerm, Username};
+use rowlock_domain::states::{AdminRole, Language, Role, UnknownState};
+use rowlock_domain::text::{Email, EmailLookupKeys, IdempotencyKey, MatchPosition, PersonName, SearchTerm, Username};
 use rowlock_postgres::{DatabaseError, WriteError, committed, statement};
 use uuid::Uuid;
 
@@ -23,9 +25,15 @@ pub(crate) struct Account {
     pub(crate) username: String,
     pub(crate) email: String,
     pub(crate) role: Role,
+    /// The role of an administrator; None for a user.
+    pub(crate) admin_role: Option<AdminRole>,
     pub(crate) created_at: Timestamp,
     pub(crate) disabled_at: Option<Timestamp>,
     pub(crate) version: i64,
+    /// The language in which the owner wants to be addressed.
+    pub(crate) language: Language,
+    /// When the second factor was enabled, if it is.
+    pub(crate) totp_enabled_at: Option<Timestamp>,
 }
 
 /// An account to insert.
@@ -37,26 +45,35 @@ pub(crate) struct NewAccount {
     pub(crate) email: Email,
     pub(crate) password_hash: String,
     pub(crate) created_at: Timestamp,
+    pub(crate) language: Language,
     /// The `Idempotency-Key` of the request, if it had one.
     pub(crate) creation_key: Option<IdempotencyKey>,
 }
 
 /// Authorization under which an account is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
+pub(crate) enum RoleGrant {
     /// Anyone may create a user account.
     User,
-    /// An administrator, or an operator on the command line, creates an administrator.
-    Admin,
-    /// The bootstrap token creates an administrator while there is none.
+    /// An owner, or an operator on the command line, creates an administrator with this role.
+    Admin(AdminRole),
+    /// The bootstrap token creates an owner while there is no administrator.
     FirstAdmin,
 }
 
-impl Admission {
+impl RoleGrant {
     pub(crate) const fn role(self) -> Role {
         match self {
             Self::User => Role::User,
-            Self::Admin | Self::FirstAdmin => Role::Admin,
+            Self::Admin(_) | Self::FirstAdmin => Role::Admin,
+        }
+    }
+
+    pub(crate) const fn admin_role(self) -> Option<AdminRole> {
+        match self {
+            Self::User => None,
+            Self::Admin(role) => Some(role),
+            Self::FirstAdmin => Some(AdminRole::Owner),
         }
     }
 }
@@ -64,15 +81,15 @@ impl Admission {
 /// Reasons why an account was not inserted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InsertError {
-    #[error("the e-mail is taken")]
+    #[error("another account has this e-mail address")]
     EmailTaken,
-    #[error("the username is taken")]
+    #[error("another account has this username")]
     UsernameTaken,
-    #[error("there is an administrator already")]
+    #[error("an administrator already exists")]
     AdminExists,
     /// The connection was lost after the statement had been sent.
-    #[error("it is not known whether the account was stored: {0}")]
-    Unknown(DatabaseError),
+    #[error("it is unknown whether the account was stored: {0}")]
+    OutcomeUnknown(DatabaseError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -90,15 +107,15 @@ impl InsertError {
             }
         }
         match DatabaseError::from(error) {
-            lost @ (DatabaseError::Unavailable(_) | DatabaseError::OutcomeUnknown(_)) => Self::Unknown(lost),
+            lost @ (DatabaseError::Unavailable(_) | DatabaseError::OutcomeUnknown(_)) => Self::OutcomeUnknown(lost),
             other => Self::Database(other),
         }
     }
 }
 
-/// Parses the role of a row. Fails for a role that this version does not know.
-pub(super) fn role_of(word: &str) -> Result<Role, Error> {
-    word.parse().map_err(|error: rowlock_domain::states::UnknownState| Error::DeserializationError(error.into()))
+/// Parses a role or a language of a row. Fails for one that this version does not know.
+pub(super) fn state_of<T: FromStr<Err = UnknownState>>(word: &str) -> Result<T, Error> {
+    word.parse().map_err(|error: UnknownState| Error::DeserializationError(error.into()))
 }
 
 #[derive(Queryable, Selectable)]
@@ -109,30 +126,37 @@ pub(super) struct AccountRow {
     username: String,
     email: String,
     role: String,
+    admin_role: String,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
     version: i64,
+    language: String,
+    totp_enabled_at: Option<Timestamp>,
 }
 
 impl TryFrom<AccountRow> for Account {
     type Error = Error;
 
     fn try_from(row: AccountRow) -> Result<Self, Error> {
+        let role = state_of(&row.role)?;
         Ok(Self {
             id: AccountId::from_uuid(row.id),
             name: row.name,
             username: row.username,
             email: row.email,
-            role: role_of(&row.role)?,
+            role,
+            admin_role: (role == Role::Admin).then(|| state_of(&row.admin_role)).transpose()?,
             created_at: row.created_at,
             disabled_at: row.disabled_at,
             version: row.version,
+            language: state_of(&row.language)?,
+            totp_enabled_at: row.totp_enabled_at,
         })
     }
 }
 
 statement! {
-    /// One statement serves all kinds of admission: concurrent bootstraps collide in the unique index
+    /// One statement serves all kinds of grant: concurrent bootstraps collide in the unique index
     /// `accounts_one_bootstrapped`.
     struct InsertAccount {
         id: SqlUuid = Uuid,
@@ -145,33 +169,35 @@ statement! {
         email_normalized: Text = String,
         email_key: Text = String,
         role: Text = &'static str,
+        admin_role: Text = &'static str,
         bootstrapped: Bool = bool,
         password_hash: Text = String,
         created_at: Timestamptz = Timestamp,
         creation_key: Nullable<Text> = Option<String>,
+        language: Text = &'static str,
         message_ids: Array<SqlUuid> = Vec<Uuid>,
         keys: Array<Text> = Vec<&'static str>,
         payloads: Array<Text> = Vec<String>,
     }
     -> BigInt;
-    "WITH made AS (
+    "WITH inserted AS (
          INSERT INTO accounts (id, name, name_normalized, username, username_normalized, username_key, email, email_normalized, email_key, role,
-                               bootstrapped, password_hash, created_at, creation_key)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
-         WHERE NOT $11 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
+                               admin_role, bootstrapped, password_hash, created_at, creation_key, language)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+         WHERE NOT $12 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
          RETURNING id
-     ), told AS (
+     ), messages AS (
          INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
-         SELECT made.id, message.id, message.key, message.payload, $13
-         FROM made, unnest($15::uuid[], $16::text[], $17::text[]) AS message (id, key, payload)
+         SELECT inserted.id, message.id, message.key, message.payload, $14
+         FROM inserted, unnest($17::uuid[], $18::text[], $19::text[]) AS message (id, key, payload)
      )
-     SELECT count(*) FROM made"
+     SELECT count(*) FROM inserted"
 }
 
 impl Store {
     /// Inserts an account and the messages about it in one statement.
-    pub(crate) async fn insert_account(&self, new: NewAccount, admission: Admission, told: Messages) -> Result<Account, InsertError> {
-        let (role, email) = (admission.role(), new.email.forms());
+    pub(crate) async fn insert_account(&self, new: NewAccount, grant: RoleGrant, messages: Messages) -> Result<Account, InsertError> {
+        let (role, email) = (grant.role(), new.email.lookup_keys());
         let insert = InsertAccount {
             id: new.id.as_uuid(),
             name: new.name.as_str().to_owned(),
@@ -183,17 +209,20 @@ impl Store {
             email_normalized: email.lower,
             email_key: email.key,
             role: role.as_str(),
-            bootstrapped: admission == Admission::FirstAdmin,
+            // The column has a value for users as well.
+            admin_role: grant.admin_role().unwrap_or(AdminRole::Owner).as_str(),
+            bootstrapped: grant == RoleGrant::FirstAdmin,
             password_hash: new.password_hash,
             created_at: new.created_at,
             creation_key: new.creation_key.map(IdempotencyKey::into_string),
-            message_ids: told.ids,
-            keys: told.keys,
-            payloads: told.payloads,
+            language: new.language.as_str(),
+            message_ids: messages.ids,
+            keys: messages.keys,
+            payloads: messages.payloads,
         };
         let conn = self.conn().await?;
-        let made: i64 = committed(conn, async |conn| insert.get_result(conn).await).await.map_err(InsertError::of)?;
-        if made == 0 {
+        let inserted: i64 = committed(conn, async |conn| insert.get_result(conn).await).await.map_err(InsertError::of)?;
+        if inserted == 0 {
             return Err(InsertError::AdminExists);
         }
         Ok(Account {
@@ -202,9 +231,12 @@ impl Store {
             username: new.username.into_string(),
             email: new.email.into_string(),
             role,
+            admin_role: grant.admin_role(),
             created_at: new.created_at,
             disabled_at: None,
             version: 1,
+            language: new.language,
+            totp_enabled_at: None,
         })
     }
 
@@ -217,7 +249,7 @@ impl Store {
 
     /// Returns an account and its password hash by its e-mail address in any spelling. An account with exactly this spelling,
     /// except for case, takes precedence: before there were keys, another spelling could belong to another account.
-    pub(crate) async fn account_with_hash(&self, email: &EmailForms) -> Result<Option<(Account, String)>, DatabaseError> {
+    pub(crate) async fn account_with_hash(&self, email: &EmailLookupKeys) -> Result<Option<(Account, String)>, DatabaseError> {
         let mut conn = self.conn().await?;
         let found: Option<(AccountRow, String)> = accounts::table
             .filter(accounts::email_normalized.eq(&email.lower).or(accounts::email_key.eq(&email.key)))
@@ -230,6 +262,18 @@ impl Store {
         Ok(found)
     }
 
+    /// Returns an account and its password hash by its id.
+    pub(crate) async fn account_with_hash_by_id(&self, id: AccountId) -> Result<Option<(Account, String)>, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let found: Option<(AccountRow, String)> = accounts::table
+            .find(id.as_uuid())
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .first(&mut conn)
+            .await
+            .optional()?;
+        Ok(found.map(|(row, hash)| Account::try_from(row).map(|account| (account, hash))).transpose()?)
+    }
+
     /// Returns the account that was created for an e-mail address with an idempotency key after a time, and its password hash.
     pub(crate) async fn account_created_with(
         &self,
@@ -239,7 +283,7 @@ impl Store {
     ) -> Result<Option<(Account, String)>, DatabaseError> {
         let mut conn = self.conn().await?;
         let found: Option<(AccountRow, String)> = accounts::table
-            .filter(accounts::email_normalized.eq(email.forms().lower))
+            .filter(accounts::email_normalized.eq(email.lookup_keys().lower))
             .filter(accounts::creation_key.eq(key.as_str()))
             .filter(accounts::created_at.gt(after))
             .select((AccountRow::as_select(), accounts::password_hash))
@@ -280,10 +324,10 @@ impl Store {
         for word in term.map(SearchTerm::words).unwrap_or_default() {
             // A raw fragment is not cached as a prepared statement, so PostgreSQL plans for this word: it uses the trigram index
             // for a rare one and the order of the list for a common one. For a word without a trigram that index is useless.
-            let (before, after) = match word.place() {
-                SearchPlace::Anywhere => ("search_text LIKE search_pattern(", ")"),
-                SearchPlace::BeginningOfWord => ("search_text LIKE search_pattern(' ' || ", ")"),
-                SearchPlace::AnywhereUnindexed => ("strpos(search_text, search_form(", ")) > 0"),
+            let (before, after) = match word.match_position() {
+                MatchPosition::Anywhere => ("search_text LIKE search_pattern(", ")"),
+                MatchPosition::WordStart => ("search_text LIKE search_pattern(' ' || ", ")"),
+                MatchPosition::AnywhereUnindexed => ("strpos(search_text, search_form(", ")) > 0"),
             };
             page = page.filter(sql::<Bool>(before).bind::<Text, _>(word.as_str()).sql(after));
         }

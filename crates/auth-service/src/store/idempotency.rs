@@ -16,7 +16,7 @@ statement! {
 
 statement! {
     /// Stores the key of a request that changed nothing. A key that is still valid stays as it is.
-    struct TakeKey { account: SqlUuid = uuid::Uuid, key: Text = String, hash: Binary = Vec<u8> }
+    struct StoreKey { account: SqlUuid = uuid::Uuid, key: Text = String, hash: Binary = Vec<u8> }
     "INSERT INTO idempotency_keys AS k (account_id, key, request_hash) VALUES ($1, $2, $3)
      ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = now()
       WHERE k.created_at <= now() - interval '24 hours'"
@@ -24,7 +24,7 @@ statement! {
 
 statement! {
     /// Deletes keys older than 24 hours, up to a limit.
-    struct DeleteOldKeys { most: BigInt = i64 }
+    struct DeleteOldKeys { max: BigInt = i64 }
     "DELETE FROM idempotency_keys WHERE (account_id, key) IN (
          SELECT account_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
      )"
@@ -41,14 +41,14 @@ impl Store {
     /// Stores the key of a request that had nothing to change.
     pub(crate) async fn remember_key(&self, account: AccountId, keyed: &KeyedRequest) -> Result<(), DatabaseError> {
         let conn = self.conn().await?;
-        let take = TakeKey { account: account.as_uuid(), key: keyed.key.as_str().to_owned(), hash: keyed.hash.to_vec() };
+        let take = StoreKey { account: account.as_uuid(), key: keyed.key.as_str().to_owned(), hash: keyed.hash.to_vec() };
         committed(conn, async |conn| take.execute(conn).await).await?;
         Ok(())
     }
 
-    /// Deletes up to `most` keys older than 24 hours. Returns the number deleted.
-    pub(crate) async fn delete_old_keys(&self, most: i64) -> Result<usize, DatabaseError> {
+    /// Deletes up to `max` keys older than 24 hours. Returns the number deleted.
+    pub(crate) async fn delete_old_keys(&self, max: i64) -> Result<usize, DatabaseError> {
         let mut conn = self.conn().await?;
-        Ok(DeleteOldKeys { most }.execute(&mut conn).await?)
+        Ok(DeleteOldKeys { max }.execute(&mut conn).await?)
     }
 }

@@ -1,21 +1,25 @@
 //! Database access of `auth-service`. This module knows nothing about HTTP. Every change is a single transaction, which a
 //! disconnecting client cannot leave half done and which is committed before the response is sent.
 
+mod account_changes;
 mod accounts;
-mod closing;
 mod idempotency;
-mod keys;
 mod messages;
+mod profile;
+mod second_factor;
 mod sessions;
 mod signing_keys;
+mod uniqueness_keys;
 
 use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 
-pub(crate) use accounts::{Account, Admission, InsertError, NewAccount};
-pub(crate) use closing::Closing;
+pub(crate) use account_changes::AccountTransition;
+pub(crate) use accounts::{Account, InsertError, NewAccount, RoleGrant};
 pub(crate) use messages::Messages;
-pub(crate) use sessions::{LiveSession, Presented, Rotation, StoredSession};
-pub(crate) use signing_keys::{NewSigningKey, Rotated, ServedUntil, StoredKey, SuccessorTimes};
+pub(crate) use profile::{PasswordChange, ProfileChange};
+pub(crate) use second_factor::{FirstCode, SecondFactorProof, StoredTotp};
+pub(crate) use sessions::{LiveSession, NewSession, OpenedSession, RefreshOutcome, RefreshTokenClaims, StoredSession};
+pub(crate) use signing_keys::{KeyRotation, NewSigningKey, RetiringKey, StoredKey, SuccessorSchedule};
 
 /// Runs the queries of this service on connections of a pool.
 #[derive(Clone)]

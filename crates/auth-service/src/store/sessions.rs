@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::result::Error;
+use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, SessionId};
@@ -13,11 +14,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Store;
-use super::accounts::{Account, AccountRow};
+use super::accounts::{Account, AccountRow, state_of};
+use super::second_factor::{SecondFactorProof, is_repeated_login, use_code};
 
 /// The content of a refresh token whose signature is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Presented {
+pub(crate) struct RefreshTokenClaims {
     pub(crate) session: SessionId,
     pub(crate) generation: i32,
 }
@@ -52,38 +54,75 @@ pub(crate) struct StoredSession {
     end_reason: Option<String>,
 }
 
+/// A session to open.
+#[derive(Debug)]
+pub(crate) struct NewSession {
+    pub(crate) id: SessionId,
+    pub(crate) account: Account,
+    /// The hash that the password of the account must still have.
+    pub(crate) hash: String,
+    pub(crate) ttl: TimeDelta,
+    pub(crate) user_agent: Option<String>,
+    /// The `Idempotency-Key` of the login.
+    pub(crate) key: Option<IdempotencyKey>,
+    /// The code of the second factor, which counts as used.
+    pub(crate) proof: Option<SecondFactorProof>,
+}
+
+/// Outcome of opening a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OpenedSession {
+    /// The session is open. Contains the account as it is now.
+    Open(Account),
+    /// The code of the second factor is wrong or was used before.
+    WrongCode,
+    /// The account does not exist, is disabled, has another password hash, or has enabled a second factor meanwhile.
+    Rejected,
+}
+
 /// Outcome of presenting a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Rotation {
+pub(crate) enum RefreshOutcome {
     /// The token is accepted: the account, and the generation of the successor.
     Successor(Account, i32),
     /// The token was superseded longer ago than the grace period. Either the owner or a thief holds the successor, so the
     /// session has been ended.
     Reused,
     /// The session has ended or expired, or never existed.
-    Over,
+    Ended,
 }
 
 statement! {
-    /// Inserts a session unless the account does not exist or is disabled, and returns the version of the account. The row lock
-    /// on the account excludes disabling: either the session exists in time to be ended, or the account is seen to be disabled.
+    /// Inserts a session unless the account does not exist, is disabled, has another password hash, or needs a second factor that is
+    /// missing, and returns the version of the account and its role of an administrator. The row lock on the account excludes
+    /// disabling and changing the password: either the session exists in time to be ended, or the account is seen to be disabled
+    /// or changed. In the same way, the role is that of the version.
     struct OpenSession {
-        account: SqlUuid = Uuid, id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>,
+        account: SqlUuid = Uuid, hash: Text = String, id: SqlUuid = Uuid, ttl: BigInt = i64, user_agent: Nullable<Text> = Option<String>, key: Nullable<Text> = Option<String>,
+        second_factor: Nullable<Binary> = Option<Vec<u8>>,
     }
-    -> (BigInt,);
+    -> (BigInt, Text);
     "WITH account AS (
-         SELECT id, version FROM accounts WHERE id = $1 AND disabled_at IS NULL FOR SHARE
+         SELECT id, version, admin_role FROM accounts
+         WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL AND (totp_enabled_at IS NULL OR $7 IS NOT NULL) FOR SHARE
      ), opened AS (
-         INSERT INTO sessions (id, account_id, expires_at, user_agent, login_key)
-         SELECT $2, id, now() + $3 * interval '1 second', $4, $5 FROM account
+         INSERT INTO sessions (id, account_id, expires_at, user_agent, login_key, second_factor)
+         SELECT $3, id, now() + $4 * interval '1 second', $5, $6, $7 FROM account
      )
-     SELECT version FROM account"
+     SELECT version, admin_role FROM account"
 }
 
 statement! {
     /// Locks an account against other logins, so that concurrent logins with one key take turns.
-    struct LockAccount { account: SqlUuid = Uuid }
+    pub(super) struct LockAccount { account: SqlUuid = Uuid }
     "SELECT FROM accounts WHERE id = $1 FOR NO KEY UPDATE"
+}
+
+statement! {
+    /// Locks an account as [`LockAccount`] does if it can open a session. Affects no row if the account does not exist, is disabled or
+    /// has another password hash.
+    struct LockForLogin { account: SqlUuid = Uuid, hash: Text = String }
+    "SELECT FROM accounts WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL FOR NO KEY UPDATE"
 }
 
 statement! {
@@ -104,7 +143,7 @@ statement! {
     /// `rotated_at`, unless a service of the previous version rotated last; then only `rotated_at` is known. The array keeps the
     /// times within the grace period, at most 50.
     struct RotateSession { generation: Integer = i32, ttl: BigInt = i64, grace: BigInt = i64, id: SqlUuid = Uuid }
-    -> ((SqlUuid, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt), Integer, Bool);
+    -> ((SqlUuid, Text, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt, Text, Nullable<Timestamptz>), Integer, Bool);
     "WITH rotated AS (
          UPDATE sessions SET
              generation = CASE WHEN generation = $1 THEN generation + 1 ELSE generation END,
@@ -126,7 +165,8 @@ statement! {
            AND EXISTS (SELECT FROM accounts WHERE accounts.id = account_id AND disabled_at IS NULL)
          RETURNING account_id, generation, ended_at IS NOT NULL AS reused
      )
-     SELECT accounts.id, name, username, email, role, accounts.created_at, disabled_at, version, generation, reused
+     SELECT accounts.id, name, username, email, role, admin_role, accounts.created_at, disabled_at, version, language, totp_enabled_at,
+            generation, reused
      FROM rotated JOIN accounts ON accounts.id = account_id"
 }
 
@@ -138,7 +178,7 @@ statement! {
 
 statement! {
     /// Returns the sessions of an account that have neither ended nor expired, newest first (ids are UUIDv7).
-    struct LiveSessions { account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, most: BigInt = i64 }
+    struct LiveSessions { account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, max: BigInt = i64 }
     -> (SqlUuid, Timestamptz, Timestamptz, Timestamptz, Nullable<Text>);
     "SELECT id, created_at, coalesce(rotated_at, created_at), expires_at, user_agent FROM sessions
      WHERE account_id = $1 AND ($2 IS NULL OR id < $2) AND ended_at IS NULL AND expires_at > now()
@@ -162,58 +202,88 @@ statement! {
 }
 
 statement! {
-    /// Ends all sessions of an account but one.
-    struct EndOtherSessions { account: SqlUuid = Uuid, present: SqlUuid = Uuid }
-    "UPDATE sessions SET ended_at = now(), end_reason = 'owner' WHERE account_id = $1 AND id <> $2 AND ended_at IS NULL"
+    /// Ends all sessions of an account, or all but one. If this belongs to a change of the account, it follows that change in the
+    /// same transaction as a separate statement, because it needs a snapshot taken while the account's row is locked: a login that
+    /// committed just before has opened another session.
+    pub(super) struct EndSessions { reason: Text = &'static str, account: SqlUuid = Uuid, kept: Nullable<SqlUuid> = Option<Uuid> }
+    "UPDATE sessions SET ended_at = now(), end_reason = $1 WHERE account_id = $2 AND ended_at IS NULL AND id IS DISTINCT FROM $3"
 }
 
 statement! {
     /// Deletes sessions that expired more than a day ago, up to a limit.
-    struct DeleteExpired { most: BigInt = i64 }
+    struct DeleteExpired { max: BigInt = i64 }
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
      )"
 }
 
 impl Store {
-    /// Inserts a session of generation 0 and returns the current version of the account. A session that was opened with the same
-    /// key is ended. Returns `None` if the account does not exist or is disabled.
+    /// Inserts a session of generation 0 and returns the account with its current version and role of an administrator. A session
+    /// that was opened with the same key is ended. The session is rejected if the account does not exist, is disabled, has another
+    /// password hash or needs a second factor that is missing.
     pub(crate) async fn open_session(
         &self,
-        id: SessionId,
-        account: AccountId,
-        ttl: TimeDelta,
-        user_agent: Option<String>,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Option<i64>, DatabaseError> {
+        NewSession { id, account, hash, ttl, user_agent, key, proof }: NewSession,
+    ) -> Result<OpenedSession, DatabaseError> {
         let conn = self.conn().await?;
-        let (account, key) = (account.as_uuid(), key.map(IdempotencyKey::into_string));
-        let open = OpenSession { account, id: id.as_uuid(), ttl: ttl.num_seconds(), user_agent, key: key.clone() };
+        let (account_id, key) = (account.id.as_uuid(), key.map(IdempotencyKey::into_string));
+        let lock = (key.is_some() || proof.is_some()).then(|| LockForLogin { account: account_id, hash: hash.clone() });
+        let open = OpenSession {
+            account: account_id,
+            hash,
+            id: id.as_uuid(),
+            ttl: ttl.num_seconds(),
+            user_agent,
+            key: key.clone(),
+            second_factor: proof.as_ref().map(|proof| proof.code_hash.to_vec()),
+        };
         let opened = committed(conn, async |conn| {
-            if let Some(key) = key {
-                LockAccount { account }.execute(conn).await?;
-                EndReplacedSession { account, key }.execute(conn).await?;
+            // This comes first, so that a login that is rejected spends no code and ends no session.
+            if let Some(lock) = lock
+                && lock.execute(conn).await? == 0
+            {
+                return Ok(Some(None));
             }
-            open.get_result::<(i64,)>(conn).await.optional()
+            if let Some(proof) = &proof
+                && !use_code(conn, account_id, proof).await?
+                && !is_repeated_login(conn, account_id, key.as_ref(), proof).await?
+            {
+                return Ok(None);
+            }
+            if let Some(key) = key {
+                EndReplacedSession { account: account_id, key }.execute(conn).await?;
+            }
+            Ok::<_, Error>(Some(open.get_result::<(i64, String)>(conn).await.optional()?))
         });
-        Ok(opened.await?.map(|(version,)| version))
+        let (version, admin_role) = match opened.await? {
+            None => return Ok(OpenedSession::WrongCode),
+            Some(None) => return Ok(OpenedSession::Rejected),
+            Some(Some(row)) => row,
+        };
+        let admin_role = account.admin_role.map(|_| state_of(&admin_role)).transpose()?;
+        Ok(OpenedSession::Open(Account { admin_role, version, ..account }))
     }
 
     /// Rotates the session of a refresh token. `ttl` is the new lifetime of the session, `grace` the time for which a superseded
     /// token still gets the current successor.
-    pub(crate) async fn rotate_session(&self, presented: Presented, ttl: TimeDelta, grace: TimeDelta) -> Result<Rotation, DatabaseError> {
+    pub(crate) async fn rotate_session(
+        &self,
+        claims: RefreshTokenClaims,
+        ttl: TimeDelta,
+        grace: TimeDelta,
+    ) -> Result<RefreshOutcome, DatabaseError> {
         let conn = self.conn().await?;
         let rotate = RotateSession {
-            generation: presented.generation,
+            generation: claims.generation,
             ttl: ttl.num_seconds(),
             grace: grace.num_seconds(),
-            id: presented.session.as_uuid(),
+            id: claims.session.as_uuid(),
         };
         let row: Option<(AccountRow, i32, bool)> = committed(conn, async |conn| rotate.get_result(conn).await.optional()).await?;
         Ok(match row {
-            Some((_, _, true)) => Rotation::Reused,
-            Some((account, generation, false)) => Rotation::Successor(account.try_into()?, generation),
-            None => Rotation::Over,
+            Some((_, _, true)) => RefreshOutcome::Reused,
+            Some((account, generation, false)) => RefreshOutcome::Successor(account.try_into()?, generation),
+            None => RefreshOutcome::Ended,
         })
     }
 
@@ -233,7 +303,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<LiveSession>, DatabaseError> {
         let mut conn = self.conn().await?;
-        let live = LiveSessions { account: account.as_uuid(), before: before.map(SessionId::as_uuid), most: limit + 1 };
+        let live = LiveSessions { account: account.as_uuid(), before: before.map(SessionId::as_uuid), max: limit + 1 };
         let rows: Vec<(Uuid, Timestamp, Timestamp, Timestamp, Option<String>)> = live.load(&mut conn).await?;
         let session = |(id, created_at, last_used_at, expires_at, user_agent)| LiveSession {
             id: SessionId::from_uuid(id),
@@ -265,16 +335,17 @@ impl Store {
         Ok(found > 0)
     }
 
-    /// Ends all sessions of an account except `present`.
-    pub(crate) async fn end_other_sessions(&self, account: AccountId, present: SessionId) -> Result<(), DatabaseError> {
-        let (conn, end) = (self.conn().await?, EndOtherSessions { account: account.as_uuid(), present: present.as_uuid() });
+    /// Ends all sessions of an account, except `kept` if there is one.
+    pub(crate) async fn end_sessions(&self, account: AccountId, kept: Option<SessionId>) -> Result<(), DatabaseError> {
+        let (conn, end) =
+            (self.conn().await?, EndSessions { reason: "owner", account: account.as_uuid(), kept: kept.map(SessionId::as_uuid) });
         committed(conn, async |conn| end.execute(conn).await).await?;
         Ok(())
     }
 
-    /// Deletes up to `most` sessions that expired more than a day ago. Returns the number deleted.
-    pub(crate) async fn delete_expired_sessions(&self, most: i64) -> Result<usize, DatabaseError> {
+    /// Deletes up to `max` sessions that expired more than a day ago. Returns the number deleted.
+    pub(crate) async fn delete_expired_sessions(&self, max: i64) -> Result<usize, DatabaseError> {
         let mut conn = self.conn().await?;
-        Ok(DeleteExpired { most }.execute(&mut conn).await?)
+        Ok(DeleteExpired { max }.execute(&mut conn).await?)
     }
 }

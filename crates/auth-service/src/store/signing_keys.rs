@@ -17,7 +17,7 @@ const SIGNING_KEY_LOCK: i64 = 0x6b65_7973;
 pub(crate) struct NewSigningKey {
     pub(crate) kid: String,
     pub(crate) public_key: Vec<u8>,
-    pub(crate) sealed_private_key: Vec<u8>,
+    pub(crate) encrypted_private_key: Vec<u8>,
 }
 
 /// A published key.
@@ -25,32 +25,32 @@ pub(crate) struct NewSigningKey {
 pub(crate) struct StoredKey {
     pub(crate) kid: String,
     pub(crate) public_key: Vec<u8>,
-    pub(crate) sealed_private_key: Vec<u8>,
+    pub(crate) encrypted_private_key: Vec<u8>,
     /// Whether the key may sign already.
     pub(crate) signs: bool,
 }
 
 /// Times of a key that succeeds the current ones.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SuccessorTimes {
+pub(crate) struct SuccessorSchedule {
     /// How long the new key is published before it signs.
     pub(crate) publish_ahead: TimeDelta,
     /// How long the older keys stay published after the new one has started to sign.
-    pub(crate) served_after: TimeDelta,
+    pub(crate) keep_published: TimeDelta,
 }
 
 /// A key that stays published until a known time.
 #[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable)]
-pub(crate) struct ServedUntil {
+pub(crate) struct RetiringKey {
     pub(crate) kid: String,
     pub(crate) until: Timestamp,
 }
 
 /// Outcome of a key rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Rotated {
+pub(crate) enum KeyRotation {
     /// The key was added, and the older ones have an end.
-    Added { kid: String, signs_from: Timestamp, before: Vec<ServedUntil> },
+    Added { kid: String, signs_from: Timestamp, before: Vec<RetiringKey> },
     /// Nothing was changed, because there already is a key that does not sign yet.
     Pending { kid: String, signs_from: Timestamp },
 }
@@ -101,13 +101,13 @@ statement! {
 
 statement! {
     /// Keys that already have an end keep it.
-    struct RetireBefore { signs_from: Timestamptz = Timestamp, served_after: BigInt = i64, kid: Text = String }
+    struct RetireBefore { signs_from: Timestamptz = Timestamp, keep_published: BigInt = i64, kid: Text = String }
     "UPDATE signing_keys SET retired_at = $1 + $2 * interval '1 second' WHERE kid <> $3 AND retired_at IS NULL"
 }
 
 statement! {
     /// Returns the published keys that have an end.
-    struct ServedUntilThen {} -> (Text, Timestamptz);
+    struct RetiringKeys {} -> (Text, Timestamptz);
     "SELECT kid, retired_at FROM signing_keys WHERE retired_at > statement_timestamp() ORDER BY retired_at, kid"
 }
 
@@ -122,7 +122,7 @@ impl Store {
     /// start together, one of them inserts its key. Called only in background tasks, which are not cancelled half-way.
     pub(crate) async fn insert_key_if_none_signs(&self, key: NewSigningKey) -> Result<bool, DatabaseError> {
         let mut conn = self.conn().await?;
-        let insert = InsertKeyIfNoneSigns { kid: key.kid, public_key: key.public_key, private_key: key.sealed_private_key };
+        let insert = InsertKeyIfNoneSigns { kid: key.kid, public_key: key.public_key, private_key: key.encrypted_private_key };
         let inserted = conn
             .transaction(async |conn| {
                 LockKeys { lock: SIGNING_KEY_LOCK }.execute(conn).await?;
@@ -135,23 +135,23 @@ impl Store {
 
     /// Inserts a key that signs later, and sets the end of the older ones. Changes nothing while there is a published key that
     /// does not sign yet, so that one of several concurrent rotations takes effect.
-    pub(crate) async fn insert_successor(&self, key: NewSigningKey, times: SuccessorTimes) -> Result<Rotated, DatabaseError> {
+    pub(crate) async fn insert_successor(&self, key: NewSigningKey, times: SuccessorSchedule) -> Result<KeyRotation, DatabaseError> {
         let mut conn = self.conn().await?;
         let rotated = conn
             .transaction(async |conn| {
                 LockKeys { lock: SIGNING_KEY_LOCK }.execute(conn).await?;
                 let pending = PendingKey {}.get_result(conn).await.optional()?;
                 if let Some((kid, signs_from)) = pending {
-                    return Ok(Rotated::Pending { kid, signs_from });
+                    return Ok(KeyRotation::Pending { kid, signs_from });
                 }
-                let NewSigningKey { kid, public_key, sealed_private_key } = key;
+                let NewSigningKey { kid, public_key, encrypted_private_key } = key;
                 let ahead = times.publish_ahead.num_seconds();
-                let insert = InsertSuccessor { kid: kid.clone(), public_key, private_key: sealed_private_key, ahead };
+                let insert = InsertSuccessor { kid: kid.clone(), public_key, private_key: encrypted_private_key, ahead };
                 let (signs_from,): (Timestamp,) = insert.get_result(conn).await?;
-                let served_after = times.served_after.num_seconds();
-                RetireBefore { signs_from, served_after, kid: kid.clone() }.execute(conn).await?;
-                let before = ServedUntilThen {}.load(conn).await?;
-                Ok(Rotated::Added { kid, signs_from, before })
+                let keep_published = times.keep_published.num_seconds();
+                RetireBefore { signs_from, keep_published, kid: kid.clone() }.execute(conn).await?;
+                let before = RetiringKeys {}.load(conn).await?;
+                Ok(KeyRotation::Added { kid, signs_from, before })
             })
             .await
             .map_err(|error: diesel::result::Error| DatabaseError::from(error))?;

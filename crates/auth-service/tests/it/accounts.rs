@@ -13,13 +13,13 @@ fn with(field: &str, value: impl Into<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn a_visitor_creates_an_account_and_sees_it() {
+async fn a_visitor_creates_and_reads_an_account() {
     let (database, service) = system().await;
     let body = json!({"name": " Ada Lovelace ", "username": "Ada", "email": "Ada@Example.org", "password": PASSWORD});
     let created = service.post("/api/createaccount", &body).await.expect(201);
     let mut members: Vec<_> = created.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
-    assert_eq!(members, ["createdAt", "email", "id", "name", "role", "username"]);
+    assert_eq!(members, ["adminRole", "createdAt", "email", "id", "language", "name", "role", "totpEnabled", "username"]);
     assert_eq!(created["name"], "Ada Lovelace");
     assert_eq!(created["username"], "Ada");
     assert_eq!(created["email"], "Ada@Example.org");
@@ -32,7 +32,7 @@ async fn a_visitor_creates_an_account_and_sees_it() {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_at_once() {
+async fn one_response_names_every_invalid_field() {
     let (database, service) = system().await;
     let create = async |body: Value| service.post("/api/createaccount", &body).await;
     assert_eq!(create(json!({})).await.bad_fields(), ["email", "name", "password", "username"]);
@@ -68,7 +68,7 @@ async fn every_bad_field_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn a_password_of_72_bytes_is_taken_whole() {
+async fn all_72_bytes_of_a_password_count() {
     let (database, service) = system().await;
     let longest = "é".repeat(36);
     service.post("/api/createaccount", &with("password", longest.as_str())).await.expect(201);
@@ -80,7 +80,7 @@ async fn a_password_of_72_bytes_is_taken_whole() {
 }
 
 #[tokio::test]
-async fn names_may_be_of_any_script_and_of_emoji() {
+async fn names_may_contain_any_script_and_emoji() {
     let (database, service) = system().await;
     let name = "🎟️ Zoë 山田 👩‍👩‍👧";
     let created = service.post("/api/createaccount", &with("name", name)).await.expect(201);
@@ -93,7 +93,7 @@ async fn names_may_be_of_any_script_and_of_emoji() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_or_not_known_or_too_large_is_refused() {
+async fn malformed_unknown_and_too_large_bodies_are_rejected() {
     let (database, service) = system().await;
     let send = async |body: Vec<u8>| answer(service.request(Method::POST, "/api/createaccount").body(body)).await;
     for malformed in ["", "{", "[]", "null", "\"text\"", "{\"name\": \"a\"", "{\"name\": 'a'}"] {
@@ -111,7 +111,7 @@ async fn what_is_not_json_or_not_known_or_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn email_and_username_are_unique_without_regard_to_case() {
+async fn email_and_username_are_unique_regardless_of_case() {
     let (database, service) = system().await;
     service.create_account("ada").await;
     let create = async |username: &str, email: &str| {
@@ -131,7 +131,7 @@ async fn email_and_username_are_unique_without_regard_to_case() {
 }
 
 #[tokio::test]
-async fn of_many_who_take_a_name_at_the_same_instant_one_gets_it() {
+async fn one_of_many_concurrent_registrations_gets_a_username() {
     let (database, service) = system().await;
     let other = Service::start(&database, &[]).await;
     let attempts = (0..12).map(|number| {

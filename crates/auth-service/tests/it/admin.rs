@@ -9,7 +9,7 @@ fn usernames(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_administrator_makes_another_and_a_user_does_not() {
+async fn only_administrators_create_administrators() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
     let user = service.user("ada").await;
@@ -30,7 +30,7 @@ async fn an_administrator_makes_another_and_a_user_does_not() {
 }
 
 #[tokio::test]
-async fn the_administrators_door_is_closed_to_users() {
+async fn users_cannot_log_in_as_administrators() {
     let (database, service) = system().await;
     service.first_admin().await;
     service.create_account("ada").await;
@@ -49,7 +49,7 @@ async fn the_administrators_door_is_closed_to_users() {
 }
 
 #[tokio::test]
-async fn all_accounts_are_listed_page_by_page_the_newest_first() {
+async fn accounts_are_listed_in_pages_newest_first() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
     for number in 1..=5 {
@@ -69,7 +69,7 @@ async fn all_accounts_are_listed_page_by_page_the_newest_first() {
 }
 
 #[tokio::test]
-async fn accounts_are_found_by_a_part_of_name_username_or_email() {
+async fn search_matches_parts_of_name_username_and_email() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
     for (name, username, email) in [

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{BOOTSTRAP_TOKEN, Service, answer, close, person, query, sql, system, system_with};
 
 #[tokio::test]
-async fn the_bootstrap_token_makes_the_first_administrator_once() {
+async fn the_bootstrap_token_creates_only_the_first_administrator() {
     let (database, service) = system().await;
     service.create_account("ada").await;
     service.bootstrap("not the bootstrap token", &person("root")).await.problem(401, "unauthenticated");
@@ -23,7 +23,7 @@ async fn the_bootstrap_token_makes_the_first_administrator_once() {
 }
 
 #[tokio::test]
-async fn a_users_token_does_not_spoil_the_bootstrap_token_nor_stand_for_it() {
+async fn a_users_token_neither_replaces_nor_blocks_the_bootstrap_token() {
     let (database, service) = system().await;
     let user = service.user("ada").await;
     let request = |token: &str| {
@@ -36,7 +36,7 @@ async fn a_users_token_does_not_spoil_the_bootstrap_token_nor_stand_for_it() {
 }
 
 #[tokio::test]
-async fn an_administrators_token_goes_before_a_used_up_bootstrap_token() {
+async fn an_administrators_token_takes_precedence_over_the_bootstrap_token() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
     let request = service.request(Method::POST, "/admin/createaccount").bearer_auth(&admin).header("X-Bootstrap-Token", BOOTSTRAP_TOKEN);
@@ -45,7 +45,7 @@ async fn an_administrators_token_goes_before_a_used_up_bootstrap_token() {
 }
 
 #[tokio::test]
-async fn without_the_setting_no_header_is_right() {
+async fn without_the_setting_every_bootstrap_token_is_rejected() {
     let (database, service) = system_with(&[("BOOTSTRAP__TOKEN", "")]).await;
     service.bootstrap("", &person("root")).await.problem(401, "unauthenticated");
     service.bootstrap(BOOTSTRAP_TOKEN, &person("root")).await.problem(401, "unauthenticated");
@@ -53,7 +53,7 @@ async fn without_the_setting_no_header_is_right() {
 }
 
 #[tokio::test]
-async fn of_many_at_the_same_instant_one_becomes_the_first() {
+async fn one_of_many_concurrent_bootstraps_succeeds() {
     let (database, service) = system().await;
     let other = Service::start(&database, &[]).await;
     let people: Vec<_> = (0..10).map(|number| person(&format!("root{number}"))).collect();

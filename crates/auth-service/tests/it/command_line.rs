@@ -31,7 +31,7 @@ pub(crate) async fn run(environment: Vec<(String, String)>, arguments: &[&str]) 
 }
 
 #[tokio::test]
-async fn wrong_settings_end_with_code_2_and_one_message() {
+async fn invalid_settings_exit_with_code_2_and_one_message() {
     for arguments in [&[][..], &["serve"], &["migrate"], &["rotate-keys"], &["healthcheck"]] {
         let environment = vec![("ROWLOCK__HTTP__WORKERS".to_owned(), "none".to_owned())];
         let (code, _, error) = run(environment, arguments).await;
@@ -44,7 +44,7 @@ async fn wrong_settings_end_with_code_2_and_one_message() {
 }
 
 #[tokio::test]
-async fn migrate_brings_an_empty_database_up_to_date_and_may_run_again() {
+async fn migrate_creates_the_schema_and_can_be_repeated() {
     let database = TestDatabase::new(&Empty).await;
     let owner = database.owner_url();
     let environment =
@@ -60,7 +60,7 @@ async fn migrate_brings_an_empty_database_up_to_date_and_may_run_again() {
 }
 
 #[tokio::test]
-async fn create_admin_makes_an_administrator_also_when_there_are_others() {
+async fn create_admin_creates_further_administrators() {
     let database = TestDatabase::new(&Migrated).await;
     let service = Service::start(&database, &[]).await;
     service.create_account("ada").await;
@@ -77,7 +77,7 @@ async fn create_admin_makes_an_administrator_also_when_there_are_others() {
         service.post("/admin/loginaccount", &credentials(handle)).await.expect(200);
     }
     let (code, out, _) = create("ROOT@example.org", "root").await;
-    assert!(code == 0 && out.contains("there already"), "{code} {out}");
+    assert!(code == 0 && out.contains("already exists"), "{code} {out}");
     let (code, _, error) = create("ada@example.org", "new").await;
     assert!(code == 1 && error.contains("not an administrator"), "{code} {error}");
     let (code, _, error) = create("new@example.org", "ADA").await;
@@ -90,7 +90,7 @@ async fn create_admin_makes_an_administrator_also_when_there_are_others() {
 }
 
 #[tokio::test]
-async fn create_admin_shows_the_login_when_asked_and_only_one_that_works() {
+async fn create_admin_prints_only_a_login_that_works() {
     let database = TestDatabase::new(&Migrated).await;
     let create = async |password: &str, more: &[&str]| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -100,7 +100,7 @@ async fn create_admin_shows_the_login_when_asked_and_only_one_that_works() {
         run(environment(&database.service_url(), &[]), &[&arguments, more].concat()).await
     };
     let login = format!("Administrator: root@example.org   password: {PASSWORD}\n");
-    for state in ["has been made", "there already"] {
+    for state in ["Created the administrator", "already exists"] {
         let (code, out, error) = create(PASSWORD, &["--show-login"]).await;
         assert!(code == 0 && out.contains(state) && out.ends_with(&login), "{code} {out}{error}");
     }
@@ -112,7 +112,7 @@ async fn create_admin_shows_the_login_when_asked_and_only_one_that_works() {
 }
 
 #[tokio::test]
-async fn create_admin_refuses_a_bad_password_by_name() {
+async fn create_admin_names_an_invalid_password() {
     let url = "postgres://u@127.0.0.1:1/d".into();
     for (content, reason) in [("short\n".to_owned(), "at least 8"), ("x".repeat(73), "72 bytes")] {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -133,7 +133,7 @@ async fn create_admin_refuses_a_bad_password_by_name() {
 }
 
 #[tokio::test]
-async fn healthcheck_tells_whether_a_service_is_ready() {
+async fn healthcheck_reports_whether_the_service_is_ready() {
     let database = TestDatabase::new(&Migrated).await;
     let service = Service::start(&database, &[]).await;
     let address = service.management_addr().to_string();
@@ -145,7 +145,7 @@ async fn healthcheck_tells_whether_a_service_is_ready() {
 }
 
 #[tokio::test]
-async fn serve_ends_well_when_told_and_its_log_holds_no_secret_and_nobodys_data() {
+async fn serve_stops_cleanly_and_logs_no_secrets_or_personal_data() {
     let database = TestDatabase::new(&Migrated).await;
     let changes = [("LOG__LEVEL", "debug"), ("LOG__FORMAT", "json"), ("KEYS__PUBLISH_AHEAD_SECONDS", "1")];
     let settings = || environment(&database.service_url(), &changes);
@@ -175,11 +175,11 @@ async fn serve_ends_well_when_told_and_its_log_holds_no_secret_and_nobodys_data(
     let login: Value = post("/api/loginaccount", credentials("ada")).await.json().await.unwrap();
     let refresh = json!({"refreshToken": login["refreshToken"]});
     let refreshed: Value = post("/api/refreshtoken", refresh).await.json().await.unwrap();
-    let (code, told, error) = run(settings(), &["rotate-keys"]).await;
+    let (code, output, error) = run(settings(), &["rotate-keys"]).await;
     assert_eq!(code, 0, "{error}");
     until("the new key signs", async || {
         let login: Value = post("/api/loginaccount", credentials("ada")).await.json().await.unwrap();
-        told.contains(&format!("The key {} has been made", kid_of(&login["token"])))
+        output.contains(&format!("Created the key {}", kid_of(&login["token"])))
     })
     .await;
     let pid = child.id().unwrap().to_string();
@@ -187,7 +187,7 @@ async fn serve_ends_well_when_told_and_its_log_holds_no_secret_and_nobodys_data(
     let status = child.wait().await.unwrap();
     let rest = rest.await.unwrap();
     assert!(status.success(), "{status}: {rest}");
-    let log = lines + &rest + &told + &error;
+    let log = lines + &rest + &output + &error;
     assert!(log.contains("\"route\":\"/api/loginaccount\""), "{log}");
     let tokens = [&login["token"], &login["refreshToken"], &refreshed["refreshToken"]].map(text);
     let password_of_the_role = database.service_url().expose_secret().to_owned();

@@ -5,26 +5,31 @@ use serde_json::json;
 
 use crate::support::{answer, close, system};
 
-const ROUTES: [(&str, &str); 15] = [
+const ROUTES: [(&str, &str); 20] = [
     ("POST", "/api/createaccount"),
     ("POST", "/api/loginaccount"),
     ("POST", "/api/refreshtoken"),
     ("POST", "/api/logoutaccount"),
-    ("GET, DELETE", "/api/account"),
+    ("GET, PATCH, DELETE", "/api/account"),
     ("GET", "/api/account/export"),
+    ("POST", "/api/changepassword"),
     ("GET, DELETE", "/api/sessions"),
     ("DELETE", "/api/sessions/1"),
+    ("PATCH", "/admin/accounts/1"),
     ("POST", "/admin/accounts/1/disable"),
     ("POST", "/admin/accounts/1/enable"),
     ("GET", "/internal/revocations"),
     ("POST", "/admin/createaccount"),
     ("POST", "/admin/loginaccount"),
+    ("POST", "/admin/enabletotp"),
+    ("POST", "/admin/confirmtotp"),
+    ("POST", "/admin/disabletotp"),
     ("GET", "/admin/accounts"),
     ("GET", "/.well-known/jwks.json"),
 ];
 
 #[tokio::test]
-async fn another_method_is_answered_with_those_that_there_are() {
+async fn other_methods_get_405_with_the_allowed_ones() {
     let (database, service) = system().await;
     for (allowed, path) in ROUTES {
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -39,9 +44,9 @@ async fn another_method_is_answered_with_those_that_there_are() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_not_found() {
+async fn unknown_routes_get_404() {
     let (database, service) = system().await;
-    for path in ["/", "/api", "/api/", "/api/account/", "/api/accounts", "/admin/accounts/1", "/health/live", "/metrics", "/api/%00"] {
+    for path in ["/", "/api", "/api/", "/api/account/", "/api/accounts", "/admin/accounts/1/", "/health/live", "/metrics", "/api/%00"] {
         service.get(path).await.problem(404, "not-found");
         service.post(path, &json!({})).await.problem(404, "not-found");
     }
@@ -49,10 +54,11 @@ async fn what_is_no_route_is_not_found() {
 }
 
 #[tokio::test]
-async fn every_route_that_takes_a_body_refuses_a_bad_one() {
+async fn every_route_with_a_body_rejects_an_invalid_one() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
-    let takes_a_body = |(method, path): &(&str, &str)| *method == "POST" && !path.starts_with("/admin/accounts/");
+    let takes_a_body =
+        |(method, path): &(&str, &str)| *method == "POST" && !path.starts_with("/admin/accounts/") && *path != "/admin/enabletotp";
     for (_, path) in ROUTES.into_iter().filter(takes_a_body) {
         let post = |body: Vec<u8>| answer(service.request(Method::POST, path).bearer_auth(&admin).body(body));
         post(b"{".to_vec()).await.problem(400, "malformed-json");
@@ -64,7 +70,7 @@ async fn every_route_that_takes_a_body_refuses_a_bad_one() {
 }
 
 #[tokio::test]
-async fn an_answer_carries_the_id_of_its_request() {
+async fn responses_contain_the_request_id() {
     let (database, service) = system().await;
     let answered = answer(service.request(Method::GET, "/api/account").header("X-Request-Id", "from-the-gateway:1")).await;
     assert_eq!(answered.headers["x-request-id"], "from-the-gateway:1");
@@ -74,7 +80,7 @@ async fn an_answer_carries_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn operators_see_health_and_counts_on_a_port_of_their_own() {
+async fn health_and_metrics_are_on_the_management_port() {
     let (database, service) = system().await;
     service.get("/api/account").await.problem(401, "unauthenticated");
     let look = async |path: &str| reqwest::get(format!("http://{}{path}", service.management_addr())).await.unwrap();

@@ -13,7 +13,7 @@ async fn log_in_from(service: &Service, address: &str, password: &str) -> crate:
 }
 
 #[tokio::test]
-async fn log_ins_are_limited_per_address_and_the_gateway_says_which() {
+async fn logins_are_limited_per_forwarded_address() {
     let (database, service) = system_with(&[("LIMITS__LOG_IN_PER_ADDRESS", "2")]).await;
     service.create_account("ada").await;
     for _ in 0..2 {
@@ -28,7 +28,7 @@ async fn log_ins_are_limited_per_address_and_the_gateway_says_which() {
 }
 
 #[tokio::test]
-async fn an_address_that_no_trusted_gateway_tells_does_not_count() {
+async fn a_forwarded_address_counts_only_from_a_trusted_gateway() {
     let (database, service) = system_with(&[("LIMITS__LOG_IN_PER_ADDRESS", "1"), ("HTTP__TRUSTED_PROXIES", "192.0.2.0/24")]).await;
     service.create_account("ada").await;
     log_in_from(&service, "198.51.100.7", crate::support::PASSWORD).await.expect(200);
@@ -37,7 +37,7 @@ async fn an_address_that_no_trusted_gateway_tells_does_not_count() {
 }
 
 #[tokio::test]
-async fn guesses_at_an_account_do_not_shut_out_its_owner_where_they_were_before() {
+async fn guesses_do_not_lock_out_the_owner_at_a_known_address() {
     let (database, service) = system_with(&[("LIMITS__LOG_IN_PER_ACCOUNT", "4")]).await;
     service.create_account("ada").await;
     log_in_from(&service, "192.0.2.1", crate::support::PASSWORD).await.expect(200);
@@ -55,13 +55,13 @@ async fn guesses_at_an_account_do_not_shut_out_its_owner_where_they_were_before(
 }
 
 #[tokio::test]
-async fn new_accounts_are_limited_per_address_and_per_email() {
+async fn registrations_are_limited_per_address_and_per_email() {
     let limits = [("LIMITS__CREATE_ACCOUNT_PER_ADDRESS", "3"), ("LIMITS__CREATE_ACCOUNT_PER_EMAIL", "1")];
     let (database, service) = system_with(&limits).await;
     service.create_account("ada").await;
     service.post("/api/createaccount", &person("ada")).await.problem(429, "rate-limited");
     service.create_account("ben").await;
     let refusal = service.post("/api/createaccount", &person("cid")).await.problem(429, "rate-limited");
-    assert!(refusal["detail"].as_str().unwrap().contains("from your address"), "{refusal}");
+    assert!(refusal["detail"].as_str().unwrap().contains("from your IP address"), "{refusal}");
     close(database, [service]).await;
 }

@@ -2,16 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test that cannot go on says why by panicking")]
 
+mod account_changes;
 mod accounts;
 mod admin;
 mod bootstrap;
-mod closing;
 mod command_line;
 mod edge;
 mod limits;
 mod log_in;
 mod migrations;
 mod outages;
+mod profile;
+mod roles;
+mod second_factor;
 mod sessions;
 mod settings;
 mod signing_keys;

@@ -27,7 +27,7 @@ const CATALOG: &str = "
     ) catalog ORDER BY value";
 
 #[tokio::test]
-async fn down_and_up_again_makes_no_difference() {
+async fn migrations_can_be_reverted_and_reapplied() {
     let database = TestDatabase::new(&Migrated).await;
     let before = query(&database, CATALOG).await;
     assert!(before.iter().any(|line| line.starts_with("column accounts.email")), "{before:?}");
@@ -44,7 +44,7 @@ async fn down_and_up_again_makes_no_difference() {
 }
 
 #[tokio::test]
-async fn services_wait_for_the_schema_and_two_migrations_at_once_make_it() {
+async fn services_wait_for_concurrent_migrations() {
     let database = TestDatabase::new(&Empty).await;
     let services = [(); 2].map(|()| Service::launch(&database.service_url(), &[], Clock::system()));
     for service in &services {
@@ -77,7 +77,7 @@ async fn a_service_that_waits_for_the_schema_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn the_role_that_serves_cannot_change_the_schema() {
+async fn the_service_role_cannot_change_the_schema() {
     let (database, service) = system().await;
     let mut conn = connect(&database.service_url(), ConnectionLimits::default(), "test").await.unwrap();
     for statement in [
@@ -98,7 +98,7 @@ async fn the_role_that_serves_cannot_change_the_schema() {
 }
 
 #[tokio::test]
-async fn the_schema_refuses_what_must_never_be() {
+async fn the_schema_rejects_invalid_rows() {
     let (database, service) = system().await;
     service.first_admin().await;
     let mut conn = database.admin().await;
@@ -110,6 +110,9 @@ async fn the_schema_refuses_what_must_never_be() {
         "UPDATE accounts SET username = 'two words'",
         "UPDATE accounts SET username_key = ''",
         "UPDATE accounts SET email_key = 'ada'",
+        "UPDATE accounts SET admin_role = 'root'",
+        "UPDATE accounts SET totp_enabled_at = now()",
+        "UPDATE accounts SET totp_last_step = 1",
         "UPDATE sessions SET generation = -1",
         "UPDATE sessions SET generation = 1",
         "UPDATE sessions SET ended_at = now()",

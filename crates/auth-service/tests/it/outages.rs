@@ -20,7 +20,7 @@ async fn behind_a_proxy() -> (TestDatabase, Proxy, Service) {
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_the_answer_is_503_and_then_all_is_well_again() {
+async fn requests_get_503_while_the_database_is_unavailable_and_then_succeed() {
     let (database, proxy, service) = behind_a_proxy().await;
     let token = service.user("ada").await;
     proxy.refuse();
@@ -46,7 +46,7 @@ async fn while_the_database_is_away_the_answer_is_503_and_then_all_is_well_again
 }
 
 #[tokio::test]
-async fn an_account_whose_answer_is_lost_is_not_said_to_be_missing() {
+async fn a_registration_with_a_lost_commit_response_has_an_unknown_outcome() {
     let (database, proxy, service) = behind_a_proxy().await;
     let sprung = proxy.cut_after_response_to("COMMIT");
     let answer = service.post("/api/createaccount", &person("grace")).await;
@@ -58,7 +58,7 @@ async fn an_account_whose_answer_is_lost_is_not_said_to_be_missing() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_lost_before_its_commit_is_not_said_to_be_there() {
+async fn a_registration_lost_before_its_commit_is_not_reported_as_created() {
     let (database, proxy, service) = behind_a_proxy().await;
     let sprung = proxy.cut_after_response_to("grace@example.org");
     let answer = service.post("/api/createaccount", &person("grace")).await;
@@ -71,7 +71,7 @@ async fn an_account_that_is_lost_before_its_commit_is_not_said_to_be_there() {
 /// PostgreSQL sends the rows of a statement before it commits. If something fails in between (here a constraint that is checked
 /// at commit), the service must not have reported success.
 #[tokio::test]
-async fn nobody_is_told_of_what_was_not_committed() {
+async fn no_message_is_published_for_an_uncommitted_change() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
     let ada = service.create_account("ada").await;
@@ -110,7 +110,7 @@ async fn nobody_is_told_of_what_was_not_committed() {
 }
 
 #[tokio::test]
-async fn a_refresh_whose_answer_is_lost_is_asked_for_again() {
+async fn a_refresh_with_a_lost_response_can_be_repeated() {
     let (database, proxy, service) = behind_a_proxy().await;
     service.create_account("ada").await;
     let login = service.log_in("ada").await;
@@ -124,7 +124,7 @@ async fn a_refresh_whose_answer_is_lost_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_change_of_an_account_whose_commit_is_lost_is_not_said_to_be_undone_and_is_repeated_with_its_key() {
+async fn a_change_with_a_lost_commit_has_an_unknown_outcome_and_can_be_repeated() {
     let (database, proxy, service) = behind_a_proxy().await;
     let admin = service.first_admin().await;
     let ada = service.create_account("ada").await;
@@ -142,7 +142,7 @@ async fn a_change_of_an_account_whose_commit_is_lost_is_not_said_to_be_undone_an
 }
 
 #[tokio::test]
-async fn a_service_starts_while_the_database_is_away() {
+async fn the_service_starts_while_the_database_is_unavailable() {
     let database = TestDatabase::new(&Migrated).await;
     let (proxy, url) = Proxy::in_front_of(database.service_url().expose_secret()).await;
     proxy.refuse();
@@ -155,7 +155,7 @@ async fn a_service_starts_while_the_database_is_away() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_told_at_once() {
+async fn a_port_in_use_is_reported_immediately() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let url = "postgres://nobody@127.0.0.1:1/nothing".into();

@@ -43,7 +43,7 @@ async fn a_refresh_token_is_exchanged_for_the_next_tokens() {
 }
 
 #[tokio::test]
-async fn within_the_grace_the_previous_token_gets_the_same_successor() {
+async fn within_the_grace_period_the_previous_token_gets_the_same_successor() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
@@ -55,7 +55,7 @@ async fn within_the_grace_the_previous_token_gets_the_same_successor() {
 }
 
 #[tokio::test]
-async fn two_tabs_at_the_same_instant_get_the_same_successor() {
+async fn concurrent_refreshes_get_the_same_successor() {
     let (database, service) = system().await;
     let other = Service::start(&database, &[]).await;
     let first = logged_in(&service).await;
@@ -68,7 +68,7 @@ async fn two_tabs_at_the_same_instant_get_the_same_successor() {
 }
 
 #[tokio::test]
-async fn after_the_grace_a_used_token_ends_the_session() {
+async fn after_the_grace_period_a_used_token_ends_the_session() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
@@ -84,7 +84,7 @@ async fn after_the_grace_a_used_token_ends_the_session() {
 }
 
 #[tokio::test]
-async fn without_a_grace_the_second_use_ends_the_session() {
+async fn without_a_grace_period_the_second_use_ends_the_session() {
     let (database, service) = system_with(&[("TOKENS__REFRESH_GRACE_SECONDS", "0")]).await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
@@ -95,7 +95,7 @@ async fn without_a_grace_the_second_use_ends_the_session() {
 }
 
 #[tokio::test]
-async fn within_the_grace_any_earlier_token_gets_the_present_successor() {
+async fn within_the_grace_period_any_earlier_token_gets_the_current_successor() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let mut tokens = vec![first];
@@ -119,7 +119,7 @@ async fn within_the_grace_any_earlier_token_gets_the_present_successor() {
 }
 
 #[tokio::test]
-async fn only_the_previous_token_has_a_grace_when_a_service_of_the_version_before_rotated() {
+async fn after_a_rotation_by_the_previous_version_only_the_previous_token_has_a_grace_period() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
@@ -133,7 +133,7 @@ async fn only_the_previous_token_has_a_grace_when_a_service_of_the_version_befor
 }
 
 #[tokio::test]
-async fn a_token_that_was_superseded_before_the_grace_ends_the_session() {
+async fn a_token_superseded_before_the_grace_period_ends_the_session() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
@@ -150,7 +150,7 @@ async fn a_token_that_was_superseded_before_the_grace_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_log_out_which_may_be_said_twice() {
+async fn logging_out_ends_the_session_and_can_be_repeated() {
     let (database, service) = system().await;
     let first = logged_in(&service).await;
     let second = next(&service, &first).await;
@@ -173,7 +173,7 @@ async fn a_used_token_can_still_log_out() {
 }
 
 #[tokio::test]
-async fn what_was_never_given_out_is_refused() {
+async fn tokens_that_were_never_issued_are_rejected() {
     let (database, service) = system().await;
     let token = text(&logged_in(&service).await);
     let stranger = Service::start(&database, &[]).await;
@@ -201,7 +201,7 @@ async fn what_was_never_given_out_is_refused() {
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_refreshes_runs_out_and_is_forgotten() {
+async fn a_session_that_is_not_refreshed_expires_and_is_deleted() {
     let (database, service) = system().await;
     let token = logged_in(&service).await;
     let later = next(&service, &token).await;
@@ -220,7 +220,7 @@ async fn a_session_that_nobody_refreshes_runs_out_and_is_forgotten() {
 }
 
 #[tokio::test]
-async fn an_account_that_no_longer_exists_is_let_in_nowhere() {
+async fn an_erased_account_is_rejected_everywhere() {
     let (database, service) = system().await;
     service.create_account("ada").await;
     let login = service.log_in("ada").await;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use crate::support::environment;
 
 #[test]
-fn the_defaults_are_those_of_the_contract() {
+fn the_defaults_are_as_documented() {
     let needed = [
         ("ROWLOCK__DATABASE__URL", "postgres://u:p@h/d"),
         ("ROWLOCK__KEYS__ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef"),
@@ -28,7 +28,7 @@ fn the_defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn one_message_names_every_wrong_setting_and_no_secret() {
+fn one_message_names_every_invalid_setting_and_no_secret() {
     let wrong = [
         ("HTTP__LISTEN", "here"),
         ("HTTP__WORKERS", "0"),
@@ -51,7 +51,7 @@ fn one_message_names_every_wrong_setting_and_no_secret() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_settings_are_named() {
     let message = AuthSettings::load(None, []).unwrap_err().to_string();
     assert!(message.contains("database.url (ROWLOCK__DATABASE__URL): must be set"), "{message}");
     assert!(message.contains("keys.encryption_key (ROWLOCK__KEYS__ENCRYPTION_KEY): must be set"), "{message}");
@@ -65,7 +65,7 @@ fn a_migration_needs_no_secret_of_the_service() {
 }
 
 #[test]
-fn a_file_comes_between_the_defaults_and_the_environment() {
+fn a_file_overrides_defaults_and_the_environment_overrides_the_file() {
     let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
     std::fs::write(file.path(), "[tokens]\nissuer = 'file'\naudience = 'file'\n[passwords]\nqueue = 7\n").unwrap();
     let url = "postgres://u:p@h/d".into();

@@ -34,8 +34,8 @@ pub(crate) async fn private_keys(database: &TestDatabase) -> Vec<Vec<u8>> {
     let open = |row: &String| {
         let (kid, sealed) = row.split_once(' ').unwrap();
         let sealed: Vec<u8> = (0..sealed.len()).step_by(2).map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap()).collect();
-        let (nonce, text) = sealed.split_at(12);
-        let key = cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: text, aad: kid.as_bytes() }).unwrap();
+        let (nonce, text) = sealed.split_first_chunk::<12>().unwrap();
+        let key = cipher.decrypt(&Nonce::from(*nonce), Payload { msg: text, aad: kid.as_bytes() }).unwrap();
         assert_eq!(key.len(), 32);
         key
     };
@@ -43,7 +43,7 @@ pub(crate) async fn private_keys(database: &TestDatabase) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn the_public_keys_are_public_and_nothing_else_of_them_is() {
+async fn only_the_public_part_of_the_keys_is_published() {
     let (database, service) = system().await;
     let answer = service.get("/.well-known/jwks.json").await;
     assert_eq!(answer.headers["cache-control"], "public, max-age=30");
@@ -60,7 +60,7 @@ async fn the_public_keys_are_public_and_nothing_else_of_them_is() {
 }
 
 #[tokio::test]
-async fn services_that_start_at_the_same_instant_make_one_key() {
+async fn services_that_start_together_create_one_key() {
     let database = TestDatabase::new(&Migrated).await;
     let services: Vec<_> = (0..4).map(|_| Service::launch(&database.service_url(), &[], Clock::system())).collect();
     for service in &services {
@@ -101,7 +101,7 @@ async fn store_second_key(database: &TestDatabase, signs_from: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_new_key_is_public_before_it_signs_and_the_old_one_stays_public() {
+async fn a_new_key_is_published_before_it_signs_and_the_old_one_stays_published() {
     let (database, service) = system_with(&[("KEYS__PUBLISH_AHEAD_SECONDS", "1")]).await;
     service.create_account("ada").await;
     let first = service.log_in("ada").await;
@@ -125,7 +125,7 @@ async fn a_new_key_is_public_before_it_signs_and_the_old_one_stays_public() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_key_that_was_not_seen_yet_is_good() {
+async fn a_token_of_a_new_key_is_accepted() {
     // This service reads the keys every ten seconds.
     let (database, service) = system().await;
     service.create_account("ada").await;
@@ -138,7 +138,7 @@ async fn a_token_of_a_key_that_was_not_seen_yet_is_good() {
 }
 
 #[tokio::test]
-async fn when_the_only_key_is_retired_another_is_made() {
+async fn a_new_key_is_created_when_the_only_one_is_retired() {
     let (database, service) = system_with(&[("KEYS__PUBLISH_AHEAD_SECONDS", "1")]).await;
     service.create_account("ada").await;
     let old = kid_of(&service.log_in("ada").await["token"]);
@@ -149,7 +149,7 @@ async fn when_the_only_key_is_retired_another_is_made() {
 }
 
 #[tokio::test]
-async fn with_another_encryption_key_the_service_says_so_and_makes_no_key() {
+async fn a_wrong_encryption_key_is_reported_and_no_key_is_created() {
     let (database, service) = system().await;
     let changes = [("KEYS__ENCRYPTION_KEY", "not the key that the signing key was stored with")];
     let other = Service::launch(&database.service_url(), &changes, Clock::system());
@@ -164,7 +164,7 @@ async fn with_another_encryption_key_the_service_says_so_and_makes_no_key() {
 }
 
 #[tokio::test]
-async fn the_private_key_is_not_in_the_database_as_it_is() {
+async fn the_private_key_is_encrypted_in_the_database() {
     let (database, service) = system().await;
     let ours = query(&database, "SELECT encode(private_key, 'hex') AS value FROM signing_keys").await;
     assert_eq!(ours[0].len(), 120);
@@ -195,20 +195,20 @@ async fn let_pass(database: &TestDatabase, interval: &str) {
 }
 
 #[tokio::test]
-async fn keys_are_rotated_and_nobody_is_logged_out() {
+async fn rotating_keys_ends_no_session() {
     let (database, service) = system_with(&[("KEYS__PUBLISH_AHEAD_SECONDS", "1")]).await;
     service.create_account("ada").await;
     let first = service.log_in("ada").await;
     let (old, token) = (kid_of(&first["token"]), text(&first["token"]));
     let works = async || service.get_as(&token, "/api/account").await.expect(200);
 
-    let (code, said, error) = rotate(&database, &[("KEYS__PUBLISH_AHEAD_SECONDS", "3600")]).await;
+    let (code, output, error) = rotate(&database, &[("KEYS__PUBLISH_AHEAD_SECONDS", "3600")]).await;
     assert_eq!(code, 0, "{error}");
     until("the new key is public", async || published(&service).await.len() == 2).await;
     let new = published(&service).await.into_iter().find(|kid| *kid != old).unwrap();
-    let [made, served] = said.lines().collect::<Vec<_>>().try_into().unwrap();
-    assert!(made.contains(&format!("The key {new} has been made")) && made.contains(" signs from 20"), "{said}");
-    assert!(served.contains(&format!("The key {old} is published until 20")), "{said}");
+    let [made, served] = output.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert!(made.contains(&format!("Created the key {new}")) && made.contains(" signs from 20"), "{output}");
+    assert!(served.contains(&format!("The key {old} is published until 20")), "{output}");
     let times = "SELECT (n.signs_from - n.created_at)::text || ', ' || (o.retired_at - n.signs_from)::text AS value
                  FROM signing_keys n, signing_keys o WHERE n.retired_at IS NULL AND o.retired_at IS NOT NULL";
     assert_eq!(query(&database, times).await, ["01:00:00, 00:16:00"], "fifteen minutes that tokens live, and a margin");
@@ -230,9 +230,9 @@ async fn keys_are_rotated_and_nobody_is_logged_out() {
     // The session outlives the keys and gets a token signed with the new one.
     let refreshed = service.refresh(&first["refreshToken"]).await.expect(200);
     assert_eq!(kid_of(&refreshed["token"]), new);
-    let (code, said, error) = rotate(&database, &[]).await;
+    let (code, output, error) = rotate(&database, &[]).await;
     assert_eq!(code, 0, "{error}");
-    assert!(said.contains(&format!("The key {new} is published until ")) && !said.contains(&old), "{said}");
+    assert!(output.contains(&format!("The key {new} is published until ")) && !output.contains(&old), "{output}");
     close(database, [service]).await;
 }
 
@@ -244,10 +244,10 @@ async fn no_key_is_added_while_one_does_not_sign_yet() {
     assert_eq!((added.len(), refused.len()), (1, 3), "of four at once one adds a key: {added:?} {refused:?}");
     let kid = query(&database, "SELECT kid AS value FROM signing_keys WHERE signs_from > now()").await.remove(0);
     let later = rotate(&database, &[]).await;
-    for (code, said, error) in refused.into_iter().chain([later]) {
-        assert_eq!((code, said.as_str()), (1, ""));
+    for (code, output, error) in refused.into_iter().chain([later]) {
+        assert_eq!((code, output.as_str()), (1, ""));
         assert!(
-            error.contains(&format!("nothing was changed: the key {kid} is new")) && error.contains("run this again after that"),
+            error.contains(&format!("nothing was changed: the key {kid} is pending")) && error.contains("run this command again"),
             "{error}"
         );
     }
@@ -256,14 +256,14 @@ async fn no_key_is_added_while_one_does_not_sign_yet() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_services_could_not_open_or_that_follows_none_is_not_added() {
+async fn no_key_is_added_with_a_wrong_encryption_key_or_without_a_predecessor() {
     let database = TestDatabase::new(&Migrated).await;
     let (code, _, error) = rotate(&database, &[]).await;
-    assert!(code == 1 && error.contains("makes the first one when it starts"), "{code} {error}");
+    assert!(code == 1 && error.contains("creates the first one when it starts"), "{code} {error}");
     let service = Service::start(&database, &[]).await;
     let changes = [("KEYS__ENCRYPTION_KEY", "not the key that the signing key was stored with")];
     let (code, _, error) = rotate(&database, &changes).await;
-    assert!(code == 1 && error.contains("keys.encryption_key is not the one"), "{code} {error}");
+    assert!(code == 1 && error.contains("encrypted with a different keys.encryption_key"), "{code} {error}");
     assert_eq!(query(&database, "SELECT count(*)::text AS value FROM signing_keys").await, ["1"]);
     close(database, [service]).await;
 }

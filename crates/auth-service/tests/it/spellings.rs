@@ -21,7 +21,7 @@ async fn log_in(service: &Service, email: &str) -> Value {
 }
 
 #[tokio::test]
-async fn text_that_cannot_be_seen_is_refused_by_name() {
+async fn invisible_text_is_rejected_by_field() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
     for unseen in [
@@ -76,7 +76,7 @@ async fn text_that_cannot_be_seen_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_username_is_taken_in_every_spelling() {
+async fn a_username_is_unique_in_every_spelling() {
     let (database, service) = system().await;
     let taken =
         [("josé", "jose\u{301}"), ("eve", "ｅｖｅ"), ("Straße", "STRASSE"), ("ΣΊΣΥΦΟΣ", "σίσυφος"), ("ﬁne", "Fine"), ("Å", "\u{212b}")];
@@ -98,7 +98,7 @@ async fn a_username_is_taken_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_and_good_to_log_in_with_in_every_spelling() {
+async fn an_email_address_is_unique_and_usable_in_every_spelling() {
     let (database, service) = system().await;
     let spellings = [
         "ada@München.example",
@@ -122,7 +122,7 @@ async fn an_address_is_taken_and_good_to_log_in_with_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn of_many_spellings_at_the_same_instant_one_gets_the_account() {
+async fn one_of_many_concurrent_spellings_gets_the_account() {
     let (database, service) = system().await;
     let spellings = ["ada@münchen.example", "ada@mu\u{308}nchen.example", "ada@xn--mnchen-3ya.example"];
     let attempts = (0..12).map(|number| {
@@ -167,7 +167,7 @@ fn as_before(id: &Value, username: &str, email: &str) -> String {
 }
 
 #[tokio::test]
-async fn two_accounts_from_before_that_are_one_today_both_log_in_and_the_older_has_the_key() {
+async fn two_old_accounts_with_equivalent_spellings_can_both_log_in() {
     let (database, service) = system().await;
     let mut ids = Vec::new();
     for handle in ["a", "b", "c", "d", "e"] {
@@ -221,7 +221,7 @@ async fn two_accounts_from_before_that_are_one_today_both_log_in_and_the_older_h
 }
 
 #[tokio::test]
-async fn an_account_that_a_service_of_the_version_before_makes_gets_its_keys() {
+async fn an_account_created_by_the_previous_version_gets_its_keys() {
     let (database, service) = system().await;
     for handle in ["ada", "ben"] {
         service.create_account(handle).await;

@@ -274,3 +274,10 @@ pub(crate) async fn query_on(conn: &mut AsyncPgConnection, statement: &str) -> V
     let rows: Vec<Row> = diesel::sql_query(statement).load(conn).await.unwrap();
     rows.into_iter().map(|row| row.value).collect()
 }
+
+/// Waits until a statement on a database is blocked by a lock.
+pub(crate) async fn held_up(database: &TestDatabase) {
+    let waiting = "SELECT 1::text AS value FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut conn = database.admin().await;
+    until("a statement waits for a lock", async || !query_on(&mut conn, waiting).await.is_empty()).await;
+}

@@ -36,7 +36,7 @@ async fn refused(service: &Service, token: &str) {
 }
 
 #[tokio::test]
-async fn a_request_without_a_bearer_token_is_refused() {
+async fn a_request_without_a_bearer_token_is_rejected() {
     let (database, service) = system().await;
     let [header, claims, signature] = good(&service).await;
     let token = format!("{header}.{claims}.{signature}");
@@ -52,7 +52,7 @@ async fn a_request_without_a_bearer_token_is_refused() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_refused() {
+async fn an_expired_token_is_rejected() {
     let (database, service) = system().await;
     service.create_account("ada").await;
     let an_hour_ago = Clock::from_fn(|| Clock::system().now() - TimeDelta::hours(1));
@@ -66,7 +66,7 @@ async fn an_expired_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_changed_is_refused() {
+async fn a_modified_token_is_rejected() {
     let (database, service) = system().await;
     let [header, claims, signature] = good(&service).await;
     let mut raised = read(&claims);
@@ -87,7 +87,7 @@ async fn a_token_that_was_changed_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_signature_is_refused() {
+async fn a_token_without_a_signature_is_rejected() {
     let (database, service) = system().await;
     let [header, claims, signature] = good(&service).await;
     let kid = read(&header)["kid"].clone();
@@ -100,7 +100,7 @@ async fn a_token_without_a_signature_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
+async fn a_token_signed_with_the_public_key_as_a_secret_is_rejected() {
     let (database, service) = system().await;
     let [header, claims, _] = good(&service).await;
     let key = service.get("/.well-known/jwks.json").await.expect(200)["keys"][0].clone();
@@ -109,7 +109,7 @@ async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
         for algorithm in [Algorithm::HS256, Algorithm::HS512] {
             let mut symmetric = Header::new(algorithm);
             symmetric.kid = Some(text(&read(&header)["kid"]));
-            let token = encode(&symmetric, &read(&claims), &EncodingKey::from_secret(&secret)).unwrap();
+            let token = encode(&symmetric, &read(&claims), &EncodingKey::from_secret(&secret).unwrap()).unwrap();
             refused(&service, &token).await;
         }
     }
@@ -117,7 +117,7 @@ async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_signed_with_a_foreign_key_is_refused() {
+async fn a_token_signed_with_a_foreign_key_is_rejected() {
     let (database, service) = system().await;
     let [header, claims, _] = good(&service).await;
     let foreign = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).to_pkcs8_der().unwrap();
@@ -137,7 +137,7 @@ async fn a_token_signed_with_a_foreign_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_another_issuer_or_for_another_audience_is_refused() {
+async fn a_token_of_another_issuer_or_for_another_audience_is_rejected() {
     let (database, service) = system().await;
     service.create_account("ada").await;
     for change in [("TOKENS__ISSUER", "another"), ("TOKENS__AUDIENCE", "another")] {

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::resources::{BookingResource, WaitlistEntryResource};
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// Number of rows read per query.
 const PAGE: i64 = 1_000;
@@ -26,9 +26,9 @@ pub(super) struct Stored {
     bookings: Vec<BookingResource>,
     waitlist: Vec<WaitlistEntryResource>,
     /// Names and e-mail addresses stored with the bookings and entries.
-    #[schema(value_type = Vec<HolderShown>)]
+    #[schema(value_type = Vec<StoredHolderSchema>)]
     holders: Vec<StoredHolder>,
-    #[schema(value_type = Vec<KeyShown>)]
+    #[schema(value_type = Vec<StoredKeySchema>)]
     idempotency_keys: Vec<StoredKey>,
     #[schema(required)]
     account_state: Option<AccountState>,
@@ -50,7 +50,7 @@ pub(super) struct AccountState {
 #[derive(ToSchema)]
 #[schema(as = StoredHolder)]
 #[expect(dead_code, reason = "describes a StoredHolder")]
-pub(super) struct HolderShown {
+pub(super) struct StoredHolderSchema {
     /// The id of the booking or entry.
     id: Uuid,
     name: String,
@@ -62,7 +62,7 @@ pub(super) struct HolderShown {
 #[schema(as = StoredIdempotencyKey)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes a StoredKey")]
-pub(super) struct KeyShown {
+pub(super) struct StoredKeySchema {
     #[schema(value_type = Uuid)]
     event_id: EventId,
     key: String,
@@ -73,20 +73,20 @@ pub(super) struct KeyShown {
 }
 
 /// Returns 200 with everything stored about the caller's account.
-pub(super) async fn account_export(caller: Caller, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn account_export(caller: Caller, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let account = caller.sub;
-    let stored = booking.reader.run(async |conn| {
+    let stored = state.reader.run(async |conn| {
         let (mut bookings, mut waitlist) = (Vec::new(), Vec::new());
         let mut after = None;
         loop {
-            let page = queries::bookings_of(conn, account, after, PAGE).await?;
+            let page = queries::bookings_of_account(conn, account, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.booking.id);
             bookings.extend(page.iter().map(BookingResource::from));
         }
         let mut after = None;
         loop {
-            let page = queries::entries_of(conn, account, after, PAGE).await?;
+            let page = queries::entries_of_account(conn, account, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.entry.id);
             waitlist.extend(page.iter().map(WaitlistEntryResource::from));

@@ -6,25 +6,25 @@ use rowlock_domain::ids::{AccountId, AuditEntryId};
 use rowlock_http::openapi::{Action, ActorRole, PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Page, QueryFields};
+use rowlock_http::{AdminCaller, Owner, Page, QueryFields};
 use rowlock_inventory::auditlog;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::examples;
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// An entry of the audit log.
 #[derive(ToSchema)]
 #[schema(as = AuditEntry)]
 #[expect(dead_code, reason = "describes an AuditEntry of the domain")]
-struct EntryShown {
+struct AuditEntrySchema {
     #[schema(value_type = Uuid)]
     id: AuditEntryId,
     #[schema(value_type = DateTime)]
     at: Timestamp,
-    actor: ActorShown,
+    actor: ActorSchema,
     action: Action,
     /// The id of the event or account that the action was performed on.
     subject: Uuid,
@@ -38,7 +38,7 @@ struct EntryShown {
 #[schema(as = Actor)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes an Actor of the domain")]
-struct ActorShown {
+struct ActorSchema {
     /// The account that acted; null if no account did, for example for a command on the command line.
     #[schema(value_type = Option<Uuid>, required)]
     account_id: Option<AccountId>,
@@ -61,16 +61,16 @@ route_problems!(AuditLogProblems = Problems::for_administrators().with_input());
     tag = "administration",
     params(PageParams),
     responses(
-        (status = 200, description = "A page.", body = Page<EntryShown>, example = json!(examples::page(&examples::audit_entry()))),
+        (status = 200, description = "A page.", body = Page<AuditEntrySchema>, example = json!(examples::page(&examples::audit_entry()))),
         AuditLogProblems
     ),
     security(("token" = [])),
 )]
-pub(super) async fn auditlog(_: AdminCaller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn auditlog(_: AdminCaller<Owner>, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<AuditEntryId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let entries = booking.reader.run(async |conn| auditlog::list(conn, cursor, limit + 1).await).await?;
+    let entries = state.reader.run(async |conn| auditlog::list(conn, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(entries, limit, |entry| entry.id, |entry| entry)))
 }

@@ -10,16 +10,17 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Page, QueryFields};
+use rowlock_http::{AdminCaller, Organiser, Page, QueryFields};
 use rowlock_inventory::queries;
 use rowlock_inventory::views::{Booking as BookingRow, EventWithTypes, NamedBooking};
 use rowlock_postgres::Reader;
 use utoipa::IntoParams;
 
-use super::{event_in, examples, no_such_event};
+use super::examples;
+use super::targets::{event_in_path, event_not_found};
 use crate::resources::HeldBookingResource;
-use crate::service::Booking;
 use crate::spreadsheet::{neutralised, neutralised_email};
+use crate::state::AppState;
 
 /// Marks the file as UTF-8. Without it, Excel decodes the text in the code page of its locale.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -67,22 +68,22 @@ route_problems!(BookingsProblems = Problems::for_administrators().with_input().a
     security(("token" = [])),
 )]
 pub(super) async fn bookings(
-    _: AdminCaller,
+    _: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    booking: web::Data<Booking>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let id = event_in(&path)?;
+    let id = event_in_path(&path)?;
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
     let format = query.optional::<Format>("format");
     let ((cursor, limit), format) = query.finish(cursor.zip(limit).zip(format))?;
-    let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
+    let event = state.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(event_not_found)?;
     if let Some(format) = format.or_else(|| accepted_format(&request)) {
-        return Ok(export(booking.reader.clone(), event, format));
+        return Ok(export(state.reader.clone(), event, format));
     }
-    let rows = booking.reader.run(async |conn| queries::bookings_of_event(conn, id, cursor, limit + 1).await).await?;
+    let rows = state.reader.run(async |conn| queries::bookings_of_event(conn, id, cursor, limit + 1).await).await?;
     let item = |row: BookingRow| HeldBookingResource::from(NamedBooking { event_name: event.event.name.clone(), booking: row });
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.id, item)))
 }

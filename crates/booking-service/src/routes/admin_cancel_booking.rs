@@ -1,6 +1,7 @@
 //! `POST /admin/bookings/{bookingId}/cancel`: cancels or reduces a booking on behalf of its holder.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::BookingId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::Title;
@@ -8,27 +9,33 @@ use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonFields, integer, text};
-use rowlock_inventory::command::{Authority, ByAdministrator, Cancel, Target};
+use rowlock_http::{AdminCaller, InvalidBody, JsonBody, Organiser};
+use rowlock_inventory::command::{Authority, ByAdministrator, CancelBooking, Target};
 use rowlock_inventory::{Command, Outcome, Refusal, queries};
 use utoipa::ToSchema;
 
-use super::{examples, path_idempotency};
-use crate::outcome::{Returned, respond};
-use crate::service::Booking;
+use super::command::{CommandBody, check_command};
+use super::examples;
+use crate::outcome::respond;
+use crate::resources::ReturnedResponse;
+use crate::state::AppState;
 
 /// How much of the booking to cancel, and why.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes what `cancel_booking` reads")]
-struct AdminCancelBooking {
+pub(super) struct AdminCancelBooking {
     /// Number of tickets to return, at most as many as the booking has; all of them by default.
-    #[schema(minimum = 1, maximum = 100)]
-    quantity: Option<i64>,
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    quantity: Option<Quantity>,
     /// Recorded in the audit log. Must not contain personal data.
-    #[schema(min_length = 1, max_length = 200)]
-    reason: Option<String>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    reason: Option<Title>,
 }
+
+impl CommandBody for AdminCancelBooking {}
 
 route_problems!(
     CancelProblems =
@@ -49,9 +56,9 @@ route_problems!(
     responses(
         (
             status = 200,
-            description = "The booking as it is now.",
-            body = Returned,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "The booking in its current state.",
+            body = ReturnedResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"booking": examples::booking()})
         ),
         CancelProblems
@@ -59,28 +66,25 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn cancel_booking(
-    admin: AdminCaller,
+    admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<AdminCancelBooking>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = path_idempotency(&request, &mut body);
-    let quantity = body.optional("quantity", integer(Quantity::new));
-    let reason = body.optional("reason", text::<Title>);
-    let (idempotency, quantity, reason) = body.finish((|| Some((idempotency?, quantity?, reason?)))())?;
+    let (body, idempotency) = check_command(&request, body, &state)?;
     let id: BookingId = path.parse().map_err(|_| not_found())?;
-    let found = booking.reader.run(async |conn| queries::find_booking(conn, id).await).await?;
+    let found = state.reader.run(async |conn| queries::find_booking(conn, id).await).await?;
     let (key, account) = found.ok_or_else(not_found)?;
-    let command = Command::Cancel(Cancel {
+    let command = Command::CancelBooking(CancelBooking {
         event: key.event,
         account,
-        target: Target::One(id, key.ticket_type),
-        quantity,
+        target: Target::ById(id, key.ticket_type),
+        quantity: body.quantity,
         idempotency,
-        authority: Authority::Administrator(Box::new(ByAdministrator { actor: admin.actor(), reason })),
+        authority: Authority::Administrator(Box::new(ByAdministrator { actor: admin.actor(), reason: body.reason })),
     });
-    match booking.lanes.run(command).await {
+    match state.lanes.run(command).await {
         Ok(Outcome::Refused(Refusal::BookingNotFound)) => Err(not_found()),
         outcome => respond(outcome),
     }

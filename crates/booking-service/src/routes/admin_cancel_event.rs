@@ -2,24 +2,27 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::http::header::ETag;
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, REPLAYED};
-use rowlock_inventory::command::{Change, Reallocate, Reallocated, Step};
+use rowlock_http::{AdminCaller, Organiser, REPLAYED};
+use rowlock_inventory::command::{ChangeEvent, Reallocate, ReallocationSummary, StatusTransition};
 use rowlock_inventory::{Command, Outcome, queries};
 
-use super::admin_change_event::expected_version;
-use super::{bare_idempotency, etag, event_in, examples, no_such_event};
+use super::command::idempotency_without_body;
+use super::examples;
+use super::targets::{event_in_path, event_not_found};
+use crate::etag::{event_etag, expected_version};
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
 use crate::resources::EventResource;
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// How long the request itself cancels bookings. The worker cancels the remaining ones.
-const IN_REQUEST: Duration = Duration::from_secs(2);
+const MAX_TIME_IN_REQUEST: Duration = Duration::from_secs(2);
 
 route_problems!(
     CancelEventProblems = Problems::for_administrators().with_input().changing().and(&[
@@ -44,11 +47,11 @@ route_problems!(
     responses(
         (
             status = 200,
-            description = "The event as it is now.",
+            description = "The event in its current state.",
             body = EventResource,
             headers(
                 ("ETag" = String, description = "The version of the event, for `If-Match`."),
-                ("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")
+                ("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")
             ),
             example = json!(examples::cancelled_event())
         ),
@@ -57,45 +60,48 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn cancel_event(
-    admin: AdminCaller,
+    admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    booking: web::Data<Booking>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let id = event_in(&path)?;
-    let change = Change {
-        step: Some(Step::Cancel),
+    let id = event_in_path(&path)?;
+    let change = ChangeEvent {
+        transition: Some(StatusTransition::Cancel),
         expected_version: expected_version(&request)?,
         actor: Some(admin.actor()),
-        idempotency: bare_idempotency(&request)?,
-        ..Change::of(id)
+        idempotency: idempotency_without_body(&request)?,
+        ..ChangeEvent::unchanged(id)
     };
-    let outcome = booking.lanes.run(Command::Change(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
+    let outcome = state.lanes.run(Command::ChangeEvent(Box::new(change))).await.map_err(|error| problem_of_error(&error))?;
     let event = match outcome {
         Outcome::Changed(changed) => changed.event,
         // A cancelled event stays cancelled, so a repeated request gets the current event, which may have fewer bookings left to
         // cancel than the first response showed.
         Outcome::Replayed(_) => {
-            let event = booking.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(no_such_event)?;
-            return Ok(HttpResponse::Ok().insert_header(REPLAYED).insert_header(etag(&event)).json(EventResource::from(&event)));
+            let event = state.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(event_not_found)?;
+            return Ok(HttpResponse::Ok()
+                .insert_header(REPLAYED)
+                .insert_header(ETag(event_etag(&event)))
+                .json(EventResource::from(&event)));
         }
         Outcome::Refused(refusal) => return Err(problem_of_refusal(refusal)),
         _ => return Err(unexpected()),
     };
-    booking.reads.forget();
+    state.event_cache.invalidate();
     let started = Instant::now();
     for key in event.types.iter().map(|ticket_type| ticket_type.key) {
         // The status is committed, so an error from here on is not the client's concern: the sweep completes the cancellation.
-        while started.elapsed() < IN_REQUEST && wind_down(&booking, key).await {}
+        while started.elapsed() < MAX_TIME_IN_REQUEST && cancel_next_chunk(&state, key).await {}
     }
     // The cancellation is committed even if the event cannot be read again.
-    let now = booking.reader.run(async |conn| queries::event(conn, id).await).await;
+    let now = state.reader.run(async |conn| queries::event(conn, id).await).await;
     let event = now.ok().flatten().unwrap_or(event);
-    Ok(HttpResponse::Ok().insert_header(etag(&event)).json(EventResource::from(&event)))
+    Ok(HttpResponse::Ok().insert_header(ETag(event_etag(&event))).json(EventResource::from(&event)))
 }
 
 /// Cancels one chunk of bookings or entries. Returns whether more are left; an error counts as no.
-async fn wind_down(booking: &Booking, key: TypeKey) -> bool {
-    let command = Command::Reallocate(Reallocate { key, limit: booking.cancel_chunk });
-    matches!(booking.inventory.run_one(command).await, Ok(Outcome::Reallocated(Reallocated { unfinished: true, .. })))
+async fn cancel_next_chunk(state: &AppState, key: TypeKey) -> bool {
+    let command = Command::Reallocate(Reallocate { key, limit: state.cancel_chunk });
+    matches!(state.inventory.run_one(command).await, Ok(Outcome::Reallocated(ReallocationSummary { unfinished: true, .. })))
 }

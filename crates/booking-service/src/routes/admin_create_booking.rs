@@ -1,49 +1,63 @@
 //! `POST /admin/events/{eventId}/bookings`: books for a guest who has no account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::{PersonName, Title};
+use rowlock_domain::text::{Email, PersonName, Title};
 use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonFields, boolean, integer, text};
+use rowlock_http::{AdminCaller, InvalidBody, JsonBody, Organiser};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::{Book, ByAdministrator};
 use rowlock_inventory::views::Holder;
 use utoipa::ToSchema;
 
-use super::book::only_type;
-use super::{event_in, examples, path_idempotency};
-use crate::outcome::{Confirmed, Waitlisted, respond};
-use crate::service::Booking;
+use super::command::{CommandBody, check_command, run};
+use super::examples;
+use super::targets::{event_in_path, ticket_type_to_book};
+use crate::resources::{ConfirmedResponse, WaitlistedResponse};
+use crate::state::AppState;
 
 /// The guest and the number of tickets.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes what `create_booking` reads")]
-struct BookForGuest {
+pub(super) struct BookForGuest {
     /// Name of the guest. At least one visible character; no control characters. Invisible characters are allowed only where
     /// they shape visible ones.
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    name: PersonName,
     /// E-mail address of the guest. It may be the address of an account, but the booking does not belong to that account. The
     /// domain must contain a dot, unless the setting `accounts.allow_local_email_domains` allows others.
-    #[schema(max_length = 254, format = "email")]
-    email: String,
+    #[schema(value_type = String, max_length = 254, format = "email")]
+    email: Email,
     /// Required if the event has several ticket types.
-    #[schema(format = Uuid)]
-    ticket_type_id: Option<String>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    ticket_type_id: Option<TicketTypeId>,
     /// Number of tickets. At most `maxPerBooking` of the ticket type.
-    #[schema(minimum = 1, maximum = 100, default = 1)]
-    quantity: Option<i64>,
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100, default = 1)]
+    quantity: Option<Quantity>,
     /// If false, the response is 409 `sold-out` instead of an entry in the waiting list.
+    #[deserr(default)]
     #[schema(default = true)]
     join_waitlist: Option<bool>,
     /// Recorded in the audit log. Must not contain personal data.
-    #[schema(min_length = 1, max_length = 200)]
-    reason: Option<String>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    reason: Option<Title>,
+}
+
+impl CommandBody for BookForGuest {
+    fn check_rules(body: &mut JsonBody<Self>, state: &AppState) {
+        if let Some(Err(error)) = body.peek::<Email>("email").map(|email| state.email_domains.admit(email)) {
+            body.add_error("email", error.to_string());
+        }
+    }
 }
 
 route_problems!(
@@ -73,15 +87,15 @@ route_problems!(
         (
             status = 201,
             description = "The tickets are booked.",
-            body = Confirmed,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            body = ConfirmedResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"status": "confirmed", "booking": examples::booking()})
         ),
         (
             status = 202,
-            description = "There are not enough tickets: the guest waits in the queue.",
-            body = Waitlisted,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "There are not enough tickets. The guest was placed on the waiting list.",
+            body = WaitlistedResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"status": "waitlisted", "waitlistEntry": examples::waitlist_entry()})
         ),
         CreateProblems
@@ -89,36 +103,25 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn create_booking(
-    admin: AdminCaller,
+    admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<BookForGuest>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = path_idempotency(&request, &mut body);
-    let name = body.required("name", text::<PersonName>);
-    let email = body.required("email", |value| booking.email_domains.admit(text(value)?).map_err(|error| error.to_string()));
-    let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);
-    let quantity = body.optional("quantity", integer(Quantity::new));
-    let join_waitlist = body.optional("joinWaitlist", boolean);
-    let reason = body.optional("reason", text::<Title>);
-    let read = (|| Some((idempotency?, name?, email?, ticket_type?, quantity?, join_waitlist?, reason?)))();
-    let (idempotency, name, email, ticket_type, quantity, join_waitlist, reason) = body.finish(read)?;
-    let event = event_in(&path)?;
-    let ticket_type = match ticket_type {
-        Some(ticket_type) => ticket_type,
-        None => only_type(&booking, event).await?,
-    };
-    let guest = AccountId::from_uuid(booking.clock.uuid());
+    let (body, idempotency) = check_command(&request, body, &state)?;
+    let event = event_in_path(&path)?;
+    let ticket_type = ticket_type_to_book(&state, event, body.ticket_type_id).await?;
+    let guest = AccountId::from_uuid(state.clock.uuid());
     let command = Command::Book(Book {
         key: TypeKey { event, ticket_type },
-        holder: Holder { account: guest, name: name.into_string(), email: email.into_string() },
-        quantity: quantity.unwrap_or(Quantity::ONE),
-        join_waitlist: join_waitlist.unwrap_or(true),
-        booking: BookingId::from_uuid(booking.clock.uuid()),
-        entry: WaitlistEntryId::from_uuid(booking.clock.uuid()),
+        holder: Holder { account: guest, name: body.name.into_string(), email: body.email.into_string() },
+        quantity: body.quantity.unwrap_or(Quantity::ONE),
+        join_waitlist: body.join_waitlist.unwrap_or(true),
+        booking: BookingId::from_uuid(state.clock.uuid()),
+        entry: WaitlistEntryId::from_uuid(state.clock.uuid()),
         idempotency,
-        for_guest: Some(Box::new(ByAdministrator { actor: admin.actor(), reason })),
+        for_guest: Some(Box::new(ByAdministrator { actor: admin.actor(), reason: body.reason })),
     });
-    respond(booking.lanes.run(command).await)
+    run(&state, command).await
 }

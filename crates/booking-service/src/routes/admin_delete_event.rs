@@ -7,14 +7,16 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, KeyedRequest, REPLAYED};
-use rowlock_inventory::command::Delete;
+use rowlock_http::{AdminCaller, Organiser, REPLAYED};
+use rowlock_inventory::command::DeleteEvent;
 use rowlock_inventory::{Command, Outcome, Refusal, auditlog};
 
-use super::admin_change_event::expected_version;
-use super::{event_in, examples};
+use super::command::idempotency_without_body;
+use super::examples;
+use super::targets::event_in_path;
+use crate::etag::expected_version;
 use crate::outcome::{problem_of_error, problem_of_refusal, unexpected};
-use crate::service::Booking;
+use crate::state::AppState;
 
 route_problems!(
     DeleteEventProblems = Problems::for_administrators().with_input().changing().and(&[
@@ -38,26 +40,26 @@ route_problems!(
         (
             status = 204,
             description = "The event no longer exists.",
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time."))
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key."))
         ),
         DeleteEventProblems
     ),
     security(("token" = [])),
 )]
 pub(super) async fn delete_event(
-    admin: AdminCaller,
+    admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    booking: web::Data<Booking>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let event = event_in(&path)?;
-    let keyed = KeyedRequest::of_path(&request)?.is_some();
-    let delete = Delete { event, expected_version: expected_version(&request)?, actor: admin.actor() };
-    let outcome = booking.lanes.run(Command::Delete(Box::new(delete))).await;
-    booking.reads.forget();
+    let event = event_in_path(&path)?;
+    let has_key = idempotency_without_body(&request)?.is_some();
+    let delete = DeleteEvent { event, expected_version: expected_version(&request)?, actor: admin.actor() };
+    let outcome = state.lanes.run(Command::DeleteEvent(Box::new(delete))).await;
+    state.event_cache.invalidate();
     match outcome.map_err(|error| problem_of_error(&error))? {
         Outcome::Deleted => Ok(HttpResponse::NoContent().finish()),
-        Outcome::Refused(Refusal::EventNotFound) if keyed && deleted_before(&booking, event, admin.sub).await? => {
+        Outcome::Refused(Refusal::EventNotFound) if has_key && deleted_before(&state, event, admin.sub).await? => {
             Ok(HttpResponse::NoContent().insert_header(REPLAYED).finish())
         }
         Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
@@ -67,7 +69,7 @@ pub(super) async fn delete_event(
 
 /// Returns whether the request repeats one that deleted the event. The idempotency keys of an event are deleted with it, so the
 /// audit log has to tell; this works because the id of an event is never reused.
-async fn deleted_before(booking: &Booking, event: EventId, administrator: AccountId) -> Result<bool, Problem> {
-    let now = booking.clock.now();
-    Ok(booking.reader.run(async |conn| auditlog::was_deleted_by(conn, event, administrator, now).await).await?)
+async fn deleted_before(state: &AppState, event: EventId, administrator: AccountId) -> Result<bool, Problem> {
+    let now = state.clock.now();
+    Ok(state.reader.run(async |conn| auditlog::was_deleted_by(conn, event, administrator, now).await).await?)
 }

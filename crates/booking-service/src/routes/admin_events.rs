@@ -1,16 +1,20 @@
-//! `GET /admin/events`: lists all events, including drafts and cancelled ones.
+//! `GET /admin/events` and `GET /admin/events/{eventId}`: all events, including drafts and cancelled ones.
 
+use actix_web::http::header::ETag;
 use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Page, QueryFields};
+use rowlock_http::{AdminCaller, Door, Page, QueryFields};
 use rowlock_inventory::queries::{self, EventCursor, EventFilter, EventPeriod, EventStatuses};
 use utoipa::IntoParams;
 
 use super::examples;
+use super::targets::{event_in_path, event_not_found};
+use crate::etag::event_etag;
 use crate::resources::ListedEventResource;
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// Which events to list.
 #[derive(IntoParams)]
@@ -44,7 +48,7 @@ route_problems!(EventsProblems = Problems::for_administrators().with_input());
     ),
     security(("token" = [])),
 )]
-pub(super) async fn events(_: AdminCaller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn events(_: AdminCaller<Door>, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let q = query.optional("q");
     let statuses = query.optional::<EventStatuses>("status");
@@ -61,6 +65,33 @@ pub(super) async fn events(_: AdminCaller, request: HttpRequest, booking: web::D
         })
     })();
     let (filter, cursor, limit) = query.finish((|| Some((filter?, cursor?, limit?)))())?;
-    let rows = booking.reader.run(async |conn| queries::list_events(conn, &filter, cursor, limit + 1).await).await?;
-    Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| EventCursor::behind(&row.event), |row| ListedEventResource::from(&row))))
+    let rows = state.reader.run(async |conn| queries::list_events(conn, &filter, cursor, limit + 1).await).await?;
+    Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| EventCursor::after(&row.event), |row| ListedEventResource::from(&row))))
+}
+
+route_problems!(EventProblems = Problems::for_administrators().and(&[ProblemCode::EventNotFound]));
+
+/// Get an event as administrators see it, including drafts.
+#[utoipa::path(
+    get,
+    path = "/admin/events/{eventId}",
+    operation_id = "getEventForAdministrators",
+    tag = "administration",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT))),
+    responses(
+        (
+            status = 200,
+            description = "The event.",
+            body = ListedEventResource,
+            headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
+            example = json!(examples::listed_event())
+        ),
+        EventProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn event(_: AdminCaller<Door>, path: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let id = event_in_path(&path)?;
+    let event = state.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(event_not_found)?;
+    Ok(HttpResponse::Ok().insert_header(ETag(event_etag(&event))).json(ListedEventResource::from(&event)))
 }

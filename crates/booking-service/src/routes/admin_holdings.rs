@@ -5,16 +5,16 @@ use std::str::FromStr;
 use actix_web::{HttpResponse, web};
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::AdminCaller;
 use rowlock_http::openapi::Problems;
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, Organiser};
 use rowlock_inventory::queries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::examples;
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// The bookings and waiting-list entries that an account loses when it is disabled or erased.
 #[derive(Serialize, ToSchema)]
@@ -46,10 +46,14 @@ route_problems!(HoldingsProblems = Problems::for_administrators().and(&[ProblemC
     ),
     security(("token" = [])),
 )]
-pub(super) async fn holdings(_: AdminCaller, path: web::Path<String>, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn holdings(
+    _: AdminCaller<Organiser>,
+    path: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
     let account =
         AccountId::from_str(&path).map_err(|_| Problem::new(ProblemCode::AccountNotFound, "There is no account with this id."))?;
-    let counts = booking.reader.run(async |conn| queries::holdings(conn, account).await).await?;
+    let counts = state.reader.run(async |conn| queries::holdings(conn, account).await).await?;
     let (bookings, tickets, waitlist_entries) = counts;
     Ok(HttpResponse::Ok().json(Holdings { bookings, tickets, waitlist_entries }))
 }

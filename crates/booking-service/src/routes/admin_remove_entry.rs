@@ -1,30 +1,36 @@
 //! `POST /admin/waitlist/{entryId}/remove`: removes an entry from a waiting list on behalf of its holder.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::WaitlistEntryId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::Title;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonFields, text};
-use rowlock_inventory::command::{Authority, ByAdministrator, Leave, Target};
+use rowlock_http::{AdminCaller, InvalidBody, JsonBody, Organiser};
+use rowlock_inventory::command::{Authority, ByAdministrator, LeaveWaitlist, Target};
 use rowlock_inventory::{Command, Outcome, Refusal, queries};
 use utoipa::ToSchema;
 
-use super::{examples, path_idempotency};
-use crate::outcome::{Left, respond};
-use crate::service::Booking;
+use super::command::{CommandBody, check_command};
+use super::examples;
+use crate::outcome::respond;
+use crate::resources::LeftResponse;
+use crate::state::AppState;
 
 /// Why the entry is removed.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes what `remove_entry` reads")]
-struct RemoveWaitlistEntry {
+pub(super) struct RemoveWaitlistEntry {
     /// Recorded in the audit log. Must not contain personal data.
-    #[schema(min_length = 1, max_length = 200)]
-    reason: Option<String>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    reason: Option<Title>,
 }
+
+impl CommandBody for RemoveWaitlistEntry {}
 
 route_problems!(
     RemoveProblems = Problems::for_administrators().with_body().changing().and(&[
@@ -48,9 +54,9 @@ route_problems!(
     responses(
         (
             status = 200,
-            description = "The entry as it is now.",
-            body = Left,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "The entry in its current state.",
+            body = LeftResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"waitlistEntry": examples::left_entry()})
         ),
         RemoveProblems
@@ -58,29 +64,27 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn remove_entry(
-    admin: AdminCaller,
+    admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<RemoveWaitlistEntry>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency = path_idempotency(&request, &mut body);
-    let reason = body.optional("reason", text::<Title>);
-    let (idempotency, reason) = body.finish((|| Some((idempotency?, reason?)))())?;
+    let (body, idempotency) = check_command(&request, body, &state)?;
     let id: WaitlistEntryId = path.parse().map_err(|_| not_found())?;
-    let found = booking.reader.run(async |conn| queries::find_entry(conn, id).await).await?;
+    let found = state.reader.run(async |conn| queries::find_entry(conn, id).await).await?;
     let (key, account) = found.ok_or_else(not_found)?;
-    let command = Command::Leave(Leave {
+    let command = Command::LeaveWaitlist(LeaveWaitlist {
         event: key.event,
         account,
-        target: Target::One(id, key.ticket_type),
+        target: Target::ById(id, key.ticket_type),
         idempotency,
-        authority: Authority::Administrator(Box::new(ByAdministrator { actor: admin.actor(), reason })),
+        authority: Authority::Administrator(Box::new(ByAdministrator { actor: admin.actor(), reason: body.reason })),
     });
-    match booking.lanes.run(command).await {
+    match state.lanes.run(command).await {
         Ok(Outcome::Refused(Refusal::EntryNotFound)) => Err(not_found()),
         Ok(Outcome::Refused(Refusal::AlreadyPromoted(id))) => {
-            let detail = "The entry has already become a booking. Cancel the booking instead.";
+            let detail = "This waiting-list entry has already been promoted to a booking. Cancel the booking instead.";
             Err(Problem::new(ProblemCode::AlreadyPromoted, detail).with("bookingId", id.to_string()))
         }
         outcome => respond(outcome),

@@ -1,18 +1,21 @@
 //! `GET /admin/status/{eventId}`: returns the ticket counts and the waiting list of an event.
 
+use actix_web::http::header::ETag;
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::TicketTypeId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, QueryFields};
+use rowlock_http::{AdminCaller, Organiser, QueryFields};
 use rowlock_inventory::queries;
 use utoipa::IntoParams;
 
-use super::{etag, event_in, examples, no_such_event};
+use super::examples;
+use super::targets::{event_in_path, event_not_found};
+use crate::etag::event_etag;
 use crate::resources::EventStatusResource;
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// Which entries of the waiting list to return.
 #[derive(IntoParams)]
@@ -38,7 +41,7 @@ route_problems!(StatusProblems = Problems::for_administrators().with_input().and
     responses(
         (
             status = 200,
-            description = "The event, also if it is a draft.",
+            description = "The event, even if it is a draft.",
             body = EventStatusResource,
             headers(("ETag" = String, description = "The version of the event, for `If-Match`.")),
             example = json!(examples::event_status())
@@ -48,19 +51,19 @@ route_problems!(StatusProblems = Problems::for_administrators().with_input().and
     security(("token" = [])),
 )]
 pub(super) async fn status(
-    _: AdminCaller,
+    _: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
-    booking: web::Data<Booking>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let id = event_in(&path)?;
+    let id = event_in_path(&path)?;
     let mut query = QueryFields::of(&request)?;
     let only = query.optional::<TicketTypeId>("ticketTypeId");
     let cursor = query.cursor::<(i16, i64)>();
     let limit = query.limit();
     let (only, cursor, limit) = query.finish((|| Some((only?, cursor?, limit?)))())?;
-    let page = booking.reader.run(async |conn| queries::status_page(conn, id, only, cursor, limit + 1).await).await?;
-    let page = page.ok_or_else(no_such_event)?;
-    let etag = etag(&page.event);
+    let page = state.reader.run(async |conn| queries::status_page(conn, id, only, cursor, limit + 1).await).await?;
+    let page = page.ok_or_else(event_not_found)?;
+    let etag = ETag(event_etag(&page.event));
     Ok(HttpResponse::Ok().insert_header(etag).json(EventStatusResource::new(page, limit)))
 }

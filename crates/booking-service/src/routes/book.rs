@@ -1,38 +1,47 @@
 //! `POST /api/book`: books tickets or joins the waiting list.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, JsonFields, boolean, integer, text};
+use rowlock_http::{Caller, InvalidBody, JsonBody};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::Book;
 use utoipa::ToSchema;
 
-use super::{examples, holder, idempotency, no_such_event, note_open, within_limit};
-use crate::outcome::{Confirmed, Waitlisted, respond};
-use crate::service::Booking;
+use super::caller::{holder_of, record_enabled_account};
+use super::command::{CommandBody, check_user_command, run};
+use super::examples;
+use super::targets::ticket_type_to_book;
+use crate::resources::{ConfirmedResponse, WaitlistedResponse};
+use crate::state::AppState;
 
 /// The tickets to book.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes what `book` reads")]
-struct BookTickets {
-    #[schema(format = Uuid)]
-    event_id: String,
+pub(super) struct BookTickets {
+    #[schema(value_type = String, format = Uuid)]
+    event_id: EventId,
     /// Required if the event has several ticket types.
-    #[schema(format = Uuid)]
-    ticket_type_id: Option<String>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    ticket_type_id: Option<TicketTypeId>,
     /// Number of tickets; 1 if omitted. A ticket type may allow fewer than 100, see `maxPerBooking`.
-    #[schema(minimum = 1, maximum = 100, default = 1)]
-    quantity: Option<i64>,
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100, default = 1)]
+    quantity: Option<Quantity>,
     /// If false, the response is 409 `sold-out` instead of an entry in the waiting list.
+    #[deserr(default)]
     #[schema(default = true)]
     join_waitlist: Option<bool>,
 }
+
+impl CommandBody for BookTickets {}
 
 route_problems!(
     BookProblems = Problems::for_users().with_body().changing().limited().and(&[
@@ -68,15 +77,15 @@ route_problems!(
         (
             status = 201,
             description = "The tickets are booked.",
-            body = Confirmed,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            body = ConfirmedResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"status": "confirmed", "booking": examples::booking()})
         ),
         (
             status = 202,
-            description = "There are not enough tickets: the wish waits in the queue.",
-            body = Waitlisted,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "There are not enough tickets. The request was placed on the waiting list.",
+            body = WaitlistedResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"status": "waitlisted", "waitlistEntry": examples::waitlist_entry()})
         ),
         BookProblems
@@ -86,41 +95,22 @@ route_problems!(
 pub(super) async fn book(
     caller: Caller,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<BookTickets>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    within_limit(&booking, &request, &caller)?;
-    let idempotency = idempotency(&request, &mut body);
-    let event = body.required("eventId", text::<EventId>);
-    let ticket_type = body.optional("ticketTypeId", text::<TicketTypeId>);
-    let quantity = body.optional("quantity", integer(Quantity::new));
-    let join_waitlist = body.optional("joinWaitlist", boolean);
-    let read = (|| Some((idempotency?, event?, ticket_type?, quantity?, join_waitlist?)))();
-    let (idempotency, event, ticket_type, quantity, join_waitlist) = body.finish(read)?;
-    let ticket_type = match ticket_type {
-        Some(ticket_type) => ticket_type,
-        None => only_type(&booking, event).await?,
-    };
-    note_open(&booking, &caller).await?;
+    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
+    let event = body.event_id;
+    let ticket_type = ticket_type_to_book(&state, event, body.ticket_type_id).await?;
+    record_enabled_account(&state, &caller).await?;
     let command = Command::Book(Book {
         key: TypeKey { event, ticket_type },
-        holder: holder(&caller),
-        quantity: quantity.unwrap_or(Quantity::ONE),
-        join_waitlist: join_waitlist.unwrap_or(true),
-        booking: BookingId::from_uuid(booking.clock.uuid()),
-        entry: WaitlistEntryId::from_uuid(booking.clock.uuid()),
+        holder: holder_of(&caller),
+        quantity: body.quantity.unwrap_or(Quantity::ONE),
+        join_waitlist: body.join_waitlist.unwrap_or(true),
+        booking: BookingId::from_uuid(state.clock.uuid()),
+        entry: WaitlistEntryId::from_uuid(state.clock.uuid()),
         idempotency,
         for_guest: None,
     });
-    respond(booking.lanes.run(command).await)
-}
-
-/// Returns the ticket type of an event that has only one. Fails with 404 if the event is unknown, and with 422 if it has several
-/// types. The types of an event never change, so a cached answer is current.
-pub(super) async fn only_type(booking: &Booking, event: EventId) -> Result<TicketTypeId, Problem> {
-    match *booking.reads.ticket_types(event).await? {
-        [] => Err(no_such_event()),
-        [only] => Ok(only),
-        _ => Err(Problem::invalid_field("ticketTypeId", "is required: the event has several ticket types")),
-    }
+    run(&state, command).await
 }

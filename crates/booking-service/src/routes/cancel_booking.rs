@@ -1,34 +1,46 @@
 //! `POST /api/cancelbooking`: returns all or some tickets of a booking.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::{BookingId, EventId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, JsonFields, integer, text};
-use rowlock_inventory::command::{Authority, Cancel, Target};
-use rowlock_inventory::{Command, queries};
+use rowlock_http::{Caller, InvalidBody, JsonBody};
+use rowlock_inventory::Command;
+use rowlock_inventory::command::{self, Authority};
 use utoipa::ToSchema;
 
-use super::{examples, idempotency, single_type, within_limit};
-use crate::outcome::{Returned, respond};
-use crate::service::Booking;
+use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::examples;
+use super::targets::users_booking;
+use crate::resources::ReturnedResponse;
+use crate::state::AppState;
 
 /// The booking to cancel: `bookingId`, or `eventId` for the only confirmed booking at that event. Exactly one of the two.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes what `cancel_booking` reads")]
-struct CancelBooking {
-    #[schema(format = Uuid)]
-    booking_id: Option<String>,
-    #[schema(format = Uuid)]
-    event_id: Option<String>,
+pub(super) struct CancelBooking {
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    booking_id: Option<BookingId>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    event_id: Option<EventId>,
     /// Number of tickets to return, at most as many as the booking has; all of them if omitted. Each request for a part of the
     /// booking returns that many tickets again, unless it is repeated with its `Idempotency-Key`.
-    #[schema(minimum = 1, maximum = 100)]
-    quantity: Option<i64>,
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    quantity: Option<Quantity>,
+}
+
+impl CommandBody for CancelBooking {
+    fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
+        require_exactly_one(body, "bookingId", "eventId");
+    }
 }
 
 route_problems!(
@@ -63,9 +75,9 @@ route_problems!(
     responses(
         (
             status = 200,
-            description = "The booking as it is now.",
-            body = Returned,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "The booking in its current state.",
+            body = ReturnedResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"booking": examples::booking()})
         ),
         CancelProblems
@@ -75,42 +87,19 @@ route_problems!(
 pub(super) async fn cancel_booking(
     caller: Caller,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<CancelBooking>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    within_limit(&booking, &request, &caller)?;
-    let idempotency = idempotency(&request, &mut body);
-    let meant = one_of(&mut body, "bookingId", "eventId");
-    let id = body.optional("bookingId", text::<BookingId>);
-    let event = body.optional("eventId", text::<EventId>);
-    let quantity = body.optional("quantity", integer(Quantity::new));
-    let (idempotency, id, event, quantity) = body.finish((|| meant.and(Some((idempotency?, id?, event?, quantity?))))())?;
+    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
     let account = caller.sub;
-    let (event, target) = match (id, event) {
-        (Some(id), _) => {
-            let key = booking.reader.run(async |conn| queries::booking_key(conn, account, id).await).await?.ok_or_else(not_found)?;
-            (key.event, Target::One(id, key.ticket_type))
-        }
-        (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
-        (None, None) => return Err(not_found()),
-    };
-    let command = Command::Cancel(Cancel { event, account, target, quantity, idempotency, authority: Authority::Holder });
-    respond(booking.lanes.run(command).await)
-}
-
-fn not_found() -> Problem {
-    Problem::new(ProblemCode::BookingNotFound, "You have no such booking.")
-}
-
-/// Records an error unless exactly one of two fields is given.
-pub(super) fn one_of(body: &mut JsonFields, id: &str, event: &str) -> Option<()> {
-    match (body.has(id), body.has(event)) {
-        (true, true) => body.add_error(event, format!("must not be given together with {id}")),
-        (false, false) => {
-            body.add_error(id, format!("is required, or {event}"));
-            body.add_error(event, format!("is required, or {id}"));
-        }
-        _ => return Some(()),
-    }
-    None
+    let (event, target) = users_booking(&state, account, body.booking_id, body.event_id).await?;
+    let command = Command::CancelBooking(command::CancelBooking {
+        event,
+        account,
+        target,
+        quantity: body.quantity,
+        idempotency,
+        authority: Authority::Holder,
+    });
+    run(&state, command).await
 }

@@ -1,35 +1,46 @@
 //! `POST /api/changewaitlist`: changes the quantity of a waiting-list entry.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::{EventId, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, JsonFields, integer, text};
-use rowlock_inventory::command::{ChangeEntry, Target};
-use rowlock_inventory::{Command, queries};
+use rowlock_http::{Caller, InvalidBody, JsonBody};
+use rowlock_inventory::Command;
+use rowlock_inventory::command::ChangeEntry;
 use utoipa::ToSchema;
 
-use super::cancel_booking::one_of;
-use super::{examples, idempotency, note_open, single_type, within_limit};
-use crate::outcome::{ChangedEntry, respond};
-use crate::service::Booking;
+use super::caller::record_enabled_account;
+use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::examples;
+use super::targets::users_entry;
+use crate::resources::ChangedEntryResponse;
+use crate::state::AppState;
 
 /// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` for the only entry that waits at that event.
 /// Exactly one of the two.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes what `change_waitlist` reads")]
-struct ChangeWaitlist {
-    #[schema(format = Uuid)]
-    waitlist_entry_id: Option<String>,
-    #[schema(format = Uuid)]
-    event_id: Option<String>,
+pub(super) struct ChangeWaitlist {
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    waitlist_entry_id: Option<WaitlistEntryId>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    event_id: Option<EventId>,
     /// New number of tickets. The ticket type may allow fewer than 100, see `maxPerBooking`.
-    #[schema(minimum = 1, maximum = 100)]
-    quantity: i64,
+    #[schema(value_type = i64, minimum = 1, maximum = 100)]
+    quantity: Quantity,
+}
+
+impl CommandBody for ChangeWaitlist {
+    fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
+        require_exactly_one(body, "waitlistEntryId", "eventId");
+    }
 }
 
 route_problems!(
@@ -65,9 +76,9 @@ route_problems!(
     responses(
         (
             status = 200,
-            description = "The entry as it is now.",
-            body = ChangedEntry,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "The entry in its current state.",
+            body = ChangedEntryResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"waitlistEntry": examples::waitlist_entry()})
         ),
         ChangeProblems
@@ -77,30 +88,12 @@ route_problems!(
 pub(super) async fn change_waitlist(
     caller: Caller,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<ChangeWaitlist>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    within_limit(&booking, &request, &caller)?;
-    let idempotency = idempotency(&request, &mut body);
-    let meant = one_of(&mut body, "waitlistEntryId", "eventId");
-    let id = body.optional("waitlistEntryId", text::<WaitlistEntryId>);
-    let event = body.optional("eventId", text::<EventId>);
-    let quantity = body.required("quantity", integer(Quantity::new));
-    let (idempotency, id, event, quantity) = body.finish((|| meant.and(Some((idempotency?, id?, event?, quantity?))))())?;
+    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
     let account = caller.sub;
-    let (event, target) = match (id, event) {
-        (Some(id), _) => {
-            let key = booking.reader.run(async |conn| queries::entry_key(conn, account, id).await).await?.ok_or_else(not_found)?;
-            (key.event, Target::One(id, key.ticket_type))
-        }
-        (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
-        (None, None) => return Err(not_found()),
-    };
-    note_open(&booking, &caller).await?;
-    let command = Command::ChangeEntry(ChangeEntry { event, account, target, quantity, idempotency });
-    respond(booking.lanes.run(command).await)
-}
-
-fn not_found() -> Problem {
-    Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry.")
+    let (event, target) = users_entry(&state, account, body.waitlist_entry_id, body.event_id).await?;
+    record_enabled_account(&state, &caller).await?;
+    run(&state, Command::ChangeEntry(ChangeEntry { event, account, target, quantity: body.quantity, idempotency })).await
 }

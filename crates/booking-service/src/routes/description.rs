@@ -6,31 +6,27 @@
 
 use std::sync::{Arc, LazyLock};
 
-use actix_web::http::header;
+use actix_web::http::header::{self, ETag, EntityTag};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{KnownVersionHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use sha2::{Digest, Sha256};
 use utoipa_swagger_ui::Config;
 
-use crate::reads::has_it;
+use crate::etag::{content_etag, if_none_match};
 
 const DOCUMENT: &str = include_str!("../../../../deploy/openapi.json");
 
 /// Lifetime of cached copies: after an update, clients may show an old document or page for five minutes.
-const KEEP: &str = "public, max-age=300";
+const CACHE_CONTROL: &str = "public, max-age=300";
 
 /// Everything is loaded from this server. Swagger UI creates inline styles and has `data:` images in its style sheet, so these
 /// are allowed.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-static ETAG: LazyLock<String> = LazyLock::new(|| {
-    let hex = Sha256::digest(DOCUMENT).iter().take(12).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    format!("\"{hex}\"")
-});
+static ETAG: LazyLock<EntityTag> = LazyLock::new(|| content_etag(DOCUMENT.as_bytes()));
 
 route_problems!(DocumentProblems = Problems::for_anyone());
 
@@ -51,26 +47,26 @@ route_problems!(DocumentProblems = Problems::for_anyone());
             content_type = "application/json",
             headers(
                 ("ETag" = String, description = "The version of the description, for `If-None-Match`."),
-                ("Cache-Control" = String, description = "How long the answer may be kept.")
+                ("Cache-Control" = String, description = "How long the response may be cached.")
             ),
             example = json!({"openapi": "3.1.0", "info": {"title": "Rowlock", "version": "0.1.0"}, "paths": {}})
         ),
         (
             status = 304,
-            description = "The client has the present version already.",
+            description = "The client already has the current version.",
             headers(
                 ("ETag" = String, description = "The version of the description, for `If-None-Match`."),
-                ("Cache-Control" = String, description = "How long the answer may be kept.")
+                ("Cache-Control" = String, description = "How long the response may be cached.")
             )
         ),
         DocumentProblems
     ),
 )]
 pub(super) async fn document(request: HttpRequest) -> HttpResponse {
-    let known = has_it(request.headers(), &ETAG);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, ETAG.as_str())).insert_header((header::CACHE_CONTROL, KEEP));
-    if known { response.finish() } else { response.content_type("application/json").body(DOCUMENT) }
+    let is_known = if_none_match(&request, &ETAG);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header(ETag(ETAG.clone())).insert_header((header::CACHE_CONTROL, CACHE_CONTROL));
+    if is_known { response.finish() } else { response.content_type("application/json").body(DOCUMENT) }
 }
 
 /// Redirects `/docs` to `/docs/`, because the page refers to its files by relative URLs.
@@ -93,9 +89,9 @@ pub(super) async fn page(file: web::Path<String>) -> Result<HttpResponse, Proble
     }
     Ok(response
         .content_type(file.content_type)
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::CACHE_CONTROL, KEEP))
+        .insert_header((header::CACHE_CONTROL, CACHE_CONTROL))
         .body(file.bytes.into_owned()))
 }

@@ -9,9 +9,10 @@ use rowlock_http::{Page, QueryFields};
 use rowlock_inventory::queries::{EventCursor, EventFilter, EventPeriod, EventStatuses};
 use utoipa::IntoParams;
 
-use super::{event_in, examples, no_such_event};
+use super::examples;
+use super::targets::{event_in_path, event_not_found};
 use crate::resources::EventResource;
-use crate::service::Booking;
+use crate::state::AppState;
 
 /// Which events to list.
 #[derive(IntoParams)]
@@ -55,22 +56,22 @@ route_problems!(ListProblems = Problems::for_anyone().with_input());
             body = Page<EventResource>,
             headers(
                 ("ETag" = String, description = "The version of the page, for `If-None-Match`."),
-                ("Cache-Control" = String, description = "How long the answer may be kept.")
+                ("Cache-Control" = String, description = "How long the response may be cached.")
             ),
             example = json!(examples::page(&examples::event()))
         ),
         (
             status = 304,
-            description = "The client has the present version already.",
+            description = "The client already has the current version.",
             headers(
                 ("ETag" = String, description = "The version of the page, for `If-None-Match`."),
-                ("Cache-Control" = String, description = "How long the answer may be kept.")
+                ("Cache-Control" = String, description = "How long the response may be cached.")
             )
         ),
         ListProblems
     ),
 )]
-pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let q = query.optional("q");
     let when = query.optional("when");
@@ -84,7 +85,7 @@ pub(super) async fn list(request: HttpRequest, booking: web::Data<Booking>) -> R
         Some(EventFilter { statuses: EventStatuses::public(), q: q?, period: when?.unwrap_or(default), from, to })
     })();
     let (filter, cursor, limit) = query.finish((|| Some((filter?, cursor?, limit?)))())?;
-    Ok(booking.reads.list(&filter, cursor, limit).await?.answer(&request))
+    Ok(state.event_cache.list(&filter, cursor, limit).await?.respond(&request))
 }
 
 route_problems!(GetProblems = Problems::for_anyone().and(&[ProblemCode::EventNotFound]));
@@ -105,22 +106,22 @@ route_problems!(GetProblems = Problems::for_anyone().and(&[ProblemCode::EventNot
             body = EventResource,
             headers(
                 ("ETag" = String, description = "The version of the event, for `If-None-Match` and an administrator's `If-Match`."),
-                ("Cache-Control" = String, description = "How long the answer may be kept.")
+                ("Cache-Control" = String, description = "How long the response may be cached.")
             ),
             example = json!(examples::event())
         ),
         (
             status = 304,
-            description = "The client has the present version already.",
+            description = "The client already has the current version.",
             headers(
                 ("ETag" = String, description = "The version of the event, for `If-None-Match` and an administrator's `If-Match`."),
-                ("Cache-Control" = String, description = "How long the answer may be kept.")
+                ("Cache-Control" = String, description = "How long the response may be cached.")
             )
         ),
         GetProblems
     ),
 )]
-pub(super) async fn get(path: web::Path<String>, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
-    let id = event_in(&path)?;
-    Ok(booking.reads.event(id).await?.ok_or_else(no_such_event)?.answer(&request))
+pub(super) async fn get(path: web::Path<String>, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let id = event_in_path(&path)?;
+    Ok(state.event_cache.event(id).await?.ok_or_else(event_not_found)?.respond(&request))
 }

@@ -35,6 +35,7 @@ pub(super) fn priced_event() -> Value {
     json!({
         "name": "Boat race",
         "venue": "North bank",
+        "timeZone": "Europe/London",
         "startsAt": "2036-12-31T14:00:00Z",
         "status": "draft",
         "totalTickets": 200,
@@ -49,6 +50,7 @@ pub(super) fn festival() -> Value {
         "name": "Harbour festival",
         "description": "Three days of music.\nBring a coat.",
         "venue": "Old harbour",
+        "timeZone": "Europe/Berlin",
         "startsAt": "2036-12-28T16:00:00Z",
         "endsAt": "2036-12-31T23:00:00+01:00",
         "salesStartAt": "2026-11-01T09:00:00Z",
@@ -72,6 +74,7 @@ pub(super) fn event_details() -> Value {
         "name": "Boat race 2036",
         "description": "Eights and fours.",
         "venue": null,
+        "timeZone": "Europe/London",
         "startsAt": "2036-12-31T15:00:00Z",
         "endsAt": "2036-12-31T18:00:00Z",
         "salesStartAt": null,
@@ -98,12 +101,27 @@ fn ticket_type() -> Value {
     })
 }
 
+/// The picture of an event.
+pub(super) fn image() -> Value {
+    let url = |size: &str| format!("/api/events/{EVENT}/image?size={size}&v=5f1d9e0c7a3b2841");
+    json!({
+        "url": url("large"),
+        "smallUrl": url("small"),
+        "version": "5f1d9e0c7a3b2841",
+        "color": "#1f4fd8",
+        "width": 1200,
+        "height": 800,
+    })
+}
+
 pub(super) fn event() -> Value {
     json!({
         "id": EVENT,
         "name": "Boat race",
         "description": null,
         "venue": "North bank",
+        "image": image(),
+        "timeZone": "Europe/London",
         "startsAt": "2036-12-31T14:00:00Z",
         "endsAt": null,
         "salesStartAt": null,
@@ -150,6 +168,8 @@ pub(super) fn event_status() -> Value {
     json!({
         "eventId": EVENT,
         "eventName": "Boat race",
+        "startsAt": "2036-12-31T14:00:00Z",
+        "timeZone": "Europe/London",
         "status": "published",
         "totalTickets": 200,
         "availableTickets": 0,
@@ -167,6 +187,33 @@ pub(super) fn event_status() -> Value {
             "servable": true,
             "joinedAt": "2026-11-27T18:25:30.25Z",
         })),
+    })
+}
+
+pub(super) fn timeline() -> Value {
+    let totals = json!({
+        "booked": 201, "returned": 3, "promoted": 2, "promotions": 1, "joined": 2, "left": 0, "sold": 200, "waiting": 1, "capacity": 200,
+    });
+    let changes = json!({
+        "booked": 0, "returned": 2, "promoted": 2, "promotions": 1, "joined": 2, "left": 0, "sold": 200, "waiting": 1, "capacity": 200,
+    });
+    let buckets = json!([
+        {
+            "start": "2026-11-27T18:00:00Z",
+            "booked": 201, "returned": 1, "promoted": 0, "promotions": 0, "joined": 0, "left": 0, "sold": 200, "waiting": 0, "capacity": 200,
+        },
+        with(json!({"start": "2026-11-27T19:00:00Z"}), changes),
+    ]);
+    json!({
+        "eventId": EVENT,
+        "eventName": "Boat race",
+        "bucket": "hour",
+        "from": "2026-11-27T18:00:00Z",
+        "to": "2026-11-27T20:00:00Z",
+        "upToDate": true,
+        "totals": totals,
+        "buckets": buckets,
+        "ticketTypes": [{"ticketTypeId": TICKET_TYPE, "name": "General admission", "totals": totals, "buckets": buckets}],
     })
 }
 
@@ -271,6 +318,26 @@ pub(super) fn audit_entry() -> Value {
         "subject": EVENT,
         "details": {"name": "Boat race"},
     })
+}
+
+fn availability() -> Value {
+    let mut availability = event();
+    if let Value::Object(members) = &mut availability {
+        members.remove("description");
+    }
+    availability
+}
+
+/// The beginning of a stream of an event.
+pub(super) fn availability_stream() -> String {
+    format!("retry: 1500\n\nid: 1.42\nevent: availability\ndata: {}\n\n:\n\n", availability())
+}
+
+/// The beginning of a stream of an account.
+pub(super) fn account_stream() -> String {
+    let (bookings, entries) = (page(&booking()), page(&waitlist_entry()));
+    let id = "id: 1764267600123456\nevent: ";
+    format!("retry: 1500\n\n{id}bookings\ndata: {bookings}\n\n{id}waitlist\ndata: {entries}\n\n:\n\n")
 }
 
 /// A page with one item, which is the last page.

@@ -1,30 +1,40 @@
 //! `POST /api/leavewaitlist`: removes the caller's entry from a waiting list.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
 use rowlock_domain::ids::{EventId, WaitlistEntryId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, JsonFields, text};
-use rowlock_inventory::command::{Authority, Leave, Target};
-use rowlock_inventory::{Command, queries};
+use rowlock_http::{Caller, InvalidBody, JsonBody};
+use rowlock_inventory::Command;
+use rowlock_inventory::command::{self, Authority};
 use utoipa::ToSchema;
 
-use super::cancel_booking::one_of;
-use super::{examples, idempotency, single_type, within_limit};
-use crate::outcome::{Left, respond};
-use crate::service::Booking;
+use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::examples;
+use super::targets::users_entry;
+use crate::resources::LeftResponse;
+use crate::state::AppState;
 
 /// The entry to leave: `waitlistEntryId`, or `eventId` for the only entry that waits at that event. Exactly one of the two.
-#[derive(ToSchema)]
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "describes what `leave_waitlist` reads")]
-struct LeaveWaitlist {
-    #[schema(format = Uuid)]
-    waitlist_entry_id: Option<String>,
-    #[schema(format = Uuid)]
-    event_id: Option<String>,
+pub(super) struct LeaveWaitlist {
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    waitlist_entry_id: Option<WaitlistEntryId>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    event_id: Option<EventId>,
+}
+
+impl CommandBody for LeaveWaitlist {
+    fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
+        require_exactly_one(body, "waitlistEntryId", "eventId");
+    }
 }
 
 route_problems!(
@@ -56,9 +66,9 @@ route_problems!(
     responses(
         (
             status = 200,
-            description = "The entry as it is now.",
-            body = Left,
-            headers(("Idempotent-Replayed" = String, description = "`true` if the key was known: nothing was done this time.")),
+            description = "The entry in its current state.",
+            body = LeftResponse,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"waitlistEntry": examples::left_entry()})
         ),
         LeaveProblems
@@ -68,28 +78,11 @@ route_problems!(
 pub(super) async fn leave_waitlist(
     caller: Caller,
     request: HttpRequest,
-    mut body: JsonFields,
-    booking: web::Data<Booking>,
+    body: JsonBody<LeaveWaitlist>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    within_limit(&booking, &request, &caller)?;
-    let idempotency = idempotency(&request, &mut body);
-    let meant = one_of(&mut body, "waitlistEntryId", "eventId");
-    let id = body.optional("waitlistEntryId", text::<WaitlistEntryId>);
-    let event = body.optional("eventId", text::<EventId>);
-    let (idempotency, id, event) = body.finish((|| meant.and(Some((idempotency?, id?, event?))))())?;
+    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
     let account = caller.sub;
-    let (event, target) = match (id, event) {
-        (Some(id), _) => {
-            let key = booking.reader.run(async |conn| queries::entry_key(conn, account, id).await).await?.ok_or_else(not_found)?;
-            (key.event, Target::One(id, key.ticket_type))
-        }
-        (None, Some(event)) => (event, Target::OnlyOne(single_type(&booking, event).await?)),
-        (None, None) => return Err(not_found()),
-    };
-    let command = Command::Leave(Leave { event, account, target, idempotency, authority: Authority::Holder });
-    respond(booking.lanes.run(command).await)
-}
-
-fn not_found() -> Problem {
-    Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry.")
+    let (event, target) = users_entry(&state, account, body.waitlist_entry_id, body.event_id).await?;
+    run(&state, Command::LeaveWaitlist(command::LeaveWaitlist { event, account, target, idempotency, authority: Authority::Holder })).await
 }

@@ -10,7 +10,7 @@ use rowlock_inventory::queries;
 
 use super::examples;
 use crate::resources::{BookingResource, WaitlistEntryResource};
-use crate::service::Booking;
+use crate::state::AppState;
 
 route_problems!(BookingsProblems = Problems::for_users().with_input());
 
@@ -27,12 +27,12 @@ route_problems!(BookingsProblems = Problems::for_users().with_input());
     ),
     security(("token" = [])),
 )]
-pub(super) async fn bookings(caller: Caller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn bookings(caller: Caller, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let rows = booking.reader.run(async |conn| queries::bookings_of(conn, caller.sub, cursor, limit + 1).await).await?;
+    let rows = state.reader.run(async |conn| queries::bookings_of_account(conn, caller.sub, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.booking.id, |row| BookingResource::from(&row))))
 }
 
@@ -51,11 +51,11 @@ route_problems!(WaitlistProblems = Problems::for_users().with_input());
     ),
     security(("token" = [])),
 )]
-pub(super) async fn waitlist(caller: Caller, request: HttpRequest, booking: web::Data<Booking>) -> Result<HttpResponse, Problem> {
+pub(super) async fn waitlist(caller: Caller, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<WaitlistEntryId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let rows = booking.reader.run(async |conn| queries::entries_of(conn, caller.sub, cursor, limit + 1).await).await?;
+    let rows = state.reader.run(async |conn| queries::entries_of_account(conn, caller.sub, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.entry.id, |row| WaitlistEntryResource::from(&row))))
 }

@@ -12,7 +12,7 @@ use rowlock_test_support::system::{PASSWORD, Plan, System, ready, start_auth};
 use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
 
-use crate::support::{text, token, walk};
+use crate::support::{read_all, token};
 
 /// A plan with frequent reads of the revocation list, in which closed accounts are settled immediately.
 fn quick() -> Plan {
@@ -57,7 +57,7 @@ async fn everything(database: &TestDatabase) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_disabled_account_has_goes_to_those_who_wait_and_its_token_is_worth_nothing() {
+async fn disabling_an_account_reallocates_its_tickets_and_revokes_its_token() {
     let system = quick().start().await;
     let (first, second) = (system.event(1).await, system.event(1).await);
     let [ada, ben, cid] = [system.user("ada").await, system.user("ben").await, system.user("cid").await];
@@ -87,7 +87,7 @@ async fn what_a_disabled_account_has_goes_to_those_who_wait_and_its_token_is_wor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_message_about_an_account_that_comes_late_changes_nothing() {
+async fn a_stale_message_about_an_account_has_no_effect() {
     let system = quick().start().await;
     let event = system.event(1).await;
     let ada = system.user("ada").await;
@@ -112,7 +112,7 @@ async fn an_old_message_about_an_account_that_comes_late_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_acknowledged_when_it_is_committed_and_not_before() {
+async fn a_message_is_acknowledged_only_after_the_commit() {
     let system = quick().start().await;
     let ada = system.user("ada").await;
     let refuse = "CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not to be committed''; END';
@@ -133,7 +133,7 @@ async fn a_message_is_acknowledged_when_it_is_committed_and_not_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_handled() {
+async fn an_unreadable_message_is_dead_lettered_and_the_next_one_is_processed() {
     let system = quick().start().await;
     let ada = system.user("ada").await;
     let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
@@ -148,7 +148,22 @@ async fn a_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_handled
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_an_erased_account_nothing_remains() {
+async fn messages_of_a_newer_auth_service_are_ignored_if_they_are_about_accounts() {
+    let system = quick().start().await;
+    let ada = system.user("ada").await;
+    let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
+    let newer = |key: &str| OutboundMessage::event(key, key, format!(r#"{{"specversion": "1.0", "type": "{key}"}}"#));
+    publisher.publish_batch(vec![newer("account.created"), newer("audit.invented"), newer("account.invented")]).await.unwrap();
+    disable(&system, &ada).await;
+    until("the account is settled", async || states(&system).await == ["disabled true"]).await;
+    let queues = system.broker.accounts();
+    until("all messages are settled", async || system.broker.depth(&queues.work_queue).await == Some(0)).await;
+    until("the unknown audit entry is kept", async || system.broker.depth(&queues.dead_queue).await == Some(1)).await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_an_account_removes_all_its_personal_data() {
     let system = quick().start().await;
     let (first, second) = (system.event(1).await, system.event(1).await);
     let [ada, ben] = [system.user("ada-lovelace").await, system.user("ben").await];
@@ -183,7 +198,7 @@ async fn of_an_erased_account_nothing_remains() {
     system.quiet().await;
     assert_eq!(system.counts(&first).await, (0, 1, 0, 0), "the ticket of a future event goes back");
     assert_eq!(system.counts(&second).await, (1, 0, 0, 0));
-    let listed = walk(&system.admin().client, &format!("/admin/events/{first}/bookings"), 10).await;
+    let listed = read_all(&system.admin().client, &format!("/admin/events/{first}/bookings"), 10).await;
     assert_eq!((listed.len(), &listed[0]["account"]["email"]), (1, &json!("")), "{listed:?}");
     let again = json!({"name": "Ada", "username": "ada-lovelace", "email": "ada-lovelace@example.org", "password": PASSWORD});
     Client::new(system.auth_url()).post("/api/createaccount", again).await.expect(201);
@@ -191,7 +206,7 @@ async fn of_an_erased_account_nothing_remains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_looked_at_again_until_no_token_of_it_can_be_good() {
+async fn a_disabled_account_is_checked_again_until_its_tokens_have_expired() {
     let system = Plan::default().booking_setting("accounts.token_life_seconds", "3600").start().await;
     let event = system.event(2).await;
     let ada = system.user("ada").await;
@@ -210,7 +225,7 @@ async fn erase(system: &System, person: &Person) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tickets_of_an_erased_account_go_to_the_next_in_line_and_those_of_past_events_stay_anonymous() {
+async fn tickets_of_an_erased_account_are_reallocated_and_past_bookings_become_anonymous() {
     let system = quick().start().await;
     let (future, undated, past) = (system.event(1).await, system.event(2).await, system.event(3).await);
     let starts = json!({"startsAt": "2036-12-31T20:00:00Z"});
@@ -231,7 +246,7 @@ async fn tickets_of_an_erased_account_go_to_the_next_in_line_and_those_of_past_e
     assert_eq!(system.counts(&undated).await, (0, 2, 0, 0));
     assert_eq!(system.counts(&past).await, (1, 2, 0, 0), "the past is not changed");
     for (event, status) in [(&undated, "cancelled"), (&past, "confirmed")] {
-        let listed = walk(&system.admin().client, &format!("/admin/events/{event}/bookings"), 10).await;
+        let listed = read_all(&system.admin().client, &format!("/admin/events/{event}/bookings"), 10).await;
         assert_eq!((listed.len(), &listed[0]["status"], &listed[0]["account"]["email"]), (1, &json!(status), &json!("")), "{listed:?}");
     }
     assert!(!everything(&system.booking_database).await.contains(&ada.id));
@@ -239,7 +254,7 @@ async fn tickets_of_an_erased_account_go_to_the_next_in_line_and_those_of_past_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bookings_that_arrive_late_are_found_of_an_erased_account_too() {
+async fn late_bookings_of_an_erased_account_are_cancelled_too() {
     let system = Plan::default().booking_setting("accounts.token_life_seconds", "3600").start().await;
     // More closed accounts than one page holds, all of them sorted before this one.
     let others = "INSERT INTO account_states (account_id, version, state, received_at)
@@ -260,92 +275,5 @@ async fn bookings_that_arrive_late_are_found_of_an_erased_account_too() {
     system.quiet().await;
     let erased = "SELECT count(*)::text AS value FROM account_states WHERE state = 'erased' AND settled_at IS NULL";
     assert_eq!(rows(&system.booking_database, erased).await, ["1"], "it is processed until its tokens have expired");
-    system.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn while_the_list_of_what_was_revoked_is_out_of_reach_users_go_on_and_administrators_wait() {
-    let system = Plan::default()
-        .booking_setting("tokens.revocations_max_age_ms", "100")
-        .booking_setting("tokens.revocations_interval_ms", "10")
-        .booking_setting("tokens.revocations_url", "http://127.0.0.1:9/internal/revocations")
-        .start()
-        .await;
-    let ada = system.user("ada").await;
-    let path = "/admin/auditlog";
-    until("administrators wait", async || system.admin().client.get(path).await.status == 503).await;
-    let refusal = system.admin().client.get(path).await;
-    refusal.refused(503, "unavailable");
-    assert!(refusal.header("retry-after").is_some());
-    ada.client.get(path).await.refused(403, "forbidden");
-    ada.client.get("/api/bookings").await.expect(200);
-    system.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_audit_log_tells_who_did_what_and_is_only_added_to() {
-    let system = quick().start().await;
-    let ada = system.user("ada").await;
-    let made = system.event_like(json!({"name": "A concert", "totalTickets": 10})).await;
-    let (event, ticket_type) = (text(&made["id"]), text(&made["ticketTypes"][0]["id"]));
-    let admin = &system.admin().client;
-    let change = json!({"name": "The concert", "ticketTypes": [{"id": ticket_type, "totalTickets": 12}]});
-    let headers = [("x-request-id", "request-of-a-test")];
-    admin.send(Method::PATCH, &format!("/admin/events/{event}"), &headers, Some(change.to_string().into_bytes())).await.expect(200);
-    admin.patch(&format!("/admin/events/{event}"), json!({"name": "The concert"})).await.expect(200);
-    admin.post(&format!("/admin/events/{event}/cancel"), json!({})).await.expect(200);
-    disable(&system, &ada).await;
-    until("all is told", async || walk(admin, "/admin/auditlog", 2).await.len() == 5).await;
-
-    let log = walk(admin, "/admin/auditlog", 2).await;
-    let mut actions: Vec<_> = log.iter().map(|entry| text(&entry["action"])).collect();
-    actions.sort();
-    assert_eq!(
-        actions,
-        ["account.disable", "admin.create", "event.cancel", "event.change", "event.create"],
-        "what changes nothing is not told"
-    );
-    let find = |action: &str| log.iter().find(|entry| entry["action"] == action).unwrap();
-    let changed = find("event.change");
-    assert_eq!(changed["subject"], event);
-    assert_eq!(changed["actor"], json!({"accountId": system.admin().id, "role": "admin", "requestId": "request-of-a-test"}));
-    let details = json!({
-        "name": {"from": "A concert", "to": "The concert"},
-        format!("ticketTypes.{ticket_type}.totalTickets"): {"from": 10, "to": 12},
-    });
-    assert_eq!(changed["details"], details);
-    assert_eq!(find("event.create")["details"], json!({"name": "A concert", "totalTickets": 10}));
-    assert_eq!(find("admin.create")["actor"]["role"], "bootstrap");
-    assert_eq!(
-        (&find("account.disable")["subject"], &find("account.disable")["details"]["reason"]),
-        (&json!(ada.id), &json!("resold tickets"))
-    );
-
-    until("the token is refused", async || ada.client.get("/admin/auditlog").await.status == 401).await;
-    let mut conn = system.booking_database.admin().await;
-    for sql in ["UPDATE audit_log SET action = 'nothing'", "DELETE FROM audit_log", "TRUNCATE audit_log"] {
-        let error = conn.batch_execute(sql).await.unwrap_err().to_string();
-        assert!(error.contains("only added to"), "{error}");
-    }
-    system.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_asks_too_often_is_told_when_to_come_back() {
-    let system = Plan::default().booking_setting("limits.book_per_account", "3").start().await;
-    let event = system.event(10).await;
-    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
-    for remaining in ["2", "1", "0"] {
-        let answer = ada.book(&event, 1).await;
-        answer.expect(201);
-        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"booking-account\";r={remaining};")), "{answer:?}");
-    }
-    let refusal = ada.book(&event, 1).await;
-    refusal.refused(429, "rate-limited");
-    let seconds: u64 = refusal.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=20).contains(&seconds), "{refusal:?}");
-    assert_eq!(refusal.header("ratelimit-policy"), Some("\"booking-account\";q=3;w=60"));
-    ben.must_book(&event, 1).await;
-    ada.client.get("/api/bookings").await.expect(200);
     system.stop().await;
 }

@@ -12,7 +12,7 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 #[test]
-fn every_wrong_setting_is_named_in_one_message_and_the_exit_code_is_2() {
+fn one_message_names_every_invalid_setting_and_the_exit_code_is_2() {
     let output = run(
         &[],
         &[
@@ -31,14 +31,14 @@ fn every_wrong_setting_is_named_in_one_message_and_the_exit_code_is_2() {
 }
 
 #[test]
-fn a_wrong_argument_is_told_with_the_usage() {
+fn an_invalid_argument_prints_the_usage() {
     let output = run(&["sell"], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("unrecognized subcommand"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrate_needs_the_owner_and_may_be_repeated() {
+async fn migrate_needs_the_owner_role_and_can_be_repeated() {
     let database = TestDatabase::new(&BookingTemplate).await;
     let (service, owner) = (database.service_url(), database.owner_url());
     let url = ("ROWLOCK__DATABASE__URL", service.expose_secret());
@@ -56,7 +56,7 @@ async fn migrate_needs_the_owner_and_may_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audit_lists_what_it_checked_and_fails_when_something_is_wrong() {
+async fn an_audit_lists_its_checks_and_fails_on_a_violation() {
     let database = TestDatabase::new(&BookingTemplate).await;
     let url = database.service_url();
     let url = ("ROWLOCK__DATABASE__URL", url.expose_secret());
@@ -70,13 +70,15 @@ async fn an_audit_lists_what_it_checked_and_fails_when_something_is_wrong() {
     database.admin().await.batch_execute(plant).await.unwrap();
     let broken = run(&["audit"], &[url]);
     assert_eq!(broken.status.code(), Some(1));
-    assert!(String::from_utf8(broken.stdout).unwrap().contains("WRONG  1 entries without their ticket type, one of them: "));
-    assert!(String::from_utf8(broken.stderr).unwrap().contains("not as it must be"));
+    assert!(
+        String::from_utf8(broken.stdout).unwrap().contains("WRONG  1 waiting-list entries whose ticket type does not exist, one of them: ")
+    );
+    assert!(String::from_utf8(broken.stderr).unwrap().contains("audit failed"));
     database.close().await;
 }
 
 #[test]
-fn a_health_check_of_nothing_fails_with_a_sentence() {
+fn a_health_check_without_a_service_fails_with_a_sentence() {
     let output =
         run(&["healthcheck"], &[("ROWLOCK__DATABASE__URL", "postgres://u@127.0.0.1:1/d"), ("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:1")]);
     assert_eq!(output.status.code(), Some(1));

@@ -16,7 +16,7 @@ async fn proxy_of(variable: &str) -> Proxy {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
+async fn a_lost_commit_response_is_resolved_without_booking_twice() {
     let proxy = proxy_of(DATABASE_ENV).await;
     // Without the relay and the worker, the only COMMIT is that of the booking.
     let system = Plan::default().workers(0).booking_setting("outbox.relay", "false").database_through(proxy.address()).start().await;
@@ -46,7 +46,7 @@ async fn a_lost_commit_answer_books_nobody_twice_and_tells_the_truth() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_is_safe() {
+async fn an_unresolvable_outcome_is_reported_as_unknown_and_a_retry_with_the_key_is_safe() {
     let proxy = proxy_of(DATABASE_ENV).await;
     let system = Plan::default()
         .workers(0)
@@ -75,7 +75,7 @@ async fn when_nobody_can_tell_the_client_is_told_that_and_a_retry_with_the_key_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_is_away_the_answer_is_503_and_everything_comes_back_by_itself() {
+async fn while_the_database_is_down_responses_are_503_and_the_service_recovers_by_itself() {
     let proxy = proxy_of(DATABASE_ENV).await;
     let system = Plan::default().worker_setting("worker.sweep_interval_ms", "100").database_through(proxy.address()).start().await;
     let event = system.event(1).await;
@@ -109,7 +109,7 @@ async fn while_the_database_is_away_the_answer_is_503_and_everything_comes_back_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_says_nothing_any_more_is_an_honest_503_and_holds_up_nothing_afterwards() {
+async fn a_database_that_stops_responding_causes_503_and_blocks_nothing_afterwards() {
     let proxy = proxy_of(DATABASE_ENV).await;
     let system = Plan::default()
         .workers(0)
@@ -134,7 +134,7 @@ async fn a_database_that_says_nothing_any_more_is_an_honest_503_and_holds_up_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_broker_is_away_everything_goes_on_and_messages_wait_in_the_outbox() {
+async fn while_the_broker_is_down_requests_succeed_and_messages_stay_in_the_outbox() {
     let proxy = proxy_of("ROWLOCK_TEST_AMQP_URL").await;
     let system = Plan::default().worker_setting("worker.sweep", "false").broker_through(proxy.address()).start().await;
     let event = system.event(1).await;
@@ -158,7 +158,7 @@ async fn while_the_broker_is_away_everything_goes_on_and_messages_wait_in_the_ou
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_goes_away_leaves_nothing_half_done_and_nothing_locked() {
+async fn a_client_that_disconnects_leaves_no_partial_changes_and_no_locks() {
     let system = Plan::default().start().await;
     let event = system.event(30).await;
     let people = system.users("impatient", 30).await;
@@ -180,7 +180,7 @@ async fn a_client_that_goes_away_leaves_nothing_half_done_and_nothing_locked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_service_finishes_what_it_has_accepted() {
+async fn a_stopping_service_finishes_accepted_requests() {
     let system = Plan::default().workers(0).start().await;
     let event = system.event(100).await;
     let people = system.users("fan", 8).await;
@@ -215,7 +215,7 @@ async fn a_stopped_service_finishes_what_it_has_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_stays_locked_is_an_honest_503() {
+async fn a_row_that_stays_locked_causes_503() {
     let system = Plan::default().workers(0).booking_setting("database.lock_timeout_ms", "50").start().await;
     let event = system.event(1).await;
     let ada = system.user("ada").await;

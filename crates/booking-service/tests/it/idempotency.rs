@@ -6,7 +6,7 @@ use rowlock_test_support::system::{Plan, System};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_at_the_same_time_on_two_instances_acts_once() {
+async fn concurrent_requests_with_one_key_on_two_instances_take_effect_once() {
     let system = Plan::default().bookings(2).start().await;
     let event = system.event(20).await;
     let ada = system.user("ada").await;
@@ -29,7 +29,7 @@ async fn the_same_key_at_the_same_time_on_two_instances_acts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_answer_is_repeated_to_the_letter_whatever_happened_since() {
+async fn a_repeated_request_gets_the_first_response_verbatim() {
     let system = System::new().await;
     let event = system.event(2).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -53,7 +53,7 @@ async fn the_first_answer_is_repeated_to_the_letter_whatever_happened_since() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_body_or_operation_under_the_key_is_refused() {
+async fn a_key_reused_for_another_body_or_operation_is_rejected() {
     let system = System::new().await;
     let [event, other] = [system.event(5).await, system.event(5).await];
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -68,7 +68,7 @@ async fn another_body_or_operation_under_the_key_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partial_return_repeated_with_its_key_returns_once() {
+async fn a_partial_return_repeated_with_its_key_takes_effect_once() {
     let system = Plan::default().bookings(2).start().await;
     let event = system.event(5).await;
     let ada = system.user("ada").await;
@@ -89,7 +89,7 @@ async fn a_partial_return_repeated_with_its_key_returns_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancellation_by_event_is_repeated_even_when_nothing_is_left_to_cancel() {
+async fn a_cancellation_by_event_is_replayed_even_if_no_booking_is_left() {
     let system = System::new().await;
     let event = system.event(1).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -112,7 +112,7 @@ async fn a_cancellation_by_event_is_repeated_even_when_nothing_is_left_to_cancel
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_not_kept_and_may_turn_out_otherwise() {
+async fn a_rejection_is_not_stored_and_a_retry_can_succeed() {
     let system = System::new().await;
     let event = system.event(1).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -125,7 +125,7 @@ async fn a_refusal_is_not_kept_and_may_turn_out_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_day_a_key_is_as_good_as_new() {
+async fn a_key_expires_after_a_day() {
     let system = System::new().await;
     let event = system.event(5).await;
     let ada = system.user("ada").await;

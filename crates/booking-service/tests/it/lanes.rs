@@ -11,7 +11,7 @@ use rowlock_test_support::wait::until;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_held_elsewhere_for_two_seconds_delays_others_in_its_lane_by_milliseconds() {
+async fn a_row_locked_elsewhere_for_two_seconds_delays_other_commands_of_its_lane_by_milliseconds() {
     let system = Plan::default().workers(0).start().await;
     let [stuck, free] = [system.event(10).await, system.event(100_000).await];
     let people = system.users("fan", 20).await;
@@ -49,7 +49,7 @@ async fn a_row_held_elsewhere_for_two_seconds_delays_others_in_its_lane_by_milli
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_lane_refuses_after_a_moment_and_serves_again() {
+async fn a_full_lane_rejects_requests_after_the_admission_timeout_and_recovers() {
     let system = Plan::default().workers(0).booking_setting("lanes.queue", "3").start().await;
     let event = system.event(10).await;
     let people = system.users("fan", 8).await;
@@ -83,7 +83,7 @@ struct Spans {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_box_office_that_keeps_each_transaction_to_one_event_sells_and_hands_on_as_ever() {
+async fn with_one_event_per_transaction_booking_and_reallocation_work_as_usual() {
     let plan = Plan::default().booking_setting("booking.one_event_per_transaction", "true");
     let system = plan.worker_setting("worker.one_event_per_transaction", "true").workers(2).start().await;
     let two_types =

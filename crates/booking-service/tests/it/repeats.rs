@@ -17,7 +17,7 @@ fn id(answer: &Value, of: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_cancellation_never_takes_a_booking_that_was_made_since() {
+async fn a_repeated_cancellation_never_cancels_a_newer_booking() {
     let system = System::new().await;
     let event = system.event(5).await;
     let ada = system.user("ada").await;
@@ -48,7 +48,7 @@ async fn a_repeated_cancellation_never_takes_a_booking_that_was_made_since() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_that_meets_the_first_request_or_a_new_booking_in_one_batch_cancels_once() {
+async fn repeats_within_one_batch_cancel_once() {
     let system = System::new().await;
     let event = system.event(5).await;
     let ada = system.user("ada").await;
@@ -63,7 +63,7 @@ async fn a_repeat_that_meets_the_first_request_or_a_new_booking_in_one_batch_can
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_leave_or_change_never_touches_an_entry_that_was_made_since() {
+async fn a_repeated_leave_or_change_never_affects_a_newer_entry() {
     let system = System::new().await;
     let event = system.event(2).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -94,7 +94,7 @@ async fn a_repeated_leave_or_change_never_touches_an_entry_that_was_made_since()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_at_an_event_with_several_ticket_types_looks_at_all_of_them() {
+async fn a_repeat_at_an_event_with_several_ticket_types_considers_all_of_them() {
     let system = System::new().await;
     let types = json!([{"name": "Stalls", "totalTickets": 3}, {"name": "Balcony", "totalTickets": 3}]);
     let made = system.event_like(json!({"name": "Two", "ticketTypes": types})).await;

@@ -3,7 +3,7 @@
 use rowlock_test_support::system::{Plan, System};
 use serde_json::json;
 
-use crate::support::{each, walk};
+use crate::support::{each, read_all};
 
 /// Percent-encodes a text for a query string.
 fn encoded(text: &str) -> String {
@@ -13,8 +13,8 @@ fn encoded(text: &str) -> String {
 /// Returns the names of the events that a search finds, after checking that the public and administrators get the same.
 async fn found(system: &System, term: &str) -> Vec<String> {
     let query = format!("q={}&when=all", encoded(term));
-    let mut names = each(&walk(&system.visitor(), &format!("/api/events?{query}"), 2).await, "name");
-    let mut listed = each(&walk(&system.admin().client, &format!("/admin/events?status=published&{query}"), 2).await, "name");
+    let mut names = each(&read_all(&system.visitor(), &format!("/api/events?{query}"), 2).await, "name");
+    let mut listed = each(&read_all(&system.admin().client, &format!("/admin/events?status=published&{query}"), 2).await, "name");
     names.sort();
     listed.sort();
     assert_eq!(names, listed, "{term}: the public and administrators search alike");
@@ -22,7 +22,7 @@ async fn found(system: &System, term: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_accents_order_and_typography_make_no_difference() {
+async fn a_search_ignores_case_accents_word_order_and_typography() {
     let system = Plan::default().workers(0).start().await;
     for (name, venue, description) in [
         ("Café Müller", "Straße des 17. Juni", "Tanztheater — ein Stück"),
@@ -91,7 +91,7 @@ async fn case_accents_order_and_typography_make_no_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_text_is_found_as_it_is_now() {
+async fn a_search_finds_changed_texts() {
     let system = Plan::default().workers(0).start().await;
     let event = system.event_like(json!({"name": "Jazz", "venue": "Alte Brücke", "totalTickets": 1})).await;
     let path = format!("/admin/events/{}", event["id"].as_str().unwrap());

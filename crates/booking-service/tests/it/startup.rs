@@ -53,7 +53,7 @@ fn start_worker(database: &TestDatabase, broker: &TestBroker) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_migrations_at_once_and_two_of_each_service_already_waiting() {
+async fn services_wait_for_the_schema_while_two_migrations_run_concurrently() {
     let (auth_database, booking_database) =
         tokio::join!(TestDatabase::new(&Empty("empty_auth")), TestDatabase::new(&Empty("empty_booking")));
     let broker = TestBroker::new();
@@ -90,7 +90,7 @@ async fn two_migrations_at_once_and_two_of_each_service_already_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_service_can_change_the_schema_or_read_the_others_database() {
+async fn no_service_can_change_the_schema_or_read_the_other_database() {
     let system = System::new().await;
     for database in [&system.auth_database, &system.booking_database] {
         let mut conn = connect(&database.service_url(), ConnectionLimits::default(), "test").await.unwrap();
@@ -136,7 +136,7 @@ async fn schema(conn: &mut AsyncPgConnection) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_migration_goes_down_and_up_again_without_a_difference() {
+async fn every_migration_can_be_reverted_and_reapplied_without_a_difference() {
     let database = TestDatabase::new(&Empty("empty_booking")).await;
     let mut conn = database.admin().await;
     migrate(&database.owner_url(), &database.service_url(), MIGRATIONS).await.unwrap();

@@ -1,6 +1,9 @@
-//! Helpers shared by the tests of the HTTP contract.
+//! Helpers shared by the tests.
 
-use rowlock_test_support::client::Client;
+use chrono::{TimeDelta, Utc};
+use reqwest::Method;
+use rowlock_platform::clock::Clock;
+use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::system::{PASSWORD, System};
 use serde_json::{Value, json};
 
@@ -10,7 +13,7 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 /// Reads a list from its first page to its last and returns all items. Asserts that every page but the last is full.
-pub(crate) async fn walk(client: &Client, path: &str, limit: usize) -> Vec<Value> {
+pub(crate) async fn read_all(client: &Client, path: &str, limit: usize) -> Vec<Value> {
     let separator = if path.contains('?') { '&' } else { '?' };
     let mut items = Vec::new();
     let mut cursor = String::new();
@@ -46,6 +49,37 @@ pub(crate) fn fields(value: &Value) -> Vec<String> {
 pub(crate) async fn token(system: &System, name: &str) -> String {
     let login = json!({"email": format!("{name}@example.org"), "password": PASSWORD});
     text(&Client::new(system.auth_url()).post("/api/loginaccount", login).await.expect(200)["token"])
+}
+
+/// Returns the time that many seconds from now.
+pub(crate) fn in_seconds(seconds: i64) -> String {
+    let time: chrono::DateTime<Utc> = Clock::system().now() + TimeDelta::seconds(seconds);
+    time.to_rfc3339()
+}
+
+/// Creates an event and returns its id.
+pub(crate) async fn create_event(system: &System, body: Value) -> String {
+    text(&system.event_like(body).await["id"])
+}
+
+/// Changes an event as an administrator.
+pub(crate) async fn change_event(system: &System, event: &str, change: Value) -> TestResponse {
+    system.admin().client.patch(&format!("/admin/events/{event}"), change).await
+}
+
+/// Cancels an event as an administrator.
+pub(crate) async fn cancel_event(system: &System, event: &str) -> TestResponse {
+    system.admin().client.send(Method::POST, &format!("/admin/events/{event}/cancel"), &[], None).await
+}
+
+/// Reads an event as the public.
+pub(crate) async fn public_event(system: &System, event: &str) -> TestResponse {
+    system.visitor().get(&format!("/api/events/{event}")).await
+}
+
+/// Returns the names of the public events that a query string selects.
+pub(crate) async fn event_names(system: &System, query: &str) -> Vec<String> {
+    each(&read_all(&system.visitor(), &format!("/api/events{query}"), 100).await, "name")
 }
 
 #[derive(diesel::QueryableByName)]

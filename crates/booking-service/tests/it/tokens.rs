@@ -123,7 +123,7 @@ async fn bookings(visitor: &Client, token: &str) -> TestResponse {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_sound_token_opens_anything() {
+async fn only_a_valid_token_is_accepted() {
     let signer = Signer::new(1, "first");
     // Keys of unknown kinds in the same document are ignored.
     let other = json!({"kty": "RSA", "crv": "", "kid": "rsa", "x": ""});
@@ -175,7 +175,10 @@ async fn only_a_sound_token_opens_anything() {
     for secret in [URL_SAFE_NO_PAD.decode(x).unwrap(), x.as_bytes().to_vec(), public.to_string().into_bytes()] {
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
             let header = Header { kid: Some("first".to_owned()), ..Header::new(algorithm) };
-            bad.push(("signed with the public key as a secret", encode(&header, &claims(), &EncodingKey::from_secret(&secret)).unwrap()));
+            bad.push((
+                "signed with the public key as a secret",
+                encode(&header, &claims(), &EncodingKey::from_secret(&secret).unwrap()).unwrap(),
+            ));
         }
     }
     let foreign = Signer::new(7, "first");
@@ -202,7 +205,7 @@ async fn only_a_sound_token_opens_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_keys_the_answer_is_not_now_and_it_comes_back_by_itself() {
+async fn without_signing_keys_responses_are_503_until_they_can_be_fetched() {
     let system = System::new().await;
     let event = system.event(1).await;
     let token = crate::support::token(&system, "admin").await;
@@ -248,7 +251,7 @@ async fn without_keys_the_answer_is_not_now_and_it_comes_back_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn however_many_ask_the_keys_are_fetched_once() {
+async fn concurrent_requests_fetch_the_signing_keys_once() {
     let signer = Signer::new(1, "first");
     let keys = KeyServer::start(Some(json!([signer.public()]))).await;
     let system = system_with(&keys).await;

@@ -4,7 +4,7 @@ use rowlock_test_support::system::System;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_for_more_than_the_type_has_in_total_is_refused() {
+async fn a_request_for_more_than_the_total_is_rejected() {
     let system = System::new().await;
     let event = system.event(2).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
@@ -31,7 +31,7 @@ async fn asking_for_more_than_the_type_has_in_total_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_lowered_below_waiting_parties_counts_them_and_they_are_served_when_it_is_raised() {
+async fn entries_above_a_lowered_limit_are_counted_and_served_when_it_is_raised() {
     let system = System::new().await;
     let made = system.event_like(json!({"name": "Few", "totalTickets": 6, "maxPerBooking": 6})).await;
     let (event, id) = (made["id"].as_str().unwrap().to_owned(), made["ticketTypes"][0]["id"].clone());
@@ -82,7 +82,7 @@ async fn a_limit_lowered_below_waiting_parties_counts_them_and_they_are_served_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn raising_the_limit_of_a_booking_serves_those_who_wait_from_what_is_available() {
+async fn raising_max_per_booking_serves_waiting_entries_from_available_tickets() {
     let system = System::new().await;
     let made = system.event_like(json!({"name": "Few", "totalTickets": 4, "maxPerBooking": 4})).await;
     let (event, id) = (made["id"].as_str().unwrap().to_owned(), made["ticketTypes"][0]["id"].clone());

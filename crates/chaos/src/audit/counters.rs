@@ -74,7 +74,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     if tables.outbox_failed > 0 {
         verdict.add_violation(
             OUTBOX,
-            format!("{} messages were given up as unpublishable", tables.outbox_failed),
+            format!("{} messages were set aside as unpublishable", tables.outbox_failed),
             "the table outbox_failed",
         );
     }

@@ -24,7 +24,7 @@ use crate::tables::Tables;
 pub struct Violation {
     /// The rule.
     pub rule: &'static str,
-    /// What violates it.
+    /// The violation.
     pub what: String,
     /// Where to investigate.
     #[serde(rename = "look")]

@@ -9,13 +9,13 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Invalid, checked, visible};
+use super::{InvalidValue, check_text, visible};
 
 /// The maximum length of an address in bytes (RFC 5321, section 4.5.3.1.3).
 const MAX_BYTES: usize = 254;
 
-fn not_an_address() -> Invalid {
-    Invalid::new("must be an e-mail address")
+fn not_an_address() -> InvalidValue {
+    InvalidValue::new("must be an e-mail address")
 }
 
 fn parses(text: &str) -> bool {
@@ -54,23 +54,23 @@ impl Email {
     }
 
     /// Returns the forms by which accounts with this address are looked up.
-    pub fn forms(&self) -> EmailForms {
-        EmailForms::of(&self.0)
+    pub fn lookup_keys(&self) -> EmailLookupKeys {
+        EmailLookupKeys::of(&self.0)
     }
 
     /// Returns whether the domain is a single label, which has a meaning in a local network at most.
     fn is_local(&self) -> bool {
-        self.forms().key.rsplit_once('@').is_none_or(|(_, domain)| !domain.contains('.'))
+        self.lookup_keys().key.rsplit_once('@').is_none_or(|(_, domain)| !domain.contains('.'))
     }
 }
 
 impl FromStr for Email {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = checked(text, MAX_BYTES, |_| false)?;
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let text = check_text(text, MAX_BYTES, |_| false)?;
         if text.chars().any(|c| visible::is_ignorable(c) || (visible::is_blank(c) && c != ' ')) {
-            return Err(Invalid::new("must not contain invisible characters"));
+            return Err(InvalidValue::new("must not contain invisible characters"));
         }
         let fits = |key: String| key.len() <= MAX_BYTES;
         if parses(&text) && key(&text).is_some_and(fits) { Ok(Self(text)) } else { Err(not_an_address()) }
@@ -99,9 +99,9 @@ impl EmailDomains {
     }
 
     /// Returns the address, or an error if its domain is not allowed.
-    pub fn admit(self, email: Email) -> Result<Email, Invalid> {
+    pub fn admit(self, email: Email) -> Result<Email, InvalidValue> {
         if self == Self::Public && email.is_local() {
-            return Err(Invalid::new("must have a domain with a dot, for example ada@example.org"));
+            return Err(InvalidValue::new("must have a domain with a dot, for example ada@example.org"));
         }
         Ok(email)
     }
@@ -113,17 +113,17 @@ pub struct LoginEmail(String);
 
 impl LoginEmail {
     /// Returns the forms by which accounts with this address are looked up.
-    pub fn forms(&self) -> EmailForms {
-        EmailForms::of(&self.0)
+    pub fn lookup_keys(&self) -> EmailLookupKeys {
+        EmailLookupKeys::of(&self.0)
     }
 }
 
 impl FromStr for LoginEmail {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if text.chars().any(visible::is_control) {
-            return Err(Invalid::new("must not contain control characters"));
+            return Err(InvalidValue::new("must not contain control characters"));
         }
         let text = text.trim();
         // Some keyboards produce a letter and its accent as two characters.
@@ -134,7 +134,7 @@ impl FromStr for LoginEmail {
 
 /// The forms of an address by which an account is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct EmailForms {
+pub struct EmailLookupKeys {
     /// The comparison key, which is equal for all spellings of one address.
     pub key: String,
     /// The address in lower case. It finds accounts whose comparison key belongs to another account, because previous versions
@@ -142,7 +142,7 @@ pub struct EmailForms {
     pub lower: String,
 }
 
-impl EmailForms {
+impl EmailLookupKeys {
     /// Returns the forms of any text that is, or was once accepted as, an address.
     pub fn of(text: &str) -> Self {
         let lower = text.to_lowercase();

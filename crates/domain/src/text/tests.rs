@@ -69,7 +69,7 @@ const INVISIBLE: [&str; 14] = [
 /// Noncharacter code points.
 const NONCHARACTERS: [&str; 5] = ["\u{fffe}", "\u{ffff}", "\u{fdd0}", "\u{1fffe}", "\u{10ffff}"];
 
-fn refused<T: FromStr<Err = Invalid>>(text: &str) -> Option<String> {
+fn refused<T: FromStr<Err = InvalidValue>>(text: &str) -> Option<String> {
     text.parse::<T>().err().map(|error| error.to_string())
 }
 
@@ -209,7 +209,7 @@ fn usernames_that_look_the_same_have_one_key() {
 
 #[test]
 fn addresses_that_reach_the_same_mailbox_have_one_key() {
-    let key = |text: &str| text.parse::<Email>().unwrap().forms().key;
+    let key = |text: &str| text.parse::<Email>().unwrap().lookup_keys().key;
     assert_eq!(key("Ada@Example.org"), "ada@example.org");
     assert_eq!(key("ada@München.example"), "ada@xn--mnchen-3ya.example");
     assert_eq!(key("ada@XN--MNCHEN-3ya.example"), "ada@xn--mnchen-3ya.example");
@@ -259,8 +259,8 @@ fn whoever_has_an_address_from_before_the_rules_can_type_it() {
     for (typed, key) in
         [("a@gmail", "a@gmail"), (" Jose\u{301}@Example.org ", "josé@example.org"), ("ada@München.example", "ada@xn--mnchen-3ya.example")]
     {
-        let forms = typed.parse::<LoginEmail>().unwrap_or_else(|error| panic!("{typed:?} {error}")).forms();
-        assert_eq!((forms.key.as_str(), forms.lower), (key, typed.trim().to_lowercase()));
+        let lookup_keys = typed.parse::<LoginEmail>().unwrap_or_else(|error| panic!("{typed:?} {error}")).lookup_keys();
+        assert_eq!((lookup_keys.key.as_str(), lookup_keys.lower), (key, typed.trim().to_lowercase()));
     }
     for bad in ["", "ada", "ada@", "a\0@example.org"] {
         assert!(bad.parse::<LoginEmail>().is_err(), "{bad:?}");
@@ -304,14 +304,14 @@ mod properties {
             let key = Username::key_of(&text);
             prop_assert_eq!(&Username::key_of(&key), &key);
             prop_assert_eq!(Username::key_of(&text.nfd().collect::<String>()), Username::key_of(&text.nfc().collect::<String>()));
-            let key = EmailForms::of(&format!("{text}@{text}.example")).key;
-            prop_assert_eq!(&EmailForms::of(&key).key, &key);
+            let key = EmailLookupKeys::of(&format!("{text}@{text}.example")).key;
+            prop_assert_eq!(&EmailLookupKeys::of(&key).key, &key);
         }
 
         #[test]
         fn of_ascii_the_key_is_lower_case(username in "[!-~]{1,64}", email in "[!-?A-~]{1,20}@[ -~]{1,20}") {
             prop_assert_eq!(Username::key_of(&username), username.to_lowercase());
-            prop_assert_eq!(EmailForms::of(&email).key, email.to_lowercase());
+            prop_assert_eq!(EmailLookupKeys::of(&email).key, email.to_lowercase());
         }
     }
 }
@@ -322,8 +322,8 @@ fn a_search_has_words_however_they_are_spaced() {
         |text: &str| text.parse::<SearchTerm>().unwrap().words().into_iter().map(|word| word.as_str().to_owned()).collect::<Vec<_>>();
     assert_eq!(words("  Café\u{a0}Müller  Café\u{3000}50% "), ["Café", "Müller", "50%"]);
     assert_eq!(words(" \u{2003} "), Vec::<String>::new());
-    let place = |word: &str| word.parse::<SearchTerm>().unwrap().words()[0].place();
-    assert!(["bar", "ﬃ", "...", "東京都"].map(place).iter().all(|place| *place == SearchPlace::Anywhere));
-    assert!(["u2", "u\u{308}2", "й", "5%"].map(place).iter().all(|place| *place == SearchPlace::BeginningOfWord));
-    assert!(["%", "🎟", "東京", "—"].map(place).iter().all(|place| *place == SearchPlace::AnywhereUnindexed));
+    let place = |word: &str| word.parse::<SearchTerm>().unwrap().words()[0].match_position();
+    assert!(["bar", "ﬃ", "...", "東京都"].map(place).iter().all(|place| *place == MatchPosition::Anywhere));
+    assert!(["u2", "u\u{308}2", "й", "5%"].map(place).iter().all(|place| *place == MatchPosition::WordStart));
+    assert!(["%", "🎟", "東京", "—"].map(place).iter().all(|place| *place == MatchPosition::AnywhereUnindexed));
 }

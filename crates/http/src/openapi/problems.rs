@@ -1,4 +1,4 @@
-//! Which problems a route can answer, by status, each code with an example.
+//! The error responses of a route by status, with an example of each problem code.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,32 +12,35 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::words::one_of;
+use super::words::{AdminRole, one_of};
 use crate::problem::{FieldError, Problem};
 
-/// A refusal, an error or a trouble (RFC 9457). Clients decide by `code`; `detail` is for people. The members behind `errors`
-/// go with certain codes.
+/// An error response (RFC 9457). Clients decide by `code`; `detail` is for people. The members after `errors` occur with certain
+/// codes only.
 #[derive(Debug, ToSchema)]
 #[schema(as = Problem)]
 #[serde(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes what `Problem::document` makes")]
+#[allow(dead_code, reason = "describes the result of `Problem::document`")]
 pub struct ProblemDocument {
     /// `urn:rowlock:problem:` and the code.
     #[schema(pattern = "^urn:rowlock:problem:[a-z-]+$")]
     r#type: String,
-    /// What kind of problem it is, the same for every occurrence.
+    /// Summary of the problem type, the same for every occurrence.
     title: String,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
     #[schema(value_type = ProblemCodes)]
     code: ProblemCode,
-    /// What happened and what to do about it.
+    /// A sentence that says what happened and what to do about it.
     detail: String,
-    /// Every bad field of the request, with `invalid-input` and `unknown-field`.
+    /// With `invalid-input` and `unknown-field`: every invalid field of the request.
     #[schema(nullable = false)]
     errors: Option<Vec<FieldError>>,
-    /// With `already-promoted`: the booking that the entry has become.
+    /// With `forbidden`: the least role of an administrator that may do this, if that is the reason.
+    #[schema(nullable = false, value_type = Option<AdminRole>)]
+    required_role: Option<String>,
+    /// With `already-promoted`: the booking to which the entry was promoted.
     #[schema(nullable = false, format = Uuid)]
     booking_id: Option<String>,
     /// With `ambiguous-booking`: the bookings that match.
@@ -49,37 +52,37 @@ pub struct ProblemDocument {
     /// With `already-waiting`: the account's open entry.
     #[schema(nullable = false, format = Uuid)]
     waitlist_entry_id: Option<String>,
-    /// With `already-waiting`: how many tickets the entry waits for.
+    /// With `already-waiting`: the number of tickets of the entry.
     #[schema(nullable = false, minimum = 1)]
     quantity: Option<u32>,
-    /// With `already-waiting`: the place of the entry in the queue, from 1.
+    /// With `already-waiting`: the position of the entry in the waiting list, from 1.
     #[schema(nullable = false, minimum = 1)]
     position: Option<i64>,
     /// With `capacity-below-booked`: the ticket type.
     #[schema(nullable = false, format = Uuid)]
     ticket_type_id: Option<String>,
-    /// With `capacity-below-booked`: how many of its tickets are booked.
+    /// With `capacity-below-booked`: the number of its booked tickets.
     #[schema(nullable = false)]
     booked_tickets: Option<u32>,
-    /// With `account-limit`: how many tickets of the type an account may have.
+    /// With `account-limit`: the maximum number of tickets of the type per account.
     #[schema(nullable = false)]
     max_per_account: Option<u32>,
-    /// With `cancellation-closed`: until when tickets could be returned.
+    /// With `cancellation-closed`: the time until which tickets could be returned.
     #[schema(nullable = false, value_type = Option<DateTime>)]
     cancel_until: Option<String>,
-    /// With `event-has-bookings`: how many bookings the event has ever had, cancelled ones included; 1,000 stands for more.
+    /// With `event-has-bookings`: the number of bookings that the event has ever had, including cancelled ones. Counted up to 1,000.
     #[schema(nullable = false)]
     bookings: Option<u32>,
-    /// With `waitlist-would-close`: how many entries the change would close. With `event-has-bookings`: how many entries the
-    /// event has ever had, ended ones included; 1,000 stands for more.
+    /// With `waitlist-would-close`: the number of entries that the change would close. With `event-has-bookings`: the number of
+    /// entries that the event has ever had, including those that have ended. Counted up to 1,000.
     #[schema(nullable = false)]
     waitlist_entries: Option<u32>,
-    /// With `waitlist-would-close`: how many tickets are held for those entries.
+    /// With `waitlist-would-close`: the number of tickets held for those entries.
     #[schema(nullable = false)]
     held_tickets: Option<u32>,
 }
 
-/// The closed list of codes.
+/// Schema of the codes, which lists all of them.
 struct ProblemCodes;
 
 impl PartialSchema for ProblemCodes {
@@ -98,53 +101,53 @@ impl ToSchema for ProblemCodes {
     }
 }
 
-/// The problems that a route can answer.
+/// The problems with which a route can respond.
 #[derive(Debug, Clone)]
 pub struct Problems(Vec<ProblemCode>);
 
 impl Problems {
-    /// What every route can answer to anyone.
+    /// Returns the problems of every route.
     pub fn for_anyone() -> Self {
         Self(vec![ProblemCode::MalformedRequest, ProblemCode::InternalError, ProblemCode::Unavailable, ProblemCode::Overloaded])
     }
 
-    /// What a route can answer that needs a token.
+    /// Returns the problems of a route that requires an access token.
     pub fn for_users() -> Self {
         Self::for_anyone().and(&[ProblemCode::Unauthenticated])
     }
 
-    /// What a route can answer that needs an administrator's token.
+    /// Returns the problems of a route that requires an administrator's access token.
     pub fn for_administrators() -> Self {
         Self::for_users().and(&[ProblemCode::Forbidden])
     }
 
-    /// It reads a query string or a header that can be wrong.
+    /// Adds the problem of a route that reads a query string or a header.
     pub fn with_input(self) -> Self {
         self.and(&[ProblemCode::InvalidInput])
     }
 
-    /// It reads a JSON body.
+    /// Adds the problems of a route that reads a JSON body.
     pub fn with_body(self) -> Self {
         self.with_input().and(&[ProblemCode::MalformedJson, ProblemCode::UnknownField, ProblemCode::BodyTooLarge])
     }
 
-    /// It changes something, so that a lost answer leaves it open whether it did.
+    /// Adds the problem of a route that changes data, where a lost connection leaves the outcome unknown.
     pub fn changing(self) -> Self {
         self.and(&[ProblemCode::OutcomeUnknown])
     }
 
-    /// It has a rate limit.
+    /// Adds the problem of a route with a rate limit.
     pub fn limited(self) -> Self {
         self.and(&[ProblemCode::RateLimited])
     }
 
-    /// It has these of its own.
+    /// Adds problems that are specific to a route.
     pub fn and(mut self, codes: &[ProblemCode]) -> Self {
         self.0.extend_from_slice(codes);
         self
     }
 
-    /// The responses by status.
+    /// Returns the responses by status.
     pub fn responses(&self) -> BTreeMap<String, RefOr<Response>> {
         let mut by_status: BTreeMap<u16, Vec<ProblemCode>> = BTreeMap::new();
         for code in ProblemCode::ALL.iter().filter(|code| self.0.contains(code)) {
@@ -167,7 +170,7 @@ fn response(status: u16, codes: &[ProblemCode]) -> Response {
     response
 }
 
-/// A header of the shared ones.
+/// Returns a reference to a shared header.
 pub(super) fn header(name: &str) -> RefOr<utoipa::openapi::header::Header> {
     RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
 }
@@ -180,7 +183,7 @@ fn content(codes: &[ProblemCode]) -> Content {
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }
 
-/// An example of every code.
+/// Returns an example for every code.
 pub(super) fn examples() -> impl Iterator<Item = (String, RefOr<Example>)> {
     ProblemCode::ALL.iter().map(|code| {
         let example = ExampleBuilder::new().summary(code.title()).value(Some(example(*code).document())).build();
@@ -188,7 +191,7 @@ pub(super) fn examples() -> impl Iterator<Item = (String, RefOr<Example>)> {
     })
 }
 
-/// A problem as it arises; the compiler asks for one of each code.
+/// Returns an example of a problem. The `match` is exhaustive, so that every code has one.
 fn example(code: ProblemCode) -> Problem {
     const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
     const OTHER_BOOKING: &str = "01936f1e-9a10-7d21-8e44-6b1f0c7a5e06";
@@ -204,20 +207,29 @@ fn example(code: ProblemCode) -> Problem {
         }
         ProblemCode::MalformedRequest => ("The request is not valid HTTP, or its address or headers are too long.", &[]),
         ProblemCode::Unauthenticated => ("The token is not valid or has expired. Log in again or refresh it.", &[]),
-        ProblemCode::BadCredentials => ("There is no account with this e-mail and this password.", &[]),
-        ProblemCode::InvalidRefreshToken => ("The refresh token is unknown, used up or expired. Log in again.", &[]),
-        ProblemCode::AccountDisabled => ("The account was disabled. Ask the organiser, and name the time of this answer.", &[]),
-        ProblemCode::Forbidden => ("This is for administrators.", &[]),
+        ProblemCode::BadCredentials => ("The e-mail address or the password is wrong.", &[]),
+        ProblemCode::WrongPassword => ("The present password is wrong. Nothing was changed.", &[]),
+        ProblemCode::TotpRequired => ("Send the code of your authenticator app, or a recovery code, as `totp`.", &[]),
+        ProblemCode::BadTotp => ("The code is wrong, expired or already used. Wait for the next one.", &[]),
+        ProblemCode::TotpEnabled => ("Your account has a second factor. Disable it with POST /admin/disabletotp first.", &[]),
+        ProblemCode::TotpNotPending => ("Request a secret with POST /admin/enabletotp first.", &[]),
+        ProblemCode::InvalidRefreshToken => ("The refresh token is unknown, expired or already used. Log in again.", &[]),
+        ProblemCode::AccountDisabled => ("This account is disabled. Contact the organizer, and mention the time of this response.", &[]),
+        ProblemCode::Forbidden => ("Only administrators with the role `owner` can do this.", &[("requiredRole", json!("owner"))]),
         ProblemCode::NotFound => ("No route matches this URL.", &[]),
         ProblemCode::AccountNotFound => ("There is no account with this id.", &[]),
         ProblemCode::SessionNotFound => ("You have no session with this id.", &[]),
         ProblemCode::EventNotFound => ("There is no event with this id.", &[]),
         ProblemCode::BookingNotFound => ("You have no such booking.", &[]),
         ProblemCode::WaitlistEntryNotFound => ("You have no such waiting-list entry.", &[]),
+        ProblemCode::ImageNotFound => ("The event has no picture.", &[]),
         ProblemCode::MethodNotAllowed => ("Use POST.", &[]),
-        ProblemCode::EmailTaken => ("Another account has this e-mail. Log in, or use another one.", &[]),
+        ProblemCode::EmailTaken => ("Another account has this e-mail address. Log in, or use another address.", &[]),
         ProblemCode::UsernameTaken => ("Another account has this username. Choose another one.", &[]),
-        ProblemCode::LastAdministrator => ("Make another administrator first: nobody would be left to run the box office.", &[]),
+        ProblemCode::LastAdministrator => {
+            ("This is the last administrator with the role `owner`. Give another administrator this role first.", &[])
+        }
+        ProblemCode::NotAnAdministrator => ("This account is not an administrator's, so it has no role that could be changed.", &[]),
         ProblemCode::SoldOut => ("There are not enough tickets left for this request.", &[]),
         ProblemCode::AlreadyWaiting => (
             "You are already on the waiting list of this ticket type. To change how many tickets you wait for, use POST /api/changewaitlist.",
@@ -227,48 +239,51 @@ fn example(code: ProblemCode) -> Problem {
             ("An account may have at most 4 of these tickets, booked and waited for together.", &[("maxPerAccount", json!(4))])
         }
         ProblemCode::SalesClosed => ("Tickets are not on sale at this time; see salesStartAt and salesEndAt of the event.", &[]),
-        ProblemCode::EventCancelled => ("The event is cancelled; nothing is sold any more.", &[]),
+        ProblemCode::EventCancelled => ("The event is cancelled, so its tickets are no longer on sale.", &[]),
         ProblemCode::EventHasBookings => (
-            "The event has or had 2 bookings and 1 waiting-list entry, which stay on record, so it can be neither deleted nor made a draft. Call it off with POST /admin/events/{eventId}/cancel instead.",
+            "The event has or had 2 bookings and 1 waiting-list entry, which stay on record, so it can be neither deleted nor turned back into a draft. Cancel it with POST /admin/events/{eventId}/cancel instead.",
             &[("bookings", json!(2)), ("waitlistEntries", json!(1))],
         ),
-        ProblemCode::EventBegun => ("The event has begun, so tickets cannot be returned any more.", &[]),
+        ProblemCode::EventBegun => ("The event has started, so its tickets can no longer be returned.", &[]),
         ProblemCode::CancellationClosed => (
             "Tickets could be returned until 2036-12-30T12:00:00Z; see cancelUntil of the event.",
             &[("cancelUntil", json!("2036-12-30T12:00:00Z"))],
         ),
         ProblemCode::WaitlistWouldClose => (
-            "The change would end the waiting list now and close its entries. Send closeWaitlist: true if that is meant.",
+            "The change would end the waiting list now and close its entries. Send closeWaitlist: true to confirm.",
             &[("waitlistEntries", json!(12)), ("heldTickets", json!(0))],
         ),
         ProblemCode::AmbiguousBooking => (
-            "You have, or had, several bookings at this event, so eventId alone could mean the wrong one. Name one of bookingIds with bookingId.",
+            "You have, or had, several bookings at this event, so eventId alone is ambiguous. Send one of bookingIds as bookingId.",
             &[("bookingIds", json!([BOOKING, OTHER_BOOKING]))],
         ),
         ProblemCode::AmbiguousWaitlistEntry => (
-            "You have, or had, several waiting-list entries at this event, so eventId alone could mean the wrong one. Name one of waitlistEntryIds with waitlistEntryId.",
+            "You have, or had, several waiting-list entries at this event, so eventId alone is ambiguous. Send one of waitlistEntryIds as waitlistEntryId.",
             &[("waitlistEntryIds", json!([ENTRY, OTHER_ENTRY]))],
         ),
-        ProblemCode::AlreadyPromoted => {
-            ("Your turn has come: the entry has become a booking, which you can cancel.", &[("bookingId", json!(BOOKING))])
-        }
+        ProblemCode::AlreadyPromoted => (
+            "This waiting-list entry has already been promoted to a booking. Cancel the booking instead.",
+            &[("bookingId", json!(BOOKING))],
+        ),
         ProblemCode::CapacityBelowBooked => (
             "180 tickets of this type are booked, so it cannot have fewer than 180.",
             &[("ticketTypeId", json!(TICKET_TYPE)), ("bookedTickets", json!(180))],
         ),
         ProblemCode::PreconditionFailed => ("The event has changed since you read it. Read it again and repeat your change.", &[]),
         ProblemCode::BodyTooLarge => ("The request body is larger than the limit of 65536 bytes.", &[]),
+        ProblemCode::UnsupportedMediaType => ("The Content-Type of a picture must be one of image/png, image/jpeg, image/webp.", &[]),
+        ProblemCode::UnsupportedImage => ("The picture has 120 × 80 pixels. It needs at least 300 × 200.", &[]),
         ProblemCode::InvalidInput => return Problem::invalid_field("quantity", "must be from 1 to 100"),
         ProblemCode::IdempotencyKeyReused => (
             "This Idempotency-Key was used for another request at this event. Use a fresh key for each request, and the same one only to repeat it.",
             &[],
         ),
-        ProblemCode::RateLimited => ("Too many log-ins from your address. Retry in 3 s.", &[]),
+        ProblemCode::RateLimited => ("Too many logins from your IP address. Retry in 3 s.", &[]),
         ProblemCode::InternalError => ("The error has been logged. Trying again later may help.", &[]),
         ProblemCode::Unavailable => ("The database cannot be reached at the moment. Nothing was changed; please try again.", &[]),
-        ProblemCode::Overloaded => ("More requests are waiting than can be served. Nothing was changed; please try again.", &[]),
+        ProblemCode::Overloaded => ("The service is overloaded. Nothing was changed; please try again.", &[]),
         ProblemCode::OutcomeUnknown => (
-            "The answer of the service was lost. With the same Idempotency-Key the request can be repeated safely; otherwise look first what happened.",
+            "The connection to the service was lost before it responded, so the request may have taken effect. If it had an Idempotency-Key, repeating it with the same key is safe; otherwise, check first whether it took effect.",
             &[],
         ),
     };

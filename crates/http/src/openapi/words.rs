@@ -40,6 +40,8 @@ words! {
     BookingOrigin = states::BookingOrigin, "Origin of a booking: a sale of available tickets, or a promotion from the waiting list.";
     WaitlistStatus = states::WaitlistStatus, "Status of a waiting-list entry: waiting, promoted to a booking, left by its holder, or closed because the event started or was cancelled.";
     AccountRole = states::Role, "Role of an account: book tickets, or manage events.";
+    AccountLanguage = states::Language, "Language in which the owner of the account wants to be addressed.";
+    AdminRole = states::AdminRole, "Role of an administrator: check people in; manage events, bookings and waiting lists as well; or everything, including accounts and roles.";
     ActorRole = auditlog::ActorRole, "How the actor was authorized: with an administrator's token, with the bootstrap token, or on the command line of a service.";
     Action = auditlog::Action, "The action that was performed.";
 }

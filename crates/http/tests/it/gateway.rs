@@ -86,6 +86,13 @@ async fn the_gateway_rejects_requests_with_problem_documents() {
     assert_problem(&gateway.call("TRACE", "/api/events").await, ProblemCode::MethodNotAllowed);
     let too_large = "POST /api/book HTTP/1.1\r\nHost: door\r\nConnection: close\r\nContent-Length: 65537\r\n\r\n";
     assert_problem(&gateway.send_raw(too_large).await, ProblemCode::BodyTooLarge);
+    // Only pictures may be larger: the gateway waits for the body instead of rejecting it, and then finds no service.
+    let picture = |length: usize| {
+        let body = "x".repeat(if length > 6 * 1024 * 1024 { 0 } else { length });
+        format!("PUT /admin/events/1/image HTTP/1.1\r\nHost: door\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    assert_problem(&gateway.send_raw(&picture(100_000)).await, ProblemCode::Unavailable);
+    assert_problem(&gateway.send_raw(&picture(6 * 1024 * 1024 + 1)).await, ProblemCode::BodyTooLarge);
     let long = "x".repeat(9_000);
     for request in [
         "what is this?\r\n\r\n".to_owned(),
@@ -302,5 +309,21 @@ async fn a_browser_may_call_the_api_from_an_allowed_origin_through_the_gateway()
         assert_eq!(other.header("access-control-allow-origin"), None, "{path}");
         assert!(other.header("x-request-id").is_some());
     }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_streams_pass_through_the_gateway_without_delay() {
+    let system = Plan::default().workers(0).start().await;
+    let gateway = FrontGateway::with_settings(&system, &[]).await;
+    let (event, ada) = (system.event(3).await, system.user("ada").await);
+    let client = Client::new(gateway.url());
+    let mut stream = client.follow(&format!("/api/events/{event}/live"), &[]).await;
+    let mut own = ada.client.at(gateway.url()).follow("/api/live", &[]).await;
+    stream.next().await.unwrap();
+    own.next().await.unwrap();
+    ada.must_book(&event, 2).await;
+    stream.until("two tickets are booked", |update| update.json()["bookedTickets"] == 2).await;
+    own.until("the booking is seen", |update| update.name == "bookings" && update.json()["items"][0]["quantity"] == 2).await;
     system.stop().await;
 }

@@ -2,20 +2,20 @@
 
 use std::collections::HashSet;
 
-use rowlock_domain::allocation::{Phase, Returned};
+use rowlock_domain::allocation::{EventPhase, ReturnDestination};
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, TypeKey, WaitlistEntryId};
-use rowlock_domain::messages::Fact;
+use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::states::{EventStatus, WaitlistStatus};
 
 use serde_json::{Map, Value, json};
 
-use super::ledger::{Ledger, Tracked};
-use crate::command::{Change, ChangedEvent, Outcome, Refusal, Step, TypeChange};
+use super::unit_of_work::{Tracked, UnitOfWork};
+use crate::command::{ChangeEvent, ChangedEvent, Outcome, Refusal, StatusTransition, TypeChange};
 use crate::views::{Event, EventWithTypes, TicketType, WaitlistEntry};
 
-impl Ledger {
-    pub(super) fn change_event(&mut self, change: &Change) -> Result<Outcome, Refusal> {
+impl UnitOfWork {
+    pub(super) fn change_event(&mut self, change: &ChangeEvent) -> Result<Outcome, Refusal> {
         let before = self.events.get(&change.event).ok_or(Refusal::EventNotFound)?.get();
         if change.expected_version.is_some_and(|version| version != before.version) {
             return Err(Refusal::VersionMismatch);
@@ -23,78 +23,100 @@ impl Ledger {
         if before.status == EventStatus::Cancelled {
             // Cancelling again is a no-op. The texts can still be changed, so that organizers can tell visitors what happens
             // next.
-            if change.step == Some(Step::Cancel) {
-                return Ok(self.changed(change.event));
+            if change.transition == Some(StatusTransition::Cancel) {
+                return Ok(self.changed_outcome(change.event));
             }
             if !change.is_text_only() {
                 return Err(Refusal::WrongStatus(before.status));
             }
         }
-        let mut event = with_details(before, change);
-        match change.step {
-            Some(Step::Publish) => event.status = event.status.publish().map_err(|refused| Refusal::WrongStatus(refused.0))?,
-            Some(Step::Unpublish) => {
+        let mut event = apply_details(before, change);
+        match change.transition {
+            Some(StatusTransition::Publish) => event.status = event.status.publish().map_err(|refused| Refusal::WrongStatus(refused.0))?,
+            Some(StatusTransition::Unpublish) => {
                 event.status = event.status.unpublish().map_err(|refused| Refusal::WrongStatus(refused.0))?;
                 self.check_never_sold(change.event)?;
                 event.published_at = None;
             }
-            Some(Step::Cancel) => event.status = event.status.cancel(),
+            Some(StatusTransition::Cancel) => event.status = event.status.cancel(),
             None => {}
         }
         // Stored times that violate a newer rule must not block unrelated changes.
         if event.times() != before.times() {
             let wrong = event.times().check();
             if !wrong.is_empty() {
-                return Err(Refusal::TimesOutOfOrder(wrong));
+                return Err(Refusal::ConflictingTimes(wrong));
             }
         }
         if event.status == EventStatus::Published {
             event.published_at = event.published_at.or(Some(self.now));
         }
         let phase = event.schedule().phase(self.now);
-        if phase == Phase::Begun && before.schedule().phase(self.now) == Phase::Open && !change.close_waitlist {
+        if phase == EventPhase::WaitlistClosed && before.schedule().phase(self.now) == EventPhase::WaitlistOpen && !change.close_waitlist {
             self.check_waitlist_is_empty(change.event)?;
         }
-        let postponed = phase == Phase::Open && before.schedule().phase(self.now) != Phase::Open;
-        let types = self.changed_types(change, phase)?;
+        let postponed = phase == EventPhase::WaitlistOpen && before.schedule().phase(self.now) != EventPhase::WaitlistOpen;
+        let types = self.apply_type_changes(change, phase)?;
         let details_changed = event != *before;
         if !details_changed && types.iter().all(|(key, changed, _)| self.types.get(key).is_some_and(|present| present.get() == changed)) {
-            return Ok(self.changed(change.event));
+            return Ok(self.changed_outcome(change.event));
         }
         if let Some(actor) = &change.actor {
-            let details = details(before, &event, types.iter().filter_map(|(key, changed, _)| Some((self.types.get(key)?.get(), changed))));
-            let action = if change.step == Some(Step::Cancel) { Action::CancelEvent } else { Action::ChangeEvent };
+            let audit_details =
+                audit_details(before, &event, types.iter().filter_map(|(key, changed, _)| Some((self.types.get(key)?.get(), changed))));
+            let action = if change.transition == Some(StatusTransition::Cancel) { Action::CancelEvent } else { Action::ChangeEvent };
             let id = AuditEntryId::from_uuid((self.new_id)());
-            self.audits.push(AuditEntry { id, at: self.now, actor: actor.clone(), action, subject: change.event.as_uuid(), details });
+            self.audit_entries.push(AuditEntry {
+                id,
+                at: self.now,
+                actor: actor.clone(),
+                action,
+                subject: change.event.as_uuid(),
+                details: audit_details,
+            });
         }
-        let called_off = event.status == EventStatus::Cancelled && before.status != EventStatus::Cancelled;
-        self.store_change(event, types, phase, called_off);
+        let is_cancellation = event.status == EventStatus::Cancelled && before.status != EventStatus::Cancelled;
+        self.store_event_change(event, types, phase, is_cancellation);
         if postponed {
             self.reopen_closed_entries(change.event)?;
-            self.hold_again(change.event);
+            self.hold_all_available(change.event);
         }
-        Ok(self.changed(change.event))
+        Ok(self.changed_outcome(change.event))
     }
 
     /// Computes the changed types, and for each whether added tickets became held. Modifies nothing yet.
-    fn changed_types(&self, change: &Change, phase: Phase) -> Result<Vec<(TypeKey, TicketType, Returned)>, Refusal> {
-        let key_of = |wanted: &TypeChange| TypeKey { event: change.event, ticket_type: wanted.id };
-        let unknown: Vec<_> =
-            change.types.iter().filter(|wanted| !self.types.contains_key(&key_of(wanted))).map(|wanted| wanted.id).collect();
+    fn apply_type_changes(
+        &self,
+        change: &ChangeEvent,
+        phase: EventPhase,
+    ) -> Result<Vec<(TypeKey, TicketType, ReturnDestination)>, Refusal> {
+        let key_of = |change_of_type: &TypeChange| TypeKey { event: change.event, ticket_type: change_of_type.id };
+        let unknown: Vec<_> = change
+            .types
+            .iter()
+            .filter(|change_of_type| !self.types.contains_key(&key_of(change_of_type)))
+            .map(|change_of_type| change_of_type.id)
+            .collect();
         if !unknown.is_empty() {
             return Err(Refusal::TicketTypesNotFound(unknown));
         }
         let mut changed = Vec::with_capacity(change.types.len());
-        for wanted in &change.types {
-            let key = key_of(wanted);
-            let mut ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(wanted.id))?.get().clone();
-            let returned = apply_to_type(&mut ticket_type, wanted, phase)?;
+        for change_of_type in &change.types {
+            let key = key_of(change_of_type);
+            let mut ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(change_of_type.id))?.get().clone();
+            let returned = apply_to_type(&mut ticket_type, change_of_type, phase)?;
             changed.push((key, ticket_type, returned));
         }
         Ok(changed)
     }
 
-    fn store_change(&mut self, mut event: Event, types: Vec<(TypeKey, TicketType, Returned)>, phase: Phase, called_off: bool) {
+    fn store_event_change(
+        &mut self,
+        mut event: Event,
+        types: Vec<(TypeKey, TicketType, ReturnDestination)>,
+        phase: EventPhase,
+        is_cancellation: bool,
+    ) {
         let id = event.id;
         event.version += 1;
         event.updated_at = self.now;
@@ -107,17 +129,17 @@ impl Ledger {
             let capacity = (changed.stock.capacity != row.get().stock.capacity).then_some(changed.stock.capacity);
             *row.change() = changed;
             if let Some(capacity) = capacity {
-                self.note(key, Fact::TicketsCapacityChanged { capacity });
+                self.emit_for_type(key, DomainEvent::TicketsCapacityChanged { capacity });
             }
-            if returned == Returned::Held {
-                self.note_released(key);
+            if returned == ReturnDestination::Held {
+                self.mark_released(key);
             }
         }
-        if phase != Phase::Open {
-            self.unhold_all(id);
+        if phase != EventPhase::WaitlistOpen {
+            self.release_all_held(id);
         }
-        let fact = if called_off { Fact::EventCancelled {} } else { Fact::EventUpdated { status } };
-        self.note_event(id, version, fact);
+        let domain_event = if is_cancellation { DomainEvent::EventCancelled {} } else { DomainEvent::EventUpdated { status } };
+        self.emit_for_event(id, version, domain_event);
     }
 
     /// Rejects a change that would end the waiting list of an event while it has waiting entries or held tickets.
@@ -149,52 +171,52 @@ impl Ledger {
             row.status = WaitlistStatus::Waiting;
             row.ended_at = None;
             let quantity = row.quantity;
-            self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.rejoin();
+            self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.reopen_entry();
             // The queue heads were read without these entries, so an allocation pass in this batch must not use them.
-            self.heads.remove(&key);
+            self.queue_heads.remove(&key);
             self.open_entries.entry((key, account_id)).or_default().push(waitlist_entry_id);
             self.add_to_total(key, account_id, quantity);
-            self.note(key, Fact::WaitlistReopened { waitlist_entry_id, account_id, quantity, number });
+            self.emit_for_type(key, DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, number });
         }
         Ok(())
     }
 
     /// Holds the available tickets for the entries that still wait, because promotions resume.
-    fn hold_again(&mut self, event: EventId) {
+    fn hold_all_available(&mut self, event: EventId) {
         for (key, row) in self.types.iter_mut().filter(|(key, _)| key.event == event) {
-            if row.get().stock.waiting > 0 && row.change().stock.hold_again() {
-                self.released.insert(*key, self.trace);
+            if row.get().stock.waiting > 0 && row.change().stock.hold_available() {
+                self.released_types.insert(*key, self.trace);
             }
         }
     }
 
     /// Makes held tickets available, because promotions have ended.
-    fn unhold_all(&mut self, event: EventId) {
+    fn release_all_held(&mut self, event: EventId) {
         let keys: Vec<_> =
             self.types.iter().filter(|(key, row)| key.event == event && row.get().stock.held > 0).map(|(key, _)| *key).collect();
         for key in keys {
             let Some(row) = self.types.get_mut(&key) else { continue };
-            let leftover = row.change().stock.unhold();
-            self.note_unheld(key, leftover);
+            let leftover = row.change().stock.release_held();
+            self.emit_leftover(key, leftover);
         }
     }
 
     /// Counts the waiting entries that want more tickets than one booking of the type can have.
     fn unservable_entries(&self, ticket_type: &TicketType) -> u32 {
-        let (key, largest) = (ticket_type.key, ticket_type.stock.largest_party(ticket_type.terms));
+        let (key, largest) = (ticket_type.key, ticket_type.stock.largest_quantity(ticket_type.limits));
         let counts = |entry: &WaitlistEntry| entry.key == key && entry.status == WaitlistStatus::Waiting && entry.quantity > largest;
-        let stored = self.large_parties.get(&key).into_iter().flatten().filter(|(quantity, _)| *quantity > largest);
+        let stored = self.oversized_entries.get(&key).into_iter().flatten().filter(|(quantity, _)| *quantity > largest);
         let mut count: u32 = stored.map(|(_, entries)| *entries).sum();
         // The stored counts do not include the changes that this batch made before.
         for row in self.entries.iter() {
-            let before = if row.is_new() { None } else { Some(row.was().unwrap_or_else(|| row.get())) };
+            let before = if row.is_new() { None } else { Some(row.original().unwrap_or_else(|| row.get())) };
             count += u32::from(counts(row.get()));
             count = count.saturating_sub(u32::from(before.is_some_and(counts)));
         }
         count
     }
 
-    fn changed(&self, id: EventId) -> Outcome {
+    fn changed_outcome(&self, id: EventId) -> Outcome {
         let Some(event) = self.events.get(&id) else { return Outcome::Refused(Refusal::EventNotFound) };
         let mut types: Vec<_> = self.types.iter().filter(|(key, _)| key.event == id).map(|(_, row)| row.get().clone()).collect();
         types.sort_by_key(|ticket_type| ticket_type.position);
@@ -205,7 +227,7 @@ impl Ledger {
 
 /// Returns the old and the new values of the changed fields, under their API names. For the description it records only that it
 /// changed.
-fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a TicketType, &'a TicketType)>) -> Map<String, Value> {
+fn audit_details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a TicketType, &'a TicketType)>) -> Map<String, Value> {
     let mut details = Map::new();
     let mut note = |name: &str, from: Value, to: Value| {
         if from != to {
@@ -214,6 +236,7 @@ fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a T
     };
     note("name", json!(before.name), json!(after.name));
     note("venue", json!(before.venue), json!(after.venue));
+    note("timeZone", json!(before.time_zone), json!(after.time_zone));
     note("startsAt", json!(before.starts_at), json!(after.starts_at));
     note("endsAt", json!(before.ends_at), json!(after.ends_at));
     note("salesStartAt", json!(before.sales_start_at), json!(after.sales_start_at));
@@ -225,8 +248,8 @@ fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a T
         let mut note = |name: &str, from: Value, to: Value| note(&format!("ticketTypes.{}.{name}", before.key.ticket_type), from, to);
         note("name", json!(before.name), json!(after.name));
         note("totalTickets", json!(before.stock.capacity), json!(after.stock.capacity));
-        note("maxPerBooking", json!(before.terms.max_per_booking), json!(after.terms.max_per_booking));
-        note("maxPerAccount", json!(before.terms.max_per_account), json!(after.terms.max_per_account));
+        note("maxPerBooking", json!(before.limits.max_per_booking), json!(after.limits.max_per_booking));
+        note("maxPerAccount", json!(before.limits.max_per_account), json!(after.limits.max_per_account));
     }
     if before.description != after.description {
         details.insert("description".to_owned(), json!("changed"));
@@ -234,7 +257,7 @@ fn details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = (&'a T
     details
 }
 
-fn with_details(before: &Event, change: &Change) -> Event {
+fn apply_details(before: &Event, change: &ChangeEvent) -> Event {
     let mut event = before.clone();
     if let Some(name) = &change.name {
         name.as_str().clone_into(&mut event.name);
@@ -245,6 +268,9 @@ fn with_details(before: &Event, change: &Change) -> Event {
     if let Some(venue) = &change.venue {
         event.venue = venue.as_ref().map(|text| text.as_str().to_owned());
     }
+    if let Some(zone) = change.time_zone {
+        zone.as_str().clone_into(&mut event.time_zone);
+    }
     event.starts_at = change.starts_at.unwrap_or(event.starts_at);
     event.ends_at = change.ends_at.unwrap_or(event.ends_at);
     event.sales_start_at = change.sales_start_at.unwrap_or(event.sales_start_at);
@@ -254,24 +280,24 @@ fn with_details(before: &Event, change: &Change) -> Event {
     event
 }
 
-fn apply_to_type(ticket_type: &mut TicketType, wanted: &TypeChange, phase: Phase) -> Result<Returned, Refusal> {
-    if let Some(name) = &wanted.name {
+fn apply_to_type(ticket_type: &mut TicketType, change_of_type: &TypeChange, phase: EventPhase) -> Result<ReturnDestination, Refusal> {
+    if let Some(name) = &change_of_type.name {
         name.as_str().clone_into(&mut ticket_type.name);
     }
-    let max_per_booking_before = ticket_type.terms.max_per_booking;
-    if let Some(max) = wanted.max_per_booking {
-        ticket_type.terms.max_per_booking = max.get();
+    let max_per_booking_before = ticket_type.limits.max_per_booking;
+    if let Some(max) = change_of_type.max_per_booking {
+        ticket_type.limits.max_per_booking = max.get();
     }
-    if let Some(max) = wanted.max_per_account {
-        ticket_type.terms.max_per_account = max.map(rowlock_domain::values::AccountLimit::get);
+    if let Some(max) = change_of_type.max_per_account {
+        ticket_type.limits.max_per_account = max.map(rowlock_domain::values::AccountLimit::get);
     }
-    let returned = match wanted.capacity {
+    let returned = match change_of_type.capacity {
         Some(capacity) => {
-            ticket_type.stock.set_capacity(capacity.get(), phase).map_err(|error| Refusal::CapacityBelowBooked(wanted.id, error))?
+            ticket_type.stock.set_capacity(capacity.get(), phase).map_err(|error| Refusal::CapacityBelowBooked(change_of_type.id, error))?
         }
-        None => Returned::Available,
+        None => ReturnDestination::Available,
     };
     // Entries that were too large for one booking may fit now. They have priority for available tickets, as after a return.
-    let raised = ticket_type.terms.max_per_booking > max_per_booking_before;
-    Ok(if raised && phase == Phase::Open && ticket_type.stock.hold_again() { Returned::Held } else { returned })
+    let raised = ticket_type.limits.max_per_booking > max_per_booking_before;
+    Ok(if raised && phase == EventPhase::WaitlistOpen && ticket_type.stock.hold_available() { ReturnDestination::Held } else { returned })
 }

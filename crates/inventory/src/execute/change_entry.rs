@@ -1,17 +1,17 @@
 //! Decides changes of the quantity of waiting-list entries, and keeps track of positions within a batch.
 
-use rowlock_domain::allocation::{BookRefusal, ChangedEntry, EntryChange, Phase};
+use rowlock_domain::allocation::{BookRefusal, EntryChange, EntryChangeResult, EventPhase};
 use rowlock_domain::ids::{AccountId, EventId, TypeKey, WaitlistEntryId};
-use rowlock_domain::messages::Fact;
+use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::states::WaitlistStatus;
 
-use super::ledger::Ledger;
+use super::unit_of_work::UnitOfWork;
 use crate::command::{ChangeEntry, Outcome, Refusal};
 use crate::views::NamedEntry;
 
-impl Ledger {
+impl UnitOfWork {
     pub(super) fn change_entry(&mut self, change: &ChangeEntry) -> Result<Outcome, Refusal> {
-        let id = self.entry_to_change(change)?;
+        let id = self.find_entry_to_change(change)?;
         let scope = (change.event, id);
         let entry = self.entries.get(&scope).filter(|entry| entry.holder.account == change.account).ok_or(Refusal::EntryNotFound)?;
         if let Some(booking) = entry.booking {
@@ -24,9 +24,9 @@ impl Ledger {
         let quantity = change.quantity.get();
         let schedule = self.events.get(&change.event).ok_or(Refusal::EventNotFound)?.get().schedule();
         match schedule.phase(self.now) {
-            Phase::Open => {}
-            Phase::Begun => return Err(Refusal::Book(BookRefusal::SalesClosed)),
-            Phase::Cancelled => return Err(Refusal::Book(BookRefusal::EventCancelled)),
+            EventPhase::WaitlistOpen => {}
+            EventPhase::WaitlistClosed => return Err(Refusal::Book(BookRefusal::SalesClosed)),
+            EventPhase::Cancelled => return Err(Refusal::Book(BookRefusal::EventCancelled)),
         }
         if quantity > before {
             schedule.on_sale(self.now).map_err(Refusal::Book)?;
@@ -34,15 +34,17 @@ impl Ledger {
         let account_total = self.totals.get(&(key, account)).copied().unwrap_or_default();
         let row = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         let mut stock = row.get().stock.clone();
-        let changed = stock.change_entry(EntryChange { before, quantity, account_total }, row.get().terms).map_err(Refusal::Book)?;
-        if changed != ChangedEntry::Unchanged {
+        let changed = stock
+            .change_entry(EntryChange { previous_quantity: before, quantity, account_total }, row.get().limits)
+            .map_err(Refusal::Book)?;
+        if changed != EntryChangeResult::Unchanged {
             let came_to_be_held = stock.held > row.get().stock.held;
             row.change().stock = stock;
             self.take_from_total(key, account, before);
             self.add_to_total(key, account, quantity);
             self.store_entry_change(key, scope, (number, before), quantity, changed)?;
             if came_to_be_held {
-                self.note_released(key);
+                self.mark_released(key);
             }
         }
         Ok(Outcome::EntryChanged(self.named_entry(scope).ok_or(Refusal::EntryNotFound)?))
@@ -54,24 +56,27 @@ impl Ledger {
         scope: (EventId, WaitlistEntryId),
         (number_before, before): (i64, u32),
         quantity: u32,
-        changed: ChangedEntry,
+        changed: EntryChangeResult,
     ) -> Result<(), Refusal> {
-        let number = if let ChangedEntry::Moved { number, .. } = changed { number } else { number_before };
+        let number = if let EntryChangeResult::MovedToEnd { number, .. } = changed { number } else { number_before };
         let entry = self.entries.change(&scope).ok_or(Refusal::EntryNotFound)?;
         entry.quantity = quantity;
         entry.number = number;
         let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
-        self.entry_at.remove(&(key, number_before));
-        self.entry_at.insert((key, number), scope.1);
-        if let Some(heads) = self.heads.get_mut(&key) {
+        self.entry_by_number.remove(&(key, number_before));
+        self.entry_by_number.insert((key, number), scope.1);
+        if let Some(heads) = self.queue_heads.get_mut(&key) {
             heads.remove(number_before, before);
             heads.insert(number, quantity);
         }
-        if let ChangedEntry::Moved { position, .. } = changed {
-            self.note_freed(key, number_before);
-            self.note_place(key, scope.1, i64::from(position));
+        if let EntryChangeResult::MovedToEnd { position, .. } = changed {
+            self.mark_vacated(key, number_before);
+            self.set_position(key, scope.1, i64::from(position));
         }
-        self.note(key, Fact::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: before, number });
+        self.emit_for_type(
+            key,
+            DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: before, number },
+        );
         Ok(())
     }
 
@@ -87,23 +92,23 @@ impl Ledger {
     /// Returns an entry with the name of its event and its current position.
     pub(super) fn named_entry(&self, scope: (EventId, WaitlistEntryId)) -> Option<NamedEntry> {
         let entry = self.entries.get(&scope)?.clone();
-        let place = self.places.get(&scope.1).map(|(place, known_since)| {
-            let freed = self.freed.get(&entry.key).and_then(|freed| freed.get(*known_since..)).unwrap_or_default();
-            let before = freed.iter().filter(|number| **number < entry.number).count();
-            place - i64::try_from(before).unwrap_or_default()
+        let position = self.positions.get(&scope.1).map(|(position, known_since)| {
+            let vacated = self.vacated.get(&entry.key).and_then(|vacated| vacated.get(*known_since..)).unwrap_or_default();
+            let before = vacated.iter().filter(|number| **number < entry.number).count();
+            position - i64::try_from(before).unwrap_or_default()
         });
-        let place = place.filter(|_| entry.status == WaitlistStatus::Waiting);
-        Some(NamedEntry { event_name: self.event_name(scope.0), place, entry })
+        let position = position.filter(|_| entry.status == WaitlistStatus::Waiting);
+        Some(NamedEntry { event_name: self.event_name(scope.0), position, entry })
     }
 
     /// Records the current position of an entry.
-    pub(super) fn note_place(&mut self, key: TypeKey, entry: WaitlistEntryId, place: i64) {
-        let freed = self.freed.get(&key).map_or(0, Vec::len);
-        self.places.insert(entry, (place, freed));
+    pub(super) fn set_position(&mut self, key: TypeKey, entry: WaitlistEntryId, position: i64) {
+        let vacated = self.vacated.get(&key).map_or(0, Vec::len);
+        self.positions.insert(entry, (position, vacated));
     }
 
     /// Records that the entry with this number has left its place in the queue.
-    pub(super) fn note_freed(&mut self, key: TypeKey, number: i64) {
-        self.freed.entry(key).or_default().push(number);
+    pub(super) fn mark_vacated(&mut self, key: TypeKey, number: i64) {
+        self.vacated.entry(key).or_default().push(number);
     }
 }

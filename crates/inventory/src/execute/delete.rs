@@ -6,15 +6,15 @@
 
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, EventId};
-use rowlock_domain::messages::Fact;
+use rowlock_domain::messages::DomainEvent;
 use serde_json::{Map, json};
 
-use super::ledger::{Ledger, Tracked};
-use crate::command::{Delete, EverSold, Outcome, Refusal};
+use super::unit_of_work::{Tracked, UnitOfWork};
+use crate::command::{DeleteEvent, Outcome, Refusal, SalesHistory};
 
-impl Ledger {
+impl UnitOfWork {
     /// Decides the deletion of an event. Its rows stay in memory for the other commands of the batch, which are rejected.
-    pub(super) fn delete_event(&mut self, delete: &Delete) -> Result<Outcome, Refusal> {
+    pub(super) fn delete_event(&mut self, delete: &DeleteEvent) -> Result<Outcome, Refusal> {
         let event = self.events.get(&delete.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
         if delete.expected_version.is_some_and(|version| version != event.version) {
             return Err(Refusal::VersionMismatch);
@@ -22,7 +22,7 @@ impl Ledger {
         self.check_never_sold(delete.event)?;
         let version = event.version + 1;
         let details = Map::from_iter([("name".to_owned(), json!(event.name)), ("status".to_owned(), json!(event.status.as_str()))]);
-        self.audits.push(AuditEntry {
+        self.audit_entries.push(AuditEntry {
             id: AuditEntryId::from_uuid((self.new_id)()),
             at: self.now,
             actor: delete.actor.clone(),
@@ -30,7 +30,7 @@ impl Ledger {
             subject: delete.event.as_uuid(),
             details,
         });
-        self.note_event(delete.event, version, Fact::EventDeleted {});
+        self.emit_for_event(delete.event, version, DomainEvent::EventDeleted {});
         self.deleted.insert(delete.event);
         Ok(Outcome::Deleted)
     }
@@ -42,6 +42,6 @@ impl Ledger {
         let new_entries = self.entries.iter().filter(|row| row.is_new() && row.get().key.event == event).count();
         sold.bookings = sold.bookings.saturating_add(u32::try_from(new_bookings).unwrap_or(u32::MAX));
         sold.entries = sold.entries.saturating_add(u32::try_from(new_entries).unwrap_or(u32::MAX));
-        if sold == EverSold::default() { Ok(()) } else { Err(Refusal::HasBookings(sold)) }
+        if sold == SalesHistory::default() { Ok(()) } else { Err(Refusal::HasBookings(sold)) }
     }
 }

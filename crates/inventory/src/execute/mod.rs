@@ -9,111 +9,99 @@ mod change;
 mod change_entry;
 mod decide;
 mod delete;
-mod joins;
-mod ledger;
+mod late_bookings;
 mod read;
+mod reallocate;
+mod returns;
 mod statements;
 mod target;
+mod unit_of_work;
 mod write;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowlock_domain::ids::TypeKey;
-use uuid::Uuid;
 
-use self::joins::JoinFreeRoom;
-use self::ledger::{Ledger, Tracked};
-pub(crate) use self::write::{Proof, Writes};
-use crate::command::{Book, Command, Outcome, Request};
-use crate::run::Render;
-
-/// Generates UUIDv7s.
-pub type NewId = Arc<dyn Fn() -> Uuid + Send + Sync>;
-
-/// The behavior for a row that another transaction has locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockWait {
-    /// Waits for the lock, up to the lock timeout of the connection.
-    Wait,
-    /// Skips the commands that need the row. Their result is [`Outcome::Skipped`].
-    Skip,
-}
+use self::late_bookings::LateBookingBudget;
+use self::unit_of_work::{Tracked, UnitOfWork};
+pub(crate) use self::write::{BatchWrites, CommitMarker};
+use crate::command::{Book, Command, CommandRequest, Outcome};
+use crate::config::{LockWait, NewId, ResponseRenderer};
 
 /// A transaction whose rows are locked and read. It must be ended before the connection is used for anything else.
-pub(crate) struct Opened {
-    ledger: Ledger,
+pub(crate) struct LockedBatch {
+    work: UnitOfWork,
     /// The types that another transaction has locked.
-    elsewhere: HashSet<TypeKey>,
+    blocked_types: HashSet<TypeKey>,
     /// The number of tickets of each type that late bookings may still request without joining a waiting list.
-    room: JoinFreeRoom,
+    late_budget: LateBookingBudget,
 }
 
 /// The outcomes of a batch and its writes.
-pub(crate) struct Decided {
+pub(crate) struct DecidedBatch {
     pub(crate) outcomes: Vec<Outcome>,
     /// The writes, or `None` if nothing changed.
-    pub(crate) writes: Option<Writes>,
+    pub(crate) writes: Option<BatchWrites>,
 }
 
 /// Begins a transaction for a batch, locks its rows and those of `expected`, and reads what the commands need. After an error the
 /// connection must not be used again.
-pub(crate) async fn open(
+pub(crate) async fn begin_batch(
     conn: &AsyncPgConnection,
     commands: &[&Command],
     expected: &[TypeKey],
     wait: LockWait,
     new_id: NewId,
-) -> QueryResult<Opened> {
-    let needs = read::needs(conn, commands, expected).await?;
-    let (elsewhere, ledger) = read::begin(conn, needs, commands, wait, new_id).await?;
-    let mut opened = Opened { ledger, elsewhere, room: JoinFreeRoom::default() };
-    let active: Vec<&Command> = commands.iter().filter(|command| !opened.lacks(command)).copied().collect();
-    opened.room = JoinFreeRoom::of(&active, &opened.ledger);
-    read::read_more(conn, &active, &opened.room, &mut opened.ledger).await?;
-    Ok(opened)
+) -> QueryResult<LockedBatch> {
+    let lock_set = read::find_lock_set(conn, commands, expected).await?;
+    let (blocked_types, work) = read::begin_and_read(conn, lock_set, commands, wait, new_id).await?;
+    let mut batch = LockedBatch { work, blocked_types, late_budget: LateBookingBudget::default() };
+    let active: Vec<&Command> = commands.iter().filter(|command| !batch.is_blocked(command)).copied().collect();
+    batch.late_budget = LateBookingBudget::of(&active, &batch.work);
+    read::read_dependent_rows(conn, &active, &batch.late_budget, &mut batch.work).await?;
+    Ok(batch)
 }
 
-impl Opened {
+impl LockedBatch {
     /// Returns whether a command needs a type that another transaction has locked.
-    pub(crate) fn lacks(&self, command: &Command) -> bool {
+    pub(crate) fn is_blocked(&self, command: &Command) -> bool {
         match command.only_type() {
-            Some(key) => self.elsewhere.contains(&key),
-            None => self.elsewhere.iter().any(|key| key.event == command.event()),
+            Some(key) => self.blocked_types.contains(&key),
+            None => self.blocked_types.iter().any(|key| key.event == command.event()),
         }
     }
 
     /// Returns whether one more command can be decided with the rows that are locked and read. Only a booking qualifies, if its
     /// type is locked and it needs nothing but its row and its event. A booking that could join a waiting list that others are
     /// already on is not admitted, because the open entries of its account have not been read.
-    pub(crate) fn admits(&mut self, command: &Command) -> bool {
+    pub(crate) fn try_admit(&mut self, command: &Command) -> bool {
         let Command::Book(book @ Book { key, idempotency: None, .. }) = command else { return false };
-        let row = self.ledger.types.get(key).map(Tracked::get);
-        row.is_some_and(|row| row.terms.max_per_account.is_none())
-            && self.ledger.events.contains_key(&key.event)
-            && self.room.take_for_late(book)
+        let row = self.work.types.get(key).map(Tracked::get);
+        row.is_some_and(|row| row.limits.max_per_account.is_none())
+            && self.work.events.contains_key(&key.event)
+            && self.late_budget.try_spend(book)
     }
 
     /// Decides the commands in their order.
-    pub(crate) fn decide<R: Request>(self, requests: &[R], render: &Render, source: &str) -> QueryResult<Decided> {
+    pub(crate) fn decide<R: CommandRequest>(self, requests: &[R], render: &ResponseRenderer, source: &str) -> QueryResult<DecidedBatch> {
         let mut outcomes = Vec::with_capacity(requests.len());
-        let skipped: Vec<bool> = requests.iter().map(|request| self.lacks(request.command())).collect();
-        let mut ledger = self.ledger;
+        let skipped: Vec<bool> = requests.iter().map(|request| self.is_blocked(request.command())).collect();
+        let mut work = self.work;
         for (request, skipped) in requests.iter().zip(skipped) {
-            ledger.trace = request.trace();
-            outcomes.push(if skipped { Outcome::Skipped } else { ledger.apply(request.command(), render) });
+            work.trace = request.trace();
+            outcomes.push(if skipped { Outcome::Skipped } else { work.decide_command(request.command(), render) });
         }
-        ledger.announce_released();
-        let writes = Writes::of(&ledger, source)?;
-        Ok(Decided { outcomes, writes })
+        work.emit_tickets_released();
+        let writes = BatchWrites::of(&work, source)?;
+        Ok(DecidedBatch { outcomes, writes })
     }
 }
 
 /// Writes and commits in one round trip. After an error the connection must not be used again. If the database reported an error
 /// about the data, nothing was committed; after any other error it is unknown whether the transaction was committed.
-pub(crate) async fn commit(conn: &AsyncPgConnection, writes: Writes) -> QueryResult<()> {
+pub(crate) async fn commit(conn: &AsyncPgConnection, writes: BatchWrites) -> QueryResult<()> {
     writes.commit(conn).await
 }
 
@@ -124,11 +112,11 @@ pub(crate) async fn roll_back(mut conn: &AsyncPgConnection) -> QueryResult<()> {
 
 /// Returns whether a batch whose COMMIT response was lost was committed. Acquires the row locks of the batch first; they stay
 /// unavailable while the lost transaction is still running, so the answer is final.
-pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, proof: &Proof) -> QueryResult<bool> {
+pub(crate) async fn was_committed(conn: &mut AsyncPgConnection, marker: &CommitMarker) -> QueryResult<bool> {
     conn.batch_execute("BEGIN").await?;
     let found = async {
-        read::take_rows(conn, &proof.locked, LockWait::Wait).await?;
-        let (found,): (bool,) = statements::Proven { event: proof.event.as_uuid(), id: proof.id }.get_result(conn).await?;
+        read::lock_types(conn, &marker.locked, LockWait::Wait).await?;
+        let (found,): (bool,) = statements::CommitMarkerExists { event: marker.event.as_uuid(), id: marker.id }.get_result(conn).await?;
         Ok(found)
     }
     .await;
@@ -146,7 +134,7 @@ pub(crate) async fn insert_message(
     let rows = statements::InsertMessages {
         events: vec![message.subject.event().as_uuid()],
         ids: vec![message.id.as_uuid()],
-        keys: vec![message.fact.routing_key()],
+        keys: vec![message.domain_event.routing_key()],
         payloads: vec![payload],
         now: message.time,
     };

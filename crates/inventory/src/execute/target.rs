@@ -11,46 +11,46 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
 use rowlock_domain::states::{BookingStatus, WaitlistStatus};
 
-use super::ledger::{Ledger, Tracked};
-use crate::command::{Cancel, ChangeEntry, Leave, Refusal, Target};
+use super::unit_of_work::{Tracked, UnitOfWork};
+use crate::command::{CancelBooking, ChangeEntry, LeaveWaitlist, Refusal, Target};
 
 /// The bookings or entries of an account at an event: the open ones with their creation times, and the ended ones with their end
 /// times.
-struct Candidates<Id> {
+struct TargetCandidates<Id> {
     open: Vec<(Timestamp, Id)>,
     ended: Vec<(Option<Timestamp>, Id)>,
 }
 
 /// The booking or the entry that a request which names only the event refers to.
-enum Meaning<Id> {
+enum TargetMatch<Id> {
     /// The only open one.
     Open(Id),
     /// The one that ended last, because none is open.
-    EndedLast(Id),
+    LastEnded(Id),
     /// None, because there has never been one.
-    Nothing,
+    NoMatch,
     /// Unclear: several are open, or the only open one was made after another had ended, so that the request may be a retry of an
     /// older one.
-    Unclear(Vec<Id>),
+    Ambiguous(Vec<Id>),
 }
 
-impl<Id: Copy + Ord> Candidates<Id> {
-    fn meaning(self, has_key: bool) -> Meaning<Id> {
+impl<Id: Copy + Ord> TargetCandidates<Id> {
+    fn resolve(self, has_key: bool) -> TargetMatch<Id> {
         match self.open.as_slice() {
-            [] => self.ended.iter().max().map_or(Meaning::Nothing, |(_, id)| Meaning::EndedLast(*id)),
-            [(made, only)] if has_key || self.ended.iter().all(|(ended, _)| *ended > Some(*made)) => Meaning::Open(*only),
-            _ => Meaning::Unclear(self.open.into_iter().map(|(_, id)| id).collect()),
+            [] => self.ended.iter().max().map_or(TargetMatch::NoMatch, |(_, id)| TargetMatch::LastEnded(*id)),
+            [(made, only)] if has_key || self.ended.iter().all(|(ended, _)| *ended > Some(*made)) => TargetMatch::Open(*only),
+            _ => TargetMatch::Ambiguous(self.open.into_iter().map(|(_, id)| id).collect()),
         }
     }
 }
 
-impl Ledger {
+impl UnitOfWork {
     /// Returns the booking that a cancellation refers to. It may already be cancelled.
-    pub(super) fn booking_meant(&self, cancel: &Cancel) -> Result<BookingId, Refusal> {
-        if let Target::One(id, _) = cancel.target {
+    pub(super) fn find_booking_to_cancel(&self, cancel: &CancelBooking) -> Result<BookingId, Refusal> {
+        if let Target::ById(id, _) = cancel.target {
             return Ok(id);
         }
-        let mut candidates = Candidates { open: Vec::new(), ended: Vec::new() };
+        let mut candidates = TargetCandidates { open: Vec::new(), ended: Vec::new() };
         let bookings = self.bookings.iter().map(Tracked::get);
         for booking in bookings.filter(|booking| booking.key.event == cancel.event && booking.holder.account == cancel.account) {
             match booking.status {
@@ -58,31 +58,31 @@ impl Ledger {
                 BookingStatus::Cancelled => candidates.ended.push((booking.cancelled_at, booking.id)),
             }
         }
-        match candidates.meaning(cancel.idempotency.is_some()) {
-            Meaning::Open(id) | Meaning::EndedLast(id) => Ok(id),
-            Meaning::Nothing => Err(Refusal::BookingNotFound),
-            Meaning::Unclear(ids) => Err(Refusal::AmbiguousBooking(ids)),
+        match candidates.resolve(cancel.idempotency.is_some()) {
+            TargetMatch::Open(id) | TargetMatch::LastEnded(id) => Ok(id),
+            TargetMatch::NoMatch => Err(Refusal::BookingNotFound),
+            TargetMatch::Ambiguous(ids) => Err(Refusal::AmbiguousBooking(ids)),
         }
     }
 
     /// Returns the entry that a request to leave refers to. It may have ended already.
-    pub(super) fn entry_to_leave(&self, leave: &Leave) -> Result<WaitlistEntryId, Refusal> {
-        if let Target::One(id, _) = leave.target {
+    pub(super) fn find_entry_to_leave(&self, leave: &LeaveWaitlist) -> Result<WaitlistEntryId, Refusal> {
+        if let Target::ById(id, _) = leave.target {
             return Ok(id);
         }
-        self.only_entry(leave.event, leave.account, leave.idempotency.is_some())
+        self.find_only_entry(leave.event, leave.account, leave.idempotency.is_some())
     }
 
     /// Returns the entry that a change of the quantity refers to. It may have ended already.
-    pub(super) fn entry_to_change(&self, change: &ChangeEntry) -> Result<WaitlistEntryId, Refusal> {
-        if let Target::One(id, _) = change.target {
+    pub(super) fn find_entry_to_change(&self, change: &ChangeEntry) -> Result<WaitlistEntryId, Refusal> {
+        if let Target::ById(id, _) = change.target {
             return Ok(id);
         }
-        self.only_entry(change.event, change.account, change.idempotency.is_some())
+        self.find_only_entry(change.event, change.account, change.idempotency.is_some())
     }
 
-    fn only_entry(&self, event: EventId, account: AccountId, has_key: bool) -> Result<WaitlistEntryId, Refusal> {
-        let mut candidates = Candidates { open: Vec::new(), ended: Vec::new() };
+    fn find_only_entry(&self, event: EventId, account: AccountId, has_key: bool) -> Result<WaitlistEntryId, Refusal> {
+        let mut candidates = TargetCandidates { open: Vec::new(), ended: Vec::new() };
         let entries = self.entries.iter().map(Tracked::get);
         for entry in entries.filter(|entry| entry.key.event == event && entry.holder.account == account) {
             match entry.status {
@@ -92,10 +92,10 @@ impl Ledger {
                 }
             }
         }
-        match candidates.meaning(has_key) {
-            Meaning::Open(id) | Meaning::EndedLast(id) => Ok(id),
-            Meaning::Nothing => Err(Refusal::EntryNotFound),
-            Meaning::Unclear(ids) => Err(Refusal::AmbiguousEntry(ids)),
+        match candidates.resolve(has_key) {
+            TargetMatch::Open(id) | TargetMatch::LastEnded(id) => Ok(id),
+            TargetMatch::NoMatch => Err(Refusal::EntryNotFound),
+            TargetMatch::Ambiguous(ids) => Err(Refusal::AmbiguousEntry(ids)),
         }
     }
 }

@@ -11,7 +11,7 @@ use rowlock_postgres::statement;
 use uuid::Uuid;
 
 use super::events::event;
-use super::places::places;
+use super::positions::positions;
 use crate::schema::{bookings, waitlist_entries};
 use crate::views::rows::{BookingRow, EntryRow, unreadable};
 use crate::views::{Booking, EventWithTypes, WaitlistEntry};
@@ -42,8 +42,8 @@ pub async fn status_page(
         .run(async |conn| {
             let Some(event) = event(conn, id).await? else { return Ok::<_, Error>(None) };
             let entries = waiting_entries(conn, &event, only, after, limit).await?;
-            let places = places(conn, &entries).await?;
-            let waitlist = entries.into_iter().map(|entry| (places.get(&entry.id).copied().unwrap_or_default(), entry)).collect();
+            let positions = positions(conn, &entries).await?;
+            let waitlist = entries.into_iter().map(|entry| (positions.get(&entry.id).copied().unwrap_or_default(), entry)).collect();
             let rows: Vec<(Uuid, i64)> = UnservableEntries { event: id.as_uuid() }.load(conn).await?;
             let unservable = rows
                 .into_iter()
@@ -73,7 +73,7 @@ async fn waiting_entries(
     let mut entries = Vec::new();
     for ticket_type in &event.types {
         let left = limit - i64::try_from(entries.len()).unwrap_or(i64::MAX);
-        let behind = match after {
+        let after_number = match after {
             Some((position, _)) if ticket_type.position < position => continue,
             Some((position, number)) if ticket_type.position == position => number,
             _ => 0,
@@ -85,7 +85,7 @@ async fn waiting_entries(
             .filter(waitlist_entries::event_id.eq(ticket_type.key.event.as_uuid()))
             .filter(waitlist_entries::ticket_type_id.eq(ticket_type.key.ticket_type.as_uuid()))
             .filter(waitlist_entries::status.eq("waiting"))
-            .filter(waitlist_entries::number.gt(behind))
+            .filter(waitlist_entries::number.gt(after_number))
             .order(waitlist_entries::number)
             .limit(left)
             .select(EntryRow::as_select())

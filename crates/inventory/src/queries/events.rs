@@ -15,7 +15,7 @@ use crate::views::{Event, EventWithTypes, TicketType};
 
 statement! {
     /// Reads the ticket types of events.
-    struct TypesOf { events: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    struct TypesOfEvents { events: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
     "SELECT event_id, id, position, name, price_minor, currency, capacity, available, booked, held, waiting, next_waitlist_number, version,
             max_per_booking, max_per_account
        FROM ticket_types WHERE event_id = ANY($1) ORDER BY event_id, position"
@@ -24,7 +24,7 @@ statement! {
 /// Adds the ticket types to the events, with one query for all of them.
 pub(super) async fn with_types(conn: &mut AsyncPgConnection, listed: Vec<Event>) -> QueryResult<Vec<EventWithTypes>> {
     let ids = listed.iter().map(|event| event.id.as_uuid()).collect();
-    let rows: Vec<TypeRow> = TypesOf { events: ids }.load(conn).await?;
+    let rows: Vec<TypeRow> = TypesOfEvents { events: ids }.load(conn).await?;
     let mut types: HashMap<EventId, Vec<TicketType>> = HashMap::new();
     for row in rows {
         let ticket_type = TicketType::try_from(row)?;

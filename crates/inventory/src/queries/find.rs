@@ -12,7 +12,7 @@ use rowlock_postgres::statement;
 use uuid::Uuid;
 
 /// One day in milliseconds, the unit of the timestamp in a UUIDv7.
-const CLOCK_DIFFERENCE: u128 = 24 * 60 * 60 * 1000;
+const CLOCK_TOLERANCE_MS: u128 = 24 * 60 * 60 * 1000;
 
 statement! {
     struct FindBooking { id: SqlUuid = Uuid, before: SqlUuid = Uuid } -> (SqlUuid, SqlUuid, SqlUuid);
@@ -28,8 +28,8 @@ statement! {
      ) AS found WHERE e.id < $2 LIMIT 1"
 }
 
-fn later(id: Uuid) -> Uuid {
-    Uuid::from_u128(id.as_u128().saturating_add(CLOCK_DIFFERENCE << 80))
+fn latest_event_id(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_add(CLOCK_TOLERANCE_MS << 80))
 }
 
 fn key_and_holder((event, ticket_type, account): (Uuid, Uuid, Uuid)) -> (TypeKey, AccountId) {
@@ -40,13 +40,13 @@ fn key_and_holder((event, ticket_type, account): (Uuid, Uuid, Uuid)) -> (TypeKey
 /// Returns the ticket type and the holder of a booking of any account.
 pub async fn find_booking(conn: &mut AsyncPgConnection, booking: BookingId) -> QueryResult<Option<(TypeKey, AccountId)>> {
     let id = booking.as_uuid();
-    let found: Option<(Uuid, Uuid, Uuid)> = FindBooking { id, before: later(id) }.get_result(conn).await.optional()?;
+    let found: Option<(Uuid, Uuid, Uuid)> = FindBooking { id, before: latest_event_id(id) }.get_result(conn).await.optional()?;
     Ok(found.map(key_and_holder))
 }
 
 /// Returns the ticket type and the holder of a waiting-list entry of any account.
 pub async fn find_entry(conn: &mut AsyncPgConnection, entry: WaitlistEntryId) -> QueryResult<Option<(TypeKey, AccountId)>> {
     let id = entry.as_uuid();
-    let found: Option<(Uuid, Uuid, Uuid)> = FindEntry { id, before: later(id) }.get_result(conn).await.optional()?;
+    let found: Option<(Uuid, Uuid, Uuid)> = FindEntry { id, before: latest_event_id(id) }.get_result(conn).await.optional()?;
     Ok(found.map(key_and_holder))
 }

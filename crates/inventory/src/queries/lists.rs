@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::states::EventStatus;
-use rowlock_domain::text::{Invalid, SearchPlace, SearchTerm, SearchWord};
+use rowlock_domain::text::{InvalidValue, MatchPosition, SearchTerm, SearchWord};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
@@ -22,16 +22,16 @@ use crate::views::{Event, EventWithTypes};
 /// The position in a list after which a page starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventCursor {
-    #[serde(deserialize_with = "storable_or_none")]
+    #[serde(deserialize_with = "deserialize_storable")]
     starts_at: Option<Timestamp>,
-    #[serde(deserialize_with = "storable")]
+    #[serde(deserialize_with = "deserialize_storable_required")]
     created_at: Timestamp,
     id: EventId,
 }
 
 impl EventCursor {
     /// Returns the cursor for the page after an event.
-    pub const fn behind(event: &Event) -> Self {
+    pub const fn after(event: &Event) -> Self {
         Self { starts_at: event.starts_at, created_at: event.created_at, id: event.id }
     }
 
@@ -42,11 +42,11 @@ impl EventCursor {
 }
 
 /// Deserializes a time that the database can store. Cursors come from clients, who may have forged them.
-fn storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    storable_or_none(deserializer)?.ok_or_else(|| D::Error::custom("not a time"))
+fn deserialize_storable_required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    deserialize_storable(deserializer)?.ok_or_else(|| D::Error::custom("not a time"))
 }
 
-fn storable_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+fn deserialize_storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let time = Option::<Timestamp>::deserialize(deserializer)?;
     if time.is_none_or(|time| (1970..=9999).contains(&time.year())) { Ok(time) } else { Err(D::Error::custom("out of range")) }
 }
@@ -64,14 +64,14 @@ pub enum EventPeriod {
 }
 
 impl std::str::FromStr for EventPeriod {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "upcoming" => Ok(Self::Upcoming),
             "past" => Ok(Self::Past),
             "all" => Ok(Self::All),
-            _ => Err(Invalid::new("must be upcoming, past or all")),
+            _ => Err(InvalidValue::new("must be upcoming, past or all")),
         }
     }
 }
@@ -93,12 +93,13 @@ impl EventStatuses {
 }
 
 impl std::str::FromStr for EventStatuses {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
     /// Parses statuses that are separated by commas.
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let named: Result<Vec<EventStatus>, _> = text.split(',').map(|word| word.trim().parse()).collect();
-        let named = named.map_err(|_| Invalid::new("must be draft, published or cancelled, or several of these separated by commas"))?;
+        let named =
+            named.map_err(|_| InvalidValue::new("must be draft, published or cancelled, or several of these separated by commas"))?;
         Ok(Self(EventStatus::ALL.iter().copied().filter(|status| named.contains(status)).collect()))
     }
 }
@@ -120,7 +121,7 @@ pub struct EventFilter {
 
 /// The columns of an [`EventRow`].
 const COLUMNS: &str = "id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, \
-                       published_at, version, created_by, created_at, updated_at";
+                       published_at, version, created_by, created_at, updated_at, time_zone, picture";
 
 /// The index of the first parameter that is a word. Both statements have the same parameters before it.
 const FIRST_WORD: usize = 8;
@@ -130,20 +131,20 @@ const FIRST_WORD: usize = 8;
 /// A short word matches only at the beginning of a word, where the preceding space gives it trigrams. For a word that has no
 /// trigrams even then, the index is useless. `strpos` prevents its use: PostgreSQL would otherwise consider such a word rare and
 /// read the whole index.
-fn with_words(words: &[SearchWord<'_>]) -> String {
-    let condition = |(place, word): (usize, &SearchWord<'_>)| match word.place() {
-        SearchPlace::Anywhere => format!(" AND e.search_text LIKE search_pattern(${place})"),
-        SearchPlace::BeginningOfWord => format!(" AND e.search_text LIKE search_pattern(' ' || ${place})"),
-        SearchPlace::AnywhereUnindexed => format!(" AND strpos(e.search_text, search_form(${place})) > 0"),
+fn word_conditions(words: &[SearchWord<'_>]) -> String {
+    let condition = |(place, word): (usize, &SearchWord<'_>)| match word.match_position() {
+        MatchPosition::Anywhere => format!(" AND e.search_text LIKE search_pattern(${place})"),
+        MatchPosition::WordStart => format!(" AND e.search_text LIKE search_pattern(' ' || ${place})"),
+        MatchPosition::AnywhereUnindexed => format!(" AND strpos(e.search_text, search_form(${place})) > 0"),
     };
     (FIRST_WORD..).zip(words).map(condition).collect()
 }
 
 /// Returns a UNION of one branch per status, each with its own order and limit, so that each reads the first rows of its part of
 /// the index.
-fn branches(statuses: &EventStatuses, branch: impl Fn(&str) -> String) -> String {
-    let branches: Vec<_> = statuses.0.iter().map(|status| format!("({})", branch(status.as_str()))).collect();
-    branches.join(" UNION ALL ")
+fn union_per_status(statuses: &EventStatuses, branch: impl Fn(&str) -> String) -> String {
+    let union_per_status: Vec<_> = statuses.0.iter().map(|status| format!("({})", branch(status.as_str()))).collect();
+    union_per_status.join(" UNION ALL ")
 }
 
 /// The time at or after which the listed events end. It is an expression that is repeated wherever it is needed, so that the
@@ -153,11 +154,11 @@ const SINCE: &str = "coalesce(greatest($2, CASE WHEN $1 THEN now() END), '-infin
 /// Returns the statement for events that end at or after a time, ordered by start (events without one last) and then by creation.
 /// Events that are running at that time are few; they are read from the range index before words are matched. The others are read
 /// from the index by status and start.
-fn from_a_time(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
-    let words = with_words(words);
+fn list_from_time_sql(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
+    let words = word_conditions(words);
     let named: Vec<_> = statuses.0.iter().map(|status| format!("'{status}'")).collect();
     let named = named.join(", ");
-    let later = branches(statuses, |status| {
+    let later = union_per_status(statuses, |status| {
         format!(
             "SELECT e.* FROM events e
               WHERE e.status = '{status}' AND coalesce(e.starts_at, 'infinity'::timestamptz) >= {SINCE}
@@ -180,11 +181,11 @@ fn from_a_time(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
     )
 }
 
-/// Returns the statement for events that are over, latest start first. It takes the parameters of [`from_a_time`] and does not
-/// use the first one.
-fn past(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
-    let words = with_words(words);
-    let over = branches(statuses, |status| {
+/// Returns the statement for events that are over, latest start first. It takes the parameters of [`list_from_time_sql`] and
+/// does not use the first one.
+fn list_past_sql(statuses: &EventStatuses, words: &[SearchWord<'_>]) -> String {
+    let words = word_conditions(words);
+    let over = union_per_status(statuses, |status| {
         format!(
             "SELECT e.* FROM events e
               WHERE e.status = '{status}' AND coalesce(e.starts_at, 'infinity'::timestamptz) < now() AND coalesce(e.ends_at, e.starts_at) < now()
@@ -208,8 +209,8 @@ pub async fn list_events(
 ) -> QueryResult<Vec<EventWithTypes>> {
     let words = filter.q.as_ref().map(SearchTerm::words).unwrap_or_default();
     let text = match filter.period {
-        EventPeriod::Past => past(&filter.statuses, &words),
-        EventPeriod::Upcoming | EventPeriod::All => from_a_time(&filter.statuses, &words),
+        EventPeriod::Past => list_past_sql(&filter.statuses, &words),
+        EventPeriod::Upcoming | EventPeriod::All => list_from_time_sql(&filter.statuses, &words),
     };
     let (created_at, starts_at, id) = EventCursor::columns(after);
     let query = diesel::sql_query(text)

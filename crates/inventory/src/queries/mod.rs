@@ -5,12 +5,12 @@ mod events;
 mod find;
 mod lists;
 mod own;
-pub(crate) mod places;
+pub(crate) mod positions;
 mod sweep;
 
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};
 pub use events::{event, ticket_type_ids};
 pub use find::{find_booking, find_entry};
 pub use lists::{EventCursor, EventFilter, EventPeriod, EventStatuses, list_events};
-pub use own::{booking_key, bookings_of, entries_of, entry_key};
-pub use sweep::{HeldTickets, due_types, held_tickets, settle_events};
+pub use own::{AccountSnapshot, account_snapshot, booking_key, bookings_of_account, entries_of_account, entry_key, queue_positions};
+pub use sweep::{HeldTickets, held_tickets, settle_events, types_to_reallocate};

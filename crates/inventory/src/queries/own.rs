@@ -1,17 +1,57 @@
 //! Queries of an account about its own bookings and waiting-list entries.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_postgres::statement;
 use uuid::Uuid;
 
-use super::places::places;
+use super::positions::positions;
 use crate::schema::{bookings, events, waitlist_entries};
 use crate::views::rows::{BookingRow, EntryRow};
 use crate::views::{Booking, NamedBooking, NamedEntry, WaitlistEntry};
 
+statement! {
+    struct ReadClock {} -> Timestamptz;
+    "SELECT clock_timestamp()"
+}
+
+/// The newest bookings and waiting-list entries of an account.
+#[derive(Debug, Clone)]
+pub struct AccountSnapshot {
+    /// The time by the database's clock just before the rows were read.
+    pub read_at: Timestamp,
+    /// The bookings, newest first.
+    pub bookings: Vec<NamedBooking>,
+    /// The entries with their current positions, newest first.
+    pub entries: Vec<NamedEntry>,
+}
+
+/// Reads the newest bookings and entries of an account, at most `limit` of each. The entries are read first, so that the booking of
+/// a promoted entry is included.
+pub async fn account_snapshot(conn: &mut AsyncPgConnection, account: AccountId, limit: i64) -> QueryResult<AccountSnapshot> {
+    let read_at = ReadClock {}.get_result(conn).await?;
+    let entries = entries_of_account(conn, account, None, limit).await?;
+    let bookings = bookings_of_account(conn, account, None, limit).await?;
+    Ok(AccountSnapshot { read_at, bookings, entries })
+}
+
+/// Returns the positions, starting at 1, of those of the entries that are waiting, and the time by the database's clock just before
+/// they were read.
+pub async fn queue_positions(
+    conn: &mut AsyncPgConnection,
+    entries: &[WaitlistEntry],
+) -> QueryResult<(Timestamp, HashMap<WaitlistEntryId, i64>)> {
+    let read_at = ReadClock {}.get_result(conn).await?;
+    Ok((read_at, positions(conn, entries).await?))
+}
+
 /// Lists the bookings of an account with ids below `after`, newest first.
-pub async fn bookings_of(
+pub async fn bookings_of_account(
     conn: &mut AsyncPgConnection,
     account: AccountId,
     after: Option<BookingId>,
@@ -32,7 +72,7 @@ pub async fn bookings_of(
 }
 
 /// Lists the waiting-list entries of an account with ids below `after`, with their current positions, newest first.
-pub async fn entries_of(
+pub async fn entries_of_account(
     conn: &mut AsyncPgConnection,
     account: AccountId,
     after: Option<WaitlistEntryId>,
@@ -55,11 +95,11 @@ pub async fn entries_of(
         names.push(name);
         entries.push(WaitlistEntry::try_from(row)?);
     }
-    let places = places(conn, &entries).await?;
+    let positions = positions(conn, &entries).await?;
     Ok(names
         .into_iter()
         .zip(entries)
-        .map(|(event_name, entry)| NamedEntry { event_name, place: places.get(&entry.id).copied(), entry })
+        .map(|(event_name, entry)| NamedEntry { event_name, position: positions.get(&entry.id).copied(), entry })
         .collect())
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 statement! {
     /// Finds types with held tickets, and types with anything open in events whose waiting list has ended or that are cancelled.
-    struct Due { limit: BigInt = i64 } -> (SqlUuid, SqlUuid);
+    struct TypesToReallocate { limit: BigInt = i64 } -> (SqlUuid, SqlUuid);
     "(SELECT t.event_id, t.id FROM ticket_types t WHERE t.held > 0 LIMIT $1)
      UNION
      (SELECT t.event_id, t.id FROM events e JOIN ticket_types t ON t.event_id = e.id
@@ -23,7 +23,7 @@ statement! {
     /// Finds events that have nothing left to close, because their waiting list has ended or they are cancelled. An event whose
     /// list has just ended may still get an entry from a transaction that read the clock earlier, so only lists that ended at
     /// least one minute ago qualify.
-    struct Through {} -> (SqlUuid, BigInt);
+    struct EventsToSettle {} -> (SqlUuid, BigInt);
     "SELECT e.id, e.version FROM events e
       WHERE e.settled_at IS NULL AND (e.status = 'cancelled' OR e.waitlist_ends_at <= now() - interval '1 minute')
         AND NOT EXISTS (SELECT FROM ticket_types t WHERE t.event_id = e.id AND (t.waiting > 0 OR t.held > 0 OR (e.status = 'cancelled' AND t.booked > 0)))"
@@ -37,7 +37,7 @@ statement! {
 }
 
 statement! {
-    struct Held {} -> (BigInt, Double);
+    struct CountHeldTickets {} -> (BigInt, Double);
     "SELECT coalesce(sum(held), 0)::bigint, coalesce(extract(epoch FROM now() - min(held_since)), 0)::float8 FROM ticket_types WHERE held > 0"
 }
 
@@ -53,24 +53,24 @@ pub struct HeldTickets {
 
 /// Returns the number of held tickets and the age of the oldest ones.
 pub async fn held_tickets(conn: &mut AsyncPgConnection) -> QueryResult<HeldTickets> {
-    let (tickets, oldest_seconds): (i64, f64) = Held {}.get_result(conn).await?;
+    let (tickets, oldest_seconds): (i64, f64) = CountHeldTickets {}.get_result(conn).await?;
     Ok(HeldTickets { tickets, oldest_seconds })
 }
 
 /// Returns types that need a reallocation, at most `limit` of each kind. The read takes no locks; the decision is made under the
 /// row lock.
-pub async fn due_types(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<Vec<TypeKey>> {
-    let rows: Vec<(Uuid, Uuid)> = Due { limit }.load(conn).await?;
+pub async fn types_to_reallocate(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<Vec<TypeKey>> {
+    let rows: Vec<(Uuid, Uuid)> = TypesToReallocate { limit }.load(conn).await?;
     Ok(rows.into_iter().map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }).collect())
 }
 
 /// Marks the events that are settled, so that the sweep skips them, and returns their number. Any later change of an event
 /// removes the mark.
 pub async fn settle_events(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
-    let through: Vec<(Uuid, i64)> = Through {}.load(conn).await?;
-    if through.is_empty() {
+    let settled: Vec<(Uuid, i64)> = EventsToSettle {}.load(conn).await?;
+    if settled.is_empty() {
         return Ok(0);
     }
-    let (ids, versions) = through.into_iter().unzip();
+    let (ids, versions) = settled.into_iter().unzip();
     Settle { ids, versions }.execute(conn).await
 }

@@ -4,10 +4,10 @@ use diesel_async::SimpleAsyncConnection;
 use rowlock_inventory::audit::{Finding, check};
 use rowlock_inventory::{Command, LockWait};
 
-use crate::desk::{Desk, cancel, reallocate};
+use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 11] = [
+const PLANTED: [(&str, &str); 12] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -17,29 +17,33 @@ const PLANTED: [(&str, &str); 11] = [
         "sum of their confirmed bookings",
     ),
     ("UPDATE bookings SET quantity = quantity + 1 WHERE status = 'confirmed'", "sum of their confirmed bookings"),
-    ("DELETE FROM waitlist_entries WHERE status = 'waiting'", "not as long as they say"),
-    ("UPDATE waitlist_counts SET waiting = waiting + 1 WHERE level = 1", "buckets of a queue"),
-    ("UPDATE waitlist_entries SET ticket_type_id = gen_random_uuid() WHERE status = 'promoted'", "without their ticket type"),
-    ("UPDATE waitlist_entries SET number = 99 WHERE status = 'waiting'", "number that was not given out"),
-    ("UPDATE waitlist_entries SET booking_id = gen_random_uuid() WHERE status = 'promoted'", "promoted entries without their booking"),
-    ("UPDATE bookings SET origin = 'waitlist' WHERE origin = 'direct'", "not one entry's"),
-    ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "wait for what is for sale"),
+    ("DELETE FROM waitlist_entries WHERE status = 'waiting'", "number of waiting entries"),
+    ("UPDATE waitlist_counts SET waiting = waiting + 1 WHERE level = 1", "queue buckets"),
+    ("UPDATE waitlist_entries SET ticket_type_id = gen_random_uuid() WHERE status = 'promoted'", "ticket type does not exist"),
+    ("UPDATE waitlist_entries SET number = 99 WHERE status = 'waiting'", "number was never assigned"),
+    ("UPDATE waitlist_entries SET booking_id = gen_random_uuid() WHERE status = 'promoted'", "promoted waiting-list entries"),
+    ("UPDATE bookings SET origin = 'waitlist' WHERE origin = 'direct'", "do not belong to exactly one entry"),
+    ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "could be booked"),
+    (
+        "INSERT INTO sales_progress (event_id, ticket_type_id, sequence, initial_capacity) SELECT event_id, id, version, 0 FROM ticket_types",
+        "differs from their counters",
+    ),
 ];
 
 fn wrong(findings: &[Finding]) -> Vec<&str> {
-    findings.iter().filter(|finding| finding.count > 0).map(|finding| finding.what.as_str()).collect()
+    findings.iter().filter(|finding| finding.count > 0).map(|finding| finding.violation.as_str()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_finds_what_is_wrong_and_nothing_else() {
-    let desk = Desk::new().await;
-    let key = desk.event(2).await;
-    let books: Vec<_> = (0..4).map(|_| desk.book(key, desk.account(), 1)).collect();
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(2).await;
+    let books: Vec<_> = (0..4).map(|_| fixture.book(key, fixture.account(), 1)).collect();
     let mut commands: Vec<Command> = books.iter().cloned().map(Command::Book).collect();
     commands.extend([cancel(&books[0], None), reallocate(key, 10)]);
-    desk.inventory.run(commands, LockWait::Wait).await;
+    fixture.inventory.run(commands, LockWait::Wait).await;
 
-    let mut conn = desk.database.admin().await;
+    let mut conn = fixture.database.admin().await;
     let sound = check(&mut conn).await.unwrap();
     assert_eq!(wrong(&sound), Vec::<&str>::new());
     for (sql, expected) in PLANTED {
@@ -47,12 +51,12 @@ async fn the_audit_finds_what_is_wrong_and_nothing_else() {
         let findings = check(&mut conn).await.unwrap();
         conn.batch_execute("ROLLBACK").await.unwrap();
         let found = wrong(&findings);
-        assert!(found.iter().any(|what| what.contains(expected)), "{sql}: {found:?}");
+        assert!(found.iter().any(|violation| violation.contains(expected)), "{sql}: {found:?}");
         assert!(findings.iter().all(|finding| (finding.count > 0) == finding.example.is_some()), "{findings:?}");
     }
-    let all: Vec<&str> = sound.iter().map(|finding| finding.what.as_str()).collect();
-    let never_planted: Vec<_> = all.iter().filter(|what| !PLANTED.iter().any(|(_, expected)| what.contains(expected))).collect();
+    let all: Vec<&str> = sound.iter().map(|finding| finding.violation.as_str()).collect();
+    let never_planted: Vec<_> = all.iter().filter(|violation| !PLANTED.iter().any(|(_, expected)| violation.contains(expected))).collect();
     assert!(never_planted.is_empty(), "{never_planted:?}");
     drop(conn);
-    desk.close().await;
+    fixture.close().await;
 }

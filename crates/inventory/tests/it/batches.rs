@@ -10,7 +10,7 @@ use rowlock_inventory::command::{Book, Idempotency};
 use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
 use rowlock_postgres::checkout;
 
-use crate::desk::{Desk, cancel, change, change_entry, leave, move_start, reallocate};
+use crate::fixture::{InventoryFixture, cancel, change, change_entry, leave, move_start, reallocate};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -52,27 +52,34 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
 }
 
 /// Describes an outcome without ids and times, so that it can be compared between two events.
-pub(crate) fn essence(outcome: &Result<Outcome, CommandError>) -> String {
+pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
     match outcome {
         Ok(Outcome::Booked(b)) => format!("booked {}", b.booking.quantity),
-        Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
+        Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", w.entry.quantity, w.entry.number, w.position),
         Ok(Outcome::Returned(b)) => format!("returned {} {}", b.booking.quantity, b.booking.status),
         Ok(Outcome::Left(w)) => format!("left {} {}", w.entry.number, w.entry.status),
-        Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
-        Ok(Outcome::Refused(Refusal::AlreadyWaiting(w))) => format!("waits already {} {} {:?}", w.entry.quantity, w.entry.number, w.place),
+        Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", w.entry.quantity, w.entry.number, w.position),
+        Ok(Outcome::Refused(Refusal::AlreadyWaiting(w))) => {
+            format!("waits already {} {} {:?}", w.entry.quantity, w.entry.number, w.position)
+        }
         Ok(Outcome::Reallocated(done)) => format!("{done:?}"),
         Ok(Outcome::Refused(Refusal::AlreadyPromoted(_))) => "promoted before".to_owned(),
         Ok(Outcome::Refused(Refusal::CapacityBelowBooked(_, error))) => format!("{error}"),
-        Ok(Outcome::Changed(changed)) => {
-            let row = &changed.event.types[0];
-            format!("changed {:?} {:?}, unservable {:?}", row.stock.capacity, row.terms, changed.unservable.values())
+        Ok(Outcome::Changed(record_change)) => {
+            let row = &record_change.event.types[0];
+            format!("changed {:?} {:?}, unservable {:?}", row.stock.capacity, row.limits, record_change.unservable.values())
         }
         other => format!("{other:?}"),
     }
 }
 
 /// Returns the commands of a history for one event. Each step refers to the same booking or entry in every event.
-fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountId], history: &[Vec<Step>]) -> Vec<Vec<Command>> {
+fn commands(
+    fixture: &InventoryFixture,
+    key: TypeKey,
+    accounts: &[rowlock_domain::ids::AccountId],
+    history: &[Vec<Step>],
+) -> Vec<Vec<Command>> {
     let mut booked: Vec<Book> = Vec::new();
     let mut all = Vec::new();
     for batch in history {
@@ -80,7 +87,7 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
         for step in batch {
             match step {
                 Step::Book { account, quantity, key: idempotency } => {
-                    let mut book = desk.book(key, accounts[*account], *quantity);
+                    let mut book = fixture.book(key, accounts[*account], *quantity);
                     book.idempotency = idempotency.map(|n| Idempotency {
                         key: format!("key-{n}").parse().unwrap(),
                         request_hash: [u8::try_from(*quantity).unwrap(); 32],
@@ -104,11 +111,11 @@ fn commands(desk: &Desk, key: TypeKey, accounts: &[rowlock_domain::ids::AccountI
                 Step::MaxPerBooking(max) => {
                     commands.push(change(key, |types| types.max_per_booking = Some(Quantity::new((*max).into()).unwrap())));
                 }
-                Step::Begin(begun) => {
+                Step::Begin(started) => {
                     // This command needs its own batch, because the rows to close are read in the phase in which the batch
                     // begins.
                     all.push(std::mem::take(&mut commands));
-                    let starts_at = if *begun { "2020-01-01T00:00:00Z" } else { "2120-01-01T00:00:00Z" };
+                    let starts_at = if *started { "2020-01-01T00:00:00Z" } else { "2120-01-01T00:00:00Z" };
                     commands.push(move_start(key, starts_at.parse().unwrap()));
                     all.push(std::mem::take(&mut commands));
                 }
@@ -127,8 +134,8 @@ struct Row {
 }
 
 /// Returns everything about an event that must not depend on how its commands were grouped.
-async fn state(desk: &Desk, key: TypeKey) -> Vec<Row> {
-    let mut conn = desk.database.admin().await;
+async fn state(fixture: &InventoryFixture, key: TypeKey) -> Vec<Row> {
+    let mut conn = fixture.database.admin().await;
     let event = key.event;
     // `tickets.released` is sent once per transaction, so the number of these messages and the later sequence numbers vary.
     let sql = format!(
@@ -148,8 +155,8 @@ struct Sequence {
 }
 
 /// Asserts that the messages of a type are numbered 1, 2, 3 and so on in the order of the outbox.
-async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
-    let mut conn = desk.database.admin().await;
+async fn assert_sequences_are_gapless(fixture: &InventoryFixture, key: TypeKey) {
+    let mut conn = fixture.database.admin().await;
     let sql = format!(
         "SELECT (payload::json->>'sequence')::bigint AS sequence FROM outbox WHERE event_id = '{0}' AND routing_key NOT LIKE 'event.%' ORDER BY id",
         key.event
@@ -159,50 +166,50 @@ async fn assert_sequences_are_gapless(desk: &Desk, key: TypeKey) {
     assert_eq!(sequences, (1..=i64::try_from(sequences.len()).unwrap()).collect::<Vec<_>>());
 }
 
-/// Runs random histories one command at a time and with `run`, which returns the `essence` of each outcome, and compares them.
-pub(crate) fn compare_with_single_commands(run: &impl AsyncFn(&Desk, Vec<Vec<Command>>) -> Vec<String>) {
+/// Runs random histories one command at a time and with `run`, which returns the `summarize` of each outcome, and compares them.
+pub(crate) fn compare_with_single_commands(run: &impl AsyncFn(&InventoryFixture, Vec<Vec<Command>>) -> Vec<String>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let desk = runtime.block_on(Desk::new());
+    let fixture = runtime.block_on(InventoryFixture::new());
     proptest!(ProptestConfig { cases: 64, max_shrink_iters: 200, ..ProptestConfig::default() }, |(history in histories(), capacity in 0u32..=9)| {
         runtime.block_on(async {
-            let accounts: Vec<_> = (0..5).map(|_| desk.account()).collect();
-            let (single, grouped) = (desk.event(capacity).await, desk.event(capacity).await);
+            let accounts: Vec<_> = (0..5).map(|_| fixture.account()).collect();
+            let (single, grouped) = (fixture.event(capacity).await, fixture.event(capacity).await);
             let mut one_by_one = Vec::new();
-            for command in commands(&desk, single, &accounts, &history).into_iter().flatten() {
-                one_by_one.push(essence(&desk.inventory.run_one(command).await));
+            for command in commands(&fixture, single, &accounts, &history).into_iter().flatten() {
+                one_by_one.push(summarize(&fixture.inventory.run_one(command).await));
             }
-            assert_eq!(run(&desk, commands(&desk, grouped, &accounts, &history)).await, one_by_one);
-            assert_eq!(state(&desk, grouped).await, state(&desk, single).await);
-            assert_sequences_are_gapless(&desk, single).await;
-            assert_sequences_are_gapless(&desk, grouped).await;
+            assert_eq!(run(&fixture, commands(&fixture, grouped, &accounts, &history)).await, one_by_one);
+            assert_eq!(state(&fixture, grouped).await, state(&fixture, single).await);
+            assert_sequences_are_gapless(&fixture, single).await;
+            assert_sequences_are_gapless(&fixture, grouped).await;
         });
     });
-    runtime.block_on(desk.close());
+    runtime.block_on(fixture.close());
 }
 
 #[test]
 fn a_batch_is_the_same_as_its_commands_one_after_the_other() {
-    compare_with_single_commands(&async |desk, batches| {
-        let mut told = Vec::new();
+    compare_with_single_commands(&async |fixture, batches| {
+        let mut recorder = Vec::new();
         for batch in batches {
-            told.extend(desk.inventory.run(batch, LockWait::Wait).await.iter().map(essence));
+            recorder.extend(fixture.inventory.run(batch, LockWait::Wait).await.iter().map(summarize));
         }
-        told
+        recorder
     });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_spans_events_and_an_unknown_one_is_its_own_trouble() {
-    let desk = Desk::new().await;
-    let keys = [desk.event(1).await, desk.event(1).await];
-    desk.inventory.run_one(Command::Book(desk.book(keys[1], desk.account(), 1))).await.unwrap();
-    let unknown = TypeKey { event: rowlock_domain::ids::EventId::from_uuid(desk.clock.uuid()), ..keys[0] };
-    let ada = desk.account();
-    let batch = [keys[1], unknown, keys[0], keys[0]].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();
-    let outcomes = desk.inventory.run(batch, LockWait::Wait).await;
-    let essences: Vec<_> = outcomes.iter().map(essence).collect();
+    let fixture = InventoryFixture::new().await;
+    let keys = [fixture.event(1).await, fixture.event(1).await];
+    fixture.inventory.run_one(Command::Book(fixture.book(keys[1], fixture.account(), 1))).await.unwrap();
+    let unknown = TypeKey { event: rowlock_domain::ids::EventId::from_uuid(fixture.clock.uuid()), ..keys[0] };
+    let ada = fixture.account();
+    let batch = [keys[1], unknown, keys[0], keys[0]].map(|key| Command::Book(fixture.book(key, ada, 1))).to_vec();
+    let outcomes = fixture.inventory.run(batch, LockWait::Wait).await;
+    let essences: Vec<_> = outcomes.iter().map(summarize).collect();
     assert_eq!(essences, ["waits 1 1 Some(1)", "Ok(Refused(EventNotFound))", "booked 1", "waits 1 1 Some(1)"]);
-    desk.close().await;
+    fixture.close().await;
 }
 
 #[derive(QueryableByName)]
@@ -214,62 +221,64 @@ struct Transactions {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_one_transaction_or_one_for_each_event_if_that_is_wanted() {
     for (one_event_per_transaction, transactions) in [(false, 1), (true, 3)] {
-        let desk = Desk::with(one_event_per_transaction).await;
-        let [first, second, third] = [desk.event(2).await, desk.event(1).await, desk.event(1).await];
-        let ada = desk.account();
-        let batch = [second, first, third, second, first].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();
-        let outcomes = desk.inventory.run(batch, LockWait::Skip).await;
-        let essences: Vec<_> = outcomes.iter().map(essence).collect();
+        let fixture = InventoryFixture::with(one_event_per_transaction).await;
+        let [first, second, third] = [fixture.event(2).await, fixture.event(1).await, fixture.event(1).await];
+        let ada = fixture.account();
+        let batch = [second, first, third, second, first].map(|key| Command::Book(fixture.book(key, ada, 1))).to_vec();
+        let outcomes = fixture.inventory.run(batch, LockWait::Skip).await;
+        let essences: Vec<_> = outcomes.iter().map(summarize).collect();
         assert_eq!(essences, ["booked 1", "booked 1", "booked 1", "waits 1 1 Some(1)", "booked 1"]);
-        let mut conn = desk.database.admin().await;
+        let mut conn = fixture.database.admin().await;
         let count = "SELECT count(DISTINCT xmin::text) AS number FROM bookings";
         let found: Transactions = diesel::sql_query(count).get_result(&mut conn).await.unwrap();
         assert_eq!(found.number, transactions);
         drop(conn);
-        desk.close().await;
+        fixture.close().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_command_does_not_fail_its_neighbours() {
-    let desk = Desk::new().await;
-    let key = desk.event(5).await;
-    let (ada, ben) = (desk.account(), desk.account());
-    let first = desk.book(key, ada, 1);
-    desk.inventory.run_one(Command::Book(first.clone())).await.unwrap();
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(5).await;
+    let (ada, ben) = (fixture.account(), fixture.account());
+    let first = fixture.book(key, ada, 1);
+    fixture.inventory.run_one(Command::Book(first.clone())).await.unwrap();
     // The id exists already, so the database rejects the whole statement.
-    let bad = Book { booking: first.booking, ..desk.book(key, ben, 1) };
-    let outcomes =
-        desk.inventory.run(vec![Command::Book(desk.book(key, ben, 2)), Command::Book(bad), cancel(&first, None)], LockWait::Wait).await;
-    assert_eq!(essence(&outcomes[0]), "booked 2");
+    let bad = Book { booking: first.booking, ..fixture.book(key, ben, 1) };
+    let outcomes = fixture
+        .inventory
+        .run(vec![Command::Book(fixture.book(key, ben, 2)), Command::Book(bad), cancel(&first, None)], LockWait::Wait)
+        .await;
+    assert_eq!(summarize(&outcomes[0]), "booked 2");
     assert!(matches!(outcomes[1], Err(CommandError::Failed(_))), "{:?}", outcomes[1]);
-    assert_eq!(essence(&outcomes[2]), "returned 1 cancelled");
-    desk.close().await;
+    assert_eq!(summarize(&outcomes[2]), "returned 1 cancelled");
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_locked_elsewhere_is_skipped_and_the_rest_is_done() {
-    let desk = Desk::new().await;
-    let (stuck, free) = (desk.event(1).await, desk.event(1).await);
-    let mut somebody = desk.database.admin().await;
-    somebody.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{}' FOR UPDATE", stuck.event)).await.unwrap();
-    let ada = desk.account();
-    let batch = [stuck, free].map(|key| Command::Book(desk.book(key, ada, 1))).to_vec();
-    let outcomes = desk.inventory.run(batch, LockWait::Skip).await;
+    let fixture = InventoryFixture::new().await;
+    let (stuck, free) = (fixture.event(1).await, fixture.event(1).await);
+    let mut other = fixture.database.admin().await;
+    other.batch_execute(&format!("BEGIN; SELECT FROM ticket_types WHERE event_id = '{}' FOR UPDATE", stuck.event)).await.unwrap();
+    let ada = fixture.account();
+    let batch = [stuck, free].map(|key| Command::Book(fixture.book(key, ada, 1))).to_vec();
+    let outcomes = fixture.inventory.run(batch, LockWait::Skip).await;
     assert_eq!(outcomes[0], Ok(Outcome::Skipped));
-    assert_eq!(essence(&outcomes[1]), "booked 1");
-    somebody.batch_execute("COMMIT").await.unwrap();
-    let mut conn = checkout(&desk.pool).await.unwrap();
+    assert_eq!(summarize(&outcomes[1]), "booked 1");
+    other.batch_execute("COMMIT").await.unwrap();
+    let mut conn = checkout(&fixture.pool).await.unwrap();
     assert_eq!(queries::event(&mut conn, stuck.event).await.unwrap().unwrap().types[0].stock.available, 1);
     drop(conn);
-    desk.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_refuses_what_the_rule_forbids() {
-    let desk = Desk::new().await;
-    let key = desk.event(3).await;
-    let mut conn = desk.database.admin().await;
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(3).await;
+    let mut conn = fixture.database.admin().await;
     for wrong in [
         "booked = booked + 1",
         "available = available - 1",
@@ -283,5 +292,5 @@ async fn the_database_refuses_what_the_rule_forbids() {
         let refused = conn.batch_execute(&sql).await.unwrap_err().to_string();
         assert!(refused.contains("violates check constraint"), "{wrong}: {refused}");
     }
-    desk.close().await;
+    fixture.close().await;
 }

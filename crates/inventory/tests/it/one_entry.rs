@@ -5,94 +5,95 @@ use rowlock_domain::messages::TICKETS_RELEASED;
 use rowlock_inventory::command::Book;
 use rowlock_inventory::{Command, LockWait};
 
-use crate::batches::essence;
-use crate::desk::{Desk, change_entry, leave, reallocate};
+use crate::batches::summarize;
+use crate::fixture::{InventoryFixture, change_entry, leave, reallocate};
 
-async fn run(desk: &Desk, commands: Vec<Command>) -> Vec<String> {
-    desk.inventory.run(commands, LockWait::Wait).await.iter().map(essence).collect()
+async fn run(fixture: &InventoryFixture, commands: Vec<Command>) -> Vec<String> {
+    fixture.inventory.run(commands, LockWait::Wait).await.iter().map(summarize).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_join_is_refused_within_a_batch_and_across_batches() {
-    let desk = Desk::new().await;
-    let key = desk.event(1).await;
-    let (ada, ben, cid) = (desk.account(), desk.account(), desk.account());
-    let book = |account, quantity| Command::Book(desk.book(key, account, quantity));
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(1).await;
+    let (ada, ben, cid) = (fixture.account(), fixture.account(), fixture.account());
+    let book = |account, quantity| Command::Book(fixture.book(key, account, quantity));
     let first = [book(ben, 1), book(ada, 1), book(cid, 1), book(ada, 1)].to_vec();
-    assert_eq!(run(&desk, first).await, ["booked 1", "waits 1 1 Some(1)", "waits 1 2 Some(2)", "waits already 1 1 Some(1)"]);
-    assert_eq!(run(&desk, [book(cid, 1), book(ben, 1)].to_vec()).await, ["waits already 1 2 Some(2)", "waits 1 3 Some(3)"]);
-    desk.close().await;
+    assert_eq!(run(&fixture, first).await, ["booked 1", "waits 1 1 Some(1)", "waits 1 2 Some(2)", "waits already 1 1 Some(1)"]);
+    assert_eq!(run(&fixture, [book(cid, 1), book(ben, 1)].to_vec()).await, ["waits already 1 2 Some(2)", "waits 1 3 Some(3)"]);
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_place_in_a_refusal_counts_what_the_batch_has_done_before() {
-    let desk = Desk::new().await;
-    let key = desk.event(1).await;
-    let people: Vec<_> = (0..4).map(|_| desk.book(key, desk.account(), 1)).collect();
-    run(&desk, people.iter().cloned().map(Command::Book).collect()).await;
-    let again = |book: &Book| Command::Book(desk.book(key, book.holder.account, 1));
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(1).await;
+    let people: Vec<_> = (0..4).map(|_| fixture.book(key, fixture.account(), 1)).collect();
+    run(&fixture, people.iter().cloned().map(Command::Book).collect()).await;
+    let again = |book: &Book| Command::Book(fixture.book(key, book.holder.account, 1));
     let batch = [again(&people[3]), leave(&people[1]), again(&people[3]), again(&people[1]), again(&people[1])].to_vec();
-    let told = ["waits already 1 3 Some(3)", "left 1 left", "waits already 1 3 Some(2)", "waits 1 4 Some(3)", "waits already 1 4 Some(3)"];
-    assert_eq!(run(&desk, batch).await, told);
-    desk.close().await;
+    let recorder =
+        ["waits already 1 3 Some(3)", "left 1 left", "waits already 1 3 Some(2)", "waits 1 4 Some(3)", "waits already 1 4 Some(3)"];
+    assert_eq!(run(&fixture, batch).await, recorder);
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_booking_that_could_join_is_not_let_into_an_open_batch_where_somebody_waits() {
-    let desk = Desk::new().await;
-    let key = desk.event(4).await;
-    let traced = |book: Book| rowlock_inventory::Traced::from(Command::Book(book));
-    let (holder, waiting) = (desk.account(), desk.account());
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(4).await;
+    let traced = |book: Book| rowlock_inventory::TracedCommand::from(Command::Book(book));
+    let (holder, waiting) = (fixture.account(), fixture.account());
     // Three tickets are booked, one is available, and a party of two waits.
-    run(&desk, [Command::Book(desk.book(key, holder, 3)), Command::Book(desk.book(key, waiting, 2))].to_vec()).await;
+    run(&fixture, [Command::Book(fixture.book(key, holder, 3)), Command::Book(fixture.book(key, waiting, 2))].to_vec()).await;
 
-    let mut begun = desk.inventory.begin(vec![traced(desk.book(key, holder, 1))]).await;
-    assert!(begun.admit(traced(desk.book(key, waiting, 1))).is_err(), "the only one may be gone by then");
-    let no_waiting = Book { join_waitlist: false, ..desk.book(key, waiting, 2) };
-    begun.admit(traced(no_waiting)).unwrap();
-    drop(begun);
-    let mut begun = desk.inventory.begin(Vec::<rowlock_inventory::Traced>::new()).await;
-    assert!(begun.admit(traced(desk.book(key, waiting, 1))).is_err(), "its row was not taken");
-    drop(begun);
+    let mut started = fixture.inventory.begin(vec![traced(fixture.book(key, holder, 1))]).await;
+    assert!(started.try_add(traced(fixture.book(key, waiting, 1))).is_err(), "the only one may be gone by then");
+    let no_waiting = Book { join_waitlist: false, ..fixture.book(key, waiting, 2) };
+    started.try_add(traced(no_waiting)).unwrap();
+    drop(started);
+    let mut started = fixture.inventory.begin(Vec::<rowlock_inventory::TracedCommand>::new()).await;
+    assert!(started.try_add(traced(fixture.book(key, waiting, 1))).is_err(), "its row was not taken");
+    drop(started);
 
     // If nobody waits, every booking is admitted, and a second attempt to join is detected in memory.
-    let fresh = desk.event(1).await;
-    let mut begun = desk.inventory.begin(vec![traced(desk.book(fresh, holder, 1))]).await;
+    let fresh = fixture.event(1).await;
+    let mut started = fixture.inventory.begin(vec![traced(fixture.book(fresh, holder, 1))]).await;
     for _ in 0..2 {
-        begun.admit(traced(desk.book(fresh, waiting, 1))).unwrap();
+        started.try_add(traced(fixture.book(fresh, waiting, 1))).unwrap();
     }
-    let (answers, heard) = std::sync::mpsc::channel();
-    begun.finish(rowlock_inventory::Next::nothing(), move |answered| answers.send(answered).unwrap()).await;
-    let told: Vec<_> = heard.recv().unwrap().iter().map(|(_, outcome)| essence(outcome)).collect();
-    assert_eq!(told, ["booked 1", "waits 1 1 Some(1)", "waits already 1 1 Some(1)"]);
-    desk.close().await;
+    let (sender, heard) = std::sync::mpsc::channel();
+    let _ = started.commit(rowlock_inventory::NextBatch::empty(), move |results| sender.send(results).unwrap()).await;
+    let recorder: Vec<_> = heard.recv().unwrap().iter().map(|(_, outcome)| summarize(outcome)).collect();
+    assert_eq!(recorder, ["booked 1", "waits 1 1 Some(1)", "waits already 1 1 Some(1)"]);
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_party_that_shrinks_to_what_is_available_is_handed_the_tickets() {
-    let desk = Desk::new().await;
-    let key = desk.event(5).await;
-    let party = desk.book(key, desk.account(), 4);
-    run(&desk, [Command::Book(desk.book(key, desk.account(), 3)), Command::Book(party.clone())].to_vec()).await;
-    assert_eq!(run(&desk, vec![change_entry(&party, 3)]).await, ["changed to 3 1 Some(1)"]);
-    assert_eq!(desk.routing_keys(key).await.last().unwrap(), "waitlist.changed", "three are more than what is available");
-    assert_eq!(run(&desk, vec![change_entry(&party, 2)]).await, ["changed to 2 1 Some(1)"]);
-    assert_eq!(desk.routing_keys(key).await.last().unwrap(), TICKETS_RELEASED);
-    let stranger = Command::Book(desk.book(key, desk.account(), 1));
-    assert_eq!(run(&desk, vec![stranger]).await, ["waits 1 2 Some(2)"], "what is held is not for sale");
-    run(&desk, vec![reallocate(key, 10)]).await;
-    let keys = desk.routing_keys(key).await;
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(5).await;
+    let party = fixture.book(key, fixture.account(), 4);
+    run(&fixture, [Command::Book(fixture.book(key, fixture.account(), 3)), Command::Book(party.clone())].to_vec()).await;
+    assert_eq!(run(&fixture, vec![change_entry(&party, 3)]).await, ["changed to 3 1 Some(1)"]);
+    assert_eq!(fixture.routing_keys(key).await.last().unwrap(), "waitlist.changed", "three are more than what is available");
+    assert_eq!(run(&fixture, vec![change_entry(&party, 2)]).await, ["changed to 2 1 Some(1)"]);
+    assert_eq!(fixture.routing_keys(key).await.last().unwrap(), TICKETS_RELEASED);
+    let stranger = Command::Book(fixture.book(key, fixture.account(), 1));
+    assert_eq!(run(&fixture, vec![stranger]).await, ["waits 1 2 Some(2)"], "what is held is not for sale");
+    run(&fixture, vec![reallocate(key, 10)]).await;
+    let keys = fixture.routing_keys(key).await;
     assert_eq!(keys[keys.len() - 2..], ["waitlist.promoted", "tickets.reallocated"]);
-    desk.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_index_refuses_a_second_open_entry_and_leaves_those_from_before_the_rule_alone() {
-    let desk = Desk::new().await;
-    let key = desk.event(1).await;
-    let waiting = desk.book(key, desk.account(), 1);
-    run(&desk, [Command::Book(desk.book(key, desk.account(), 1)), Command::Book(waiting.clone())].to_vec()).await;
-    let mut conn = desk.database.admin().await;
+    let fixture = InventoryFixture::new().await;
+    let key = fixture.event(1).await;
+    let waiting = fixture.book(key, fixture.account(), 1);
+    run(&fixture, [Command::Book(fixture.book(key, fixture.account(), 1)), Command::Book(waiting.clone())].to_vec()).await;
+    let mut conn = fixture.database.admin().await;
     let copy = |columns: &str, values: &str| {
         format!(
             "INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, joined_at{columns})
@@ -106,11 +107,11 @@ async fn the_index_refuses_a_second_open_entry_and_leaves_those_from_before_the_
     conn.batch_execute(&copy("", "")).await.unwrap();
     conn.batch_execute("UPDATE ticket_types SET waiting = 2, next_waitlist_number = 20").await.unwrap();
     conn.batch_execute("UPDATE waitlist_counts SET waiting = 2").await.unwrap();
-    let again = Command::Book(desk.book(key, waiting.holder.account, 1));
-    assert_eq!(run(&desk, vec![again]).await, ["waits already 1 1 Some(1)"]);
-    assert_eq!(run(&desk, vec![leave(&waiting)]).await, ["left 1 left"]);
-    let again = Command::Book(desk.book(key, waiting.holder.account, 1));
-    assert_eq!(run(&desk, vec![again]).await, ["waits already 1 11 Some(1)"]);
+    let again = Command::Book(fixture.book(key, waiting.holder.account, 1));
+    assert_eq!(run(&fixture, vec![again]).await, ["waits already 1 1 Some(1)"]);
+    assert_eq!(run(&fixture, vec![leave(&waiting)]).await, ["left 1 left"]);
+    let again = Command::Book(fixture.book(key, waiting.holder.account, 1));
+    assert_eq!(run(&fixture, vec![again]).await, ["waits already 1 11 Some(1)"]);
     drop(conn);
-    desk.close().await;
+    fixture.close().await;
 }

@@ -131,5 +131,5 @@ async fn get(link: &mut Link, queue: &str) -> Result<Option<(Delivery, usize)>, 
 /// Requeues every unacknowledged message up to and including `tag`.
 async fn requeue_up_to(link: &mut Link, tag: u64) -> Result<(), LinkError> {
     let nack = BasicNackArguments::new(tag, true, true);
-    link.send("requeueing dead letters", |channel| async move { channel.basic_nack(nack).await }).await
+    link.send("requeuing dead letters", |channel| async move { channel.basic_nack(nack).await }).await
 }

@@ -1,6 +1,7 @@
 //! Publisher with confirms.
 
-use amqprs::channel::{BasicPublishArguments, ConfirmSelectArguments};
+use amqprs::channel::{BasicPublishArguments, ConfirmSelectArguments, QueueDeclareArguments};
+use rowlock_domain::messages::TICKETS_RELEASED;
 use tokio::time::timeout;
 
 use super::confirms::{ConfirmTracker, Settlement};
@@ -52,11 +53,15 @@ impl Publisher {
         self.check()?;
         self.in_batch = true;
         let mut tracker = ConfirmTracker::new(messages.len());
+        let releases = messages.iter().any(|message| message.mandatory && message.routing_key == TICKETS_RELEASED);
         for (index, message) in messages.into_iter().enumerate() {
             self.publish(index, message, &mut tracker).await?;
             while let Some(event) = self.link.ready_event()? {
                 record(&mut tracker, event);
             }
+        }
+        if releases {
+            self.check_work_queue().await?;
         }
         while !tracker.is_settled() {
             // The timeout applies to each confirm and not to the whole batch, because only a stalled broker is an error.
@@ -91,6 +96,20 @@ impl Publisher {
         tracker.published(index, self.next_tag, message.mandatory.then_some(message.message_id.as_str()));
         self.next_tag += 1;
         self.link.send("publishing", |channel| async move { channel.basic_publish(properties, message.body, arguments).await }).await
+    }
+
+    /// Fails if the queue of the reallocation worker does not exist. The broker returns a mandatory message only if no queue at all
+    /// receives it, but the queue that counts sales receives these messages too. The check costs no time: the confirms of the batch
+    /// take longer. After an error the batch is published again, on a connection that has declared the queue.
+    async fn check_work_queue(&mut self) -> Result<(), LinkError> {
+        const DOING: &str = "checking the queue of released tickets";
+        let queue = QueueDeclareArguments::new(&self.topology.work_queue).passive(true).finish();
+        let check = self.link.call(DOING, |channel| async move { channel.queue_declare(queue).await });
+        let limit = self.settings.confirm_timeout;
+        match timeout(limit, check).await {
+            Ok(checked) => checked.map(drop),
+            Err(_) => Err(self.link.end(LinkError::TimedOut { doing: DOING, limit })),
+        }
     }
 
     /// Declares the topology again. Call it after a message was returned because its queue has been deleted.

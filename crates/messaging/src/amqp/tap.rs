@@ -7,7 +7,7 @@ use amqprs::channel::{QueueBindArguments, QueueDeclareArguments};
 
 use super::link::Link;
 use super::topology::table;
-use super::{AmqpSettings, Consumer, Delivery, LinkError, Topology};
+use super::{AmqpSettings, Consumer, Delivery, LinkError, LinkMetrics, Topology};
 
 /// Maximum number of events in a temporary queue. Beyond it the broker drops the oldest.
 const MAX_QUEUED_EVENTS: i64 = 10_000;
@@ -54,6 +54,17 @@ impl Tap {
         let link = Link::open(settings).await?;
         let consumer = Consumer::start(link, settings, Topology::new(settings), queue.to_owned(), 500).await?;
         Ok(Self { consumer, ready: VecDeque::new() })
+    }
+
+    /// Records metrics from now on.
+    pub fn recording(mut self, metrics: &LinkMetrics) -> Self {
+        self.consumer = self.consumer.recording(metrics);
+        self
+    }
+
+    /// Closes the connection, and the broker deletes the temporary queue.
+    pub async fn close(self) {
+        self.consumer.close().await;
     }
 
     /// Waits for the next event. Cancel safe.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use amqprs::channel::{
     Channel, ExchangeDeclareArguments, ExchangeDeleteArguments, ExchangeType, QueueBindArguments, QueueDeclareArguments,
-    QueueDeleteArguments,
+    QueueDeleteArguments, QueueUnbindArguments,
 };
 use amqprs::{FieldTable, FieldValue};
-use rowlock_domain::accounts::ACCOUNT_PATTERNS;
-use rowlock_domain::messages::TICKETS_RELEASED;
+use rowlock_domain::accounts::ACCOUNT_ROUTING_PATTERNS;
+use rowlock_domain::messages::{SALES_ROUTING_PATTERNS, TICKETS_RELEASED};
 
 use super::link::Link;
 use super::{AmqpSettings, LinkError};
@@ -45,6 +45,8 @@ pub struct Topology {
     pub dead_queue: String,
     /// The retry queues in the order of the attempts.
     pub retry_queues: Vec<RetryQueue>,
+    /// Whether the broker delivers to one consumer at a time, and to the next one when it is gone.
+    single_active_consumer: bool,
 }
 
 impl Topology {
@@ -55,7 +57,18 @@ impl Topology {
 
     /// Returns the queue family of the account events of `auth-service`, which all replicas of `booking-service` share.
     pub fn accounts(settings: &AmqpSettings) -> Self {
-        Self::of(settings, "accounts", ACCOUNT_PATTERNS.to_vec())
+        Self::of(settings, "accounts", ACCOUNT_ROUTING_PATTERNS.to_vec())
+    }
+
+    /// Returns the queue family of the messages about ticket types, from which `booking-service` counts sales. One replica
+    /// consumes it at a time, because messages that several replicas receive in turn would arrive out of order everywhere.
+    pub fn sales(settings: &AmqpSettings) -> Self {
+        Self { single_active_consumer: true, ..Self::of(settings, "sales", SALES_ROUTING_PATTERNS.to_vec()) }
+    }
+
+    /// Returns all queue families.
+    pub fn all(settings: &AmqpSettings) -> [Self; 3] {
+        [Self::new(settings), Self::accounts(settings), Self::sales(settings)]
     }
 
     fn of(settings: &AmqpSettings, name: &str, patterns: Vec<&'static str>) -> Self {
@@ -71,6 +84,7 @@ impl Topology {
             retry_queues,
             work_queue,
             patterns,
+            single_active_consumer: false,
         }
     }
 
@@ -83,8 +97,14 @@ impl Topology {
 
     /// Declares the exchange and all queue families, so that no message is lost because its consumer has not started yet.
     pub(super) async fn declare_all(settings: &AmqpSettings, link: &mut Link) -> Result<(), LinkError> {
-        Self::new(settings).declare(link).await?;
-        Self::accounts(settings).declare(link).await
+        for family in Self::all(settings) {
+            family.declare(link).await?;
+            // The queue of sales receives messages only if something consumes it, because each message costs the broker work.
+            if !family.single_active_consumer {
+                family.bind(link).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the names of all queues of the family.
@@ -97,12 +117,21 @@ impl Topology {
         link.call("declaring the exchange", |channel| async move { channel.exchange_declare(exchange).await }).await?;
         // A queue must exist before another one dead-letters into it.
         declare_queue(link, &self.dead_queue, vec![("x-delivery-limit", FieldValue::l(NO_DELIVERY_LIMIT))]).await?;
-        declare_queue(link, &self.work_queue, dead_lettering_to(&self.dead_queue)).await?;
+        let mut arguments = dead_lettering_to(&self.dead_queue);
+        if self.single_active_consumer {
+            arguments.push(("x-single-active-consumer", FieldValue::t(true)));
+        }
+        declare_queue(link, &self.work_queue, arguments).await?;
         for retry in &self.retry_queues {
             let mut arguments = dead_lettering_to(&self.work_queue);
             arguments.push(("x-message-ttl", FieldValue::l(i64::try_from(retry.delay.as_millis()).unwrap_or(i64::MAX))));
             declare_queue(link, &retry.queue, arguments).await?;
         }
+        Ok(())
+    }
+
+    /// Binds the work queue to the exchange, from which it receives messages then.
+    pub(super) async fn bind(&self, link: &mut Link) -> Result<(), LinkError> {
         for pattern in &self.patterns {
             let binding = QueueBindArguments::new(&self.work_queue, &self.exchange, pattern);
             link.call("binding the work queue", |channel| async move { channel.queue_bind(binding).await }).await?;
@@ -110,16 +139,27 @@ impl Topology {
         Ok(())
     }
 
+    /// Ends the binding of the work queue, which keeps its messages but receives no more.
+    pub async fn unbind(&self, settings: &AmqpSettings) -> Result<(), LinkError> {
+        let mut link = Link::open(settings).await?;
+        Self::declare_all(settings, &mut link).await?;
+        for pattern in &self.patterns {
+            let binding = QueueUnbindArguments::new(&self.work_queue, &self.exchange, pattern);
+            link.call("unbinding the work queue", |channel| async move { channel.queue_unbind(binding).await }).await?;
+        }
+        link.close().await;
+        Ok(())
+    }
+
     /// Deletes the exchange and all queues with their messages. Meant for tests and for removing an installation.
     pub async fn delete(settings: &AmqpSettings) -> Result<(), LinkError> {
-        let topology = Self::new(settings);
+        let families = Self::all(settings);
         let mut link = Link::open(settings).await?;
-        let accounts = Self::accounts(settings);
-        for queue in topology.queues().chain(accounts.queues()) {
+        for queue in families.iter().flat_map(Self::queues) {
             let arguments = QueueDeleteArguments::new(queue);
             link.call("deleting a queue", |channel: Channel| async move { channel.queue_delete(arguments).await }).await?;
         }
-        let arguments = ExchangeDeleteArguments::new(&topology.exchange);
+        let arguments = ExchangeDeleteArguments::new(&Self::new(settings).exchange);
         link.call("deleting the exchange", |channel| async move { channel.exchange_delete(arguments).await }).await?;
         link.close().await;
         Ok(())

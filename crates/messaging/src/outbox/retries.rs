@@ -26,7 +26,7 @@ pub(super) struct RetryTracker {
     max_attempts: u32,
 }
 
-/// What to do with a rejected row.
+/// Decision about a rejected row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RetryDecision {
     /// Publish the row again after a delay.

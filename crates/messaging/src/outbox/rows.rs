@@ -2,7 +2,7 @@
 
 use diesel::{Insertable, Queryable, Selectable};
 use rowlock_domain::Timestamp;
-use rowlock_domain::accounts::is_account_key;
+use rowlock_domain::accounts::is_account_routing_key;
 use rowlock_domain::messages::TICKETS_RELEASED;
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ impl OutboxRow {
         let message = OutboundMessage::event(self.routing_key.clone(), self.message_id.to_string(), self.payload.clone());
         OutboundMessage {
             // Rowlock's own consumers need these messages, so they must reach a queue. Other messages may have no consumer.
-            mandatory: self.routing_key == TICKETS_RELEASED || is_account_key(&self.routing_key),
+            mandatory: self.routing_key == TICKETS_RELEASED || is_account_routing_key(&self.routing_key),
             occurred_at: Some(self.occurred_at),
             ..message
         }

@@ -1,11 +1,12 @@
-//! A database that contains only an outbox, and relays that use it.
+//! A database that contains only an outbox, relays that use it, and messages to publish.
 
 use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowlock_messaging::amqp::{AmqpSettings, OutboundMessage};
+use rowlock_domain::Timestamp;
+use rowlock_messaging::amqp::{AmqpSettings, Consumer, Delivery, OutboundMessage};
 use rowlock_messaging::outbox::{Relay, RelayMetrics, RelaySettings};
 use rowlock_platform::telemetry::Traces;
 use rowlock_test_support::database::{Template, TestDatabase, fingerprint};
@@ -154,4 +155,21 @@ pub(crate) fn released(body: &str) -> OutboundMessage {
 
 pub(crate) fn text(body: &[u8]) -> String {
     String::from_utf8(body.to_vec()).unwrap()
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+pub(crate) fn event(key: &str, body: impl Into<Vec<u8>>) -> OutboundMessage {
+    OutboundMessage::event(key, Uuid::new_v4().to_string(), body)
+}
+
+/// Receives deliveries until there are `count` of them.
+pub(crate) async fn take(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    while deliveries.len() < count {
+        deliveries.extend(consumer.next_batch(count - deliveries.len()).await.unwrap());
+    }
+    deliveries
 }

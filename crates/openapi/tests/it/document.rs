@@ -140,7 +140,8 @@ fn every_body_has_examples_that_match_its_schema() {
         let request = operation.get("requestBody").map(|body| ("request".to_owned(), &body["content"]));
         let responses = responses(operation).filter_map(|(status, response)| Some((status.clone(), response.get("content")?)));
         for (what, content) in request.into_iter().chain(responses) {
-            for (kind, media) in content.as_object().unwrap() {
+            // A picture cannot be given as an example in JSON.
+            for (kind, media) in content.as_object().unwrap().iter().filter(|(kind, _)| !kind.starts_with("image/")) {
                 let named =
                     media["examples"].as_object().into_iter().flat_map(|all| all.values().map(|example| &resolve(example)["value"]));
                 let examples: Vec<_> = media.get("example").into_iter().chain(named).collect();

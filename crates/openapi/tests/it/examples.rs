@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
+use rowlock_domain::states::AdminRole;
 use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::description::resolve;
-use rowlock_test_support::system::{Plan, System};
+use rowlock_test_support::system::{PASSWORD, Plan, System};
+use rowlock_test_support::totp::code;
 use serde_json::{Value, json};
 
 use crate::document::operations;
@@ -75,7 +77,19 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
     let mut path = example.path.to_owned();
     let client = match example.id {
         "createAccount" | "logIn" | "adminLogIn" => auth,
-        "adminCreateAccount" => root.client.at(system.auth_url()),
+        "adminCreateAccount" => {
+            // The example of the login is for the account of the first example.
+            if example.name != "an administrator" {
+                for field in ["username", "email"] {
+                    body[field] = format!("other-{}", body[field].as_str().unwrap()).into();
+                }
+            }
+            root.client.at(system.auth_url())
+        }
+        "changeAdministrator" => {
+            path = path.replace("{accountId}", &system.administrator(AdminRole::Owner).await.id);
+            root.client.at(system.auth_url())
+        }
         "refreshToken" | "logOut" => {
             let person =
                 json!({"name": "Eve", "username": example.id, "email": format!("{}@example.org", example.id), "password": "correct horse"});
@@ -84,9 +98,27 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             body["refreshToken"] = login["refreshToken"].clone();
             auth
         }
+        "changeAccount" | "changePassword" => {
+            if example.id == "changePassword" {
+                body["password"] = rowlock_test_support::system::PASSWORD.into();
+            }
+            system.user(example.id).await.client.at(system.auth_url())
+        }
         "disableAccount" => {
             path = path.replace("{accountId}", &system.user("mallory").await.id);
             root.client.at(system.auth_url())
+        }
+        "confirmTotp" => {
+            let admin = system.administrator(AdminRole::Door).await.client.at(system.auth_url());
+            body["code"] = code(&enable_totp(&admin).await, 0).into();
+            admin
+        }
+        "disableTotp" => {
+            let admin = system.administrator(AdminRole::Door).await.client.at(system.auth_url());
+            let secret = enable_totp(&admin).await;
+            admin.post("/admin/confirmtotp", json!({"code": code(&secret, 0)})).await.expect(200);
+            body = json!({"password": PASSWORD, "code": code(&secret, 1)});
+            admin
         }
         "initializeEvent" => root.client.clone(),
         "changeEvent" => {
@@ -134,6 +166,10 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
         other => panic!("{other} has a body; create here the resources that its example needs"),
     };
     (client, path, body)
+}
+
+async fn enable_totp(admin: &Client) -> String {
+    admin.post("/admin/enabletotp", json!({})).await.expect(200)["secret"].as_str().unwrap().to_owned()
 }
 
 async fn send(client: &Client, example: &Example, path: &str, body: &Value) -> TestResponse {
@@ -241,7 +277,7 @@ fn probes(schema: &Value, in_example: bool, limited_by_stock: bool) -> Vec<(Valu
     }
     if is("string") {
         let free = schema.get("pattern").is_none() && matches!(schema["format"].as_str(), None | Some("password"));
-        let text = |length: u64| json!("a".repeat(usize::try_from(length).unwrap()));
+        let text = |length: u64| json!("lumberjack".chars().cycle().take(usize::try_from(length).unwrap()).collect::<String>());
         if let Some(max) = schema["maxLength"].as_u64() {
             probes.push((text(max + 1), false));
             if free {

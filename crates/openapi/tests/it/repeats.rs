@@ -17,7 +17,18 @@ use crate::examples::{examples, prepare};
 const NOT_STORED: [&str; 3] = ["logIn", "adminLogIn", "refreshToken"];
 
 /// Operations that are idempotent without a key, so that the services do not store their keys.
-const NATURALLY_IDEMPOTENT: [&str; 5] = ["refreshToken", "logOut", "eraseAccount", "endSession", "endOtherSessions"];
+const NATURALLY_IDEMPOTENT: [&str; 10] = [
+    "refreshToken",
+    "logOut",
+    "changeAccount",
+    "eraseAccount",
+    "endSession",
+    "endOtherSessions",
+    "enableTotp",
+    "disableTotp",
+    "setEventImage",
+    "removeEventImage",
+];
 
 /// A state-changing request and the status of its success.
 struct Repeatable {
@@ -25,14 +36,14 @@ struct Repeatable {
     client: Client,
     method: Method,
     path: String,
-    body: Option<Value>,
+    /// Media type and content of the body.
+    body: Option<(&'static str, Vec<u8>)>,
     success: u16,
 }
 
 impl Repeatable {
     async fn send(&self, key: &str) -> TestResponse {
-        let body = self.body.as_ref().map(|body| body.to_string().into_bytes());
-        self.client.send(self.method.clone(), &self.path, &[("idempotency-key", key)], body).await
+        self.client.send_as(self.method.clone(), &self.path, &[("idempotency-key", key)], self.body.clone()).await
     }
 }
 
@@ -47,7 +58,7 @@ async fn requests(system: &System) -> Vec<Repeatable> {
         if all.iter().all(|known| known.id != example.id) {
             let (client, path, body) = prepare(system, example).await;
             let (id, method, success) = (example.id, example.method.clone(), example.success);
-            all.push(Repeatable { id, client, method, path, body: Some(body), success });
+            all.push(Repeatable { id, client, method, path, body: Some(("application/json", body.to_string().into_bytes())), success });
         }
     }
     let auth = system.auth_url();
@@ -60,12 +71,24 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     let disabled = system.user("disabled").await.id;
     let root = system.admin().client.at(&auth);
     root.post(&format!("/admin/accounts/{disabled}/disable"), json!({})).await.expect(200);
-    let [event, unsold] = [system.event(2).await, system.event(2).await];
+    let [event, unsold, pictured] = [system.event(2).await, system.event(2).await, system.event(2).await];
+    let image = format!("/admin/events/{pictured}/image");
+    let file = Some(("image/webp", rowlock_test_support::PICTURE.to_vec()));
+    all.push(Repeatable {
+        id: "setEventImage",
+        client: system.admin().client.clone(),
+        method: Method::PUT,
+        path: image.clone(),
+        body: file,
+        success: 200,
+    });
     for (id, client, method, path, success) in [
         ("endSession", ending.clone(), Method::DELETE, format!("/api/sessions/{}", other["id"].as_str().unwrap()), 204),
         ("endOtherSessions", ending, Method::DELETE, "/api/sessions".to_owned(), 204),
+        ("enableTotp", root.clone(), Method::POST, "/admin/enabletotp".to_owned(), 200),
         ("eraseAccount", leaving.client.at(&auth), Method::DELETE, "/api/account".to_owned(), 204),
         ("enableAccount", root, Method::POST, format!("/admin/accounts/{disabled}/enable"), 200),
+        ("removeEventImage", system.admin().client.clone(), Method::DELETE, image, 204),
         ("deleteEvent", system.admin().client.clone(), Method::DELETE, format!("/admin/events/{unsold}"), 204),
         ("cancelEvent", system.admin().client.clone(), Method::POST, format!("/admin/events/{event}/cancel"), 200),
     ] {

@@ -88,7 +88,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "eventId",
     "username",
     "email",
@@ -102,6 +102,7 @@ const FIELDS: [&str; 20] = [
     "status",
     "maxPerAccount",
     "venue",
+    "timeZone",
     "price",
     "ticketTypes",
     "amountMinor",
@@ -119,7 +120,7 @@ fn valid_body() -> Value {
     json!({
         "eventId": ID, "username": "ada", "email": "ada@example.org", "password": "correct horse", "refreshToken": "x", "name": "Ada",
         "description": "first\nsecond", "quantity": 2, "joinWaitlist": false, "salesStartAt": "2026-12-31T20:00:00+01:00", "status": "draft",
-        "maxPerAccount": null, "venue": "North bank", "price": {"amountMinor": 100, "currency": "EUR"},
+        "maxPerAccount": null, "venue": "North bank", "timeZone": "Europe/Berlin", "price": {"amountMinor": 100, "currency": "EUR"},
         "ticketTypes": [{"id": ID, "totalTickets": 5, "price": null}, {"id": ID}],
     })
 }
@@ -256,7 +257,7 @@ proptest! {
     #[test]
     fn a_message_of_any_ticket_type_is_accepted(event: u128, ticket_type: u128, sequence: i64) {
         let key = TypeKey { event: EventId::from_uuid(Uuid::from_u128(event)), ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(ticket_type)) };
-        let read = rowlock_domain::messages::read_tickets_released(tickets_released_message(key, sequence).as_bytes());
+        let read = rowlock_domain::messages::parse_tickets_released(tickets_released_message(key, sequence).as_bytes());
         prop_assert_eq!(read.unwrap().key, key);
     }
 }

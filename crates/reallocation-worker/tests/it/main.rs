@@ -180,7 +180,7 @@ async fn a_message_of_an_unknown_type_becomes_a_dead_letter() {
         let long = format!("\"{}\"", "tickets.eaten ".repeat(70_000));
         [good.replace("\"tickets.released\"", "\"tickets.eaten\""), good.replace("\"tickets.released\"", &long)].map(poisoned).to_vec()
     };
-    assert_dead_lettered_without_blocking_others(poison, "unexpected type «1.0 tickets.eaten").await;
+    assert_dead_lettered_without_blocking_others(poison, "unexpected message type `1.0 tickets.eaten").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +189,7 @@ async fn a_message_with_an_unknown_schema_version_becomes_a_dead_letter() {
         let good = released_message(system, event).await;
         ["released:7", "released:0", "released:", "released:1x"].map(|version| poisoned(good.replace("released:1", version))).to_vec()
     };
-    assert_dead_lettered_without_blocking_others(poison, "unreadable schema «urn:rowlock:schema:tickets.released:").await;
+    assert_dead_lettered_without_blocking_others(poison, "unsupported schema `urn:rowlock:schema:tickets.released:").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

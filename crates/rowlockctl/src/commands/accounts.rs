@@ -1,14 +1,14 @@
-//! `accounts list`, `show`, `disable`, `enable`.
+//! `accounts list`, `show`, `disable`, `enable`, `role`.
 
 use rowlock_domain::ids::AccountId;
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::api::Call;
-use crate::cli::Accounts;
+use crate::api::ApiRequest;
+use crate::cli::{Accounts, AdminRole};
 use crate::error::{Failure, Problem};
-use crate::output::{Column, clean, confirm, table, time};
-use crate::pages::{HowMany, Listing, walk};
+use crate::output::{Column, confirm, counted, sanitize, table, time};
+use crate::pages::{ListLimit, Listing, for_each_item};
 use crate::resources::Account;
 use crate::session::Session;
 
@@ -24,21 +24,34 @@ const COLUMNS: [Column; 7] = [
 
 pub(super) fn run(context: &Context, action: Accounts) -> Result<(), Failure> {
     match action {
-        Accounts::List { query, how_many } => list(context, query, how_many),
+        Accounts::List { query, limit } => list(context, query, limit),
         Accounts::Show { account } => {
             let (document, account) = find(&mut context.session()?, &account)?;
-            context.output.document(&document, || table(&COLUMNS, [row(account)]))
+            context.output.result(&document, || table(&COLUMNS, [row(account)]))
         }
         Accounts::Disable { account, reason, yes } => {
             let mut session = context.session()?;
             let (_, account) = find(&mut session, &account)?;
             if !yes {
-                let holdings = session.send(&Call::get(format!("/admin/holdings/{}", account.id)))?.body;
-                let what = format!("{} <{}> has {}.", account.name, account.email, loss(&holdings));
+                let holdings = session.send(&ApiRequest::get(format!("/admin/holdings/{}", account.id)))?.body;
+                let what = format!("{} <{}> has {}.", account.name, account.email, disable_consequences(&holdings));
                 confirm(&what, &account.username)?;
             }
             let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
             change(context, &mut session, &account, "disable", body)
+        }
+        Accounts::Role { account, role } => {
+            let mut session = context.session()?;
+            let (_, account) = find(&mut session, &account)?;
+            let role = match role {
+                AdminRole::Door => "door",
+                AdminRole::Organiser => "organiser",
+                AdminRole::Owner => "owner",
+            };
+            let path = format!("/admin/accounts/{}", account.id);
+            let changed = session.send(&ApiRequest::patch(path, json!({"adminRole": role})).idempotent())?.body;
+            let text = format!("{} <{}> has the role {role}. It takes effect within a minute.", account.name, account.email);
+            context.output.result(&changed, || sanitize(&text))
         }
         Accounts::Enable { account } => {
             let mut session = context.session()?;
@@ -49,69 +62,67 @@ pub(super) fn run(context: &Context, action: Accounts) -> Result<(), Failure> {
 }
 
 /// Describes what disabling takes from an account.
-fn loss(holdings: &Value) -> String {
-    let count = |field: &str, one: &str, many: &str| match holdings[field].as_u64().unwrap_or_default() {
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
-    };
+fn disable_consequences(holdings: &Value) -> String {
+    let count = |field: &str, singular, plural| counted(holdings[field].as_u64().unwrap_or_default(), singular, plural);
     let tickets = count("tickets", "ticket", "tickets");
     let bookings = count("bookings", "booking", "bookings");
-    let entries = count("waitlistEntries", "place in a waiting list", "places in waiting lists");
-    format!("{tickets} in {bookings} of upcoming events, and {entries}. Disabling the account cancels and closes them")
+    let entries = count("waitlistEntries", "waiting-list entry", "waiting-list entries");
+    format!("{tickets} in {bookings} for upcoming events, and {entries}. Disabling the account cancels the bookings and closes the entries")
 }
 
 fn row(account: Account) -> Vec<String> {
     let disabled = account.disabled_at.map_or_else(|| "-".to_owned(), time);
-    vec![account.id, account.name, account.username, account.email, account.role, time(account.created_at), disabled]
+    let role = account.admin_role.unwrap_or(account.role);
+    vec![account.id, account.name, account.username, account.email, role, time(account.created_at), disabled]
 }
 
-fn list(context: &Context, query: Option<String>, how_many: HowMany) -> Result<(), Failure> {
+fn list(context: &Context, query: Option<String>, limit: ListLimit) -> Result<(), Failure> {
     let mut session = context.session()?;
-    let call = Call::get("/admin/accounts").with("q", query);
-    let listing = Listing { output: context.output, how_many, columns: &COLUMNS, empty: "There are no such accounts." };
+    let request = ApiRequest::get("/admin/accounts").query("q", query);
+    let listing = Listing { output: context.output, limit, columns: &COLUMNS, empty_message: "No accounts match." };
     let api = session.api().clone();
-    listing.show(&api, &call, |page| page, |call| session.send(call), |item| serde_json::from_value(item).map(row))
+    listing.show(&api, &request, |page| page, |request| session.send(request), |item| serde_json::from_value(item).map(row))
 }
 
 /// Returns the account with this id, e-mail address or username. The API has no route for a single account, so the list is
 /// searched: the service finds a name, whereas an id may require reading all pages.
 fn find(session: &mut Session, which: &str) -> Result<(Value, Account), Failure> {
     let by_id = which.parse::<AccountId>().ok().map(|id| id.to_string());
-    let call = Call::get("/admin/accounts").with("q", by_id.is_none().then(|| which.to_owned()));
-    let wanted = which.to_lowercase();
+    let request = ApiRequest::get("/admin/accounts").query("q", by_id.is_none().then(|| which.to_owned()));
+    let lowercase = which.to_lowercase();
     let mut found = None;
     let api = session.api().clone();
-    walk(
+    for_each_item(
         &api,
-        &call,
+        &request,
         |page| page,
         usize::MAX,
-        |call| session.send(call),
+        |request| session.send(request),
         |item| {
             let account: Account = serde_json::from_value(item.clone())
-                .map_err(|error| api.not_rowlock(format!("an account is not as expected ({error})")))?;
-            let is_it = match &by_id {
+                .map_err(|error| api.unexpected_response(format!("an account has an unexpected format ({error})")))?;
+            let is_match = match &by_id {
                 Some(id) => account.id == *id,
-                None => [&account.email, &account.username].iter().any(|name| name.to_lowercase() == wanted),
+                None => [&account.email, &account.username].iter().any(|name| name.to_lowercase() == lowercase),
             };
-            if is_it {
+            if is_match {
                 found = Some((item, account));
             }
-            Ok(!is_it)
+            Ok(!is_match)
         },
     )?;
-    found.ok_or_else(|| Failure::Refused(Box::new(Problem::no_such_account(which))))
+    found.ok_or_else(|| Failure::Rejected(Box::new(Problem::account_not_found(which))))
 }
 
-fn change(context: &Context, session: &mut Session, account: &Account, step: &str, body: Value) -> Result<(), Failure> {
+fn change(context: &Context, session: &mut Session, account: &Account, operation: &str, body: Value) -> Result<(), Failure> {
     // Repeating the request changes nothing more.
-    let call = Call::post(format!("/admin/accounts/{}/{step}", account.id), body).harmless();
-    let changed = session.send(&call)?.body;
+    let request = ApiRequest::post(format!("/admin/accounts/{}/{operation}", account.id), body).idempotent();
+    let changed = session.send(&request)?.body;
     let who = format!("{} <{}>", account.name, account.email);
-    context.output.document(&changed, || {
-        clean(&match step {
+    context.output.result(&changed, || {
+        sanitize(&match operation {
             "disable" => format!("{who} is disabled. Its access tokens stop working within a minute."),
-            _ => format!("{who} may log in again."),
+            _ => format!("{who} can log in again."),
         })
     })
 }

@@ -3,26 +3,26 @@
 use serde_json::Value;
 
 use super::Context;
-use crate::api::Call;
+use crate::api::ApiRequest;
 use crate::error::Failure;
 use crate::output::{Column, time};
-use crate::pages::{HowMany, Listing};
+use crate::pages::{ListLimit, Listing};
 use crate::resources::AuditEntry;
 
-pub(super) fn auditlog(context: &Context, how_many: HowMany) -> Result<(), Failure> {
+pub(super) fn auditlog(context: &Context, limit: ListLimit) -> Result<(), Failure> {
     let mut session = context.session()?;
     let listing = Listing {
         output: context.output,
-        how_many,
+        limit,
         columns: &[Column::Text("AT"), Column::Text("BY"), Column::Text("ACTION"), Column::Text("SUBJECT"), Column::Text("DETAILS")],
-        empty: "The audit log is empty.",
+        empty_message: "The audit log is empty.",
     };
     let api = session.api().clone();
     listing.show(
         &api,
-        &Call::get("/admin/auditlog"),
+        &ApiRequest::get("/admin/auditlog"),
         |page| page,
-        |call| session.send(call),
+        |request| session.send(request),
         |item| {
             let entry: AuditEntry = serde_json::from_value(item)?;
             let by = entry.actor.account_id.unwrap_or(entry.actor.role);
@@ -33,10 +33,10 @@ pub(super) fn auditlog(context: &Context, how_many: HowMany) -> Result<(), Failu
 
 /// Formats the old and new values of an entry on one line.
 fn details(details: &Value) -> String {
-    let bare = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let one = |(name, value): (&String, &Value)| match (value.get("from"), value.get("to")) {
-        (Some(from), Some(to)) => format!("{name}: {} → {}", bare(from), bare(to)),
-        _ => format!("{name}: {}", bare(value)),
+        (Some(from), Some(to)) => format!("{name}: {} → {}", plain(from), plain(to)),
+        _ => format!("{name}: {}", plain(value)),
     };
     details.as_object().map(|fields| fields.iter().map(one).collect::<Vec<_>>().join("; ")).unwrap_or_default()
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn details_are_read_as_a_sentence() {
+    fn details_are_formatted_on_one_line() {
         assert_eq!(
             details(&json!({"name": {"from": "A", "to": "B"}, "totalTickets": 10, "venue": {"from": null, "to": "North bank"}})),
             "name: A → B; totalTickets: 10; venue: null → North bank"

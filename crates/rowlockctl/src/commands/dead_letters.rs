@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{DeadLetters, DeadLettersAction, QueueFamily};
 use crate::error::Failure;
-use crate::output::{Column, Output, line, table, time_or_dash};
+use crate::output::{Column, Output, print_line, table, time_or_dash};
 
 /// AMQP settings with the same defaults as the services.
 const DEFAULTS: &str = include_str!("../default.toml");
@@ -22,7 +22,7 @@ pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure>
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Other(format!("No runtime for RabbitMQ's client: {error}")))?;
+        .map_err(|error| Failure::Other(format!("Cannot start the RabbitMQ client: {error}")))?;
     let failed = |error| link_failure(&error);
     match action {
         DeadLettersAction::List { limit } => {
@@ -38,10 +38,10 @@ pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure>
                 let replayed = runtime.block_on(dead_letters::replay(&settings, topology)).map_err(failed)?;
                 let document = json!({"queue": topology.work_queue, "moved": replayed.moved, "kept": replayed.kept});
                 if output.json {
-                    line(&document.to_string())?;
+                    print_line(&document.to_string())?;
                 }
-                output.say(&format!(
-                    "{}: {} messages are in the work queue again; {} could not be moved.",
+                output.message(&format!(
+                    "{}: moved back to the work queue: {}; not moved: {}.",
                     topology.work_queue, replayed.moved, replayed.kept
                 ))?;
             }
@@ -50,22 +50,26 @@ pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure>
     }
 }
 
-fn families(settings: &AmqpSettings) -> [(QueueFamily, Topology); 2] {
-    [(QueueFamily::TicketsReleased, Topology::new(settings)), (QueueFamily::Accounts, Topology::accounts(settings))]
+fn families(settings: &AmqpSettings) -> [(QueueFamily, Topology); 3] {
+    [
+        (QueueFamily::TicketsReleased, Topology::new(settings)),
+        (QueueFamily::Accounts, Topology::accounts(settings)),
+        (QueueFamily::Sales, Topology::sales(settings)),
+    ]
 }
 
 fn settings(url_file: Option<&Path>, mut environment: Vec<(String, String)>) -> Result<AmqpSettings, Failure> {
     let url = env_name("amqp.url");
     if let Some(path) = url_file {
-        let path = path.to_str().ok_or_else(|| Failure::Usage("The name of the file with RabbitMQ's address is not UTF-8.".to_owned()))?;
+        let path = path.to_str().ok_or_else(|| Failure::Usage("The path in --amqp-url-file is not UTF-8.".to_owned()))?;
         environment.retain(|(name, _)| *name != url && *name != format!("{url}_FILE"));
         environment.push((format!("{url}_FILE"), path.to_owned()));
     }
     let is_named = |(name, value): &(String, String)| !value.is_empty() && (*name == url || *name == format!("{url}_FILE"));
     if !environment.iter().any(is_named) {
         return Err(Failure::Usage(format!(
-            "Dead letters are in RabbitMQ, and its address is not known. Give --amqp-url-file FILE, or set {url} or {url}_FILE as for the \
-             services (amqp://USER:PASSWORD@HOST:PORT/VHOST). In a checkout that `make up` runs: --amqp-url-file .local/secrets/amqp-url"
+            "Dead letters are read from RabbitMQ, but its URL is not set. Pass --amqp-url-file FILE, or set {url} or {url}_FILE as for the \
+             services (amqp://USER:PASSWORD@HOST:PORT/VHOST). In a checkout that runs `make up`: --amqp-url-file .local/secrets/amqp-url"
         )));
     }
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
@@ -86,17 +90,17 @@ fn link_failure(error: &LinkError) -> Failure {
 
 fn show(output: Output, letters: Vec<(String, DeadLetter)>) -> Result<(), Failure> {
     if output.json {
-        return letters.into_iter().try_for_each(|(queue, letter)| line(&json_of(&queue, &letter).to_string()));
+        return letters.into_iter().try_for_each(|(queue, letter)| print_line(&letter_json(&queue, &letter).to_string()));
     }
     if letters.is_empty() {
-        return line("There are no dead letters.");
+        return print_line("There are no dead letters.");
     }
     let columns = [
         Column::Text("QUEUE"),
         Column::Text("MESSAGE"),
         Column::Text("TYPE"),
-        Column::Number("TRIES"),
-        Column::Text("GIVEN UP"),
+        Column::Number("ATTEMPTS"),
+        Column::Text("FAILED AT"),
         Column::Text("REASON"),
     ];
     let rows = letters.into_iter().map(|(queue, letter)| {
@@ -109,10 +113,10 @@ fn show(output: Output, letters: Vec<(String, DeadLetter)>) -> Result<(), Failur
             letter.reason,
         ]
     });
-    line(&table(&columns, rows))
+    print_line(&table(&columns, rows))
 }
 
-fn json_of(queue: &str, letter: &DeadLetter) -> Value {
+fn letter_json(queue: &str, letter: &DeadLetter) -> Value {
     json!({
         "queue": queue,
         "messageId": letter.message_id,
@@ -131,30 +135,31 @@ mod tests {
 
     use super::*;
 
-    fn of(variables: &[(&str, &str)]) -> Result<AmqpSettings, Failure> {
+    fn settings_from(variables: &[(&str, &str)]) -> Result<AmqpSettings, Failure> {
         settings(None, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     #[test]
-    fn what_is_needed_is_named() {
-        let error = of(&[("ROWLOCK__DATABASE__URL", "postgres://x")]).unwrap_err();
+    fn missing_or_invalid_urls_are_explained() {
+        let error = settings_from(&[("ROWLOCK__DATABASE__URL", "postgres://x")]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         for word in ["--amqp-url-file", "ROWLOCK__AMQP__URL", "amqp://"] {
             assert!(error.to_string().contains(word), "{error}");
         }
-        let error = of(&[("ROWLOCK__AMQP__URL", "http://u:secret@x")]).unwrap_err();
+        let error = settings_from(&[("ROWLOCK__AMQP__URL", "http://u:secret@x")]).unwrap_err();
         assert!(error.to_string().contains("amqp.url") && !error.to_string().contains("secret"), "{error}");
     }
 
     #[test]
-    fn the_environment_of_a_service_will_do() {
+    fn settings_of_a_service_are_accepted() {
         let found =
-            of(&[("ROWLOCK__AMQP__URL", "amqp://x"), ("ROWLOCK__AMQP__PREFIX", "mine"), ("ROWLOCK__HTTP__LISTEN", "nowhere")]).unwrap();
+            settings_from(&[("ROWLOCK__AMQP__URL", "amqp://x"), ("ROWLOCK__AMQP__PREFIX", "mine"), ("ROWLOCK__HTTP__LISTEN", "nowhere")])
+                .unwrap();
         assert_eq!((found.url.expose_secret(), found.prefix.as_str()), ("amqp://x", "mine"));
     }
 
     #[test]
-    fn a_file_goes_before_the_environment() {
+    fn the_file_takes_precedence_over_the_environment() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("amqp-url");
         std::fs::write(&file, "amqp://from-file\n").unwrap();
@@ -165,10 +170,10 @@ mod tests {
 
     /// The prefix and the retry delays are part of the queue names.
     #[test]
-    fn the_defaults_are_those_of_the_services() {
+    fn defaults_equal_those_of_the_services() {
         let url = [("ROWLOCK__AMQP__URL", "amqp://x")];
         let environment = || url.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let ours = of(&url).unwrap();
+        let ours = settings_from(&url).unwrap();
         for text in
             [include_str!("../../../reallocation-worker/src/default.toml"), include_str!("../../../booking-service/src/default.toml")]
         {

@@ -5,16 +5,16 @@ use rowlock_domain::ids::EventId;
 use serde_json::{Map, Value, json};
 
 use super::{Context, read_file};
-use crate::api::{Answer, Api, Call};
+use crate::api::{Api, ApiRequest, ApiResponse};
 use crate::cli::{ChangeEvent, CreateEvent, EventDetails, ListEvents};
 use crate::error::Failure;
 use crate::input::{NewTicketType, Price, TypeCapacity, time_json};
-use crate::output::{Column, confirm, table, time_or_dash};
+use crate::output::{Column, confirm, counted, table, zoned_time};
 use crate::pages::Listing;
 use crate::resources::{Event, EventStatus, TicketType, unservable_warning};
 use crate::session::Session;
 
-pub(super) fn list(context: &Context, ListEvents { search, status, when, from, to, how_many }: ListEvents) -> Result<(), Failure> {
+pub(super) fn list(context: &Context, ListEvents { search, status, when, from, to, limit }: ListEvents) -> Result<(), Failure> {
     let mut session = if status.is_empty() { None } else { Some(context.session()?) };
     let api = match &session {
         Some(session) => session.api().clone(),
@@ -23,10 +23,11 @@ pub(super) fn list(context: &Context, ListEvents { search, status, when, from, t
     let at = |time: Option<Timestamp>| time.map(|time| time.to_rfc3339());
     let statuses = (!status.iter().any(|status| status == "any")).then(|| status.join(",")).filter(|_| session.is_some());
     let path = if session.is_some() { "/admin/events" } else { "/api/events" };
-    let call = Call::get(path).with("q", search).with("status", statuses).with("when", when).with("from", at(from)).with("to", at(to));
+    let request =
+        ApiRequest::get(path).query("q", search).query("status", statuses).query("when", when).query("from", at(from)).query("to", at(to));
     let listing = Listing {
         output: context.output,
-        how_many,
+        limit,
         columns: &[
             Column::Text("ID"),
             Column::Text("NAME"),
@@ -37,22 +38,22 @@ pub(super) fn list(context: &Context, ListEvents { search, status, when, from, t
             Column::Number("AVAILABLE"),
             Column::Number("WAITING"),
         ],
-        empty: "There are no such events.",
+        empty_message: "No events match.",
     };
     listing.show(
         &api,
-        &call,
+        &request,
         |page| page,
-        |call| match &mut session {
-            Some(session) => session.send(call),
-            None => api.send(call, None),
+        |request| match &mut session {
+            Some(session) => session.send(request),
+            None => api.send(request, None),
         },
         |item| {
             let event: Event = serde_json::from_value(item)?;
             Ok(vec![
                 event.id,
                 event.name,
-                time_or_dash(event.starts_at),
+                zoned_time(event.starts_at, event.time_zone.as_deref()),
                 event.status,
                 event.total_tickets.to_string(),
                 event.booked_tickets.to_string(),
@@ -64,11 +65,13 @@ pub(super) fn list(context: &Context, ListEvents { search, status, when, from, t
 }
 
 /// Adds the fields that were given on the command line.
-fn details(details: EventDetails, fields: &mut Map<String, Value>) {
-    let EventDetails { description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until } = details;
+fn insert_details(details: EventDetails, fields: &mut Map<String, Value>) {
+    let EventDetails { description, venue, time_zone, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until } =
+        details;
     let mut set = |name: &str, value: Option<Value>| fields.extend(value.map(|value| (name.to_owned(), value)));
     set("description", description.map(Value::from));
     set("venue", venue.map(Value::from));
+    set("timeZone", time_zone.map(Value::from));
     set("startsAt", starts_at.map(time_json));
     set("endsAt", ends_at.map(time_json));
     set("salesStartAt", sales_start_at.map(time_json));
@@ -90,24 +93,24 @@ fn new_event(event: CreateEvent) -> Result<Value, Failure> {
     set("maxPerAccount", event.max_per_account.map(Value::from));
     set("ticketTypes", (!event.types.is_empty()).then(|| event.types.iter().map(NewTicketType::json).collect()));
     set("status", event.draft.then(|| "draft".into()));
-    details(event.details, &mut fields);
+    insert_details(event.details, &mut fields);
     Ok(Value::Object(fields))
 }
 
 pub(super) fn create(context: &Context, event: CreateEvent) -> Result<(), Failure> {
     let body = new_event(event)?;
     let mut session = context.session()?;
-    let created = session.send(&Call::post("/admin/initialize", body))?.body;
-    shown(context, session.api(), &created, |event| match event.status.as_str() {
-        "draft" => format!("{} is a draft. Put it on sale with: rowlockctl events change {} --publish", event.name, event.id),
-        _ => format!("{} is {}. See how it sells with: rowlockctl events show {}", event.name, event.status, event.id),
+    let created = session.send(&ApiRequest::post("/admin/initialize", body))?.body;
+    print_event(context, session.api(), &created, |event| match event.status.as_str() {
+        "draft" => format!("{} is a draft. Publish it with: rowlockctl events change {} --publish", event.name, event.id),
+        _ => format!("{} is {}. Follow its sales with: rowlockctl events show {}", event.name, event.status, event.id),
     })
 }
 
 /// Returns the status of an event without its waiting list, and its ETag.
 pub(super) fn status(session: &mut Session, event: EventId) -> Result<(Value, Option<String>), Failure> {
-    let call = Call::get(format!("/admin/status/{event}")).with("limit", Some("1".to_owned()));
-    let Answer { mut body, etag } = session.send(&call)?;
+    let request = ApiRequest::get(format!("/admin/status/{event}")).query("limit", Some("1".to_owned()));
+    let ApiResponse { mut body, etag } = session.send(&request)?;
     if let Some(fields) = body.as_object_mut() {
         fields.remove("waitlist");
     }
@@ -115,32 +118,33 @@ pub(super) fn status(session: &mut Session, event: EventId) -> Result<(Value, Op
 }
 
 pub(super) fn read_status(api: &Api, status: &Value) -> Result<EventStatus, Failure> {
-    serde_json::from_value(status.clone()).map_err(|error| api.not_rowlock(format!("the status of an event is not as expected ({error})")))
+    serde_json::from_value(status.clone())
+        .map_err(|error| api.unexpected_response(format!("the status of the event has an unexpected format ({error})")))
 }
 
 /// Returns the ticket type with this id or, regardless of case, this name.
-pub(super) fn type_named<'a>(event: &'a EventStatus, which: &str) -> Result<&'a TicketType, Failure> {
+pub(super) fn find_ticket_type<'a>(event: &'a EventStatus, which: &str) -> Result<&'a TicketType, Failure> {
     let is_named = |known: &&TicketType| known.id == which || known.name.to_lowercase() == which.to_lowercase();
     event.ticket_types.iter().find(is_named).ok_or_else(|| {
-        let names: Vec<_> = event.ticket_types.iter().map(|known| format!("«{}»", known.name)).collect();
-        Failure::Usage(format!("{} has no ticket type «{which}». It has {}.", event.event_name, names.join(", ")))
+        let names: Vec<_> = event.ticket_types.iter().map(|known| format!("`{}`", known.name)).collect();
+        Failure::Usage(format!("{} has no ticket type `{which}`. Its ticket types are {}.", event.event_name, names.join(", ")))
     })
 }
 
 /// Returns the changes of capacities for the API, in which types are identified by id.
-fn capacities(event: &EventStatus, tickets: Option<u32>, types: &[TypeCapacity]) -> Result<Vec<Value>, Failure> {
+fn capacity_changes(event: &EventStatus, tickets: Option<u32>, types: &[TypeCapacity]) -> Result<Vec<Value>, Failure> {
     let mut changes = Vec::new();
     if let Some(tickets) = tickets {
         let [only] = event.ticket_types.as_slice() else {
             return Err(Failure::Usage(format!(
-                "{} has several ticket types. Name the one that is meant: --type NAME={tickets}",
+                "{} has several ticket types. Say which one to change: --type NAME={tickets}",
                 event.event_name
             )));
         };
         changes.push(json!({"id": only.id, "totalTickets": tickets}));
     }
     for TypeCapacity { which, tickets } in types {
-        changes.push(json!({"id": type_named(event, which)?.id, "totalTickets": tickets}));
+        changes.push(json!({"id": find_ticket_type(event, which)?.id, "totalTickets": tickets}));
     }
     Ok(changes)
 }
@@ -148,70 +152,75 @@ fn capacities(event: &EventStatus, tickets: Option<u32>, types: &[TypeCapacity])
 pub(super) fn change(context: &Context, change: ChangeEvent) -> Result<(), Failure> {
     let mut fields = Map::new();
     fields.extend(change.name.map(|name| ("name".to_owned(), name.into())));
-    details(change.details, &mut fields);
+    insert_details(change.details, &mut fields);
     fields.extend(change.publish.then(|| ("status".to_owned(), "published".into())));
     fields.extend(change.close_waitlist.then(|| ("closeWaitlist".to_owned(), true.into())));
-    let names_types = change.tickets.is_some() || !change.types.is_empty();
-    if fields.is_empty() && !names_types {
-        return Err(Failure::Usage("What shall be changed? See: rowlockctl events change --help".to_owned()));
+    let changes_capacity = change.tickets.is_some() || !change.types.is_empty();
+    if fields.is_empty() && !changes_capacity {
+        return Err(Failure::Usage("There is nothing to change. See: rowlockctl events change --help".to_owned()));
     }
     let mut session = context.session()?;
-    if names_types {
+    if changes_capacity {
         let (status, _) = status(&mut session, change.event)?;
         let event = read_status(session.api(), &status)?;
-        fields.insert("ticketTypes".to_owned(), capacities(&event, change.tickets, &change.types)?.into());
+        fields.insert("ticketTypes".to_owned(), capacity_changes(&event, change.tickets, &change.types)?.into());
     }
-    let changed = session.send(&Call::patch(format!("/admin/events/{}", change.event), Value::Object(fields)))?.body;
-    shown(context, session.api(), &changed, |event| format!("{} is {}.", event.name, event.status))
+    let changed = session.send(&ApiRequest::patch(format!("/admin/events/{}", change.event), Value::Object(fields)))?.body;
+    print_event(context, session.api(), &changed, |event| format!("{} is {}.", event.name, event.status))
 }
 
 pub(super) fn unpublish(context: &Context, event: EventId) -> Result<(), Failure> {
     let mut session = context.session()?;
-    let changed = session.send(&Call::patch(format!("/admin/events/{event}"), json!({"status": "draft"})))?.body;
-    shown(context, session.api(), &changed, |event| {
-        format!("{} is a draft. Put it on sale again with: rowlockctl events change {} --publish", event.name, event.id)
+    let changed = session.send(&ApiRequest::patch(format!("/admin/events/{event}"), json!({"status": "draft"})))?.body;
+    print_event(context, session.api(), &changed, |event| {
+        format!("{} is a draft. Publish it again with: rowlockctl events change {} --publish", event.name, event.id)
     })
 }
 
 pub(super) fn delete(context: &Context, event: EventId, yes: bool) -> Result<(), Failure> {
     let mut session = context.session()?;
-    let (shown_status, etag) = status(&mut session, event)?;
-    let EventStatus { event_name, status, .. } = read_status(session.api(), &shown_status)?;
+    let (document, etag) = status(&mut session, event)?;
+    let EventStatus { event_name, status, .. } = read_status(session.api(), &document)?;
     if !yes {
-        confirm(&format!("{event_name} is {status}. It is deleted for good."), &event_name)?;
+        confirm(&format!("{event_name} is {status}. It will be deleted permanently."), &event_name)?;
     }
     // The ETag ensures that the event is deleted only as the question described it, not after a change by another administrator.
-    session.send(&Call::delete(format!("/admin/events/{event}")).if_unchanged(etag))?;
+    session.send(&ApiRequest::delete(format!("/admin/events/{event}")).if_match(etag))?;
     let deleted = json!({"id": event.to_string(), "name": event_name, "deleted": true});
-    context.output.document(&deleted, || crate::output::clean(&format!("{event_name} is deleted.")))
+    context.output.result(&deleted, || crate::output::sanitize(&format!("{event_name} is deleted.")))
 }
 
 pub(super) fn cancel(context: &Context, event: EventId, yes: bool) -> Result<(), Failure> {
     let mut session = context.session()?;
-    let (shown_status, etag) = status(&mut session, event)?;
-    let known = read_status(session.api(), &shown_status)?;
+    let (document, etag) = status(&mut session, event)?;
+    let known = read_status(session.api(), &document)?;
     if !yes {
         let EventStatus { event_name, booked_tickets, waitlist_length, .. } = &known;
-        let what =
-            format!("{event_name} has {booked_tickets} booked tickets and {waitlist_length} on its waiting list. All of it is cancelled.");
+        let what = format!(
+            "{event_name} has {} and {} on its waiting list. All bookings will be cancelled and the waiting list will be closed.",
+            counted(*booked_tickets, "booked ticket", "booked tickets"),
+            counted(*waitlist_length, "entry", "entries")
+        );
         confirm(&what, event_name)?;
     }
     // The ETag ensures that the event is cancelled only as the question described it, not after a change by another
     // administrator.
-    let call = Call::post(format!("/admin/events/{event}/cancel"), json!({})).if_unchanged(etag);
-    let cancelled = session.send(&call)?.body;
-    shown(context, session.api(), &cancelled, |event| match event.booked_tickets {
-        0 => format!("{} is cancelled, and so are all its bookings.", event.name),
-        left => format!("{} is cancelled. {left} tickets are still booked; the workers cancel them now.", event.name),
+    let request = ApiRequest::post(format!("/admin/events/{event}/cancel"), json!({})).if_match(etag);
+    let cancelled = session.send(&request)?.body;
+    print_event(context, session.api(), &cancelled, |event| match event.booked_tickets {
+        0 => format!("{} and all its bookings are cancelled.", event.name),
+        count => {
+            format!("{} is cancelled. The workers are still cancelling {}.", event.name, counted(count, "booked ticket", "booked tickets"))
+        }
     })
 }
 
 /// Prints an event that was created or changed: a sentence and its ticket types.
-fn shown(context: &Context, api: &Api, document: &Value, sentence: impl FnOnce(&Event) -> String) -> Result<(), Failure> {
-    let unexpected = |error| api.not_rowlock(format!("the event is not as expected ({error})"));
+fn print_event(context: &Context, api: &Api, document: &Value, sentence: impl FnOnce(&Event) -> String) -> Result<(), Failure> {
+    let unexpected = |error| api.unexpected_response(format!("the event has an unexpected format ({error})"));
     let event: Event = serde_json::from_value(document.clone()).map_err(unexpected)?;
     let types: Vec<TicketType> = serde_json::from_value(document["ticketTypes"].clone()).map_err(unexpected)?;
-    context.output.document(document, || {
+    context.output.result(document, || {
         let columns = [
             Column::Text("TYPE"),
             Column::Text("ID"),
@@ -233,6 +242,11 @@ fn shown(context: &Context, api: &Api, document: &Value, sentence: impl FnOnce(&
             ]
         });
         let warning = unservable_warning(event.unservable_entries).map(|warning| format!("\n\n{warning}")).unwrap_or_default();
-        format!("{}\n\n{}{warning}", crate::output::clean(&sentence(&event)), table(&columns, rows))
+        let starts = event
+            .starts_at
+            .filter(|_| event.status != "cancelled")
+            .map(|at| format!(" It starts at {}.", zoned_time(Some(at), event.time_zone.as_deref())));
+        let head = crate::output::sanitize(&format!("{}{}", sentence(&event), starts.unwrap_or_default()));
+        format!("{head}\n\n{}{warning}", table(&columns, rows))
     })
 }

@@ -11,8 +11,9 @@ use tempfile::NamedTempFile;
 
 use super::Context;
 use super::events::{read_status, status};
-use crate::api::Call;
+use crate::api::ApiRequest;
 use crate::error::Failure;
+use crate::output::counted;
 
 /// Indexes of the columns that are counted, in the CSV of the API.
 const QUANTITY: usize = 6;
@@ -22,57 +23,62 @@ pub(super) fn export(context: &Context, event: EventId, output: Option<PathBuf>,
     let path = output.unwrap_or_else(|| PathBuf::from(format!("bookings-{event}.csv")));
     let to_stdout = path == Path::new("-");
     if !to_stdout && !force && path.exists() {
-        return Err(is_there(&path));
+        return Err(already_exists(&path));
     }
     let mut session = context.session()?;
-    let (shown, _) = status(&mut session, event)?;
-    let known = read_status(session.api(), &shown)?;
-    let call = Call::get(format!("/admin/events/{event}/bookings")).accepting("text/csv");
-    let body = session.open_body(&call)?.into_body().into_reader();
-    let progress = progress_bar(known.booked_tickets);
+    let (document, _) = status(&mut session, event)?;
+    let event_status = read_status(session.api(), &document)?;
+    let request = ApiRequest::get(format!("/admin/events/{event}/bookings")).accept("text/csv");
+    let body = session.open_body(&request)?.into_body().into_reader();
+    let progress = progress_bar(event_status.booked_tickets);
     let lost = |error: csv::Error| {
         progress.abandon();
-        Failure::Unreachable { url: session.api().url.to_string(), reason: format!("the export broke off ({error}); no file was written") }
+        Failure::Unreachable {
+            url: session.api().url.to_string(),
+            reason: format!("the export was interrupted ({error}); no file was written"),
+        }
     };
     if to_stdout {
         let mut out = io::stdout().lock();
-        let counted = copy(body, &mut out, &progress).map_err(|stopped| stopped.explain(lost, Failure::from))?;
+        let totals = copy(body, &mut out, &progress).map_err(|error| error.into_failure(lost, Failure::from))?;
         out.flush()?;
         progress.finish_and_clear();
-        crate::output::note(&summary(counted, "standard output"));
+        crate::output::print_note(&summary(totals, "standard output"));
         return Ok(());
     }
-    let unwritable = |error: io::Error| Failure::Usage(format!("{} cannot be written: {error}", path.display()));
+    let unwritable = |error: io::Error| Failure::Usage(format!("Cannot write {}: {error}", path.display()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".bookings-").suffix(".part").tempfile_in(folder).map_err(unwritable)?;
-    let counted = {
+    let totals = {
         let mut writer = BufWriter::new(file.as_file_mut());
-        let counted = copy(body, &mut writer, &progress).map_err(|stopped| stopped.explain(lost, unwritable))?;
+        let totals = copy(body, &mut writer, &progress).map_err(|error| error.into_failure(lost, unwritable))?;
         writer.flush().map_err(unwritable)?;
-        counted
+        totals
     };
     file.as_file().sync_all().map_err(unwritable)?;
-    keep(file, &path, force)?;
+    persist(file, &path, force)?;
     progress.finish_and_clear();
-    let document = json!({"file": path, "bookings": counted.bookings, "confirmedTickets": counted.confirmed_tickets});
-    context.output.document(&document, || summary(counted, &path.display().to_string()))
+    let document = json!({"file": path, "bookings": totals.bookings, "confirmedTickets": totals.confirmed_tickets});
+    context.output.result(&document, || summary(totals, &path.display().to_string()))
 }
 
-fn summary(counted: Counted, place: &str) -> String {
-    format!("{} bookings with {} confirmed tickets are in {place}.", counted.bookings, counted.confirmed_tickets)
+fn summary(totals: ExportTotals, destination: &str) -> String {
+    let bookings = counted(totals.bookings, "booking", "bookings");
+    let tickets = counted(totals.confirmed_tickets, "confirmed ticket", "confirmed tickets");
+    format!("Exported {bookings} with {tickets} to {destination}.")
 }
 
-fn is_there(path: &Path) -> Failure {
-    Failure::Usage(format!("{} is there already. Choose another --output, or replace it with --force.", path.display()))
+fn already_exists(path: &Path) -> Failure {
+    Failure::Usage(format!("{} already exists. Choose another --output, or replace it with --force.", path.display()))
 }
 
 /// Renames the temporary file to its final name. Fails if the name exists, unless `force` is set.
-fn keep(file: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
-    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
-    match kept {
+fn persist(file: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
+    let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    match persisted {
         Ok(_) => Ok(()),
-        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(is_there(path)),
-        Err(failed) => Err(Failure::Usage(format!("{} cannot be written: {}", path.display(), failed.error))),
+        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(already_exists(path)),
+        Err(failed) => Err(Failure::Usage(format!("Cannot write {}: {}", path.display(), failed.error))),
     }
 }
 
@@ -87,20 +93,20 @@ fn progress_bar(booked: u64) -> ProgressBar {
 
 /// Totals of the rows that were copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Counted {
+struct ExportTotals {
     bookings: u64,
     confirmed_tickets: u64,
 }
 
 /// The side of the copy that failed.
 #[derive(Debug)]
-enum Stopped {
+enum CopyError {
     Reading(csv::Error),
     Writing(io::Error),
 }
 
-impl Stopped {
-    fn explain(self, reading: impl FnOnce(csv::Error) -> Failure, writing: impl FnOnce(io::Error) -> Failure) -> Failure {
+impl CopyError {
+    fn into_failure(self, reading: impl FnOnce(csv::Error) -> Failure, writing: impl FnOnce(io::Error) -> Failure) -> Failure {
         match self {
             Self::Reading(error) => reading(error),
             Self::Writing(error) => writing(error),
@@ -109,29 +115,29 @@ impl Stopped {
 }
 
 /// Copies the CSV unchanged and counts its rows and confirmed tickets.
-fn copy(from: impl Read, to: &mut impl Write, progress: &ProgressBar) -> Result<Counted, Stopped> {
+fn copy(from: impl Read, to: &mut impl Write, progress: &ProgressBar) -> Result<ExportTotals, CopyError> {
     let mut failed = None;
     let mut reader = csv::Reader::from_reader(Tee { from, to, failed: &mut failed });
-    let mut counted = Counted::default();
+    let mut totals = ExportTotals::default();
     let mut record = csv::ByteRecord::new();
     let read = loop {
         match reader.read_byte_record(&mut record) {
             Ok(true) => {}
-            Ok(false) => break Ok(counted),
+            Ok(false) => break Ok(totals),
             Err(error) => break Err(error),
         }
-        counted.bookings += 1;
+        totals.bookings += 1;
         if record.get(STATUS) == Some(b"confirmed") {
             let quantity = record.get(QUANTITY).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
-            counted.confirmed_tickets += quantity.unwrap_or_default();
-            progress.set_position(counted.confirmed_tickets);
+            totals.confirmed_tickets += quantity.unwrap_or_default();
+            progress.set_position(totals.confirmed_tickets);
         }
     };
     drop(reader);
     match (failed, read) {
-        (Some(error), _) => Err(Stopped::Writing(error)),
-        (None, Err(error)) => Err(Stopped::Reading(error)),
-        (None, Ok(counted)) => Ok(counted),
+        (Some(error), _) => Err(CopyError::Writing(error)),
+        (None, Err(error)) => Err(CopyError::Reading(error)),
+        (None, Ok(totals)) => Ok(totals),
     }
 }
 
@@ -165,9 +171,9 @@ mod tests {
         3,General,2,5,\"two\nlines\",c@example.org,2,confirmed,waitlist,t\n";
 
     /// Ends with an error, like a lost connection.
-    struct Broken<'a>(&'a [u8]);
+    struct InterruptedReader<'a>(&'a [u8]);
 
-    impl Read for Broken<'_> {
+    impl Read for InterruptedReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             match self.0.read(buffer)? {
                 0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -176,9 +182,9 @@ mod tests {
         }
     }
 
-    struct Full;
+    struct FullDisk;
 
-    impl Write for Full {
+    impl Write for FullDisk {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(io::ErrorKind::StorageFull.into())
         }
@@ -189,25 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn the_csv_is_copied_to_the_letter_and_confirmed_tickets_are_counted() {
+    fn the_csv_is_copied_unchanged_and_confirmed_tickets_are_counted() {
         let mut written = Vec::new();
         let progress = ProgressBar::hidden();
-        let counted = copy(CSV.as_bytes(), &mut written, &progress).unwrap();
-        assert_eq!(counted, Counted { bookings: 3, confirmed_tickets: 6 });
+        let totals = copy(CSV.as_bytes(), &mut written, &progress).unwrap();
+        assert_eq!(totals, ExportTotals { bookings: 3, confirmed_tickets: 6 });
         assert_eq!(String::from_utf8(written).unwrap(), CSV);
         assert_eq!(progress.position(), 6);
     }
 
     #[test]
-    fn a_copy_that_breaks_off_is_no_copy() {
-        let stopped = copy(Broken(CSV.as_bytes()), &mut Vec::new(), &ProgressBar::hidden()).unwrap_err();
-        assert!(matches!(stopped, Stopped::Reading(_)), "{stopped:?}");
-        let stopped = copy(CSV.as_bytes(), &mut Full, &ProgressBar::hidden()).unwrap_err();
-        assert!(matches!(stopped, Stopped::Writing(_)), "{stopped:?}");
+    fn interrupted_copies_are_errors() {
+        let error = copy(InterruptedReader(CSV.as_bytes()), &mut Vec::new(), &ProgressBar::hidden()).unwrap_err();
+        assert!(matches!(error, CopyError::Reading(_)), "{error:?}");
+        let error = copy(CSV.as_bytes(), &mut FullDisk, &ProgressBar::hidden()).unwrap_err();
+        assert!(matches!(error, CopyError::Writing(_)), "{error:?}");
     }
 
     #[test]
-    fn a_file_that_came_in_between_is_not_replaced() {
+    fn a_file_created_meanwhile_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bookings.csv");
         std::fs::write(&path, "mine").unwrap();
@@ -216,9 +222,9 @@ mod tests {
             file.write_all(b"new").unwrap();
             file
         };
-        assert_eq!(keep(new(), &path, false).unwrap_err().exit_code(), 2);
+        assert_eq!(persist(new(), &path, false).unwrap_err().exit_code(), 2);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
-        keep(new(), &path, true).unwrap();
+        persist(new(), &path, true).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }

@@ -5,9 +5,11 @@ mod auditlog;
 mod dead_letters;
 mod events;
 mod export;
-mod for_others;
 mod login;
+mod on_behalf;
+mod sales;
 mod show;
+mod totp;
 mod waitlist;
 
 use std::fs;
@@ -73,24 +75,25 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Events(Events::Cancel { event, yes }) => events::cancel(&context, event, yes),
         Command::Bookings(Bookings::Export { event, output, force }) => export::export(&context, event, output, force),
         Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {
-            for_others::cancel(&context, booking, quantity, reason, yes)
+            on_behalf::cancel(&context, booking, quantity, reason, yes)
         }
         Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, no_waitlist, reason }) => {
             let guest = json!({"name": name, "email": email, "quantity": quantity, "joinWaitlist": !no_waitlist});
-            for_others::create(&context, event, guest, ticket_type, reason)
+            on_behalf::create(&context, event, guest, ticket_type, reason)
         }
-        Command::Waitlist { action: Some(Waitlist::Remove { entry, reason, yes }), .. } => for_others::remove(&context, entry, reason, yes),
-        Command::Waitlist { action: None, event, ticket_type, how_many } => {
-            let event = event.ok_or_else(|| Failure::Usage("Which event? See: rowlockctl waitlist --help".to_owned()))?;
-            waitlist::waitlist(&context, event, ticket_type.as_deref(), how_many)
+        Command::Waitlist { action: Some(Waitlist::Remove { entry, reason, yes }), .. } => on_behalf::remove(&context, entry, reason, yes),
+        Command::Waitlist { action: None, event, ticket_type, limit } => {
+            let event = event.ok_or_else(|| Failure::Usage("No event given. See: rowlockctl waitlist --help".to_owned()))?;
+            waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)
         }
         Command::Accounts(action) => accounts::run(&context, action),
-        Command::Auditlog { how_many } => auditlog::auditlog(&context, how_many),
+        Command::Totp(action) => totp::run(&context, action),
+        Command::Auditlog { limit } => auditlog::auditlog(&context, limit),
         Command::DeadLetters(arguments) => dead_letters::run(context.output, arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "rowlockctl", &mut script);
-            crate::output::line(String::from_utf8_lossy(&script).trim_end())
+            crate::output::print_line(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }
@@ -103,5 +106,5 @@ fn read_file(path: &Path) -> Result<String, Failure> {
     } else {
         fs::read_to_string(path)
     };
-    text.map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))
+    text.map_err(|error| Failure::Usage(format!("Cannot read {}: {error}", path.display())))
 }

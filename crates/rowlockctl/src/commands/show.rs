@@ -9,9 +9,10 @@ use rowlock_domain::ids::EventId;
 
 use super::Context;
 use super::events::{read_status, status};
-use crate::bars::{SIGNS, WAITING, percent, stock_bar, waiting_bar};
+use super::sales::{render_timeline, timeline};
+use crate::bars::{BAR_CHARACTERS, WAITING_CHARACTER, percent, stock_bar, waiting_bar};
 use crate::error::Failure;
-use crate::output::{Column, clean, line, note, table_within};
+use crate::output::{Column, print_line, print_note, sanitize, table_within, zoned_time};
 use crate::resources::{EventStatus, TicketType, unservable_warning};
 use crate::session::Session;
 
@@ -21,34 +22,40 @@ const WIDTH: u16 = 120;
 pub(super) fn show(context: &Context, event: EventId, watch: bool, once: bool, interval: u64) -> Result<(), Failure> {
     let mut session = context.session()?;
     let on_terminal = io::stdout().is_terminal() && !context.output.json;
-    let goes_on = watch || (on_terminal && !once);
-    let mut screen = Screen::new(on_terminal && goes_on);
+    let repeats = watch || (on_terminal && !once);
+    let mut screen = Screen::new(on_terminal && repeats);
     loop {
-        match look(context, &mut session, event) {
-            Ok(look) => screen.draw(&look)?,
+        match render(context, &mut session, event) {
+            Ok(text) => screen.draw(&text)?,
             // A temporary failure or a restart of the server does not end the display.
-            Err(failure) if goes_on && matches!(failure.exit_code(), 5 | 8) => screen.trouble(&failure)?,
+            Err(failure) if repeats && matches!(failure.exit_code(), 5 | 8) => screen.show_failure(&failure)?,
             Err(failure) => return Err(failure),
         }
-        if !goes_on {
+        if !repeats {
             return Ok(());
         }
         sleep(Duration::from_secs(interval));
     }
 }
 
-/// Fetches the event and renders it: one line of JSON, or a picture.
-fn look(context: &Context, session: &mut Session, event: EventId) -> Result<String, Failure> {
-    let (status, _) = status(session, event)?;
+/// Fetches the event and its sales over time, and renders them: one line of JSON, or bars.
+fn render(context: &Context, session: &mut Session, event: EventId) -> Result<String, Failure> {
+    let (mut status, _) = status(session, event)?;
+    let timeline = timeline(session, event)?;
     if context.output.json {
+        if let (Some(fields), Some(timeline)) = (status.as_object_mut(), timeline) {
+            fields.insert("timeline".to_owned(), timeline);
+        }
         return Ok(status.to_string());
     }
     let width = Term::stdout().size_checked().map_or(WIDTH, |(_, width)| width);
-    Ok(picture(&read_status(session.api(), &status)?, width))
+    let stock = render_bars(&read_status(session.api(), &status)?, width);
+    let sales = timeline.and_then(|timeline| render_timeline(&timeline, width));
+    Ok(sales.map_or_else(|| stock.clone(), |sales| format!("{stock}\n\n{}", cut(&sales, width))))
 }
 
 /// Renders the stock of every ticket type as bars.
-fn picture(event: &EventStatus, width: u16) -> String {
+fn render_bars(event: &EventStatus, width: u16) -> String {
     let cells = match width {
         0..100 => 10,
         100..140 => 24,
@@ -73,7 +80,7 @@ fn picture(event: &EventStatus, width: u16) -> String {
     if let [first, _, ..] = event.ticket_types.as_slice() {
         let sum = |count: fn(&TicketType) -> u64| event.ticket_types.iter().map(count).sum();
         let all = TicketType {
-            name: "all".to_owned(),
+            name: "total".to_owned(),
             total_tickets: sum(|kind| kind.total_tickets),
             available_tickets: sum(|kind| kind.available_tickets),
             booked_tickets: sum(|kind| kind.booked_tickets),
@@ -94,21 +101,26 @@ fn picture(event: &EventStatus, width: u16) -> String {
         Column::Number("WAITING"),
         Column::Text(""),
     ];
-    let [booked, held, available] = SIGNS;
-    let legend = format!("{booked} booked  {held} held for those who wait  {available} available  {WAITING} waiting");
-    let title = format!("{}  {}  {}", clean(&event.event_name), event.status, event.event_id);
+    let [booked, held, available] = BAR_CHARACTERS;
+    let legend = format!("{booked} booked  {held} held for the waiting list  {available} available  {WAITING_CHARACTER} waiting");
+    let starts = event.starts_at.map(|at| format!("  {}", zoned_time(Some(at), event.time_zone.as_deref()))).unwrap_or_default();
+    let title = format!("{}  {}  {}{starts}", sanitize(&event.event_name), event.status, event.event_id);
     let warning = unservable_warning(event.unservable_entries).map(|warning| format!("\n {warning}")).unwrap_or_default();
     let text = format!("{title}\n\n{}\n\n {legend}{warning}", table_within(&columns, rows, Some(width)));
-    // A line wrapped by the terminal would break redrawing in place.
+    cut(&text, width)
+}
+
+/// Cuts the lines to the width of the terminal. A line that the terminal wraps would break redrawing in place.
+fn cut(text: &str, width: u16) -> String {
     text.lines().map(|line| truncate_str(line, width.into(), "…")).collect::<Vec<_>>().join("\n")
 }
 
-/// Output of the pictures: one over the other on a terminal, otherwise one after the other.
+/// Output of the event: redrawn in place on a terminal, otherwise appended.
 #[derive(Debug)]
 struct Screen {
     term: Term,
     in_place: bool,
-    /// Number of lines of the current picture.
+    /// Number of lines drawn last.
     drawn: usize,
 }
 
@@ -117,21 +129,21 @@ impl Screen {
         Self { term: Term::buffered_stdout(), in_place, drawn: 0 }
     }
 
-    fn draw(&mut self, picture: &str) -> Result<(), Failure> {
+    fn draw(&mut self, text: &str) -> Result<(), Failure> {
         if !self.in_place {
-            return line(&paint(picture));
+            return print_line(&paint(text));
         }
         let height = usize::from(self.term.size().0);
-        let mut lines: Vec<_> = picture.lines().chain(["", " Ctrl-C ends this."]).collect();
+        let mut lines: Vec<_> = text.lines().chain(["", " Press Ctrl-C to quit."]).collect();
         // Lines that have scrolled away cannot be overwritten.
         if lines.len() >= height {
             lines.truncate(height.saturating_sub(2));
-            lines.push(" … The window is too low for all of it.");
+            lines.push(" … The window is too small to show all ticket types.");
         }
         self.term.move_cursor_up(self.drawn)?;
-        for text in &lines {
+        for line in &lines {
             self.term.clear_line()?;
-            self.term.write_line(&paint(text))?;
+            self.term.write_line(&paint(line))?;
         }
         self.term.clear_to_end_of_screen()?;
         self.term.flush()?;
@@ -139,15 +151,15 @@ impl Screen {
         Ok(())
     }
 
-    fn trouble(&mut self, failure: &Failure) -> Result<(), Failure> {
+    fn show_failure(&mut self, failure: &Failure) -> Result<(), Failure> {
         if !self.in_place {
-            note(&failure.to_string());
+            print_note(&failure.to_string());
             return Ok(());
         }
-        // The message goes below the last picture, where the next one overwrites it.
+        // The message goes below the bars, where the next redraw overwrites it.
         let width = usize::from(self.term.size().1.saturating_sub(1));
         self.term.clear_line()?;
-        self.term.write_str(&truncate_str(&clean(&format!(" {failure}")), width, "…"))?;
+        self.term.write_str(&truncate_str(&sanitize(&format!(" {failure}")), width, "…"))?;
         self.term.write_str("\r")?;
         self.term.flush()?;
         Ok(())
@@ -156,14 +168,14 @@ impl Screen {
 
 /// Colors the bars, if the terminal supports colors and they are not disabled.
 fn paint(text: &str) -> String {
-    let [booked, held, available] = SIGNS;
+    let [booked, held, available] = BAR_CHARACTERS;
     let mut painted = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             c if c == booked => painted.push_str(&style(c).cyan().to_string()),
             c if c == held => painted.push_str(&style(c).yellow().to_string()),
             c if c == available => painted.push_str(&style(c).green().to_string()),
-            WAITING => painted.push_str(&style(WAITING).magenta().to_string()),
+            WAITING_CHARACTER => painted.push_str(&style(WAITING_CHARACTER).magenta().to_string()),
             c => painted.push(c),
         }
     }
@@ -190,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_has_a_row_for_each_type_and_one_for_all() {
-        let text = picture(&event(&[kind("Stalls", 8, 1, 1, 6), kind("Balcony", 0, 0, 20, 0)]), 90);
+    fn there_is_a_row_for_each_type_and_one_for_the_total() {
+        let text = render_bars(&event(&[kind("Stalls", 8, 1, 1, 6), kind("Balcony", 0, 0, 20, 0)]), 90);
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             lines,
@@ -201,32 +213,32 @@ mod tests {
                 "TYPE STOCK SOLD BOOKED HELD AVAILABLE TICKETS WAITING",
                 "Stalls ████████▒░ 80 % 8 1 1 10 6 ▪▪▪",
                 "Balcony ░░░░░░░░░░ 0 % 0 0 20 20 0",
-                "all ██▒░░░░░░░ 26 % 8 1 21 30 6 ▪▪▪",
+                "total ██▒░░░░░░░ 26 % 8 1 21 30 6 ▪▪▪",
                 "",
-                "█ booked ▒ held for those who wait ░ available ▪ waiting",
+                "█ booked ▒ held for the waiting list ░ available ▪ waiting",
             ]
         );
     }
 
     #[test]
-    fn a_picture_says_how_many_entries_cannot_be_served() {
+    fn unservable_entries_are_reported() {
         let mut status = event(&[kind("Stalls", 8, 0, 0, 6)]);
         status.unservable_entries = 1;
-        let text = picture(&status, 140);
+        let text = render_bars(&status, 140);
         assert!(
             text.ends_with(
-                " 1 waiting entry asks for more tickets than the ticket type has or one booking may have, and cannot be served."
+                " 1 waiting-list entry asks for more tickets than the ticket type has or one booking may contain, and cannot be promoted."
             ),
             "{text}"
         );
     }
 
     #[test]
-    fn an_event_of_one_type_has_no_sum_and_a_picture_fits_its_terminal() {
+    fn a_single_type_has_no_total_and_lines_fit_the_terminal() {
         let one = event(&[kind("A type with a name that is much longer than there is room for", 1, 0, 1, 0)]);
         for width in [60, 80, 100, 140, 200] {
-            let text = picture(&one, width);
-            assert!(!text.contains("all  "), "{text}");
+            let text = render_bars(&one, width);
+            assert!(!text.contains("total  "), "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{width}:\n{text}");
         }
     }

@@ -6,56 +6,56 @@ use rowlock_domain::ids::EventId;
 use serde_json::Value;
 
 use super::Context;
-use super::events::{read_status, status, type_named};
-use crate::api::Call;
+use super::events::{find_ticket_type, read_status, status};
+use crate::api::ApiRequest;
 use crate::error::Failure;
 use crate::output::{Column, time};
-use crate::pages::{HowMany, Listing};
-use crate::resources::Waiting;
+use crate::pages::{ListLimit, Listing};
+use crate::resources::WaitlistEntry;
 
-pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, how_many: HowMany) -> Result<(), Failure> {
+pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, limit: ListLimit) -> Result<(), Failure> {
     let mut session = context.session()?;
-    let (shown, _) = status(&mut session, event)?;
-    let known = read_status(session.api(), &shown)?;
-    let only = only.map(|which| type_named(&known, which).map(|kind| kind.id.clone())).transpose()?;
-    let names: HashMap<String, String> = known.ticket_types.into_iter().map(|kind| (kind.id, kind.name)).collect();
-    let call = Call::get(format!("/admin/status/{event}")).with("ticketTypeId", only);
+    let (document, _) = status(&mut session, event)?;
+    let event_status = read_status(session.api(), &document)?;
+    let only = only.map(|which| find_ticket_type(&event_status, which).map(|kind| kind.id.clone())).transpose()?;
+    let names: HashMap<String, String> = event_status.ticket_types.into_iter().map(|kind| (kind.id, kind.name)).collect();
+    let request = ApiRequest::get(format!("/admin/status/{event}")).query("ticketTypeId", only);
     let listing = Listing {
         output: context.output,
-        how_many,
+        limit,
         columns: &[
             Column::Text("TYPE"),
-            Column::Number("PLACE"),
+            Column::Number("POSITION"),
             Column::Text("NAME"),
             Column::Text("E-MAIL"),
             Column::Number("TICKETS"),
             Column::Text("SINCE"),
             Column::Text("ENTRY"),
         ],
-        empty: "Nobody waits.",
+        empty_message: "The waiting list is empty.",
     };
     let api = session.api().clone();
     listing.show(
         &api,
-        &call,
-        list_within,
-        |call| session.send(call),
+        &request,
+        extract_waitlist,
+        |request| session.send(request),
         |item| {
-            let waiting: Waiting = serde_json::from_value(item)?;
+            let entry: WaitlistEntry = serde_json::from_value(item)?;
             Ok(vec![
-                names.get(&waiting.ticket_type_id).cloned().unwrap_or(waiting.ticket_type_id),
-                waiting.position.to_string(),
-                waiting.account.name,
-                waiting.account.email,
-                waiting.quantity.to_string(),
-                time(waiting.joined_at),
-                waiting.waitlist_entry_id,
+                names.get(&entry.ticket_type_id).cloned().unwrap_or(entry.ticket_type_id),
+                entry.position.to_string(),
+                entry.account.name,
+                entry.account.email,
+                entry.quantity.to_string(),
+                time(entry.joined_at),
+                entry.waitlist_entry_id,
             ])
         },
     )
 }
 
 /// Extracts the waiting list from the status of an event.
-fn list_within(mut status: Value) -> Value {
+fn extract_waitlist(mut status: Value) -> Value {
     status.get_mut("waitlist").map(Value::take).unwrap_or_default()
 }

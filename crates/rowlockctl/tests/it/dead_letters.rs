@@ -1,12 +1,12 @@
 //! Commands on dead letters, which access RabbitMQ directly.
 
 use rowlock_messaging::amqp::{OutboundMessage, Publisher};
-use rowlock_test_support::system::System;
+use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
 use tokio::process::Command;
 
-use crate::desk::{Home, finish};
+use crate::fixture::{Home, finish};
 
 /// Creates a command with the AMQP settings of the services.
 fn command(system: &System, home: &Home, arguments: &[&str]) -> Command {
@@ -14,25 +14,29 @@ fn command(system: &System, home: &Home, arguments: &[&str]) -> Command {
     let delays = amqp.retry_delays.iter().map(|delay| delay.as_millis().to_string()).collect::<Vec<_>>().join(",");
     let mut command = home.command(&[&["dead-letters"], arguments].concat());
     command.env("ROWLOCK__AMQP__URL", amqp.url.expose_secret()).env("ROWLOCK__AMQP__PREFIX", amqp.prefix);
-    command.env("ROWLOCK__AMQP__RETRY_DELAYS_MS", delays).env("ROWLOCK__DATABASE__URL", "of no interest");
+    command.env("ROWLOCK__AMQP__RETRY_DELAYS_MS", delays).env("ROWLOCK__DATABASE__URL", "unused");
     command
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_of_all_queues_are_shown_and_put_back() {
-    let system = System::new().await;
+async fn dead_letters_of_all_queues_are_listed_and_replayed() {
+    let system = Plan::default().booking_setting("timeline.from_messages", "true").start().await;
     let home = Home::new();
     assert_eq!(finish(command(&system, &home, &["list"])).await.ok(), "There are no dead letters.\n");
 
     let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
     let poison = |key: &str, id: &str| OutboundMessage::event(key, id, "not \u{1b}[31m json");
     publisher.publish_batch(vec![poison("tickets.released", "poison-1"), poison("account.disabled", "poison-2")]).await.unwrap();
-    let (tickets, accounts) = (system.broker.topology(), system.broker.accounts());
+    // A message about a ticket type is for the worker and for the sales timeline.
+    let (tickets, accounts, sales) = (system.broker.topology(), system.broker.accounts(), system.broker.sales());
     let dead = async || {
-        let depths = [system.broker.depth(&tickets.dead_queue).await, system.broker.depth(&accounts.dead_queue).await];
-        depths == [Some(1), Some(1)]
+        let mut depths = Vec::new();
+        for queue in [&tickets.dead_queue, &accounts.dead_queue, &sales.dead_queue] {
+            depths.push(system.broker.depth(queue).await);
+        }
+        depths == [Some(1), Some(1), Some(1)]
     };
-    until("both are dead letters", dead).await;
+    until("all are dead letters", dead).await;
 
     let table = finish(command(&system, &home, &["list"])).await.ok();
     for text in ["poison-1", "poison-2", "tickets.released", "account.disabled", tickets.dead_queue.as_str(), "envelope"] {
@@ -48,18 +52,18 @@ async fn dead_letters_of_all_queues_are_shown_and_put_back() {
     let moved = finish(command(&system, &home, &["replay", "--queue", "tickets-released", "--json"])).await.json();
     assert_eq!((&moved["queue"], &moved["moved"], &moved["kept"]), (&tickets.work_queue.clone().into(), &1.into(), &0.into()));
     until("it is a dead letter again", dead).await;
-    let said = finish(command(&system, &home, &["replay"])).await.ok();
-    assert_eq!(said.lines().filter(|line| line.contains(": 1 messages are in the work queue again")).count(), 2, "{said}");
+    let output = finish(command(&system, &home, &["replay"])).await.ok();
+    assert_eq!(output.lines().filter(|line| line.contains(": moved back to the work queue: 1; not moved: 0.")).count(), 3, "{output}");
     system.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_needed_to_reach_them_is_said() {
+async fn missing_and_invalid_broker_settings_are_explained() {
     let home = Home::new();
     home.run(&["dead-letters", "list"]).await.failed(2, "--amqp-url-file");
     let file = home.file("amqp-url", "amqp://user:very-secret@127.0.0.1:9/\n");
     let arguments = ["dead-letters", "replay", "--amqp-url-file", file.to_str().unwrap()];
-    let error = home.run(&arguments).await.failed(5, "RabbitMQ cannot be reached");
+    let error = home.run(&arguments).await.failed(5, "Cannot reach RabbitMQ");
     assert!(!error.contains("very-secret"), "{error}");
     let file = home.file("amqp-url", "https://rabbit");
     home.run(&["dead-letters", "list", "--amqp-url-file", file.to_str().unwrap()]).await.failed(2, "amqp://");

@@ -7,21 +7,21 @@ use rowlock_test_support::system::{PASSWORD, System};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::desk::{ADMIN, Desk, Home, finish};
-use crate::impostor::{Impostor, answer, problem};
+use crate::fake_server::{FakeServer, problem, response};
+use crate::fixture::{ADMIN, Fixture, Home, finish};
 
 const EVENT: &str = "01920000-0000-7000-8000-000000000000";
 
 #[tokio::test]
-async fn where_nobody_listens_the_address_is_doubted() {
+async fn an_unreachable_server_is_reported_with_its_url() {
     let home = Home::new();
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
-    let error = home.run(&["events", "list", "--url", &url]).await.failed(5, "nobody listens there (connection refused)");
-    assert!(error.contains(&url) && error.contains("--url, ROWLOCK_URL"), "{error}");
+    let error = home.run(&["events", "list", "--url", &url]).await.failed(5, "no program listens on this port (connection refused)");
+    assert!(error.contains(&url) && error.contains("--url or ROWLOCK_URL"), "{error}");
     let error = home.run(&["events", "list", "--json", "--url", &url]).await.failed(5, "exitCode");
     assert_eq!(serde_json::from_str::<Value>(&error).unwrap()["error"]["exitCode"], 5);
-    home.run(&["events", "list", "--url", "http://no-such-host.invalid"]).await.failed(5, "http://no-such-host.invalid cannot be reached");
+    home.run(&["events", "list", "--url", "http://no-such-host.invalid"]).await.failed(5, "Cannot reach http://no-such-host.invalid");
     let mut command = home.command(&["events", "list"]);
     command.env("ROWLOCK_URL", &url);
     finish(command).await.failed(5, &url);
@@ -29,53 +29,53 @@ async fn where_nobody_listens_the_address_is_doubted() {
 }
 
 #[tokio::test]
-async fn what_is_not_rowlock_is_not_taken_for_it() {
-    let page = answer(200, "text/html", "<html>");
-    let onward =
+async fn responses_of_other_servers_are_rejected() {
+    let page = response(200, "text/html", "<html>");
+    let redirect =
         "HTTP/1.1 301 Moved\r\nLocation: https://tickets.example.org/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned();
     for (reply, word) in [
-        (page, "the answer is not JSON"),
-        (answer(502, "text/html", "<html>"), "status 502"),
-        (answer(200, "application/json", "{}"), "not a page of a list"),
-        (answer(200, "application/json", r#"{"items": [{"id": 1}], "nextCursor": null}"#), "not as expected"),
-        (answer(404, "application/problem+json", "{}"), "unknown form"),
-        (onward, "it sends us on to https://tickets.example.org/"),
+        (page, "the response is not JSON"),
+        (response(502, "text/html", "<html>"), "status 502"),
+        (response(200, "application/json", "{}"), "not a page of a list"),
+        (response(200, "application/json", r#"{"items": [{"id": 1}], "nextCursor": null}"#), "unexpected format"),
+        (response(404, "application/problem+json", "{}"), "malformed problem document"),
+        (redirect, "it redirects to https://tickets.example.org/"),
         ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), ""),
         (String::new(), ""),
     ] {
-        let impostor = Impostor::start(vec![("GET", reply)]).await;
-        Home::new().run(&["events", "list", "--url", impostor.url()]).await.failed(5, word);
+        let server = FakeServer::start(vec![("GET", reply)]).await;
+        Home::new().run(&["events", "list", "--url", server.url()]).await.failed(5, word);
     }
 }
 
 #[tokio::test]
-async fn a_busy_box_office_says_when_to_come_back() {
+async fn overload_is_reported_with_the_time_to_retry() {
     for (status, code) in [(503, "unavailable"), (503, "overloaded"), (429, "rate-limited")] {
-        let impostor = Impostor::start(vec![("GET", problem(status, code, "Not now."))]).await;
-        Home::new().run(&["events", "list", "--url", impostor.url()]).await.failed(8, "Not now. Try again in 7 seconds.");
+        let server = FakeServer::start(vec![("GET", problem(status, code, "Not now."))]).await;
+        Home::new().run(&["events", "list", "--url", server.url()]).await.failed(8, "Not now. Try again in 7 seconds.");
     }
-    let impostor = Impostor::start(vec![("GET", problem(500, "internal-error", "It has been logged."))]).await;
-    Home::new().run(&["events", "list", "--url", impostor.url()]).await.failed(1, "It has been logged.");
+    let server = FakeServer::start(vec![("GET", problem(500, "internal-error", "It has been logged."))]).await;
+    Home::new().run(&["events", "list", "--url", server.url()]).await.failed(1, "It has been logged.");
 }
 
 #[tokio::test]
-async fn a_change_whose_answer_is_lost_is_not_said_to_have_failed() {
-    let impostor = Impostor::start(vec![("GET", problem(404, "event-not-found", "No."))]).await;
-    let home = impostor.home().await;
-    let create = ["events", "create", "A name", "--tickets", "5", "--url", impostor.url()];
-    home.run(&create).await.failed(9, "It is not known whether it took effect");
+async fn a_change_whose_response_is_lost_has_an_unknown_outcome() {
+    let server = FakeServer::start(vec![("GET", problem(404, "event-not-found", "No."))]).await;
+    let home = server.home().await;
+    let create = ["events", "create", "A name", "--tickets", "5", "--url", server.url()];
+    home.run(&create).await.failed(9, "The command may have taken effect");
     // A command that only reads can be repeated safely, so its failure is not reported as an unknown outcome.
-    home.run(&["events", "show", EVENT, "--url", impostor.url()]).await.failed(6, "No.");
+    home.run(&["events", "show", EVENT, "--url", server.url()]).await.failed(6, "No.");
 
-    let unsure = Impostor::start(vec![("POST", problem(503, "outcome-unknown", "The answer of the service was lost."))]).await;
-    unsure.has_login_of(&home, impostor.url());
+    let unsure = FakeServer::start(vec![("POST", problem(503, "outcome-unknown", "The answer of the service was lost."))]).await;
+    unsure.has_login_of(&home, server.url());
     home.run(&["events", "create", "A name", "--tickets", "5", "--url", unsure.url()])
         .await
         .failed(9, "The answer of the service was lost.");
 }
 
 #[tokio::test]
-async fn an_event_that_another_administrator_changed_meanwhile_is_not_cancelled() {
+async fn an_event_changed_by_another_administrator_is_not_cancelled() {
     let kinds = json!([]);
     let status = json!({"eventId": EVENT, "eventName": "A test", "status": "published", "bookedTickets": 0, "waitlistLength": 0, "ticketTypes": kinds});
     let body = status.to_string();
@@ -85,28 +85,30 @@ async fn an_event_that_another_administrator_changed_meanwhile_is_not_cancelled(
     );
     // The request to cancel carries the ETag of the version that was shown; this response is sent only if it does.
     let refusal = problem(412, "precondition-failed", "The event was changed.");
-    let impostor = Impostor::start(vec![("GET /admin/status", shown), ("if-match: \"4.7\"", refusal)]).await;
-    let home = impostor.home().await;
-    home.run(&["events", "cancel", EVENT, "--yes", "--url", impostor.url()]).await.failed(7, "The event was changed. Look at it again");
+    let server = FakeServer::start(vec![("GET /admin/status", shown), ("if-match: \"4.7\"", refusal)]).await;
+    let home = server.home().await;
+    home.run(&["events", "cancel", EVENT, "--yes", "--url", server.url()])
+        .await
+        .failed(7, "The event was changed. Check its current state");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_an_administrator_is_told_so() {
-    let desk = Desk::logged_in().await;
-    let ada = desk.system.user("ada").await;
+async fn users_who_are_not_administrators_are_named_in_the_error() {
+    let fixture = Fixture::logged_in().await;
+    let ada = fixture.system.user("ada").await;
     let login = json!({"email": "ada@example.org", "password": PASSWORD});
-    let answer = ada.client.at(desk.system.auth_url()).post("/api/loginaccount", login).await.expect(200);
-    desk.home.change_logins(|logins| logins["logins"][desk.gateway.url()] = answer);
+    let answer = ada.client.at(fixture.system.auth_url()).post("/api/loginaccount", login).await.expect(200);
+    fixture.home.change_logins(|logins| logins["logins"][fixture.gateway.url()] = answer);
     for command in [&["accounts", "list"][..], &["auditlog"], &["events", "show", EVENT], &["events", "create", "A name", "--tickets", "5"]]
     {
-        desk.run(command).await.failed(4, "You are logged in as ada@example.org.");
+        fixture.run(command).await.failed(4, "You are logged in as ada@example.org.");
     }
-    desk.run(&["whoami"]).await.ok();
-    desk.close().await;
+    fixture.run(&["whoami"]).await.ok();
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn https_works_with_what_the_system_trusts_and_with_nothing_else() {
+async fn https_accepts_only_certificates_that_the_system_trusts() {
     let system = System::new().await;
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = Certificate { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() };
@@ -134,7 +136,7 @@ async fn https_works_with_what_the_system_trusts_and_with_nothing_else() {
 }
 
 #[tokio::test]
-async fn completions_are_printed_and_a_reader_may_stop_reading() {
+async fn completions_are_printed_and_a_closed_pipe_is_no_error() {
     let home = Home::new();
     for (shell, part) in [("bash", "_rowlockctl()"), ("zsh", "#compdef rowlockctl"), ("fish", "complete -c rowlockctl")] {
         let script = home.run(&["completions", shell]).await.ok();

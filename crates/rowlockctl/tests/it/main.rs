@@ -4,13 +4,14 @@
 
 mod accounts;
 mod dead_letters;
-mod desk;
 mod events;
 mod export;
 mod failures;
-mod for_others;
-mod impostor;
+mod fake_server;
+mod fixture;
 mod logins;
+mod on_behalf;
+mod second_factor;
 mod show;
 mod terminal;
 mod waitlist;

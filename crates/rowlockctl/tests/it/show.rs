@@ -1,47 +1,55 @@
-//! The picture of an event, shown once and repeatedly.
+//! `events show`, once and repeatedly.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::desk::Desk;
+use crate::fixture::Fixture;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_shown_as_bars() {
-    let desk = Desk::logged_in().await;
+async fn ticket_types_are_shown_as_bars() {
+    let fixture = Fixture::logged_in().await;
     let kinds = json!([{"name": "Balcony", "totalTickets": 4}, {"name": "Stalls", "totalTickets": 16}]);
-    let event = desk.system.event_like(json!({"name": "Concert", "ticketTypes": kinds})).await;
+    let event = fixture.system.event_like(json!({"name": "Concert", "ticketTypes": kinds})).await;
     let (id, balcony) = (event["id"].as_str().unwrap(), &event["ticketTypes"][0]["id"]);
-    let [ada, ben] = [desk.system.user("ada").await, desk.system.user("ben").await];
+    let [ada, ben] = [fixture.system.user("ada").await, fixture.system.user("ben").await];
     for (person, status) in [(&ada, 201), (&ben, 202)] {
         let body = json!({"eventId": id, "ticketTypeId": balcony, "quantity": 4});
         person.client.post("/api/book", body).await.expect(status);
     }
 
-    let picture = desk.run(&["events", "show", id]).await.ok();
-    let line = |name: &str| picture.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_else(|| panic!("{picture}"));
+    let output = fixture.run(&["events", "show", id]).await.ok();
+    let line = |name: &str| output.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_else(|| panic!("{output}"));
     let words = |name: &str| line(name).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words("Balcony")[1..], [&"█".repeat(24), "100", "%", "4", "0", "0", "4", "1", &"▪".repeat(8)]);
     assert_eq!(words("Stalls")[1..], [&"░".repeat(24), "0", "%", "0", "0", "16", "16", "0"]);
     let all = format!("{}{}", "█".repeat(5), "░".repeat(19));
-    assert_eq!(words("all")[1..], [&all, "20", "%", "4", "0", "16", "20", "1", &"▪".repeat(8)]);
-    assert!(!picture.contains('\u{1b}'), "no colours where there is no terminal: {picture}");
+    assert_eq!(words("total")[1..], [&all, "20", "%", "4", "0", "16", "20", "1", &"▪".repeat(8)]);
+    assert!(!output.contains('\u{1b}'), "no colors without a terminal: {output}");
 
-    let status = desk.json(&["events", "show", id]).await.json();
+    let status = fixture.json(&["events", "show", id]).await.json();
     assert_eq!((&status["bookedTickets"], &status["ticketTypes"][0]["heldTickets"]), (&json!(4), &json!(0)));
-    desk.close().await;
+    assert!(status["timeline"]["buckets"].is_array(), "{status}");
+
+    rowlock_test_support::wait::until("the sales are drawn", async || {
+        let output = fixture.run(&["events", "show", id]).await.ok();
+        let sales = output.split("FROM (UTC)").nth(1).unwrap_or_default().to_owned();
+        sales.contains(&"█".repeat(40)) && sales.lines().any(|line| line.trim_end().ends_with('1') && line.contains(" 4 "))
+    })
+    .await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watched_event_is_shown_again_and_again_also_past_an_outage() {
-    let mut desk = Desk::logged_in().await;
-    let event = desk.system.event(5).await;
-    let ada = desk.system.user("ada").await;
-    let mut watching = desk.home.command(&["events", "show", &event, "--watch", "--json"]).spawn().unwrap();
+async fn a_watched_event_is_refreshed_and_survives_an_outage() {
+    let mut fixture = Fixture::logged_in().await;
+    let event = fixture.system.event(5).await;
+    let ada = fixture.system.user("ada").await;
+    let mut watching = fixture.home.command(&["events", "show", &event, "--watch", "--json"]).spawn().unwrap();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let mut errors = BufReader::new(watching.stderr.take().unwrap()).lines();
     let mut until_booked = async |booked: u64| {
         loop {
-            let line = lines.next_line().await.unwrap().expect("it goes on");
+            let line = lines.next_line().await.unwrap().expect("another line");
             let status: Value = serde_json::from_str(&line).unwrap();
             if status["bookedTickets"] == booked {
                 return;
@@ -52,12 +60,12 @@ async fn a_watched_event_is_shown_again_and_again_also_past_an_outage() {
     ada.must_book(&event, 2).await;
     until_booked(2).await;
 
-    desk.gateway.stop();
+    fixture.gateway.stop();
     let error = errors.next_line().await.unwrap().unwrap();
-    assert!(error.contains("cannot be reached"), "{error}");
+    assert!(error.contains("Cannot reach"), "{error}");
     ada.must_book(&event, 1).await;
-    desk.gateway.start().await;
+    fixture.gateway.start().await;
     until_booked(3).await;
     watching.kill().await.unwrap();
-    desk.close().await;
+    fixture.close().await;
 }

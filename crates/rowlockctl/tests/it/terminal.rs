@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::desk::{ADMIN, Desk};
+use crate::fixture::{ADMIN, Fixture};
 
 /// A terminal in which `rowlockctl` runs.
 struct Terminal {
@@ -25,9 +25,9 @@ struct Terminal {
 }
 
 impl Terminal {
-    async fn run(desk: &Desk, arguments: &str) -> Self {
+    async fn run(fixture: &Fixture, arguments: &str) -> Self {
         let typed = format!("tty; stty rows 20 cols 90; exec {} {arguments}", env!("CARGO_BIN_EXE_rowlockctl"));
-        let mut command = desk.home.prepared(Command::new("script"), &["-qefc", &typed, "/dev/null"]);
+        let mut command = fixture.home.prepared(Command::new("script"), &["-qefc", &typed, "/dev/null"]);
         command.env("TERM", "xterm-256color").env("SHELL", "/bin/sh").stdin(Stdio::piped());
         let mut script = command.spawn().expect("script, of the package bsdutils");
         let (keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
@@ -51,15 +51,15 @@ impl Terminal {
                     return;
                 }
                 let count = self.screen.read_buf(&mut self.seen).await.unwrap();
-                assert!(count > 0, "it ended without «{text}»: {}", self.text());
+                assert!(count > 0, "it ended without `{text}`: {}", self.text());
             }
         });
         let in_time = in_time.await.is_ok();
-        assert!(in_time, "«{text}» was not shown in time: {}", self.text());
+        assert!(in_time, "`{text}` was not shown in time: {}", self.text());
     }
 
     /// Waits until the echo of typed characters is off, which happens shortly after the prompt appears.
-    async fn hides_what_is_typed(&self) {
+    async fn echo_is_off(&self) {
         until("the terminal has no echo", async || {
             let modes = Command::new("stty").args(["-a", "-F", &self.name]).output().await.unwrap();
             String::from_utf8(modes.stdout).unwrap().contains(" -echo ")
@@ -82,82 +82,82 @@ impl Terminal {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_asked_for_and_not_shown() {
-    let desk = Desk::open().await;
-    let mut terminal = Terminal::run(&desk, &format!("login --url {}", desk.gateway.url())).await;
+async fn a_typed_password_is_not_displayed() {
+    let fixture = Fixture::open().await;
+    let mut terminal = Terminal::run(&fixture, &format!("login --url {}", fixture.gateway.url())).await;
     terminal.shows("E-mail: ").await;
     terminal.type_line(ADMIN).await;
     terminal.shows(&format!("Password of {ADMIN}: ")).await;
-    terminal.hides_what_is_typed().await;
+    terminal.echo_is_off().await;
     terminal.type_line(PASSWORD).await;
-    terminal.shows("is logged in").await;
+    terminal.shows("Logged in at").await;
     let (code, seen) = terminal.ends().await;
     assert_eq!(code, 0);
     assert!(!seen.contains(PASSWORD), "{seen}");
-    desk.run(&["whoami"]).await.ok();
-    desk.close().await;
+    fixture.run(&["whoami"]).await.ok();
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_cancelled_by_its_name() {
-    let desk = Desk::logged_in().await;
-    let event = desk.system.event(2).await;
+async fn cancelling_an_event_is_confirmed_by_its_name() {
+    let fixture = Fixture::logged_in().await;
+    let event = fixture.system.event(2).await;
     let arguments = format!("events cancel {event}");
-    let mut terminal = Terminal::run(&desk, &arguments).await;
-    terminal.shows("Type «A test» to go on: ").await;
+    let mut terminal = Terminal::run(&fixture, &arguments).await;
+    terminal.shows("Type \"A test\" to confirm: ").await;
     terminal.type_line("yes").await;
     let (code, seen) = terminal.ends().await;
     assert!(code == 1 && seen.contains("Nothing was changed."), "{code}: {seen}");
 
     // Another administrator changes the event between the question and the answer.
-    let mut terminal = Terminal::run(&desk, &arguments).await;
-    terminal.shows("Type «A test» to go on: ").await;
-    desk.system.admin().client.patch(&format!("/admin/events/{event}"), json!({"venue": "North bank"})).await.expect(200);
+    let mut terminal = Terminal::run(&fixture, &arguments).await;
+    terminal.shows("Type \"A test\" to confirm: ").await;
+    fixture.system.admin().client.patch(&format!("/admin/events/{event}"), json!({"venue": "North bank"})).await.expect(200);
     terminal.type_line("A test").await;
     let (code, seen) = terminal.ends().await;
-    assert!(code == 7 && seen.contains("Look at it again"), "{code}: {seen}");
+    assert!(code == 7 && seen.contains("Check its current state"), "{code}: {seen}");
 
-    let mut terminal = Terminal::run(&desk, &arguments).await;
-    terminal.shows("Type «A test» to go on: ").await;
+    let mut terminal = Terminal::run(&fixture, &arguments).await;
+    terminal.shows("Type \"A test\" to confirm: ").await;
     terminal.type_line("A test").await;
     let (code, seen) = terminal.ends().await;
     assert_eq!(code, 0, "{seen}");
-    assert_eq!(desk.system.status(&event).await["status"], "cancelled");
-    desk.close().await;
+    assert_eq!(fixture.system.status(&event).await["status"], "cancelled");
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_picture_of_an_event_is_alive_and_drawn_in_place() {
-    let mut desk = Desk::logged_in().await;
-    let event = desk.system.event(4).await;
-    let mut terminal = Terminal::run(&desk, &format!("events show {event}")).await;
-    terminal.shows("Ctrl-C ends this.").await;
+async fn bars_are_redrawn_in_place() {
+    let mut fixture = Fixture::logged_in().await;
+    let event = fixture.system.event(4).await;
+    let mut terminal = Terminal::run(&fixture, &format!("events show {event}")).await;
+    terminal.shows("Press Ctrl-C to quit.").await;
     assert!(terminal.text().contains("0 %"), "{}", terminal.text());
-    desk.system.user("ada").await.must_book(&event, 1).await;
+    fixture.system.user("ada").await.must_book(&event, 1).await;
     terminal.shows("25 %").await;
-    assert!(terminal.text().contains("\u{1b}[36m█"), "in colours: {:?}", terminal.text());
-    assert!(terminal.text().contains("\u{1b}[8A"), "over the first one, which has eight lines: {:?}", terminal.text());
-    desk.gateway.stop();
-    terminal.shows("cannot be reached").await;
-    desk.gateway.start().await;
+    assert!(terminal.text().contains("\u{1b}[36m█"), "in color: {:?}", terminal.text());
+    assert!(terminal.text().contains("\u{1b}[10A"), "over the first one, which has ten lines: {:?}", terminal.text());
+    fixture.gateway.stop();
+    terminal.shows("Cannot reach").await;
+    fixture.gateway.start().await;
     terminal.shows("25 %").await;
     // Ctrl-C.
     terminal.type_line("\u{3}").await;
     let (code, _) = terminal.ends().await;
     assert_eq!(code, 130);
-    desk.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_shows_how_far_it_is() {
-    let desk = Desk::logged_in().await;
-    let event = desk.system.event(4).await;
-    desk.system.user("ada").await.must_book(&event, 3).await;
-    let file = desk.home.path("bookings.csv");
-    let mut terminal = Terminal::run(&desk, &format!("bookings export {event} --output {}", file.display())).await;
+async fn an_export_shows_its_progress() {
+    let fixture = Fixture::logged_in().await;
+    let event = fixture.system.event(4).await;
+    fixture.system.user("ada").await.must_book(&event, 3).await;
+    let file = fixture.home.path("bookings.csv");
+    let mut terminal = Terminal::run(&fixture, &format!("bookings export {event} --output {}", file.display())).await;
     terminal.shows("/3 booked tickets").await;
-    terminal.shows("1 bookings with 3 confirmed tickets").await;
+    terminal.shows("1 booking with 3 confirmed tickets").await;
     assert_eq!(terminal.ends().await.0, 0);
     assert!(file.exists());
-    desk.close().await;
+    fixture.close().await;
 }

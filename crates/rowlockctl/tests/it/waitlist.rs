@@ -2,23 +2,23 @@
 
 use serde_json::json;
 
-use crate::desk::Desk;
+use crate::fixture::Fixture;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_waiting_list_is_shown_with_its_places() {
-    let desk = Desk::logged_in().await;
+async fn a_waiting_list_is_listed_with_positions() {
+    let fixture = Fixture::logged_in().await;
     let kinds = json!([{"name": "Balcony", "totalTickets": 1}, {"name": "Stalls", "totalTickets": 1}]);
-    let event = desk.system.event_like(json!({"name": "Concert", "ticketTypes": kinds})).await;
+    let event = fixture.system.event_like(json!({"name": "Concert", "ticketTypes": kinds})).await;
     let id = event["id"].as_str().unwrap();
-    assert_eq!(desk.run(&["waitlist", id]).await.ok(), "Nobody waits.\n");
-    let people = [desk.system.user("ada").await, desk.system.user("ben").await, desk.system.user("cid").await];
+    assert_eq!(fixture.run(&["waitlist", id]).await.ok(), "The waiting list is empty.\n");
+    let people = [fixture.system.user("ada").await, fixture.system.user("ben").await, fixture.system.user("cid").await];
     for kind in event["ticketTypes"].as_array().unwrap() {
         for person in &people {
             person.client.post("/api/book", json!({"eventId": id, "ticketTypeId": kind["id"], "quantity": 1})).await;
         }
     }
 
-    let table = desk.run(&["waitlist", id]).await.ok();
+    let table = fixture.run(&["waitlist", id]).await.ok();
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().take(5).collect()).collect();
     assert_eq!(
         rows,
@@ -29,12 +29,12 @@ async fn a_waiting_list_is_shown_with_its_places() {
             ["Stalls", "2", "cid", "cid@example.org", "1"],
         ]
     );
-    let stalls = desk.json(&["waitlist", id, "--type", "stalls"]).await.lines();
+    let stalls = fixture.json(&["waitlist", id, "--type", "stalls"]).await.lines();
     let places: Vec<_> =
         stalls.iter().map(|entry| (entry["position"].as_u64().unwrap(), entry["account"]["name"].as_str().unwrap())).collect();
     assert_eq!(places, [(1, "ben"), (2, "cid")]);
-    let first = desk.json(&["waitlist", id, "--limit", "1"]).await;
-    assert_eq!((first.out.lines().count(), first.err.as_str()), (1, "There are more than 1. See the rest with --all, or --limit.\n"));
-    desk.run(&["waitlist", id, "--type", "Boxes"]).await.failed(2, "has no ticket type «Boxes»");
-    desk.close().await;
+    let first = fixture.json(&["waitlist", id, "--limit", "1"]).await;
+    assert_eq!((first.out.lines().count(), first.err.as_str()), (1, "The list has more items. Show them with --all, or raise --limit.\n"));
+    fixture.run(&["waitlist", id, "--type", "Boxes"]).await.failed(2, "has no ticket type `Boxes`");
+    fixture.close().await;
 }

@@ -1,0 +1,51 @@
+//! Responses to commands.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::booking::BookingResource;
+use super::waitlist_entry::WaitlistEntryResource;
+
+/// The request was fulfilled: the tickets are booked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Confirmed)]
+pub(crate) struct ConfirmedResponse {
+    /// Always `confirmed`.
+    #[schema(pattern = "^confirmed$")]
+    pub(crate) status: &'static str,
+    pub(crate) booking: BookingResource,
+}
+
+/// The request was placed on the waiting list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Waitlisted)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaitlistedResponse {
+    /// Always `waitlisted`.
+    #[schema(pattern = "^waitlisted$")]
+    pub(crate) status: &'static str,
+    pub(crate) waitlist_entry: WaitlistEntryResource,
+}
+
+/// The booking after tickets were returned.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Returned)]
+pub(crate) struct ReturnedResponse {
+    pub(crate) booking: BookingResource,
+}
+
+/// The waiting-list entry after it was left.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Left)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeftResponse {
+    pub(crate) waitlist_entry: WaitlistEntryResource,
+}
+
+/// The waiting-list entry after its quantity was changed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedEntry)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangedEntryResponse {
+    pub(crate) waitlist_entry: WaitlistEntryResource,
+}

@@ -1,0 +1,51 @@
+//! A waiting-list entry, as its holder sees it.
+
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::states::WaitlistStatus;
+use rowlock_http::openapi as words;
+use rowlock_inventory::views::NamedEntry;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An entry in the waiting list of a ticket type.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WaitlistEntry)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaitlistEntryResource {
+    #[schema(value_type = Uuid)]
+    id: WaitlistEntryId,
+    #[schema(value_type = Uuid)]
+    event_id: EventId,
+    event_name: String,
+    #[schema(value_type = Uuid)]
+    ticket_type_id: TicketTypeId,
+    quantity: u32,
+    /// Position in the waiting list, from 1; null if the entry no longer waits.
+    #[schema(required, minimum = 1)]
+    position: Option<i64>,
+    #[schema(value_type = words::WaitlistStatus)]
+    status: WaitlistStatus,
+    #[schema(value_type = DateTime)]
+    joined_at: Timestamp,
+    /// The booking that the entry was promoted to; null if it was not promoted.
+    #[schema(value_type = Option<Uuid>, required)]
+    booking_id: Option<BookingId>,
+}
+
+impl From<&NamedEntry> for WaitlistEntryResource {
+    fn from(row: &NamedEntry) -> Self {
+        let entry = &row.entry;
+        Self {
+            id: entry.id,
+            event_id: entry.key.event,
+            event_name: row.event_name.clone(),
+            ticket_type_id: entry.key.ticket_type,
+            quantity: entry.quantity,
+            position: row.position,
+            status: entry.status,
+            joined_at: entry.joined_at,
+            booking_id: entry.booking,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The table of all routes, for the rules that hold for every route.
+
+use reqwest::Method;
+use rowlock_domain::states::AdminRole;
+use rowlock_test_support::client::Client;
+
+pub(crate) const UNKNOWN: &str = "01920000-0000-7000-8000-000000000000";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Anyone,
+    User,
+    /// Administrators with this role or one that includes it.
+    Admin(AdminRole),
+}
+
+/// A route: its method, its path pattern, and the role that it requires.
+pub(crate) type Route = (&'static str, &'static str, Who);
+
+pub(crate) const ROUTES: [Route; 28] = [
+    ("GET", "/api/events", Who::Anyone),
+    ("GET", "/api/events/{eventId}", Who::Anyone),
+    ("GET", "/api/events/{eventId}/image", Who::Anyone),
+    ("GET", "/api/events/{eventId}/live", Who::Anyone),
+    ("GET", "/api/live", Who::User),
+    ("POST", "/api/book", Who::User),
+    ("POST", "/api/cancelbooking", Who::User),
+    ("POST", "/api/leavewaitlist", Who::User),
+    ("POST", "/api/changewaitlist", Who::User),
+    ("GET", "/api/bookings", Who::User),
+    ("GET", "/api/waitlist", Who::User),
+    ("POST", "/admin/initialize", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/status/{eventId}", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/events", Who::Admin(AdminRole::Door)),
+    ("GET", "/admin/events/{eventId}", Who::Admin(AdminRole::Door)),
+    ("PATCH", "/admin/events/{eventId}", Who::Admin(AdminRole::Organiser)),
+    ("DELETE", "/admin/events/{eventId}", Who::Admin(AdminRole::Organiser)),
+    ("PUT", "/admin/events/{eventId}/image", Who::Admin(AdminRole::Organiser)),
+    ("DELETE", "/admin/events/{eventId}/image", Who::Admin(AdminRole::Organiser)),
+    ("POST", "/admin/events/{eventId}/cancel", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/events/{eventId}/timeline", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/events/{eventId}/bookings", Who::Admin(AdminRole::Organiser)),
+    ("POST", "/admin/events/{eventId}/bookings", Who::Admin(AdminRole::Organiser)),
+    ("POST", "/admin/bookings/{bookingId}/cancel", Who::Admin(AdminRole::Organiser)),
+    ("POST", "/admin/waitlist/{entryId}/remove", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/auditlog", Who::Admin(AdminRole::Owner)),
+    ("GET", "/admin/holdings/{accountId}", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/internal/account-export", Who::User),
+];
+
+/// The routes that return a page and take a cursor and a limit.
+pub(crate) const LISTS: [&str; 7] = [
+    "/api/events",
+    "/api/bookings",
+    "/api/waitlist",
+    "/admin/events",
+    "/admin/status/{eventId}",
+    "/admin/events/{eventId}/bookings",
+    "/admin/auditlog",
+];
+
+pub(crate) fn at(pattern: &str, event: &str) -> String {
+    pattern.replace("{eventId}", event).replace("{accountId}", event).replace("{bookingId}", event).replace("{entryId}", event)
+}
+
+pub(crate) fn method(name: &str) -> Method {
+    name.parse().unwrap()
+}
+
+pub(crate) fn may<'a>(who: Who, user: &'a Client, admin: &'a Client) -> &'a Client {
+    if matches!(who, Who::Admin(_)) { admin } else { user }
+}

@@ -1,0 +1,167 @@
+//! The domain events, whose variants are the contracts of the `data` of messages.
+
+use serde::Serialize;
+
+use crate::ids::{AccountId, BookingId, WaitlistEntryId};
+use crate::states::EventStatus;
+
+/// A domain event: a change to an event, a ticket type, a booking or a waiting-list entry.
+///
+/// The routing key of a domain event that increments the version of a ticket type must match
+/// [`SALES_ROUTING_PATTERNS`](super::SALES_ROUTING_PATTERNS).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum DomainEvent {
+    /// A request was booked from the available tickets.
+    BookingConfirmed {
+        /// The new booking.
+        booking_id: BookingId,
+        /// The account that holds the booking.
+        account_id: AccountId,
+        /// The number of booked tickets.
+        quantity: u32,
+    },
+    /// Some of the tickets of a booking were returned.
+    BookingReduced {
+        /// The booking that was reduced.
+        booking_id: BookingId,
+        /// The account that holds the booking.
+        account_id: AccountId,
+        /// The number of tickets that remain in the booking.
+        quantity: u32,
+        /// The number of returned tickets.
+        returned: u32,
+    },
+    /// A booking was cancelled by itself or together with its event.
+    BookingCancelled {
+        /// The cancelled booking.
+        booking_id: BookingId,
+        /// The account that held the booking.
+        account_id: AccountId,
+        /// The number of returned tickets.
+        returned: u32,
+    },
+    /// An account joined the waiting list.
+    WaitlistJoined {
+        /// The new entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The account that joined.
+        account_id: AccountId,
+        /// The number of tickets that the entry waits for.
+        quantity: u32,
+        /// The sequence number that orders the waiting list.
+        number: i64,
+    },
+    /// A waiting-list entry was promoted: it received held tickets as a booking.
+    WaitlistPromoted {
+        /// The promoted entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The booking that the entry became.
+        booking_id: BookingId,
+        /// The account that holds the booking.
+        account_id: AccountId,
+        /// The number of booked tickets.
+        quantity: u32,
+        /// The number that the entry had in the waiting list.
+        number: i64,
+    },
+    /// An account left the waiting list.
+    WaitlistLeft {
+        /// The entry that was withdrawn.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The account that left.
+        account_id: AccountId,
+        /// The number of tickets that the entry waited for.
+        quantity: u32,
+        /// The number that the entry had in the waiting list.
+        number: i64,
+    },
+    /// An account changed the number of tickets that its entry waits for.
+    WaitlistChanged {
+        /// The changed entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The account that waits.
+        account_id: AccountId,
+        /// The new number of tickets.
+        quantity: u32,
+        /// The previous number of tickets.
+        previous_quantity: u32,
+        /// The sequence number that orders the waiting list: unchanged if the quantity was lowered, new if it was raised.
+        number: i64,
+    },
+    /// A waiting entry was closed, because its waiting list ended or its event was cancelled.
+    WaitlistClosed {
+        /// The closed entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The account that waited.
+        account_id: AccountId,
+        /// The number of tickets that the entry waited for.
+        quantity: u32,
+        /// The number that the entry had in the waiting list.
+        number: i64,
+    },
+    /// A closed entry was reopened with its old number, because the event was postponed.
+    WaitlistReopened {
+        /// The reopened entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The account that waits.
+        account_id: AccountId,
+        /// The number of tickets that the entry waits for.
+        quantity: u32,
+        /// The sequence number that orders the waiting list.
+        number: i64,
+    },
+    /// The ticket type has held tickets. The message omits their number because it can be late, lost or duplicated; only the row
+    /// is reliable.
+    TicketsReleased {},
+    /// An allocation pass over the waiting list ended.
+    TicketsReallocated {
+        /// The number of tickets given to promoted entries.
+        promoted: u32,
+        /// The number of tickets that no waiting entry could take and that are now available.
+        leftover: u32,
+    },
+    /// The capacity of a ticket type was changed.
+    TicketsCapacityChanged {
+        /// The new capacity.
+        capacity: u32,
+    },
+    /// An event was created as a draft or published.
+    EventCreated {
+        /// The initial status, `draft` or `published`.
+        status: EventStatus,
+    },
+    /// The details, the status or the terms of an event were changed.
+    EventUpdated {
+        /// The status after the change.
+        status: EventStatus,
+    },
+    /// An event was cancelled.
+    EventCancelled {},
+    /// An event that never had a booking or a waiting-list entry was deleted.
+    EventDeleted {},
+}
+
+impl DomainEvent {
+    /// Returns the CloudEvents type, which is also the routing key.
+    pub const fn routing_key(&self) -> &'static str {
+        match self {
+            Self::BookingConfirmed { .. } => "booking.confirmed",
+            Self::BookingReduced { .. } => "booking.reduced",
+            Self::BookingCancelled { .. } => "booking.cancelled",
+            Self::WaitlistJoined { .. } => "waitlist.joined",
+            Self::WaitlistPromoted { .. } => "waitlist.promoted",
+            Self::WaitlistLeft { .. } => "waitlist.left",
+            Self::WaitlistChanged { .. } => "waitlist.changed",
+            Self::WaitlistClosed { .. } => "waitlist.closed",
+            Self::WaitlistReopened { .. } => "waitlist.reopened",
+            Self::TicketsReleased {} => "tickets.released",
+            Self::TicketsReallocated { .. } => "tickets.reallocated",
+            Self::TicketsCapacityChanged { .. } => "tickets.capacity_changed",
+            Self::EventCreated { .. } => "event.created",
+            Self::EventUpdated { .. } => "event.updated",
+            Self::EventCancelled {} => "event.cancelled",
+            Self::EventDeleted {} => "event.deleted",
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Reads messages about ticket types as changes of their sales, for read models that count them.
+//!
+//! Each change of a ticket type has a message, and their `sequence` numbers have no gaps. A reader that has counted all messages
+//! up to a number can therefore tell which messages are duplicates and which are missing.
+
+use serde::Deserialize;
+use serde::de::Error;
+
+use super::UnreadableMessage;
+use super::envelope::is_readable_schema;
+use crate::Timestamp;
+use crate::ids::{EventId, TicketTypeId, TypeKey};
+
+/// The topic patterns of the messages about ticket types. A message that increments the version of a ticket type must match one
+/// of them: otherwise its readers would wait for a message that never arrives.
+pub const SALES_ROUTING_PATTERNS: [&str; 3] = ["booking.*", "waitlist.*", "tickets.*"];
+
+/// The change that a message about a ticket type makes to the figures of its sales.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SalesChange {
+    /// The number of tickets that were booked from the available ones.
+    pub booked: u32,
+    /// The number of tickets that were returned, with the tickets of cancelled bookings.
+    pub returned: u32,
+    /// The number of tickets that went to waiting-list entries.
+    pub promoted: u32,
+    /// The number of waiting-list entries that were promoted.
+    pub promotions: u32,
+    /// The number of entries that joined the waiting list or were reopened.
+    pub joined: u32,
+    /// The number of entries that left the waiting list without tickets, or were closed.
+    pub left: u32,
+    /// The capacity after the change, if it was changed.
+    pub capacity: Option<u32>,
+}
+
+/// A message about a ticket type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SalesMessage {
+    /// The ticket type.
+    pub key: TypeKey,
+    /// The version that the change gave to the ticket type.
+    pub sequence: i64,
+    /// The time of the change.
+    pub at: Timestamp,
+    /// The change.
+    pub change: SalesChange,
+}
+
+/// The parts of an envelope that are read, with the fields that the contracts of these messages share.
+#[derive(Deserialize)]
+struct Envelope {
+    specversion: String,
+    r#type: String,
+    dataschema: String,
+    sequence: String,
+    time: Timestamp,
+    data: Data,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    event_id: EventId,
+    ticket_type_id: TicketTypeId,
+    quantity: Option<u32>,
+    returned: Option<u32>,
+    capacity: Option<u32>,
+}
+
+impl Data {
+    fn change(&self, routing_key: &str) -> Result<SalesChange, serde_json::Error> {
+        let quantity = || self.quantity.ok_or_else(|| Error::missing_field("quantity"));
+        let returned = || self.returned.ok_or_else(|| Error::missing_field("returned"));
+        let none = SalesChange::default();
+        Ok(match routing_key {
+            "booking.confirmed" => SalesChange { booked: quantity()?, ..none },
+            "booking.reduced" | "booking.cancelled" => SalesChange { returned: returned()?, ..none },
+            "waitlist.joined" | "waitlist.reopened" => SalesChange { joined: 1, ..none },
+            "waitlist.promoted" => SalesChange { promoted: quantity()?, promotions: 1, ..none },
+            "waitlist.left" | "waitlist.closed" => SalesChange { left: 1, ..none },
+            "tickets.capacity_changed" => {
+                SalesChange { capacity: Some(self.capacity.ok_or_else(|| Error::missing_field("capacity"))?), ..none }
+            }
+            // Messages that move nothing, and types that a newer version publishes. They count as a step of the sequence.
+            _ => none,
+        })
+    }
+}
+
+/// Parses a message about a ticket type, of any type and of a contract version that this build reads.
+pub fn parse_sales_message(body: &[u8]) -> Result<SalesMessage, UnreadableMessage> {
+    let envelope: Envelope = serde_json::from_slice(body)?;
+    if envelope.specversion != "1.0" {
+        return Err(UnreadableMessage::Type(format!("{} {}", envelope.specversion, envelope.r#type)));
+    }
+    if !is_readable_schema(&envelope.dataschema, &envelope.r#type) {
+        return Err(UnreadableMessage::Schema(envelope.dataschema));
+    }
+    let sequence = envelope.sequence.parse().ok().filter(|sequence: &i64| *sequence > 0);
+    Ok(SalesMessage {
+        key: TypeKey { event: envelope.data.event_id, ticket_type: envelope.data.ticket_type_id },
+        sequence: sequence.ok_or_else(|| UnreadableMessage::Shape(Error::custom("the sequence is not a positive number")))?,
+        at: envelope.time,
+        change: envelope.data.change(&envelope.r#type)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::{AccountId, BookingId, MessageId, WaitlistEntryId};
+    use crate::messages::{DomainEvent, Message, Subject};
+
+    const KEY: TypeKey =
+        TypeKey { event: EventId::from_uuid(Uuid::from_u128(1)), ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) };
+
+    fn message(domain_event: DomainEvent) -> String {
+        let time = chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+        let id = MessageId::from_uuid(Uuid::from_u128(3));
+        Message { id, subject: Subject::TicketType(KEY), sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_message_is_counted_once() {
+        let booking_id = BookingId::from_uuid(Uuid::from_u128(4));
+        let account_id = AccountId::from_uuid(Uuid::from_u128(5));
+        let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+        let (quantity, number) = (3, 7);
+        let none = SalesChange::default();
+        let all = [
+            (DomainEvent::BookingConfirmed { booking_id, account_id, quantity }, SalesChange { booked: 3, ..none }),
+            (DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2 }, SalesChange { returned: 2, ..none }),
+            (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4 }, SalesChange { returned: 4, ..none }),
+            (DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number }, SalesChange { joined: 1, ..none }),
+            (
+                DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
+                SalesChange { promoted: 3, promotions: 1, ..none },
+            ),
+            (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, SalesChange { left: 1, ..none }),
+            (DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: 1, number }, none),
+            (DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number }, SalesChange { left: 1, ..none }),
+            (DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, number }, SalesChange { joined: 1, ..none }),
+            (DomainEvent::TicketsReleased {}, none),
+            (DomainEvent::TicketsReallocated { promoted: 5, leftover: 1 }, none),
+            (DomainEvent::TicketsCapacityChanged { capacity: 9 }, SalesChange { capacity: Some(9), ..none }),
+        ];
+        for (event, expected) in all {
+            let family = event.routing_key().split('.').next().unwrap();
+            assert!(SALES_ROUTING_PATTERNS.contains(&format!("{family}.*").as_str()), "{event:?}");
+            let read = parse_sales_message(message(event).as_bytes()).unwrap();
+            assert_eq!((read.key, read.sequence, read.change), (KEY, 42, expected));
+            assert_eq!(read.at.timestamp_micros(), 1_700_000_000_123_456);
+        }
+    }
+
+    #[test]
+    fn a_type_of_a_newer_version_is_a_step_that_changes_nothing() {
+        let newer = message(DomainEvent::TicketsReleased {}).replace("tickets.released", "tickets.weighed");
+        assert_eq!(parse_sales_message(newer.as_bytes()).unwrap().change, SalesChange::default());
+    }
+
+    #[test]
+    fn a_poisoned_message_is_refused_with_its_reason() {
+        let good = message(DomainEvent::TicketsCapacityChanged { capacity: 9 });
+        for (body, reason) in [
+            ("not json".to_owned(), "envelope"),
+            ("{}".to_owned(), "envelope"),
+            (good.replace("\"1.0\"", "\"2.0\""), "type"),
+            (good.replace("changed:1", "changed:9"), "schema"),
+            (good.replace("\"42\"", "\"0\""), "sequence"),
+            (good.replace("\"42\"", "\"x\""), "sequence"),
+            (good.replace("\"capacity\":9", "\"capacity\":-9"), "envelope"),
+            (good.replace("\"capacity\":9", "\"other\":9"), "capacity"),
+            (good.replace("ticketTypeId", "ticketTypeID"), "ticketTypeId"),
+        ] {
+            let error = parse_sales_message(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{body}: {error}");
+        }
+    }
+}

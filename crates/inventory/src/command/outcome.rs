@@ -1,0 +1,164 @@
+//! The results of commands, and the reasons why a command is not executed or has no result.
+
+use std::collections::HashMap;
+
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ReturnRefusal};
+use rowlock_domain::ids::{BookingId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::states::EventStatus;
+use rowlock_postgres::DatabaseError;
+
+use crate::event_times::TimeConflict;
+use crate::views::{EventWithTypes, NamedBooking, NamedEntry};
+
+/// The result of a command. Except for `Refused` and `Skipped`, it is committed by the time the caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tickets were booked.
+    Booked(NamedBooking),
+    /// The request was put on the waiting list.
+    Waitlisted(NamedEntry),
+    /// Tickets were returned, now or earlier. The booking is shown as it is now.
+    Returned(NamedBooking),
+    /// The entry is no longer waiting, since now or earlier.
+    Left(NamedEntry),
+    /// The waiting-list entry has the requested quantity. It is unchanged if it already had that quantity.
+    EntryChanged(NamedEntry),
+    /// The event after the change.
+    Changed(Box<ChangedEvent>),
+    /// The event no longer exists.
+    Deleted,
+    /// Held tickets were reallocated, or what was still open was closed.
+    Reallocated(ReallocationSummary),
+    /// The stored response to an identical earlier request.
+    Replayed(RenderedResponse),
+    /// The command cannot be executed. Nothing was changed.
+    Refused(Refusal),
+    /// Another transaction has locked a row that the command needs. Nothing was changed. Occurs only with `LockWait::Skip`.
+    Skipped,
+}
+
+/// An event after a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedEvent {
+    /// The event as it is now.
+    pub event: EventWithTypes,
+    /// For each ticket type, the number of waiting entries that want more tickets than one booking can have.
+    pub unservable: HashMap<TicketTypeId, u32>,
+}
+
+/// The result of a reallocation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReallocationSummary {
+    /// The number of entries that became bookings.
+    pub promoted: u32,
+    /// The number of tickets that became available.
+    pub leftover: u32,
+    /// The number of closed entries.
+    pub closed: u32,
+    /// The number of bookings that were cancelled with their event.
+    pub cancelled: u32,
+    /// True if there is more to do.
+    pub unfinished: bool,
+}
+
+/// A response that is stored for repeated requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedResponse {
+    /// The status code, 200 to 299.
+    pub status: u16,
+    /// The body, byte for byte.
+    pub body: String,
+    /// The value of the header `ETag`, if there is one.
+    pub etag: Option<String>,
+}
+
+/// The reason why a command was not executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The event does not exist.
+    EventNotFound,
+    /// The event has no such ticket type.
+    TicketTypeNotFound(TicketTypeId),
+    /// The event does not have these ticket types, which the change names.
+    TicketTypesNotFound(Vec<TicketTypeId>),
+    /// The allocation rule rejects the request.
+    Book(BookRefusal),
+    /// The account already has this open entry for the ticket type.
+    AlreadyWaiting(Box<NamedEntry>),
+    /// The account has no such booking.
+    BookingNotFound,
+    /// More than one booking matches.
+    AmbiguousBooking(Vec<BookingId>),
+    /// The booking has fewer tickets than the request returns.
+    MoreThanBooked {
+        /// The number of tickets of the booking.
+        booked: u32,
+    },
+    /// The account has no such entry.
+    EntryNotFound,
+    /// More than one entry matches.
+    AmbiguousEntry(Vec<WaitlistEntryId>),
+    /// The entry has become this booking.
+    AlreadyPromoted(BookingId),
+    /// The idempotency key was used for a different request.
+    KeyReused,
+    /// The event has a different version from the expected one.
+    VersionMismatch,
+    /// The new capacity of the ticket type is below the number of booked tickets.
+    CapacityBelowBooked(TicketTypeId, CapacityBelowBooked),
+    /// The holder can no longer return tickets.
+    Return(ReturnRefusal),
+    /// The change would end a waiting list that has entries or tickets held for them.
+    WaitlistWouldClose {
+        /// The number of entries that would be closed.
+        entries: u32,
+        /// The number of tickets that are held for them.
+        held_tickets: u32,
+    },
+    /// The event does not allow the change in this status.
+    WrongStatus(EventStatus),
+    /// The event cannot be deleted or become a draft, because it has or had bookings or waiting-list entries.
+    HasBookings(SalesHistory),
+    /// The times of the event contradict each other.
+    ConflictingTimes(Vec<TimeConflict>),
+}
+
+/// The number of bookings and waiting-list entries that an event has ever had, each counted up to 1,000.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SalesHistory {
+    /// The number of bookings, including cancelled ones.
+    pub bookings: u32,
+    /// The number of entries, including ended ones.
+    pub entries: u32,
+}
+
+/// The reason why a command has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The database is unreachable. Nothing was changed.
+    #[error("cannot reach the database: {0}")]
+    Unavailable(String),
+    /// A row stayed locked for too long, or all connections are in use. Nothing was changed.
+    #[error("a row lock or a connection was not available in time: {0}")]
+    Busy(String),
+    /// The queue of commands is full. Nothing was changed.
+    #[error("the queue of commands is full")]
+    Overloaded,
+    /// The COMMIT was sent, and it could not be determined whether it took effect.
+    #[error("cannot determine whether the transaction committed: {0}")]
+    Unknown(String),
+    /// The database rejected the data of the command, which indicates a bug. Nothing was changed.
+    #[error("the database rejected the command: {0}")]
+    Failed(String),
+}
+
+impl From<DatabaseError> for CommandError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(reason) => Self::Unavailable(reason),
+            DatabaseError::Busy(reason) => Self::Busy(reason),
+            DatabaseError::OutcomeUnknown(reason) => Self::Unknown(reason),
+            DatabaseError::Refused(error) => Self::Failed(error.to_string()),
+        }
+    }
+}

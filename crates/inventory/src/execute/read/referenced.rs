@@ -1,0 +1,123 @@
+//! Reads the rows that commands refer to: stored responses, bookings and entries. The reads do not depend on the locked rows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use diesel::QueryResult;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
+use uuid::Uuid;
+
+use crate::command::{Command, RenderedResponse, Target};
+use crate::execute::statements as sql;
+use crate::execute::unit_of_work::{StoredResponse, Tracked};
+use crate::views::rows::{BookingRow, EntryRow, unreadable};
+use crate::views::{Booking, WaitlistEntry};
+
+/// A stored response: event, account, key, operation, hash of the request, status, body and ETag.
+type KeyRow = (Uuid, Uuid, String, String, Vec<u8>, i16, String, Option<String>);
+
+/// The rows that the commands refer to.
+#[derive(Default)]
+pub(super) struct ReferencedRows {
+    keys: Vec<(EventId, AccountId, String)>,
+    bookings: BTreeSet<(EventId, BookingId)>,
+    bookings_of_account: BTreeSet<(EventId, AccountId)>,
+    entries: BTreeSet<(EventId, WaitlistEntryId)>,
+    entries_of_account: BTreeSet<(EventId, AccountId)>,
+}
+
+impl ReferencedRows {
+    pub(super) fn add(&mut self, command: &Command) {
+        let event = command.event();
+        if let Some((account, _, idempotency)) = command.idempotency() {
+            self.keys.push((event, account, idempotency.key.as_str().to_owned()));
+        }
+        match command {
+            Command::CancelBooking(cancel) => match cancel.target {
+                Target::ById(id, _) => {
+                    self.bookings.insert((event, id));
+                }
+                Target::OnlyAtEvent(_) => {
+                    self.bookings_of_account.insert((event, cancel.account));
+                }
+            },
+            Command::LeaveWaitlist(leave) => match leave.target {
+                Target::ById(id, _) => {
+                    self.entries.insert((event, id));
+                }
+                Target::OnlyAtEvent(_) => {
+                    self.entries_of_account.insert((event, leave.account));
+                }
+            },
+            Command::ChangeEntry(change) => match change.target {
+                Target::ById(id, _) => {
+                    self.entries.insert((event, id));
+                }
+                Target::OnlyAtEvent(_) => {
+                    self.entries_of_account.insert((event, change.account));
+                }
+            },
+            Command::Book(_) | Command::ChangeEvent(_) | Command::DeleteEvent(_) | Command::Reallocate(_) => {}
+        }
+    }
+
+    pub(super) async fn read_keys(
+        &self,
+        mut conn: &AsyncPgConnection,
+    ) -> QueryResult<HashMap<(EventId, AccountId, String), Tracked<StoredResponse>>> {
+        if self.keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut query = sql::StoredResponses { events: Vec::new(), accounts: Vec::new(), keys: Vec::new() };
+        for (event, account, key) in &self.keys {
+            query.events.push(event.as_uuid());
+            query.accounts.push(account.as_uuid());
+            query.keys.push(key.clone());
+        }
+        let rows: Vec<KeyRow> = query.load(&mut conn).await?;
+        rows.into_iter()
+            .map(|(event, account, key, operation, hash, status, body, etag)| {
+                let request_hash = <[u8; 32]>::try_from(hash.as_slice()).map_err(unreadable)?;
+                let status = u16::try_from(status).map_err(unreadable)?;
+                let stored = StoredResponse { operation, request_hash, response: RenderedResponse { status, body, etag } };
+                Ok(((EventId::from_uuid(event), AccountId::from_uuid(account), key), Tracked::stored(stored)))
+            })
+            .collect()
+    }
+
+    pub(super) async fn read_bookings_by_id(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<Booking>> {
+        if self.bookings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (events, ids) = self.bookings.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
+        let rows: Vec<BookingRow> = sql::BookingsById { events, ids }.load(&mut conn).await?;
+        rows.into_iter().map(Booking::try_from).collect()
+    }
+
+    pub(super) async fn read_bookings_of_accounts(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<Booking>> {
+        if self.bookings_of_account.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (events, accounts) = self.bookings_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
+        let rows: Vec<BookingRow> = sql::BookingsOfAccounts { events, accounts }.load(&mut conn).await?;
+        rows.into_iter().map(Booking::try_from).collect()
+    }
+
+    pub(super) async fn read_entries_by_id(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<WaitlistEntry>> {
+        if self.entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (events, ids) = self.entries.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
+        let rows: Vec<EntryRow> = sql::EntriesById { events, ids }.load(&mut conn).await?;
+        rows.into_iter().map(WaitlistEntry::try_from).collect()
+    }
+
+    pub(super) async fn read_entries_of_accounts(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<WaitlistEntry>> {
+        if self.entries_of_account.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (events, accounts) = self.entries_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
+        let rows: Vec<EntryRow> = sql::EntriesOfAccounts { events, accounts }.load(&mut conn).await?;
+        rows.into_iter().map(WaitlistEntry::try_from).collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! Decides what gives tickets or places back: cancelled and reduced bookings, and entries that leave the waiting list.
+
+use rowlock_domain::allocation::ReturnDestination;
+use rowlock_domain::auditlog::{Action, AuditEntry};
+use rowlock_domain::ids::{AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
+use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::states::{BookingStatus, WaitlistStatus};
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::unit_of_work::{Tracked, UnitOfWork};
+use crate::command::{Authority, ByAdministrator, CancelBooking, LeaveWaitlist, Outcome, Refusal};
+use crate::views::{NamedBooking, NamedEntry};
+
+impl UnitOfWork {
+    pub(super) fn cancel(&mut self, cancel: &CancelBooking) -> Result<Outcome, Refusal> {
+        let id = self.find_booking_to_cancel(cancel)?;
+        let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?;
+        let administrator = cancel.authority.administrator();
+        if administrator.is_none() && booking.holder.account != cancel.account {
+            return Err(Refusal::BookingNotFound);
+        }
+        let key = booking.key;
+        if booking.status == BookingStatus::Confirmed {
+            if matches!(cancel.authority, Authority::Holder) {
+                let event = self.events.get(&cancel.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
+                event.schedule().accepts_returns(self.now).map_err(Refusal::Return)?;
+            }
+            let returned = cancel.quantity.map_or(booking.quantity, rowlock_domain::values::Quantity::get);
+            if returned > booking.quantity {
+                return Err(Refusal::MoreThanBooked { booked: booking.quantity });
+            }
+            self.return_tickets((cancel.event, id), returned)?;
+            if let Some(by) = administrator {
+                self.record_audit_entry(by, Action::CancelBooking, id.as_uuid(), key, &[("returned", returned.into())]);
+            }
+        }
+        let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?.clone();
+        Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
+    }
+
+    /// Returns `quantity` tickets of a confirmed booking, which may be all of them.
+    pub(super) fn return_tickets(&mut self, booking: (EventId, BookingId), quantity: u32) -> Result<(), Refusal> {
+        let now = self.now;
+        let phase = self.phase(booking.0);
+        let row = self.bookings.get(&booking).ok_or(Refusal::BookingNotFound)?;
+        let (key, account_id, booking_id) = (row.key, row.holder.account, row.id);
+        let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let held = ticket_type.get().stock.held;
+        let returned = ticket_type.change().stock.return_tickets(quantity, phase);
+        let leftover = held.saturating_sub(ticket_type.get().stock.held);
+        let row = self.bookings.change(&booking).ok_or(Refusal::BookingNotFound)?;
+        let domain_event = if quantity == row.quantity {
+            row.status = BookingStatus::Cancelled;
+            row.cancelled_at = Some(now);
+            DomainEvent::BookingCancelled { booking_id, account_id, returned: quantity }
+        } else {
+            row.quantity -= quantity;
+            DomainEvent::BookingReduced { booking_id, account_id, quantity: row.quantity, returned: quantity }
+        };
+        self.take_from_total(key, account_id, quantity);
+        self.emit_for_type(key, domain_event);
+        self.emit_leftover(key, leftover);
+        if returned == ReturnDestination::Held {
+            self.mark_released(key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, leave: &LeaveWaitlist) -> Result<Outcome, Refusal> {
+        let id = self.find_entry_to_leave(leave)?;
+        let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?;
+        let administrator = leave.authority.administrator();
+        if administrator.is_none() && entry.holder.account != leave.account {
+            return Err(Refusal::EntryNotFound);
+        }
+        let (key, quantity) = (entry.key, entry.quantity);
+        if let Some(booking) = entry.booking {
+            return Err(Refusal::AlreadyPromoted(booking));
+        }
+        if entry.status == WaitlistStatus::Waiting {
+            self.end_entry((leave.event, id), WaitlistStatus::Left)?;
+            if let Some(by) = administrator {
+                self.record_audit_entry(by, Action::RemoveFromWaitlist, id.as_uuid(), key, &[("quantity", quantity.into())]);
+            }
+        }
+        let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?.clone();
+        Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), position: None, entry }))
+    }
+
+    /// Ends a waiting entry without a booking.
+    pub(super) fn end_entry(&mut self, entry: (EventId, WaitlistEntryId), status: WaitlistStatus) -> Result<(), Refusal> {
+        let now = self.now;
+        let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
+        row.status = status;
+        row.ended_at = Some(now);
+        let (key, number, quantity, waitlist_entry_id, account_id) = (row.key, row.number, row.quantity, row.id, row.holder.account);
+        self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.remove_entry();
+        if let Some(heads) = self.queue_heads.get_mut(&key) {
+            heads.remove(number, quantity);
+        }
+        self.mark_vacated(key, number);
+        self.take_from_total(key, account_id, quantity);
+        self.emit_for_type(
+            key,
+            match status {
+                WaitlistStatus::Closed => DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+                _ => DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
+            },
+        );
+        Ok(())
+    }
+
+    /// Records that held tickets became available because promotions have ended.
+    pub(super) fn emit_leftover(&mut self, key: TypeKey, leftover: u32) {
+        if leftover > 0 {
+            self.emit_for_type(key, DomainEvent::TicketsReallocated { promoted: 0, leftover });
+        }
+    }
+
+    /// Adds an audit-log entry about what an administrator did for another person. It contains no personal data except the reason
+    /// that the administrator gave.
+    pub(super) fn record_audit_entry(
+        &mut self,
+        by: &ByAdministrator,
+        action: Action,
+        subject: Uuid,
+        key: TypeKey,
+        facts: &[(&str, Value)],
+    ) {
+        let mut details: Map<String, Value> = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        details.insert("eventId".to_owned(), key.event.to_string().into());
+        details.insert("ticketTypeId".to_owned(), key.ticket_type.to_string().into());
+        details.extend(by.reason.iter().map(|reason| ("reason".to_owned(), reason.as_str().into())));
+        let id = AuditEntryId::from_uuid((self.new_id)());
+        self.audit_entries.push(AuditEntry { id, at: self.now, actor: by.actor.clone(), action, subject, details });
+    }
+}

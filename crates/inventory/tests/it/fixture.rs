@@ -1,0 +1,172 @@
+//! An inventory with a database and a helper to create events, for tests below HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel_async::RunQueryDsl;
+use rowlock_domain::Timestamp;
+use rowlock_domain::auditlog::{Actor, ActorRole};
+use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::states::WaitlistUntil;
+use rowlock_domain::time_zone::TimeZoneName;
+use rowlock_domain::values::{Capacity, Price, Quantity};
+use rowlock_inventory::command::{
+    Authority, Book, CancelBooking, ChangeEntry, ChangeEvent, LeaveWaitlist, Reallocate, RenderedResponse, Target, TypeChange,
+};
+use rowlock_inventory::create::{NewEvent, NewTicketType, create_event};
+use rowlock_inventory::event_times::EventTimes;
+use rowlock_inventory::views::Holder;
+use rowlock_inventory::{Command, Inventory, InventoryConfig, Outcome};
+use rowlock_platform::clock::Clock;
+use rowlock_postgres::{ConnectionLimits, Pool, build_keyed_pool};
+use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::system::BookingTemplate;
+
+pub(crate) struct InventoryFixture {
+    pub(crate) database: TestDatabase,
+    pub(crate) pool: Pool,
+    pub(crate) inventory: Inventory,
+    pub(crate) clock: Clock,
+}
+
+impl InventoryFixture {
+    pub(crate) async fn new() -> Self {
+        Self::with(false).await
+    }
+
+    pub(crate) async fn with(one_event_per_transaction: bool) -> Self {
+        let database = TestDatabase::new(&BookingTemplate).await;
+        let pool = build_keyed_pool(&database.service_url(), 4, ConnectionLimits::default(), "a test").unwrap();
+        let clock = Clock::system();
+        let ids = clock.clone();
+        let inventory = Inventory::new(InventoryConfig {
+            pool: pool.clone(),
+            new_id: Arc::new(move || ids.uuid()),
+            render: Arc::new(answer),
+            on_messages: Arc::new(|| {}),
+            on_transaction: Arc::new(|_| {}),
+            source: "/a/test",
+            response_timeout: ConnectionLimits::default().response_timeout(),
+            resolve_timeout: Duration::from_secs(1),
+            one_event_per_transaction,
+        });
+        Self { database, pool, inventory, clock }
+    }
+
+    pub(crate) async fn event(&self, capacity: u32) -> TypeKey {
+        let id = EventId::from_uuid(self.clock.uuid());
+        let ticket_type = TicketTypeId::from_uuid(self.clock.uuid());
+        let only = NewTicketType {
+            id: ticket_type,
+            name: "Only".parse().unwrap(),
+            price: Price { amount_minor: 0, currency: "EUR".parse().unwrap() },
+            capacity: Capacity::new(capacity.into()).unwrap(),
+            max_per_booking: Quantity::new(10).unwrap(),
+            max_per_account: None,
+        };
+        let new = NewEvent {
+            id,
+            name: "A test".parse().unwrap(),
+            description: None,
+            venue: None,
+            time_zone: TimeZoneName::UTC,
+            times: EventTimes::default(),
+            waitlist_until: WaitlistUntil::Start,
+            publish: true,
+            created_by: AccountId::from_uuid(self.clock.uuid()),
+            types: vec![only],
+            message: MessageId::from_uuid(self.clock.uuid()),
+            audit: (AuditEntryId::from_uuid(self.clock.uuid()), Actor { account_id: None, role: ActorRole::Operator, request_id: None }),
+        };
+        create_event(&self.pool, new, self.clock.now(), "/a/test").await.unwrap();
+        TypeKey { event: id, ticket_type }
+    }
+
+    pub(crate) fn account(&self) -> AccountId {
+        AccountId::from_uuid(self.clock.uuid())
+    }
+
+    pub(crate) fn book(&self, key: TypeKey, account: AccountId, quantity: u32) -> Book {
+        Book {
+            key,
+            holder: Holder { account, name: "Ada".to_owned(), email: "ada@example.org".to_owned() },
+            quantity: Quantity::new(quantity.into()).unwrap(),
+            join_waitlist: true,
+            booking: BookingId::from_uuid(self.clock.uuid()),
+            entry: WaitlistEntryId::from_uuid(self.clock.uuid()),
+            idempotency: None,
+            for_guest: None,
+        }
+    }
+
+    /// Returns the routing keys of an event's messages, in their order.
+    pub(crate) async fn routing_keys(&self, key: TypeKey) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            routing_key: String,
+        }
+        let sql = format!("SELECT routing_key FROM outbox WHERE event_id = '{}' ORDER BY id", key.event);
+        let rows: Vec<Row> = diesel::sql_query(sql).load(&mut self.database.admin().await).await.unwrap();
+        rows.into_iter().map(|row| row.routing_key).collect()
+    }
+
+    pub(crate) async fn close(self) {
+        drop((self.inventory, self.pool));
+        self.database.close().await;
+    }
+}
+
+pub(crate) fn cancel(book: &Book, quantity: Option<u32>) -> Command {
+    Command::CancelBooking(CancelBooking {
+        event: book.key.event,
+        account: book.holder.account,
+        target: Target::ById(book.booking, book.key.ticket_type),
+        quantity: quantity.map(|quantity| Quantity::new(quantity.into()).unwrap()),
+        idempotency: None,
+        authority: Authority::Holder,
+    })
+}
+
+pub(crate) fn leave(book: &Book) -> Command {
+    Command::LeaveWaitlist(LeaveWaitlist {
+        event: book.key.event,
+        account: book.holder.account,
+        target: Target::ById(book.entry, book.key.ticket_type),
+        idempotency: None,
+        authority: Authority::Holder,
+    })
+}
+
+pub(crate) fn change_entry(book: &Book, quantity: u32) -> Command {
+    Command::ChangeEntry(ChangeEntry {
+        event: book.key.event,
+        account: book.holder.account,
+        target: Target::ById(book.entry, book.key.ticket_type),
+        quantity: Quantity::new(quantity.into()).unwrap(),
+        idempotency: None,
+    })
+}
+
+pub(crate) fn reallocate(key: TypeKey, limit: usize) -> Command {
+    Command::Reallocate(Reallocate { key, limit })
+}
+
+/// Renders the stored response. It contains no id, so it is the same for every event.
+fn answer(outcome: &Outcome) -> Option<RenderedResponse> {
+    match outcome {
+        Outcome::Booked(b) => Some(RenderedResponse { status: 201, body: format!("booked {}", b.booking.quantity), etag: None }),
+        Outcome::Waitlisted(w) => Some(RenderedResponse { status: 202, body: format!("waits {}", w.entry.number), etag: None }),
+        _ => None,
+    }
+}
+
+pub(crate) fn change(key: TypeKey, set: impl FnOnce(&mut TypeChange)) -> Command {
+    let mut types = TypeChange { id: key.ticket_type, name: None, capacity: None, max_per_booking: None, max_per_account: None };
+    set(&mut types);
+    Command::ChangeEvent(Box::new(ChangeEvent { types: vec![types], ..ChangeEvent::unchanged(key.event) }))
+}
+
+pub(crate) fn move_start(key: TypeKey, starts_at: Timestamp) -> Command {
+    Command::ChangeEvent(Box::new(ChangeEvent { starts_at: Some(Some(starts_at)), ..ChangeEvent::unchanged(key.event) }))
+}

@@ -1,0 +1,85 @@
+//! `bookings cancel`, `bookings create` and `waitlist remove`: commands on behalf of other people.
+
+use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use crate::api::ApiRequest;
+use crate::error::Failure;
+use crate::output::{confirm, counted, sanitize};
+
+/// Creates a JSON object from the fields that have a value.
+fn object_of_present<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    Value::Object(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>())
+}
+
+pub(super) fn cancel(
+    context: &Context,
+    booking: BookingId,
+    quantity: Option<u32>,
+    reason: Option<String>,
+    yes: bool,
+) -> Result<(), Failure> {
+    let mut session = context.session()?;
+    if !yes {
+        let what = quantity.map_or_else(|| "All tickets".to_owned(), |quantity| format!("{quantity} of the tickets"));
+        confirm(&format!("{what} of this booking will be returned and go to the waiting list or back on sale."), &booking.to_string())?;
+    }
+    let body = object_of_present([("quantity", quantity.map(Value::from)), ("reason", reason.map(Value::from))]);
+    let response = session.send(&ApiRequest::post(format!("/admin/bookings/{booking}/cancel"), body))?.body;
+    context.output.result(&response, || {
+        sanitize(&match text(&response, "/booking/status") {
+            "cancelled" => format!("Booking {booking} is cancelled."),
+            _ => format!("Booking {booking} now has {}.", tickets(&response)),
+        })
+    })
+}
+
+pub(super) fn create(
+    context: &Context,
+    event: EventId,
+    mut fields: Value,
+    ticket_type: Option<String>,
+    reason: Option<String>,
+) -> Result<(), Failure> {
+    for (name, value) in [("ticketTypeId", ticket_type), ("reason", reason)] {
+        if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {
+            fields.insert(name.to_owned(), json!(value));
+        }
+    }
+    let response = context.session()?.send(&ApiRequest::post(format!("/admin/events/{event}/bookings"), fields))?.body;
+    context.output.result(&response, || {
+        sanitize(&match text(&response, "/status") {
+            "waitlisted" => {
+                let position = number(&response, "/waitlistEntry/position");
+                format!("The guest is at position {position} of the waiting list: entry {}.", text(&response, "/waitlistEntry/id"))
+            }
+            _ => format!("The guest has {}: booking {}.", tickets(&response), text(&response, "/booking/id")),
+        })
+    })
+}
+
+fn text<'a>(response: &'a Value, pointer: &str) -> &'a str {
+    response.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(response: &Value, pointer: &str) -> u64 {
+    response.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// Describes the number of tickets of the booking in a response.
+fn tickets(response: &Value) -> String {
+    counted(number(response, "/booking/quantity"), "ticket", "tickets")
+}
+
+pub(super) fn remove(context: &Context, entry: WaitlistEntryId, reason: Option<String>, yes: bool) -> Result<(), Failure> {
+    let mut session = context.session()?;
+    if !yes {
+        confirm("The account or guest will lose this place in the waiting list.", &entry.to_string())?;
+    }
+    // Repeating the request changes nothing more.
+    let request =
+        ApiRequest::post(format!("/admin/waitlist/{entry}/remove"), object_of_present([("reason", reason.map(Value::from))])).idempotent();
+    let response = session.send(&request)?.body;
+    context.output.result(&response, || sanitize(&format!("Entry {entry} was removed from the waiting list.")))
+}

@@ -1,0 +1,26 @@
+//! Commands of administrators on behalf of other people.
+
+use serde_json::json;
+
+use crate::fixture::Fixture;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_book_cancel_and_remove_entries_for_guests() {
+    let fixture = Fixture::logged_in().await;
+    let event = fixture.system.event(2).await;
+    let guest = |name| ["bookings", "create", event.as_str(), "--name", name, "--email", "guest@example.org"];
+    let booked = fixture.json(&[&guest("Grace")[..], &["--quantity", "2", "--reason", "Paid in cash"]].concat()).await.json();
+    let booking = booked["booking"]["id"].as_str().unwrap();
+    fixture.run(&[&guest("Joan")[..], &["--no-waitlist"]].concat()).await.failed(7, "not enough tickets");
+    let waiting = fixture.json(&guest("Joan")).await.json();
+    let entry = waiting["waitlistEntry"]["id"].as_str().unwrap();
+
+    fixture.run(&["waitlist", "remove", entry]).await.failed(2, "--yes");
+    assert!(fixture.run(&["waitlist", "remove", entry, "--yes"]).await.ok().contains("was removed from the waiting list"));
+    assert_eq!(fixture.run(&["waitlist", &event]).await.ok(), "The waiting list is empty.\n");
+    fixture.run(&["bookings", "cancel", booking]).await.failed(2, "--yes");
+    let reduced = fixture.json(&["bookings", "cancel", booking, "--quantity", "1", "--yes"]).await.json();
+    assert_eq!(reduced["booking"]["quantity"], json!(1));
+    assert!(fixture.run(&["bookings", "cancel", booking, "--yes"]).await.ok().contains("is cancelled"));
+    fixture.close().await;
+}

@@ -1,0 +1,103 @@
+// Accounts, events and bookings for the stories, made through the public API.
+import { randomBytes } from "node:crypto";
+
+export const PASSWORD = "correct horse 42";
+/** How long a token is used. The services of the tests issue tokens for 30 seconds. */
+const TOKEN_MS = 10_000;
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set. Run the tests with 'make test-web'.`);
+  return value;
+}
+
+/** The address of the site. */
+export const site = required("ROWLOCK_URL");
+
+/** Returns a text that no other test uses. */
+export const unique = (text) => `${text} ${randomBytes(4).toString("hex")}`;
+
+/** Sends a request; fails unless it succeeds. */
+export async function call(method, path, { token, body } = {}) {
+  const headers = { "content-type": "application/json" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  const response = await fetch(new URL(path, site), { method, headers, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text ? JSON.parse(text) : null;
+}
+
+class Account {
+  #token;
+  #issued = 0;
+
+  constructor(name, email, password, loginPath) {
+    Object.assign(this, { name, email, password, loginPath });
+  }
+
+  async token() {
+    if (!this.#token || Date.now() - this.#issued > TOKEN_MS) {
+      const login = { email: this.email, password: this.password };
+      this.#token = (await call("POST", this.loginPath, { body: login })).token;
+      this.#issued = Date.now();
+    }
+    return this.#token;
+  }
+
+  async call(method, path, body) {
+    return call(method, path, { token: await this.token(), body });
+  }
+
+  /** Books tickets, or joins the waiting list if there are not enough. Returns the booking or the entry. */
+  async book(event, quantity = 1, ticketTypeId = undefined) {
+    const body = { eventId: event.id, quantity, ticketTypeId, joinWaitlist: true };
+    const { booking, waitlistEntry } = await this.call("POST", "/api/book", body);
+    return booking ?? waitlistEntry;
+  }
+
+  async bookings() {
+    return (await this.call("GET", "/api/bookings?limit=100")).items.filter(({ status }) => status === "confirmed");
+  }
+
+  async giveBack(booking, quantity = booking.quantity) {
+    return this.call("POST", "/api/cancelbooking", { bookingId: booking.id, quantity });
+  }
+}
+
+/** Creates an account. */
+export async function newPerson(name = "Ada Lovelace") {
+  const username = `${name.split(" ")[0].toLowerCase().slice(0, 20)}${randomBytes(6).toString("hex")}`;
+  const email = `${username}@example.org`;
+  await call("POST", "/api/createaccount", { body: { name, username, email, password: PASSWORD } });
+  return new Account(name, email, PASSWORD, "/api/loginaccount");
+}
+
+/** The administrator, who is the organizer of all events. */
+export const organizer = new Account("Root", required("ROWLOCK_ADMIN_EMAIL"), required("ROWLOCK_ADMIN_PASSWORD"), "/admin/loginaccount");
+
+const ticketType = (name, totalTickets, minor, more) => ({ name, totalTickets, price: { amountMinor: minor, currency: "EUR" }, ...more });
+
+/** Creates an event of one ticket type, unless `fields` says otherwise. */
+export async function newEvent({ name = "Harbor Concert", tickets = 20, ...fields } = {}) {
+  const event = {
+    name: unique(name),
+    venue: "Old Harbor Hall, Hamburg",
+    startsAt: "2099-07-10T18:00:00Z",
+    endsAt: "2099-07-10T21:00:00Z",
+    description: "A brass band, a choir and **lanterns**.",
+    ticketTypes: [ticketType("Stalls", tickets, 1250)],
+    ...fields,
+  };
+  return organizer.call("POST", "/admin/initialize", event);
+}
+
+/** An event whose tickets are all taken. Returns it with its holder and the booking. */
+export async function soldOutEvent({ tickets = 1, ...fields } = {}) {
+  const [event, holder] = await Promise.all([newEvent({ tickets, ...fields }), newPerson("Grace Hopper")]);
+  return { event, holder, booking: await holder.book(event, tickets) };
+}
+
+/** The event as it is now. Public responses may be a moment older. */
+export const read = (event) => organizer.call("GET", `/admin/events/${event.id}`);
+
+export { ticketType };

@@ -1,0 +1,96 @@
+// Every page at 360 and 1280 px, in light and dark: axe, no sideways scrolling, touch targets.
+import { checkPage, checkPath } from "../checks.js";
+import { expect, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
+
+const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenversteigerungsabend with all of its friends and relations";
+
+test("pages for everybody", async ({ page }) => {
+  const many = Array.from({ length: 8 }, (_, index) => ticketType(`Block ${index + 1}, the row behind the very wide pillars`, index * 7 + 1, 123456));
+  const [event, longOne, later, { event: soldOut }] = await Promise.all([
+    newEvent(),
+    newEvent({ name: LONG, venue: LONG, ticketTypes: many, description: `# ${LONG}\n\n| a | b |\n|---|---|\n| ${LONG} | 2 |\n\n> said\n\n\`\`\`\n${LONG}\n\`\`\`` }),
+    newEvent({ salesStartAt: "2099-01-01T09:00:00Z" }),
+    soldOutEvent(),
+  ]);
+  const calledOff = await newEvent();
+  await organizer.call("POST", `/admin/events/${calledOff.id}/cancel`);
+  for (const path of ["/", "/?when=past", "/?q=nothing-is-called-like-this", "/signin", "/signup", "/help"]) await checkPath(page, path);
+  for (const { id } of [event, longOne, later, soldOut, calledOff]) await checkPath(page, `/events/${id}`);
+  await checkPath(page, "/nothing", 404);
+  await checkPath(page, `/events/${crypto.randomUUID()}`, 404);
+  await page.goto("/signup");
+  await page.getByRole("button", { name: "Create an account" }).click();
+  await expect(page.getByRole("alert")).toBeVisible();
+  await checkPage(page, "a refused /signup");
+});
+
+test("personal pages", async ({ page }) => {
+  const [event, { event: soldOut }, { event: other }, ada, nobody] = await Promise.all([
+    newEvent({ name: LONG }), soldOutEvent({ tickets: 4 }), soldOutEvent(), newPerson(), newPerson("Emmy Noether"),
+  ]);
+  const [booking, returned, entry, leaving] = [await ada.book(event, 2), await ada.book(event), await ada.book(soldOut, 4), await ada.book(other)];
+  await ada.giveBack(returned);
+  await ada.call("POST", "/api/leavewaitlist", { waitlistEntryId: leaving.id });
+  await signIn(page, nobody);
+  for (const path of ["/tickets", "/queue"]) await checkPath(page, path);
+  await page.context().clearCookies();
+  await signIn(page, ada);
+  const paths = [
+    `/tickets?booked=${booking.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
+    `/queue/${entry.id}`, "/account", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
+  ];
+  for (const path of paths) await checkPath(page, path);
+  for (const path of ["/tickets", "/queue"]) {
+    await page.goto(path);
+    await page.locator("summary").click();
+    await checkPage(page, `${path} with its history`);
+  }
+  await checkPath(page, "/desk", 403);
+  // The last place is not free any more: somebody else was quicker.
+  await page.goto(`/events/${event.id}/book?quantity=10`);
+  await (await newPerson()).book(event, 10);
+  await page.getByRole("button", { name: "Book 10 tickets" }).click();
+  await expect(page.getByRole("alert")).toContainText("Someone was quicker");
+  await checkPage(page, "a refused booking");
+});
+
+test("the desk: events", async ({ page }) => {
+  const [event, long, draft] = await Promise.all([
+    newEvent({ ticketTypes: [ticketType("Stalls", 2, 1250), ticketType("Gallery", 5, 900)] }),
+    newEvent({ name: LONG, venue: LONG }),
+    newEvent({ status: "draft" }),
+  ]);
+  const [ada, full] = [await newPerson(), await soldOutEvent()];
+  const entry = await ada.book(full.event);
+  await signIn(page, organizer, "/desk");
+  for (const path of ["/desk", "/desk?q=nothing-is-called-like-this&when=all", "/desk/events/new"]) await checkPath(page, path);
+  const desk = `/desk/events/${full.event.id}`;
+  for (const path of ["", "/edit", "/capacity", "/bookings", "/bookings/new", "/waitinglist", "/calloff", "/duplicate"]) await checkPath(page, desk + path);
+  for (const { id } of [event, long, draft]) await checkPath(page, `/desk/events/${id}`);
+  for (const path of ["/publish", "/delete", "/bookings", "/waitinglist"]) await checkPath(page, `/desk/events/${draft.id}${path}`);
+  await checkPath(page, `${desk}/bookings/${full.booking.id}/cancel`);
+  await checkPath(page, `${desk}/waitinglist/${entry.id}/remove`);
+});
+
+test("the desk: forms, accounts and the audit log", async ({ page }) => {
+  const [{ event }, ada] = await Promise.all([soldOutEvent(), newPerson(LONG)]);
+  await ada.book(event);
+  await signIn(page, organizer, `/desk/events/${event.id}/capacity`);
+  await page.locator("main input[type=number]").fill("5");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByRole("heading", { name: "This will happen" })).toBeVisible();
+  await checkPage(page, "the preview of a change of the number of tickets");
+  await page.goto(`/desk/events/${event.id}/capacity`);
+  await page.locator("main input[type=number]").evaluate((field) => (field.value = "0"));
+  await page.locator("main form").evaluate((form) => (form.noValidate = true));
+  await page.getByRole("button", { name: "Continue" }).click();
+  await checkPage(page, "a refused number of tickets");
+  await page.goto("/desk/events/new");
+  await page.getByRole("button", { name: "Save as a draft" }).click();
+  await expect(page.getByRole("alert")).toBeVisible();
+  await checkPage(page, "a refused event");
+  for (const path of ["/desk/accounts", `/desk/accounts?q=${ada.email}`, "/desk/accounts?q=nobody-at-all", "/desk/auditlog", "/desk/secondfactor"]) await checkPath(page, path);
+  await page.goto(`/desk/accounts?q=${ada.email}`);
+  await page.getByRole("link", { name: /^Disable/ }).click();
+  await checkPage(page, "the question before an account is disabled");
+});

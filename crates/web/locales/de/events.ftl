@@ -1,0 +1,100 @@
+# Die Liste der Veranstaltungen und die Seite einer Veranstaltung.
+events-description = Tickets für die Veranstaltungen von { $site }: was läuft, was es noch gibt, und eine faire Warteliste.
+search = Suchen
+search-label = Veranstaltungen suchen
+search-hint = Name, Ort oder Künstler
+filter-when = Wann
+filter-month = Monat
+filter-availability = Verfügbarkeit
+upcoming = Kommende
+past = Vergangene
+filter-remove = Filter aufheben
+show-available = Mit freien Tickets
+all-months = Alle Monate
+more-events = Weitere Veranstaltungen
+events-found = { $count ->
+    [one] Eine Veranstaltung
+   *[other] { $count } Veranstaltungen
+ }
+no-events-title = Zurzeit steht nichts an
+no-events = Es gibt noch keine Veranstaltungen. Schauen Sie bald wieder herein.
+nothing-found-title = Keine Veranstaltung passt dazu
+nothing-found = Versuchen Sie ein anderes Wort, einen anderen Monat oder alle Veranstaltungen.
+show-all-events = Alle Veranstaltungen zeigen
+date-unknown = Termin wird noch bekannt gegeben
+state-called-off = Abgesagt
+state-past = Vorbei
+state-sales-ended = Der Verkauf ist beendet
+state-sold-out = Ausverkauft
+state-left = Noch { $count } frei
+state-waiting = { $count ->
+    [one] 1 Gruppe wartet
+   *[other] { $number } Gruppen warten
+ }
+state-on-sale = Verkauf ab { $when }
+in-days = { $count ->
+    [one] in 1 Tag
+   *[other] in { $count } Tagen
+ }
+in-hours = { $count ->
+    [one] in 1 Stunde
+   *[other] in { $count } Stunden
+ }
+in-minutes = { $count ->
+    [one] in 1 Minute
+   *[other] in { $count } Minuten
+ }
+when = Wann
+where = Wo
+until = bis { $when }
+show-map = Auf der Karte zeigen
+tickets = Tickets
+opens = Der Verkauf beginnt
+waiting-explained = Zurückgegebene Tickets gehen der Reihe nach an die Warteliste. Sie sehen Ihren Platz, bevor Sie sich eintragen, und es kostet nichts.
+called-off-explained = Alle Buchungen wurden storniert. Wenn Sie Tickets hatten, meldet sich der Veranstalter bei Ihnen.
+ticket-type = Ticketart
+how-many = Wie viele Tickets?
+one-less = Ein Ticket weniger
+one-more = Ein Ticket mehr
+total = Summe
+continue-to-booking = Weiter
+join-waiting-list = Auf die Warteliste
+book-one = 1 Ticket buchen
+book-many = { $count } Tickets buchen
+return-until = Sie können Tickets bis { $when } zurückgeben.
+about-event = Über diese Veranstaltung
+event = Veranstaltung
+quantity = Anzahl
+total-when-promoted = Summe, falls Sie Tickets bekommen
+check-and-book = Prüfen und buchen
+change-choice = Ändern
+back-to-event = Zurück zur Veranstaltung
+not-possible-now = Für diese Veranstaltung sind zurzeit weder Buchungen noch Warteplätze möglich.
+ahead = { $count ->
+    [0] Niemand ist vor Ihnen
+    [one] 1 Gruppe ist vor Ihnen
+   *[other] { $count } Gruppen sind vor Ihnen
+ }
+waiting-summary = { $count ->
+    [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, bekommen Sie es sofort.
+   *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, bekommen Sie sie sofort.
+ }
+just-sold-out = Jemand war schneller: Es sind nicht mehr genug Tickets da. Es wurde nichts gebucht. Sie können sich stattdessen auf die Warteliste setzen.
+help-description = Wie Buchen, Warteliste und Rückgabe funktionieren.
+help-lead = Jedes Ticket wird einmal verkauft, und jedes zurückgegebene Ticket geht an die nächste Person in der Reihe.
+help-1-title = Auswählen und buchen
+help-1 = Wählen Sie Veranstaltung, Ticketart und Anzahl. Vor dem Buchen sehen Sie eine Zusammenfassung. Was Sie gebucht haben, gehört Ihnen.
+help-2-title = Ausverkauft? Auf die Warteliste
+help-2 = Sie sehen, wie viele Gruppen vor Ihnen sind, bevor Sie sich eintragen. Ihr Platz steht unter „Meine Warteplätze“, und Sie können jederzeit gehen.
+help-3-title = An die Reihe kommen
+help-3 = Wenn Tickets zurückkommen, bekommen die Nächsten sie sofort, und Sie finden sie unter „Meine Tickets“. Sie müssen nicht schnell sein.
+help-4-title = Zurückgeben, was Sie nicht brauchen
+help-4 = Bis zur Frist der Veranstaltung können Sie einen Teil oder alle Tickets zurückgeben.
+help-fair-title = Was daran fair ist
+help-fair = Wer zuerst kommt, ist zuerst dran: Niemand kann sich vordrängen, und zurückgegebene Tickets kommen nie in den freien Verkauf, solange jemand wartet. Eine Gruppe, die mehr Tickets möchte, als zurückgekommen sind, behält ihren Platz.
+help-safe-title = Was, wenn die Verbindung abbricht?
+help-safe = Senden Sie das Formular noch einmal. Jedes Formular wirkt nur einmal, auch wenn Sie es zweimal senden.
+available = Verfügbar
+embed-book = Zu den Tickets
+embed-details = Zur Veranstaltung
+opens-in-new-tab = öffnet in einem neuen Tab

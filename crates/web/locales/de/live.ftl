@@ -1,0 +1,13 @@
+# Seiten, die mitgehen.
+live-lost = Gerade nicht verbunden. Was Sie sehen, kann veraltet sein; die Seite holt es von selbst nach.
+live-tickets = { $count ->
+    [0] Sie haben jetzt keine Tickets.
+    [one] Sie haben jetzt 1 Ticket.
+   *[other] Sie haben jetzt { $count } Tickets.
+ }
+live-promoted = { $count ->
+    [one] Sie haben 1 Ticket bekommen
+   *[other] Sie haben { $count } Tickets bekommen
+ }
+live-promoted-explained = Sie waren an der Reihe, und die Buchung ist abgeschlossen.
+live-show-tickets = Meine Tickets zeigen

@@ -1,0 +1,13 @@
+# Pages that follow what happens.
+live-lost = Not connected at the moment. What you see may be out of date; this page catches up by itself.
+live-tickets = { $count ->
+    [0] You have no tickets now.
+    [one] You have 1 ticket now.
+   *[other] You have { $count } tickets now.
+ }
+live-promoted = { $count ->
+    [one] You got 1 ticket
+   *[other] You got { $count } tickets
+ }
+live-promoted-explained = It was your turn, and the booking is complete.
+live-show-tickets = Show my tickets

@@ -1,0 +1,181 @@
+//! The documents of the API that pages read. Members that no page shows are left out.
+
+use chrono_tz::Tz;
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::states::{AdminRole, BookingStatus, EventStatus, WaitlistStatus};
+use serde::{Deserialize, Serialize};
+
+/// One page of a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// An event with its counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    pub(crate) id: EventId,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) venue: Option<String>,
+    /// Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) image: Option<Image>,
+    pub(crate) starts_at: Option<Timestamp>,
+    pub(crate) ends_at: Option<Timestamp>,
+    /// IANA name. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) time_zone: Option<String>,
+    pub(crate) sales_start_at: Option<Timestamp>,
+    pub(crate) sales_end_at: Option<Timestamp>,
+    pub(crate) waitlist_until: String,
+    pub(crate) cancel_until: Option<Timestamp>,
+    pub(crate) status: EventStatus,
+    pub(crate) available_tickets: i64,
+    pub(crate) waitlist_length: i64,
+    pub(crate) ticket_types: Vec<TicketType>,
+}
+
+impl Event {
+    /// Returns the time zone in which the event's times are shown.
+    pub(crate) fn zone(&self) -> Tz {
+        self.time_zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+    }
+}
+
+/// The picture of an event in two sizes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Image {
+    pub(crate) url: String,
+    pub(crate) small_url: String,
+    pub(crate) color: String,
+    /// Width of the large size.
+    pub(crate) width: u32,
+    /// Height of the large size.
+    pub(crate) height: u32,
+}
+
+/// A ticket type of an event.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TicketType {
+    pub(crate) id: TicketTypeId,
+    pub(crate) name: String,
+    pub(crate) price: Price,
+    pub(crate) total_tickets: i64,
+    pub(crate) available_tickets: i64,
+    pub(crate) waitlist_length: i64,
+    pub(crate) max_per_booking: i64,
+    pub(crate) max_per_account: Option<i64>,
+}
+
+/// A price in the minor unit of its currency.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Price {
+    pub(crate) amount_minor: i64,
+    pub(crate) currency: String,
+}
+
+/// A booking of the visitor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Booking {
+    pub(crate) id: BookingId,
+    pub(crate) event_id: EventId,
+    pub(crate) event_name: String,
+    pub(crate) ticket_type_id: TicketTypeId,
+    pub(crate) quantity: i64,
+    pub(crate) status: BookingStatus,
+    pub(crate) booked_at: Timestamp,
+    pub(crate) cancelled_at: Option<Timestamp>,
+}
+
+/// A waiting-list entry of the visitor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaitlistEntry {
+    pub(crate) id: WaitlistEntryId,
+    pub(crate) event_id: EventId,
+    pub(crate) event_name: String,
+    pub(crate) ticket_type_id: TicketTypeId,
+    pub(crate) quantity: i64,
+    pub(crate) position: Option<i64>,
+    pub(crate) status: WaitlistStatus,
+    pub(crate) joined_at: Timestamp,
+    pub(crate) booking_id: Option<BookingId>,
+}
+
+/// The outcome of a request for tickets.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "status", rename_all_fields = "camelCase", rename_all = "lowercase")]
+pub(crate) enum BookOutcome {
+    /// The tickets are booked.
+    Confirmed { booking: Booking },
+    /// The request waits.
+    Waitlisted { waitlist_entry: WaitlistEntry },
+}
+
+/// Response to a cancelled booking.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Returned {
+    pub(crate) booking: Booking,
+}
+
+/// Response to a changed waiting-list entry.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangedEntry {
+    pub(crate) waitlist_entry: WaitlistEntry,
+}
+
+/// An account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) name: String,
+    pub(crate) username: String,
+    pub(crate) email: String,
+    /// `user` or `admin`.
+    pub(crate) role: String,
+    /// The role of an administrator. Absent in the responses of an older auth-service.
+    #[serde(default)]
+    pub(crate) admin_role: Option<AdminRole>,
+    /// Whether signing in needs a code.
+    #[serde(default)]
+    pub(crate) totp_enabled: bool,
+}
+
+/// Tokens of a session and its account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignedIn {
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) account: Account,
+}
+
+/// A session of the visitor's account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LiveSession {
+    pub(crate) id: SessionId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_used_at: Timestamp,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) current: bool,
+}
+
+/// The outcome of a booking for a guest, whose details the desk reads elsewhere.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct GuestOutcome {
+    /// `confirmed` or `waitlisted`.
+    pub(crate) status: String,
+}

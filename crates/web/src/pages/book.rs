@@ -1,0 +1,155 @@
+//! Booking: a summary with one button, and the request itself. The summary is an address of its own, so the wish survives the sign-in.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use rowlock_domain::ids::EventId;
+use serde_json::json;
+
+use crate::api::Call;
+use crate::api::models::{BookOutcome, Event, TicketType};
+use crate::api::problem::ApiError;
+use crate::error::PageError;
+use crate::form::{Form, FormErrors, new_key, valid_key};
+use crate::pages::event::fetch;
+use crate::redirect::see_other;
+use crate::view::event::EventView;
+use crate::view::links;
+use crate::view::page::Page;
+use crate::view::state::{SaleState, left};
+use crate::visitor::{Visitor, render_status};
+
+#[derive(Template)]
+#[template(path = "book.html")]
+struct BookPage {
+    page: Page,
+    errors: FormErrors,
+    event: EventView,
+    type_id: String,
+    type_name: String,
+    quantity: i64,
+    each: String,
+    total: String,
+    left: String,
+    /// Parties that wait already, if this is the way onto the waiting list.
+    ahead: Option<i64>,
+    /// Whether the event has enough tickets, so that one may book at once.
+    is_possible: bool,
+    key: String,
+}
+
+/// The booking that a visitor asks for.
+struct Wish {
+    type_id: String,
+    quantity: i64,
+    key: String,
+    /// Whether the visitor has agreed to wait.
+    waits: bool,
+}
+
+impl Wish {
+    fn of_query(visitor: &Visitor) -> Self {
+        Self {
+            type_id: visitor.query("type"),
+            quantity: visitor.query("quantity").parse().unwrap_or(1),
+            key: valid_key(&visitor.query("key")).unwrap_or_else(new_key),
+            waits: visitor.query("wait") == "yes",
+        }
+    }
+
+    fn of_form(form: &Form) -> Self {
+        Self {
+            type_id: form.get("type").to_owned(),
+            quantity: form.number("quantity").unwrap_or(1),
+            key: form.key(),
+            waits: form.get("wait") == "yes",
+        }
+    }
+
+    /// Returns the address of the summary with this wish, key included.
+    fn address(&self, event: EventId) -> String {
+        let quantity = self.quantity.to_string();
+        let wait = if self.waits { "yes" } else { "" };
+        let pairs = [("type", self.type_id.as_str()), ("quantity", &quantity), ("wait", wait), ("key", &self.key)];
+        format!("/events/{event}/book{}", links::query(&pairs))
+    }
+
+    fn ticket_type<'a>(&self, event: &'a Event) -> Result<&'a TicketType, PageError> {
+        let named = event.ticket_types.iter().find(|ticket_type| ticket_type.id.to_string() == self.type_id);
+        let only = event.ticket_types.first().filter(|_| self.type_id.is_empty() && event.ticket_types.len() == 1);
+        named.or(only).ok_or(PageError::NotFound)
+    }
+}
+
+/// Shows the summary.
+pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let id: EventId = id.parse().map_err(|_| PageError::NotFound)?;
+    let wish = Wish::of_query(&visitor);
+    if visitor.session().is_none() {
+        return Err(visitor.sign_in_needed().then(wish.address(id)));
+    }
+    let event = fetch(&visitor, id).await?;
+    summary(&visitor, &event, wish, StatusCode::OK, FormErrors::default())
+}
+
+/// Books, or joins the waiting list.
+pub(crate) async fn submit(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
+    let id: EventId = id.parse().map_err(|_| PageError::NotFound)?;
+    let wish = Wish::of_form(&form);
+    let body = json!({"eventId": id, "ticketTypeId": wish.type_id, "quantity": wish.quantity, "joinWaitlist": wish.waits});
+    match visitor.call::<BookOutcome>(Call::post("/api/book", body).key(&wish.key)).await {
+        Ok(BookOutcome::Confirmed { booking }) => Ok(see_other(&format!("/tickets?booked={}", booking.id))),
+        Ok(BookOutcome::Waitlisted { waitlist_entry }) => Ok(see_other(&format!("/queue?joined={}", waitlist_entry.id))),
+        Err(error @ PageError::SignInNeeded { .. }) => Err(error.then(wish.address(id))),
+        Err(PageError::Api(error)) if error.code() != "event-not-found" => refused(&visitor, id, wish, &error).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Shows the summary again and says why nothing was booked.
+async fn refused(visitor: &Visitor, id: EventId, wish: Wish, error: &ApiError) -> Result<HttpResponse, PageError> {
+    visitor.site.caches.forget_event(id);
+    let event = fetch(visitor, id).await?;
+    let locale = &visitor.locale;
+    let (errors, status) = match error {
+        ApiError::Problem(problem) => {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
+            let errors = match problem.code.as_str() {
+                "sold-out" => FormErrors::general(locale.text("just-sold-out")),
+                _ => FormErrors::of_problem(problem, locale),
+            };
+            (errors, status)
+        }
+        ApiError::Unreachable(_) | ApiError::Unreadable(_) => {
+            (FormErrors::general(locale.text("problem-outcome-unknown")), StatusCode::SERVICE_UNAVAILABLE)
+        }
+    };
+    // With the same key the request could only be repeated. A refusal is final, so the next attempt is a new request.
+    let key = if status.is_client_error() { new_key() } else { wish.key };
+    let waits = wish.waits || error.code() == "sold-out";
+    summary(visitor, &event, Wish { key, waits, ..wish }, status, errors)
+}
+
+fn summary(visitor: &Visitor, event: &Event, wish: Wish, status: StatusCode, errors: FormErrors) -> Result<HttpResponse, PageError> {
+    let (locale, now) = (&visitor.locale, visitor.site.clock.now());
+    let ticket_type = wish.ticket_type(event)?;
+    let state = SaleState::of(event, now);
+    let quantity = wish.quantity.clamp(1, ticket_type.max_per_booking.max(1));
+    let waits = wish.waits || ticket_type.available_tickets < quantity || state == SaleState::Ended;
+    let title = if waits { "join-waiting-list" } else { "check-and-book" };
+    let template = BookPage {
+        page: visitor.page(locale.text(title)).in_section("events"),
+        errors,
+        event: EventView::new(event, locale, now),
+        type_id: ticket_type.id.to_string(),
+        type_name: ticket_type.name.clone(),
+        quantity,
+        each: locale.price(&ticket_type.price),
+        total: locale.times(&ticket_type.price, quantity),
+        left: left(locale, ticket_type.available_tickets),
+        ahead: waits.then_some(ticket_type.waitlist_length),
+        is_possible: state.accepts_waiting(event, now),
+        key: wish.key,
+    };
+    render_status(status, &template)
+}

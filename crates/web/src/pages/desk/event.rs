@@ -1,0 +1,88 @@
+//! One event: its figures, its ticket types, its sales over time, and what can be done with it.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::models::DeskEvent;
+use super::sales::{Sales, Timeline};
+use super::{done, id_in, organizer};
+use crate::api::Call;
+use crate::error::PageError;
+use crate::form::FormErrors;
+use crate::pages::live::follow;
+use crate::view::page::Page;
+use crate::visitor::{Visitor, render};
+
+#[derive(Template)]
+#[template(path = "desk/event.html")]
+pub(super) struct EventPage {
+    page: Page,
+    done: Option<String>,
+    /// The message about a change of the picture, which is shown beside it.
+    picture_done: Option<String>,
+    /// Errors of the form for the picture.
+    errors: FormErrors,
+    event: DeskEvent,
+    /// The part that follows the sale.
+    figures: String,
+}
+
+/// The part of the page that follows the sale.
+#[derive(Template)]
+#[template(path = "desk/event_figures.html")]
+struct Figures<'a> {
+    page: &'a Page,
+    event: &'a DeskEvent,
+    sales: Sales,
+}
+
+impl Figures<'_> {
+    /// Reads the sales of an event, and renders its figures.
+    async fn render(visitor: &Visitor, page: &Page, event: &DeskEvent) -> Result<String, PageError> {
+        let timeline: Timeline = visitor.call(Call::get(&format!("/admin/events/{}/timeline", event.id))).await?;
+        let sales = Sales::new(&visitor.locale, event, &timeline);
+        Ok(Figures { page, event, sales }.render()?)
+    }
+}
+
+impl EventPage {
+    /// Reads the sales of an event, and prepares its page.
+    pub(super) async fn new(visitor: &Visitor, event: DeskEvent, errors: FormErrors) -> Result<Self, PageError> {
+        let mut page = visitor.page(event.name.clone()).in_section("desk");
+        page.width = "wide";
+        let figures = Figures::render(visitor, &page, &event).await?;
+        let done = done(visitor);
+        let (picture_done, done) = if visitor.query("done").starts_with("image-") { (done, None) } else { (None, done) };
+        Ok(Self { page, done, picture_done, errors, event, figures })
+    }
+}
+
+/// Shows the figures of an event.
+pub(super) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
+    organizer(&visitor)?;
+    let (event, _) = DeskEvent::read(&visitor, id_in(&id)?).await?;
+    render(&EventPage::new(&visitor, event, FormErrors::default()).await?)
+}
+
+/// Shortest time between two updates of the figures, which each need two requests to the API.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Sends the figures again whenever the sale has changed.
+pub(super) async fn live(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
+    organizer(&visitor)?;
+    let id = id_in(&id)?;
+    let path = format!("/api/events/{id}/live");
+    let last = Cell::new(None);
+    follow(visitor, Call::get(&path).stream(), async move |visitor, _, _| {
+        if let Some(last) = last.get() {
+            tokio::time::sleep_until(last + UPDATE_INTERVAL).await;
+        }
+        last.set(Some(tokio::time::Instant::now()));
+        let (event, _) = DeskEvent::read(visitor, id).await?;
+        Figures::render(visitor, &visitor.page(""), &event).await.map(Some)
+    })
+    .await
+}

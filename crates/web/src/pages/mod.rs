@@ -1,0 +1,82 @@
+//! The pages, one file each, and their routes.
+
+mod account;
+mod book;
+mod desk;
+mod embed;
+mod errors;
+mod event;
+mod events;
+mod help;
+mod language;
+mod live;
+mod preview;
+mod profile;
+mod queue;
+mod return_tickets;
+mod robots;
+mod sign_in;
+mod sign_up;
+mod tickets;
+
+use actix_web::{middleware, web};
+
+pub(crate) use errors::problem_page;
+pub(crate) use event::event_part;
+
+use crate::assets;
+use crate::middleware::{add_headers, render_errors};
+
+/// Adds all routes. The scope has the middleware of pages, and answers what no route matches with a page.
+pub(crate) fn configure(app: &mut web::ServiceConfig) {
+    let pages = web::scope("")
+        .wrap(middleware::from_fn(render_errors))
+        .wrap(middleware::from_fn(add_headers))
+        .configure(routes)
+        .default_service(web::to(errors::no_such_page));
+    app.service(pages);
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    let routes = rowlock_http::Routes::default()
+        .get("/", events::list)
+        .get("/events/{eventId}", event::show)
+        .get("/events/{eventId}/live", live::event)
+        .get("/events/{eventId}/book", book::show)
+        .post("/events/{eventId}/book", book::submit)
+        .get("/events/{eventId}/preview.png", preview::show)
+        .get("/embed/{eventId}", embed::show)
+        .get("/embed.js", embed::script)
+        .get("/tickets", tickets::show)
+        .get("/tickets/live", live::tickets)
+        .get("/tickets/{bookingId}/return", return_tickets::show)
+        .post("/tickets/{bookingId}/return", return_tickets::submit)
+        .get("/queue", queue::show)
+        .get("/queue/live", live::queue)
+        .get("/queue/{entryId}", queue::show_entry)
+        .post("/queue/{entryId}/change", queue::change)
+        .post("/queue/{entryId}/leave", queue::leave)
+        .get("/account", account::show)
+        .get("/account/name", profile::show_name)
+        .post("/account/name", profile::change_name)
+        .get("/account/password", profile::show_password)
+        .post("/account/password", profile::change_password)
+        .get("/account/export", account::export)
+        .get("/account/delete", account::confirm_delete)
+        .post("/account/delete", account::delete)
+        .post("/account/sessions/others/end", account::end_others)
+        .post("/account/sessions/all/end", account::end_all)
+        .post("/account/sessions/{sessionId}/end", account::end_session)
+        .get("/help", help::show)
+        .get("/signup", sign_up::show)
+        .post("/signup", sign_up::submit)
+        .get("/signin", sign_in::show)
+        .post("/signin", sign_in::submit)
+        .post("/signout", sign_in::sign_out)
+        .get("/language/{code}", language::choose)
+        .get("/assets/{name}", assets::serve)
+        .get("/favicon.ico", robots::icon)
+        .get("/robots.txt", robots::robots)
+        .get("/sitemap.xml", robots::sitemap);
+    desk::routes(routes).configure(config);
+}

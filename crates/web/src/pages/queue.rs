@@ -1,0 +1,212 @@
+//! «My queue»: the waiting-list entries of the visitor, and the page on which one is changed or left.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use rowlock_domain::ids::WaitlistEntryId;
+use rowlock_domain::states::WaitlistStatus;
+use serde_json::{Value, json};
+
+use crate::api::Call;
+use crate::api::models::{ChangedEntry, Event, List, WaitlistEntry};
+use crate::error::PageError;
+use crate::form::{Form, FormErrors, new_key};
+use crate::pages::tickets::events_of;
+use crate::redirect::see_other;
+use crate::view::event::EventView;
+use crate::view::page::Page;
+use crate::view::words::Words;
+use crate::visitor::{Visitor, render, render_status};
+
+#[derive(Template)]
+#[template(path = "queue.html")]
+struct QueuePage {
+    page: Page,
+    /// The entries, as safe HTML.
+    list: String,
+    /// A sentence about the action that has just been completed.
+    notice: Option<String>,
+}
+
+/// The entries. They are sent again whenever one moves.
+#[derive(Template)]
+#[template(path = "queue_list.html")]
+struct QueueList<'a> {
+    page: Words<'a>,
+    waiting: Vec<Place>,
+    history: Vec<Place>,
+    live_url: String,
+    /// The places in one sentence, for screen readers.
+    news: String,
+}
+
+#[derive(Template)]
+#[template(path = "queue_entry.html")]
+struct EntryPage {
+    page: Page,
+    errors: FormErrors,
+    place: Place,
+    change_key: String,
+    leave_key: String,
+}
+
+/// A place in a waiting list.
+struct Place {
+    id: String,
+    event_id: String,
+    event_name: String,
+    event: Option<EventView>,
+    type_name: String,
+    quantity: i64,
+    max: i64,
+    position: Option<i64>,
+    /// How the wait ended.
+    ended: Option<String>,
+    was_promoted: bool,
+    /// Whether the entry was promoted while the page was open.
+    is_promoted_now: bool,
+    /// Id of the booking, or an empty text.
+    booking: String,
+    joined: String,
+    is_new: bool,
+}
+
+impl Place {
+    fn new(entry: &WaitlistEntry, event: Option<&Event>, visitor: &Visitor) -> Self {
+        let locale = &visitor.locale;
+        let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
+        let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == entry.ticket_type_id));
+        let ended = match entry.status {
+            WaitlistStatus::Waiting => None,
+            WaitlistStatus::Promoted => Some("entry-promoted"),
+            WaitlistStatus::Left => Some("entry-left"),
+            WaitlistStatus::Closed => Some("entry-closed"),
+        };
+        Self {
+            id: entry.id.to_string(),
+            event_id: entry.event_id.to_string(),
+            event_name: entry.event_name.clone(),
+            event: event.map(|event| EventView::new(event, locale, visitor.site.clock.now())),
+            type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
+            quantity: entry.quantity,
+            max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
+            position: entry.position,
+            ended: ended.map(|id| locale.text(id)),
+            was_promoted: entry.booking_id.is_some(),
+            is_promoted_now: false,
+            booking: entry.booking_id.map(|id| id.to_string()).unwrap_or_default(),
+            joined: locale.date_time(entry.joined_at, zone),
+            is_new: false,
+        }
+    }
+}
+
+/// Shows the entries.
+pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
+    let entries = entries(&visitor).await?;
+    let (list, notice) = list(&visitor, &entries, &[]).await?;
+    let list = list.render()?;
+    let page = visitor.page(visitor.locale.text("my-queue")).in_section("queue");
+    render(&QueuePage { page, list, notice })
+}
+
+/// Renders an update of the list, from the page of entries in an update of the API. `promoted` contains the entries that were
+/// promoted while the page was open.
+pub(crate) async fn live_part(visitor: &Visitor, entries: &str, promoted: &[String]) -> Result<String, PageError> {
+    let entries: List<WaitlistEntry> = serde_json::from_str(entries).map_err(|_| PageError::Internal)?;
+    let promoted = promoted.iter().filter_map(|entry| serde_json::from_str::<WaitlistEntry>(entry).ok());
+    let promoted: Vec<_> = promoted.map(|entry| entry.id).collect();
+    Ok(list(visitor, &entries.items, &promoted).await?.0.render()?)
+}
+
+/// Returns the list, and a sentence about the action that has just been completed. Entries in `promoted` keep their place in it.
+async fn list<'a>(
+    visitor: &'a Visitor,
+    entries: &[WaitlistEntry],
+    promoted: &[WaitlistEntryId],
+) -> Result<(QueueList<'a>, Option<String>), PageError> {
+    let locale = &visitor.locale;
+    let events = events_of(visitor, entries.iter().map(|entry| entry.event_id)).await?;
+    let (joined, left, changed) = (visitor.query("joined"), visitor.query("left"), visitor.query("changed"));
+    let (mut notice, mut news) = (None, Vec::new());
+    let (mut waiting, mut history) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let mut place = Place::new(entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
+        let text = if place.id == joined && place.ended.is_none() {
+            Some("notice-joined")
+        } else if place.id == changed && place.ended.is_none() {
+            Some("notice-changed")
+        } else if place.id == left && entry.status == WaitlistStatus::Left {
+            Some("notice-left")
+        } else {
+            None
+        };
+        if let Some(id) = text {
+            place.is_new = place.ended.is_none();
+            notice = Some(locale.with(id, [("event", place.event_name.clone().into())]));
+        }
+        place.is_promoted_now = place.was_promoted && promoted.contains(&entry.id);
+        if place.is_promoted_now {
+            news.push(format!("{}: {}", place.event_name, locale.with("live-promoted", [("count", place.quantity.into())])));
+        } else if let Some(position) = place.position {
+            news.push(format!("{}: {}", place.event_name, locale.with("position", [("number", position.into())])));
+        }
+        if place.ended.is_some() && !place.is_promoted_now { history.push(place) } else { waiting.push(place) }
+    }
+    let (live_url, news) = (visitor.live_url("/queue/live"), news.join(". "));
+    Ok((QueueList { page: Words(locale), waiting, history, live_url, news }, notice))
+}
+
+/// Shows the forms that change and leave an entry.
+pub(crate) async fn show_entry(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
+    let id = id.parse().map_err(|_| PageError::NotFound)?;
+    entry_page(&visitor, id, StatusCode::OK, FormErrors::default()).await
+}
+
+/// Changes how many tickets an entry asks for.
+pub(crate) async fn change(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
+    let id: WaitlistEntryId = id.parse().map_err(|_| PageError::NotFound)?;
+    let body = json!({"waitlistEntryId": id, "quantity": form.number("quantity")});
+    act(&visitor, id, "/api/changewaitlist", body, &form, "changed").await
+}
+
+/// Leaves the waiting list.
+pub(crate) async fn leave(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
+    let id: WaitlistEntryId = id.parse().map_err(|_| PageError::NotFound)?;
+    act(&visitor, id, "/api/leavewaitlist", json!({"waitlistEntryId": id}), &form, "left").await
+}
+
+async fn act(visitor: &Visitor, id: WaitlistEntryId, path: &str, body: Value, form: &Form, done: &str) -> Result<HttpResponse, PageError> {
+    let key = form.key();
+    match visitor.call::<ChangedEntry>(Call::post(path, body).key(&key)).await {
+        Ok(ChangedEntry { waitlist_entry }) => Ok(see_other(&format!("/queue?{done}={}", waitlist_entry.id))),
+        Err(error @ PageError::SignInNeeded { .. }) => Err(error.then(format!("/queue/{id}"))),
+        Err(error) => match error.problem() {
+            Some(problem) if problem.code == "already-promoted" => {
+                Ok(see_other(&format!("/tickets?booked={}", problem.text("bookingId").unwrap_or_default())))
+            }
+            Some(problem) if matches!(problem.status, 409 | 422) => {
+                entry_page(visitor, id, StatusCode::CONFLICT, FormErrors::of_problem(problem, &visitor.locale)).await
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, errors: FormErrors) -> Result<HttpResponse, PageError> {
+    let entries = entries(visitor).await?;
+    let entry = entries.into_iter().find(|entry| entry.id == id).ok_or(PageError::NotFound)?;
+    if entry.status != WaitlistStatus::Waiting {
+        return Ok(see_other("/queue"));
+    }
+    let events = events_of(visitor, std::iter::once(entry.event_id)).await?;
+    let place = Place::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
+    let page = visitor.page(visitor.locale.text("change-or-leave")).in_section("queue");
+    render_status(status, &EntryPage { page, errors, place, change_key: new_key(), leave_key: new_key() })
+}
+
+async fn entries(visitor: &Visitor) -> Result<Vec<WaitlistEntry>, PageError> {
+    Ok(visitor.call::<List<WaitlistEntry>>(Call::get("/api/waitlist?limit=100")).await?.items)
+}

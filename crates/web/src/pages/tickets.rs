@@ -1,0 +1,157 @@
+//! «My tickets»: the bookings of the visitor, the next event first, and the history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use askama::Template;
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::EventId;
+use rowlock_domain::states::{BookingStatus, EventStatus};
+
+use crate::api::Call;
+use crate::api::models::{Booking, Event, List};
+use crate::error::PageError;
+use crate::pages::event;
+use crate::view::event::EventView;
+use crate::view::page::Page;
+use crate::view::state::SaleState;
+use crate::view::words::Words;
+use crate::visitor::{Visitor, render};
+
+#[derive(Template)]
+#[template(path = "tickets.html")]
+struct TicketsPage {
+    page: Page,
+    /// The bookings, as safe HTML.
+    list: String,
+    has_tickets: bool,
+    /// A sentence about the action that has just been completed.
+    notice: Option<String>,
+}
+
+/// The bookings. They are sent again whenever one changes.
+#[derive(Template)]
+#[template(path = "tickets_list.html")]
+struct TicketList<'a> {
+    page: Words<'a>,
+    tickets: Vec<Ticket>,
+    history: Vec<Ticket>,
+    live_url: String,
+    /// Number of tickets, for screen readers.
+    count: i64,
+}
+
+/// A booking with the event that it is for.
+pub(crate) struct Ticket {
+    pub(crate) id: String,
+    pub(crate) event_id: String,
+    pub(crate) event_name: String,
+    /// `None` if the event can no longer be read.
+    pub(crate) event: Option<EventView>,
+    pub(crate) type_name: String,
+    pub(crate) quantity: i64,
+    pub(crate) booked: String,
+    /// Why the booking is in the history.
+    pub(crate) ended: Option<String>,
+    pub(crate) can_return: bool,
+    pub(crate) is_new: bool,
+    starts_at: Option<Timestamp>,
+}
+
+impl Ticket {
+    pub(crate) fn new(booking: &Booking, event: Option<&Event>, visitor: &Visitor) -> Self {
+        let (locale, now) = (&visitor.locale, visitor.site.clock.now());
+        let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
+        let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == booking.ticket_type_id));
+        let state = event.map(|event| SaleState::of(event, now));
+        let ended = match (booking.status, state) {
+            (BookingStatus::Cancelled, _) if event.is_some_and(|event| event.status == EventStatus::Cancelled) => {
+                Some(locale.text("state-called-off"))
+            }
+            (BookingStatus::Cancelled, _) => {
+                let at = booking.cancelled_at.unwrap_or(booking.booked_at);
+                Some(locale.with("given-back-at", [("when", locale.date_time(at, zone).into())]))
+            }
+            (BookingStatus::Confirmed, Some(SaleState::Past)) => Some(locale.text("state-past")),
+            (BookingStatus::Confirmed, _) => None,
+        };
+        let until = event.and_then(|event| event.cancel_until.or(event.starts_at));
+        Self {
+            id: booking.id.to_string(),
+            event_id: booking.event_id.to_string(),
+            event_name: booking.event_name.clone(),
+            event: event.map(|event| EventView::new(event, locale, now)),
+            type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
+            quantity: booking.quantity,
+            booked: locale.date_time(booking.booked_at, zone),
+            can_return: ended.is_none() && until.is_none_or(|until| until > now),
+            ended,
+            is_new: false,
+            starts_at: event.and_then(|event| event.starts_at),
+        }
+    }
+}
+
+/// Shows the bookings.
+pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
+    let bookings = bookings(&visitor).await?;
+    let (list, notice) = list(&visitor, &bookings).await?;
+    let has_tickets = !list.tickets.is_empty();
+    let list = list.render()?;
+    let page = visitor.page(visitor.locale.text("my-tickets")).in_section("tickets");
+    render(&TicketsPage { page, list, has_tickets, notice })
+}
+
+/// Renders an update of the list, from the page of bookings in an update of the API.
+pub(crate) async fn live_part(visitor: &Visitor, bookings: &str) -> Result<String, PageError> {
+    let bookings: List<Booking> = serde_json::from_str(bookings).map_err(|_| PageError::Internal)?;
+    Ok(list(visitor, &bookings.items).await?.0.render()?)
+}
+
+/// Returns the list, and a sentence about the action that has just been completed.
+async fn list<'a>(visitor: &'a Visitor, bookings: &[Booking]) -> Result<(TicketList<'a>, Option<String>), PageError> {
+    let events = events_of(visitor, bookings.iter().map(|booking| booking.event_id)).await?;
+    let (booked, returned) = (visitor.query("booked"), visitor.query("returned"));
+    let mut notice = None;
+    let (mut tickets, mut history) = (Vec::new(), Vec::new());
+    for booking in bookings {
+        let mut ticket = Ticket::new(booking, events.get(&booking.event_id).map(Arc::as_ref), visitor);
+        if ticket.id == booked && ticket.ended.is_none() {
+            ticket.is_new = true;
+            notice = Some(
+                visitor.locale.with("notice-booked", [("count", ticket.quantity.into()), ("event", ticket.event_name.clone().into())]),
+            );
+        }
+        if ticket.id == returned {
+            notice = Some(visitor.locale.with("notice-returned", [("event", ticket.event_name.clone().into())]));
+        }
+        if ticket.ended.is_some() { history.push(ticket) } else { tickets.push(ticket) }
+    }
+    // Undated events are last.
+    tickets.sort_by_key(|ticket| (ticket.starts_at.is_none(), ticket.starts_at));
+    let (live_url, count) = (visitor.live_url("/tickets/live"), tickets.iter().map(|ticket| ticket.quantity).sum());
+    Ok((TicketList { page: Words(&visitor.locale), tickets, history, live_url, count }, notice))
+}
+
+/// Returns the bookings of the visitor, the latest first.
+pub(crate) async fn bookings(visitor: &Visitor) -> Result<Vec<Booking>, PageError> {
+    Ok(visitor.call::<List<Booking>>(Call::get("/api/bookings?limit=100")).await?.items)
+}
+
+/// Returns events by id, without those that are not published any more.
+pub(crate) async fn events_of(visitor: &Visitor, ids: impl Iterator<Item = EventId>) -> Result<BTreeMap<EventId, Arc<Event>>, PageError> {
+    let ids: std::collections::BTreeSet<_> = ids.collect();
+    let fetched = futures_util::future::join_all(ids.into_iter().map(|id| async move { (id, event::fetch(visitor, id).await) })).await;
+    let mut events = BTreeMap::new();
+    for (id, outcome) in fetched {
+        match outcome {
+            Ok(event) => {
+                events.insert(id, event);
+            }
+            Err(error) if error.code() == "event-not-found" => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(events)
+}

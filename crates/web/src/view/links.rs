@@ -1,0 +1,17 @@
+//! Parts of links.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Encodes a value for the query of a link.
+pub(crate) fn encode(value: &str) -> String {
+    utf8_percent_encode(value, &UNRESERVED).to_string()
+}
+
+/// Returns a query such as `?when=past&q=a`, without the pairs that have no value.
+pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
+    let pairs: Vec<_> =
+        pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}

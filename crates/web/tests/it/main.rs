@@ -1,0 +1,14 @@
+//! Integration tests: the web service against a real auth-service and booking-service.
+
+mod support;
+
+mod booking;
+mod desk;
+mod desk_charts;
+mod frame;
+mod live;
+mod personal;
+mod safety;
+mod second_factor;
+mod sessions;
+mod sharing;

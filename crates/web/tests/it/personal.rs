@@ -1,0 +1,50 @@
+//! «My tickets» and «My queue».
+
+use crate::support::Web;
+
+#[tokio::test]
+async fn a_holder_gives_back_a_part_and_then_the_rest() {
+    let web = Web::new().await;
+    let event = web.system.event(5).await;
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    let page = ada.get(&format!("{book}?quantity=3")).await;
+    let target = ada.submit(&page, &book, &[]).await.location();
+    let booking = target.split('=').nth(1).unwrap().to_owned();
+    let path = format!("/tickets/{booking}/return");
+    let form = ada.get(&path).await;
+    let target = ada.submit(&form, &path, &[("quantity", "1")]).await.location();
+    assert!(ada.get(&target).await.expect(200).contains("Given back."));
+    // The same form again gives back nothing more.
+    ada.submit(&form, &path, &[("quantity", "1")]).await.location();
+    assert_eq!(web.system.counts(&event).await.0, 2);
+    let form = ada.get(&path).await;
+    assert!(ada.submit(&form, &path, &[("quantity", "0")]).await.expect(422).contains("Choose how many tickets"));
+    ada.submit(&form, &path, &[("quantity", "2")]).await.location();
+    let page = ada.get("/tickets").await;
+    assert!(page.expect(200).contains("No tickets yet") && page.text.contains("History (1)"));
+    assert!(ada.get(&path).await.expect(200).contains("cannot be given back any more"));
+    web.stop().await;
+}
+
+#[tokio::test]
+async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
+    let web = Web::new().await;
+    let event = web.system.event(2).await;
+    web.system.user("bob").await.must_book(&event, 2).await;
+    web.system.user("carol").await.must_wait(&event, 1).await;
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    let page = ada.get(&format!("{book}?quantity=2")).await;
+    assert!(page.expect(200).contains("1 party is ahead of you"));
+    let target = ada.submit(&page, &book, &[]).await.location();
+    let entry = target.split('=').nth(1).unwrap().to_owned();
+    assert!(ada.get(&target).await.expect(200).contains("You are number 2 in line"));
+    let form = ada.get(&format!("/queue/{entry}")).await;
+    let changed = ada.submit(&form, &format!("/queue/{entry}/change"), &[("quantity", "1")]).await.location();
+    assert!(ada.get(&changed).await.expect(200).contains("1 ticket"));
+    let left = ada.submit(&form, &format!("/queue/{entry}/leave"), &[]).await.location();
+    assert!(ada.get(&left).await.expect(200).contains("You have left the waiting list"));
+    assert_eq!(web.system.counts(&event).await.3, 1);
+    web.stop().await;
+}

@@ -1,0 +1,2 @@
+ALTER TABLE events DROP COLUMN picture;
+DROP TABLE event_pictures;

@@ -1,0 +1,3 @@
+DROP TABLE sales_pending;
+DROP TABLE sales_minutes;
+DROP TABLE sales_progress;
