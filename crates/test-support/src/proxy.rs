@@ -39,6 +39,8 @@ struct Shared {
 #[derive(Debug)]
 struct Trap {
     needle: Vec<u8>,
+    /// Bytes that a client must send first, on the same connection and after the trap was set. Empty if none are needed.
+    marker: Vec<u8>,
     in_response: bool,
     /// If true, all other connections are cut too, and new ones are refused.
     refuse_all: bool,
@@ -57,16 +59,23 @@ impl Shared {
     }
 }
 
-impl Trap {
-    /// Returns whether the bytes occur in the forwarded data. `seen` keeps the end of the previous chunk, because the bytes
-    /// may be split across two chunks.
-    fn matches(&self, seen: &mut Vec<u8>, data: &[u8]) -> bool {
-        seen.extend_from_slice(data);
-        let found = !self.needle.is_empty() && seen.windows(self.needle.len()).any(|window| window == self.needle);
-        let keep = self.needle.len().saturating_sub(1).min(seen.len());
-        seen.drain(..seen.len() - keep);
-        found
-    }
+/// Returns whether the bytes occur in the forwarded data. `seen` keeps the end of the previous chunk, because the bytes may be
+/// split across two chunks.
+fn occurs(needle: &[u8], seen: &mut Vec<u8>, data: &[u8]) -> bool {
+    seen.extend_from_slice(data);
+    let found = !needle.is_empty() && seen.windows(needle.len()).any(|window| window == needle);
+    let keep = needle.len().saturating_sub(1).min(seen.len());
+    seen.drain(..seen.len() - keep);
+    found
+}
+
+/// What the two directions of a connection share.
+#[derive(Debug, Default)]
+struct ConnectionState {
+    /// Set when the trap was triggered by the client's bytes and waits for the server's response.
+    pending: Mutex<Option<Arc<Notify>>>,
+    /// The trap whose marker the client has sent.
+    marked: Mutex<Option<Arc<Notify>>>,
 }
 
 /// Signals that a trap has cut its connection.
@@ -163,23 +172,24 @@ impl Proxy {
     /// Forwards the next client message that contains these bytes (such as `COMMIT`) to the server, waits for the server's
     /// response, and cuts the connection without forwarding the response. Triggers once.
     pub fn cut_after_response_to(&self, needle: impl Into<Vec<u8>>) -> TrapSignal {
-        self.set_trap(needle.into(), false, false)
+        self.set_trap(needle.into(), Vec::new(), false, false)
     }
 
-    /// Cuts the connection on which the server's next response contains these bytes, without forwarding the response.
-    /// Triggers once.
-    pub fn cut_before_response(&self, needle: impl Into<Vec<u8>>) -> TrapSignal {
-        self.set_trap(needle.into(), true, false)
+    /// Cuts the connection on which the server's next response contains these bytes, without forwarding the response. Triggers
+    /// once, and only on a connection on which the client has sent `marker` since this call: a service's background work uses
+    /// other connections for statements that get the same response.
+    pub fn cut_before_response(&self, needle: impl Into<Vec<u8>>, marker: impl Into<Vec<u8>>) -> TrapSignal {
+        self.set_trap(needle.into(), marker.into(), true, false)
     }
 
     /// Like [`Proxy::cut_before_response`], but also refuses connections afterwards, like [`Proxy::refuse`].
-    pub fn refuse_before_response(&self, needle: impl Into<Vec<u8>>) -> TrapSignal {
-        self.set_trap(needle.into(), true, true)
+    pub fn refuse_before_response(&self, needle: impl Into<Vec<u8>>, marker: impl Into<Vec<u8>>) -> TrapSignal {
+        self.set_trap(needle.into(), marker.into(), true, true)
     }
 
-    fn set_trap(&self, needle: Vec<u8>, in_response: bool, refuse_all: bool) -> TrapSignal {
+    fn set_trap(&self, needle: Vec<u8>, marker: Vec<u8>, in_response: bool, refuse_all: bool) -> TrapSignal {
         let triggered = Arc::new(Notify::new());
-        *lock(&self.shared.trap) = Some(Trap { needle, in_response, refuse_all, triggered: Arc::clone(&triggered) });
+        *lock(&self.shared.trap) = Some(Trap { needle, marker, in_response, refuse_all, triggered: Arc::clone(&triggered) });
         TrapSignal(triggered)
     }
 }
@@ -220,22 +230,23 @@ async fn serve(client: TcpStream, shared: &Shared) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
-    let pending = Mutex::new(None);
+    let state = ConnectionState::default();
     // The proxy closes both directions when either of them ends.
     tokio::select! {
-        () = to_server(client_in, server_out, shared, &pending) => {}
-        () = to_client(server_in, client_out, shared, &pending) => {}
+        () = to_server(client_in, server_out, shared, &state) => {}
+        () = to_client(server_in, client_out, shared, &state) => {}
     }
 }
 
-async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared, pending: &Mutex<Option<Arc<Notify>>>) {
+async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared: &Shared, state: &ConnectionState) {
     let mut buffer = vec![0; 16 * 1024];
-    let mut seen: Vec<u8> = Vec::new();
+    let (mut seen, mut seen_for_marker) = (Vec::new(), Vec::new());
     while let Ok(count @ 1..) = client.read(&mut buffer).await {
         delay_chunk(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
-        if let Some(signal) = trigger(shared, false, &mut seen, data) {
-            *lock(pending) = Some(signal);
+        look_for_marker(shared, state, &mut seen_for_marker, data);
+        if let Some(signal) = trigger(shared, state, false, &mut seen, data) {
+            *lock(&state.pending) = Some(signal);
         }
         if server.write_all(data).await.is_err() {
             return;
@@ -243,14 +254,14 @@ async fn to_server(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared
     }
 }
 
-async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared, pending: &Mutex<Option<Arc<Notify>>>) {
+async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared: &Shared, state: &ConnectionState) {
     let mut buffer = vec![0; 16 * 1024];
-    let mut seen: Vec<u8> = Vec::new();
+    let mut seen = Vec::new();
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
         delay_chunk(shared).await;
         let data = buffer.get(..count).unwrap_or_default();
-        let signal = lock(pending).take().or_else(|| trigger(shared, true, &mut seen, data));
-        if let Some(signal) = signal {
+        let pending = lock(&state.pending).take();
+        if let Some(signal) = pending.or_else(|| trigger(shared, state, true, &mut seen, data)) {
             signal.notify_one();
             return;
         }
@@ -260,12 +271,31 @@ async fn to_client(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, shared
     }
 }
 
+/// Records that the client has sent the marker of the trap that is set.
+fn look_for_marker(shared: &Shared, state: &ConnectionState, seen: &mut Vec<u8>, data: &[u8]) {
+    match &*lock(&shared.trap) {
+        Some(trap) if !trap.marker.is_empty() => {
+            if occurs(&trap.marker, seen, data) {
+                *lock(&state.marked) = Some(Arc::clone(&trap.triggered));
+            }
+        }
+        _ => seen.clear(),
+    }
+}
+
+impl ConnectionState {
+    /// Returns whether the trap may be triggered on this connection.
+    fn permits(&self, trap: &Trap) -> bool {
+        trap.marker.is_empty() || lock(&self.marked).as_ref().is_some_and(|marked| Arc::ptr_eq(marked, &trap.triggered))
+    }
+}
+
 /// Takes the trap of this direction if the bytes that it waits for have been seen.
-fn trigger(shared: &Shared, in_response: bool, seen: &mut Vec<u8>, data: &[u8]) -> Option<Arc<Notify>> {
+fn trigger(shared: &Shared, state: &ConnectionState, in_response: bool, seen: &mut Vec<u8>, data: &[u8]) -> Option<Arc<Notify>> {
     let mut trap = lock(&shared.trap);
     match &*trap {
-        Some(set) if set.in_response == in_response => {
-            let trap = set.matches(seen, data).then(|| trap.take()).flatten()?;
+        Some(set) if set.in_response == in_response && state.permits(set) => {
+            let trap = occurs(&set.needle, seen, data).then(|| trap.take()).flatten()?;
             if trap.refuse_all {
                 shared.refuse();
             }

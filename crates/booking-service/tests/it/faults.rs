@@ -9,21 +9,26 @@ use rowlock_test_support::proxy::Proxy;
 use rowlock_test_support::system::{Plan, ready};
 use rowlock_test_support::wait::until;
 use serde_json::json;
+use uuid::Uuid;
 
 async fn proxy_of(variable: &str) -> Proxy {
     let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`"));
     Proxy::in_front_of(&url).await.0
 }
 
+/// The id as PostgreSQL's clients send it. It tells the transaction of a request from those of the service's background work.
+fn id_bytes(id: &str) -> Vec<u8> {
+    id.parse::<Uuid>().unwrap().into_bytes().to_vec()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_commit_response_is_resolved_without_booking_twice() {
     let proxy = proxy_of(DATABASE_ENV).await;
-    // Without the relay and the worker, the only COMMIT is that of the booking.
     let system = Plan::default().workers(0).booking_setting("outbox.relay", "false").database_through(proxy.address()).start().await;
     let event = system.event(3).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];
 
-    let sprung = proxy.cut_before_response("COMMIT");
+    let sprung = proxy.cut_before_response("COMMIT", id_bytes(&ada.id));
     let answer = ada.client.post_with_key("/api/book", "k", json!({"eventId": event})).await;
     sprung.wait().await;
     // The transaction was committed, and the service detected that while holding the row lock.
@@ -34,8 +39,9 @@ async fn a_lost_commit_response_is_resolved_without_booking_twice() {
     assert_eq!((again.status, &again.text), (201, &answer.text));
 
     // The same for a return, which writes no new row except its commit marker.
-    let sprung = proxy.cut_before_response("COMMIT");
-    let returned = ada.cancel(booked["booking"]["id"].as_str().unwrap()).await.expect(200);
+    let booking = booked["booking"]["id"].as_str().unwrap();
+    let sprung = proxy.cut_before_response("COMMIT", id_bytes(booking));
+    let returned = ada.cancel(booking).await.expect(200);
     sprung.wait().await;
     assert_eq!(returned["booking"]["status"], "cancelled");
     assert_eq!(system.counts(&event).await, (0, 3, 0, 0));
@@ -61,7 +67,7 @@ async fn an_unresolvable_outcome_is_reported_as_unknown_and_a_retry_with_the_key
 
     // The database becomes unavailable at the moment at which it has committed.
     ada.must_book(&event, 1).await;
-    let sprung = proxy.refuse_before_response("COMMIT");
+    let sprung = proxy.refuse_before_response("COMMIT", id_bytes(&ada.id));
     let answer = ada.client.post_with_key("/api/book", "k", body.clone()).await;
     sprung.wait().await;
     answer.refused(503, "outcome-unknown");

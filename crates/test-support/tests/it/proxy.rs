@@ -87,3 +87,17 @@ async fn a_trap_drops_one_response_and_cuts_only_that_connection() {
     timeout(Duration::from_secs(5), trap.wait()).await.unwrap();
     assert_eq!(exchange(&mut bystander, "COMMIT").await.as_deref(), Some("COMMIT"), "the trap triggers only once");
 }
+
+#[tokio::test]
+async fn a_trap_with_a_marker_cuts_only_the_connection_that_sent_it() {
+    let proxy = Proxy::start(echo().await).await;
+    let mut bystander = TcpStream::connect(proxy.address()).await.unwrap();
+    let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(exchange(&mut bystander, "marker").await.as_deref(), Some("marker"), "before the trap is set");
+    let trap = proxy.cut_before_response("COMMIT", "marker");
+    assert_eq!(exchange(&mut bystander, "COMMIT").await.as_deref(), Some("COMMIT"));
+    assert_eq!(exchange(&mut stream, "mar").await.as_deref(), Some("mar"));
+    assert_eq!(exchange(&mut stream, "ker").await.as_deref(), Some("ker"));
+    assert_eq!(exchange(&mut stream, "COMMIT").await, None);
+    timeout(Duration::from_secs(5), trap.wait()).await.unwrap();
+}
