@@ -24,6 +24,13 @@ async fn dead_letters_of_all_queues_are_listed_and_replayed() {
     let home = Home::new();
     assert_eq!(finish(command(&system, &home, &["list"])).await.ok(), "There are no dead letters.\n");
 
+    // The service binds the queue of sales after it has become ready.
+    let metrics = format!("{}/metrics", system.booking_management_urls().remove(0));
+    until("the queue of sales is bound", async || {
+        reqwest::get(&metrics).await.unwrap().text().await.unwrap().contains("rowlock_sales_amqp_links_up 1")
+    })
+    .await;
+
     let mut publisher = Publisher::connect(&system.broker.settings()).await.unwrap();
     let poison = |key: &str, id: &str| OutboundMessage::event(key, id, "not \u{1b}[31m json");
     publisher.publish_batch(vec![poison("tickets.released", "poison-1"), poison("account.disabled", "poison-2")]).await.unwrap();
