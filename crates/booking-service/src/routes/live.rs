@@ -22,7 +22,7 @@ struct LastEventIdHeader {
     last_event_id: Option<String>,
 }
 
-route_problems!(EventProblems = Problems::for_anyone().and(&[ProblemCode::EventNotFound]));
+route_problems!(EventProblems = Problems::for_anyone().limited().and(&[ProblemCode::EventNotFound]));
 
 /// Follow the availability of an event.
 ///
@@ -58,7 +58,7 @@ pub(super) async fn event(path: web::Path<String>, state: web::Data<AppState>) -
     state.live.event_stream(id).await
 }
 
-route_problems!(AccountProblems = Problems::for_users());
+route_problems!(AccountProblems = Problems::for_users().limited());
 
 /// Follow your bookings and waiting-list entries.
 ///
