@@ -54,6 +54,11 @@ impl Session {
         now + RENEW_BEFORE >= self.expires_at
     }
 
+    /// Returns whether the visitor may manage events, bookings and waiting lists.
+    pub(crate) fn is_organizer(&self) -> bool {
+        self.is_admin && self.admin_role != Some(AdminRole::Door)
+    }
+
     /// Returns whether the visitor may see accounts and the audit log.
     pub(crate) fn is_owner(&self) -> bool {
         self.is_admin && self.admin_role.is_none_or(|role| role == AdminRole::Owner)

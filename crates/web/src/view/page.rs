@@ -83,6 +83,11 @@ impl Page {
         self.visitor.session()
     }
 
+    /// Returns whether the visitor may manage events, bookings and waiting lists.
+    pub(crate) fn is_organizer(&self) -> bool {
+        self.session().is_some_and(|session| session.is_organizer())
+    }
+
     /// Returns whether the visitor may see accounts and the audit log.
     pub(crate) fn is_owner(&self) -> bool {
         self.session().is_some_and(|session| session.is_owner())

@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::models::DeskEvent;
 use super::sales::{Sales, Timeline};
-use super::{done, id_in, organizer};
+use super::{done, id_in, administrator};
 use crate::api::Call;
 use crate::error::PageError;
 use crate::form::FormErrors;
@@ -36,14 +36,18 @@ pub(super) struct EventPage {
 struct Figures<'a> {
     page: &'a Page,
     event: &'a DeskEvent,
-    sales: Sales,
+    /// The sales over time, which the role `door` does not see.
+    sales: Option<Sales>,
 }
 
 impl Figures<'_> {
     /// Reads the sales of an event, and renders its figures.
     async fn render(visitor: &Visitor, page: &Page, event: &DeskEvent) -> Result<String, PageError> {
-        let timeline: Timeline = visitor.call(Call::get(&format!("/admin/events/{}/timeline", event.id))).await?;
-        let sales = Sales::new(&visitor.locale, event, &timeline);
+        let mut sales = None;
+        if page.is_organizer() {
+            let timeline: Timeline = visitor.call(Call::get(&format!("/admin/events/{}/timeline", event.id))).await?;
+            sales = Some(Sales::new(&visitor.locale, event, &timeline));
+        }
         Ok(Figures { page, event, sales }.render()?)
     }
 }
@@ -62,7 +66,7 @@ impl EventPage {
 
 /// Shows the figures of an event.
 pub(super) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     let (event, _) = DeskEvent::read(&visitor, id_in(&id)?).await?;
     render(&EventPage::new(&visitor, event, FormErrors::default()).await?)
 }
@@ -72,7 +76,7 @@ const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sends the figures again whenever the sale has changed.
 pub(super) async fn live(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     let id = id_in(&id)?;
     let path = format!("/api/events/{id}/live");
     let last = Cell::new(None);

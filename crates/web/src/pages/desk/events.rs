@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::models::DeskEvent;
-use super::{done, next_page, organizer};
+use super::{done, next_page, administrator};
 use crate::api::Call;
 use crate::api::models::List;
 use crate::error::PageError;
@@ -41,7 +41,7 @@ impl EventsPage {
 
 /// Shows the events, by default those that have not ended.
 pub(super) async fn list(visitor: Visitor) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     let (search, cursor) = (visitor.query("q"), visitor.query("cursor"));
     let when = match visitor.query("when").as_str() {
         "past" => "past",

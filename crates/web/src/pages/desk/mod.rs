@@ -1,6 +1,6 @@
 //! The organizers' desk: events with their figures, bookings and waiting lists, accounts, the audit log, and the second factor.
 //!
-//! Every page needs the session of an administrator. An action that changes or ends something first shows a page that says what will happen.
+//! Every page needs the session of an administrator, and most need the role of an organizer. An action that changes or ends something first shows a page that says what will happen.
 
 mod accounts;
 mod audit_log;
@@ -22,6 +22,7 @@ mod waiting_list;
 use rowlock_http::Routes;
 
 use crate::error::PageError;
+use crate::session::Session;
 use crate::visitor::Visitor;
 
 /// Adds the routes of the desk.
@@ -61,11 +62,20 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .post("/desk/secondfactor/disable", second_factor::disable)
 }
 
-/// Fails unless the visitor is signed in as an administrator. The API checks the same for each call.
+/// Fails unless the visitor is signed in as an administrator of any role. The API checks the same for each call.
+fn administrator(visitor: &Visitor) -> Result<(), PageError> {
+    admit(visitor, |session| session.is_admin)
+}
+
+/// Fails unless the visitor is signed in as an administrator who may manage events. The API checks the same for each call.
 fn organizer(visitor: &Visitor) -> Result<(), PageError> {
+    admit(visitor, Session::is_organizer)
+}
+
+fn admit(visitor: &Visitor, is_permitted: impl FnOnce(&Session) -> bool) -> Result<(), PageError> {
     match visitor.session() {
         None => Err(visitor.sign_in_needed()),
-        Some(session) if session.is_admin => Ok(()),
+        Some(session) if is_permitted(&session) => Ok(()),
         Some(_) => Err(PageError::Forbidden),
     }
 }

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{done, organizer};
+use super::{done, administrator};
 use crate::api::Call;
 use crate::api::models::Account;
 use crate::error::PageError;
@@ -67,7 +67,7 @@ impl SecondFactorPage {
 
 /// Shows whether the account has a second factor.
 pub(super) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     let account: Account = visitor.call(Call::get("/api/account")).await?;
     let state = if account.totp_enabled { State::On } else { State::Off };
     render(&SecondFactorPage::new(&visitor, state, FormErrors::default()))
@@ -75,7 +75,7 @@ pub(super) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
 
 /// Shows a secret for the authenticator app. A reload shows the same one for some minutes.
 pub(super) async fn begin(visitor: Visitor, _: Form) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     match pending(&visitor).await {
         Ok(state) => render(&SecondFactorPage::new(&visitor, state, FormErrors::default())),
         Err(error) if error.code() == "totp-enabled" => Ok(see_other("/desk/secondfactor")),
@@ -85,7 +85,7 @@ pub(super) async fn begin(visitor: Visitor, _: Form) -> Result<HttpResponse, Pag
 
 /// Enables the second factor with the first code, and shows the recovery codes.
 pub(super) async fn confirm(visitor: Visitor, form: Form) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     let (code, key) = (form.get("code"), form.key());
     if code.is_empty() {
         return refused(&visitor, "missing-totp").await;
@@ -104,7 +104,7 @@ pub(super) async fn confirm(visitor: Visitor, form: Form) -> Result<HttpResponse
 
 /// Disables the second factor.
 pub(super) async fn disable(visitor: Visitor, form: Form) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
+    administrator(&visitor)?;
     let (password, code) = (form.raw("password"), form.get("code"));
     let mut errors = FormErrors::default();
     for (field, value, text) in [("password", password, "missing-password"), ("code", code, "missing-totp")] {
