@@ -155,3 +155,52 @@ fn dimensions_are_checked_before_anything_is_decoded() {
         assert_eq!(prepare(&small, UploadFormat::Png), Err(PictureError::TooSmall { width, height }));
     }
 }
+
+/// Returns an animated PNG: the file of the first frame with a second frame before its end.
+fn animated_png(first: RgbImage, second: RgbImage) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], data: &[u8]| {
+        let tagged = [kind.as_slice(), data].concat();
+        [&u32::try_from(data.len()).unwrap().to_be_bytes(), tagged.as_slice(), &crc32(&tagged).to_be_bytes()].concat()
+    };
+    let frame = |sequence: u32| {
+        let (size, rest) = ([first.width(), first.height(), 0, 0].map(u32::to_be_bytes).concat(), [0, 1, 0, 10, 0, 0]);
+        chunk(b"fcTL", &[&sequence.to_be_bytes(), size.as_slice(), &rest].concat())
+    };
+    // After the signature and the header, whose data have 13 bytes.
+    let (first_file, second_file) = (file(first.clone(), ImageFormat::Png), file(second, ImageFormat::Png));
+    let (head, rest) = first_file.split_at(33);
+    let (pixels, end) = rest.split_at(rest.len() - 12);
+    let start = second_file.windows(4).position(|kind| kind == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(second_file[start - 4..start].try_into().unwrap());
+    let data = &second_file[start + 4..][..usize::try_from(length).unwrap()];
+    let more = chunk(b"fdAT", &[&2_u32.to_be_bytes(), data].concat());
+    [head, &chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]), &frame(0), pixels, &frame(1), &more, end].concat()
+}
+
+/// Returns an animated WebP with these frames.
+fn animated_webp(frames: &[RgbImage]) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], data: &[u8]| {
+        [kind.as_slice(), &u32::try_from(data.len()).unwrap().to_le_bytes(), data, if data.len() % 2 == 1 { &[0] } else { &[] }].concat()
+    };
+    let number = |value: u32| value.to_le_bytes()[..3].to_vec();
+    let size = [number(frames[0].width() - 1), number(frames[0].height() - 1)].concat();
+    let mut chunks = [chunk(b"VP8X", &[&[2, 0, 0, 0], size.as_slice()].concat()), chunk(b"ANIM", &[255, 255, 255, 255, 0, 0])].concat();
+    for frame in frames {
+        let still = file(frame.clone(), ImageFormat::WebP);
+        let head = [number(0), number(0), size.clone(), number(100), vec![0]].concat();
+        // The still picture is one chunk after the 12 bytes of the container.
+        chunks.extend(chunk(b"ANMF", &[head.as_slice(), &still[12..]].concat()));
+    }
+    chunk(b"RIFF", &[b"WEBP", chunks.as_slice()].concat())
+}
+
+#[test]
+fn the_first_frame_of_an_animation_is_used() {
+    let (red, blue) = (RgbImage::from_pixel(300, 200, RED), RgbImage::from_pixel(300, 200, BLUE));
+    for (format, animation) in
+        [(UploadFormat::Png, animated_png(red.clone(), blue.clone())), (UploadFormat::WebP, animated_webp(&[red.clone(), blue.clone()]))]
+    {
+        let picture = prepare(&animation, format).unwrap();
+        assert!(open(&picture.large.jpeg).pixels().all(|pixel| is_near(*pixel, RED)), "{format:?}");
+    }
+}

@@ -18,13 +18,20 @@ use crate::server_url::ServerUrl;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The body of a request.
+#[derive(Debug, Clone)]
+enum RequestBody {
+    Json(Value),
+    File { media_type: &'static str, content: Vec<u8> },
+}
+
 /// An API request.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiRequest<'a> {
     method: Method,
     path: String,
     query: Vec<(&'a str, String)>,
-    body: Option<Value>,
+    body: Option<RequestBody>,
     accept: &'a str,
     if_match: Option<String>,
     /// Whether the request can be repeated safely if its response is lost.
@@ -47,12 +54,17 @@ impl<'a> ApiRequest<'a> {
 
     /// Creates a POST request with a JSON body. It is not safe to repeat, unless marked as [`idempotent`](Self::idempotent).
     pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::POST, body: Some(body), idempotent: false, ..Self::get(path) }
+        Self { method: Method::POST, body: Some(RequestBody::Json(body)), idempotent: false, ..Self::get(path) }
     }
 
     /// Creates a PATCH request with a JSON body. It is not safe to repeat.
     pub(crate) fn patch(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PATCH, ..Self::post(path, body) }
+    }
+
+    /// Creates a PUT request with a file. It is safe to repeat.
+    pub(crate) fn put_file(path: impl Into<String>, media_type: &'static str, content: Vec<u8>) -> Self {
+        Self { method: Method::PUT, body: Some(RequestBody::File { media_type, content }), ..Self::get(path) }
     }
 
     /// Creates a DELETE request. It is not safe to repeat.
@@ -144,7 +156,12 @@ impl Api {
         let invalid = |error| Failure::Other(format!("Cannot build the request: {error}"));
         let outcome = match &request.body {
             None => self.agent.run(builder.body(()).map_err(invalid)?),
-            Some(body) => self.agent.run(builder.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).map_err(invalid)?),
+            Some(RequestBody::Json(body)) => {
+                self.agent.run(builder.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).map_err(invalid)?)
+            }
+            Some(RequestBody::File { media_type, content }) => {
+                self.agent.run(builder.header(header::CONTENT_TYPE, *media_type).body(content.as_slice()).map_err(invalid)?)
+            }
         };
         let response = outcome.map_err(|error| self.transport_failure(request, &error))?;
         if response.status().is_success() { Ok(response) } else { Err(self.rejection(request, response)) }

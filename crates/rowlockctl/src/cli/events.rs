@@ -32,6 +32,17 @@ pub(crate) enum Events {
     },
     /// Changes an event. Options that are not given leave their field unchanged.
     Change(Box<ChangeEvent>),
+    /// Sets the picture of an event from a PNG, JPEG or WebP file of at most 5 MiB, or removes it.
+    Picture {
+        /// The id of the event.
+        event: EventId,
+        /// The file. The picture is cropped to 3:2 around its middle, and of an animation the first frame is used.
+        #[arg(required_unless_present = "remove")]
+        file: Option<PathBuf>,
+        /// Removes the picture.
+        #[arg(long, conflicts_with = "file")]
+        remove: bool,
+    },
     /// Turns a published event back into a draft, if it never had a booking or a waiting-list entry.
     Unpublish {
         /// The id of the event.

@@ -7,6 +7,7 @@ mod events;
 mod export;
 mod login;
 mod on_behalf;
+mod pictures;
 mod sales;
 mod show;
 mod totp;
@@ -70,6 +71,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Events(Events::Create(event)) => events::create(&context, *event),
         Command::Events(Events::Show { event, watch, once, interval }) => show::show(&context, event, watch, once, interval),
         Command::Events(Events::Change(change)) => events::change(&context, *change),
+        Command::Events(Events::Picture { event, file, .. }) => pictures::set_or_remove(&context, event, file.as_deref()),
         Command::Events(Events::Unpublish { event }) => events::unpublish(&context, event),
         Command::Events(Events::Delete { event, yes }) => events::delete(&context, event, yes),
         Command::Events(Events::Cancel { event, yes }) => events::cancel(&context, event, yes),

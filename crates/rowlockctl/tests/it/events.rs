@@ -202,3 +202,27 @@ async fn unknown_events_are_reported() {
     fixture.run(&["events", "show", "boat-race"]).await.failed(2, "must be a UUID");
     fixture.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_set_and_removed() {
+    let fixture = Fixture::logged_in().await;
+    let event = text(&fixture.json(&["events", "create", "Boat race", "--tickets", "20"]).await.json()["id"]);
+    let picture = fixture.home.path("race.webp");
+    std::fs::write(&picture, rowlock_test_support::PICTURE).unwrap();
+    let arguments = ["events", "picture", &event, picture.to_str().unwrap()];
+    let output = fixture.run(&arguments).await.ok();
+    assert!(output.starts_with("The event has a picture of "), "{output}");
+    let document = fixture.json(&arguments).await.json();
+    assert!(text(&document["image"]["url"]).starts_with("/api/events/"), "{document}");
+
+    assert_eq!(fixture.run(&["events", "picture", &event, "--remove"]).await.ok(), "The event has no picture.\n");
+    fixture.run(&["events", "picture", &event, "--remove"]).await.ok();
+    let file = fixture.home.file("race.txt", "not a picture");
+    fixture.run(&["events", "picture", &event, file.to_str().unwrap()]).await.failed(2, "is not a PNG, JPEG or WebP picture");
+    let damaged = fixture.home.file("race.png", "");
+    std::fs::write(&damaged, b"\x89PNG\r\n\x1a\n damaged").unwrap();
+    fixture.run(&["events", "picture", &event, damaged.to_str().unwrap()]).await.failed(7, "");
+    fixture.run(&["events", "picture", &event]).await.failed(2, "FILE");
+    fixture.run(&["events", "picture", &event, "/nothing/there.png"]).await.failed(2, "Cannot read /nothing/there.png");
+    fixture.close().await;
+}

@@ -3,6 +3,7 @@
 mod support;
 
 mod booking;
+mod dashboard;
 mod desk;
 mod desk_charts;
 mod frame;

@@ -88,3 +88,24 @@ async fn the_desk_shows_accounts_and_the_audit_log_to_owners() {
     assert!(text.contains("/desk/auditlog") && text.contains("<td>Organizer</td>") && text.contains("<td>Owner</td>"), "{text}");
     web.stop().await;
 }
+
+#[tokio::test]
+async fn the_desk_offers_the_role_door_only_what_it_may_use() {
+    let web = Web::new().await;
+    let event = web.system.event(5).await;
+    let door = web.system.administrator(AdminRole::Door).await;
+    let mut browser = web.browser();
+    browser.sign_in(&door.name).await;
+    let list = browser.get("/desk").await;
+    assert!(list.expect(200).contains(&format!("/desk/events/{event}")) && !list.text.contains("/desk/events/new"));
+    let page = browser.get(&format!("/desk/events/{event}")).await;
+    assert!(page.expect(200).contains("id=\"figures\""));
+    for part in ["bookings", "waitinglist", "edit", "capacity", "calloff", "duplicate", "image"] {
+        let path = format!("/desk/events/{event}/{part}");
+        assert!(!page.text.contains(&path), "the page links to {path}");
+        if part != "image" {
+            browser.get(&path).await.expect(403);
+        }
+    }
+    web.stop().await;
+}

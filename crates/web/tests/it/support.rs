@@ -34,6 +34,10 @@ impl Web {
         Self { system, running }
     }
 
+    pub(crate) fn management_url(&self) -> String {
+        format!("http://{}", self.running.management_addr())
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.running.http_addr().unwrap())
     }
@@ -54,7 +58,7 @@ impl Web {
 
     /// Returns the value of a metric of the web service.
     pub(crate) async fn metric(&self, name: &str) -> i64 {
-        let url = format!("http://{}/metrics", self.running.management_addr());
+        let url = format!("{}/metrics", self.management_url());
         let text = reqwest::get(url).await.unwrap().text().await.unwrap();
         let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("{name} is missing"));
         line.rsplit(' ').next().unwrap().parse().unwrap()

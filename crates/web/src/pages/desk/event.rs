@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::models::DeskEvent;
 use super::sales::{Sales, Timeline};
-use super::{done, id_in, administrator};
+use super::{administrator, done, id_in};
 use crate::api::Call;
 use crate::error::PageError;
 use crate::form::FormErrors;

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::models::DeskEvent;
-use super::{done, next_page, administrator};
+use super::{administrator, done, next_page};
 use crate::api::Call;
 use crate::api::models::List;
 use crate::error::PageError;

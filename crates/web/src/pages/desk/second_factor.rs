@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{done, administrator};
+use super::{administrator, done};
 use crate::api::Call;
 use crate::api::models::Account;
 use crate::error::PageError;
