@@ -46,9 +46,9 @@ impl LiveMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         // Each series starts at 0, so that the first increase is visible.
         for kind in [StreamKind::Event, StreamKind::Account] {
-            self.streams.get_or_create(&kind.into());
-            self.updates.get_or_create(&kind.into());
-            self.dropped.get_or_create(&kind.into());
+            drop(self.streams.get_or_create(&kind.into()));
+            drop(self.updates.get_or_create(&kind.into()));
+            drop(self.dropped.get_or_create(&kind.into()));
         }
         let registry = registry.sub_registry_with_prefix("live");
         registry.register("streams", "Live streams that are open, by kind", self.streams.clone());
