@@ -26,7 +26,7 @@ struct AuditEntrySchema {
     at: Timestamp,
     actor: ActorSchema,
     action: Action,
-    /// The id of the event or account that the action was performed on.
+    /// The id of the event, booking, waiting-list entry or account that the action was performed on.
     subject: Uuid,
     /// Details of the action, such as old and new values. They contain no personal data.
     #[schema(value_type = Object)]
