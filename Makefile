@@ -3,7 +3,7 @@
 .PHONY: help up down status logs reset backup restore demo test test-api test-web screenshots test-servers bench chaos openapi configuration docs test-docs fmt lint unused rustdoc deny alerts manifests ci
 
 help: ## list the targets
-	@printf 'Rowlock, a ticketing backend. Targets:\n\n'
+	@printf 'Rowlock, a ticketing system. Targets:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: ## set up and run the whole system on http://localhost:3000 (ROWLOCK_PORT)

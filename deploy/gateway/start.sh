@@ -75,7 +75,7 @@ known="$auth $booking $web"
 # nginx replaces this shell and takes over its process id.
 while sleep 1 && kill -0 $$ 2>/dev/null; do
   look_up
-  if [ "$auth $booking" != "$known" ] && render && reload; then known="$auth $booking $web"; fi
+  if [ "$auth $booking $web" != "$known" ] && render && reload; then known="$auth $booking $web"; fi
 done &
 
 exec nginx -p "$dir/" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;'

@@ -159,7 +159,7 @@ impl AuthState {
         let messages = Messages::of(messages, &self.clock, self.clock.now())?;
         let done = self.store.change_account(transition, account.id, account.version, messages, keyed).await?;
         if done {
-            tracing::info!(account = %account.id, ?transition, "an account was changed");
+            tracing::info!(account_id = %account.id, ?transition, "an account was changed");
             self.notifier.notify();
         }
         Ok(done)

@@ -149,7 +149,7 @@ impl AuthState {
         match self.store.rotate_session(presented, self.tokens.refresh_ttl, self.tokens.refresh_grace).await? {
             RefreshOutcome::Successor(account, generation) => self.issue_tokens(account, presented.session, generation),
             RefreshOutcome::Reused => {
-                tracing::warn!(session = %presented.session, "a superseded refresh token was reused; its session was ended");
+                tracing::warn!(session_id = %presented.session, "a superseded refresh token was reused; its session was ended");
                 Err(LoginError::InvalidRefreshToken)
             }
             RefreshOutcome::Ended => Err(LoginError::InvalidRefreshToken),

@@ -15,7 +15,7 @@ use crate::store::{Account, PasswordChange, ProfileChange};
 pub(crate) enum ProfileError {
     #[error("the account no longer exists")]
     Gone,
-    #[error("the present password is wrong")]
+    #[error("the current password is wrong")]
     WrongPassword,
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -72,7 +72,7 @@ impl AuthState {
             };
             let change = PasswordChange { account: id, old_hash, new_hash: hash, kept_session: session };
             if self.store.change_password(change, keyed).await? {
-                tracing::info!(account = %id, "the password of an account was changed");
+                tracing::info!(account_id = %id, "the password of an account was changed");
                 return Ok(false);
             }
         }

@@ -101,7 +101,7 @@ pub(crate) struct CreateAccount {
     /// as it was entered. The domain must contain a dot, unless the setting `accounts.allow_local_email_domains` allows others.
     #[schema(value_type = String, max_length = 254, format = "email")]
     pub(crate) email: Email,
-    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters, and none of the commonest passwords.
+    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters, and none of the most common passwords.
     #[schema(value_type = String, min_length = 8, max_length = 72, format = Password, write_only)]
     pub(crate) password: Password,
 }

@@ -79,9 +79,9 @@ pub struct BenchEnvironment {
     pub tokens: VisitorTokens,
     /// Connection to `rowlock_booking`.
     pub database: Database,
-    /// Connection to `rowlock_engine`: the same schema, used only by pgbench.
+    /// Connection to `rowlock_pgbench`: the same schema, used only by pgbench.
     pub engine: Database,
-    /// Runs pgbench against `rowlock_engine`.
+    /// Runs pgbench against `rowlock_pgbench`.
     pub pgbench: Pgbench,
     /// Ports of the services.
     pub ports: Ports,
@@ -113,7 +113,7 @@ impl BenchEnvironment {
         tokens.serve_public_key(ports.keys()).await?;
         let password = secret(&options, "postgres")?;
         let database = Database::connect(options.pg_port, &password, "rowlock_booking").await?;
-        let engine = Database::connect(options.pg_port, &password, "rowlock_engine").await?;
+        let engine = Database::connect(options.pg_port, &password, "rowlock_pgbench").await?;
         let pgbench = Pgbench::new(options.pg_bin.join("pgbench"), options.pg_port, password, options.out.join("scripts"))?;
         let launcher = Launcher { bin_dir: options.bin_dir.clone(), logs: options.out.join("log") };
         let catalog = SampleFixture { sample: 0, events: EVENTS };

@@ -1,4 +1,4 @@
-//! LoadResult generator. In a closed loop a fixed number of clients each have one request in flight. In an open loop requests are
+//! Load generator. In a closed loop a fixed number of clients each have one request in flight. In an open loop requests are
 //! sent at a fixed rate, whether or not the service keeps up, and a latency counts from the scheduled time of the request.
 
 use std::collections::BTreeMap;

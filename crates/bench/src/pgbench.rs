@@ -73,7 +73,7 @@ impl Pgbench {
         for (name, value) in variables {
             command.arg("-D").arg(format!("{name}={value}"));
         }
-        let output = command.arg("rowlock_engine").kill_on_drop(true).output().await?;
+        let output = command.arg("rowlock_pgbench").kill_on_drop(true).output().await?;
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() || errors.contains("ERROR") {

@@ -37,7 +37,7 @@ pub async fn write(environment: &BenchEnvironment, figures: &[Figure], samples: 
             "synchronousCommit": environment.database.text("SELECT current_setting('synchronous_commit')").await?,
         },
         "figures": named,
-        "slices": samples,
+        "samples": samples,
     });
     std::fs::write(environment.options.out.join("report.json"), serde_json::to_string_pretty(&document)? + "\n")?;
     Ok(())

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::consuming::{DATABASE_RETRY_INTERVAL, MessageConsumer, keep_consuming};
+use crate::consumer_loop::{DATABASE_RETRY_INTERVAL, MessageConsumer, keep_consuming};
 
 /// Maximum number of unacknowledged messages (AMQP prefetch).
 const PREFETCH: u16 = 100;

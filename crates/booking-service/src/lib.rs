@@ -5,7 +5,7 @@
 
 mod accounts;
 pub mod cli;
-mod consuming;
+mod consumer_loop;
 mod etag;
 mod event_cache;
 mod held_tickets;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// The allocator is mimalloc, for the reasons given in docs/decisions/0019-pipelined-transactions.md.
+/// The allocator is mimalloc, for the reasons given in docs/decisions/0021-mimalloc.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -16,16 +16,16 @@ use rowlock_postgres::{DatabaseError, Pool, checkout};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::consuming::{DATABASE_RETRY_INTERVAL, MessageConsumer, keep_consuming};
+use crate::consumer_loop::{DATABASE_RETRY_INTERVAL, MessageConsumer, keep_consuming};
 
 /// Maximum number of unacknowledged messages (AMQP prefetch), which is also the size of the largest batch.
 const PREFETCH: u16 = 4_000;
 /// How long messages are gathered before they are counted together. A batch costs one transaction whatever its size, so a sale that
 /// has just opened is counted with two transactions per second.
-const GATHER: Duration = Duration::from_millis(500);
+const BATCH_WINDOW: Duration = Duration::from_millis(500);
 /// Share of the time that checks of the timelines may take: one in this many parts. A check of a large sale reads many bookings, and
 /// the next one waits longer after it.
-const CHECK_SHARE: u32 = 20;
+const CHECK_TIME_DIVISOR: u32 = 20;
 /// Number of ticket types read per query.
 const BATCH_SIZE: i64 = 1000;
 
@@ -109,7 +109,7 @@ impl SalesConsumer {
 async fn gather(consumer: &mut Consumer) -> Result<Vec<Delivery>, LinkError> {
     let most = usize::from(PREFETCH);
     let mut deliveries = consumer.next_batch(most).await?;
-    let end = Instant::now() + GATHER;
+    let end = Instant::now() + BATCH_WINDOW;
     while deliveries.len() < most {
         match timeout_at(end, consumer.next_batch(most - deliveries.len())).await {
             Ok(more) => deliveries.extend(more?),
@@ -156,7 +156,7 @@ pub(crate) async fn repair_timelines(pool: Pool, check_interval: Duration, from_
                 tracing::warn!(%error, "could not check the sales timelines; checking again later");
             }
         }
-        pause = check_interval.max(begin.elapsed() * CHECK_SHARE);
+        pause = check_interval.max(begin.elapsed() * CHECK_TIME_DIVISOR);
     }
 }
 

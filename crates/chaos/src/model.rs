@@ -171,7 +171,7 @@ impl ReferenceModel {
         let position = position.ok_or_else(|| format!("removes the entry {} (number {number}), which is not waiting", entry.id))?;
         self.waiting.remove(position);
         if self.waiting.is_empty() {
-            self.release_held();
+            self.make_held_available();
         }
         Ok(())
     }
@@ -263,11 +263,11 @@ impl ReferenceModel {
             let (number, quantity) = (waiting.number, waiting.entry.quantity);
             return Err(format!("releases {leftover} tickets although number {number} waits for {quantity}"));
         }
-        self.release_held();
+        self.make_held_available();
         Ok(())
     }
 
-    fn release_held(&mut self) {
+    fn make_held_available(&mut self) {
         self.available += std::mem::take(&mut self.held);
         self.returned.clear();
     }

@@ -34,7 +34,7 @@ pub struct Report {
     /// Seed of the run.
     pub seed: u64,
     /// Duration of the fault injection in seconds.
-    #[serde(rename = "stormSeconds")]
+    #[serde(rename = "faultSeconds")]
     pub fault_seconds: u64,
     /// Duration from the start of the services to the end of the audit, in seconds.
     pub seconds: u64,
@@ -46,14 +46,14 @@ pub struct Report {
     /// Number of responses to registrations, by route and kind.
     pub account_answers: BTreeMap<String, u64>,
     /// Number of successful responses that were audited.
-    #[serde(rename = "promises")]
+    #[serde(rename = "auditedResponses")]
     pub audited_responses: u64,
     /// Number of deliveries, including redeliveries.
     pub deliveries: usize,
     /// Number of messages that were replayed.
     pub replayed: u64,
     /// Delays of the reallocation.
-    #[serde(rename = "handingOn")]
+    #[serde(rename = "reallocationDelays")]
     pub reallocation_delays: ReallocationDelays,
     /// Output of `booking-service audit`.
     pub invariants: String,

@@ -141,7 +141,7 @@ impl Stock {
             return Err(BookRefusal::AccountLimit { max });
         }
         if phase != EventPhase::WaitlistOpen {
-            self.release_held();
+            self.make_held_available();
         }
         if self.held == 0 && self.available >= request.quantity {
             self.available -= request.quantity;
@@ -233,7 +233,7 @@ impl Stock {
     pub fn remove_entry(&mut self) {
         self.waiting -= 1;
         if self.waiting == 0 {
-            self.release_held();
+            self.make_held_available();
         }
     }
 
@@ -260,7 +260,7 @@ impl Stock {
     }
 
     /// Moves all held tickets to `available`, because no entry will be promoted with them. Returns their number.
-    pub fn release_held(&mut self) -> u32 {
+    pub fn make_held_available(&mut self) -> u32 {
         let held = std::mem::take(&mut self.held);
         self.available += held;
         held
@@ -293,7 +293,7 @@ impl Stock {
                 }
             }
         }
-        let leftover = if unfinished { 0 } else { self.release_held() };
+        let leftover = if unfinished { 0 } else { self.make_held_available() };
         AllocationPass { promoted, leftover, unfinished }
     }
 }

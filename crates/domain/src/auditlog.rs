@@ -89,10 +89,10 @@ pub enum Action {
     /// An administrator was given another role.
     #[serde(rename = "account.role")]
     ChangeRole,
-    /// An administrator enabled the second factor of the own account.
+    /// An administrator enabled the second factor of their own account.
     #[serde(rename = "totp.enable")]
     EnableSecondFactor,
-    /// An administrator disabled the second factor of the own account.
+    /// An administrator disabled the second factor of their own account.
     #[serde(rename = "totp.disable")]
     DisableSecondFactor,
     /// An operator removed the second factor of an administrator who had lost it.

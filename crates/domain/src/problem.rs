@@ -50,8 +50,8 @@ codes! {
     BadTotp = 401 "bad-totp" "The code of the second factor is wrong",
     /// The refresh token is unknown, already used, or belongs to an ended session.
     InvalidRefreshToken = 401 "invalid-refresh-token" "The refresh token is not valid",
-    /// The present password, which confirms a change, is wrong.
-    WrongPassword = 403 "wrong-password" "The present password is wrong",
+    /// The current password, which confirms a change, is wrong.
+    WrongPassword = 403 "wrong-password" "The current password is wrong",
     /// An administrator has disabled the account.
     AccountDisabled = 403 "account-disabled" "The account is disabled",
     /// The account is not permitted to do this.

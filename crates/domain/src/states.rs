@@ -134,7 +134,7 @@ state! {
 state! {
     /// The role of an administrator, which decides what the account may do besides booking tickets.
     AdminRole ("role of an administrator") {
-        /// Checks people in, and reads what that needs.
+        /// Reads the list of events. Checking people in does not exist yet.
         Door = "door",
         /// Manages events, bookings and waiting lists, and does everything that `Door` may do.
         Organiser = "organiser",

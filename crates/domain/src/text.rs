@@ -274,7 +274,7 @@ impl FromStr for Password {
             return Err(InvalidValue::new(format!("must be at most {} bytes", Self::MAX_BYTES)));
         }
         if common_passwords::is_common(&text) {
-            return Err(InvalidValue::new("must not be one of the commonest passwords, which attackers try first"));
+            return Err(InvalidValue::new("must not be one of the most common passwords, which attackers try first"));
         }
         Ok(Self(text.into()))
     }

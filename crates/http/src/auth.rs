@@ -22,8 +22,9 @@ use crate::tokens::{Claims, TokenError, TokenVerifier};
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Claims>);
 
-/// The account that sent the request, even if it or the session of its token has ended. For requests that end them, so that a
-/// repeat can be told that it took effect before.
+/// The account that sent the request, verified like [`Caller`], except that the token may have been revoked because its account
+/// or session has ended. Routes that end accounts and sessions use it, so that a repeated request, which comes with the token that
+/// the first one has revoked, gets a success response instead of 401.
 #[derive(Debug, Clone)]
 pub struct FormerCaller {
     claims: Arc<Claims>,

@@ -13,9 +13,9 @@ use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 
 /// A body that has a size, for `Content-Length`, and no content.
-pub(crate) struct SizeOnly(BodySize);
+pub(crate) struct EmptyBodyWithSize(BodySize);
 
-impl MessageBody for SizeOnly {
+impl MessageBody for EmptyBodyWithSize {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -31,8 +31,8 @@ impl MessageBody for SizeOnly {
 pub(crate) async fn drop_body_of_head<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, SizeOnly>>, Error> {
+) -> Result<ServiceResponse<EitherBody<B, EmptyBodyWithSize>>, Error> {
     let is_head = request.method() == Method::HEAD;
     let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| if is_head { EitherBody::right(SizeOnly(body.size())) } else { EitherBody::left(body) }))
+    Ok(response.map_body(|_, body| if is_head { EitherBody::right(EmptyBodyWithSize(body.size())) } else { EitherBody::left(body) }))
 }

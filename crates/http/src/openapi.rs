@@ -3,15 +3,15 @@
 //! A service describes each route at its handler. `rowlock-openapi` merges the descriptions of all services and the [`shared`]
 //! parts into one document.
 
+mod enums;
 mod parameters;
 mod problems;
 mod shared;
-mod words;
 
+pub use enums::{AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
 pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};
 pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};
-pub use words::{AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
 
 /// Declares a type that represents the [`Problems`] of a route in `#[utoipa::path(responses(…))]`.
 #[macro_export]

@@ -129,15 +129,15 @@ pub fn public_server(
     Ok(server.listen(listener)?.run())
 }
 
-/// Limits what a client that does not read costs: the kernel buffers little for it, and closes the connection when it has accepted no
-/// data for the given time. actix has no such timeout, and it does not ask a body for more data while the buffer is full.
+/// Limits the resources that a client that stops reading can hold: the kernel buffers little for it, and closes the connection when
+/// it has accepted no data for the given time. actix has no such timeout, and it does not ask a body for more data while the buffer is full.
 fn limit_slow_client(connection: &dyn Any, timeout: Duration) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
     let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let limited =
         sockopt::set_tcp_user_timeout(stream, millis).and_then(|()| sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER_BYTES));
     if let Err(error) = limited {
-        tracing::debug!(%error, "cannot limit what a client that does not read costs");
+        tracing::debug!(%error, "cannot set the send timeout and buffer size of a connection; a client that stops reading is not disconnected");
     }
 }
 

@@ -1,10 +1,10 @@
 //! The booking database. This is the only crate that locks ticket types.
 //!
 //! Every operation that moves tickets goes through [`Inventory::run`], or through [`Inventory::begin`] if transactions are
-//! chained. It locks the rows of the ticket types with `FOR UPDATE` in key order, reads what it needs set-wise, lets
-//! `rowlock-domain` decide the commands in the order of arrival, writes set-wise and commits. Messages are rows of the outbox
-//! that are written in the same transaction. No network call is made while a row is locked, and this crate does not depend on
-//! HTTP.
+//! chained. It locks the rows of the ticket types with `FOR UPDATE` in key order, reads what it needs, lets `rowlock-domain` decide
+//! the commands in the order of arrival, writes the changes and commits. All statements are set-based. Messages are rows of the
+//! outbox that are written in the same transaction. No network call is made while a row is locked, and this crate does not depend
+//! on HTTP.
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 

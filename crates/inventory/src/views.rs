@@ -26,7 +26,7 @@ pub struct Holder {
 pub struct EventPicture {
     /// A hash of the files, which changes with the picture.
     pub version: String,
-    /// The commonest color, such as `#1f4fd8`.
+    /// The most common color, such as `#1f4fd8`.
     pub color: String,
     /// The width of the large size in pixels.
     pub width: u32,

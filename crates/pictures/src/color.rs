@@ -1,4 +1,4 @@
-//! The commonest color of a picture.
+//! The most common color of a picture.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ pub struct Color(pub [u8; 3]);
 
 impl Color {
     /// Returns the mean of the largest group of similar colors.
-    pub(crate) fn commonest(pixels: &RgbImage) -> Self {
+    pub(crate) fn most_common(pixels: &RgbImage) -> Self {
         // Colors are similar if the upper three bits of all channels are equal.
         let mut groups: HashMap<[u8; 3], (u64, [u64; 3])> = HashMap::new();
         for pixel in pixels.pixels() {

@@ -40,8 +40,8 @@ pub(crate) fn decode(upload: &[u8], format: UploadFormat) -> Result<RgbImage, Pi
     }
     let pixels = DynamicImage::from_decoder(decoder).map_err(|_| PictureError::Undecodable)?;
     // A large picture is reduced first, so that what follows needs little memory.
-    let mut pixels = match crop.excess() {
-        Some(excess) => pixels.thumbnail_exact(excess.reduce(width), excess.reduce(height)),
+    let mut pixels = match crop.reduction_ratio() {
+        Some(ratio) => pixels.thumbnail_exact(ratio.reduce(width), ratio.reduce(height)),
         None => pixels,
     };
     pixels.apply_orientation(orientation);

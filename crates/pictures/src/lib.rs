@@ -108,7 +108,7 @@ pub struct Picture {
     pub large: Rendition,
     /// The size for lists, at most [`SMALL_WIDTH`] wide.
     pub small: Rendition,
-    /// The commonest color, which is shown until the picture has been loaded.
+    /// The most common color, which is shown until the picture has been loaded.
     pub color: Color,
 }
 
@@ -121,7 +121,7 @@ pub fn prepare(upload: &[u8], format: UploadFormat) -> Result<Picture, PictureEr
     let cropped = decode::decode(upload, format)?;
     let large = resize::to_width(cropped, LARGE_WIDTH);
     let small = resize::to_width(large.clone(), SMALL_WIDTH);
-    Ok(Picture { color: Color::commonest(&small), small: encode(&small)?, large: encode(&large)? })
+    Ok(Picture { color: Color::most_common(&small), small: encode(&small)?, large: encode(&large)? })
 }
 
 fn encode(pixels: &RgbImage) -> Result<Rendition, PictureError> {

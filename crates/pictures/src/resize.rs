@@ -21,20 +21,20 @@ impl Size {
 
     /// Returns by how much a picture of which this part is used can be reduced before it is cropped, if that is worth it. Twice the
     /// size of the result is left, for the better filter that comes after.
-    pub(crate) fn excess(self) -> Option<Excess> {
+    pub(crate) fn reduction_ratio(self) -> Option<ReductionRatio> {
         let target = LARGE_WIDTH * 2;
-        (self.width > target).then_some(Excess { from: self.width, to: target })
+        (self.width > target).then_some(ReductionRatio { from: self.width, to: target })
     }
 }
 
 /// A ratio by which a picture is reduced.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Excess {
+pub(crate) struct ReductionRatio {
     from: u32,
     to: u32,
 }
 
-impl Excess {
+impl ReductionRatio {
     /// Returns a length after the reduction, rounded up.
     pub(crate) fn reduce(self, length: u32) -> u32 {
         let reduced = (u64::from(length) * u64::from(self.to)).div_ceil(u64::from(self.from));

@@ -1,4 +1,4 @@
-//! Parts of the command line that the three service binaries share.
+//! Parts of the command line that the four service binaries share.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,8 @@
 //! Infrastructure that every Rowlock binary needs: settings, telemetry, start-up and shutdown, database settings, the clock,
 //! a cache and the shared parts of the command lines.
 //!
-//! This is the lowest of the three shared crates. `rowlock-messaging` and `rowlock-http` depend on it, never the reverse.
+//! `rowlock-messaging` and `rowlock-http` depend on this crate, never the reverse. It depends on `rowlock-postgres` and
+//! `rowlock-domain`.
 
 pub mod cli;
 pub mod clock;

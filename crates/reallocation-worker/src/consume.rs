@@ -241,7 +241,7 @@ impl ReleasedTicketsConsumer {
                 ReallocationResult::Failed(reason) => {
                     if let Some((delivery, _)) = pending.remove(&key) {
                         let disposition = consumer.retry(&delivery, &reason, self.clock.now()).await?;
-                        tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, ?disposition, "a tickets.released message could not be processed");
+                        tracing::warn!(event_id = %key.event, ticket_type_id = %key.ticket_type, %reason, ?disposition, "a tickets.released message could not be processed");
                     }
                 }
             }

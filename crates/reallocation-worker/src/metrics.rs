@@ -20,7 +20,7 @@ impl WorkerMetrics {
         registry.register("waitlist_promotions", "Waiting-list entries promoted to bookings", self.promotions.clone());
         registry.register(
             "waitlist_closed",
-            "Waiting-list entries closed because their event started or was cancelled",
+            "Waiting-list entries closed because their waiting list ended or their event was cancelled",
             self.closed.clone(),
         );
         registry.register("event_cancellations", "Bookings cancelled because their event was cancelled", self.cancelled.clone());

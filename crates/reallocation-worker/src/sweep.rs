@@ -68,7 +68,7 @@ async fn sweep_once(reallocator: &Reallocator, reader: &SweepReader) -> Result<b
     let results = reallocator.reallocate(&tasks).await;
     for (key, result) in keys.iter().zip(&results) {
         if let ReallocationResult::Failed(reason) | ReallocationResult::Retry(reason) = result {
-            tracing::warn!(event = %key.event, ticket_type = %key.ticket_type, %reason, "the sweep could not reallocate the tickets of a ticket type; a later sweep tries again");
+            tracing::warn!(event_id = %key.event, ticket_type_id = %key.ticket_type, %reason, "the sweep could not reallocate the tickets of a ticket type; a later sweep tries again");
         }
     }
     // Another transaction is working on a locked row, so only this sweep's own progress is a reason to sweep again at once.

@@ -110,7 +110,7 @@ pub(crate) enum Totp {
 /// The role of an administrator.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum AdminRole {
-    /// Checks people in.
+    /// Reads the list of events. Checking people in does not exist yet.
     Door,
     /// Manages events, bookings and waiting lists.
     Organiser,

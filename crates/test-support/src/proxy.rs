@@ -69,7 +69,7 @@ fn occurs(needle: &[u8], seen: &mut Vec<u8>, data: &[u8]) -> bool {
     found
 }
 
-/// What the two directions of a connection share.
+/// The state that the two directions of a connection share.
 #[derive(Debug, Default)]
 struct ConnectionState {
     /// Set when the trap was triggered by the client's bytes and waits for the server's response.

@@ -88,7 +88,7 @@ impl SocketGateway {
         let tools = folder.path().join("tools");
         std::fs::create_dir(&tools).unwrap();
         let getent = tools.join("getent");
-        std::fs::write(&getent, "#!/bin/sh\nsed -n \"s/^$2 //p\" \"${0%/*}/names\" | grep .\n").unwrap();
+        std::fs::write(&getent, "#!/bin/sh\necho >>\"${0%/*}/lookups\"\nsed -n \"s/^$2 //p\" \"${0%/*}/names\" | grep .\n").unwrap();
         std::fs::set_permissions(&getent, Permissions::from_mode(0o755)).unwrap();
         if let Some(program) = std::env::var_os("ROWLOCK_TEST_NGINX") {
             symlink(program, tools.join("nginx")).unwrap();
@@ -115,6 +115,16 @@ impl SocketGateway {
         let tools = self.folder.path().join("tools");
         std::fs::write(tools.join("names.new"), lines.concat()).unwrap();
         std::fs::rename(tools.join("names.new"), tools.join("names")).unwrap();
+    }
+
+    /// Waits until `start.sh` has resolved the names of its services a few times, and returns whether it has written its
+    /// configuration again meanwhile. It reloads nginx whenever it does that.
+    pub async fn rewrites_configuration(&self) -> bool {
+        let lookups = || std::fs::read(self.folder.path().join("tools/lookups")).unwrap().len();
+        let written = || std::fs::metadata(self.folder.path().join("conf.d/rowlock.conf")).unwrap().modified().unwrap();
+        let (lookups_before, written_before) = (lookups(), written());
+        until("the names are resolved again", async || lookups() >= lookups_before + 6).await;
+        written() != written_before
     }
 
     /// Sends eight requests and returns the distinct response bodies, which name the services that responded. Panics if a

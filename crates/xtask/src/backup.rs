@@ -121,7 +121,7 @@ fn dump(server: &DatabaseServer, database: &str, folder: &Path) -> Result<String
     let lines = child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(std::result::Result::ok);
     let latest = lines.filter_map(|line| manifest::migration(&line).map(str::to_owned)).max();
     child.wait().map_err(failure)?;
-    latest.ok_or_else(|| sentence!("The database {database} has no schema of Rowlock: nothing was kept."))
+    latest.ok_or_else(|| sentence!("The database {database} has no Rowlock schema, so no backup was written."))
 }
 
 /// Copies the secrets that are needed to read the databases, if they are known.

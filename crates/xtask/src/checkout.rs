@@ -83,7 +83,7 @@ impl Checkout {
         }
         files::Lock::take(
             &state.join("lock"),
-            "Another 'make up', 'make down' or 'make reset' is at work in this checkout. Wait until it has ended.",
+            "Another 'make up', 'make down' or 'make reset' is running in this checkout. Wait until it has ended.",
         )
     }
 }

@@ -159,7 +159,7 @@ pub(crate) fn reset(checkout: &Checkout) -> Result<()> {
     }
     println!("All data of this checkout are deleted.");
     if given {
-        println!("What lies on the servers that you gave (databases rowlock_auth and rowlock_booking, queues) is still there.");
+        println!("The databases and queues on the servers that you provided were not deleted.");
     }
     Ok(())
 }

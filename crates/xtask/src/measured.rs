@@ -93,7 +93,7 @@ pub(crate) fn chaos(checkout: &Checkout) -> Result<()> {
 /// Restarts a server of a running `make chaos` after it was killed, and prints the new pid. The tool of `make chaos` calls it.
 pub(crate) fn restart_server(checkout: &Checkout, name: &str) -> Result<()> {
     let servers = Kind::Chaos.servers(checkout);
-    ensure!(servers.system.is_set_up(), "No run of 'make chaos' is at work in this checkout.");
+    ensure!(servers.system.is_set_up(), "No run of 'make chaos' is running in this checkout.");
     println!("{}", servers.restart(name)?);
     Ok(())
 }
@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
         let name = kind.name();
         let lock = files::Lock::take(
             &checkout.state().join(format!("{name}.lock")),
-            &format!("Another 'make {name}' is at work in this checkout. Wait until it has ended."),
+            &format!("Another 'make {name}' is running in this checkout. Wait until it has ended."),
         )?;
         let this = std::env::current_exe().map_err(crate::failure::Failure::file("this program", "found"))?;
         let target = checkout.target()?;
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         servers.prepare_databases(&self.programs)?;
         if self.kind == Kind::Bench {
             // A second copy of the schema, for pgbench only.
-            superuser("CREATE DATABASE rowlock_engine TEMPLATE rowlock_booking")?;
+            superuser("CREATE DATABASE rowlock_pgbench TEMPLATE rowlock_booking")?;
         }
         let first = system.ports.get(FURTHER_PORTS)?;
         let address = |offset: u16| format!("127.0.0.1:{}", first.saturating_add(offset));

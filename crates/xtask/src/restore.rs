@@ -60,11 +60,11 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
         restore_secret(&folder.join("admin-login.json"), &system.folder().join("admin-login.json"))?;
     }
     audit(&system, &programs)?;
-    println!("Both databases are restored, and all is as it must be.");
+    println!("Both databases are restored, and the audit found no violation.");
     let key = folder.join("encryption-key");
     if !key.exists() {
         println!(
-            "The backup holds no encryption key: auth-service can read its signing keys with the keys.encryption_key of that time alone."
+            "The backup contains no encryption key. auth-service needs the keys.encryption_key that was in use when the backup was made."
         );
     } else if !own {
         println!("auth-service needs the content of {} as its keys.encryption_key.", key.display());
@@ -79,7 +79,7 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
 fn full_databases(server: &DatabaseServer) -> Result<Vec<&'static str>> {
     let mut full = Vec::new();
     for database in manifest::DATABASES {
-        let unreadable = |_| sentence!("The database {database} cannot be looked into; psql says above why.");
+        let unreadable = |_| sentence!("The database {database} cannot be inspected; psql says above why.");
         let exists = server.query("postgres", &format!("SELECT count(*) FROM pg_database WHERE datname = '{database}'"));
         if exists.map_err(unreadable)? == "1" && server.query(database, COUNT_TABLES).map_err(unreadable)? != "0" {
             full.push(database);
@@ -127,7 +127,7 @@ fn audit(system: &System, programs: &Path) -> Result<()> {
     command.env("ROWLOCK__DATABASE__URL", with_database(&system.admin_database_url()?, "rowlock_booking")?);
     run(&mut command).map_err(|_| {
         sentence!(
-            "Both databases are restored, and the audit found something wrong or could not be made; it says above what. Do not let the services run on them before that is cleared up."
+            "Both databases are restored, but the audit failed or could not run; see its output above. Do not start the services until this is resolved."
         )
     })
 }

@@ -105,7 +105,7 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     for path in paths {
         let page = Page::parse(&files::read(&path)?);
         let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-        ensure!(page.misnamed.is_empty(), "Shell blocks are marked sh, so that they are run; see {name}, lines {:?}.", page.misnamed);
+        ensure!(page.misnamed.is_empty(), "Mark shell blocks as `sh`, so that this test runs them: {name}, lines {:?}.", page.misnamed);
         pages.push((name, page));
     }
     let work = tempfile::tempdir().map_err(Failure::file("the temporary folder", "created"))?;

@@ -75,7 +75,7 @@ pub(crate) fn test(checkout: &Checkout, arguments: &[String]) -> Result<()> {
     let kept = kept(checkout);
     let running;
     let servers = if kept.run() {
-        println!("Using the servers that 'scripts/test-servers.sh start' keeps up.");
+        println!("Using the servers that 'scripts/test-servers.sh start' keeps running.");
         &kept
     } else {
         println!("Starting PostgreSQL and RabbitMQ for the tests");

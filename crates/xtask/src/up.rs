@@ -62,7 +62,7 @@ fn install_and_build(checkout: &Checkout, servers: &[Server]) -> Result<PathBuf>
     std::thread::scope(|scope| {
         let installation = scope.spawn(|| tools::need(checkout, servers));
         let programs = system::build_services(checkout, Build::Local);
-        installation.join().unwrap_or_else(|_| Err(sentence!("The installation has panicked.")))?;
+        installation.join().unwrap_or_else(|_| Err(sentence!("Installing the packages failed unexpectedly.")))?;
         programs
     })
 }

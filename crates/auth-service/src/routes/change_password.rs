@@ -19,11 +19,11 @@ use crate::state::AuthState;
 #[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct ChangePassword {
-    /// The present password.
+    /// The current password.
     #[deserr(from(String) = SecretString::from)]
     #[schema(value_type = String, format = Password, write_only)]
     password: SecretString,
-    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters, and none of the commonest passwords.
+    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters, and none of the most common passwords.
     #[schema(value_type = String, min_length = 8, max_length = 72, format = Password, write_only)]
     new_password: Password,
 }
@@ -32,7 +32,7 @@ impl From<ProfileError> for Problem {
     fn from(error: ProfileError) -> Self {
         match error {
             ProfileError::Gone => account_gone(),
-            ProfileError::WrongPassword => Self::new(ProblemCode::WrongPassword, "The present password is wrong. Nothing was changed."),
+            ProfileError::WrongPassword => Self::new(ProblemCode::WrongPassword, "The current password is wrong. Nothing was changed."),
             ProfileError::KeyReused => key_reused(),
             ProfileError::Contended => Self::new(
                 ProblemCode::Overloaded,

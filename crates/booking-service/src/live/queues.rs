@@ -1,5 +1,5 @@
 //! Positions in waiting lists. When an entry leaves a waiting list, the positions of all entries behind it change, and the messages
-//! name none of them. Their positions are read set-wise for all accounts with open streams.
+//! name none of them. Set-based queries read their positions for all accounts with open streams.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

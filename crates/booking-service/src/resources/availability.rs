@@ -3,7 +3,7 @@
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::states::{EventStatus, WaitlistUntil};
-use rowlock_http::openapi as words;
+use rowlock_http::openapi as enums;
 use rowlock_inventory::views::EventWithTypes;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,7 +41,7 @@ pub(crate) struct AvailabilityResource {
     /// Last moment at which holders can return tickets; null for the start of the event.
     #[schema(value_type = Option<DateTime>, required)]
     cancel_until: Option<Timestamp>,
-    #[schema(value_type = words::EventStatus)]
+    #[schema(value_type = enums::EventStatus)]
     status: EventStatus,
     total_tickets: u64,
     available_tickets: u64,

@@ -3,7 +3,7 @@
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId};
 use rowlock_domain::states::{BookingOrigin, BookingStatus};
-use rowlock_http::openapi as words;
+use rowlock_http::openapi as enums;
 use rowlock_inventory::views::{Holder, NamedBooking};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,9 +21,9 @@ pub(crate) struct BookingResource {
     #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
     quantity: u32,
-    #[schema(value_type = words::BookingStatus)]
+    #[schema(value_type = enums::BookingStatus)]
     status: BookingStatus,
-    #[schema(value_type = words::BookingOrigin)]
+    #[schema(value_type = enums::BookingOrigin)]
     origin: BookingOrigin,
     #[schema(value_type = DateTime)]
     booked_at: Timestamp,

@@ -42,7 +42,7 @@ pub(crate) struct EventImageResource {
     small_url: String,
     /// Changes with the picture.
     version: String,
-    /// The commonest color, for the space of the picture until it has been loaded.
+    /// The most common color, for the space of the picture until it has been loaded.
     #[schema(pattern = "^#[0-9a-f]{6}$")]
     color: String,
     /// Width of the large size in pixels.

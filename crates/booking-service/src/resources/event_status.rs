@@ -4,7 +4,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{EventId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::EventStatus;
 use rowlock_http::Page;
-use rowlock_http::openapi as words;
+use rowlock_http::openapi as enums;
 use rowlock_inventory::queries::EventStatusPage;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -47,7 +47,7 @@ pub(crate) struct EventStatusResource {
     /// Name of the IANA time zone in which people read the times, such as `Europe/Berlin`.
     #[schema(min_length = 1, max_length = 64)]
     time_zone: String,
-    #[schema(value_type = words::EventStatus)]
+    #[schema(value_type = enums::EventStatus)]
     status: EventStatus,
     total_tickets: u64,
     available_tickets: u64,

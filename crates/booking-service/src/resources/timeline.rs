@@ -82,7 +82,7 @@ pub(crate) struct TimelineResource {
     /// The end of the last bucket.
     #[schema(value_type = DateTime)]
     to: Timestamp,
-    /// Whether all changes are counted. Usually, the latest ones are within a second.
+    /// Whether all changes are counted. By default, changes are counted every ten seconds.
     up_to_date: bool,
     /// The changes of all ticket types in the period, and the totals at its end.
     totals: SalesCountsResource,

@@ -3,7 +3,7 @@
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::WaitlistStatus;
-use rowlock_http::openapi as words;
+use rowlock_http::openapi as enums;
 use rowlock_inventory::views::NamedEntry;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,7 +24,7 @@ pub(crate) struct WaitlistEntryResource {
     /// Position in the waiting list, from 1; null if the entry no longer waits.
     #[schema(required, minimum = 1)]
     position: Option<i64>,
-    #[schema(value_type = words::WaitlistStatus)]
+    #[schema(value_type = enums::WaitlistStatus)]
     status: WaitlistStatus,
     #[schema(value_type = DateTime)]
     joined_at: Timestamp,

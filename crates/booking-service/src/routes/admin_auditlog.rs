@@ -26,7 +26,7 @@ struct AuditEntrySchema {
     at: Timestamp,
     actor: ActorSchema,
     action: Action,
-    /// The id of the event or account that the action was performed on.
+    /// The id of the event, booking, waiting-list entry or account that the action was performed on.
     subject: Uuid,
     /// Details of the action, such as old and new values. They contain no personal data.
     #[schema(value_type = Object)]
@@ -52,8 +52,9 @@ route_problems!(AuditLogProblems = Problems::for_administrators().with_input());
 
 /// List the audit log, newest first.
 ///
-/// The log records what administrators do: events created, changed, cancelled and deleted, bookings and waiting-list entries
-/// changed on behalf of others, administrators created, and accounts disabled and enabled. Entries are only ever added.
+/// The log records what administrators do: events created, changed, cancelled and deleted, bookings made for guests,
+/// bookings and waiting-list entries changed on behalf of others, administrators created, roles and second factors changed, and
+/// accounts disabled and enabled. Entries are only ever added.
 #[utoipa::path(
     get,
     path = "/admin/auditlog",

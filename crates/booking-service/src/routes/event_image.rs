@@ -16,10 +16,10 @@ use crate::etag::if_none_match;
 use crate::state::AppState;
 
 /// A picture that is requested with its current version never changes.
-const FOREVER: &str = "public, max-age=31536000, immutable";
+const CACHE_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A picture without a version may be replaced at any time.
-const SHORTLY: &str = "public, max-age=60";
+const CACHE_ONE_MINUTE: &str = "public, max-age=60";
 
 /// Which picture to return.
 #[derive(IntoParams)]
@@ -106,8 +106,8 @@ pub(super) async fn get(path: web::Path<String>, request: HttpRequest, state: we
     let etag = EntityTag::new_strong(format!("{version}-{}", if size == PictureSize::Large { "l" } else { "s" }));
     let lifetime = match (is_public, known) {
         (false, _) => "private, no-store",
-        (true, Some(known)) if known == version => FOREVER,
-        (true, _) => SHORTLY,
+        (true, Some(known)) if known == version => CACHE_IMMUTABLE,
+        (true, _) => CACHE_ONE_MINUTE,
     };
     let is_known = if_none_match(&request, &etag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };

@@ -74,7 +74,7 @@ async fn a_picture_of_each_format_is_served_in_two_sizes() {
     }
     versions.dedup();
     assert_eq!(versions.len(), 3);
-    // An address with an old version serves the present picture, but is not cached for long, and neither is one without a version.
+    // An address with an old version serves the current picture, but is not cached for long, and neither is one without a version.
     let plain = format!("/api/events/{event}/image");
     for path in [versions[0].2.as_str(), &plain] {
         assert_eq!(read(&visitor, path).await, (200, versions[2].1.clone(), "public, max-age=60".to_owned()), "{path}");

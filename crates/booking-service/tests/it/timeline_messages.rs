@@ -51,7 +51,7 @@ async fn every_kind_of_change_is_counted_once_even_if_all_messages_are_replayed(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_messages_are_made_up_for() {
+async fn lost_messages_are_recounted_from_the_bookings() {
     let system = counting(quick().booking_setting("outbox.relay", "false")).await;
     let event = system.event(3).await;
     let [ada, ben] = [system.user("ada").await, system.user("ben").await];

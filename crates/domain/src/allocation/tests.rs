@@ -36,7 +36,7 @@ fn a_booking_is_never_split() {
 }
 
 #[test]
-fn a_stranger_cannot_take_what_a_waiting_party_would_have_got() {
+fn a_newcomer_cannot_take_tickets_that_a_waiting_party_could_use() {
     // Two tickets are available and a party of three waits. One ticket is returned while a stranger asks for two.
     let mut stock = stock(5);
     stock.book(ask(3), LIMITS, EventPhase::WaitlistOpen).unwrap();
@@ -81,7 +81,7 @@ fn a_party_above_a_lowered_limit_is_passed_over_until_the_limit_is_raised() {
 }
 
 #[test]
-fn what_nobody_can_take_becomes_available() {
+fn leftover_tickets_become_available() {
     let mut stock = stock(4);
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
@@ -106,7 +106,7 @@ fn a_pass_that_reaches_its_limit_leaves_the_rest_held() {
 }
 
 #[test]
-fn when_the_last_who_waits_leaves_what_was_held_is_for_everybody() {
+fn held_tickets_become_available_when_the_last_entry_leaves() {
     let mut stock = stock(1);
     stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();
@@ -147,7 +147,7 @@ fn after_the_start_nothing_is_held_and_nobody_joins() {
 }
 
 #[test]
-fn what_was_held_when_the_event_began_is_everybodys_with_the_next_return() {
+fn held_tickets_become_available_at_the_first_return_after_the_start() {
     let mut stock = stock(2);
     stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();

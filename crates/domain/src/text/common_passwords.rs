@@ -1,4 +1,4 @@
-//! The commonest passwords, which nobody may choose. An attacker tries them first.
+//! The most common passwords, which nobody may choose. An attacker tries them first.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 /// Passwords in lower case, separated by white space. Only those that satisfy the other rules are listed.
 static LIST: LazyLock<HashSet<&'static str>> = LazyLock::new(|| include_str!("common-passwords.txt").split_whitespace().collect());
 
-/// Returns whether a password is one of the commonest, regardless of case.
+/// Returns whether a password is one of the most common, regardless of case.
 pub(super) fn is_common(password: &str) -> bool {
     LIST.contains(password.to_lowercase().as_str())
 }

@@ -255,7 +255,7 @@ fn a_domain_needs_a_dot_unless_local_ones_are_allowed() {
 }
 
 #[test]
-fn whoever_has_an_address_from_before_the_rules_can_type_it() {
+fn login_accepts_addresses_from_before_the_rules() {
     for (typed, key) in
         [("a@gmail", "a@gmail"), (" Jose\u{301}@Example.org ", "josé@example.org"), ("ada@München.example", "ada@xn--mnchen-3ya.example")]
     {
@@ -300,7 +300,7 @@ mod properties {
         }
 
         #[test]
-        fn the_key_of_a_key_is_the_key(text in text()) {
+        fn the_comparison_key_is_idempotent(text in text()) {
             let key = Username::key_of(&text);
             prop_assert_eq!(&Username::key_of(&key), &key);
             prop_assert_eq!(Username::key_of(&text.nfd().collect::<String>()), Username::key_of(&text.nfc().collect::<String>()));
@@ -309,7 +309,7 @@ mod properties {
         }
 
         #[test]
-        fn of_ascii_the_key_is_lower_case(username in "[!-~]{1,64}", email in "[!-?A-~]{1,20}@[ -~]{1,20}") {
+        fn the_key_of_ascii_text_is_its_lower_case(username in "[!-~]{1,64}", email in "[!-?A-~]{1,20}@[ -~]{1,20}") {
             prop_assert_eq!(Username::key_of(&username), username.to_lowercase());
             prop_assert_eq!(EmailLookupKeys::of(&email).key, email.to_lowercase());
         }

@@ -21,8 +21,8 @@ pub struct PageParams {
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyKeyHeader {
     /// Makes the request safe to retry. If it is sent again with the same key and the same body, it takes effect only once, and the
-    /// response is the original one with `Idempotent-Replayed: true`. A key is scoped to the account and the event and is stored
-    /// for 24 hours. Error responses are not stored.
+    /// response is the original one with `Idempotent-Replayed: true`. A key is stored for 24 hours. The scope of a key depends
+    /// on the route; the documentation of the API describes it. Error responses are not stored.
     #[param(
         nullable = false,
         rename = "Idempotency-Key",

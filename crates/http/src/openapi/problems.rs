@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::words::{AdminRole, one_of};
+use super::enums::{AdminRole, one_of};
 use crate::problem::{FieldError, Problem};
 
 /// An error response (RFC 9457). Clients decide by `code`; `detail` is for people. The members after `errors` occur with certain
@@ -208,7 +208,7 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::MalformedRequest => ("The request is not valid HTTP, or its address or headers are too long.", &[]),
         ProblemCode::Unauthenticated => ("The token is not valid or has expired. Log in again or refresh it.", &[]),
         ProblemCode::BadCredentials => ("The e-mail address or the password is wrong.", &[]),
-        ProblemCode::WrongPassword => ("The present password is wrong. Nothing was changed.", &[]),
+        ProblemCode::WrongPassword => ("The current password is wrong. Nothing was changed.", &[]),
         ProblemCode::TotpRequired => ("Send the code of your authenticator app, or a recovery code, as `totp`.", &[]),
         ProblemCode::BadTotp => ("The code is wrong, expired or already used. Wait for the next one.", &[]),
         ProblemCode::TotpEnabled => ("Your account has a second factor. Disable it with POST /admin/disabletotp first.", &[]),

@@ -136,7 +136,7 @@ impl UnitOfWork {
             }
         }
         if phase != EventPhase::WaitlistOpen {
-            self.release_all_held(id);
+            self.make_all_held_available(id);
         }
         let domain_event = if is_cancellation { DomainEvent::EventCancelled {} } else { DomainEvent::EventUpdated { status } };
         self.emit_for_event(id, version, domain_event);
@@ -191,12 +191,12 @@ impl UnitOfWork {
     }
 
     /// Makes held tickets available, because promotions have ended.
-    fn release_all_held(&mut self, event: EventId) {
+    fn make_all_held_available(&mut self, event: EventId) {
         let keys: Vec<_> =
             self.types.iter().filter(|(key, row)| key.event == event && row.get().stock.held > 0).map(|(key, _)| *key).collect();
         for key in keys {
             let Some(row) = self.types.get_mut(&key) else { continue };
-            let leftover = row.change().stock.release_held();
+            let leftover = row.change().stock.make_held_available();
             self.emit_leftover(key, leftover);
         }
     }

@@ -1,4 +1,4 @@
-//! Locks the rows and reads what the commands need, set-wise: there is never a query per command.
+//! Locks the rows and reads what the commands need, with set-based statements: there is never a query per command.
 
 mod dependent;
 mod locks;

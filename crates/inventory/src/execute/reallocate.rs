@@ -86,7 +86,7 @@ impl UnitOfWork {
         let missing = || Refusal::TicketTypeNotFound(key.ticket_type);
         let mut done = ReallocationSummary::default();
         if self.types.get(&key).ok_or_else(missing)?.get().stock.held > 0 {
-            done.leftover = self.types.get_mut(&key).ok_or_else(missing)?.change().stock.release_held();
+            done.leftover = self.types.get_mut(&key).ok_or_else(missing)?.change().stock.make_held_available();
             self.emit_leftover(key, done.leftover);
         }
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);

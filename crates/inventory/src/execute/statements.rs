@@ -1,4 +1,4 @@
-//! The set-wise statements of the transaction. Each one has a fixed text and takes its rows as arrays, so it is prepared once per
+//! The set-based statements of the transaction. Each one has a fixed text and takes its rows as arrays, so it is prepared once per
 //! connection and costs one round trip however many commands there are.
 
 mod locks;

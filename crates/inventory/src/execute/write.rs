@@ -1,4 +1,4 @@
-//! Writes the changes set-wise and commits them. Each statement must affect as many rows as it was given.
+//! Writes the changes with set-based statements and commits them. Each statement must affect as many rows as it was given.
 
 mod changed_rows;
 mod new_rows;

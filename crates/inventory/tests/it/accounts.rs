@@ -50,7 +50,7 @@ async fn has(fixture: &InventoryFixture, account: AccountId) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_account_has_after_it_was_enabled_again_is_not_returned_by_a_pass_that_began_before() {
+async fn a_closing_pass_keeps_bookings_made_after_reenabling() {
     let fixture = InventoryFixture::new().await;
     let ada = fixture.account();
     record_change(&fixture, ada, 2, AccountChange::Disabled).await;

@@ -199,7 +199,7 @@ fn a_batch_is_the_same_as_its_commands_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_spans_events_and_an_unknown_one_is_its_own_trouble() {
+async fn a_batch_spans_events_and_only_the_command_for_an_unknown_event_is_refused() {
     let fixture = InventoryFixture::new().await;
     let keys = [fixture.event(1).await, fixture.event(1).await];
     fixture.inventory.run_one(Command::Book(fixture.book(keys[1], fixture.account(), 1))).await.unwrap();
@@ -238,7 +238,7 @@ async fn a_batch_is_one_transaction_or_one_for_each_event_if_that_is_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_command_does_not_fail_its_neighbours() {
+async fn one_bad_command_does_not_fail_its_neighbors() {
     let fixture = InventoryFixture::new().await;
     let key = fixture.event(5).await;
     let (ada, ben) = (fixture.account(), fixture.account());
@@ -257,7 +257,7 @@ async fn one_bad_command_does_not_fail_its_neighbours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_locked_elsewhere_is_skipped_and_the_rest_is_done() {
+async fn commands_on_locked_rows_are_skipped() {
     let fixture = InventoryFixture::new().await;
     let (stuck, free) = (fixture.event(1).await, fixture.event(1).await);
     let mut other = fixture.database.admin().await;

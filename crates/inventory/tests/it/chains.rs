@@ -73,7 +73,7 @@ async fn lock_in_another_transaction(fixture: &InventoryFixture, key: TypeKey) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_stuck_is_taken_out_and_what_was_expected_in_vain_is_let_go() {
+async fn blocked_commands_are_returned_and_unused_locks_are_released() {
     let fixture = InventoryFixture::new().await;
     let (stuck, free, expected) = (fixture.event(1).await, fixture.event(2).await, fixture.event(1).await);
     let mut other = lock_in_another_transaction(&fixture, stuck).await;
@@ -102,7 +102,7 @@ async fn who_is_stuck_is_taken_out_and_what_was_expected_in_vain_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_the_database_refuses_takes_its_successor_with_it_but_not_its_neighbours() {
+async fn a_rejected_transaction_fails_only_its_bad_command_and_restarts_its_successor() {
     let fixture = InventoryFixture::new().await;
     let key = fixture.event(5).await;
     let first = fixture.book(key, fixture.account(), 1);

@@ -25,7 +25,7 @@ async fn a_second_join_is_refused_within_a_batch_and_across_batches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_place_in_a_refusal_counts_what_the_batch_has_done_before() {
+async fn the_reported_position_includes_earlier_changes_of_the_batch() {
     let fixture = InventoryFixture::new().await;
     let key = fixture.event(1).await;
     let people: Vec<_> = (0..4).map(|_| fixture.book(key, fixture.account(), 1)).collect();

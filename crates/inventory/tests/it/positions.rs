@@ -7,7 +7,7 @@ use rowlock_postgres::checkout;
 use crate::fixture::{InventoryFixture, leave};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_place_of_each_is_one_more_than_the_number_of_those_before() {
+async fn positions_are_consecutive_after_entries_leave() {
     let fixture = InventoryFixture::new().await;
     let key = fixture.event(1).await;
     fixture.inventory.run_one(Command::Book(fixture.book(key, fixture.account(), 1))).await.unwrap();

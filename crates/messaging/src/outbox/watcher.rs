@@ -18,13 +18,13 @@ use crate::amqp::Backoff;
 
 /// Query for the depth of the outbox and the age of its oldest row. Counting stops at 100,000 rows, because a larger number adds
 /// no information and is expensive to determine.
-const MEASURE: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS counted) AS depth, \
+const OUTBOX_STATS_QUERY: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS counted) AS depth, \
      coalesce((SELECT extract(epoch FROM now() - occurred_at)::float8 FROM outbox ORDER BY id LIMIT 1), 0) AS age";
 
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(QueryableByName)]
-struct Measure {
+struct OutboxStats {
     #[diesel(sql_type = BigInt)]
     depth: i64,
     #[diesel(sql_type = Double)]
@@ -79,7 +79,7 @@ async fn listen(
 }
 
 async fn measure(conn: &mut AsyncPgConnection, metrics: &RelayMetrics) -> Result<(), DatabaseError> {
-    let measure: Measure = with_timeout(diesel::sql_query(MEASURE).get_result(conn)).await?;
+    let measure: OutboxStats = with_timeout(diesel::sql_query(OUTBOX_STATS_QUERY).get_result(conn)).await?;
     metrics.depth.set(measure.depth);
     metrics.oldest_age.set(measure.age.max(0.0));
     Ok(())

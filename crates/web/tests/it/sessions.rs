@@ -128,7 +128,7 @@ async fn a_name_and_a_password_are_changed_and_all_devices_are_signed_out() {
     let change = async |here: &mut crate::support::Browser, present: &str, new: &str| {
         here.submit(&form, "/account/password", &[("password", present), ("newPassword", new)]).await
     };
-    assert!(change(&mut here, "wrong password", "staple battery horse").await.expect(422).contains("The present password is wrong."));
+    assert!(change(&mut here, "wrong password", "staple battery horse").await.expect(422).contains("The current password is wrong."));
     assert!(change(&mut here, PASSWORD, "password123").await.expect(422).contains("must not be a common one"));
     let done = change(&mut here, PASSWORD, "staple battery horse").await.location();
     assert!(here.get(&done).await.expect(200).contains("All other devices are signed out."));
