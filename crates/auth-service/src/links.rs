@@ -102,15 +102,15 @@ impl AuthState {
     }
 
     /// Returns the link of a token if it is of one of these kinds.
-    async fn link(&self, token_hash: [u8; 32], kinds: &[&str]) -> Result<StoredLink, LinkError> {
+    async fn link(&self, token_hash: [u8; 32], kinds: &[LinkKind]) -> Result<StoredLink, LinkError> {
         let link = self.store.link(token_hash).await?;
-        link.filter(|link| kinds.contains(&link.kind.as_str())).ok_or(LinkError::NotFound)
+        link.filter(|link| kinds.contains(&link.kind)).ok_or(LinkError::NotFound)
     }
 
     /// Replaces a password with a link and ends all sessions. A repeated request succeeds while the account has the new password.
     pub(crate) async fn reset_password(&self, token: &SecretString, new: Password) -> Result<(), LinkError> {
         let token_hash = hash_of(token);
-        let link = self.link(token_hash, &["reset-password"]).await?;
+        let link = self.link(token_hash, &[LinkKind::ResetPassword]).await?;
         let (account, hash) = self.store.account_with_hash_by_id(link.account).await?.ok_or(LinkError::NotFound)?;
         if link.used_at.is_some() {
             let repeated = self.passwords.check(&new.expose().into(), Some(&hash)).await?;
@@ -141,13 +141,13 @@ impl AuthState {
     /// the account has the address. Returns the account.
     pub(crate) async fn confirm_email(&self, token: &SecretString) -> Result<Account, LinkError> {
         let token_hash = hash_of(token);
-        let link = self.link(token_hash, &["confirm-email", "change-email"]).await?;
+        let link = self.link(token_hash, &[LinkKind::ConfirmEmail, LinkKind::ChangeEmail]).await?;
         let account = self.store.account(link.account).await?.ok_or(LinkError::NotFound)?;
         if link.used_at.is_some() {
             let confirmed = account.email == link.email && account.email_confirmed_at.is_some();
             return if confirmed { Ok(account) } else { Err(LinkError::NotFound) };
         }
-        let done = if link.kind == "confirm-email" {
+        let done = if link.kind == LinkKind::ConfirmEmail {
             self.store.confirm_email(account.id, token_hash).await?
         } else {
             self.apply_email_change(&account, &link, token_hash).await?

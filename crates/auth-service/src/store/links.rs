@@ -27,6 +27,8 @@ pub(crate) enum LinkKind {
 }
 
 impl LinkKind {
+    const ALL: [Self; 4] = [Self::ConfirmEmail, Self::ChangeEmail, Self::ResetPassword, Self::AlreadyRegistered];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::ConfirmEmail => "confirm-email",
@@ -50,7 +52,7 @@ pub(crate) struct NewLink {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredLink {
     pub(crate) account: AccountId,
-    pub(crate) kind: String,
+    pub(crate) kind: LinkKind,
     pub(crate) email: String,
     pub(crate) used_at: Option<Timestamp>,
 }
@@ -214,7 +216,10 @@ impl Store {
         let mut conn = self.conn().await?;
         let row: Option<(Uuid, String, String, Option<Timestamp>)> =
             FindLink { token_hash: token_hash.to_vec() }.get_result(&mut conn).await.optional()?;
-        Ok(row.map(|(account, kind, email, used_at)| StoredLink { account: AccountId::from_uuid(account), kind, email, used_at }))
+        Ok(row.and_then(|(account, kind, email, used_at)| {
+            let kind = LinkKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+            Some(StoredLink { account: AccountId::from_uuid(account), kind, email, used_at })
+        }))
     }
 
     /// Confirms the address of an account. Returns false if the link was used or has expired, or if the account is disabled or has

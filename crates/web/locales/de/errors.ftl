@@ -1,6 +1,7 @@
 # Probleme der Schnittstelle nach ihrem Code und Fehlerseiten.
 problem-other = Das hat nicht geklappt. Bitte prüfen Sie Ihre Angaben und versuchen Sie es erneut.
 problem-bad-credentials = Die E-Mail-Adresse oder das Passwort ist falsch.
+problem-bad-credentials-or-unconfirmed = Die E-Mail-Adresse oder das Passwort ist falsch. Wenn Ihr Konto neu ist, folgen Sie zuerst dem Link, den wir Ihnen geschickt haben.
 problem-wrong-password = Das jetzige Passwort ist falsch.
 problem-bad-totp = Der Code ist falsch, abgelaufen oder schon benutzt. Warten Sie auf den nächsten.
 problem-account-disabled = Dieses Konto wurde gesperrt. Bitte wenden Sie sich an den Veranstalter.

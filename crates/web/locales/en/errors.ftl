@@ -1,6 +1,7 @@
 # Problems of the API by their code, and error pages.
 problem-other = This did not work. Please check your entries and try again.
 problem-bad-credentials = The e-mail address or the password is wrong.
+problem-bad-credentials-or-unconfirmed = The e-mail address or the password is wrong. If your account is new, follow the link that we have sent you first.
 problem-wrong-password = The present password is wrong.
 problem-bad-totp = The code is wrong, has expired or was already used. Wait for the next one.
 problem-account-disabled = This account has been disabled. Please contact the organizer.
