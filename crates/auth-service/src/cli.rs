@@ -138,7 +138,8 @@ async fn create_admin(settings: MaintenanceSettings, arguments: CreateAdmin) -> 
     let passwords = Passwords::new(settings.passwords);
     let CreateAdmin { email, username, name, password_file, show_login } = arguments;
     let operator = Actor { account_id: None, role: ActorRole::Operator, request_id: None };
-    let registration = Registration { name, username, email: email.clone(), password: password.clone(), language: Language::English };
+    let registration =
+        Registration { name, username, email: email.clone(), password: password.clone(), language: Language::English, confirmation: None };
     match register(&store, &passwords, &Clock::system(), registration, RoleGrant::Admin(AdminRole::Owner), Some(operator), None).await {
         Ok(account) => println!("Created the administrator {email} with the id {}.", account.id),
         Err(RegistrationError::EmailTaken) => match existing(&store, &email).await {

@@ -1,14 +1,16 @@
 //! Authentication service: accounts, passwords, sessions and signing keys. It is the only service that accesses `rowlock_auth`.
 //!
 //! [`start`] runs it, for the binary and for tests. `state` is what the handlers in `routes` share; `login`,
-//! `registration`, `profile`, `second_factor` and `account_changes` contain the use cases, `store` the database access.
+//! `registration`, `profile`, `links`, `second_factor` and `account_changes` contain the use cases, `store` the database access.
 
 mod account_changes;
 mod booking_export;
 pub mod cli;
 mod keys;
 mod limits;
+mod links;
 mod login;
+mod mail;
 mod passwords;
 mod profile;
 mod refresh_token;
@@ -26,6 +28,7 @@ mod store;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use limits::LimitSettings;
+pub use mail::MailSettings;
 pub use rowlock_platform::running::Running;
 pub use service::{StartError, start};
 pub use settings::{AuthSettings, KeySettings, MaintenanceSettings, PasswordSettings, TokenSettings};

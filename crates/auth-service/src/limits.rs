@@ -38,6 +38,10 @@ pub struct LimitSettings {
     pub create_account_per_address: u32,
     /// Registrations with one e-mail address.
     pub create_account_per_email: u32,
+    /// Requests for e-mail, and uses of links, from one address.
+    pub mail_per_address: u32,
+    /// Requests for e-mail to one e-mail address.
+    pub mail_per_email: u32,
     /// Maximum delay of a login after repeated wrong passwords; zero disables the delay.
     pub longest_wait: Duration,
 }
@@ -49,12 +53,16 @@ impl LimitSettings {
         let log_in_per_account = per_minute(reader, "limits.log_in_per_account");
         let create_account_per_address = per_minute(reader, "limits.create_account_per_address");
         let create_account_per_email = per_minute(reader, "limits.create_account_per_email");
+        let mail_per_address = per_minute(reader, "limits.mail_per_address");
+        let mail_per_email = per_minute(reader, "limits.mail_per_email");
         let longest_wait = reader.millis("limits.wrong_password_wait_ms", 0..=60_000);
         Some(Self {
             log_in_per_address: log_in_per_address?,
             log_in_per_account: log_in_per_account?,
             create_account_per_address: create_account_per_address?,
             create_account_per_email: create_account_per_email?,
+            mail_per_address: mail_per_address?,
+            mail_per_email: mail_per_email?,
             longest_wait: longest_wait?,
         })
     }
@@ -81,6 +89,8 @@ pub(crate) struct Limits {
     log_in_per_account: RateLimit<LoginKey>,
     create_account_per_address: RateLimit<IpAddr>,
     create_account_per_email: RateLimit<String>,
+    mail_per_address: RateLimit<IpAddr>,
+    mail_per_email: RateLimit<String>,
     longest_wait: Duration,
     /// Pairs of an account and an address from which somebody has logged in to it.
     known: Cache<(String, IpAddr), ()>,
@@ -95,6 +105,8 @@ impl Limits {
             log_in_per_account: RateLimit::per_minute("log-in-account", settings.log_in_per_account),
             create_account_per_address: RateLimit::per_minute("create-account-address", settings.create_account_per_address),
             create_account_per_email: RateLimit::per_minute("create-account-email", settings.create_account_per_email),
+            mail_per_address: RateLimit::per_minute("mail-address", settings.mail_per_address),
+            mail_per_email: RateLimit::per_minute("mail-email", settings.mail_per_email),
             longest_wait: settings.longest_wait,
             known: Cache::new(CACHE_CAPACITY),
             wrong: Cache::new(CACHE_CAPACITY),
@@ -108,6 +120,20 @@ impl Limits {
             self.create_account_per_address.check(request, &address, "registrations from your IP address")?;
         }
         self.create_account_per_email.check(request, &email.key, "attempts to create this account")
+    }
+
+    /// Counts a request for e-mail. Fails with 429 above a limit. Does not depend on whether the account exists.
+    pub(crate) fn check_mail(&self, request: &HttpRequest, email: &EmailLookupKeys) -> Result<(), Problem> {
+        self.check_link(request)?;
+        self.mail_per_email.check(request, &email.key, "requests for e-mail to this address")
+    }
+
+    /// Counts the use of a link. Fails with 429 above a limit.
+    pub(crate) fn check_link(&self, request: &HttpRequest) -> Result<(), Problem> {
+        match client_address(request) {
+            Some(address) => self.mail_per_address.check(request, &address, "requests about e-mail from your IP address"),
+            None => Ok(()),
+        }
     }
 
     /// Counts a login and delays it if the password was wrong too often. Returns a handle on which the result has to be
@@ -181,6 +207,8 @@ mod tests {
             log_in_per_account,
             create_account_per_address: 0,
             create_account_per_email: 0,
+            mail_per_address: 0,
+            mail_per_email: 0,
             longest_wait: Duration::from_secs(2),
         })
     }

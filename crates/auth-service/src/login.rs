@@ -43,6 +43,8 @@ pub(crate) struct IssuedTokens {
 pub(crate) enum LoginError {
     #[error("the e-mail address or the password is wrong")]
     BadCredentials,
+    #[error("the e-mail address or the password is wrong, or the address is not confirmed")]
+    BadOrUnconfirmed,
     #[error("the account is not an administrator's")]
     NotAdmin,
     #[error("the password is right, and a code of the second factor is needed")]
@@ -125,7 +127,12 @@ impl AuthState {
         let found = self.store.account_with_hash(&credentials.email.lookup_keys()).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.as_str());
         let right = self.passwords.check(&credentials.password, hash).await?;
-        found.filter(|_| right).ok_or(LoginError::BadCredentials)
+        if !(self.mail.enabled && self.mail.confirm_before_login) {
+            return found.filter(|_| right).ok_or(LoginError::BadCredentials);
+        }
+        // The response is the same for a wrong password, so that nobody learns by registering an address whether it had an account.
+        let may_log_in = |account: &Account| account.email_confirmed_at.is_some() || account.role == Role::Admin;
+        found.filter(|(account, _)| right && may_log_in(account)).ok_or(LoginError::BadOrUnconfirmed)
     }
 
     /// Renews a hash with the configured cost in the background, so that the login does not wait for it. On failure the old hash

@@ -4,8 +4,10 @@ use rowlock_domain::ids::{AccountId, SessionId};
 use rowlock_domain::text::Password;
 use rowlock_http::KeyedRequest;
 use rowlock_postgres::DatabaseError;
+use rowlock_sealing::NoticeKind;
 use secrecy::SecretString;
 
+use crate::mail::NoticeError;
 use crate::passwords::HashError;
 use crate::state::AuthState;
 use crate::store::{Account, PasswordChange, ProfileChange};
@@ -22,6 +24,8 @@ pub(crate) enum ProfileError {
     #[error("the password was modified concurrently in each of 5 attempts")]
     Contended,
     #[error(transparent)]
+    Notice(#[from] NoticeError),
+    #[error(transparent)]
     Hash(#[from] HashError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -31,7 +35,7 @@ pub(crate) enum ProfileError {
 const MAX_ATTEMPTS: u32 = 5;
 
 impl AuthState {
-    /// Changes the name or the language of an account and returns the account.
+    /// Changes the name, the language or the notifications of an account and returns the account.
     pub(crate) async fn change_profile(&self, id: AccountId, change: ProfileChange) -> Result<Account, ProfileError> {
         self.store.change_profile(id, change).await?.ok_or(ProfileError::Gone)
     }
@@ -54,7 +58,7 @@ impl AuthState {
                 Some(keyed) => self.store.request_with_key(id, keyed).await?,
                 None => None,
             };
-            let (_, old_hash) = self.store.account_with_hash_by_id(id).await?.ok_or(ProfileError::Gone)?;
+            let (account, old_hash) = self.store.account_with_hash_by_id(id).await?.ok_or(ProfileError::Gone)?;
             if let Some((keyed, stored)) = keyed.zip(stored_key) {
                 let is_repeat = stored == keyed.hash && self.passwords.check(&new.expose().into(), Some(&old_hash)).await?;
                 return if is_repeat { Ok(true) } else { Err(ProfileError::KeyReused) };
@@ -70,9 +74,11 @@ impl AuthState {
                 Some(hash) => String::clone(hash),
                 None => new_hash.insert(self.passwords.hash(new.clone()).await?).clone(),
             };
-            let change = PasswordChange { account: id, old_hash, new_hash: hash, kept_session: session };
+            let messages = self.notice(&account, NoticeKind::PasswordChanged, account.email.clone(), None)?;
+            let change = PasswordChange { account: id, old_hash, new_hash: hash, kept_session: session, messages };
             if self.store.change_password(change, keyed).await? {
                 tracing::info!(account_id = %id, "the password of an account was changed");
+                self.notifier.notify();
                 return Ok(false);
             }
         }

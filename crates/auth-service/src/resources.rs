@@ -33,8 +33,20 @@ pub(crate) struct AccountResource {
     admin_role: Option<AdminRole>,
     /// Whether logging in needs a code of the second factor.
     totp_enabled: bool,
+    /// Whether the owner has confirmed the e-mail address with a link that was sent to it.
+    email_confirmed: bool,
+    notifications: Notifications,
     #[schema(value_type = DateTime)]
     created_at: Timestamp,
+}
+
+/// The e-mail that the owner of an account gets besides e-mail about own tickets.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct Notifications {
+    /// News about places in waiting lists.
+    pub(crate) waitlist: bool,
+    /// Reminders of events.
+    pub(crate) reminders: bool,
 }
 
 /// An account as administrators see it.
@@ -55,10 +67,28 @@ impl From<Account> for AdminAccountResource {
     }
 }
 
+impl Account {
+    /// Returns the e-mail that the owner gets besides e-mail about own tickets.
+    pub(crate) const fn notifications(&self) -> Notifications {
+        Notifications { waitlist: self.notify_waitlist, reminders: self.notify_reminders }
+    }
+}
+
 impl From<Account> for AccountResource {
     fn from(account: Account) -> Self {
-        let Account { id, name, username, email, role, admin_role, created_at, language, totp_enabled_at, .. } = account;
-        Self { id, name, username, email, role, language, admin_role, totp_enabled: totp_enabled_at.is_some(), created_at }
+        Self {
+            id: account.id,
+            notifications: account.notifications(),
+            name: account.name,
+            username: account.username,
+            email: account.email,
+            role: account.role,
+            language: account.language,
+            admin_role: account.admin_role,
+            totp_enabled: account.totp_enabled_at.is_some(),
+            email_confirmed: account.email_confirmed_at.is_some(),
+            created_at: account.created_at,
+        }
     }
 }
 

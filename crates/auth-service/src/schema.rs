@@ -21,5 +21,8 @@ diesel::table! {
         creation_key -> Nullable<Text>,
         language -> Text,
         totp_enabled_at -> Nullable<Timestamptz>,
+        notify_waitlist -> Bool,
+        notify_reminders -> Bool,
+        email_confirmed_at -> Nullable<Timestamptz>,
     }
 }

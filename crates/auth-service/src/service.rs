@@ -102,6 +102,7 @@ impl Service {
             secrets,
             tokens: settings.tokens,
             limits: Limits::new(settings.limits),
+            mail: settings.mail,
             notifier,
             booking_export,
             bootstrap_token: settings.bootstrap_token,
@@ -195,7 +196,7 @@ async fn create_missing_keys(auth: &AuthState) {
     }
 }
 
-/// Deletes expired sessions, old idempotency keys and the ids of erased accounts at the start and every hour, and creates
+/// Deletes expired sessions and links, old idempotency keys and the ids of erased accounts at the start and every hour, and creates
 /// missing uniqueness keys.
 async fn delete_expired_data(auth: Arc<AuthState>, stop: CancellationToken) {
     const BATCH_SIZE: u16 = 1000;
@@ -206,12 +207,13 @@ async fn delete_expired_data(auth: Arc<AuthState>, stop: CancellationToken) {
         let deleted = async {
             let sessions = auth.store.delete_expired_sessions(BATCH_SIZE.into()).await?;
             let keys = auth.store.delete_old_keys(BATCH_SIZE.into()).await?;
-            Ok::<_, DatabaseError>(sessions.max(keys))
+            let links = auth.store.delete_expired_links(BATCH_SIZE.into()).await?;
+            Ok::<_, DatabaseError>(sessions.max(keys).max(links))
         };
         let more = match deleted.await {
             Ok(deleted) => deleted == usize::from(BATCH_SIZE),
             Err(error) => {
-                tracing::warn!(%error, "could not delete expired sessions and idempotency keys");
+                tracing::warn!(%error, "could not delete expired sessions, links and idempotency keys");
                 false
             }
         };

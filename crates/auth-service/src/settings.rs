@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::limits::LimitSettings;
+use crate::mail::MailSettings;
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -37,6 +38,8 @@ pub struct AuthSettings {
     pub passwords: PasswordSettings,
     /// Which domains the e-mail addresses of new accounts may have.
     pub email_domains: EmailDomains,
+    /// E-mail to the owners of accounts.
+    pub mail: MailSettings,
     /// Signing keys.
     pub keys: KeySettings,
     /// Rate limits of logins and registrations.
@@ -123,6 +126,7 @@ struct Sections {
     tokens: TokenSettings,
     passwords: PasswordSettings,
     email_domains: EmailDomains,
+    mail: Option<MailSettings>,
     encryption_key: Option<SecretString>,
     publish_ahead: TimeDelta,
     limits: LimitSettings,
@@ -148,6 +152,7 @@ impl AuthSettings {
                 tokens: sections.tokens,
                 passwords: sections.passwords,
                 email_domains: sections.email_domains,
+                mail: sections.mail?,
                 limits: sections.limits,
                 relay: sections.amqp.map(|amqp| RelaySettings::new(relay_database, amqp)),
                 booking_url: sections.booking_url,
@@ -193,6 +198,13 @@ impl Sections {
         let tokens = TokenSettings::read(reader);
         let passwords = PasswordSettings::read(reader);
         let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
+        let mail = if secrets == Secrets::Required {
+            MailSettings::read(reader).map(Some)
+        } else {
+            reader.ignore_section("mail");
+            reader.ignore_section("sealing");
+            Some(None)
+        };
         let encryption_key = long_secret(reader, "keys.encryption_key", 32);
         if secrets == Secrets::Required && matches!(encryption_key, Some(None)) {
             reader.add_error("keys.encryption_key", "must be set");
@@ -218,6 +230,7 @@ impl Sections {
             tokens: tokens?,
             passwords: passwords?,
             email_domains: email_domains?,
+            mail: mail?,
             encryption_key: encryption_key?,
             publish_ahead: publish_ahead?,
             limits: limits?,

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::booking_export::BookingExportClient;
 use crate::keys::Keys;
 use crate::limits::Limits;
+use crate::mail::MailSettings;
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
 use crate::settings::TokenSettings;
@@ -24,6 +25,7 @@ pub(crate) struct AuthState {
     pub(crate) secrets: Secrets,
     pub(crate) tokens: TokenSettings,
     pub(crate) limits: Limits,
+    pub(crate) mail: MailSettings,
     /// Wakes the outbox relay.
     pub(crate) notifier: OutboxNotifier,
     /// Client for the personal data that booking-service stores.

@@ -91,6 +91,8 @@ impl AccountEventConsumer {
                 accounts::record_account_change(conn, *account, *version, *change).await
             }
             AccountMessage::Audited(entry) => auditlog::record(conn, entry).await,
+            // `handle` acknowledges these, because they are for the service that sends e-mail.
+            AccountMessage::Notice { .. } => Ok(()),
         })
         .await?;
         self.account_changed.notify_one();

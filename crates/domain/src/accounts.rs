@@ -1,6 +1,7 @@
 //! Messages about accounts that `auth-service` publishes: CloudEvents in the envelope of [`crate::messages`].
 //!
-//! A message about a change of an account contains only the id of the account and no other personal data.
+//! A message about a change of an account contains only the id of the account and no other personal data. A notice to the owner
+//! of an account is sealed.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use crate::messages::{EnvelopeHeader, RawMessage, UnreadableMessage, serialize_m
 const DISABLED: &str = "account.disabled";
 const ENABLED: &str = "account.enabled";
 const ERASED: &str = "account.erased";
+const NOTICE: &str = "account.notice";
 const AUDITED: &str = "audit.recorded";
 
 /// The routing-key patterns that match all messages about accounts.
@@ -46,6 +48,13 @@ pub enum AccountMessage {
         /// The change.
         change: AccountChange,
     },
+    /// A notice to the owner of an account, which the service that sends e-mail opens.
+    Notice {
+        /// The account.
+        account: AccountId,
+        /// The sealed notice.
+        sealed: String,
+    },
     /// An action of `auth-service` that belongs in the audit log.
     Audited(AuditEntry),
 }
@@ -56,6 +65,13 @@ struct ChangeData {
     account_id: AccountId,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NoticeData {
+    account_id: AccountId,
+    sealed: String,
+}
+
 impl AccountMessage {
     /// Returns the CloudEvents type, which is also the routing key.
     pub const fn routing_key(&self) -> &'static str {
@@ -63,6 +79,7 @@ impl AccountMessage {
             Self::Changed { change: AccountChange::Disabled, .. } => DISABLED,
             Self::Changed { change: AccountChange::Enabled, .. } => ENABLED,
             Self::Changed { change: AccountChange::Erased, .. } => ERASED,
+            Self::Notice { .. } => NOTICE,
             Self::Audited(_) => AUDITED,
         }
     }
@@ -77,6 +94,11 @@ impl AccountMessage {
                 let header = EnvelopeHeader { id, routing_key, source, subject, time, sequence: *version, trace: None };
                 serialize_message(header, ChangeData { account_id: *account })
             }
+            Self::Notice { account, sealed } => {
+                let subject = format!("accounts/{account}");
+                let data = NoticeData { account_id: *account, sealed: sealed.clone() };
+                serialize_message(EnvelopeHeader { id, routing_key, source, subject, time, sequence: 1, trace: None }, data)
+            }
             Self::Audited(entry) => {
                 let subject = format!("audit-log/{}", entry.id);
                 serialize_message(EnvelopeHeader { id, routing_key, source, subject, time, sequence: 1, trace: None }, entry)
@@ -86,11 +108,15 @@ impl AccountMessage {
 
     /// Parses a message of a contract version that this build reads.
     pub fn parse(body: &[u8]) -> Result<Self, UnreadableMessage> {
-        let raw = RawMessage::parse(body, &[DISABLED, ENABLED, ERASED, AUDITED])?;
+        let raw = RawMessage::parse(body, &[DISABLED, ENABLED, ERASED, NOTICE, AUDITED])?;
         let change = match raw.routing_key {
             DISABLED => AccountChange::Disabled,
             ENABLED => AccountChange::Enabled,
             ERASED => AccountChange::Erased,
+            NOTICE => {
+                let NoticeData { account_id: account, sealed } = raw.data()?;
+                return Ok(Self::Notice { account, sealed });
+            }
             _ => return Ok(Self::Audited(raw.data()?)),
         };
         let ChangeData { account_id } = raw.data()?;
@@ -125,7 +151,8 @@ mod tests {
             details: Map::from_iter([("reason".to_owned(), json!("resold tickets"))]),
         };
         let each = [AccountChange::Disabled, AccountChange::Enabled, AccountChange::Erased].map(changed);
-        each.into_iter().chain([AccountMessage::Audited(entry)]).collect()
+        let notice = AccountMessage::Notice { account, sealed: "c2VhbGVk".to_owned() };
+        each.into_iter().chain([AccountMessage::Audited(entry), notice]).collect()
     }
 
     #[test]
@@ -133,7 +160,8 @@ mod tests {
         for message in all() {
             let json = message.to_json(MessageId::from_uuid(Uuid::from_u128(9)), time(), "/x").unwrap();
             assert_eq!(AccountMessage::parse(json.as_bytes()).unwrap(), message);
-            assert!(is_account_routing_key(message.routing_key()));
+            let is_notice = matches!(message, AccountMessage::Notice { .. });
+            assert_eq!(is_account_routing_key(message.routing_key()), !is_notice, "a notice is for another service");
         }
     }
 

@@ -68,10 +68,14 @@ codes! {
     BookingNotFound = 404 "booking-not-found" "The booking does not exist",
     /// The account has no waiting-list entry with this id.
     WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "The waiting-list entry does not exist",
+    /// The token of a link in an e-mail is unknown, expired or already used.
+    LinkNotFound = 404 "link-not-found" "The link is not valid",
     /// The event has no picture.
     ImageNotFound = 404 "image-not-found" "The event has no picture",
     /// The route exists but does not support the method.
     MethodNotAllowed = 405 "method-not-allowed" "The route does not support this method",
+    /// The request needs e-mail, and the installation sends none.
+    MailDisabled = 409 "mail-disabled" "This installation sends no e-mail",
     /// Another account has the e-mail address.
     EmailTaken = 409 "email-taken" "The e-mail address is already in use",
     /// Another account has the username.

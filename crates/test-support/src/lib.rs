@@ -13,6 +13,7 @@ pub mod description;
 pub mod gateway;
 pub mod invariants;
 pub mod live_stream;
+pub mod notices;
 pub mod proxy;
 pub mod socket_gateway;
 pub mod system;
@@ -20,5 +21,6 @@ pub mod templates;
 pub mod totp;
 pub mod wait;
 
+mod auth;
 mod environment;
 mod plan;

@@ -7,22 +7,22 @@
     reason = "a test cannot continue without its system and reports the cause by panicking"
 )]
 
-use std::net::SocketAddr;
-
 use futures_util::future::join_all;
 use rowlock_domain::states::AdminRole;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::running::Running;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
+pub use crate::auth::{ready, start_auth};
 use crate::broker::TestBroker;
 use crate::client::{Client, Person};
 use crate::database::TestDatabase;
 use crate::invariants::{broken_invariants, in_flight};
 pub use crate::plan::Plan;
 pub use crate::templates::{AuthTemplate, BookingTemplate};
-use crate::wait::{until, until_some};
+use crate::wait::until;
 
 /// Converts dotted setting names to environment variables. A setting in `more` overrides the one of the same name in
 /// `settings`.
@@ -45,6 +45,8 @@ pub struct System {
     /// Broker namespace.
     pub broker: TestBroker,
     auth: Running,
+    /// Another auth-service, which publishes notices for the service that sends e-mail.
+    mail_auth: OnceCell<Running>,
     bookings: Vec<Running>,
     workers: Vec<Running>,
     plan: Plan,
@@ -53,6 +55,9 @@ pub struct System {
 
 /// Token that authorizes the creation of the first administrator.
 pub const BOOTSTRAP_TOKEN: &str = "the-bootstrap-token-of-a-test";
+
+/// Key that seals what auth-service hands to the service that sends e-mail.
+pub const SEALING_KEY: &str = "fedcba9876543210fedcba9876543210";
 
 /// Password of every account.
 pub const PASSWORD: &str = "correct horse battery";
@@ -67,8 +72,17 @@ impl System {
         let (auth_database, booking_database) = tokio::join!(TestDatabase::new(&AuthTemplate), TestDatabase::new(&BookingTemplate));
         let broker = TestBroker::new();
         let auth = start_auth(&auth_database, &broker, &plan.auth_settings);
-        let mut system =
-            Self { auth_database, booking_database, broker, auth, bookings: Vec::new(), workers: Vec::new(), plan, admin: None };
+        let mut system = Self {
+            auth_database,
+            booking_database,
+            broker,
+            auth,
+            mail_auth: OnceCell::new(),
+            bookings: Vec::new(),
+            workers: Vec::new(),
+            plan,
+            admin: None,
+        };
         for _ in 0..system.plan.bookings {
             system.bookings.push(system.start_booking());
         }
@@ -150,6 +164,18 @@ impl System {
         format!("http://{}", self.auth.http_addr().expect("auth-service has a public port"))
     }
 
+    /// Returns the base URL of another auth-service, which has the setting `mail.enabled`. The first call starts it.
+    pub async fn mail_auth_url(&self) -> String {
+        let start = async || {
+            let enabled = ("mail.enabled".to_owned(), "true".to_owned());
+            let running = start_auth(&self.auth_database, &self.broker, &[&[enabled], &self.plan.auth_settings[..]].concat());
+            ready(running.management_addr()).await;
+            running
+        };
+        let running = self.mail_auth.get_or_init(start).await;
+        format!("http://{}", running.http_addr().expect("auth-service has a public port"))
+    }
+
     /// Returns the base URL of auth-service's management port.
     pub fn auth_management_url(&self) -> String {
         format!("http://{}", self.auth.management_addr())
@@ -209,9 +235,11 @@ impl System {
         let auth = Client::new(self.auth_url());
         let email = format!("{name}@example.org");
         let account = json!({"name": name, "username": name, "email": email, "password": PASSWORD});
-        let created = auth.post("/api/createaccount", account).await.expect(201);
+        let created = auth.post("/api/createaccount", account).await;
+        // With e-mail, the response is 202 without the account.
+        assert!(matches!(created.status, 201 | 202), "{}", created.text);
         let login = auth.post("/api/loginaccount", json!({"email": email, "password": PASSWORD})).await.expect(200);
-        self.person(name, &created, &login)
+        self.person(name, &login["account"], &login)
     }
 
     /// Creates an administrator with this role and logs in. Each call creates another account.
@@ -294,43 +322,12 @@ impl System {
         for running in self.bookings.into_iter().chain(self.workers) {
             running.stop().await.expect("the service stops");
         }
+        if let Some(mail_auth) = self.mail_auth.into_inner() {
+            mail_auth.stop().await.expect("auth-service stops");
+        }
         self.auth.stop().await.expect("auth-service stops");
         self.broker.close().await;
         self.auth_database.close().await;
         self.booking_database.close().await;
     }
-}
-
-/// Starts an auth-service on a database without waiting until it is ready.
-pub fn start_auth(database: &TestDatabase, broker: &TestBroker, more: &[(String, String)]) -> Running {
-    let settings = [
-        ("http.listen", "127.0.0.1:0".to_owned()),
-        ("management.listen", "127.0.0.1:0".to_owned()),
-        ("database.url", database.service_url().expose_secret().to_owned()),
-        ("keys.encryption_key", "0123456789abcdef0123456789abcdef".to_owned()),
-        ("bootstrap.token", BOOTSTRAP_TOKEN.to_owned()),
-        ("passwords.bcrypt_cost", "4".to_owned()),
-        ("amqp.url", broker.settings().url.expose_secret().to_owned()),
-        ("amqp.prefix", broker.settings().prefix),
-        (
-            "amqp.retry_delays_ms",
-            broker.settings().retry_delays.iter().map(|delay| delay.as_millis().to_string()).collect::<Vec<_>>().join(","),
-        ),
-        ("limits.log_in_per_address", "0".to_owned()),
-        ("limits.log_in_per_account", "0".to_owned()),
-        ("limits.create_account_per_address", "0".to_owned()),
-        ("limits.create_account_per_email", "0".to_owned()),
-    ];
-    let settings = auth_service::AuthSettings::load(None, environment(&settings, more)).expect("the settings are valid");
-    auth_service::start(settings, Clock::system()).expect("auth-service starts")
-}
-
-/// Waits until the readiness check on a management port succeeds.
-pub async fn ready(management: SocketAddr) {
-    let http = reqwest::Client::new();
-    until_some(&format!("the service at {management} is ready"), async || {
-        let response = http.get(format!("http://{management}/health/ready")).send().await.ok()?;
-        response.status().is_success().then_some(())
-    })
-    .await;
 }

@@ -55,6 +55,8 @@ pub struct SiteSettings {
     pub accent_dark: Color,
     /// How long public pages are served from memory.
     pub keep: Duration,
+    /// Whether auth-service sends e-mail.
+    pub mail: bool,
 }
 
 /// Settings of the section `api`.
@@ -117,7 +119,15 @@ impl SiteSettings {
         let accent_light = accent(reader, "site.accent_light", Color::WHITE);
         let accent_dark = accent(reader, "site.accent_dark", Color::DARK_BACKGROUND);
         let keep = reader.millis("site.keep_ms", 0..=60_000);
-        Some(Self { public_url: public_url?, name: name?, accent_light: accent_light?, accent_dark: accent_dark?, keep: keep? })
+        let mail = reader.value("site.mail");
+        Some(Self {
+            public_url: public_url?,
+            name: name?,
+            accent_light: accent_light?,
+            accent_dark: accent_dark?,
+            keep: keep?,
+            mail: mail?,
+        })
     }
 
     /// Returns whether visitors reach the site over TLS.

@@ -113,11 +113,30 @@ pub(super) struct ChangeAccount {
     #[deserr(default)]
     #[schema(value_type = Option<AccountLanguage>, nullable = false)]
     language: NonNullPatch<Language>,
+    /// The e-mail that the owner gets besides e-mail about own tickets.
+    #[deserr(default)]
+    #[schema(value_type = Option<ChangeNotifications>, nullable = false)]
+    notifications: NonNullPatch<ChangeNotifications>,
+}
+
+/// The new values. Omitted fields are unchanged.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeNotifications {
+    /// News about places in waiting lists.
+    #[deserr(default)]
+    #[schema(value_type = Option<bool>, nullable = false)]
+    waitlist: NonNullPatch<bool>,
+    /// Reminders of events.
+    #[deserr(default)]
+    #[schema(value_type = Option<bool>, nullable = false)]
+    reminders: NonNullPatch<bool>,
 }
 
 route_problems!(ChangeProblems = Problems::for_users().with_body().changing());
 
-/// Change your name or your language.
+/// Change your name, your language or the e-mail that you get.
 ///
 /// Access tokens contain the name, so booking-service uses the new name from the next login or refresh on.
 #[utoipa::path(
@@ -126,7 +145,7 @@ route_problems!(ChangeProblems = Problems::for_users().with_body().changing());
     operation_id = "changeAccount",
     tag = "accounts",
     params(NaturallyIdempotentKeyHeader),
-    request_body(content = ChangeAccount, example = json!({"name": "Ada King"})),
+    request_body(content = ChangeAccount, example = json!({"name": "Ada King", "notifications": {"reminders": false}})),
     responses((status = 200, description = "The account.", body = AccountResource, example = json!(examples::renamed_account())), ChangeProblems),
     security(("token" = [])),
 )]
@@ -136,8 +155,17 @@ pub(super) async fn change(
     request: HttpRequest,
     body: JsonBody<ChangeAccount>,
 ) -> Result<HttpResponse, Problem> {
-    let (ChangeAccount { name, language }, _) = body.finish_keyed(&request)?;
-    let change = ProfileChange { name: name.into_option(), language: language.into_option() };
+    let (ChangeAccount { name, language, notifications }, _) = body.finish_keyed(&request)?;
+    let (waitlist, reminders) = match notifications.into_option() {
+        Some(ChangeNotifications { waitlist, reminders }) => (waitlist.into_option(), reminders.into_option()),
+        None => (None, None),
+    };
+    let change = ProfileChange {
+        name: name.into_option(),
+        language: language.into_option(),
+        notify_waitlist: waitlist,
+        notify_reminders: reminders,
+    };
     let account = auth.change_profile(caller.sub, change).await?;
     Ok(HttpResponse::Ok().json(AccountResource::from(account)))
 }

@@ -113,7 +113,7 @@ pub(super) async fn admin_create_account(
             return Err(Problem::invalid_field("adminRole", "must be owner, because the account is the first administrator's"));
         }
     };
-    let registration = Registration { name, username, email, password, language: preferred_language(&request) };
+    let registration = Registration { name, username, email, password, language: preferred_language(&request), confirmation: None };
     let key = keyed.map(|keyed| keyed.key);
     let (account, replayed) = register_once(&auth, registration, grant, Some(actor), key).await?;
     auth.notifier.notify();

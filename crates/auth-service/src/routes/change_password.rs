@@ -38,6 +38,7 @@ impl From<ProfileError> for Problem {
                 ProblemCode::Overloaded,
                 "Other requests are changing this account at the same time. Nothing was changed; try again.",
             ),
+            ProfileError::Notice(error) => Self::internal(&error),
             ProfileError::Hash(error) => error.into(),
             ProfileError::Database(error) => error.into(),
         }

@@ -12,8 +12,8 @@ use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{JsonBody, REPLAYED, key_reused};
 
-use super::examples;
-use crate::registration::{Registration, RegistrationError, register_once};
+use super::{MailSent, examples, mail_sent};
+use crate::registration::{Registration, RegistrationError, register_by_mail, register_once};
 use crate::resources::{AccountResource, CreateAccount};
 use crate::state::AuthState;
 use crate::store::{Account, RoleGrant};
@@ -34,7 +34,7 @@ fn registration(
     check_email_domain(&mut body, domains);
     let (CreateAccount { name, username, email, password }, keyed) = body.finish_keyed(request)?;
     let language = preferred_language(request);
-    Ok((Registration { name, username, email, password, language }, keyed.map(|keyed| keyed.key)))
+    Ok((Registration { name, username, email, password, language, confirmation: None }, keyed.map(|keyed| keyed.key)))
 }
 
 /// Returns the known language that the header `Accept-Language` prefers, or English if it names none.
@@ -69,6 +69,8 @@ impl From<RegistrationError> for Problem {
                 )
             }
             RegistrationError::Message(error) => Self::internal(&error),
+            RegistrationError::Notice(error) => Self::internal(&error),
+            RegistrationError::Link(error) => error.into(),
             RegistrationError::Hash(error) => error.into(),
             RegistrationError::Database(error) => error.into(),
         }
@@ -86,6 +88,10 @@ route_problems!(
 /// Create an account.
 ///
 /// The scope of an `Idempotency-Key` is the e-mail address: a repeated request returns the account that the first one created.
+///
+/// If the installation sends e-mail, the response is 202 whether or not another account has the address: the owner of the address
+/// gets a link that confirms the new account, or learns that there is one already. The setting `mail.confirm_before_login` decides
+/// whether the link has to be used before the first login.
 #[utoipa::path(
     post,
     path = "/api/createaccount",
@@ -101,6 +107,7 @@ route_problems!(
             headers(("Idempotent-Replayed" = String, description = "`true` if the key was used before: the response is repeated and nothing was changed.")),
             example = json!(examples::account())
         ),
+        (status = 202, description = "If the installation sends e-mail: an e-mail is on its way.", body = MailSent, example = json!(examples::mail_sent())),
         CreateProblems
     ),
 )]
@@ -111,6 +118,10 @@ pub(super) async fn create_account(
 ) -> Result<HttpResponse, Problem> {
     let (registration, key) = registration(&request, body, auth.email_domains)?;
     auth.limits.check_registration(&request, &registration.email.lookup_keys())?;
+    if auth.mail.enabled {
+        register_by_mail(&auth, registration, key).await?;
+        return Ok(mail_sent());
+    }
     let (account, replayed) = register_once(&auth, registration, RoleGrant::User, None, key).await?;
     Ok(created(account, replayed))
 }

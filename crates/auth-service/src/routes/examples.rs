@@ -34,6 +34,22 @@ pub(super) fn change_password() -> Value {
     json!({"password": PASSWORD, "newPassword": "staple battery horse"})
 }
 
+pub(super) fn change_email() -> Value {
+    json!({"email": "ada.king@example.org", "password": PASSWORD})
+}
+
+pub(super) fn link_token() -> Value {
+    json!({"token": "mM3zq0Yd5bQx8t7n1cVf2kRw9pLs4hJg6aEiUoXyZ0A"})
+}
+
+pub(super) fn reset_password() -> Value {
+    with(link_token(), "newPassword", "staple battery horse".into())
+}
+
+pub(super) fn mail_sent() -> Value {
+    json!({"status": "mail-sent"})
+}
+
 pub(super) fn refresh_token() -> Value {
     json!({"refreshToken": "AZNvGzxNfl-AYbLD1OX2AwAAAAAK3v8lYH1Yb0V0n0zP2Jc4Qw"})
 }
@@ -48,12 +64,14 @@ pub(super) fn account() -> Value {
         "language": "en",
         "adminRole": null,
         "totpEnabled": false,
+        "emailConfirmed": true,
+        "notifications": {"waitlist": true, "reminders": true},
         "createdAt": "2026-11-27T18:02:11.123456Z",
     })
 }
 
 pub(super) fn renamed_account() -> Value {
-    with(account(), "name", "Ada King".into())
+    with(with(account(), "name", "Ada King".into()), "notifications", json!({"waitlist": true, "reminders": false}))
 }
 
 pub(super) fn admin() -> Value {
@@ -66,6 +84,8 @@ pub(super) fn admin() -> Value {
         "language": "en",
         "adminRole": "owner",
         "totpEnabled": false,
+        "emailConfirmed": true,
+        "notifications": {"waitlist": true, "reminders": true},
         "createdAt": "2026-11-27T17:51:00.000001Z",
     })
 }

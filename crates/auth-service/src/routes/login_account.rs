@@ -26,6 +26,10 @@ impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::BadCredentials => Self::new(ProblemCode::BadCredentials, "The e-mail address or the password is wrong."),
+            LoginError::BadOrUnconfirmed => Self::new(
+                ProblemCode::BadCredentials,
+                "The e-mail address or the password is wrong, or you have not followed the link that confirms the address.",
+            ),
             LoginError::Disabled => Self::new(
                 ProblemCode::AccountDisabled,
                 "This account is disabled. Contact the organizer, and mention the time of this response.",
@@ -99,7 +103,7 @@ pub(super) async fn log_in(
     let attempt = auth.limits.admit_login(request, &credentials.email.lookup_keys()).await?;
     let result = auth.log_in(credentials, required_role, user_agent(request)).await;
     match &result {
-        Err(LoginError::BadCredentials | LoginError::WrongCode) => attempt.failed(),
+        Err(LoginError::BadCredentials | LoginError::BadOrUnconfirmed | LoginError::WrongCode) => attempt.failed(),
         Ok(_) | Err(LoginError::NotAdmin | LoginError::Disabled) => attempt.succeeded(),
         // `CodeRequired` as well: the right password alone does not reset the count of wrong codes.
         Err(_) => {}

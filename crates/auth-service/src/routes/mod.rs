@@ -6,21 +6,29 @@ mod admin_create_account;
 mod admin_login_account;
 mod admin_second_factor;
 mod change_password;
+mod confirm_email;
+mod contacts;
 mod create_account;
 mod examples;
+mod forgot_password;
 mod jwks;
 mod login_account;
 mod logout_account;
 mod refresh_token;
 mod revocations;
 mod sessions;
+mod unsubscribe;
 
-use actix_web::web;
+use actix_web::{HttpResponse, web};
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::Routes;
 use rowlock_http::problem::Problem;
-use utoipa::OpenApi;
+use rowlock_http::{InvalidBody, Routes, text_field};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
+use crate::links::LinkError;
 use crate::passwords::HashError;
 
 /// Returns all routes. Those under `/internal` are for services, and the gateway does not route them.
@@ -35,6 +43,12 @@ pub(crate) fn routes() -> Routes {
         .delete("/api/account", account::erase)
         .get("/api/account/export", account::export)
         .post("/api/changepassword", change_password::change_password)
+        .post("/api/forgotpassword", forgot_password::forgot)
+        .post("/api/resetpassword", forgot_password::reset)
+        .post("/api/confirmemail", confirm_email::confirm)
+        .post("/api/resendconfirmation", confirm_email::resend)
+        .post("/api/changeemail", confirm_email::change)
+        .post("/api/unsubscribe", unsubscribe::unsubscribe)
         .get("/api/sessions", sessions::list)
         .delete("/api/sessions", sessions::end_others)
         .delete("/api/sessions/{sessionId}", sessions::end)
@@ -48,6 +62,7 @@ pub(crate) fn routes() -> Routes {
         .post("/admin/accounts/{accountId}/disable", admin_accounts::disable)
         .post("/admin/accounts/{accountId}/enable", admin_accounts::enable)
         .get("/internal/revocations", revocations::revocations)
+        .post("/internal/contacts", contacts::contacts)
         .get("/.well-known/jwks.json", jwks::jwks)
 }
 
@@ -63,6 +78,12 @@ pub(crate) fn routes() -> Routes {
     account::erase,
     account::export,
     change_password::change_password,
+    forgot_password::forgot,
+    forgot_password::reset,
+    confirm_email::confirm,
+    confirm_email::resend,
+    confirm_email::change,
+    unsubscribe::unsubscribe,
     sessions::list,
     sessions::end_others,
     sessions::end,
@@ -87,6 +108,58 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
 /// Returns the problem for a valid token whose account has been erased.
 fn account_gone() -> Problem {
     Problem::new(ProblemCode::Unauthenticated, "The account of this token no longer exists.")
+}
+
+/// Returns the problem for a token of a link that is unknown, expired or already used.
+fn invalid_link() -> Problem {
+    Problem::new(ProblemCode::LinkNotFound, "The link is incomplete, expired or already used. Request a new one.")
+}
+
+/// The response to a request that sends e-mail. It does not depend on whether an account has the address.
+#[derive(Serialize, ToSchema)]
+struct MailSent {
+    /// `mail-sent`.
+    status: &'static str,
+}
+
+fn mail_sent() -> HttpResponse {
+    HttpResponse::Accepted().json(MailSent { status: "mail-sent" })
+}
+
+/// The token of a link in a request body, which may be any short text.
+struct LinkTokenText(SecretString);
+
+impl LinkTokenText {
+    fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl Deserr<InvalidBody> for LinkTokenText {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, InvalidBody> {
+        let length = 1..=1000;
+        let parse = |token: &str| {
+            if length.contains(&token.chars().count()) { Ok(Self(token.into())) } else { Err("must have 1 to 1000 characters") }
+        };
+        text_field(&value, location, parse)
+    }
+}
+
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::MailDisabled => Self::new(ProblemCode::MailDisabled, "This installation sends no e-mail. Contact the organizer."),
+            LinkError::NotFound => invalid_link(),
+            LinkError::EmailTaken => {
+                Self::new(ProblemCode::EmailTaken, "Another account has this e-mail address by now. Nothing was changed.")
+            }
+            LinkError::AccountGone => account_gone(),
+            LinkError::WrongPassword => Self::new(ProblemCode::WrongPassword, "The present password is wrong. Nothing was changed."),
+            LinkError::Notice(error) => Self::internal(&error),
+            LinkError::Hash(error) => error.into(),
+            LinkError::Database(error) => error.into(),
+        }
+    }
 }
 
 impl From<HashError> for Problem {

@@ -1,20 +1,20 @@
-//! Queries on accounts. The database enforces that e-mail address and username are unique regardless of their spelling.
+//! Queries on accounts.
 
 use std::str::FromStr;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error};
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::result::Error;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::states::{AdminRole, Language, Role, UnknownState};
-use rowlock_domain::text::{Email, EmailLookupKeys, IdempotencyKey, MatchPosition, PersonName, SearchTerm, Username};
-use rowlock_postgres::{DatabaseError, WriteError, committed, statement};
+use rowlock_domain::text::{Email, EmailLookupKeys, IdempotencyKey, MatchPosition, SearchTerm, Username};
+use rowlock_postgres::DatabaseError;
 use uuid::Uuid;
 
-use super::{Messages, Store};
+use super::Store;
 use crate::schema::accounts;
 
 /// A stored account, without its password hash.
@@ -34,83 +34,12 @@ pub(crate) struct Account {
     pub(crate) language: Language,
     /// When the second factor was enabled, if it is.
     pub(crate) totp_enabled_at: Option<Timestamp>,
-}
-
-/// An account to insert.
-#[derive(Clone)]
-pub(crate) struct NewAccount {
-    pub(crate) id: AccountId,
-    pub(crate) name: PersonName,
-    pub(crate) username: Username,
-    pub(crate) email: Email,
-    pub(crate) password_hash: String,
-    pub(crate) created_at: Timestamp,
-    pub(crate) language: Language,
-    /// The `Idempotency-Key` of the request, if it had one.
-    pub(crate) creation_key: Option<IdempotencyKey>,
-}
-
-/// Authorization under which an account is created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RoleGrant {
-    /// Anyone may create a user account.
-    User,
-    /// An owner, or an operator on the command line, creates an administrator with this role.
-    Admin(AdminRole),
-    /// The bootstrap token creates an owner while there is no administrator.
-    FirstAdmin,
-}
-
-impl RoleGrant {
-    pub(crate) const fn role(self) -> Role {
-        match self {
-            Self::User => Role::User,
-            Self::Admin(_) | Self::FirstAdmin => Role::Admin,
-        }
-    }
-
-    pub(crate) const fn admin_role(self) -> Option<AdminRole> {
-        match self {
-            Self::User => None,
-            Self::Admin(role) => Some(role),
-            Self::FirstAdmin => Some(AdminRole::Owner),
-        }
-    }
-}
-
-/// Reasons why an account was not inserted.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InsertError {
-    #[error("another account has this e-mail address")]
-    EmailTaken,
-    #[error("another account has this username")]
-    UsernameTaken,
-    #[error("an administrator already exists")]
-    AdminExists,
-    /// The connection was lost after the statement had been sent.
-    #[error("it is unknown whether the account was stored: {0}")]
-    OutcomeUnknown(DatabaseError),
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
-
-impl InsertError {
-    fn of(error: WriteError) -> Self {
-        if let WriteError::NotCommitted(error) = &error
-            && let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error
-        {
-            match info.constraint_name() {
-                Some("accounts_email_key" | "accounts_one_email") => return Self::EmailTaken,
-                Some("accounts_username_key" | "accounts_one_username") => return Self::UsernameTaken,
-                Some("accounts_one_bootstrapped") => return Self::AdminExists,
-                _ => {}
-            }
-        }
-        match DatabaseError::from(error) {
-            lost @ (DatabaseError::Unavailable(_) | DatabaseError::OutcomeUnknown(_)) => Self::OutcomeUnknown(lost),
-            other => Self::Database(other),
-        }
-    }
+    /// Whether the owner gets e-mail about waiting lists.
+    pub(crate) notify_waitlist: bool,
+    /// Whether the owner gets reminders.
+    pub(crate) notify_reminders: bool,
+    /// When the owner confirmed the e-mail address.
+    pub(crate) email_confirmed_at: Option<Timestamp>,
 }
 
 /// Parses a role or a language of a row. Fails for one that this version does not know.
@@ -132,6 +61,9 @@ pub(super) struct AccountRow {
     version: i64,
     language: String,
     totp_enabled_at: Option<Timestamp>,
+    notify_waitlist: bool,
+    notify_reminders: bool,
+    email_confirmed_at: Option<Timestamp>,
 }
 
 impl TryFrom<AccountRow> for Account {
@@ -151,95 +83,14 @@ impl TryFrom<AccountRow> for Account {
             version: row.version,
             language: state_of(&row.language)?,
             totp_enabled_at: row.totp_enabled_at,
+            notify_waitlist: row.notify_waitlist,
+            notify_reminders: row.notify_reminders,
+            email_confirmed_at: row.email_confirmed_at,
         })
     }
-}
-
-statement! {
-    /// One statement serves all kinds of grant: concurrent bootstraps collide in the unique index
-    /// `accounts_one_bootstrapped`.
-    struct InsertAccount {
-        id: SqlUuid = Uuid,
-        name: Text = String,
-        name_normalized: Text = String,
-        username: Text = String,
-        username_normalized: Text = String,
-        username_key: Text = String,
-        email: Text = String,
-        email_normalized: Text = String,
-        email_key: Text = String,
-        role: Text = &'static str,
-        admin_role: Text = &'static str,
-        bootstrapped: Bool = bool,
-        password_hash: Text = String,
-        created_at: Timestamptz = Timestamp,
-        creation_key: Nullable<Text> = Option<String>,
-        language: Text = &'static str,
-        message_ids: Array<SqlUuid> = Vec<Uuid>,
-        keys: Array<Text> = Vec<&'static str>,
-        payloads: Array<Text> = Vec<String>,
-    }
-    -> BigInt;
-    "WITH inserted AS (
-         INSERT INTO accounts (id, name, name_normalized, username, username_normalized, username_key, email, email_normalized, email_key, role,
-                               admin_role, bootstrapped, password_hash, created_at, creation_key, language)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
-         WHERE NOT $12 OR NOT EXISTS (SELECT FROM accounts WHERE role = 'admin')
-         RETURNING id
-     ), messages AS (
-         INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
-         SELECT inserted.id, message.id, message.key, message.payload, $14
-         FROM inserted, unnest($17::uuid[], $18::text[], $19::text[]) AS message (id, key, payload)
-     )
-     SELECT count(*) FROM inserted"
 }
 
 impl Store {
-    /// Inserts an account and the messages about it in one statement.
-    pub(crate) async fn insert_account(&self, new: NewAccount, grant: RoleGrant, messages: Messages) -> Result<Account, InsertError> {
-        let (role, email) = (grant.role(), new.email.lookup_keys());
-        let insert = InsertAccount {
-            id: new.id.as_uuid(),
-            name: new.name.as_str().to_owned(),
-            name_normalized: new.name.as_str().to_lowercase(),
-            username: new.username.as_str().to_owned(),
-            username_normalized: new.username.as_str().to_lowercase(),
-            username_key: new.username.key(),
-            email: new.email.as_str().to_owned(),
-            email_normalized: email.lower,
-            email_key: email.key,
-            role: role.as_str(),
-            // The column has a value for users as well.
-            admin_role: grant.admin_role().unwrap_or(AdminRole::Owner).as_str(),
-            bootstrapped: grant == RoleGrant::FirstAdmin,
-            password_hash: new.password_hash,
-            created_at: new.created_at,
-            creation_key: new.creation_key.map(IdempotencyKey::into_string),
-            language: new.language.as_str(),
-            message_ids: messages.ids,
-            keys: messages.keys,
-            payloads: messages.payloads,
-        };
-        let conn = self.conn().await?;
-        let inserted: i64 = committed(conn, async |conn| insert.get_result(conn).await).await.map_err(InsertError::of)?;
-        if inserted == 0 {
-            return Err(InsertError::AdminExists);
-        }
-        Ok(Account {
-            id: new.id,
-            name: new.name.into_string(),
-            username: new.username.into_string(),
-            email: new.email.into_string(),
-            role,
-            admin_role: grant.admin_role(),
-            created_at: new.created_at,
-            disabled_at: None,
-            version: 1,
-            language: new.language,
-            totp_enabled_at: None,
-        })
-    }
-
     /// Returns an account by its id.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, DatabaseError> {
         let mut conn = self.conn().await?;
@@ -299,6 +150,23 @@ impl Store {
         let account = accounts::table.find(id.as_uuid()).filter(accounts::password_hash.eq(old));
         diesel::update(account).set(accounts::password_hash.eq(new)).execute(&mut conn).await?;
         Ok(())
+    }
+
+    /// Returns the enabled accounts with these ids, in no particular order.
+    pub(crate) async fn enabled_accounts(&self, ids: &[AccountId]) -> Result<Vec<Account>, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+        let found = accounts::table.filter(accounts::id.eq_any(ids)).filter(accounts::disabled_at.is_null());
+        let rows: Vec<AccountRow> = found.select(AccountRow::as_select()).load(&mut conn).await?;
+        Ok(rows.into_iter().map(Account::try_from).collect::<Result<_, _>>()?)
+    }
+
+    /// Returns whether an account has this username in any spelling.
+    pub(crate) async fn username_exists(&self, username: &Username) -> Result<bool, DatabaseError> {
+        let mut conn = self.conn().await?;
+        let lower = username.as_str().to_lowercase();
+        let found = accounts::table.filter(accounts::username_normalized.eq(lower).or(accounts::username_key.eq(username.key())));
+        Ok(diesel::select(diesel::dsl::exists(found)).get_result(&mut conn).await?)
     }
 
     /// Returns whether there is an administrator.

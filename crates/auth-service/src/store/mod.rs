@@ -4,7 +4,9 @@
 mod account_changes;
 mod accounts;
 mod idempotency;
+mod links;
 mod messages;
+mod new_account;
 mod profile;
 mod second_factor;
 mod sessions;
@@ -14,8 +16,10 @@ mod uniqueness_keys;
 use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 
 pub(crate) use account_changes::AccountTransition;
-pub(crate) use accounts::{Account, InsertError, NewAccount, RoleGrant};
+pub(crate) use accounts::Account;
+pub(crate) use links::{EmailChange, LinkKind, NewLink, PasswordReset, StoredLink};
 pub(crate) use messages::Messages;
+pub(crate) use new_account::{InsertError, NewAccount, RoleGrant};
 pub(crate) use profile::{PasswordChange, ProfileChange};
 pub(crate) use second_factor::{FirstCode, SecondFactorProof, StoredTotp};
 pub(crate) use sessions::{LiveSession, NewSession, OpenedSession, RefreshOutcome, RefreshTokenClaims, StoredSession};

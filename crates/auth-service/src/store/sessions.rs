@@ -143,7 +143,7 @@ statement! {
     /// `rotated_at`, unless a service of the previous version rotated last; then only `rotated_at` is known. The array keeps the
     /// times within the grace period, at most 50.
     struct RotateSession { generation: Integer = i32, ttl: BigInt = i64, grace: BigInt = i64, id: SqlUuid = Uuid }
-    -> ((SqlUuid, Text, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt, Text, Nullable<Timestamptz>), Integer, Bool);
+    -> ((SqlUuid, Text, Text, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, BigInt, Text, Nullable<Timestamptz>, Bool, Bool, Nullable<Timestamptz>), Integer, Bool);
     "WITH rotated AS (
          UPDATE sessions SET
              generation = CASE WHEN generation = $1 THEN generation + 1 ELSE generation END,
@@ -166,7 +166,7 @@ statement! {
          RETURNING account_id, generation, ended_at IS NOT NULL AS reused
      )
      SELECT accounts.id, name, username, email, role, admin_role, accounts.created_at, disabled_at, version, language, totp_enabled_at,
-            generation, reused
+            notify_waitlist, notify_reminders, email_confirmed_at, generation, reused
      FROM rotated JOIN accounts ON accounts.id = account_id"
 }
 

@@ -19,7 +19,10 @@ async fn a_visitor_creates_and_reads_an_account() {
     let created = service.post("/api/createaccount", &body).await.expect(201);
     let mut members: Vec<_> = created.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
-    assert_eq!(members, ["adminRole", "createdAt", "email", "id", "language", "name", "role", "totpEnabled", "username"]);
+    assert_eq!(
+        members,
+        ["adminRole", "createdAt", "email", "emailConfirmed", "id", "language", "name", "notifications", "role", "totpEnabled", "username"]
+    );
     assert_eq!(created["name"], "Ada Lovelace");
     assert_eq!(created["username"], "Ada");
     assert_eq!(created["email"], "Ada@Example.org");

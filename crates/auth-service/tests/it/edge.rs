@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{answer, close, system};
 
-const ROUTES: [(&str, &str); 20] = [
+const ROUTES: [(&str, &str); 27] = [
     ("POST", "/api/createaccount"),
     ("POST", "/api/loginaccount"),
     ("POST", "/api/refreshtoken"),
@@ -13,12 +13,19 @@ const ROUTES: [(&str, &str); 20] = [
     ("GET, PATCH, DELETE", "/api/account"),
     ("GET", "/api/account/export"),
     ("POST", "/api/changepassword"),
+    ("POST", "/api/forgotpassword"),
+    ("POST", "/api/resetpassword"),
+    ("POST", "/api/confirmemail"),
+    ("POST", "/api/resendconfirmation"),
+    ("POST", "/api/changeemail"),
+    ("POST", "/api/unsubscribe"),
     ("GET, DELETE", "/api/sessions"),
     ("DELETE", "/api/sessions/1"),
     ("PATCH", "/admin/accounts/1"),
     ("POST", "/admin/accounts/1/disable"),
     ("POST", "/admin/accounts/1/enable"),
     ("GET", "/internal/revocations"),
+    ("POST", "/internal/contacts"),
     ("POST", "/admin/createaccount"),
     ("POST", "/admin/loginaccount"),
     ("POST", "/admin/enabletotp"),
@@ -57,8 +64,9 @@ async fn unknown_routes_get_404() {
 async fn every_route_with_a_body_rejects_an_invalid_one() {
     let (database, service) = system().await;
     let admin = service.first_admin().await;
-    let takes_a_body =
-        |(method, path): &(&str, &str)| *method == "POST" && !path.starts_with("/admin/accounts/") && *path != "/admin/enabletotp";
+    let takes_a_body = |(method, path): &(&str, &str)| {
+        *method == "POST" && !path.starts_with("/admin/accounts/") && !["/admin/enabletotp", "/api/resendconfirmation"].contains(path)
+    };
     for (_, path) in ROUTES.into_iter().filter(takes_a_body) {
         let post = |body: Vec<u8>| answer(service.request(Method::POST, path).bearer_auth(&admin).body(body));
         post(b"{".to_vec()).await.problem(400, "malformed-json");

@@ -51,6 +51,26 @@ async fn a_name_and_a_language_are_changed() {
 }
 
 #[tokio::test]
+async fn notifications_are_chosen_one_by_one() {
+    let (database, service) = system().await;
+    let ada = service.user("ada").await;
+    let patch = async |body: Value| answer(service.request(Method::PATCH, "/api/account").bearer_auth(&ada).json(&body)).await;
+    let before = service.get_as(&ada, "/api/account").await.expect(200);
+    assert_eq!(before["notifications"], json!({"waitlist": true, "reminders": true}));
+    assert_eq!(patch(json!({"notifications": {}})).await.expect(200), before);
+    let changed = patch(json!({"notifications": {"reminders": false}})).await.expect(200);
+    assert_eq!(changed["notifications"], json!({"waitlist": true, "reminders": false}));
+    let changed = patch(json!({"notifications": {"reminders": true, "waitlist": false}, "name": "Ada King"})).await.expect(200);
+    assert_eq!((&changed["notifications"], &changed["name"]), (&json!({"waitlist": false, "reminders": true}), &json!("Ada King")));
+    assert_eq!(service.get_as(&ada, "/api/account").await.expect(200), changed);
+
+    let wrong = patch(json!({"notifications": {"waitlist": null, "reminders": "no"}})).await.bad_fields();
+    assert_eq!(wrong, ["notifications.reminders", "notifications.waitlist"]);
+    patch(json!({"notifications": {"sms": true}})).await.problem(400, "unknown-field");
+    close(database, [service]).await;
+}
+
+#[tokio::test]
 async fn changing_the_password_ends_all_other_sessions() {
     let (database, service) = system_with(&[("TOKENS__REVOCATIONS_INTERVAL_MS", "20")]).await;
     let ben = service.user("ben").await;

@@ -24,6 +24,8 @@ fn the_defaults_are_as_documented() {
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.concurrency, settings.passwords.queue), (12, 2, 32));
     assert_eq!(settings.keys.publish_ahead.num_seconds(), 120);
     assert!(settings.bootstrap_token.is_none());
+    assert!(!settings.mail.enabled && !settings.mail.confirm_before_login && settings.mail.sealing.is_none());
+    assert_eq!((settings.mail.reset_ttl.num_minutes(), settings.mail.confirm_ttl.num_days()), (30, 3));
     assert_eq!(settings.shutdown.drain.as_millis(), 15_000);
 }
 
@@ -40,6 +42,8 @@ fn one_message_names_every_invalid_setting_and_no_secret() {
         ("KEYS__ENCRYPTION_KEY", "short secret"),
         ("BOOTSTRAP__TOKEN", "hunter2"),
         ("SHUTDOWN__DRAIN_MS", "soon"),
+        ("SEALING__KEY", "hunter2"),
+        ("MAIL__RESET_LINK_SECONDS", "1"),
         ("PASWORDS__QUEUE", "1"),
     ];
     let message = AuthSettings::load(None, environment(&"".into(), &wrong)).unwrap_err().to_string();
@@ -55,6 +59,9 @@ fn missing_settings_are_named() {
     let message = AuthSettings::load(None, []).unwrap_err().to_string();
     assert!(message.contains("database.url (ROWLOCK__DATABASE__URL): must be set"), "{message}");
     assert!(message.contains("keys.encryption_key (ROWLOCK__KEYS__ENCRYPTION_KEY): must be set"), "{message}");
+    assert!(!message.contains("sealing.key"), "{message}");
+    let message = AuthSettings::load(None, [("ROWLOCK__MAIL__ENABLED".to_owned(), "true".to_owned())]).unwrap_err().to_string();
+    assert!(message.contains("sealing.key (ROWLOCK__SEALING__KEY): must be set"), "{message}");
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::path::Path;
 use auth_service::{AuthSettings, MIGRATIONS, Running, start};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use rowlock_domain::accounts::AccountMessage;
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::migrate;
+use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, SealingKeys};
 use rowlock_test_support::database::{Template, TestDatabase, fingerprint};
 use rowlock_test_support::description;
 use rowlock_test_support::wait::until;
@@ -71,6 +73,8 @@ pub(crate) fn environment(database_url: &SecretString, changes: &[(&str, &str)])
         ("LIMITS__LOG_IN_PER_ACCOUNT", "0"),
         ("LIMITS__CREATE_ACCOUNT_PER_ADDRESS", "0"),
         ("LIMITS__CREATE_ACCOUNT_PER_EMAIL", "0"),
+        ("LIMITS__MAIL_PER_ADDRESS", "0"),
+        ("LIMITS__MAIL_PER_EMAIL", "0"),
         ("LIMITS__WRONG_PASSWORD_WAIT_MS", "0"),
     ];
     let unchanged = defaults.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
@@ -252,6 +256,35 @@ pub(crate) async fn close(database: TestDatabase, services: impl IntoIterator<It
         service.stop().await;
     }
     database.close().await;
+}
+
+/// Settings of a service that publishes notices for the service that sends e-mail.
+pub(crate) const WITH_MAIL: [(&str, &str); 2] = [("MAIL__ENABLED", "true"), ("SEALING__KEY", SEALING_KEY)];
+
+pub(crate) const SEALING_KEY: &str = "a sealing key for tests, long enough";
+
+/// Returns the keys that open what a service seals that has [`SEALING_KEY`].
+pub(crate) fn sealing() -> SealingKeys {
+    SealingKeys::new(&SEALING_KEY.into(), &[]).unwrap()
+}
+
+/// Takes all notices out of the outbox, oldest first.
+pub(crate) async fn notices(database: &TestDatabase) -> Vec<AccountNotice> {
+    let taken = "DELETE FROM outbox WHERE routing_key = 'account.notice' RETURNING payload AS value";
+    let taken = format!("WITH taken AS ({taken}) SELECT value FROM taken ORDER BY value::json ->> 'id'");
+    let rows = query(database, &taken).await.into_iter();
+    rows.map(|json| match AccountMessage::parse(json.as_bytes()).unwrap() {
+        AccountMessage::Notice { sealed, .. } => sealing().open(ACCOUNT_NOTICE, &sealed).unwrap(),
+        other => panic!("{other:?} is not a notice"),
+    })
+    .collect()
+}
+
+/// Takes the only notice out of the outbox.
+pub(crate) async fn only_notice(database: &TestDatabase) -> AccountNotice {
+    let mut all = notices(database).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
 }
 
 /// Runs SQL directly on the database.

@@ -206,7 +206,8 @@ impl Contracts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_matches_its_description_and_every_described_message_is_sent() {
-    let system = Plan::default().worker_setting("worker.sweep_interval_ms", "50").start().await;
+    let plan = Plan::default().worker_setting("worker.sweep_interval_ms", "50").auth_setting("mail.enabled", "true");
+    let system = plan.start().await;
     let contracts = Contracts::of(&document());
     let mut log = system.broker.tap().await;
     do_everything(&system).await;

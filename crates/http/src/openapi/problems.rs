@@ -222,8 +222,10 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::EventNotFound => ("There is no event with this id.", &[]),
         ProblemCode::BookingNotFound => ("You have no such booking.", &[]),
         ProblemCode::WaitlistEntryNotFound => ("You have no such waiting-list entry.", &[]),
+        ProblemCode::LinkNotFound => ("The link is incomplete, expired or already used. Request a new one.", &[]),
         ProblemCode::ImageNotFound => ("The event has no picture.", &[]),
         ProblemCode::MethodNotAllowed => ("Use POST.", &[]),
+        ProblemCode::MailDisabled => ("This installation sends no e-mail. Contact the organizer.", &[]),
         ProblemCode::EmailTaken => ("Another account has this e-mail address. Log in, or use another address.", &[]),
         ProblemCode::UsernameTaken => ("Another account has this username. Choose another one.", &[]),
         ProblemCode::LastAdministrator => {

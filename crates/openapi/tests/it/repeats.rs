@@ -17,10 +17,16 @@ use crate::examples::{examples, prepare};
 const NOT_STORED: [&str; 3] = ["logIn", "adminLogIn", "refreshToken"];
 
 /// Operations that are idempotent without a key, so that the services do not store their keys.
-const NATURALLY_IDEMPOTENT: [&str; 10] = [
+const NATURALLY_IDEMPOTENT: [&str; 16] = [
     "refreshToken",
     "logOut",
     "changeAccount",
+    "forgotPassword",
+    "resetPassword",
+    "confirmEmail",
+    "resendConfirmation",
+    "changeEmail",
+    "unsubscribe",
     "eraseAccount",
     "endSession",
     "endOtherSessions",
@@ -71,6 +77,7 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     let disabled = system.user("disabled").await.id;
     let root = system.admin().client.at(&auth);
     root.post(&format!("/admin/accounts/{disabled}/disable"), json!({})).await.expect(200);
+    let unconfirmed = system.user("unconfirmed").await.client.at(system.mail_auth_url().await);
     let [event, unsold, pictured] = [system.event(2).await, system.event(2).await, system.event(2).await];
     let image = format!("/admin/events/{pictured}/image");
     let file = Some(("image/webp", rowlock_test_support::PICTURE.to_vec()));
@@ -85,6 +92,7 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     for (id, client, method, path, success) in [
         ("endSession", ending.clone(), Method::DELETE, format!("/api/sessions/{}", other["id"].as_str().unwrap()), 204),
         ("endOtherSessions", ending, Method::DELETE, "/api/sessions".to_owned(), 204),
+        ("resendConfirmation", unconfirmed, Method::POST, "/api/resendconfirmation".to_owned(), 202),
         ("enableTotp", root.clone(), Method::POST, "/admin/enabletotp".to_owned(), 200),
         ("eraseAccount", leaving.client.at(&auth), Method::DELETE, "/api/account".to_owned(), 204),
         ("enableAccount", root, Method::POST, format!("/admin/accounts/{disabled}/enable"), 200),

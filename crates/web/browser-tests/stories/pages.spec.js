@@ -15,6 +15,9 @@ test("pages for everybody", async ({ page }) => {
   const calledOff = await newEvent();
   await organizer.call("POST", `/admin/events/${calledOff.id}/cancel`);
   for (const path of ["/", "/?when=past", "/?q=nothing-is-called-like-this", "/signin", "/signup", "/help"]) await checkPath(page, path);
+  const behindLinks = ["/forgotpassword", "/forgotpassword?done=sent", "/signup?done=sent", "/resetpassword?token=x", "/confirmemail?token=x", "/unsubscribe?token=x"];
+  for (const path of behindLinks) await checkPath(page, path);
+  await checkPath(page, "/resetpassword", 404);
   for (const { id } of [event, longOne, later, soldOut, calledOff]) await checkPath(page, `/events/${id}`);
   await checkPath(page, "/nothing", 404);
   await checkPath(page, `/events/${crypto.randomUUID()}`, 404);
@@ -37,7 +40,7 @@ test("personal pages", async ({ page }) => {
   await signIn(page, ada);
   const paths = [
     `/tickets?booked=${booking.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
-    `/queue/${entry.id}`, "/account", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
+    `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
   ];
   for (const path of paths) await checkPath(page, path);
   for (const path of ["/tickets", "/queue"]) {
@@ -90,6 +93,7 @@ test("the desk: forms, accounts and the audit log", async ({ page }) => {
   await expect(page.getByRole("alert")).toBeVisible();
   await checkPage(page, "a refused event");
   for (const path of ["/desk/accounts", `/desk/accounts?q=${ada.email}`, "/desk/accounts?q=nobody-at-all", "/desk/auditlog", "/desk/secondfactor"]) await checkPath(page, path);
+  await checkPath(page, `/desk/accounts/${crypto.randomUUID()}/role?role=door&holder=${encodeURIComponent(LONG)}`);
   await page.goto(`/desk/accounts?q=${ada.email}`);
   await page.getByRole("link", { name: /^Disable/ }).click();
   await checkPage(page, "the question before an account is disabled");

@@ -1,9 +1,12 @@
 # Probleme der Schnittstelle nach ihrem Code und Fehlerseiten.
 problem-other = Das hat nicht geklappt. Bitte prüfen Sie Ihre Angaben und versuchen Sie es erneut.
 problem-bad-credentials = Die E-Mail-Adresse oder das Passwort ist falsch.
+problem-bad-credentials-or-unconfirmed = Die E-Mail-Adresse oder das Passwort ist falsch. Wenn Ihr Konto neu ist, folgen Sie zuerst dem Link, den wir Ihnen geschickt haben.
 problem-wrong-password = Das jetzige Passwort ist falsch.
 problem-bad-totp = Der Code ist falsch, abgelaufen oder schon benutzt. Warten Sie auf den nächsten.
 problem-account-disabled = Dieses Konto wurde gesperrt. Bitte wenden Sie sich an den Veranstalter.
+problem-mail-disabled = Dieser Ticketverkauf verschickt keine E-Mails. Wenden Sie sich an den Veranstalter.
+problem-link-not-found = Dieser Link ist unvollständig, abgelaufen oder schon benutzt.
 problem-forbidden = Ihr Konto darf das nicht.
 problem-event-not-found = Diese Veranstaltung gibt es nicht, oder sie ist nicht veröffentlicht.
 problem-booking-not-found = Eine solche Buchung haben Sie nicht.

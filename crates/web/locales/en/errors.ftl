@@ -1,9 +1,12 @@
 # Problems of the API by their code, and error pages.
 problem-other = This did not work. Please check your entries and try again.
 problem-bad-credentials = The e-mail address or the password is wrong.
+problem-bad-credentials-or-unconfirmed = The e-mail address or the password is wrong. If your account is new, follow the link that we have sent you first.
 problem-wrong-password = The current password is wrong.
 problem-bad-totp = The code is wrong, has expired or was already used. Wait for the next one.
 problem-account-disabled = This account has been disabled. Please contact the organizer.
+problem-mail-disabled = This box office sends no e-mail. Ask the organizer for help.
+problem-link-not-found = This link is incomplete, has expired or was already used.
 problem-forbidden = Your account is not permitted to do this.
 problem-event-not-found = This event does not exist, or is not published.
 problem-booking-not-found = You have no such booking.

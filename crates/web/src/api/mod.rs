@@ -20,12 +20,18 @@ use crate::settings::ApiSettings;
 use problem::{ApiError, read_problem};
 
 /// First parts of the paths that auth-service serves. All other paths belong to booking-service.
-const AUTH_PATHS: [&str; 13] = [
+const AUTH_PATHS: [&str; 19] = [
     "/api/createaccount",
     "/api/loginaccount",
     "/api/refreshtoken",
     "/api/logoutaccount",
     "/api/changepassword",
+    "/api/forgotpassword",
+    "/api/resetpassword",
+    "/api/confirmemail",
+    "/api/resendconfirmation",
+    "/api/changeemail",
+    "/api/unsubscribe",
     "/api/account",
     "/api/sessions",
     "/admin/createaccount",

@@ -150,6 +150,18 @@ pub(crate) struct Account {
     /// Whether signing in needs a code.
     #[serde(default)]
     pub(crate) totp_enabled: bool,
+    /// Whether the address is confirmed. Absent in the responses of an older auth-service, as are the notifications.
+    #[serde(default)]
+    pub(crate) email_confirmed: bool,
+    #[serde(default)]
+    pub(crate) notifications: Notifications,
+}
+
+/// The e-mail that the owner of an account gets besides e-mail about own tickets.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Notifications {
+    pub(crate) waitlist: bool,
+    pub(crate) reminders: bool,
 }
 
 /// Tokens of a session and its account.

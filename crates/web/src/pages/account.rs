@@ -56,6 +56,9 @@ pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let notice = match visitor.query("done").as_str() {
         "session" => Some(locale.text("notice-session-ended")),
         "name" => Some(locale.text("notice-name-changed")),
+        "email" => Some(locale.text("notice-email-sent")),
+        "confirmation" => Some(locale.text("notice-confirmation-sent")),
+        "notifications" => Some(locale.text("notice-notifications-saved")),
         "password" => Some(locale.text("notice-password-changed")),
         _ => None,
     };

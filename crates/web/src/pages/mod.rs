@@ -10,6 +10,7 @@ mod events;
 mod help;
 mod language;
 mod live;
+mod mail_links;
 mod preview;
 mod profile;
 mod queue;
@@ -61,6 +62,10 @@ fn routes(config: &mut web::ServiceConfig) {
         .post("/account/name", profile::change_name)
         .get("/account/password", profile::show_password)
         .post("/account/password", profile::change_password)
+        .get("/account/email", profile::show_email)
+        .post("/account/email", profile::change_email)
+        .post("/account/confirmation", profile::resend_confirmation)
+        .post("/account/notifications", profile::change_notifications)
         .get("/account/export", account::export)
         .get("/account/delete", account::confirm_delete)
         .post("/account/delete", account::delete)
@@ -73,6 +78,14 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/signin", sign_in::show)
         .post("/signin", sign_in::submit)
         .post("/signout", sign_in::sign_out)
+        .get("/forgotpassword", mail_links::show_forgot)
+        .post("/forgotpassword", mail_links::submit_forgot)
+        .get("/resetpassword", mail_links::show_reset)
+        .post("/resetpassword", mail_links::submit_reset)
+        .get("/confirmemail", mail_links::show_confirm)
+        .post("/confirmemail", mail_links::submit_confirm)
+        .get("/unsubscribe", mail_links::show_unsubscribe)
+        .post("/unsubscribe", mail_links::submit_unsubscribe)
         .get("/language/{code}", language::choose)
         .get("/assets/{name}", assets::serve)
         .get("/favicon.ico", robots::icon)

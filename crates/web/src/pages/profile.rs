@@ -1,4 +1,4 @@
-//! Changing the name and the password of the account.
+//! Changing the name, the e-mail address, the password and the notifications of the account.
 
 use actix_web::HttpResponse;
 use askama::Template;
@@ -69,6 +69,63 @@ async fn password_page(visitor: &Visitor, key: String, errors: FormErrors) -> Re
 /// Shows the form for the password.
 pub(crate) async fn show_password(visitor: Visitor) -> Result<HttpResponse, PageError> {
     render(&password_page(&visitor, new_key(), FormErrors::default()).await?)
+}
+
+#[derive(Template)]
+#[template(path = "account_email.html")]
+struct EmailPage {
+    page: Page,
+    errors: FormErrors,
+    email: String,
+}
+
+fn email_page(visitor: &Visitor, email: &str, errors: FormErrors) -> EmailPage {
+    EmailPage { page: visitor.page(visitor.locale.text("change-email")).in_section("account"), errors, email: email.to_owned() }
+}
+
+/// Shows the form for the e-mail address.
+pub(crate) async fn show_email(visitor: Visitor) -> Result<HttpResponse, PageError> {
+    visitor.call::<Account>(Call::get("/api/account")).await?;
+    render(&email_page(&visitor, "", FormErrors::default()))
+}
+
+/// Requests a link to a new address, which the account gets when the link is used.
+pub(crate) async fn change_email(visitor: Visitor, form: Form) -> Result<HttpResponse, PageError> {
+    let (email, password) = (form.get("email"), form.raw("password"));
+    let mut errors = FormErrors::default();
+    for (field, value) in [("email", email), ("password", password)] {
+        if value.is_empty() {
+            errors.add(field, visitor.locale.text(&format!("missing-{field}")));
+        }
+    }
+    if !errors.is_empty() {
+        return render_refused(&email_page(&visitor, email, errors));
+    }
+    let change = Call::post("/api/changeemail", json!({"email": email, "password": password}));
+    let errors = match visitor.call_empty(change).await {
+        Ok(()) => return Ok(see_other("/account?done=email")),
+        Err(error) if error.code() == "wrong-password" => {
+            errors.add("password", visitor.locale.text("problem-wrong-password"));
+            errors
+        }
+        Err(error) => FormErrors::of(error.then("/account/email"), &visitor.locale)?,
+    };
+    render_refused(&email_page(&visitor, email, errors))
+}
+
+/// Requests another link that confirms the present address.
+pub(crate) async fn resend_confirmation(visitor: Visitor, _: Form) -> Result<HttpResponse, PageError> {
+    let resend = Call::new(Method::POST, "/api/resendconfirmation");
+    visitor.call_empty(resend).await.map_err(|error| error.then("/account"))?;
+    Ok(see_other("/account?done=confirmation"))
+}
+
+/// Changes which e-mail the visitor gets besides e-mail about own tickets.
+pub(crate) async fn change_notifications(visitor: Visitor, form: Form) -> Result<HttpResponse, PageError> {
+    let chosen = json!({"waitlist": form.get("waitlist") == "yes", "reminders": form.get("reminders") == "yes"});
+    let change = Call::new(Method::PATCH, "/api/account").body(json!({"notifications": chosen}));
+    visitor.call_empty(change).await.map_err(|error| error.then("/account"))?;
+    Ok(see_other("/account?done=notifications"))
 }
 
 /// Changes the password, which ends the sessions of all other browsers.

@@ -99,14 +99,19 @@ pub(crate) async fn submit(visitor: Visitor, form: Form) -> Result<HttpResponse,
             render(&CodePage::new(&visitor, next, &login, FormErrors::default())?)
         }
         Err(error) if error.code() == "bad-credentials" => {
-            let errors = FormErrors::general(visitor.locale.text("problem-bad-credentials"));
-            render_refused(&SignInPage::new(&visitor, next, email, errors))
+            render_refused(&SignInPage::new(&visitor, next, email, bad_credentials(&visitor)))
         }
         Err(error) => {
             let errors = FormErrors::of(error, &visitor.locale)?;
             render_refused(&SignInPage::new(&visitor, next, email, errors))
         }
     }
+}
+
+/// Returns the error of a login that was refused. The API does not tell whether the address still has to be confirmed.
+fn bad_credentials(visitor: &Visitor) -> FormErrors {
+    let id = if visitor.site.settings.mail { "problem-bad-credentials-or-unconfirmed" } else { "problem-bad-credentials" };
+    FormErrors::general(visitor.locale.text(id))
 }
 
 /// Replaces the session of this browser with a new one, and goes to the page that asked for it.
@@ -138,8 +143,7 @@ async fn submit_code(visitor: &Visitor, form: &Form, pending: &str) -> Result<Ht
         }
         // The password has been changed meanwhile.
         Err(error) if error.code() == "bad-credentials" => {
-            let errors = FormErrors::general(visitor.locale.text("problem-bad-credentials"));
-            render_refused(&SignInPage::new(visitor, next, &login.email, errors))
+            render_refused(&SignInPage::new(visitor, next, &login.email, bad_credentials(visitor)))
         }
         Err(error) => {
             let errors = FormErrors::of(error, &visitor.locale)?;

@@ -8,6 +8,7 @@ use crate::api::Call;
 use crate::api::models::SignedIn;
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
+use crate::pages::mail_links::show_sent;
 use crate::pages::sign_in::end_previous;
 use crate::redirect::{safe_next, see_other};
 use crate::session::Session;
@@ -52,6 +53,9 @@ impl SignUpPage {
 /// Shows the form.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let next = visitor.query("next");
+    if visitor.query("done") == "sent" {
+        return show_sent(&visitor);
+    }
     if visitor.session().is_some() {
         return Ok(see_other(safe_next(&next)));
     }
@@ -72,7 +76,12 @@ pub(crate) async fn submit(visitor: Visitor, form: Form) -> Result<HttpResponse,
     }
     let password = form.raw("password");
     let account = json!({"name": form.get("name"), "username": form.get("username"), "email": form.get("email"), "password": password});
-    if let Err(error) = visitor.call_public::<Value>(Call::post("/api/createaccount", account).key(&key)).await {
+    let created = visitor.call_public::<Value>(Call::post("/api/createaccount", account).key(&key)).await;
+    // The response to a new and to a taken address is the same, and the rest is in the e-mail.
+    if created.as_ref().is_ok_and(|body| body.get("status").is_some_and(|status| status == "mail-sent")) {
+        return Ok(see_other("/signup?done=sent"));
+    }
+    if let Err(error) = created {
         let taken = match error.code() {
             "email-taken" => Some(("email", "problem-email-taken")),
             "username-taken" => Some(("username", "problem-username-taken")),

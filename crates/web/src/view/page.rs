@@ -78,6 +78,11 @@ impl Page {
         &self.visitor.locale
     }
 
+    /// Returns whether the installation sends e-mail.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.visitor.site.settings.mail
+    }
+
     /// Returns the session, if the visitor is signed in.
     pub(crate) fn session(&self) -> Option<Session> {
         self.visitor.session()

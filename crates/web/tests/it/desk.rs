@@ -194,3 +194,30 @@ async fn an_organizer_uploads_and_removes_a_picture() {
     root.get(&path).await.expect(404);
     web.stop().await;
 }
+
+#[tokio::test]
+async fn an_owner_changes_the_role_of_an_administrator() {
+    let web = Web::new().await;
+    let door = web.system.administrator(rowlock_domain::states::AdminRole::Door).await;
+    let mut root = web.browser();
+    root.sign_in("admin").await;
+    let list = root.get("/desk/accounts").await;
+    let link = format!("/desk/accounts/{}/role?", door.id);
+    let link = list.expect(200).split('"').find(|part| part.starts_with(&link)).unwrap().replace("&#38;", "&");
+    let page = root.get(&link).await;
+    assert!(page.expect(200).contains("value=\"door\" checked"), "{}", page.text);
+    let action =
+        page.text.split("action=\"").find(|part| part.starts_with("/desk/accounts/")).unwrap().split('"').next().unwrap().to_owned();
+    let done = root.submit(&page, &action, &[("role", "organiser")]).await.location();
+    assert!(root.get(&done).await.expect(200).contains("The role has been changed."));
+    let page = root.get(&link).await;
+    let unknown = root.submit(&page, &action, &[("role", "janitor")]).await;
+    assert!(unknown.expect(422).contains("There is a problem"));
+
+    // The last owner stays one.
+    let admin = format!("/desk/accounts/{}/role", web.system.admin().id);
+    let page = root.get(&format!("{admin}?role=owner")).await;
+    let refused = root.submit(&page, &admin, &[("role", "door")]).await;
+    assert!(refused.expect(422).contains("This is the last owner."), "{}", refused.text);
+    web.stop().await;
+}

@@ -8,6 +8,7 @@ mod desk;
 mod desk_charts;
 mod frame;
 mod live;
+mod mail;
 mod personal;
 mod safety;
 mod second_factor;

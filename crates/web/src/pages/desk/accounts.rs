@@ -1,4 +1,4 @@
-//! Accounts: searching, disabling and enabling.
+//! Accounts: searching, disabling and enabling, and the roles of administrators.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -14,7 +14,7 @@ use super::{done, id_in, next_page, organizer};
 use crate::api::Call;
 use crate::api::models::List;
 use crate::error::PageError;
-use crate::form::{Form, FormErrors};
+use crate::form::{Form, FormErrors, new_key};
 use crate::redirect::see_other;
 use crate::view::links;
 use crate::view::page::Page;
@@ -34,6 +34,13 @@ impl AccountsPage {
     fn action_link(account: &DeskAccount) -> String {
         let action = if account.disabled_at.is_some() { "enable" } else { "disable" };
         format!("/desk/accounts/{}/{action}{}", account.id, links::query(&[("holder", &account.name)]))
+    }
+
+    /// Returns the address of the page that changes the role, if the account is an administrator's.
+    fn role_link(account: &DeskAccount) -> Option<String> {
+        let role = account.admin_role.filter(|_| account.role == "admin")?;
+        let query = links::query(&[("holder", &account.name), ("role", role.as_str())]);
+        Some(format!("/desk/accounts/{}/role{query}", account.id))
     }
 
     fn role_text(&self, account: &DeskAccount) -> String {
@@ -110,6 +117,57 @@ pub(super) async fn run(visitor: Visitor, path: web::Path<(String, String)>, for
             page.errors = errors;
             reason.clone_into(&mut page.reason);
             render_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}
+
+/// The page that changes the role of an administrator.
+#[derive(Template)]
+#[template(path = "desk/role.html")]
+struct RolePage {
+    page: Page,
+    errors: FormErrors,
+    holder: String,
+    action: String,
+    /// Each role with its name and what it permits.
+    roles: [(&'static str, String, String); 3],
+    selected: String,
+    key: String,
+}
+
+impl RolePage {
+    fn new(visitor: &Visitor, account: AccountId, selected: &str, key: String, errors: FormErrors) -> Self {
+        let mut page = visitor.page(visitor.locale.text("desk-change-role")).in_section("desk");
+        page.width = "wide";
+        let role = |role: AdminRole| {
+            let name = visitor.locale.text(&format!("desk-role-{role}"));
+            (role.as_str(), name, visitor.locale.text(&format!("desk-role-{role}-explained")))
+        };
+        let holder = visitor.query("holder");
+        let action = format!("/desk/accounts/{account}/role{}", links::query(&[("holder", &holder)]));
+        let roles = [AdminRole::Owner, AdminRole::Organiser, AdminRole::Door].map(role);
+        Self { page, errors, holder, action, roles, selected: selected.to_owned(), key }
+    }
+}
+
+/// Shows the roles to choose from.
+pub(super) async fn ask_role(visitor: Visitor, path: web::Path<String>) -> Result<HttpResponse, PageError> {
+    organizer(&visitor)?;
+    let selected = visitor.query("role");
+    render(&RolePage::new(&visitor, id_in(&path)?, &selected, new_key(), FormErrors::default()))
+}
+
+/// Changes the role of an administrator.
+pub(super) async fn change_role(visitor: Visitor, path: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
+    organizer(&visitor)?;
+    let (account, key, role) = (id_in::<AccountId>(&path)?, form.key(), form.get("role"));
+    let api_path = format!("/admin/accounts/{account}");
+    let change = Call::new(reqwest::Method::PATCH, &api_path).body(json!({"adminRole": role})).key(&key);
+    match visitor.call_empty(change).await {
+        Ok(()) => Ok(see_other("/desk/accounts?done=account-role")),
+        Err(error) => {
+            let errors = FormErrors::of(error, &visitor.locale)?;
+            render_status(StatusCode::UNPROCESSABLE_ENTITY, &RolePage::new(&visitor, account, role, new_key(), errors))
         }
     }
 }

@@ -55,6 +55,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get("/desk/accounts", accounts::list)
         .get("/desk/accounts/{accountId}/{action:disable|enable}", accounts::ask)
         .post("/desk/accounts/{accountId}/{action:disable|enable}", accounts::run)
+        .get("/desk/accounts/{accountId}/role", accounts::ask_role)
+        .post("/desk/accounts/{accountId}/role", accounts::change_role)
         .get("/desk/auditlog", audit_log::list)
         .get("/desk/secondfactor", second_factor::show)
         .post("/desk/secondfactor", second_factor::begin)
