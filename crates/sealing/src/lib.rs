@@ -1,0 +1,16 @@
+//! Values that one service encrypts and another one opens: notices to people, which contain tokens of links, and the tokens of
+//! links with which they unsubscribe.
+//!
+//! A message in the outbox, in a queue or in a log contains only the sealed text. A value is sealed for one purpose, and does not
+//! open for another.
+
+mod keys;
+mod notices;
+
+pub use keys::{KeyError, OpenError, SealError, SealingKeys};
+pub use notices::{AccountNotice, MailingList, NoticeKind, UnsubscribeToken};
+
+/// The purpose of a sealed [`AccountNotice`].
+pub const ACCOUNT_NOTICE: &str = "account.notice";
+/// The purpose of a sealed [`UnsubscribeToken`].
+pub const UNSUBSCRIBE: &str = "unsubscribe";
