@@ -7,8 +7,11 @@ use std::time::Duration;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, EventId, MessageId};
 use rowlock_domain::messages::{Notification, SealedNotice, TicketNotification};
+use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::mail::single_line;
 
 /// The kind of a delivery. It decides which text is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,13 +240,14 @@ impl ClaimedDelivery {
     /// Returns what is stored about the delivery after this outcome.
     pub(crate) fn settle(&self, outcome: Outcome, plan: &RetryPlan) -> Settlement {
         let attempted = self.attempts.saturating_add(1);
-        let settled = |status, attempts, detail| Settlement {
+        let settled = |status, attempts, detail: Option<String>| Settlement {
             key: self.key,
             claimed_at: self.claimed_at,
             status,
             attempts,
             delay: Duration::ZERO,
-            detail,
+            // A server may answer anything, also characters that PostgreSQL does not store.
+            detail: detail.map(|detail| shorten(&single_line(&detail))),
         };
         match outcome {
             Outcome::Sent => settled(Status::Sent, attempted, None),

@@ -19,6 +19,10 @@ use crate::delivery::RetryPlan;
 
 const DEFAULTS: &str = include_str!("default.toml");
 
+/// A mail is started in the first half of a lease, and takes at most ten steps: checking an idle connection and using it, connecting,
+/// encrypting, logging in, three commands, the content, and a reset.
+const STEPS_PER_LEASE: u32 = 20;
+
 /// All settings of the command `serve`.
 #[derive(Debug, Clone)]
 pub struct NotifierSettings {
@@ -170,6 +174,11 @@ impl NotifierSettings {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let work = WorkSettings::read(&mut reader);
         let mail = MailSettings::read(&mut reader);
+        if let (Some(work), Some(MailSettings { transport: TransportSettings::Smtp(smtp), .. })) = (&work, &mail)
+            && work.lease < smtp.timeout.saturating_mul(STEPS_PER_LEASE)
+        {
+            reader.add_error("notifier.lease_ms", format!("must be at least {STEPS_PER_LEASE} times smtp.timeout_ms"));
+        }
         let sealing = SealingKeys::read(&mut reader);
         let site = SiteSettings::read(&mut reader);
         let api = ApiSettings::read(&mut reader);

@@ -13,7 +13,7 @@ use rowlock_domain::states::Language;
 use super::Locale;
 
 impl Locale {
-    /// Formats an instant in a time zone, such as `Friday 14 August 2026, 20:00 (Berlin time)`.
+    /// Formats an instant in a time zone, such as `Friday, 14 August 2026, 20:00 (Berlin time)`.
     pub(crate) fn date_time(&self, at: Timestamp, zone: Tz) -> String {
         let Some(wall) = wall(at, zone) else { return at.to_rfc3339() };
         let date = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), YMDE::long());

@@ -67,8 +67,8 @@ pub(crate) enum Topic<'a> {
 
 /// Returns a text in one line, so that it cannot pretend to be another part of a mail.
 pub(crate) fn single_line(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
-    line.trim().to_owned()
+    let spaced: String = text.chars().map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Template)]

@@ -1,19 +1,19 @@
 //! Ends expired claims, deletes old deliveries and measures the backlog.
 
+use std::time::Duration;
+
 use diesel::sql_types::{BigInt, Double, Text};
 use diesel_async::RunQueryDsl;
 use rowlock_postgres::{DatabaseError, statement};
-
-use std::time::Duration;
 
 use super::{Store, millis};
 
 statement! {
     /// Marks deliveries as unclear whose notifier has not settled them in time.
-    struct ExpireClaims { lease: BigInt = i64, detail: Text = &'static str }
+    struct ExpireClaims { detail: Text = &'static str, lease: BigInt = i64 }
     "UPDATE deliveries
-     SET status = 'unclear', attempts = attempts + 1, claimed_at = NULL, settled_at = now(), detail = $2
-     WHERE status = 'sending' AND claimed_at < now() - $1 * interval '1 millisecond'"
+     SET status = 'unclear', attempts = attempts + 1, claimed_at = NULL, settled_at = now(), detail = $1
+     WHERE status = 'sending' AND claimed_at < now() - $2 * interval '1 millisecond'"
 }
 
 statement! {
@@ -51,7 +51,7 @@ impl Store {
     /// Marks the deliveries as unclear whose claim is older than `lease`. Returns their number.
     pub(crate) async fn expire_claims(&self, lease: Duration) -> Result<usize, DatabaseError> {
         let detail = "the notifier ended before it stored the outcome, so the mail may have been sent";
-        let expire = ExpireClaims { lease: millis(lease), detail };
+        let expire = ExpireClaims { detail, lease: millis(lease) };
         self.write(async move |conn| expire.execute(conn).await).await
     }
 
