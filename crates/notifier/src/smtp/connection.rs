@@ -11,6 +11,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::mail::OutgoingMail;
@@ -65,10 +66,15 @@ impl Connection {
     pub(super) async fn open(settings: &SmtpSettings, tls: Option<&TlsParameters>, hello: &ClientId) -> Result<Self, String> {
         let SmtpSettings { host, port, security, timeout: limit, .. } = settings;
         let server = format!("{host}:{port}");
-        let wrapped = tls.filter(|_| *security == Security::Tls).cloned();
-        let connect = AsyncSmtpConnection::connect_tokio1((host.as_str(), *port), Some(*limit), hello, wrapped, None);
-        let mut smtp =
-            answer(*limit, connect).await.map_err(|failure| format!("cannot connect to the SMTP server {server}: {}", failure.text()))?;
+        let connect = async {
+            if let (Security::Tls, Some(tls)) = (security, tls) {
+                let address = (host.as_str(), *port);
+                return answer(*limit, AsyncSmtpConnection::connect_tokio1(address, Some(*limit), hello, Some(tls.clone()), None)).await;
+            }
+            let stream = connect(*limit, host, *port).await?;
+            answer(*limit, AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello)).await
+        };
+        let mut smtp = connect.await.map_err(|failure| format!("cannot connect to the SMTP server {server}: {}", failure.text()))?;
         if *security == Security::StartTls
             && let Some(tls) = tls
         {
@@ -152,6 +158,18 @@ impl Connection {
         // The server notices the end of the connection as well.
         let _ = answer(self.limit, self.smtp.quit()).await;
     }
+}
+
+/// Opens a connection that sends each write at once. The end of a mail is a short write after a long one, which would otherwise wait
+/// for an acknowledgement that most servers delay by 40 ms.
+async fn connect(limit: Duration, host: &str, port: u16) -> Result<TcpStream, Failure> {
+    let open = async {
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok::<_, std::io::Error>(stream)
+    };
+    let Ok(opened) = timeout(limit, open).await else { return Err(Failure::Lost(format!("no answer within {limit:?}"))) };
+    opened.map_err(|error| Failure::Lost(error.to_string()))
 }
 
 /// Waits for the end of a step.

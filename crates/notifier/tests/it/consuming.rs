@@ -16,8 +16,8 @@ async fn messages_of_other_types_are_acknowledged() {
     let mut newer = about_tickets("booking.celebrated", 2);
     newer["dataschema"] = json!("urn:rowlock:schema:booking.celebrated:9");
     let messages = [
-        message("event.created", json!({"eventId": person(7), "status": "published"})),
-        message("account.disabled", json!({"accountId": person(3)})),
+        message("event.created", &json!({"eventId": person(7), "status": "published"})),
+        message("account.disabled", &json!({"accountId": person(3)})),
         about_tickets("waitlist.left", 4),
         newer,
         about_tickets("booking.confirmed", 1),
@@ -41,7 +41,7 @@ async fn unreadable_messages_become_dead_letters_and_block_no_others() {
     let mut incomplete = about_tickets("waitlist.joined", 3);
     incomplete["data"]["accountId"] = json!(null);
     // PostgreSQL stores no NUL character.
-    let refused = message("account.notice", json!({"accountId": person(4), "sealed": "\0"}));
+    let refused = message("account.notice", &json!({"accountId": person(4), "sealed": "\0"}));
     fixture.publish_raw(vec![OutboundMessage::event("booking.confirmed", "poison", "not json")]).await;
     fixture.publish([future, incomplete, refused, about_tickets("booking.confirmed", 1)]).await;
     fixture.settled(1, "sent").await;

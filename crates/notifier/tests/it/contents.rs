@@ -95,7 +95,7 @@ async fn a_notice_goes_to_the_address_in_it_and_its_token_is_in_the_mail_only() 
     // The address of person 2, which account 1 does not have yet.
     let notice = json!({"accountId": person(1), "sealed": sealed("confirm-email", 2, Some("a-secret-token"))});
     let forged = json!({"accountId": person(3), "sealed": "Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk"});
-    fixture.publish([message("account.notice", notice), message("account.notice", forged)]).await;
+    fixture.publish([message("account.notice", &notice), message("account.notice", &forged)]).await;
     fixture.settled(1, "sent").await;
     let received = smtp.received();
     assert_eq!(subject(&received, 2), "Bestätigen Sie Ihre E-Mail-Adresse");

@@ -1,7 +1,7 @@
 //! Everything that a test of the notifier needs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Integer, Nullable, Text};
@@ -108,7 +108,7 @@ impl Fixture {
     }
 
     /// Starts a notifier that writes mails into a folder.
-    pub(crate) async fn start_with_folder(&self, folder: &PathBuf) -> Running {
+    pub(crate) async fn start_with_folder(&self, folder: &Path) -> Running {
         let nowhere = "127.0.0.1:1".parse().unwrap();
         self.start(nowhere, &[("smtp.host", ""), ("mail.folder", folder.to_str().unwrap())]).await
     }
@@ -180,13 +180,13 @@ impl Fixture {
 pub(crate) fn about_tickets(message_type: &str, n: u128) -> Value {
     message(
         message_type,
-        json!({"eventId": Uuid::from_u128(7), "ticketTypeId": Uuid::from_u128(8), "bookingId": Uuid::from_u128(9),
+        &json!({"eventId": Uuid::from_u128(7), "ticketTypeId": Uuid::from_u128(8), "bookingId": Uuid::from_u128(9),
         "waitlistEntryId": Uuid::from_u128(9), "accountId": person(n), "quantity": 2, "returned": 2, "number": 1}),
     )
 }
 
 /// Returns a message with an id of its own.
-pub(crate) fn message(message_type: &str, data: Value) -> Value {
+pub(crate) fn message(message_type: &str, data: &Value) -> Value {
     json!({
         "specversion": "1.0", "id": Uuid::new_v4(), "type": message_type, "source": "/a/test", "subject": "x",
         "time": "2026-01-01T00:00:00Z", "sequence": "1", "datacontenttype": "application/json",

@@ -123,10 +123,10 @@ async fn the_rate_is_limited_and_urgent_mails_overtake_the_others() {
     until("the first mail is sent", async || !smtp.received().is_empty()).await;
     let since = Instant::now();
     let notice = serde_json::json!({"accountId": person(9), "sealed": crate::contents::sealed("password-changed", 9, None)});
-    fixture.publish([message("account.notice", notice)]).await;
+    fixture.publish([message("account.notice", &notice)]).await;
     until("all mails are sent", async || smtp.received().len() == 7).await;
     // Two mails per second, of which the first may leave at once.
-    assert!(since.elapsed() > Duration::from_millis(2_000), "{:?}", since.elapsed());
+    assert!(since.elapsed() > Duration::from_secs(2), "{:?}", since.elapsed());
     let place = smtp.received().iter().position(|received| received.recipient == address(9)).unwrap();
     assert!(place <= 4, "the notice was mail {place}");
     notifier.stop().await.unwrap();
