@@ -28,7 +28,7 @@ pub(crate) enum LinkError {
     EmailTaken,
     #[error("the account no longer exists")]
     AccountGone,
-    #[error("the present password is wrong")]
+    #[error("the current password is wrong")]
     WrongPassword,
     #[error(transparent)]
     Notice(#[from] NoticeError),
@@ -121,7 +121,7 @@ impl AuthState {
         if !self.store.reset_password(PasswordReset { account: account.id, token_hash, new_hash, messages }).await? {
             return Err(LinkError::NotFound);
         }
-        tracing::info!(account = %account.id, "the password of an account was reset with a link");
+        tracing::info!(account_id = %account.id, "the password of an account was reset with a link");
         self.notifier.notify();
         Ok(())
     }
@@ -155,7 +155,7 @@ impl AuthState {
         if !done {
             return Err(LinkError::NotFound);
         }
-        tracing::info!(account = %account.id, "the e-mail address of an account was confirmed");
+        tracing::info!(account_id = %account.id, "the e-mail address of an account was confirmed");
         self.notifier.notify();
         self.store.account(link.account).await?.ok_or(LinkError::NotFound)
     }

@@ -6,6 +6,7 @@
 
 mod domain_event;
 mod envelope;
+mod notifications;
 mod sales;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use self::domain_event::DomainEvent;
 pub(crate) use self::envelope::{EnvelopeHeader, RawMessage, serialize_message};
 pub use self::envelope::{OLDEST_READABLE_VERSION, SCHEMA_VERSION, UnreadableMessage, trace_of_message};
+pub use self::notifications::{
+    NOTIFICATION_ROUTING_PATTERNS, Notification, NotificationMessage, SealedNotice, TicketNotification, parse_notification_message,
+};
 pub use self::sales::{SALES_ROUTING_PATTERNS, SalesChange, SalesMessage, parse_sales_message};
 use crate::Timestamp;
 use crate::ids::{AccountId, EventId, MessageId, TicketTypeId, TypeKey};

@@ -9,10 +9,11 @@ pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configur
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
-const SERVICES: [(&str, &str); 4] = [
+const SERVICES: [(&str, &str); 5] = [
     ("auth-service", include_str!("../../auth-service/src/default.toml")),
     ("booking-service", include_str!("../../booking-service/src/default.toml")),
     ("reallocation-worker", include_str!("../../reallocation-worker/src/default.toml")),
+    ("notifier", include_str!("../../notifier/src/default.toml")),
     ("web", include_str!("../../web/src/default.toml")),
 ];
 

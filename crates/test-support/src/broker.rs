@@ -71,6 +71,11 @@ impl TestBroker {
         Topology::sales(&self.settings)
     }
 
+    /// Returns the names of the exchange and queues for messages that people are told about.
+    pub fn notifications(&self) -> Topology {
+        Topology::notifications(&self.settings)
+    }
+
     /// Returns the names of the exchange and queues in this namespace.
     pub fn topology(&self) -> Topology {
         Topology::new(&self.settings)

@@ -78,7 +78,7 @@ pub(super) async fn resend(auth: web::Data<AuthState>, caller: Caller, request: 
     Ok(mail_sent())
 }
 
-/// The new address and the present password.
+/// The new address and the current password.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = InvalidBody, deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
@@ -86,7 +86,7 @@ pub(super) struct ChangeEmail {
     /// The new address, with the rules of `POST /api/createaccount`.
     #[schema(value_type = String, max_length = 254, format = "email")]
     email: Email,
-    /// The present password.
+    /// The current password.
     #[deserr(from(String) = SecretString::from)]
     #[schema(value_type = String, format = Password, write_only)]
     password: SecretString,

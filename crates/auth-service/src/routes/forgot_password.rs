@@ -59,7 +59,7 @@ pub(super) struct ResetPassword {
     /// The token of the link.
     #[schema(value_type = String, min_length = 1, max_length = 1000, write_only)]
     token: LinkTokenText,
-    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters, and none of the commonest passwords.
+    /// At least 8 characters and at most 72 bytes in UTF-8; no control characters, and none of the most common passwords.
     #[schema(value_type = String, min_length = 8, max_length = 72, format = Password, write_only)]
     new_password: Password,
 }

@@ -154,7 +154,7 @@ impl From<LinkError> for Problem {
                 Self::new(ProblemCode::EmailTaken, "Another account has this e-mail address by now. Nothing was changed.")
             }
             LinkError::AccountGone => account_gone(),
-            LinkError::WrongPassword => Self::new(ProblemCode::WrongPassword, "The present password is wrong. Nothing was changed."),
+            LinkError::WrongPassword => Self::new(ProblemCode::WrongPassword, "The current password is wrong. Nothing was changed."),
             LinkError::Notice(error) => Self::internal(&error),
             LinkError::Hash(error) => error.into(),
             LinkError::Database(error) => error.into(),

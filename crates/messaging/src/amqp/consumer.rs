@@ -45,6 +45,7 @@ impl Consumer {
     pub async fn connect_to(topology: Topology, settings: &AmqpSettings, prefetch: u16) -> Result<Self, LinkError> {
         let mut link = Link::open(settings).await?;
         Topology::declare_all(settings, &mut link).await?;
+        topology.declare(&mut link).await?;
         topology.bind(&mut link).await?;
         let queue = topology.work_queue.clone();
         Self::start(link, settings, topology, queue, prefetch).await

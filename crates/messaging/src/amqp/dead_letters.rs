@@ -56,7 +56,7 @@ pub struct Replayed {
 
 /// Returns up to `limit` dead letters of a queue family, oldest first. They stay in their queue.
 pub async fn list(settings: &AmqpSettings, topology: &Topology, limit: usize) -> Result<Vec<DeadLetter>, LinkError> {
-    let mut link = open(settings).await?;
+    let mut link = open(settings, topology).await?;
     let mut letters = Vec::new();
     let mut last_tag = 0;
     while letters.len() < limit
@@ -75,7 +75,7 @@ pub async fn list(settings: &AmqpSettings, topology: &Topology, limit: usize) ->
 /// Moves the current dead letters of a queue family back to the work queue and resets their attempt count. The broker
 /// confirms each copy before the dead letter is removed, so an interrupted replay can be repeated.
 pub async fn replay(settings: &AmqpSettings, topology: &Topology) -> Result<Replayed, LinkError> {
-    let mut link = open(settings).await?;
+    let mut link = open(settings, topology).await?;
     let mut publisher = Publisher::connect(settings).await?;
     let mut replayed = Replayed::default();
     // Limits the replay to the dead letters that exist now, so that a message which fails again is not moved forever.
@@ -112,9 +112,10 @@ pub async fn replay(settings: &AmqpSettings, topology: &Topology) -> Result<Repl
     Ok(replayed)
 }
 
-async fn open(settings: &AmqpSettings) -> Result<Link, LinkError> {
+async fn open(settings: &AmqpSettings, topology: &Topology) -> Result<Link, LinkError> {
     let mut link = Link::open(settings).await?;
     Topology::declare_all(settings, &mut link).await?;
+    topology.declare(&mut link).await?;
     Ok(link)
 }
 

@@ -11,7 +11,7 @@ use amqprs::channel::{
 };
 use amqprs::{FieldTable, FieldValue};
 use rowlock_domain::accounts::ACCOUNT_ROUTING_PATTERNS;
-use rowlock_domain::messages::{SALES_ROUTING_PATTERNS, TICKETS_RELEASED};
+use rowlock_domain::messages::{NOTIFICATION_ROUTING_PATTERNS, SALES_ROUTING_PATTERNS, TICKETS_RELEASED};
 
 use super::link::Link;
 use super::{AmqpSettings, LinkError};
@@ -66,7 +66,13 @@ impl Topology {
         Self { single_active_consumer: true, ..Self::of(settings, "sales", SALES_ROUTING_PATTERNS.to_vec()) }
     }
 
-    /// Returns all queue families.
+    /// Returns the queue family of the messages that people are told about, which all notifiers share. Only a notifier declares and
+    /// binds it, so that an installation without one collects no messages for it.
+    pub fn notifications(settings: &AmqpSettings) -> Self {
+        Self::of(settings, "notifications", NOTIFICATION_ROUTING_PATTERNS.to_vec())
+    }
+
+    /// Returns the queue families that every connection declares.
     pub fn all(settings: &AmqpSettings) -> [Self; 3] {
         [Self::new(settings), Self::accounts(settings), Self::sales(settings)]
     }
@@ -112,7 +118,8 @@ impl Topology {
         [self.work_queue.as_str(), &self.dead_queue].into_iter().chain(self.retry_queues.iter().map(|retry| retry.queue.as_str()))
     }
 
-    async fn declare(&self, link: &mut Link) -> Result<(), LinkError> {
+    /// Declares the exchange and the queues of this family. It binds nothing.
+    pub(super) async fn declare(&self, link: &mut Link) -> Result<(), LinkError> {
         let exchange = ExchangeDeclareArguments::of_type(&self.exchange, ExchangeType::Topic).durable(true).finish();
         link.call("declaring the exchange", |channel| async move { channel.exchange_declare(exchange).await }).await?;
         // A queue must exist before another one dead-letters into it.
@@ -153,7 +160,8 @@ impl Topology {
 
     /// Deletes the exchange and all queues with their messages. Meant for tests and for removing an installation.
     pub async fn delete(settings: &AmqpSettings) -> Result<(), LinkError> {
-        let families = Self::all(settings);
+        let mut families = Self::all(settings).to_vec();
+        families.push(Self::notifications(settings));
         let mut link = Link::open(settings).await?;
         for queue in families.iter().flat_map(Self::queues) {
             let arguments = QueueDeleteArguments::new(queue);

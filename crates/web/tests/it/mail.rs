@@ -107,7 +107,7 @@ async fn an_address_is_changed_with_a_link() {
     let change = async |ada: &mut crate::support::Browser, email: &str, password: &str| {
         ada.submit(&form, "/account/email", &[("email", email), ("password", password)]).await
     };
-    assert!(change(&mut ada, "new@example.org", "wrong password").await.expect(422).contains("The present password is wrong."));
+    assert!(change(&mut ada, "new@example.org", "wrong password").await.expect(422).contains("The current password is wrong."));
     assert!(change(&mut ada, "nobody", PASSWORD).await.expect(422).contains("Enter an e-mail address such as"));
     let done = change(&mut ada, "new@example.org", PASSWORD).await.location();
     assert!(ada.get(&done).await.expect(200).contains("We have sent a link to the new address."));

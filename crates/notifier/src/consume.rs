@@ -1,0 +1,171 @@
+//! The consumer: stores the deliveries of each message and acknowledges it after the commit. It sends nothing.
+//!
+//! A message that cannot be read becomes a dead letter. While the database is unavailable, consuming is paused and no attempt is
+//! counted.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowlock_domain::messages::{NotificationMessage, parse_notification_message};
+use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology, shorten};
+use rowlock_platform::clock::Clock;
+use rowlock_postgres::DatabaseError;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::delivery::NewDelivery;
+use crate::metrics::DeliveryMetrics;
+use crate::store::Store;
+
+/// Delay between two checks whether the database is back.
+const DATABASE_RETRY_DELAY: Duration = Duration::from_millis(250);
+
+/// Maximum delay before the next attempt to connect to the broker.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// A delivery that is not stored yet, with its message.
+struct Pending<'a> {
+    message: &'a Delivery,
+    delivery: NewDelivery,
+}
+
+/// Consumes the messages that people are told about.
+pub(crate) struct MessageConsumer {
+    pub(crate) store: Store,
+    pub(crate) amqp: AmqpSettings,
+    pub(crate) prefetch: u16,
+    pub(crate) clock: Clock,
+    pub(crate) link_metrics: LinkMetrics,
+    pub(crate) metrics: DeliveryMetrics,
+    /// Wakes the sender.
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl MessageConsumer {
+    /// Consumes until `stop` is cancelled, connecting again whenever the link ends.
+    pub(crate) async fn run(self) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), MAX_BACKOFF);
+        loop {
+            // No message can be stored without the database, so none is received.
+            if !self.wait_for_database().await {
+                return;
+            }
+            let ended = self.consume_link(&mut backoff).await;
+            if self.stop.is_cancelled() {
+                return;
+            }
+            if let Err(error) = ended {
+                tracing::warn!(%error, "the connection to RabbitMQ ended; connecting again");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    /// Connects and consumes until `stop` is cancelled or the link ends.
+    async fn consume_link(&self, backoff: &mut Backoff) -> Result<(), LinkError> {
+        let connecting = Consumer::connect_to(Topology::notifications(&self.amqp), &self.amqp, self.prefetch);
+        let mut consumer = tokio::select! {
+            () = self.stop.cancelled() => return Ok(()),
+            consumer = connecting => consumer?.recording(&self.link_metrics),
+        };
+        backoff.reset();
+        tracing::info!("connected to RabbitMQ; consuming notifications");
+        loop {
+            let batch = tokio::select! {
+                () = self.stop.cancelled() => break,
+                batch = consumer.next_batch(self.prefetch.into()) => batch?,
+            };
+            let mut pending = self.read(&mut consumer, &batch).await?;
+            if !self.store_all(&mut consumer, &mut pending).await? {
+                break;
+            }
+            let tags: Vec<u64> = batch.iter().map(|delivery| delivery.tag).collect();
+            consumer.ack(&tags).await?;
+        }
+        // The broker requeues the deliveries that are still unacknowledged.
+        consumer.close().await;
+        Ok(())
+    }
+
+    /// Returns the deliveries that the messages lead to. Unreadable messages become dead letters.
+    async fn read<'a>(&self, consumer: &mut Consumer, batch: &'a [Delivery]) -> Result<Vec<Pending<'a>>, LinkError> {
+        let mut pending = Vec::with_capacity(batch.len());
+        for message in batch {
+            match parse_notification_message(&message.body) {
+                Ok(NotificationMessage { id, notification }) => {
+                    pending.extend(notification.map(|notification| Pending { message, delivery: NewDelivery::of(id, notification) }));
+                }
+                Err(error) => self.dead_letter(consumer, message, &error).await?,
+            }
+        }
+        Ok(pending)
+    }
+
+    async fn dead_letter(&self, consumer: &mut Consumer, message: &Delivery, error: &impl Display) -> Result<(), LinkError> {
+        // The error may quote the message, which may be long.
+        let reason = shorten(&error.to_string());
+        consumer.dead_letter(message, &reason, self.clock.now()).await?;
+        tracing::warn!(message_id = message.message_id, %reason, "a message is unreadable and was moved to the dead letters");
+        Ok(())
+    }
+
+    /// Stores deliveries, however long the database is away. Returns false if `stop` is cancelled first.
+    async fn store_all(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<bool, LinkError> {
+        loop {
+            let error = match self.store(consumer, pending).await? {
+                Ok(stored) => {
+                    self.metrics.count_stored(stored);
+                    if stored > 0 {
+                        self.wake.notify_one();
+                    }
+                    return Ok(true);
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(%error, "consuming is paused until the database is back; messages stay unacknowledged");
+            consumer.pause().await?;
+            tokio::time::sleep(DATABASE_RETRY_DELAY).await;
+            if !self.wait_for_database().await {
+                return Ok(false);
+            }
+            consumer.resume().await?;
+        }
+    }
+
+    /// Stores deliveries and returns the number of new ones. If the database refuses them, they are stored one by one, so that only
+    /// the messages with the wrong values become dead letters.
+    async fn store(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<Result<usize, DatabaseError>, LinkError> {
+        match self.store.insert(pending.iter().map(|pending| pending.delivery.clone()).collect()).await {
+            Err(DatabaseError::Refused(_)) => {}
+            result => return Ok(result),
+        }
+        let mut stored = 0_usize;
+        while let Some(Pending { message, delivery }) = pending.last() {
+            match self.store.insert(vec![delivery.clone()]).await {
+                Ok(new) => stored = stored.saturating_add(new),
+                Err(error @ DatabaseError::Refused(_)) => self.dead_letter(consumer, message, &error).await?,
+                Err(error) => return Ok(Err(error)),
+            }
+            pending.pop();
+        }
+        Ok(Ok(stored))
+    }
+
+    /// Waits until the database responds. Returns false if `stop` is cancelled first.
+    async fn wait_for_database(&self) -> bool {
+        loop {
+            if self.store.is_available().await {
+                return true;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = tokio::time::sleep(DATABASE_RETRY_DELAY) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Deliveries: which person is told what, and what became of it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{AccountId, EventId, MessageId};
+use rowlock_domain::messages::{Notification, SealedNotice, TicketNotification};
+use rowlock_messaging::amqp::shorten;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::mail::single_line;
+
+/// The kind of a delivery. It decides which text is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Tickets were booked.
+    Confirmed,
+    /// The account waits for tickets.
+    Waitlisted,
+    /// The account got tickets from the waiting list.
+    Promoted,
+    /// Tickets were returned, or their event was called off.
+    Returned,
+    /// The waiting list was closed, or its event was called off.
+    WaitlistClosed,
+    /// A notice about the account.
+    AccountNotice,
+}
+
+impl Kind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Confirmed, Self::Waitlisted, Self::Promoted, Self::Returned, Self::WaitlistClosed, Self::AccountNotice];
+
+    /// Returns the name in the column `kind`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Waitlisted => "waitlisted",
+            Self::Promoted => "promoted",
+            Self::Returned => "returned",
+            Self::WaitlistClosed => "waitlist-closed",
+            Self::AccountNotice => "account-notice",
+        }
+    }
+
+    /// Returns the kind with this name, or `None` if this build does not know it.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
+    pub(crate) const fn is_urgent(self) -> bool {
+        matches!(self, Self::AccountNotice)
+    }
+}
+
+/// The status of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It is sent, or tried again, when it is due.
+    Pending,
+    /// A notifier has claimed it and is about to send it.
+    Sending,
+    /// The server has taken the mail.
+    Sent,
+    /// The mail was refused, or could not be sent for too long.
+    Failed,
+    /// It is unknown whether the server has taken the mail.
+    Unclear,
+    /// There is nothing to send: the recipient or the event is gone, or the recipient does not want the mail.
+    Skipped,
+}
+
+impl Status {
+    /// All statuses.
+    pub(crate) const ALL: [Self; 6] = [Self::Pending, Self::Sending, Self::Sent, Self::Failed, Self::Unclear, Self::Skipped];
+
+    /// Returns the name in the column `status`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Unclear => "unclear",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let names = || Self::ALL.map(Self::as_str).join(", ");
+        Self::ALL.into_iter().find(|status| status.as_str() == name).ok_or_else(|| format!("must be one of {}", names()))
+    }
+}
+
+/// The key of a delivery. There is one channel, e-mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DeliveryKey {
+    /// The message that reported the change.
+    pub(crate) message: MessageId,
+    /// The account that is told.
+    pub(crate) recipient: AccountId,
+}
+
+impl fmt::Display for DeliveryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.message, self.recipient)
+    }
+}
+
+/// The column `data` of a delivery about tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TicketData {
+    /// The event of the tickets.
+    pub(crate) event_id: EventId,
+    /// The number of tickets that were booked, returned or waited for.
+    pub(crate) quantity: u32,
+    /// The number of tickets that the booking still has.
+    pub(crate) remaining: u32,
+}
+
+/// The column `data` of a notice about an account.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct NoticeData {
+    /// The sealed notice.
+    pub(crate) sealed: SealedNotice,
+}
+
+/// A delivery that is not stored yet.
+#[derive(Debug, Clone)]
+pub(crate) struct NewDelivery {
+    pub(crate) key: DeliveryKey,
+    pub(crate) kind: Kind,
+    pub(crate) data: Value,
+}
+
+impl NewDelivery {
+    /// Returns the delivery that a message leads to.
+    pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
+        let of_tickets = |kind, TicketNotification { event, account, quantity, remaining }| {
+            let data = serde_json::json!(TicketData { event_id: event, quantity, remaining });
+            Self { key: DeliveryKey { message, recipient: account }, kind, data }
+        };
+        match notification {
+            Notification::Booked(tickets) => of_tickets(Kind::Confirmed, tickets),
+            Notification::Returned(tickets) => of_tickets(Kind::Returned, tickets),
+            Notification::Joined(tickets) => of_tickets(Kind::Waitlisted, tickets),
+            Notification::Promoted(tickets) => of_tickets(Kind::Promoted, tickets),
+            Notification::Closed(tickets) => of_tickets(Kind::WaitlistClosed, tickets),
+            Notification::Account { account, sealed } => Self {
+                key: DeliveryKey { message, recipient: account },
+                kind: Kind::AccountNotice,
+                data: serde_json::json!({"sealed": sealed.0}),
+            },
+        }
+    }
+}
+
+/// A delivery that this notifier has claimed.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimedDelivery {
+    pub(crate) key: DeliveryKey,
+    /// The name of the kind, which a newer build may have written.
+    pub(crate) kind: String,
+    pub(crate) data: Value,
+    /// Number of earlier attempts.
+    pub(crate) attempts: u32,
+    /// Identifies the claim.
+    pub(crate) claimed_at: Timestamp,
+}
+
+/// What becomes of a claimed delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The server has taken the mail.
+    Sent,
+    /// Nothing was sent, and a later attempt may succeed.
+    Retry(String),
+    /// Nothing was sent, and no later attempt can succeed.
+    Failed(String),
+    /// It is unknown whether the server has taken the mail.
+    Unclear(String),
+    /// There is nothing to send.
+    Skipped(String),
+    /// The attempt was not made. It does not count.
+    Postponed(String),
+}
+
+/// What is stored about a claimed delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settlement {
+    pub(crate) key: DeliveryKey,
+    pub(crate) claimed_at: Timestamp,
+    pub(crate) status: Status,
+    pub(crate) attempts: u32,
+    /// Time until a pending delivery is due again.
+    pub(crate) delay: Duration,
+    pub(crate) detail: Option<String>,
+}
+
+/// When a delivery is tried again.
+#[derive(Debug, Clone)]
+pub(crate) struct RetryPlan {
+    /// The delays after the first attempts. The last one is repeated.
+    pub(crate) delays: Vec<Duration>,
+    /// The sum of the delays after which the delivery fails.
+    pub(crate) give_up_after: Duration,
+}
+
+impl RetryPlan {
+    /// Returns the delay after this number of attempts, or `None` after the last one.
+    fn delay_after(&self, attempts: u32) -> Option<Duration> {
+        let last = self.delays.last().copied()?;
+        let index = |attempt: u32| usize::try_from(attempt).unwrap_or(usize::MAX);
+        let delay = |attempt: u32| self.delays.get(index(attempt)).copied().unwrap_or(last);
+        let mut waited = Duration::ZERO;
+        for attempt in 0..attempts {
+            waited = waited.saturating_add(delay(attempt));
+            if waited > self.give_up_after {
+                return None;
+            }
+        }
+        Some(delay(attempts.saturating_sub(1)))
+    }
+}
+
+/// Time until a delivery whose attempt was not made is due again.
+const POSTPONED_DELAY: Duration = Duration::from_secs(5);
+
+impl ClaimedDelivery {
+    /// Returns what is stored about the delivery after this outcome.
+    pub(crate) fn settle(&self, outcome: Outcome, plan: &RetryPlan) -> Settlement {
+        let attempted = self.attempts.saturating_add(1);
+        let settled = |status, attempts, detail: Option<String>| Settlement {
+            key: self.key,
+            claimed_at: self.claimed_at,
+            status,
+            attempts,
+            delay: Duration::ZERO,
+            // A server may answer anything, also characters that PostgreSQL does not store.
+            detail: detail.map(|detail| shorten(&single_line(&detail))),
+        };
+        match outcome {
+            Outcome::Sent => settled(Status::Sent, attempted, None),
+            Outcome::Failed(detail) => settled(Status::Failed, attempted, Some(detail)),
+            Outcome::Unclear(detail) => settled(Status::Unclear, attempted, Some(detail)),
+            Outcome::Skipped(detail) => settled(Status::Skipped, self.attempts, Some(detail)),
+            Outcome::Postponed(detail) => Settlement { delay: POSTPONED_DELAY, ..settled(Status::Pending, self.attempts, Some(detail)) },
+            Outcome::Retry(detail) => match plan.delay_after(attempted) {
+                Some(delay) => Settlement { delay, ..settled(Status::Pending, attempted, Some(detail)) },
+                None => settled(Status::Failed, attempted, Some(format!("given up after {attempted} attempts; the last one: {detail}"))),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_end_after_a_day() {
+        let delays = [10, 60, 3600].map(Duration::from_secs).to_vec();
+        let plan = RetryPlan { delays, give_up_after: Duration::from_secs(86_400) };
+        let seconds = |attempts| plan.delay_after(attempts).map(|delay| delay.as_secs());
+        assert_eq!([1, 2, 3, 4].map(seconds), [Some(10), Some(60), Some(3600), Some(3600)]);
+        // 10 s, 60 s and 23 full hours fit into a day.
+        assert_eq!((seconds(25), seconds(26)), (Some(3600), None));
+        assert_eq!(RetryPlan { delays: Vec::new(), ..plan }.delay_after(1), None);
+    }
+}

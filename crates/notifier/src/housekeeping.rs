@@ -1,0 +1,46 @@
+//! Ends the claims of killed notifiers, deletes old deliveries and measures the backlog.
+
+use std::time::Duration;
+
+use rowlock_postgres::DatabaseError;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::DeliveryMetrics;
+use crate::settings::WorkSettings;
+use crate::store::Store;
+
+/// Maximum time between two rounds.
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Runs until `stop` is cancelled. Every notifier does this; the rounds of several do not disturb each other.
+pub(crate) async fn keep_house(store: Store, settings: WorkSettings, metrics: DeliveryMetrics, stop: CancellationToken) {
+    let interval = MAX_INTERVAL.min(settings.lease / 4);
+    loop {
+        let more = match round(&store, settings, &metrics).await {
+            Ok(more) => more,
+            Err(error) => {
+                tracing::warn!(%error, "the deliveries cannot be checked; trying again");
+                false
+            }
+        };
+        let pause = if more { Duration::ZERO } else { interval };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Runs one round. Returns whether old deliveries are left.
+async fn round(store: &Store, settings: WorkSettings, metrics: &DeliveryMetrics) -> Result<bool, DatabaseError> {
+    let expired = store.expire_claims(settings.lease).await?;
+    if expired > 0 {
+        metrics.count_expired(expired);
+        tracing::warn!(
+            deliveries = expired,
+            "a notifier ended before it stored the outcome of deliveries, which are unclear now; see `notifier deliveries list --status unclear`"
+        );
+    }
+    metrics.show(store.backlog().await?);
+    store.delete_old(settings.keep).await
+}

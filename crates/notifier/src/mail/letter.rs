@@ -1,0 +1,117 @@
+//! The contents of a mail, which its text and its HTML show alike.
+
+use fluent_bundle::FluentValue;
+use rowlock_domain::states::EventStatus;
+use rowlock_sealing::NoticeKind;
+
+use super::single_line;
+use crate::delivery::{Kind, TicketData};
+use crate::events::Event;
+use crate::i18n::Locale;
+use crate::settings::SiteSettings;
+
+/// A link with its text.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) label: String,
+    pub(super) url: String,
+}
+
+/// The contents of a mail.
+#[derive(Debug, Default)]
+pub(super) struct Letter {
+    pub(super) subject: String,
+    pub(super) heading: String,
+    pub(super) greeting: String,
+    pub(super) paragraphs: Vec<String>,
+    /// Labels and values.
+    pub(super) facts: Vec<(String, String)>,
+    /// What the recipient most probably wants to do next.
+    pub(super) action: Option<Link>,
+    /// Paragraphs after the action.
+    pub(super) notes: Vec<String>,
+    pub(super) footer: String,
+    pub(super) unsubscribe: Option<Link>,
+}
+
+/// The texts of one subject matter, which begin with its name.
+struct TicketTexts {
+    /// Prefix of the subject and the heading.
+    prefix: &'static str,
+    /// The paragraphs.
+    paragraphs: &'static [&'static str],
+    /// The text of the link, and the path of its page; the page of the event if there is none.
+    link: (&'static str, Option<&'static str>),
+}
+
+impl TicketTexts {
+    fn of(kind: Kind, is_called_off: bool) -> Self {
+        let (prefix, paragraphs, link): (_, &[_], _) = match (kind, is_called_off) {
+            (Kind::Returned, true) => ("called-off", &["called-off-text"], ("show-event", None)),
+            (Kind::WaitlistClosed, true) => ("called-off", &["called-off-waiting"], ("show-event", None)),
+            (Kind::Returned, false) => ("returned", &["returned-text"], ("show-event", None)),
+            (Kind::WaitlistClosed, false) => ("closed", &["closed-text"], ("show-event", None)),
+            (Kind::Waitlisted, _) => ("waitlisted", &["waitlisted-text"], ("show-queue", Some("/queue"))),
+            (Kind::Promoted, _) => ("promoted", &["promoted-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
+            (Kind::Confirmed | Kind::AccountNotice, _) => ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets"))),
+        };
+        Self { prefix, paragraphs, link }
+    }
+}
+
+impl Letter {
+    /// Writes the letter about tickets of an event.
+    pub(super) fn about_tickets(locale: &Locale, site: &SiteSettings, kind: Kind, tickets: TicketData, event: &Event) -> Self {
+        let texts = TicketTexts::of(kind, event.status == EventStatus::Cancelled);
+        let name = single_line(&event.name);
+        let quantity = count(locale, tickets.quantity);
+        let text = |id: &str| locale.with(id, [("event", name.as_str().into()), ("tickets", quantity.as_str().into())]);
+        let mut facts = vec![(locale.text("label-event"), name.clone())];
+        facts.extend(event.starts_at.map(|at| (locale.text("label-when"), locale.date_time(at, event.zone()))));
+        facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
+        let label = if kind == Kind::Returned { "label-returned" } else { "label-tickets" };
+        facts.push((locale.text(label), quantity.clone()));
+        if kind == Kind::Returned && tickets.remaining > 0 {
+            facts.push((locale.text("label-left"), count(locale, tickets.remaining)));
+        }
+        let (label, path) = texts.link;
+        let path = path.map_or_else(|| format!("/events/{}", event.id), str::to_owned);
+        Self {
+            subject: text(&format!("{}-subject", texts.prefix)),
+            heading: text(&format!("{}-heading", texts.prefix)),
+            paragraphs: texts.paragraphs.iter().map(|id| text(id)).collect(),
+            facts,
+            action: Some(Link { label: locale.text(label), url: site.absolute(&path) }),
+            ..Self::default()
+        }
+    }
+
+    /// Writes the letter about an account. Fails if the notice needs a token and has none.
+    pub(super) fn about_account(locale: &Locale, site: &SiteSettings, notice: NoticeKind, token: Option<&str>) -> Result<Self, String> {
+        let (prefix, path) = match notice {
+            NoticeKind::ConfirmEmail => ("confirm-email", Some(with_token("/confirmemail", token)?)),
+            NoticeKind::AlreadyRegistered => ("already-registered", Some("/signin".to_owned())),
+            NoticeKind::ResetPassword => ("reset-password", Some(with_token("/resetpassword", token)?)),
+            NoticeKind::EmailChanged => ("email-changed", None),
+            NoticeKind::PasswordChanged => ("password-changed", Some("/forgotpassword".to_owned())),
+        };
+        let text = |part: &str| locale.with(&format!("{prefix}-{part}"), [("site", site.name.as_str().into())]);
+        Ok(Self {
+            subject: text("subject"),
+            heading: text("heading"),
+            paragraphs: vec![text("text")],
+            action: path.map(|path| Link { label: text("action"), url: site.absolute(&path) }),
+            notes: vec![text("ignore")],
+            ..Self::default()
+        })
+    }
+}
+
+fn count(locale: &Locale, tickets: u32) -> String {
+    locale.with("tickets", [("count", FluentValue::from(tickets))])
+}
+
+fn with_token(path: &str, token: Option<&str>) -> Result<String, String> {
+    let token = token.ok_or_else(|| "the notice has no token for its link".to_owned())?;
+    Ok(format!("{path}?{}", url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish()))
+}

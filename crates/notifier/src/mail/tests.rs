@@ -1,0 +1,202 @@
+//! Every kind of mail in every language, as a mail program reads it.
+
+use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};
+use rowlock_domain::ids::{EventId, MessageId};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::settings::NotifierSettings;
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(7));
+
+fn settings() -> NotifierSettings {
+    let environment = [
+        ("DATABASE__URL", "postgres://u@h/d"),
+        ("AMQP__URL", "amqp://h"),
+        ("SEALING__KEY", KEY),
+        ("MAIL__FOLDER", "/nowhere"),
+        ("MAIL__FROM", "Box office <tickets@box.example>"),
+        ("SITE__PUBLIC_URL", "https://box.example/"),
+        ("SITE__NAME", "The Box"),
+    ];
+    NotifierSettings::load(None, environment.map(|(name, value)| (format!("ROWLOCK__{name}"), value.to_owned()))).unwrap()
+}
+
+fn composer() -> Composer {
+    let NotifierSettings { mail, site, sealing, .. } = settings();
+    let clock = Clock::from_fn(|| chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap());
+    Composer::new(&mail, site, sealing, clock).unwrap()
+}
+
+fn key() -> DeliveryKey {
+    DeliveryKey { message: MessageId::from_uuid(Uuid::from_u128(1)), recipient: AccountId::from_uuid(Uuid::from_u128(2)) }
+}
+
+fn event(name: &str, status: &str) -> Event {
+    let event = json!({
+        "id": EVENT, "name": name, "venue": "Café <Süd>", "startsAt": "2026-08-14T18:00:00Z", "timeZone": "Europe/Berlin", "status": status
+    });
+    serde_json::from_value(event).unwrap()
+}
+
+fn recipient(name: Option<&str>, language: Language) -> Recipient {
+    Recipient { mailbox: Mailbox::new(name.map(single_line), "ada@people.example".parse().unwrap()), language }
+}
+
+/// Checks what all mails have in common, and returns subject, text and HTML.
+fn read(mail: &OutgoingMail) -> (String, String, String) {
+    assert!(mail.content.is_ascii());
+    let message = MessageParser::default().parse(&mail.content).unwrap();
+    let to = message.to().and_then(|to| to.first()).unwrap();
+    assert_eq!((to.name(), to.address()), (Some("Ada Lovelace"), Some("ada@people.example")));
+    assert_eq!(mail.to.to_string(), "ada@people.example");
+    let from = message.from().and_then(|from| from.first()).unwrap();
+    assert_eq!((from.name(), from.address()), (Some("Box office"), Some("tickets@box.example")));
+    assert_eq!(message.message_id().unwrap(), format!("{}@box.example", key()));
+    assert_eq!(message.date().unwrap().to_timestamp(), 1_700_000_000);
+    assert_eq!(message.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
+    let content_type = message.content_type().unwrap();
+    assert_eq!((content_type.ctype(), content_type.subtype()), ("multipart", Some("alternative")));
+    assert_eq!((message.text_body_count(), message.html_body_count()), (1, 1));
+    (message.subject().unwrap().to_owned(), body(&message, false), body(&message, true))
+}
+
+/// Returns one of the two bodies; mail-parser would convert one into the other if it were missing.
+fn body(message: &Message<'_>, is_html: bool) -> String {
+    let bodies = message.parts.iter().filter_map(|part| match &part.body {
+        PartType::Text(text) if !is_html => Some(text.to_string()),
+        PartType::Html(text) if is_html => Some(text.to_string()),
+        _ => None,
+    });
+    let [body] = <[String; 1]>::try_from(bodies.collect::<Vec<_>>()).unwrap();
+    body
+}
+
+struct Expected<'a> {
+    subject: &'a str,
+    /// Parts of both bodies.
+    parts: &'a [&'a str],
+    link: &'a str,
+}
+
+fn assert_mail(language: Language, topic: &Topic<'_>, list: Option<MailingList>, expected: &Expected<'_>) {
+    let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), topic, list).unwrap();
+    let (subject, text, html) = read(&mail);
+    assert_eq!(subject, expected.subject);
+    for part in expected.parts.iter().copied().chain([expected.link, "Ada Lovelace", "The Box", "https://box.example"]) {
+        assert!(text.contains(part), "{part} is not in {text}");
+        let escaped = part.replace('<', "&#60;").replace('>', "&#62;");
+        assert!(html.contains(&escaped), "{escaped} is not in {html}");
+    }
+    assert!(html.contains(&format!("href=\"{}\"", expected.link)) || expected.link == "https://box.example", "{html}");
+    for missing in ["[", "{"] {
+        assert!(!text.contains(missing), "{text}");
+    }
+}
+
+#[test]
+fn every_kind_about_tickets_is_written_in_every_language() {
+    let (english, german) = (Language::English, Language::German);
+    let (when, wann) = ("Friday, 14 August 2026, 20:00 (Berlin time)", "Freitag, 14. August 2026, 20:00 Uhr (Zeit in Berlin)");
+    let (tickets, queue, page) =
+        ("https://box.example/tickets", "https://box.example/queue", "https://box.example/events/00000000-0000-0000-0000-000000000007");
+    for (kind, status, language, subject, parts, link) in [
+        (Kind::Confirmed, "published", english, "Your tickets for Chess", &["confirmed", "3 tickets", when, "Café <Süd>"][..], tickets),
+        (Kind::Confirmed, "published", german, "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", wann, "Café <Süd>"], tickets),
+        (Kind::Waitlisted, "published", english, "You are on the waiting list for Chess", &["3 tickets", when], queue),
+        (Kind::Waitlisted, "published", german, "Sie stehen auf der Warteliste für Chess", &["3 Tickets", wann], queue),
+        (Kind::Promoted, "published", english, "You got tickets for Chess", &["you got 3 tickets", "return the tickets", when], tickets),
+        (Kind::Promoted, "published", german, "Sie haben Tickets für Chess bekommen", &["3 Tickets für Sie", wann], tickets),
+        (Kind::Returned, "published", english, "You returned 3 tickets for Chess", &["You still have: 2 tickets", when], page),
+        (Kind::Returned, "published", german, "Sie haben 3 Tickets für Chess zurückgegeben", &["Sie haben noch: 2 Tickets", wann], page),
+        (Kind::Returned, "cancelled", english, "Called off: Chess", &["does not take place. Your 3 tickets are cancelled.", when], page),
+        (
+            Kind::Returned,
+            "cancelled",
+            german,
+            "Abgesagt: Chess",
+            &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", wann],
+            page,
+        ),
+        (Kind::WaitlistClosed, "published", english, "The waiting list for Chess is closed", &["no tickets came back", when], page),
+        (Kind::WaitlistClosed, "published", german, "Die Warteliste für Chess ist geschlossen", &["keine Tickets", wann], page),
+        (Kind::WaitlistClosed, "cancelled", english, "Called off: Chess", &["no longer on its waiting list", when], page),
+        (Kind::WaitlistClosed, "cancelled", german, "Abgesagt: Chess", &["nicht mehr auf der Warteliste", wann], page),
+    ] {
+        let event = event("Chess", status);
+        let topic = Topic::Tickets { kind, tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 2 }, event: &event };
+        let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
+        // A label and its value are in two cells of the HTML.
+        let parts: Vec<&str> = parts.iter().map(|part| part.rsplit_once(": ").map_or(*part, |(_, value)| value)).collect();
+        assert_mail(language, &topic, list, &Expected { subject, parts: &parts, link });
+    }
+}
+
+#[test]
+fn every_notice_is_written_in_every_language() {
+    let (english, german) = (Language::English, Language::German);
+    let (confirm, reset) = ("https://box.example/confirmemail?token=a-token", "https://box.example/resetpassword?token=a-token");
+    let (sign_in, forgot) = ("https://box.example/signin", "https://box.example/forgotpassword");
+    for (notice, language, subject, part, link) in [
+        (NoticeKind::ConfirmEmail, english, "Confirm your e-mail address", "belongs to your account at The Box", confirm),
+        (NoticeKind::ConfirmEmail, german, "Bestätigen Sie Ihre E-Mail-Adresse", "zu Ihrem Konto bei The Box", confirm),
+        (NoticeKind::AlreadyRegistered, english, "You already have an account", "sign in instead", sign_in),
+        (NoticeKind::AlreadyRegistered, german, "Sie haben schon ein Konto", "melden Sie sich stattdessen an", sign_in),
+        (NoticeKind::ResetPassword, english, "Choose a new password", "valid for 30 minutes", reset),
+        (NoticeKind::ResetPassword, german, "Wählen Sie ein neues Passwort", "gilt 30 Minuten", reset),
+        (NoticeKind::EmailChanged, english, "Your e-mail address was changed", "last message to the old one", "https://box.example"),
+        (NoticeKind::EmailChanged, german, "Ihre E-Mail-Adresse wurde geändert", "letzte Nachricht an die alte", "https://box.example"),
+        (NoticeKind::PasswordChanged, english, "Your password was changed", "all other sessions were ended", forgot),
+        (NoticeKind::PasswordChanged, german, "Ihr Passwort wurde geändert", "alle anderen Sitzungen", forgot),
+    ] {
+        let topic = Topic::Account { notice, token: Some("a-token") };
+        assert_mail(language, &topic, None, &Expected { subject, parts: &[part], link });
+    }
+    let error =
+        composer().compose(key(), &recipient(None, english), &Topic::Account { notice: NoticeKind::ResetPassword, token: None }, None);
+    assert_eq!(error.unwrap_err(), "the notice has no token for its link");
+}
+
+#[test]
+fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
+    let event = event("Chess", "published");
+    let tickets = TicketData { event_id: EVENT, quantity: 1, remaining: 1 };
+    let topic = Topic::Tickets { kind: Kind::Waitlisted, tickets, event: &event };
+    let compose = |list| composer().compose(key(), &recipient(Some("Ada Lovelace"), Language::English), &topic, list).unwrap();
+    let mail = compose(Some(MailingList::Waitlist));
+    let message = MessageParser::default().parse(&mail.content).unwrap();
+    assert_eq!(message.header_raw("List-Unsubscribe-Post").unwrap().trim(), "List-Unsubscribe=One-Click");
+    let raw = message.header_raw("List-Unsubscribe").unwrap().trim().to_owned();
+    let url = raw.strip_prefix('<').unwrap().strip_suffix('>').unwrap();
+    let token = url.strip_prefix("https://box.example/unsubscribe?token=").unwrap();
+    let opened: UnsubscribeToken = settings().sealing.open(UNSUBSCRIBE, token).unwrap();
+    assert_eq!(opened, UnsubscribeToken { account_id: key().recipient, list: MailingList::Waitlist });
+    let (_, text, html) = read(&mail);
+    assert!(text.contains(url) && html.contains(url), "{text}");
+    let without = compose(None);
+    assert!(MessageParser::default().parse(&without.content).unwrap().header_raw("List-Unsubscribe").is_none());
+}
+
+#[test]
+fn names_cannot_inject_headers_or_markup() {
+    let evil = "\"Eve\" <eve@evil.example>\r\nBcc: all@evil.example\r\n\r\n<script>alert(1)</script>\u{2028}ü";
+    let event = event(evil, "published");
+    let topic = Topic::Tickets { kind: Kind::Confirmed, tickets: TicketData { event_id: EVENT, quantity: 1, remaining: 1 }, event: &event };
+    let mail = composer().compose(key(), &recipient(Some(evil), Language::English), &topic, None).unwrap();
+    let message = MessageParser::default().parse(&mail.content).unwrap();
+    assert!(message.bcc().is_none() && message.cc().is_none());
+    let names: Vec<_> = message.root_part().headers.iter().map(|header| header.name.clone()).collect();
+    for expected in [HeaderName::To, HeaderName::From, HeaderName::Subject] {
+        assert_eq!(names.iter().filter(|name| **name == expected).count(), 1, "{names:?}");
+    }
+    let to: Vec<_> = message.to().unwrap().iter().map(|to| to.address().unwrap()).collect();
+    assert_eq!(to, ["ada@people.example"]);
+    let one_line = "\"Eve\" <eve@evil.example> Bcc: all@evil.example <script>alert(1)</script> ü";
+    assert_eq!(message.to().unwrap().first().unwrap().name(), Some(one_line));
+    assert_eq!(message.subject().unwrap(), format!("Your tickets for {one_line}"));
+    let html = body(&message, true);
+    assert!(!html.contains("<script>"), "{html}");
+    assert!(body(&message, false).lines().all(|line| !line.starts_with("Bcc:")));
+}

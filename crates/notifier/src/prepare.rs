@@ -1,0 +1,123 @@
+//! Decides whether a delivery is sent, and writes its mail.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use lettre::Address;
+use lettre::message::Mailbox;
+use rowlock_domain::ids::{AccountId, EventId};
+use rowlock_domain::states::Language;
+use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList};
+use serde::Deserialize;
+
+use crate::contacts::{Contact, Contacts};
+use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData};
+use crate::events::{Event, Events};
+use crate::mail::{Composer, OutgoingMail, Recipient, Topic};
+
+/// What other services know about the deliveries of a batch.
+pub(crate) struct LookedUp {
+    contacts: Result<HashMap<AccountId, Contact>, String>,
+    events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
+}
+
+/// A delivery that is ready to be sent, or the reason why it is not sent.
+pub(crate) enum Prepared {
+    /// The mail to send.
+    Mail(Box<OutgoingMail>),
+    /// Nothing is sent.
+    Nothing(Outcome),
+}
+
+impl From<Result<OutgoingMail, Outcome>> for Prepared {
+    fn from(result: Result<OutgoingMail, Outcome>) -> Self {
+        result.map_or_else(Self::Nothing, |mail| Self::Mail(Box::new(mail)))
+    }
+}
+
+/// Prepares deliveries.
+pub(crate) struct Preparer {
+    pub(crate) contacts: Contacts,
+    pub(crate) events: Events,
+    pub(crate) composer: Composer,
+    pub(crate) default_language: Language,
+}
+
+/// Reads the column `data`.
+fn data<'a, T: Deserialize<'a>>(delivery: &'a ClaimedDelivery) -> Result<T, Outcome> {
+    T::deserialize(&delivery.data).map_err(|error| Outcome::Failed(format!("the data of the delivery cannot be read: {error}")))
+}
+
+/// Returns the kind of a delivery.
+fn kind(delivery: &ClaimedDelivery) -> Result<Kind, Outcome> {
+    Kind::of_name(&delivery.kind).ok_or_else(|| Outcome::Failed(format!("this build does not know the kind `{}`", delivery.kind)))
+}
+
+impl Preparer {
+    /// Asks the other services about the recipients and events of claimed deliveries.
+    pub(crate) async fn look_up(&self, claimed: &[ClaimedDelivery]) -> LookedUp {
+        let mut accounts = BTreeSet::new();
+        let mut events = BTreeSet::new();
+        for delivery in claimed.iter().filter(|delivery| kind(delivery).is_ok_and(|kind| kind != Kind::AccountNotice)) {
+            accounts.insert(delivery.key.recipient);
+            events.extend(data::<TicketData>(delivery).ok().map(|data| data.event_id));
+        }
+        let events = events.into_iter().map(|event| async move { (event, self.events.look_up(event).await) });
+        let (contacts, events) = tokio::join!(self.contacts.look_up(&accounts), join_all(events));
+        if let Err(reason) = &contacts {
+            tracing::warn!(%reason, "deliveries are postponed");
+        }
+        LookedUp { contacts, events: events.into_iter().collect() }
+    }
+
+    /// Writes the mail of a delivery.
+    pub(crate) fn prepare(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Prepared {
+        let mail = match kind(delivery) {
+            Ok(Kind::AccountNotice) => self.notice(delivery),
+            Ok(kind) => self.about_tickets(delivery, kind, looked_up),
+            Err(outcome) => Err(outcome),
+        };
+        mail.into()
+    }
+
+    fn about_tickets(&self, delivery: &ClaimedDelivery, kind: Kind, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
+        let tickets: TicketData = data(delivery)?;
+        let contacts = looked_up.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
+        let skipped = |reason: &str| Outcome::Skipped(reason.to_owned());
+        let contact = contacts.get(&delivery.key.recipient).ok_or_else(|| skipped("the account no longer exists or is disabled"))?;
+        if kind == Kind::Waitlisted && !contact.notifications.waitlist {
+            return Err(skipped("the account does not want mails about its places in waiting lists"));
+        }
+        let event = match looked_up.events.get(&tickets.event_id) {
+            Some(Ok(Some(event))) => event,
+            Some(Ok(None)) => return Err(skipped("the event no longer exists or is not public")),
+            Some(Err(reason)) => return Err(Outcome::Postponed(reason.clone())),
+            None => return Err(Outcome::Postponed("the event was not looked up".to_owned())),
+        };
+        let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
+        let language = contact.language.as_deref().and_then(|language| language.parse().ok());
+        let recipient = self.recipient(address, Some(contact.name()), language);
+        let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
+        self.composer.compose(delivery.key, &recipient, &Topic::Tickets { kind, tickets, event }, list).map_err(Outcome::Failed)
+    }
+
+    fn notice(&self, delivery: &ClaimedDelivery) -> Result<OutgoingMail, Outcome> {
+        let NoticeData { sealed } = data(delivery)?;
+        let notice: AccountNotice = self
+            .composer
+            .keys
+            .open(ACCOUNT_NOTICE, &sealed.0)
+            .map_err(|error| Outcome::Failed(format!("the notice of auth-service cannot be opened: {error}")))?;
+        let invalid = |_| Outcome::Failed("the address in the notice is not a valid e-mail address".to_owned());
+        let address: Address = notice.email.parse().map_err(invalid)?;
+        let recipient = self.recipient(address, notice.name.as_deref(), notice.language);
+        let topic = Topic::Account { notice: notice.notice, token: notice.token.as_deref() };
+        self.composer.compose(delivery.key, &recipient, &topic, None).map_err(Outcome::Failed)
+    }
+
+    fn recipient(&self, address: Address, name: Option<&str>, language: Option<Language>) -> Recipient {
+        let name = name.map(crate::mail::single_line).filter(|name| !name.is_empty());
+        Recipient { mailbox: Mailbox::new(name, address), language: language.unwrap_or(self.default_language) }
+    }
+}

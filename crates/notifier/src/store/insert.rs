@@ -1,0 +1,44 @@
+//! Inserts new deliveries.
+
+use diesel::sql_types::{Array, Bool, Jsonb, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowlock_postgres::{DatabaseError, statement};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Store;
+use crate::delivery::NewDelivery;
+
+statement! {
+    /// Inserts deliveries that are due at once. Those that exist already stay as they are.
+    struct InsertDeliveries {
+        messages: Array<SqlUuid> = Vec<Uuid>,
+        recipients: Array<SqlUuid> = Vec<Uuid>,
+        kinds: Array<Text> = Vec<&'static str>,
+        urgent: Array<Bool> = Vec<bool>,
+        data: Array<Jsonb> = Vec<Value>,
+    }
+    "INSERT INTO deliveries (message_id, recipient, channel, kind, urgent, data, status, due_at)
+     SELECT message_id, recipient, 'email', kind, urgent, data, 'pending', now()
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::jsonb[]) AS new (message_id, recipient, kind, urgent, data)
+     ON CONFLICT (message_id, recipient, channel) DO NOTHING"
+}
+
+impl Store {
+    /// Stores deliveries in one transaction and returns how many of them are new.
+    pub(crate) async fn insert(&self, mut deliveries: Vec<NewDelivery>) -> Result<usize, DatabaseError> {
+        if deliveries.is_empty() {
+            return Ok(0);
+        }
+        // In key order, so that two notifiers that insert the same rows wait for each other instead of deadlocking.
+        deliveries.sort_by_key(|delivery| delivery.key);
+        let insert = InsertDeliveries {
+            messages: deliveries.iter().map(|delivery| delivery.key.message.as_uuid()).collect(),
+            recipients: deliveries.iter().map(|delivery| delivery.key.recipient.as_uuid()).collect(),
+            kinds: deliveries.iter().map(|delivery| delivery.kind.as_str()).collect(),
+            urgent: deliveries.iter().map(|delivery| delivery.kind.is_urgent()).collect(),
+            data: deliveries.into_iter().map(|delivery| delivery.data).collect(),
+        };
+        self.write(async move |conn| insert.execute(conn).await).await
+    }
+}

@@ -1,0 +1,130 @@
+//! Who gets which mail.
+
+use mail_parser::MessageParser;
+use rowlock_sealing::{ACCOUNT_NOTICE, SealingKeys};
+use rowlock_test_support::wait::until;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, KEY, about_tickets, message};
+use crate::people::{address, person};
+use crate::smtp_server::{Received, SmtpServer};
+
+/// Returns a sealed notice to the address of a person.
+pub(crate) fn sealed(notice: &str, n: u128, token: Option<&str>) -> String {
+    let notice = json!({"notice": notice, "email": address(n), "name": "Ada", "language": "de", "token": token});
+    SealingKeys::new(&KEY.into(), &[]).unwrap().seal(ACCOUNT_NOTICE, &notice).unwrap()
+}
+
+fn subject(received: &[Received], n: u128) -> String {
+    let [mail] = received.iter().filter(|mail| mail.recipient == address(n)).collect::<Vec<_>>()[..] else { panic!("{received:?}") };
+    MessageParser::default().parse(&mail.content).unwrap().subject().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_message_leads_to_its_mail() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let called_off = Uuid::from_u128(70);
+    {
+        let mut world = fixture.people.world.lock().unwrap();
+        world.cancelled_events.insert(called_off);
+        world.german.insert(person(2));
+    }
+    let notifier = fixture.start(smtp.address, &[]).await;
+    let mut cancelled = about_tickets("booking.cancelled", 6);
+    cancelled["data"]["eventId"] = json!(called_off);
+    let messages = [
+        about_tickets("booking.confirmed", 1),
+        about_tickets("waitlist.joined", 2),
+        about_tickets("waitlist.promoted", 3),
+        about_tickets("booking.reduced", 4),
+        about_tickets("waitlist.closed", 5),
+        cancelled,
+    ];
+    fixture.publish(messages).await;
+    until("all mails are sent", async || fixture.count("sent").await == 6).await;
+    let received = smtp.received();
+    for (n, expected) in [
+        (1, "Your tickets for Chess"),
+        (2, "Sie stehen auf der Warteliste für Chess"),
+        (3, "You got tickets for Chess"),
+        (4, "You returned 2 tickets for Chess"),
+        (5, "The waiting list for Chess is closed"),
+        (6, "Called off: Chess"),
+    ] {
+        assert_eq!(subject(&received, n), expected);
+    }
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_to_those_who_are_gone_or_do_not_want_it() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let deleted = Uuid::from_u128(71);
+    {
+        let mut world = fixture.people.world.lock().unwrap();
+        world.erased.insert(person(1));
+        world.unwilling.extend([person(2), person(4)]);
+        world.deleted_events.insert(deleted);
+    }
+    let notifier = fixture.start(smtp.address, &[]).await;
+    let mut of_deleted = about_tickets("booking.confirmed", 3);
+    of_deleted["data"]["eventId"] = json!(deleted);
+    let messages =
+        [about_tickets("booking.confirmed", 1), about_tickets("waitlist.joined", 2), of_deleted, about_tickets("waitlist.promoted", 4)];
+    fixture.publish(messages).await;
+    for (n, reason) in [(1, "no longer exists or is disabled"), (2, "does not want"), (3, "the event no longer exists")] {
+        let row = fixture.settled(n, "skipped").await;
+        assert!(row.detail.as_ref().unwrap().contains(reason), "{row:?}");
+    }
+    // Tickets are too important to be left out.
+    fixture.settled(4, "sent").await;
+    assert_eq!(smtp.received().len(), 1);
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_goes_to_the_address_in_it_and_its_token_is_in_the_mail_only() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let notifier = fixture.start(smtp.address, &[]).await;
+    // The address of person 2, which account 1 does not have yet.
+    let notice = json!({"accountId": person(1), "sealed": sealed("confirm-email", 2, Some("a-secret-token"))});
+    let forged = json!({"accountId": person(3), "sealed": "Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk"});
+    fixture.publish([message("account.notice", &notice), message("account.notice", &forged)]).await;
+    fixture.settled(1, "sent").await;
+    let received = smtp.received();
+    assert_eq!(subject(&received, 2), "Bestätigen Sie Ihre E-Mail-Adresse");
+    let parsed = MessageParser::default().parse(&received[0].content).unwrap();
+    assert!(parsed.body_text(0).unwrap().contains("https://box.example/confirmemail?token=a-secret-token"));
+    let row = fixture.settled(3, "failed").await;
+    assert!(row.detail.as_ref().unwrap().starts_with("the notice of auth-service cannot be opened"), "{row:?}");
+    for data in fixture.data().await {
+        assert!(data.starts_with("{\"sealed\": \"") && !data.contains("secret-token") && !data.contains('@'), "{data}");
+    }
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_mails_are_written_into_a_folder() {
+    let mut fixture = Fixture::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mails");
+    let notifier = fixture.start_with_folder(&path).await;
+    let messages: Vec<_> = (1..=3).map(|n| about_tickets("booking.confirmed", n)).collect();
+    fixture.publish(messages.clone()).await;
+    until("all mails are written", async || fixture.count("sent").await == 3).await;
+    for (n, message) in (1..=3).zip(&messages) {
+        let file = path.join(format!("{}.{}.eml", message["id"].as_str().unwrap(), person(n)));
+        let content = std::fs::read(file).unwrap();
+        assert_eq!(MessageParser::default().parse(&content).unwrap().subject(), Some("Your tickets for Chess"));
+    }
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 3);
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}

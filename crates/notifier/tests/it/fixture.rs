@@ -1,0 +1,195 @@
+//! Everything that a test of the notifier needs.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Integer, Nullable, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use notifier::NotifierSettings;
+use rowlock_messaging::amqp::{Consumer, OutboundMessage, Publisher, Settlement};
+use rowlock_platform::clock::Clock;
+use rowlock_platform::running::Running;
+use rowlock_postgres::migrate;
+use rowlock_test_support::broker::TestBroker;
+use rowlock_test_support::database::{Template, TestDatabase, fingerprint};
+use rowlock_test_support::system::{environment, ready};
+use rowlock_test_support::wait::until;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::people::{People, person};
+
+/// The key of the tests.
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// The schema of `rowlock_notifier`.
+pub(crate) struct NotifierTemplate;
+
+impl Template for NotifierTemplate {
+    fn name(&self) -> &'static str {
+        "notifier"
+    }
+
+    fn fingerprint(&self) -> String {
+        fingerprint([include_str!("../../../../migrations/notifier/00000000000001_deliveries/up.sql")])
+    }
+
+    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
+        migrate(owner_url, service_url, notifier::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+/// A delivery as a test sees it.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub(crate) struct Row {
+    #[diesel(sql_type = Text)]
+    pub(crate) status: String,
+    #[diesel(sql_type = Integer)]
+    pub(crate) attempts: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) detail: Option<String>,
+}
+
+/// A database, a broker namespace and the stand-ins.
+pub(crate) struct Fixture {
+    pub(crate) database: TestDatabase,
+    pub(crate) broker: TestBroker,
+    pub(crate) people: People,
+    conn: AsyncPgConnection,
+    publisher: Publisher,
+}
+
+impl Fixture {
+    /// Creates everything. The queue exists, so that messages can be published before a notifier runs.
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::new(&NotifierTemplate).await;
+        let broker = TestBroker::new();
+        let settings = broker.settings();
+        Consumer::connect_to(broker.notifications(), &settings, 1).await.unwrap().close().await;
+        let publisher = Publisher::connect(&settings).await.unwrap();
+        let conn = database.admin().await;
+        Self { database, broker, people: People::start(), conn, publisher }
+    }
+
+    /// Returns the environment variables of a notifier that sends to this SMTP server.
+    pub(crate) fn environment(&self, smtp: SocketAddr, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let url = format!("http://{}", self.people.address);
+        let broker = self.broker.settings();
+        let settings = [
+            ("management.listen", "127.0.0.1:0".to_owned()),
+            ("database.url", self.database.service_url().expose_secret().to_owned()),
+            ("amqp.url", broker.url.expose_secret().to_owned()),
+            ("amqp.prefix", broker.prefix),
+            ("amqp.retry_delays_ms", "100,200".to_owned()),
+            ("sealing.key", KEY.to_owned()),
+            ("api.auth_url", url.clone()),
+            ("api.booking_url", url),
+            ("site.public_url", "https://box.example".to_owned()),
+            ("mail.from", "Box office <tickets@box.example>".to_owned()),
+            ("mail.retry_delays_ms", "20".to_owned()),
+            ("notifier.poll_interval_ms", "20".to_owned()),
+            ("smtp.host", smtp.ip().to_string()),
+            ("smtp.port", smtp.port().to_string()),
+            ("smtp.security", "none".to_owned()),
+            ("smtp.timeout_ms", "10000".to_owned()),
+        ];
+        let more: Vec<_> = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        environment(&settings, &more)
+    }
+
+    /// Starts a notifier and waits until it is ready.
+    pub(crate) async fn start(&self, smtp: SocketAddr, more: &[(&str, &str)]) -> Running {
+        let settings = NotifierSettings::load(None, self.environment(smtp, more)).unwrap();
+        let running = notifier::start(settings, Clock::system()).unwrap();
+        ready(running.management_addr()).await;
+        running
+    }
+
+    /// Starts a notifier that writes mails into a folder.
+    pub(crate) async fn start_with_folder(&self, folder: &Path) -> Running {
+        let nowhere = "127.0.0.1:1".parse().unwrap();
+        self.start(nowhere, &[("smtp.host", ""), ("mail.folder", folder.to_str().unwrap())]).await
+    }
+
+    /// Publishes messages.
+    pub(crate) async fn publish(&mut self, messages: impl IntoIterator<Item = Value>) {
+        let messages = messages.into_iter().map(|message| {
+            let routing_key = message["type"].as_str().unwrap().to_owned();
+            OutboundMessage::event(routing_key, message["id"].as_str().unwrap(), message.to_string())
+        });
+        self.publish_raw(messages.collect()).await;
+    }
+
+    pub(crate) async fn publish_raw(&mut self, messages: Vec<OutboundMessage>) {
+        let settlements = self.publisher.publish_batch(messages).await.unwrap();
+        assert!(settlements.iter().all(|settlement| *settlement == Settlement::Confirmed), "{settlements:?}");
+    }
+
+    /// Waits until nothing is left in the queue.
+    pub(crate) async fn consumed(&self) {
+        let queue = self.broker.notifications().work_queue;
+        until("all messages are consumed", async || self.broker.depth(&queue).await == Some(0)).await;
+    }
+
+    /// Returns the deliveries to a person.
+    pub(crate) async fn rows_of(&mut self, n: u128) -> Vec<Row> {
+        let sql = format!("SELECT status, attempts, detail FROM deliveries WHERE recipient = '{}' ORDER BY created_at", person(n));
+        diesel::sql_query(sql).load(&mut self.conn).await.unwrap()
+    }
+
+    /// Waits until the only delivery to a person has a status, and returns it.
+    pub(crate) async fn settled(&mut self, n: u128, status: &str) -> Row {
+        let mut last = Vec::new();
+        until(&format!("the delivery is {status}"), async || {
+            last = self.rows_of(n).await;
+            matches!(&last[..], [row] if row.status == status)
+        })
+        .await;
+        last.swap_remove(0)
+    }
+
+    /// Returns the number of deliveries with a status.
+    pub(crate) async fn count(&mut self, status: &str) -> usize {
+        let sql = format!("SELECT status, attempts, detail FROM deliveries WHERE status = '{status}'");
+        diesel::sql_query(sql).load::<Row>(&mut self.conn).await.unwrap().len()
+    }
+
+    /// Executes a statement as the superuser.
+    pub(crate) async fn execute(&mut self, sql: &str) {
+        self.conn.batch_execute(sql).await.unwrap();
+    }
+
+    /// Returns the column `data` of all deliveries as text.
+    pub(crate) async fn data(&mut self) -> Vec<String> {
+        let sql = "SELECT data::text AS status, attempts, detail FROM deliveries";
+        diesel::sql_query(sql).load::<Row>(&mut self.conn).await.unwrap().into_iter().map(|row| row.status).collect()
+    }
+
+    pub(crate) async fn close(self) {
+        self.publisher.close().await;
+        drop(self.conn);
+        self.people.stop().await;
+        self.broker.close().await;
+        self.database.close().await;
+    }
+}
+
+/// Returns a message about tickets for a person, with an id of its own.
+pub(crate) fn about_tickets(message_type: &str, n: u128) -> Value {
+    message(
+        message_type,
+        &json!({"eventId": Uuid::from_u128(7), "ticketTypeId": Uuid::from_u128(8), "bookingId": Uuid::from_u128(9),
+        "waitlistEntryId": Uuid::from_u128(9), "accountId": person(n), "quantity": 2, "returned": 2, "number": 1}),
+    )
+}
+
+/// Returns a message with an id of its own.
+pub(crate) fn message(message_type: &str, data: &Value) -> Value {
+    json!({
+        "specversion": "1.0", "id": Uuid::new_v4(), "type": message_type, "source": "/a/test", "subject": "x",
+        "time": "2026-01-01T00:00:00Z", "sequence": "1", "datacontenttype": "application/json",
+        "dataschema": format!("urn:rowlock:schema:{message_type}:1"), "data": data,
+    })
+}

@@ -1,0 +1,15 @@
+//! The notifier with a real PostgreSQL and a real RabbitMQ, an SMTP server that does as it is told, and stand-ins for the services
+//! that know people and events.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod at_most_once;
+mod commands;
+mod consuming;
+mod contents;
+mod fixture;
+mod people;
+mod schema;
+mod smtp_server;
+mod speed;
+mod trouble;

@@ -1,0 +1,176 @@
+//! A small SMTP server whose answers a test decides.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What the server does with a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behavior {
+    /// Takes it.
+    Accept,
+    /// Takes it and closes the connection without a word.
+    AcceptAndClose,
+    /// Refuses the recipient with this answer.
+    RefuseRecipient(&'static str),
+    /// Refuses the content with this answer.
+    RefuseContent(&'static str),
+    /// Closes the connection when it hears the recipient.
+    CloseAtRecipient,
+    /// Reads the content and closes the connection without an answer.
+    CloseAfterContent,
+    /// Reads the content and never answers.
+    HangAfterContent,
+}
+
+/// A mail whose content the server has read, whether it answered or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) recipient: String,
+    pub(crate) content: Vec<u8>,
+}
+
+type Script = Arc<dyn Fn(&str, usize) -> Behavior + Send + Sync>;
+
+#[derive(Default)]
+struct Log {
+    received: Vec<Received>,
+    /// The recipients in the order of the attempts.
+    attempts: Vec<String>,
+    commands: Vec<String>,
+}
+
+/// A server that runs until it is dropped.
+pub(crate) struct SmtpServer {
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<Log>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for SmtpServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl SmtpServer {
+    /// Starts a server that takes every mail.
+    pub(crate) async fn new() -> Self {
+        Self::scripted(|_, _| Behavior::Accept).await
+    }
+
+    /// Starts a server that asks `script` with the recipient and the number of earlier attempts to reach them.
+    pub(crate) async fn scripted(script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+        Self::at("127.0.0.1:0".parse().unwrap(), script).await
+    }
+
+    /// Starts a server at an address.
+    pub(crate) async fn at(address: SocketAddr, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let log = Arc::<Mutex<Log>>::default();
+        let (script, seen): (Script, _) = (Arc::new(script), log.clone());
+        let accepting = tokio::spawn(async move {
+            let mut sessions = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                sessions.spawn(session(stream, script.clone(), seen.clone()));
+            }
+        });
+        Self { address, log, accepting }
+    }
+
+    /// Returns an address at which nothing listens.
+    pub(crate) fn nowhere() -> SocketAddr {
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    /// Returns the mails whose content was read.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.log.lock().unwrap().received.clone()
+    }
+
+    /// Returns the number of attempts to reach a recipient.
+    pub(crate) fn attempts(&self, recipient: &str) -> usize {
+        self.log.lock().unwrap().attempts.iter().filter(|attempt| *attempt == recipient).count()
+    }
+
+    /// Returns all command lines.
+    pub(crate) fn commands(&self) -> Vec<String> {
+        self.log.lock().unwrap().commands.clone()
+    }
+}
+
+/// Serves one connection. An error ends it, as a lost connection would.
+async fn session(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) {
+    let _ = converse(stream, script, log).await;
+}
+
+async fn converse(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 test\r\n").await?;
+    let mut recipient = String::new();
+    let mut behavior = Behavior::Accept;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end().to_owned();
+        log.lock().unwrap().commands.push(line.clone());
+        let answer = match line.split([' ', ':']).next().unwrap_or_default() {
+            "EHLO" => "250-test\r\n250 8BITMIME",
+            "MAIL" | "RSET" | "NOOP" => "250 ok",
+            "RCPT" => {
+                line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut recipient);
+                let earlier = {
+                    let mut log = log.lock().unwrap();
+                    let earlier = log.attempts.iter().filter(|attempt| **attempt == recipient).count();
+                    log.attempts.push(recipient.clone());
+                    earlier
+                };
+                behavior = script(&recipient, earlier);
+                match behavior {
+                    Behavior::RefuseRecipient(answer) => answer,
+                    Behavior::CloseAtRecipient => return Ok(()),
+                    _ => "250 ok",
+                }
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n").await?;
+                let content = content(&mut stream).await?;
+                log.lock().unwrap().received.push(Received { recipient: recipient.clone(), content });
+                match behavior {
+                    Behavior::RefuseContent(answer) => answer,
+                    Behavior::CloseAfterContent => return Ok(()),
+                    Behavior::HangAfterContent => return std::future::pending().await,
+                    Behavior::AcceptAndClose => {
+                        stream.write_all(b"250 taken\r\n").await?;
+                        return Ok(());
+                    }
+                    _ => "250 taken",
+                }
+            }
+            "QUIT" => return stream.write_all(b"221 bye\r\n").await,
+            _ => "502 no such command",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+    }
+}
+
+async fn content(stream: &mut BufReader<TcpStream>) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    loop {
+        let start = content.len();
+        if stream.read_until(b'\n', &mut content).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if &content[start..] == b".\r\n" {
+            content.truncate(start);
+            return Ok(content);
+        }
+    }
+}
