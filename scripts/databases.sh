@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Creates Rowlock's databases and roles on the server that ROWLOCK_DATABASE_URL names, as a user with that privilege.
-# Each database has a role that owns it (for migrations) and a service role; neither can connect to the other database.
+# Each database has a role that owns it (for migrations) and a service role; none can connect to another database.
 # It is safe to run again: existing databases and roles are kept, and passwords are set to those in the folder.
 #   ROWLOCK_DATABASE_URL=postgres://admin@host/postgres databases.sh [FOLDER_WITH_PASSWORDS]
-# The folder has one file per role: rowlock_auth_owner, rowlock_auth, rowlock_booking_owner, rowlock_booking.
+# The folder has one file per role: rowlock_auth_owner, rowlock_auth, and the same for booking and notifier.
 # Without the folder, the roles must exist, and they keep their passwords.
 # The script uses only bash, coreutils and psql, because the compose set-up runs it inside the PostgreSQL image.
 set -euo pipefail
@@ -26,7 +26,7 @@ if [[ $url =~ ^([a-z]+://)([^/@]*@)?(.*)$ ]]; then
 fi
 
 export PGCONNECT_TIMEOUT=10 PGOPTIONS='-c client_min_messages=warning'
-for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do
+for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking rowlock_notifier_owner rowlock_notifier; do
   if [ -z "$secrets" ]; then
     there=$(psql -X -q -A -t -d "$url" -c "SELECT count(*) FROM pg_roles WHERE rolname = '$role'")
     [ "$there" = 1 ] || { printf 'databases.sh: the role %s does not exist. Pass a folder with the passwords of the roles.\n' "$role" >&2; exit 1; }
@@ -37,7 +37,7 @@ for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_bookin
 done
 
 password_of() { [ -z "$secrets" ] || cat "$secrets/$1"; }
-for service in auth booking; do
+for service in auth booking notifier; do
   OWNER_PASSWORD=$(password_of "rowlock_${service}_owner") SERVICE_PASSWORD=$(password_of "rowlock_$service") \
     psql -X -q -v ON_ERROR_STOP=1 -v database="rowlock_$service" -d "$url" -f "$here/databases.sql" >/dev/null
 done

@@ -1,6 +1,6 @@
 //! Settings of `web`, read once at the start. `default.toml` documents each of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rowlock_http::HttpSettings;
@@ -57,6 +57,8 @@ pub struct SiteSettings {
     pub keep: Duration,
     /// Whether auth-service sends e-mail.
     pub mail: bool,
+    /// Folder into which the notifier writes mails, if the pages that show them are wanted.
+    pub mail_folder: Option<PathBuf>,
 }
 
 /// Settings of the section `api`.
@@ -120,6 +122,7 @@ impl SiteSettings {
         let accent_dark = accent(reader, "site.accent_dark", Color::DARK_BACKGROUND);
         let keep = reader.millis("site.keep_ms", 0..=60_000);
         let mail = reader.value("site.mail");
+        let mail_folder = reader.optional("site.mail_folder");
         Some(Self {
             public_url: public_url?,
             name: name?,
@@ -127,6 +130,7 @@ impl SiteSettings {
             accent_dark: accent_dark?,
             keep: keep?,
             mail: mail?,
+            mail_folder: mail_folder?,
         })
     }
 

@@ -54,6 +54,13 @@ pub(crate) struct Tokens {
     pub(crate) token: String,
     #[serde(default)]
     pub(crate) refresh_token: String,
+    pub(crate) account: LoggedIn,
+}
+
+/// The account of a login.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LoggedIn {
+    pub(crate) id: String,
 }
 
 impl Api {
@@ -123,11 +130,12 @@ impl Api {
         self.send("POST", path, token, Some(body))
     }
 
-    /// Creates an account and returns its id.
-    pub(crate) fn create_account(&self, name: &str, username: &str, login: &Login) -> Result<String> {
+    /// Creates an account. The installation may send e-mail: the response then does not tell whether the account is new.
+    pub(crate) fn create_account(&self, name: &str, username: &str, login: &Login) -> Result<()> {
         let body = json!({"name": name, "username": username, "email": login.email, "password": login.password});
         let response = self.post("/api/createaccount", None, &body)?;
-        response.expect(201, || format!("{name} could not create an account"))?.text("/id")
+        let status = if response.status == 202 { 202 } else { 201 };
+        response.expect(status, || format!("{name} could not create an account")).map(drop)
     }
 
     pub(crate) fn log_in(&self, name: &str, login: &Login) -> Result<Tokens> {

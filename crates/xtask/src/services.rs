@@ -23,7 +23,7 @@ pub(crate) struct Service {
 }
 
 /// In the order in which they are started.
-pub(crate) const SERVICES: [Service; 4] = [AUTH, BOOKING, WORKER, WEB];
+pub(crate) const SERVICES: [Service; 5] = [AUTH, BOOKING, WORKER, NOTIFIER, WEB];
 
 pub(crate) const AUTH: Service = Service {
     name: "auth-service",
@@ -36,6 +36,8 @@ pub(crate) const AUTH: Service = Service {
             ("ROWLOCK__KEYS__ENCRYPTION_KEY_FILE", system.secret_path("encryption-key")),
             ("ROWLOCK__BOOTSTRAP__TOKEN_FILE", system.secret_path("bootstrap-token")),
             ("ROWLOCK__BOOKING__URL", system.local_url("BOOKING")?),
+            ("ROWLOCK__MAIL__ENABLED", "true".to_owned()),
+            ("ROWLOCK__SEALING__KEY_FILE", system.secret_path("sealing-key")),
         ])
     },
     generous_limits: &[
@@ -43,6 +45,7 @@ pub(crate) const AUTH: Service = Service {
         ("ROWLOCK__LIMITS__LOG_IN_PER_ACCOUNT", "600"),
         ("ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_ADDRESS", "6000"),
         ("ROWLOCK__LIMITS__CREATE_ACCOUNT_PER_EMAIL", "600"),
+        ("ROWLOCK__LIMITS__MAIL_PER_ADDRESS", "6000"),
     ],
 };
 
@@ -72,6 +75,24 @@ pub(crate) const WORKER: Service = Service {
     generous_limits: &[],
 };
 
+pub(crate) const NOTIFIER: Service = Service {
+    name: "notifier",
+    port: None,
+    management_port: "NOTIFIER_MANAGEMENT",
+    database: Some("rowlock_notifier"),
+    migrates: true,
+    settings: |system| {
+        Ok(vec![
+            ("ROWLOCK__SEALING__KEY_FILE", system.secret_path("sealing-key")),
+            ("ROWLOCK__SITE__PUBLIC_URL", system.gateway_url()?),
+            ("ROWLOCK__API__AUTH_URL", system.local_url("AUTH")?),
+            ("ROWLOCK__API__BOOKING_URL", system.local_url("BOOKING")?),
+            ("ROWLOCK__MAIL__FOLDER", system.mail_folder()),
+        ])
+    },
+    generous_limits: &[],
+};
+
 pub(crate) const WEB: Service = Service {
     name: "web",
     port: Some("WEB"),
@@ -84,6 +105,8 @@ pub(crate) const WEB: Service = Service {
             ("ROWLOCK__SITE__PUBLIC_URL", system.gateway_url()?),
             ("ROWLOCK__API__AUTH_URL", system.local_url("AUTH")?),
             ("ROWLOCK__API__BOOKING_URL", system.local_url("BOOKING")?),
+            ("ROWLOCK__SITE__MAIL", "true".to_owned()),
+            ("ROWLOCK__SITE__MAIL_FOLDER", system.mail_folder()),
         ])
     },
     generous_limits: &[],
@@ -149,7 +172,7 @@ pub(crate) fn packages() -> Vec<&'static str> {
 
 /// Returns the names of the packages whose speed and reliability are measured: those of the API.
 pub(crate) fn measured_packages() -> Vec<&'static str> {
-    SERVICES.iter().filter(|service| service.database.is_some()).map(|service| service.name).collect()
+    [AUTH, BOOKING, WORKER].map(|service| service.name).to_vec()
 }
 
 /// Returns the names of the ports of all services.
@@ -174,7 +197,16 @@ mod tests {
     fn the_ports_are_those_that_earlier_versions_have_recorded() {
         assert_eq!(
             port_names(),
-            ["AUTH", "BOOKING", "WEB", "AUTH_MANAGEMENT", "BOOKING_MANAGEMENT", "WORKER_MANAGEMENT", "WEB_MANAGEMENT"]
+            [
+                "AUTH",
+                "BOOKING",
+                "WEB",
+                "AUTH_MANAGEMENT",
+                "BOOKING_MANAGEMENT",
+                "WORKER_MANAGEMENT",
+                "NOTIFIER_MANAGEMENT",
+                "WEB_MANAGEMENT"
+            ]
         );
     }
 }

@@ -20,17 +20,20 @@ use crate::{
     shell::{self, is_executable, run_logged, step, wait_until},
 };
 
-/// The names of the files with secrets; four of them are the passwords of roles.
-const SECRETS: [&str; 9] = [
+/// The names of the files with secrets; six of them are the passwords of roles.
+const SECRETS: [&str; 12] = [
     "postgres",
     "rabbitmq",
     "rowlock_auth_owner",
     "rowlock_auth",
     "rowlock_booking_owner",
     "rowlock_booking",
+    "rowlock_notifier_owner",
+    "rowlock_notifier",
     "encryption-key",
     "bootstrap-token",
     "web-session-key",
+    "sealing-key",
 ];
 
 /// How long a service may take until it is ready.
@@ -82,6 +85,11 @@ impl System {
         self.secrets().join(name).to_string_lossy().into_owned()
     }
 
+    /// Returns the folder with the mails, which nothing sends.
+    pub(crate) fn mail_folder(&self) -> String {
+        self.folder().join("mail").to_string_lossy().into_owned()
+    }
+
     pub(crate) fn secret(&self, name: &str) -> Result<String> {
         files::read(&self.secrets().join(name)).map(|secret| secret.trim().to_owned())
     }
@@ -128,7 +136,7 @@ impl System {
 
     /// Writes the URLs with their passwords to files for the services.
     pub(crate) fn write_urls(&self) -> Result<()> {
-        for service in ["auth", "booking"] {
+        for service in ["auth", "booking", "notifier"] {
             let name = format!("rowlock_{service}");
             files::write_private(&self.secrets().join(format!("{service}-database-url")), self.database_url(&name, &name)?)?;
             let owner = self.database_url(&format!("{name}_owner"), &name)?;

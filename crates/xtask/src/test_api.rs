@@ -96,8 +96,9 @@ impl Fixtures {
         let password = files::random_password()?;
         let sign_up = |name: &str| {
             let login = Login { email: format!("{name}{run}@example.org"), password: password.clone() };
-            let id = api.create_account(name, &format!("{name}{run}"), &login)?;
-            Ok((id, api.log_in(name, &login)?.token))
+            api.create_account(name, &format!("{name}{run}"), &login)?;
+            let tokens = api.log_in(name, &login)?;
+            Ok((tokens.account.id, tokens.token))
         };
         let post = |path: &str, token: &str, status: u16, body: &Value| {
             api.post(path, Some(token), body)?.expect(status, || format!("POST {path}"))

@@ -172,11 +172,12 @@ impl Up {
         database.map_or(Ok(()), |(postgres, port, password)| postgres.wait(port, &password))
     }
 
-    /// Writes the URLs of both databases to a file for people.
+    /// Writes the URLs of the databases to a file for people.
     fn write_databases_file(&self) -> Result<()> {
         let urls = serde_json::json!({
             "rowlock_auth": self.system.database_url("rowlock_auth", "rowlock_auth")?,
             "rowlock_booking": self.system.database_url("rowlock_booking", "rowlock_booking")?,
+            "rowlock_notifier": self.system.database_url("rowlock_notifier", "rowlock_notifier")?,
         });
         files::write_private(&self.note("databases.json"), format!("{urls:#}\n"))
     }
@@ -249,6 +250,7 @@ Open this address in a browser, and sign in to see the organizers' desk:
 
   Administrator   {email}
   Password        {password}     (also in .local/admin-login.json)
+  Mails           {url}/dev/mail     (nothing is sent; this page shows what would be)
 
 What to try next:
   {events:<width$} the events on sale

@@ -3,6 +3,7 @@
 mod account;
 mod book;
 mod desk;
+mod dev_mail;
 mod embed;
 mod errors;
 mod event;
@@ -86,6 +87,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .post("/confirmemail", mail_links::submit_confirm)
         .get("/unsubscribe", mail_links::show_unsubscribe)
         .post("/unsubscribe", mail_links::submit_unsubscribe)
+        .get("/dev/mail", dev_mail::list)
+        .get("/dev/mail/{name}", dev_mail::show)
+        .get("/dev/mail/{name}/html", dev_mail::show_html)
         .get("/language/{code}", language::choose)
         .get("/assets/{name}", assets::serve)
         .get("/favicon.ico", robots::icon)
