@@ -22,6 +22,13 @@ pub(crate) struct LookedUp {
     events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
 }
 
+impl LookedUp {
+    /// Returns whether the other services answered.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.contacts.is_ok() && self.events.values().all(Result::is_ok)
+    }
+}
+
 /// A delivery that is ready to be sent, or the reason why it is not sent.
 pub(crate) enum Prepared {
     /// The mail to send.
