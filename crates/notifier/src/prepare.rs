@@ -16,7 +16,7 @@ use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData};
 use crate::events::{Event, Events};
 use crate::mail::{Composer, OutgoingMail, Recipient, Topic};
 
-/// What other services know about the deliveries of a batch.
+/// The answers of other services about the deliveries of a batch.
 pub(crate) struct LookedUp {
     contacts: Result<HashMap<AccountId, Contact>, String>,
     events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
