@@ -134,10 +134,10 @@ const WHEN: &str = "Friday, 14 August 2026, 20:00 (Berlin time)";
 const ABOUT_TICKETS: [TicketCase; 7] = [
     (Kind::Confirmed, "published", "Your tickets for Chess", &["confirmed", "3 tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "You are on the waiting list for Chess", &["3 tickets", WHEN], QUEUE),
-    (Kind::Promoted, "published", "You got tickets for Chess", &["you got 3 tickets", "return the tickets", WHEN], TICKETS),
-    (Kind::Returned, "published", "You returned 3 tickets for Chess", &["You still have", "2 tickets", WHEN], PAGE),
-    (Kind::Returned, "cancelled", "Called off: Chess", &["does not take place. Your 3 tickets are cancelled.", WHEN], PAGE),
-    (Kind::WaitlistClosed, "published", "The waiting list for Chess is closed", &["no tickets came back", WHEN], PAGE),
+    (Kind::Promoted, "published", "You got tickets for Chess", &["you got 3 tickets", "return your tickets", WHEN], TICKETS),
+    (Kind::Returned, "published", "Returned: 3 tickets for Chess", &["You still have", "2 tickets", WHEN], PAGE),
+    (Kind::Returned, "cancelled", "Called off: Chess", &["does not take place. Your booking of 3 tickets is cancelled.", WHEN], PAGE),
+    (Kind::WaitlistClosed, "published", "The waiting list for Chess is closed", &["no tickets became available", WHEN], PAGE),
     (Kind::WaitlistClosed, "cancelled", "Called off: Chess", &["no longer on its waiting list", WHEN], PAGE),
 ];
 

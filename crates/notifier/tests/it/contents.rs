@@ -48,7 +48,7 @@ async fn each_message_leads_to_its_mail() {
     for (n, expected) in [
         (2, "You are on the waiting list for Chess"),
         (3, "You got tickets for Chess"),
-        (4, "You returned 2 tickets for Chess"),
+        (4, "Returned: 2 tickets for Chess"),
         (5, "The waiting list for Chess is closed"),
         (6, "Called off: Chess"),
     ] {

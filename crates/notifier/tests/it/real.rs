@@ -45,7 +45,7 @@ async fn people_are_told_about_their_tickets_and_places() {
     let to = |id: &str, subject: &str| (address(id), subject.to_owned());
     let mut expected = vec![
         to(&ada.id, "Your tickets for Chess"),
-        to(&ada.id, "You returned 1 ticket for Chess"),
+        to(&ada.id, "Returned: 1 ticket for Chess"),
         to(&ada.id, "Called off: Chess"),
         to(&ben.id, "You are on the waiting list for Chess"),
         to(&ben.id, "You got tickets for Chess"),

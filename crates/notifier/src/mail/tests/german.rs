@@ -8,7 +8,7 @@ const ABOUT_TICKETS: [TicketCase; 7] = [
     (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "Sie stehen auf der Warteliste für Chess", &["3 Tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "Sie haben Tickets für Chess bekommen", &["3 Tickets für Sie", WHEN], TICKETS),
-    (Kind::Returned, "published", "Sie haben 3 Tickets für Chess zurückgegeben", &["Sie haben noch", "2 Tickets", WHEN], PAGE),
+    (Kind::Returned, "published", "Zurückgegeben: 3 Tickets für Chess", &["Sie haben noch", "2 Tickets", WHEN], PAGE),
     (Kind::Returned, "cancelled", "Abgesagt: Chess", &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "Die Warteliste für Chess ist geschlossen", &["keine Tickets", WHEN], PAGE),
     (Kind::WaitlistClosed, "cancelled", "Abgesagt: Chess", &["nicht mehr auf der Warteliste", WHEN], PAGE),
