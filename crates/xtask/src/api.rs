@@ -58,7 +58,7 @@ pub(crate) struct Tokens {
 }
 
 /// The account of a login.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LoggedIn {
     pub(crate) id: String,
 }
