@@ -21,7 +21,7 @@ logs: ## follow the logs (PART=booking-service selects one service)
 reset: ## stop the system and delete its data (asks first)
 	@scripts/reset.sh
 
-backup: ## back up both databases and the encryption key to a folder (BACKUP=folder)
+backup: ## back up all databases and their keys to a folder (BACKUP=folder)
 	@scripts/backup.sh $(BACKUP)
 
 restore: ## restore and verify a backup (BACKUP=folder; OVERWRITE=yes replaces existing data)

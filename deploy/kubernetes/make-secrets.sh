@@ -2,7 +2,8 @@
 # Writes the Secrets of a new installation to standard output, with random passwords and keys, for kubectl:
 #   deploy/kubernetes/make-secrets.sh | kubectl create -n rowlock -f -
 # Use `create`, not `apply`: it refuses to replace existing Secrets. With another encryption key, stored data could not be
-# decrypted. ROWLOCK_ENCRYPTION_KEY and ROWLOCK_ADMIN_PASSWORD replace the random values.
+# decrypted. ROWLOCK_ENCRYPTION_KEY, ROWLOCK_WEB_SESSION_KEY, ROWLOCK_SEALING_KEY and ROWLOCK_ADMIN_PASSWORD replace the random values.
+# ROWLOCK_SMTP_PASSWORD is the password of the SMTP server, none by default.
 # Invariant: each pod has its own Secret with only what it needs. CloudNativePG reads the Secrets of the database roles.
 set -euo pipefail
 
@@ -18,6 +19,7 @@ taken() {
 }
 session_key=$(taken "${ROWLOCK_WEB_SESSION_KEY:-$(random)}" 32 ROWLOCK_WEB_SESSION_KEY)
 encryption_key=$(taken "${ROWLOCK_ENCRYPTION_KEY:-$(random)}" 32 ROWLOCK_ENCRYPTION_KEY)
+sealing_key=$(taken "${ROWLOCK_SEALING_KEY:-$(random)}" 32 ROWLOCK_SEALING_KEY)
 admin_password=$(taken "${ROWLOCK_ADMIN_PASSWORD:-$(random)}" 8 ROWLOCK_ADMIN_PASSWORD)
 
 # secret NAME TYPE KEY VALUE [KEY VALUE]…: prints a Secret.
@@ -25,13 +27,13 @@ secret() {
   printf -- '---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  labels: {app.kubernetes.io/part-of: rowlock}\ntype: %s\nstringData:\n' "$1" "$2"
   shift 2
   while [ $# -gt 0 ]; do
-    printf "  %s: '%s'\n" "$1" "$2"
+    printf "  %s: '%s'\n" "$1" "${2//\'/\'\'}"
     shift 2
   done
 }
 
 declare -A password
-for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking; do
+for role in rowlock_auth_owner rowlock_auth rowlock_booking_owner rowlock_booking rowlock_notifier_owner rowlock_notifier; do
   password[$role]=$(random)
   secret "${role//_/-}" kubernetes.io/basic-auth username "$role" password "${password[$role]}"
 done
@@ -39,11 +41,14 @@ done
 url() { printf 'postgres://%s:%s@rowlock-postgres-rw:5432/%s' "$1" "${password[$1]}" "$2"; }
 auth=$(url rowlock_auth rowlock_auth)
 booking=$(url rowlock_booking rowlock_booking)
+notifier=$(url rowlock_notifier rowlock_notifier)
 
-secret auth-service Opaque database-url "$auth" encryption-key "$encryption_key"
+secret auth-service Opaque database-url "$auth" encryption-key "$encryption_key" sealing-key "$sealing_key"
 secret auth-migrate Opaque database-url "$auth" migration-url "$(url rowlock_auth_owner rowlock_auth)"
 secret create-admin Opaque database-url "$auth" password "$admin_password"
 secret booking-service Opaque database-url "$booking"
 secret booking-migrate Opaque database-url "$booking" migration-url "$(url rowlock_booking_owner rowlock_booking)"
 secret reallocation-worker Opaque database-url "$booking"
+secret notifier Opaque database-url "$notifier" sealing-key "$sealing_key" smtp-password "${ROWLOCK_SMTP_PASSWORD:-}"
+secret notifier-migrate Opaque database-url "$notifier" migration-url "$(url rowlock_notifier_owner rowlock_notifier)"
 secret web Opaque session-key "$session_key"

@@ -1,4 +1,4 @@
-//! `make backup`: writes both databases and the secrets needed to read them to one folder, while the system keeps running.
+//! `make backup`: writes all databases and the secrets needed to read them to one folder, while the system keeps running.
 //!
 //! Only its owner can read the folder, because its content suffices to sign tokens and to read all names and addresses.
 
@@ -13,13 +13,16 @@ use crate::{
     checkout::Checkout,
     failure::{Failure, Result, ensure, sentence},
     files,
-    manifest::{self, Manifest},
+    manifest::{self, KEYS, Manifest},
     samples,
     server_url::ServerUrl,
     shell::{self, find_program, is_executable, output, run, step, variable},
     system::System,
     tools,
 };
+
+/// Counts the tables that are not PostgreSQL's own.
+const COUNT_TABLES: &str = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)";
 
 /// The server that a backup is made of or restored to.
 #[derive(Debug)]
@@ -47,6 +50,13 @@ impl DatabaseServer {
     pub(crate) fn query(&self, database: &str, sql: &str) -> Result<String> {
         let mut command = self.url.client("psql");
         output(command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url.database(database), "-c", sql]))
+    }
+
+    /// Returns whether a database exists and has tables.
+    pub(crate) fn has_tables(&self, database: &str) -> Result<bool> {
+        let unreadable = |_| sentence!("The database {database} cannot be inspected; psql says above why.");
+        let exists = self.query("postgres", &format!("SELECT count(*) FROM pg_database WHERE datname = '{database}'"));
+        Ok(exists.map_err(unreadable)? == "1" && self.query(database, COUNT_TABLES).map_err(unreadable)? != "0")
     }
 
     /// Returns a program of the server's version, which can read its own dumps, or else of the newest version.
@@ -84,6 +94,10 @@ pub(crate) fn run_backup(checkout: &Checkout, folder: Option<PathBuf>) -> Result
     println!("Backing up to {}", folder.display());
     let mut schemas = BTreeMap::new();
     for database in manifest::DATABASES {
+        if database == manifest::OPTIONAL && !server.has_tables(database)? {
+            println!("There is no {database}, so the backup is one without it.");
+            continue;
+        }
         step!("Dumping {database}");
         schemas.insert(database.to_owned(), dump(&server, database, new.path())?);
     }
@@ -100,6 +114,10 @@ pub(crate) fn run_backup(checkout: &Checkout, folder: Option<PathBuf>) -> Result
             "It does NOT hold auth-service's keys.encryption_key. Keep that as well: without it the signing keys in the backup cannot"
         );
         println!("be read, and every session is over. ROWLOCK_ENCRYPTION_KEY_FILE=FILE puts it beside the dumps.");
+    }
+    if !folder.join("sealing-key").exists() {
+        println!("It does NOT hold sealing.key of auth-service and notifier. Without it, notices that have not been sent cannot be, and");
+        println!("links with which people unsubscribe stop working. ROWLOCK_SEALING_KEY_FILE=FILE puts it beside the dumps.");
     }
     Ok(())
 }
@@ -127,16 +145,18 @@ fn dump(server: &DatabaseServer, database: &str, folder: &Path) -> Result<String
 /// Copies the secrets that are needed to read the databases, if they are known.
 fn keep_secrets(system: &System, folder: &Path) -> Result<()> {
     let keep = |from: &Path, name: &str| files::write_private(&folder.join(name), files::read(from)?);
-    if let Some(key) = variable("ROWLOCK_ENCRYPTION_KEY_FILE") {
-        return keep(Path::new(&key), "encryption-key")
-            .map_err(|_| sentence!("ROWLOCK_ENCRYPTION_KEY_FILE names {key}, which cannot be read."));
-    }
-    if is_own_server(system) {
-        keep(&system.secrets().join("encryption-key"), "encryption-key")?;
-        let login = system.folder().join("admin-login.json");
-        if login.exists() {
-            keep(&login, "admin-login.json")?;
+    let own = is_own_server(system);
+    for (name, named_by) in KEYS {
+        let own_key = system.secrets().join(name);
+        if let Some(key) = variable(named_by) {
+            keep(Path::new(&key), name).map_err(|_| sentence!("{named_by} names {key}, which cannot be read."))?;
+        } else if own && own_key.exists() {
+            keep(&own_key, name)?;
         }
+    }
+    let login = system.folder().join("admin-login.json");
+    if own && login.exists() {
+        keep(&login, "admin-login.json")?;
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ enum Task {
     Logs,
     /// Stops the system and deletes its data (asks first).
     Reset,
-    /// Backs up both databases and the encryption key to a folder.
+    /// Backs up all databases and their keys to a folder.
     Backup {
         /// A folder that does not exist yet; by default one named after the time, in backups/.
         folder: Option<PathBuf>,

@@ -12,8 +12,16 @@ use crate::{
 const FORMAT: &str = "rowlock-backup/1";
 const FILE: &str = "manifest.json";
 
-/// Bookings are dumped first, so that every account with a booking in the backup is part of the later dump of accounts.
-pub(crate) const DATABASES: [&str; 2] = ["rowlock_booking", "rowlock_auth"];
+/// Bookings are dumped first, so that every account with a booking in the backup is part of the later dump of accounts. Deliveries
+/// are dumped last, so that messages which are published again after a restore are not told again if they had been told by then.
+pub(crate) const DATABASES: [&str; 3] = ["rowlock_booking", "rowlock_auth", OPTIONAL];
+
+/// A database that backups of earlier versions, and of installations without e-mail, do not contain.
+pub(crate) const OPTIONAL: &str = "rowlock_notifier";
+
+/// Keys without which parts of the databases cannot be read: the name of the file in a backup, and the variable that names the
+/// file to copy.
+pub(crate) const KEYS: [(&str, &str); 2] = [("encryption-key", "ROWLOCK_ENCRYPTION_KEY_FILE"), ("sealing-key", "ROWLOCK_SEALING_KEY_FILE")];
 
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) struct Manifest {
@@ -42,6 +50,15 @@ impl Manifest {
         files::write_private(&folder.join(FILE), text + "\n")
     }
 
+    /// Returns the databases in the backup, in the order in which they were dumped.
+    pub(crate) fn databases(&self) -> Vec<&'static str> {
+        DATABASES.into_iter().filter(|database| self.contains(database)).collect()
+    }
+
+    fn contains(&self, database: &str) -> bool {
+        self.sha256.contains_key(&format!("{database}.dump"))
+    }
+
     /// Reads the manifest of a backup, and verifies that the backup is complete and undamaged.
     pub(crate) fn verify(folder: &Path) -> Result<Self> {
         let place = folder.display();
@@ -50,8 +67,8 @@ impl Manifest {
         let manifest = serde_json::from_str::<Self>(&text).ok().filter(|manifest| manifest.format == FORMAT);
         let manifest = manifest.ok_or_else(|| sentence!("{place}/manifest.json is not of the format {FORMAT}."))?;
         for database in DATABASES {
-            let dump = format!("{database}.dump");
-            ensure!(manifest.sha256.contains_key(&dump), "The manifest of {place} names no {dump}.");
+            let contained = database == OPTIONAL || manifest.contains(database);
+            ensure!(contained, "The manifest of {place} names no {database}.dump.");
         }
         for (name, sum) in &manifest.sha256 {
             ensure!(!name.contains('/'), "The manifest of {place} names a file outside it: {name}.");
@@ -92,7 +109,16 @@ mod tests {
         let folder = backup();
         let manifest = Manifest::verify(folder.path()).unwrap();
         assert_eq!((manifest.time.as_str(), manifest.postgresql.as_str()), ("2026-01-02T03:04:05Z", "17.2"));
-        assert_eq!(manifest.sha256.keys().collect::<Vec<_>>(), ["rowlock_auth.dump", "rowlock_booking.dump"]);
+        assert_eq!(manifest.databases(), DATABASES);
+    }
+
+    #[test]
+    fn a_backup_from_before_the_notifier_is_whole() {
+        let folder = backup();
+        files::delete(&folder.path().join("rowlock_notifier.dump")).unwrap();
+        files::delete(&folder.path().join(FILE)).unwrap();
+        Manifest::describe(folder.path(), "2026-01-02T03:04:05Z", "17.2", BTreeMap::new()).unwrap().save(folder.path()).unwrap();
+        assert_eq!(Manifest::verify(folder.path()).unwrap().databases(), ["rowlock_booking", "rowlock_auth"]);
     }
 
     #[test]

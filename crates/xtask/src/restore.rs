@@ -1,7 +1,7 @@
-//! `make restore`: restores both databases from a folder that `make backup` has created, and checks them with
+//! `make restore`: restores the databases from a folder that `make backup` has created, and checks them with
 //! `booking-service audit`.
 //!
-//! For this checkout's system, it stops the services first, and also restores the encryption key and the administrator's login.
+//! For this checkout's system, it stops the services first, and also restores the keys and the administrator's login.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,16 +14,13 @@ use crate::{
     control,
     failure::{Result, ensure, sentence},
     files,
-    manifest::{self, Manifest},
+    manifest::{KEYS, Manifest},
     server_url::with_database,
     services::BOOKING,
     shell::{run, step, variable},
     system::{Build, System, build_services},
     tools,
 };
-
-/// Counts the tables that are not PostgreSQL's own.
-const COUNT_TABLES: &str = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)";
 
 /// Restores the backup in a folder.
 pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<()> {
@@ -38,7 +35,7 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
     let own = is_own_server(&system);
     let _lock = if own { Some(checkout.lock()?) } else { None };
     let role_passwords = if own { Some(system.secrets()) } else { variable("ROWLOCK_ROLE_PASSWORDS").map(PathBuf::from) };
-    let full = full_databases(&server)?;
+    let full = full_databases(&server, &manifest)?;
     let programs = build_services(checkout, Build::Local)?;
     println!("Restoring the backup of {} into PostgreSQL {}", manifest.time, server.version);
     if own {
@@ -52,15 +49,17 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
             .map_err(|_| sentence!("{database} could not be deleted; psql says above why. If it is in use, stop the services first."))?;
     }
     create_databases(&system, role_passwords.as_deref())?;
-    for database in manifest::DATABASES {
+    for database in manifest.databases() {
         fill(&server, database, &folder)?;
     }
     if own {
-        restore_secret(&folder.join("encryption-key"), &system.secrets().join("encryption-key"))?;
+        for (name, _) in KEYS {
+            restore_secret(&folder.join(name), &system.secrets().join(name))?;
+        }
         restore_secret(&folder.join("admin-login.json"), &system.folder().join("admin-login.json"))?;
     }
     audit(&system, &programs)?;
-    println!("Both databases are restored, and the audit found no violation.");
+    println!("The databases are restored, and the audit found no violation.");
     let key = folder.join("encryption-key");
     if !key.exists() {
         println!(
@@ -69,19 +68,21 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
     } else if !own {
         println!("auth-service needs the content of {} as its keys.encryption_key.", key.display());
     }
+    let key = folder.join("sealing-key");
+    if !own && key.exists() {
+        println!("auth-service and notifier need the content of {} as their sealing.key.", key.display());
+    }
     if own {
         println!("'make up' starts the services on them.");
     }
     Ok(())
 }
 
-/// Returns the databases that have tables; fails unless they may be deleted.
-fn full_databases(server: &DatabaseServer) -> Result<Vec<&'static str>> {
+/// Returns the databases of the backup that have tables; fails unless they may be deleted.
+fn full_databases(server: &DatabaseServer, manifest: &Manifest) -> Result<Vec<&'static str>> {
     let mut full = Vec::new();
-    for database in manifest::DATABASES {
-        let unreadable = |_| sentence!("The database {database} cannot be inspected; psql says above why.");
-        let exists = server.query("postgres", &format!("SELECT count(*) FROM pg_database WHERE datname = '{database}'"));
-        if exists.map_err(unreadable)? == "1" && server.query(database, COUNT_TABLES).map_err(unreadable)? != "0" {
+    for database in manifest.databases() {
+        if server.has_tables(database)? {
             full.push(database);
         }
     }
@@ -127,7 +128,7 @@ fn audit(system: &System, programs: &Path) -> Result<()> {
     command.env("ROWLOCK__DATABASE__URL", with_database(&system.admin_database_url()?, "rowlock_booking")?);
     run(&mut command).map_err(|_| {
         sentence!(
-            "Both databases are restored, but the audit failed or could not run; see its output above. Do not start the services until this is resolved."
+            "The databases are restored, but the audit failed or could not run; see its output above. Do not start the services until this is resolved."
         )
     })
 }

@@ -28,6 +28,10 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "correct horse battery";
 
+/// A mail that has been sent.
+const ADD_DELIVERY: &str = "INSERT INTO deliveries (message_id, recipient, channel, kind, data, urgent, status, attempts, settled_at)
+    VALUES (gen_random_uuid(), gen_random_uuid(), 'email', 'booking.confirmed', '{}', false, 'sent', 1, now())";
+
 /// A cluster, and the system whose services use it.
 struct Cluster {
     system: System,
@@ -48,8 +52,9 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     shell::clean_up_on_signals()?;
     println!("Testing backup and restore");
     let mut servers = PrivateServers::in_folder(checkout, folder, Durability::None);
-    let names = [&services::port_names()[..], &["FROM", "TO"]].concat();
-    let first = ports::free_block(20_000_u16.saturating_add(files::random_below(11_000)?), 8)?;
+    let names = [&services::port_names()[..], &[ports::GATEWAY, "FROM", "TO"]].concat();
+    let count = u16::try_from(names.len()).unwrap_or(u16::MAX);
+    let first = ports::free_block(20_000_u16.saturating_add(files::random_below(11_000)?), count)?;
     servers.system.ports = Ports::consecutive(first, &names);
     // There is no broker, so messages stay in the outbox.
     servers.system.amqp = Some("amqp://nobody@127.0.0.1:1/".to_owned());
@@ -82,7 +87,7 @@ impl Cluster {
         output(&mut crate::postgres::query(port, &self.system.secret("postgres")?, database, sql))
     }
 
-    /// Returns both databases as text: rows, schema, owners and privileges. Parentheses are removed, because a CHECK constraint has
+    /// Returns all databases as text: rows, schema, owners and privileges. Parentheses are removed, because a CHECK constraint has
     /// fewer of them after its text has been parsed again.
     fn content(&self) -> Result<String> {
         let url = ServerUrl::parse(&self.system.admin_database_url()?)?;
@@ -125,7 +130,7 @@ impl Cluster {
         let this = std::env::current_exe().map_err(Failure::file("this program", "found"))?;
         let mut command = Command::new(this);
         command.args(arguments).arg(folder).env("ROWLOCK_DATABASE_URL", self.system.admin_database_url()?);
-        for name in ["ROWLOCK_AMQP_URL", "OVERWRITE", "ROWLOCK_ROLE_PASSWORDS", "ROWLOCK_ENCRYPTION_KEY_FILE"] {
+        for name in ["ROWLOCK_AMQP_URL", "OVERWRITE", "ROWLOCK_ROLE_PASSWORDS", "ROWLOCK_ENCRYPTION_KEY_FILE", "ROWLOCK_SEALING_KEY_FILE"] {
             command.env_remove(name);
         }
         Ok(command)
@@ -191,10 +196,11 @@ impl Test {
         self.check_restore(&waiting)?;
         self.check_sessions(&ada)?;
         self.check_overwriting()?;
+        self.check_earlier()?;
         self.check_damage()
     }
 
-    /// Creates a booking, a waiting-list entry, and a returned ticket whose message has not been published yet.
+    /// Creates a booking, a waiting-list entry, a returned ticket whose message has not been published yet, and a delivery.
     fn create_history(&self) -> Result<Tokens> {
         let login = |email: &str| Login { email: email.to_owned(), password: PASSWORD.to_owned() };
         let (root, ada) = (login("root@example.org"), login("ada@example.org"));
@@ -213,16 +219,24 @@ impl Test {
         post(200, "/api/cancelbooking", &root, &json!({"eventId": event, "quantity": 1}))?;
         self.from.stop(&BOOKING)?;
         self.from.stop(&AUTH)?;
+        self.from.query("rowlock_notifier", ADD_DELIVERY)?;
         Ok(ada)
     }
 
     /// A backup without the key says so; a backup with the key is readable only by its owner.
     fn check_backup(&self) -> Result<()> {
         let keyless = self.other("keyless");
-        works(&mut self.from.task(&["backup"], &keyless)?, &["It does NOT hold auth-service's keys.encryption_key"])?;
-        let key = self.from.system.secrets().join("encryption-key");
-        works(self.backup()?.env("ROWLOCK_ENCRYPTION_KEY_FILE", &key), &[])?;
-        ensure!(files::read(&key)? == files::read(&self.backup.join("encryption-key"))?, "the key is not in the backup");
+        let missing = ["It does NOT hold auth-service's keys.encryption_key", "It does NOT hold sealing.key"];
+        works(&mut self.from.task(&["backup"], &keyless)?, &missing)?;
+        let mut command = self.backup()?;
+        for (name, named_by) in manifest::KEYS {
+            command.env(named_by, self.from.system.secrets().join(name));
+        }
+        works(&mut command, &[])?;
+        for (name, _) in manifest::KEYS {
+            let key = files::read(&self.from.system.secrets().join(name))?;
+            ensure!(key == files::read(&self.backup.join(name))?, "{name} is not in the backup");
+        }
         let readable = output(
             Command::new("find").arg(&self.backup).args(["!", "-perm", "600", "!", "-type", "d", "-o", "-type", "d", "!", "-perm", "700"]),
         )?;
@@ -259,12 +273,29 @@ impl Test {
 
     /// Databases with tables are overwritten only if requested, and not while they are in use; roles keep their passwords.
     fn check_overwriting(&self) -> Result<()> {
-        refused(&mut self.restore(&self.backup)?, &["there are tables in rowlock_booking rowlock_auth"])?;
+        refused(&mut self.restore(&self.backup)?, &["there are tables in rowlock_booking rowlock_auth rowlock_notifier"])?;
         refused(&mut self.overwrite(&self.backup)?, &["rowlock_auth could not be deleted"])?;
         self.to.stop(&AUTH)?;
         works(&mut self.overwrite(&self.backup)?, &[])?;
         ensure!(self.from.content()? == self.to.content()?, "the two clusters differ after the second time");
         self.to.system.migrate(&self.programs)
+    }
+
+    /// A backup of an installation without a notifier leaves its database as it is, or an empty one, which migrations fill.
+    fn check_earlier(&self) -> Result<()> {
+        let earlier = self.other("earlier");
+        self.from.query("postgres", "ALTER DATABASE rowlock_notifier RENAME TO away")?;
+        works(&mut self.from.task(&["backup"], &earlier)?, &["There is no rowlock_notifier"])?;
+        self.from.query("postgres", "ALTER DATABASE away RENAME TO rowlock_notifier")?;
+        works(&mut self.overwrite(&earlier)?, &[])?;
+        ensure!(self.from.content()? == self.to.content()?, "a backup without deliveries has changed something");
+
+        self.to.query("postgres", "DROP DATABASE rowlock_notifier")?;
+        works(&mut self.overwrite(&earlier)?, &[])?;
+        self.to.system.migrate(&self.programs)?;
+        let deliveries = self.to.query("rowlock_notifier", "SELECT count(*) FROM deliveries")?;
+        ensure!(deliveries == "0", "there are deliveries that no backup contains");
+        works(&mut self.overwrite(&self.backup)?, &[])
     }
 
     /// A damaged or incomplete backup changes nothing, and a violation that the audit finds makes the restore fail.

@@ -26,11 +26,11 @@ OVERLAYS = ("base", "local", "production")
 # Version of the Kubernetes schemas that the core kinds are validated against.
 KUBERNETES = "1.37"
 CORE = {"v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1"}
-SERVICES = ("auth-service", "booking-service", "reallocation-worker", "web")
+SERVICES = ("auth-service", "booking-service", "reallocation-worker", "notifier", "web")
 # The services that connect to the database and to the broker.
-STATEFUL = ("auth-service", "booking-service", "reallocation-worker")
+STATEFUL = ("auth-service", "booking-service", "reallocation-worker", "notifier")
 # Connections in addition to the pool: health check and notifier, and two of the relay where there is one.
-MORE_CONNECTIONS = {"auth-service": 4, "booking-service": 4, "reallocation-worker": 2}
+MORE_CONNECTIONS = {"auth-service": 4, "booking-service": 4, "reallocation-worker": 2, "notifier": 2}
 # Secrets that others create: the RabbitMQ operator, cert-manager, or the administrator of the cluster.
 OTHERS_SECRETS = {
     "rowlock-rabbitmq-default-user": {"connection_string": "amqp://default_user_a1:b2@rowlock-rabbitmq.rowlock.svc:5672/"},
@@ -87,9 +87,14 @@ def wrong_shapes(docs):
 
 # --- settings: the binaries report unknown ones ---
 
+def sources_of(volume):
+    """Returns the Secrets of a volume. An empty folder has none."""
+    return volume["projected"]["sources"] if "emptyDir" not in volume else []
+
+
 def files_of(spec):
     """Returns the contents of the files that a pod mounts. A file without a Secret is None."""
-    volumes = {volume["name"]: volume["projected"]["sources"] for volume in spec.get("volumes", [])}
+    volumes = {volume["name"]: sources_of(volume) for volume in spec.get("volumes", [])}
     files = {}
     for mount in spec["containers"][0].get("volumeMounts", []):
         for source in volumes[mount["name"]]:
@@ -140,7 +145,7 @@ def wrong_settings(docs):
             wrong.append(f"{container['name']} did not look at its settings: {ran.returncode} {ran.stderr}")
         for line in complaints:
             # A job reads fewer settings than a service.
-            needless = container["args"] != ["serve"] and line.endswith("must be set")
+            needless = container["args"] != ["serve"] and "must be set" in line
             if "ROWLOCK__PLANTED" not in line and not needless:
                 wrong.append(line)
         found += [f"{name}: {line}" for line in wrong]
@@ -178,7 +183,7 @@ def wrong_rights(docs):
             (set(container["resources"]["limits"]), {"cpu", "memory"}, "has no limits"),
         ]
         found += [f"{name} {what}" for value, right, what in wanted if value != right]
-        seen = {source["secret"]["name"] for volume in spec["volumes"] for source in volume["projected"]["sources"]}
+        seen = {source["secret"]["name"] for volume in spec["volumes"] for source in sources_of(volume)}
         if not seen <= {name, "rowlock-rabbitmq-default-user"}:
             found.append(f"{name} sees the Secret of another")
     return found
@@ -257,7 +262,7 @@ def secrets_named(docs):
     """Returns every reference to a Secret: its place, the Secret, and the key."""
     for name, _, spec in pods(docs):
         for volume in spec.get("volumes", []):
-            for source in volume["projected"]["sources"]:
+            for source in sources_of(volume):
                 yield name, source["secret"]["name"], {item["key"] for item in source["secret"].get("items", [])}
     for doc in of_kind(docs, "TriggerAuthentication"):
         for reference in doc["spec"]["secretTargetRef"]:
@@ -299,6 +304,17 @@ def wrong_databases(docs):
             right = right and admitted.get(role) == [(database, "scram-sha-256"), ("all", "reject")]
             if not right:
                 found.append(f"{secret}: {key} is not an address of {role} at {database}")
+    return found
+
+
+def wrong_mail_settings(docs):
+    """Services that exchange sealed values have the same key, and auth-service and web count on the notifier."""
+    keys = {name: SECRETS[name].get("sealing-key") for name in ("auth-service", "notifier")}
+    found = [] if len(set(keys.values())) == 1 and all(keys.values()) else [f"the sealing keys differ: {sorted(keys)}"]
+    for name, variable in (("auth-service", "ROWLOCK__MAIL__ENABLED"), ("web", "ROWLOCK__SITE__MAIL")):
+        env = named(docs, "Deployment", name)["spec"]["template"]["spec"]["containers"][0]["env"]
+        if {"name": variable, "value": "true"} not in env:
+            found.append(f"{name} lacks {variable}")
     return found
 
 
@@ -366,7 +382,7 @@ def wrong_routes(docs):
 # --- the network ---
 
 # All pods, by name: namespace and labels.
-OURS = {name: {"app.kubernetes.io/name": name} for name in (*SERVICES, "auth-migrate", "booking-migrate", "create-admin")}
+OURS = {name: {"app.kubernetes.io/name": name} for name in (*SERVICES, "auth-migrate", "booking-migrate", "notifier-migrate", "create-admin")}
 INSIDE = OURS | {
     "postgres": {"cnpg.io/cluster": "rowlock-postgres"},
     "rabbitmq": {"app.kubernetes.io/name": "rowlock-rabbitmq"},
@@ -382,7 +398,9 @@ OUTSIDE = {
     "a stranger outside": ("default", {"app.kubernetes.io/name": "auth-service"}),
     "the world": (None, {}),
 }
-PORTS = (53, 80, 443, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 8084, 9081, 9082, 9083, 9084, 15672, 15692, 25672, 35672)
+PORTS = (
+    25, 53, 80, 443, 465, 587, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 8084, 9081, 9082, 9083, 9084, 9085, 15672, 15692, 25672, 35672,
+)
 DATABASE_USERS = tuple(name for name in OURS if name != "web")
 ALLOWED = (
     {(who, "dns", 53) for who in INSIDE}
@@ -390,6 +408,8 @@ ALLOWED = (
     | {(who, "rabbitmq", 5672) for who in (*STATEFUL, "keda")}
     | {("auth-service", "booking-service", 8082), ("booking-service", "auth-service", 8081)}
     | {("web", "auth-service", 8081), ("web", "booking-service", 8082), ("gateway", "web", 8084), ("prometheus", "web", 9084)}
+    | {("notifier", "auth-service", 8081), ("notifier", "booking-service", 8082), ("prometheus", "notifier", 9085)}
+    | {("notifier", "the world", port) for port in (25, 465, 587)}
     | {("gateway", "auth-service", 8081), ("gateway", "booking-service", 8082)}
     | {("prometheus", "auth-service", 9081), ("prometheus", "booking-service", 9082), ("prometheus", "reallocation-worker", 9083)}
     | {("postgres", "postgres", 8000), ("cnpg", "postgres", 8000), ("postgres", "the world", 443), ("postgres", "the world", 6443)}
@@ -401,10 +421,15 @@ def place(who):
     return ("rowlock", INSIDE[who]) if who in INSIDE else OUTSIDE[who]
 
 
+def in_block(block, address):
+    excepted = [ipaddress.ip_network(network) for network in block.get("except", [])]
+    return address in ipaddress.ip_network(block["cidr"]) and not any(address in network for network in excepted)
+
+
 def peer_fits(peer, who):
     namespace, labels = place(who)
     if "ipBlock" in peer:
-        return namespace is None and ipaddress.ip_address("198.51.100.1") in ipaddress.ip_network(peer["ipBlock"]["cidr"])
+        return namespace is None and in_block(peer["ipBlock"], ipaddress.ip_address("198.51.100.1"))
     # Without a namespace selector, the namespace of the policy is selected.
     spaces = peer.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": "rowlock"}})
     there = namespace is not None and selects(spaces, {"kubernetes.io/metadata.name": namespace})
@@ -438,9 +463,18 @@ def wrong_connections_in_the_network(docs):
     return found
 
 
+def wrong_mail_servers(docs):
+    """Whether an address block selects pods depends on the network, so that of the mail servers excludes their addresses."""
+    pods_network = of_kind(docs, "ConfigMap")[0]["data"]["trusted-proxies"]
+    inside = ipaddress.ip_network(pods_network).network_address + 1
+    rules = named(docs, "NetworkPolicy", "notifier")["spec"]["egress"]
+    blocks = [peer["ipBlock"] for rule in rules for peer in rule["to"] if "ipBlock" in peer]
+    return [f"the notifier reaches {inside} in the cluster" for block in blocks if in_block(block, inside)]
+
+
 CHECKS = (
     wrong_shapes, wrong_settings, wrong_rights, wrong_ends, wrong_connections, wrong_references, wrong_databases, wrong_routes,
-    wrong_connections_in_the_network,
+    wrong_connections_in_the_network, wrong_mail_servers, wrong_mail_settings,
 )
 
 
@@ -573,6 +607,15 @@ class Planted(unittest.TestCase):
     def test_a_policy_that_is_missing(self):
         self.docs.remove(named(self.docs, "NetworkPolicy", "jobs"))
         self.finds(wrong_connections_in_the_network, "auth-migrate does not reach postgres on 5432")
+
+    def test_a_policy_that_lets_mails_into_the_cluster(self):
+        rule = named(self.docs, "NetworkPolicy", "notifier")["spec"]["egress"][-1]
+        del rule["to"][0]["ipBlock"]["except"]
+        self.finds(wrong_mail_servers, "the notifier reaches 10.244.0.1 in the cluster")
+
+    def test_a_site_that_does_not_offer_mail(self):
+        self.container("web")["env"].remove({"name": "ROWLOCK__SITE__MAIL", "value": "true"})
+        self.finds(wrong_mail_settings, "web lacks ROWLOCK__SITE__MAIL")
 
     def test_no_default(self):
         self.docs.remove(named(self.docs, "NetworkPolicy", "default-deny"))
