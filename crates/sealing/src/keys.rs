@@ -53,7 +53,7 @@ impl fmt::Debug for SealingKeys {
 }
 
 impl SealingKeys {
-    /// Creates the keys from secrets of at least 32 characters, such as the hexadecimal or base64 text of 32 random bytes.
+    /// Creates the keys from secrets of at least 32 characters, such as 32 random bytes in hexadecimal.
     pub fn new(current: &SecretString, old: &[SecretString]) -> Result<Self, KeyError> {
         Ok(Self { current: cipher(current)?, old: old.iter().map(cipher).collect::<Result<_, _>>()? })
     }
