@@ -178,7 +178,7 @@ pub(crate) struct ClaimedDelivery {
     pub(crate) claimed_at: Timestamp,
 }
 
-/// What becomes of a claimed delivery.
+/// The result of an attempt to send a claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The server has taken the mail.
@@ -195,7 +195,7 @@ pub(crate) enum Outcome {
     Postponed(String),
 }
 
-/// What is stored about a claimed delivery.
+/// The new state of a claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settlement {
     pub(crate) key: DeliveryKey,

@@ -16,10 +16,17 @@ use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData};
 use crate::events::{Event, Events};
 use crate::mail::{Composer, OutgoingMail, Recipient, Topic};
 
-/// What other services know about the deliveries of a batch.
+/// The answers of other services about the deliveries of a batch.
 pub(crate) struct LookedUp {
     contacts: Result<HashMap<AccountId, Contact>, String>,
     events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
+}
+
+impl LookedUp {
+    /// Returns whether the other services answered.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.contacts.is_ok() && self.events.values().all(Result::is_ok)
+    }
 }
 
 /// A delivery that is ready to be sent, or the reason why it is not sent.

@@ -21,7 +21,7 @@ use crate::transport::Transport;
 /// Delay before the outcomes are stored again that the database could not store.
 const SETTLE_RETRY_DELAY: Duration = Duration::from_millis(250);
 
-/// Delays before the next batch while the server cannot be reached.
+/// Minimum and maximum delay before the next batch while the SMTP server or another service cannot be reached.
 const UNREACHABLE_DELAYS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Sends deliveries. Clones share the limits and the connections, and work on different batches at the same time.
@@ -54,11 +54,7 @@ impl Sender {
     pub(crate) async fn run(self) {
         let (min, max) = UNREACHABLE_DELAYS;
         let mut backoff = Backoff::new(min, max);
-        loop {
-            let (claimed, claimed_since) = tokio::select! {
-                () = self.stop.cancelled() => return,
-                claimed = self.next_batch() => claimed,
-            };
+        while let Some((claimed, claimed_since)) = self.next_batch().await {
             if self.send(claimed, claimed_since).await {
                 backoff.reset();
                 continue;
@@ -70,37 +66,38 @@ impl Sender {
         }
     }
 
-    /// Waits for due deliveries and claims them.
-    async fn next_batch(&self) -> (Vec<ClaimedDelivery>, Instant) {
+    /// Waits for due deliveries and claims them. Returns `None` if `stop` is cancelled first. A claim is never cancelled, because the
+    /// deliveries would become unclear although they were not sent.
+    async fn next_batch(&self) -> Option<(Vec<ClaimedDelivery>, Instant)> {
         loop {
+            let mut rate = self.rate.lock().await;
+            let limit = tokio::select! {
+                () = self.stop.cancelled() => return None,
+                limit = rate.permits(self.work.batch.into()) => limit,
+            };
             let claimed_since = Instant::now();
-            match self.claim().await {
-                Ok(claimed) if !claimed.is_empty() => return (claimed, claimed_since),
+            match self.store.claim(limit).await {
+                Ok(claimed) if !claimed.is_empty() => {
+                    rate.used(claimed.len());
+                    if claimed.len() == limit {
+                        // There may be more, which a clone can send at the same time.
+                        self.wake.notify_one();
+                    }
+                    return Some((claimed, claimed_since));
+                }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "no deliveries can be claimed; trying again"),
             }
+            drop(rate);
             tokio::select! {
+                () = self.stop.cancelled() => return None,
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(self.work.poll_interval) => {}
             }
         }
     }
 
-    /// Claims as many due deliveries as may be sent now.
-    async fn claim(&self) -> Result<Vec<ClaimedDelivery>, DatabaseError> {
-        let batch = usize::from(self.work.batch);
-        let mut rate = self.rate.lock().await;
-        let limit = rate.permits(batch).await;
-        let claimed = self.store.claim(limit).await?;
-        rate.used(claimed.len());
-        if claimed.len() == batch {
-            // There may be more, which a clone can send at the same time.
-            self.wake.notify_one();
-        }
-        Ok(claimed)
-    }
-
-    /// Sends claimed deliveries and stores the outcomes. Returns whether the server could be reached.
+    /// Sends claimed deliveries and stores the outcomes. Returns false if the SMTP server or another service could not be reached.
     async fn send(&self, claimed: Vec<ClaimedDelivery>, claimed_since: Instant) -> bool {
         let looked_up = self.preparer.look_up(&claimed).await;
         let batch = Batch { looked_up: &looked_up, claimed_since, unreachable: AtomicBool::new(false) };
@@ -117,7 +114,7 @@ impl Sender {
             .collect()
             .await;
         self.settle(&settlements, claimed_since).await;
-        !batch.unreachable.load(Ordering::Relaxed)
+        !batch.unreachable.load(Ordering::Relaxed) && looked_up.is_complete()
     }
 
     /// Makes one attempt to send a delivery.

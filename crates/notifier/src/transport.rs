@@ -16,7 +16,7 @@ pub(crate) enum Transport {
     Folder(PathBuf),
 }
 
-/// What became of a mail.
+/// The result of sending a mail.
 pub(crate) struct Attempt {
     /// The outcome of the delivery.
     pub(crate) outcome: Outcome,

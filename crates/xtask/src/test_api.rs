@@ -85,7 +85,12 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     {
         files::keep_logs(&system.system().folder().join("log"), &out.join("log"))?;
     }
-    ensure!(failed.is_empty(), "Responses did not match the API description, in the runs as: {}. See the output above and {}.", failed.join(" "), out.display());
+    ensure!(
+        failed.is_empty(),
+        "Responses did not match the API description, in the runs as: {}. See the output above and {}.",
+        failed.join(" "),
+        out.display()
+    );
     println!("\nEvery response matched the API description.");
     Ok(())
 }

@@ -5,7 +5,7 @@ CREATE TABLE deliveries (
     recipient uuid NOT NULL,
     channel text NOT NULL CHECK (channel = 'email'),
     kind text NOT NULL CHECK (kind <> ''),
-    -- What the text is made of, without personal data: ids and quantities, or a sealed value that only the notifier can open.
+    -- The values in the text, without personal data: ids and quantities, or a sealed value that only the notifier can open.
     data jsonb NOT NULL CHECK (jsonb_typeof(data) = 'object'),
     -- Whether the delivery is sent before those that are not urgent. Somebody waits for a link to reset a password, also while an
     -- event with thousands of holders is called off.

@@ -9,7 +9,7 @@ async fn change(service: &Service, token: &str, address: &str, password: &str) -
     service.post_as(token, "/api/changeemail", &json!({"email": address, "password": password})).await
 }
 
-async fn confirm(service: &Service, token: &Option<String>) -> Answer {
+async fn confirm(service: &Service, token: Option<&String>) -> Answer {
     service.post("/api/confirmemail", &json!({"token": token})).await
 }
 
@@ -36,9 +36,9 @@ async fn an_address_changes_when_the_new_one_is_confirmed() {
     let account = service.get_as(&ada, "/api/account").await.expect(200);
     assert_eq!((&account["email"], &account["emailConfirmed"]), (&json!(email("ada")), &json!(false)));
 
-    confirm(&service, &replaced).await.problem(404, "link-not-found");
+    confirm(&service, replaced.as_ref()).await.problem(404, "link-not-found");
     for _ in 0..2 {
-        confirm(&service, &notice.token).await.expect(204);
+        confirm(&service, notice.token.as_ref()).await.expect(204);
     }
     let account = service.get_as(&ada, "/api/account").await.expect(200);
     assert_eq!((&account["email"], &account["emailConfirmed"]), (&json!(email("new")), &json!(true)));
@@ -46,7 +46,7 @@ async fn an_address_changes_when_the_new_one_is_confirmed() {
     assert_eq!((told.notice, told.email, told.token), (NoticeKind::EmailChanged, email("ada"), None));
     service.log_in("new").await;
     // Links that were sent to the previous address no longer work.
-    confirm(&service, &confirmation).await.problem(404, "link-not-found");
+    confirm(&service, confirmation.as_ref()).await.problem(404, "link-not-found");
     let body = json!({"token": reset, "newPassword": "staple battery horse"});
     service.post("/api/resetpassword", &body).await.problem(404, "link-not-found");
     close(database, [service]).await;
@@ -66,11 +66,11 @@ async fn an_address_that_is_taken_looks_like_any_other() {
 
     // Somebody else takes the address before the link is used.
     service.post("/api/createaccount", &person("new")).await.expect(202);
-    confirm(&service, &link.token).await.problem(409, "email-taken");
+    confirm(&service, link.token.as_ref()).await.problem(409, "email-taken");
     assert_eq!(service.get_as(&ada, "/api/account").await.expect(200)["email"], email("ada"));
     // The link still works when the address is free again.
     sql(&database, "DELETE FROM accounts WHERE username = 'new'").await;
-    confirm(&service, &link.token).await.expect(204);
+    confirm(&service, link.token.as_ref()).await.expect(204);
     close(database, [service]).await;
 }
 
@@ -82,7 +82,7 @@ async fn the_spelling_of_an_address_may_change() {
     change(&service, &ada, "Ada@Example.org", PASSWORD).await.expect(202);
     let link = only_notice(&database).await;
     assert_eq!((link.notice, link.email.as_str()), (NoticeKind::ConfirmEmail, "Ada@Example.org"));
-    confirm(&service, &link.token).await.expect(204);
+    confirm(&service, link.token.as_ref()).await.expect(204);
     assert_eq!(service.log_in("ada").await["account"]["email"], "Ada@Example.org");
     close(database, [service]).await;
 }

@@ -26,7 +26,7 @@ pub(super) struct Letter {
     pub(super) paragraphs: Vec<String>,
     /// Labels and values.
     pub(super) facts: Vec<(String, String)>,
-    /// What the recipient most probably wants to do next.
+    /// The next step of most recipients.
     pub(super) action: Option<Link>,
     /// Paragraphs after the action.
     pub(super) notes: Vec<String>,

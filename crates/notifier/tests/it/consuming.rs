@@ -40,7 +40,7 @@ async fn unreadable_messages_become_dead_letters_and_block_no_others() {
     future["dataschema"] = json!("urn:rowlock:schema:booking.confirmed:9");
     let mut incomplete = about_tickets("waitlist.joined", 3);
     incomplete["data"]["accountId"] = json!(null);
-    // PostgreSQL stores no NUL character.
+    // PostgreSQL stores no null character.
     let refused = message("account.notice", &json!({"accountId": person(4), "sealed": "\0"}));
     fixture.publish_raw(vec![OutboundMessage::event("booking.confirmed", "poison", "not json")]).await;
     fixture.publish([future, incomplete, refused, about_tickets("booking.confirmed", 1)]).await;

@@ -1,4 +1,4 @@
-//! Who gets which mail.
+//! The recipients and subjects of mails.
 
 use mail_parser::MessageParser;
 use rowlock_sealing::{ACCOUNT_NOTICE, SealingKeys};
@@ -29,7 +29,7 @@ async fn each_message_leads_to_its_mail() {
     {
         let mut world = fixture.people.world.lock().unwrap();
         world.cancelled_events.insert(called_off);
-        world.german.insert(person(2));
+        world.german.insert(person(1));
     }
     let notifier = fixture.start(smtp.address, &[]).await;
     let mut cancelled = about_tickets("booking.cancelled", 6);
@@ -46,15 +46,17 @@ async fn each_message_leads_to_its_mail() {
     until("all mails are sent", async || fixture.count("sent").await == 6).await;
     let received = smtp.received();
     for (n, expected) in [
-        (1, "Your tickets for Chess"),
-        (2, "Sie stehen auf der Warteliste für Chess"),
+        (2, "You are on the waiting list for Chess"),
         (3, "You got tickets for Chess"),
-        (4, "You returned 2 tickets for Chess"),
+        (4, "Returned: 2 tickets for Chess"),
         (5, "The waiting list for Chess is closed"),
         (6, "Called off: Chess"),
     ] {
         assert_eq!(subject(&received, n), expected);
     }
+    let german = received.iter().find(|mail| mail.recipient == address(1)).unwrap();
+    let german = MessageParser::default().parse(&german.content).unwrap();
+    assert!(german.body_html(0).unwrap().contains("<html lang=\"de\">"));
     notifier.stop().await.unwrap();
     fixture.close().await;
 }
@@ -98,9 +100,11 @@ async fn a_notice_goes_to_the_address_in_it_and_its_token_is_in_the_mail_only() 
     fixture.publish([message("account.notice", &notice), message("account.notice", &forged)]).await;
     fixture.settled(1, "sent").await;
     let received = smtp.received();
-    assert_eq!(subject(&received, 2), "Bestätigen Sie Ihre E-Mail-Adresse");
-    let parsed = MessageParser::default().parse(&received[0].content).unwrap();
+    let [Received { recipient, content }] = &received[..] else { panic!("{received:?}") };
+    assert_eq!(*recipient, address(2));
+    let parsed = MessageParser::default().parse(content).unwrap();
     assert!(parsed.body_text(0).unwrap().contains("https://box.example/confirmemail?token=a-secret-token"));
+    assert!(parsed.body_html(0).unwrap().contains("<html lang=\"de\">"));
     let row = fixture.settled(3, "failed").await;
     assert!(row.detail.as_ref().unwrap().starts_with("the notice of auth-service cannot be opened"), "{row:?}");
     for data in fixture.data().await {

@@ -9,6 +9,7 @@ mod consuming;
 mod contents;
 mod fixture;
 mod people;
+mod real;
 mod schema;
 mod smtp_server;
 mod speed;

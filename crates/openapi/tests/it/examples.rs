@@ -107,21 +107,8 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             }
             system.user(example.id).await.client.at(system.auth_url())
         }
-        "forgotPassword" => auth.at(system.mail_auth_url().await),
-        "changeEmail" => {
-            body["password"] = PASSWORD.into();
-            system.user(example.id).await.client.at(system.mail_auth_url().await)
-        }
-        "resetPassword" | "confirmEmail" => {
-            let kind = if example.id == "resetPassword" { "reset-password" } else { "confirm-email" };
-            body["token"] = link_token(system, &system.user(&unique(example.id)).await.id, kind).await.into();
-            auth
-        }
-        "unsubscribe" => {
-            let account_id = system.user(&unique(example.id)).await.id.parse().unwrap();
-            let token = UnsubscribeToken { account_id, list: MailingList::Reminders };
-            body["token"] = SealingKeys::new(&SEALING_KEY.into(), &[]).unwrap().seal(UNSUBSCRIBE, &token).unwrap().into();
-            auth
+        "forgotPassword" | "changeEmail" | "resetPassword" | "confirmEmail" | "unsubscribe" => {
+            prepare_mail(system, example.id, &mut body).await
         }
         "disableAccount" => {
             path = path.replace("{accountId}", &system.user("mallory").await.id);
@@ -185,6 +172,27 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
         other => panic!("{other} has a body; create here the resources that its example needs"),
     };
     (client, path, body)
+}
+
+/// Returns a client for an example of a request about e-mail, after inserting the token or the password that it needs.
+async fn prepare_mail(system: &System, id: &str, body: &mut Value) -> Client {
+    let auth = Client::new(system.auth_url());
+    match id {
+        "forgotPassword" => return auth.at(system.mail_auth_url().await),
+        "changeEmail" => {
+            body["password"] = PASSWORD.into();
+            return system.user(id).await.client.at(system.mail_auth_url().await);
+        }
+        "unsubscribe" => {
+            let token = UnsubscribeToken { account_id: system.user(&unique(id)).await.id.parse().unwrap(), list: MailingList::Reminders };
+            body["token"] = SealingKeys::new(&SEALING_KEY.into(), &[]).unwrap().seal(UNSUBSCRIBE, &token).unwrap().into();
+        }
+        _ => {
+            let kind = if id == "resetPassword" { "reset-password" } else { "confirm-email" };
+            body["token"] = link_token(system, &system.user(&unique(id)).await.id, kind).await.into();
+        }
+    }
+    auth
 }
 
 /// Returns a name that no other account has.

@@ -1,5 +1,7 @@
 //! Pages behind links in e-mail, and what the account page offers when the installation sends e-mail.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue reports the cause by panicking")]
+
 use rowlock_sealing::{AccountNotice, MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, UnsubscribeToken};
 use rowlock_test_support::notices::take_notices;
 use rowlock_test_support::system::{PASSWORD, Plan, SEALING_KEY};

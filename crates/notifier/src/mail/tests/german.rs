@@ -1,0 +1,29 @@
+//! The German mails.
+
+use super::*;
+
+const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Zeit in Berlin)";
+
+const ABOUT_TICKETS: [TicketCase; 7] = [
+    (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),
+    (Kind::Waitlisted, "published", "Sie stehen auf der Warteliste für Chess", &["3 Tickets", WHEN], QUEUE),
+    (Kind::Promoted, "published", "Sie haben Tickets für Chess bekommen", &["3 Tickets für Sie", WHEN], TICKETS),
+    (Kind::Returned, "published", "Zurückgegeben: 3 Tickets für Chess", &["Sie haben noch", "2 Tickets", WHEN], PAGE),
+    (Kind::Returned, "cancelled", "Abgesagt: Chess", &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", WHEN], PAGE),
+    (Kind::WaitlistClosed, "published", "Die Warteliste für Chess ist geschlossen", &["keine Tickets", WHEN], PAGE),
+    (Kind::WaitlistClosed, "cancelled", "Abgesagt: Chess", &["nicht mehr auf der Warteliste", WHEN], PAGE),
+];
+
+const NOTICES: [NoticeCase; 5] = [
+    (NoticeKind::ConfirmEmail, "Bestätigen Sie Ihre E-Mail-Adresse", "zu Ihrem Konto bei The Box", CONFIRM),
+    (NoticeKind::AlreadyRegistered, "Sie haben schon ein Konto", "melden Sie sich stattdessen an", SIGN_IN),
+    (NoticeKind::ResetPassword, "Wählen Sie ein neues Passwort", "gilt 30 Minuten", RESET),
+    (NoticeKind::EmailChanged, "Ihre E-Mail-Adresse wurde geändert", "letzte Nachricht an die alte", HOME),
+    (NoticeKind::PasswordChanged, "Ihr Passwort wurde geändert", "alle anderen Sitzungen", FORGOT),
+];
+
+#[test]
+fn every_kind_is_written_in_german() {
+    assert_about_tickets(Language::German, &ABOUT_TICKETS);
+    assert_notices(Language::German, &NOTICES);
+}
