@@ -6,6 +6,7 @@ mod booking;
 mod dashboard;
 mod desk;
 mod desk_charts;
+mod dev_mail;
 mod frame;
 mod live;
 mod mail;
