@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
 use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_http::REPLAYED;
+use rowlock_http::REPLAYED_HEADER;
 use rowlock_http::problem::{FieldError, Problem};
 use rowlock_inventory::command::{RenderedResponse, SalesHistory};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
@@ -48,7 +48,7 @@ pub(crate) fn respond(outcome: Result<Outcome, CommandError>) -> Result<HttpResp
 fn send(rendered: RenderedResponse, replayed: bool) -> HttpResponse {
     let mut response = HttpResponseBuilder::new(StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::OK));
     if replayed {
-        response.insert_header(REPLAYED);
+        response.insert_header(REPLAYED_HEADER);
     }
     if let Some(etag) = rendered.etag {
         response.insert_header((header::ETAG, etag));

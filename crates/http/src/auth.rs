@@ -26,12 +26,12 @@ pub struct Caller(pub Arc<Claims>);
 /// or session has ended. Routes that end accounts and sessions use it, so that a repeated request, which comes with the token that
 /// the first one has revoked, gets a success response instead of 401.
 #[derive(Debug, Clone)]
-pub struct FormerCaller {
+pub struct MaybeRevokedCaller {
     claims: Arc<Claims>,
     ended: bool,
 }
 
-impl FormerCaller {
+impl MaybeRevokedCaller {
     /// Returns the claims of the token.
     pub fn claims(&self) -> &Claims {
         &self.claims
@@ -146,7 +146,7 @@ async fn authenticate(request: HttpRequest) -> Result<Arc<Claims>, Problem> {
     if caller.ended { Err(session_ended()) } else { Ok(caller.claims) }
 }
 
-async fn verify(request: &HttpRequest) -> Result<FormerCaller, Problem> {
+async fn verify(request: &HttpRequest) -> Result<MaybeRevokedCaller, Problem> {
     let Some(verifier) = request.app_data::<web::Data<TokenVerifier>>() else {
         return Err(Problem::new(ProblemCode::InternalError, "The service has no token verifier."));
     };
@@ -166,7 +166,7 @@ async fn verify(request: &HttpRequest) -> Result<FormerCaller, Problem> {
         ),
     })?;
     let ended = revocations(request)?.is_revoked(&claims);
-    Ok(FormerCaller { claims, ended })
+    Ok(MaybeRevokedCaller { claims, ended })
 }
 
 fn revocations(request: &HttpRequest) -> Result<&Revocations, Problem> {
@@ -186,7 +186,7 @@ impl FromRequest for Caller {
     }
 }
 
-impl FromRequest for FormerCaller {
+impl FromRequest for MaybeRevokedCaller {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 

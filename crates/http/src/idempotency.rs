@@ -17,7 +17,7 @@ pub struct KeyedRequest {
 }
 
 /// The header of a response to a repeated request, for which nothing was done.
-pub const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+pub const REPLAYED_HEADER: (&str, &str) = ("idempotent-replayed", "true");
 
 /// Returns the problem for a key that was sent with another request before.
 pub fn key_reused() -> Problem {

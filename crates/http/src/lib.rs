@@ -23,13 +23,13 @@ mod routes;
 mod server;
 pub mod tokens;
 
-pub use auth::{AdminCaller, Administrator, Caller, Door, FormerCaller, Organiser, Owner, RequiredRole, request_id};
+pub use auth::{AdminCaller, Administrator, Caller, Door, MaybeRevokedCaller, Organiser, Owner, RequiredRole, request_id};
 pub use body::{BoundedVec, InvalidBody, JsonBody, NonNullPatch, Patch, WholeNumber, integer_field, text_field};
 pub use client::service_client;
 pub use client_address::client_address;
 pub use cors::Origin;
 pub use graceful_shutdown::GracefulShutdown;
-pub use idempotency::{KeyedRequest, REPLAYED, key_reused};
+pub use idempotency::{KeyedRequest, REPLAYED_HEADER, key_reused};
 pub use limits::{RateLimit, per_minute};
 pub use query::{Page, QueryFields, decode_cursor, encode_cursor};
 pub use routes::Routes;

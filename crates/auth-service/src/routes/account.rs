@@ -9,7 +9,7 @@ use rowlock_domain::text::PersonName;
 use rowlock_http::openapi::{AccountLanguage, NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, FormerCaller, InvalidBody, JsonBody, KeyedRequest, NonNullPatch, request_id};
+use rowlock_http::{Caller, InvalidBody, JsonBody, KeyedRequest, MaybeRevokedCaller, NonNullPatch, request_id};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ route_problems!(EraseProblems = Problems::for_users().with_input().changing().an
     responses((status = 204, description = "The account is erased, or had been erased before."), EraseProblems),
     security(("token" = [])),
 )]
-pub(super) async fn erase(auth: web::Data<AuthState>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn erase(auth: web::Data<AuthState>, caller: MaybeRevokedCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
     // The token of an erased account is revoked, but a repeated request gets the same response as the first one.
     if caller.has_ended() && auth.store.account(caller.claims().sub).await?.is_none() {

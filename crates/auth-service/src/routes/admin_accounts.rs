@@ -9,7 +9,7 @@ use rowlock_http::openapi::{self as words, IdempotencyKeyHeader, PageParams, Pro
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{
-    AdminCaller, Administrator, InvalidBody, JsonBody, KeyedRequest, NonNullPatch, Owner, Page, QueryFields, REPLAYED, key_reused,
+    AdminCaller, Administrator, InvalidBody, JsonBody, KeyedRequest, NonNullPatch, Owner, Page, QueryFields, REPLAYED_HEADER, key_reused,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -206,7 +206,7 @@ pub(super) async fn change(
 fn changed((account, replayed): (Account, bool)) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if replayed {
-        response.insert_header(REPLAYED);
+        response.insert_header(REPLAYED_HEADER);
     }
     response.json(AdminAccountResource::from(account))
 }

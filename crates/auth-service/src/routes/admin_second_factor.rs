@@ -8,7 +8,7 @@ use rowlock_domain::text::EmailLookupKeys;
 use rowlock_http::openapi::{IdempotencyKeyHeader, NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Door, InvalidBody, JsonBody, KeyedRequest, REPLAYED, key_reused};
+use rowlock_http::{AdminCaller, Door, InvalidBody, JsonBody, KeyedRequest, REPLAYED_HEADER, key_reused};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -134,7 +134,7 @@ pub(super) async fn confirm(
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     if replayed {
-        response.insert_header(REPLAYED);
+        response.insert_header(REPLAYED_HEADER);
     }
     Ok(response.json(RecoveryCodes { recovery_codes }))
 }

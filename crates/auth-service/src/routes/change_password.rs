@@ -6,7 +6,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::text::{EmailLookupKeys, Password};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
-use rowlock_http::{Caller, InvalidBody, JsonBody, KeyedRequest, REPLAYED, key_reused, route_problems};
+use rowlock_http::{Caller, InvalidBody, JsonBody, KeyedRequest, REPLAYED_HEADER, key_reused, route_problems};
 use secrecy::SecretString;
 use utoipa::ToSchema;
 
@@ -89,7 +89,7 @@ pub(super) async fn change_password(
     }
     let mut response = HttpResponse::NoContent();
     if result? {
-        response.insert_header(REPLAYED);
+        response.insert_header(REPLAYED_HEADER);
     }
     Ok(response.finish())
 }

@@ -10,7 +10,7 @@ use rowlock_domain::text::{EmailDomains, IdempotencyKey};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{JsonBody, REPLAYED, key_reused};
+use rowlock_http::{JsonBody, REPLAYED_HEADER, key_reused};
 
 use super::{MailSent, examples, mail_sent};
 use crate::registration::{Registration, RegistrationError, register_by_mail, register_once};
@@ -130,7 +130,7 @@ pub(super) async fn create_account(
 pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
     let mut response = HttpResponse::Created();
     if replayed {
-        response.insert_header(REPLAYED);
+        response.insert_header(REPLAYED_HEADER);
     }
     response.json(AccountResource::from(account))
 }

@@ -6,7 +6,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, FormerCaller, KeyedRequest, Page, QueryFields};
+use rowlock_http::{Caller, KeyedRequest, MaybeRevokedCaller, Page, QueryFields};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -65,7 +65,7 @@ route_problems!(EndProblems = Problems::for_users().with_input().changing().and(
 )]
 pub(super) async fn end(
     auth: web::Data<AuthState>,
-    caller: FormerCaller,
+    caller: MaybeRevokedCaller,
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -104,7 +104,11 @@ route_problems!(EndOthersProblems = Problems::for_users().with_input().changing(
     responses((status = 204, description = "All other sessions have ended, and with `all=true` the current one as well."), EndOthersProblems),
     security(("token" = [])),
 )]
-pub(super) async fn end_others(auth: web::Data<AuthState>, caller: FormerCaller, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn end_others(
+    auth: web::Data<AuthState>,
+    caller: MaybeRevokedCaller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     KeyedRequest::of_path(&request)?;
     let mut query = QueryFields::of(&request)?;
     let all = query.optional::<bool>("all");

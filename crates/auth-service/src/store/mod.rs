@@ -9,6 +9,7 @@ mod messages;
 mod new_account;
 mod profile;
 mod second_factor;
+mod session_lists;
 mod sessions;
 mod signing_keys;
 mod uniqueness_keys;
@@ -22,7 +23,8 @@ pub(crate) use messages::Messages;
 pub(crate) use new_account::{InsertError, NewAccount, RoleGrant};
 pub(crate) use profile::{PasswordChange, ProfileChange};
 pub(crate) use second_factor::{FirstCode, SecondFactorProof, StoredTotp};
-pub(crate) use sessions::{LiveSession, NewSession, OpenedSession, RefreshOutcome, RefreshTokenClaims, StoredSession};
+pub(crate) use session_lists::{LiveSession, StoredSession};
+pub(crate) use sessions::{NewSession, OpenedSession, RefreshOutcome, RefreshTokenClaims};
 pub(crate) use signing_keys::{KeyRotation, NewSigningKey, RetiringKey, StoredKey, SuccessorSchedule};
 
 /// Runs the queries of this service on connections of a pool.

@@ -9,7 +9,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Organiser, REPLAYED};
+use rowlock_http::{AdminCaller, Organiser, REPLAYED_HEADER};
 use rowlock_inventory::command::{ChangeEvent, Reallocate, ReallocationSummary, StatusTransition};
 use rowlock_inventory::{Command, Outcome, queries};
 
@@ -81,7 +81,7 @@ pub(super) async fn cancel_event(
         Outcome::Replayed(_) => {
             let event = state.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(event_not_found)?;
             return Ok(HttpResponse::Ok()
-                .insert_header(REPLAYED)
+                .insert_header(REPLAYED_HEADER)
                 .insert_header(ETag(event_etag(&event)))
                 .json(EventResource::from(&event)));
         }

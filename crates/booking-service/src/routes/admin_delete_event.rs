@@ -7,7 +7,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Organiser, REPLAYED};
+use rowlock_http::{AdminCaller, Organiser, REPLAYED_HEADER};
 use rowlock_inventory::command::DeleteEvent;
 use rowlock_inventory::{Command, Outcome, Refusal, auditlog};
 
@@ -60,7 +60,7 @@ pub(super) async fn delete_event(
     match outcome.map_err(|error| problem_of_error(&error))? {
         Outcome::Deleted => Ok(HttpResponse::NoContent().finish()),
         Outcome::Refused(Refusal::EventNotFound) if has_key && deleted_before(&state, event, admin.sub).await? => {
-            Ok(HttpResponse::NoContent().insert_header(REPLAYED).finish())
+            Ok(HttpResponse::NoContent().insert_header(REPLAYED_HEADER).finish())
         }
         Outcome::Refused(refusal) => Err(problem_of_refusal(refusal)),
         _ => Err(unexpected()),

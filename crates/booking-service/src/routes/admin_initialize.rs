@@ -5,7 +5,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonBody, Organiser, REPLAYED, key_reused};
+use rowlock_http::{AdminCaller, JsonBody, Organiser, REPLAYED_HEADER, key_reused};
 use rowlock_inventory::create::create_event_once;
 use rowlock_inventory::create_once::{CreateOnce, CreateOutcome, CreatedResponse};
 use rowlock_inventory::views::EventWithTypes;
@@ -75,7 +75,7 @@ pub(super) async fn initialize(
     let mut answer = HttpResponse::Created();
     answer.insert_header(("location", location)).insert_header(("etag", response.etag)).content_type("application/json");
     if replayed {
-        answer.insert_header(REPLAYED);
+        answer.insert_header(REPLAYED_HEADER);
     }
     Ok(answer.body(response.body))
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rowlock_domain::ids::EventId;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::Context;
@@ -13,6 +14,13 @@ use crate::error::Failure;
 /// Maximum size of a file, which the service checks as well. A larger one is not sent.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
 
+/// The size of a stored picture in pixels.
+#[derive(Deserialize)]
+struct Size {
+    width: u32,
+    height: u32,
+}
+
 /// Sets the picture of an event from a file, or removes it if there is none.
 pub(super) fn set_or_remove(context: &Context, event: EventId, file: Option<&Path>) -> Result<(), Failure> {
     let path = format!("/admin/events/{event}/image");
@@ -21,11 +29,14 @@ pub(super) fn set_or_remove(context: &Context, event: EventId, file: Option<&Pat
         context.session()?.send(&ApiRequest::delete(path).idempotent())?;
         return context.output.result(&json!({"id": event.to_string(), "image": null}), || "The event has no picture.".to_owned());
     };
-    let (media_type, content) = read_picture(file)?;
-    let image = context.session()?.send(&ApiRequest::put_file(path, media_type, content))?.body;
-    context.output.result(&json!({"id": event.to_string(), "image": image}), || {
-        format!("The event has a picture of {} × {} pixels.", image["width"], image["height"])
-    })
+    let (media_type, picture) = read_picture(file)?;
+    let mut session = context.session()?;
+    let document = session.send(&ApiRequest::put_file(path, media_type, picture))?.body;
+    let Size { width, height } = serde_json::from_value(document.clone())
+        .map_err(|error| session.api().unexpected_response(format!("the picture has an unexpected format ({error})")))?;
+    context
+        .output
+        .result(&json!({"id": event.to_string(), "image": document}), || format!("The event has a picture of {width} × {height} pixels."))
 }
 
 /// Reads a file, and tells its format from its first bytes.
