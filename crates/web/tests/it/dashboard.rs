@@ -1,5 +1,7 @@
 //! The dashboard and the alerts, against the metrics of all services.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue reports the cause by panicking")]
+
 use std::collections::BTreeSet;
 
 use notifier::NotifierSettings;
