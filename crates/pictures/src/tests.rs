@@ -157,7 +157,7 @@ fn dimensions_are_checked_before_anything_is_decoded() {
 }
 
 /// Returns an animated PNG: the file of the first frame with a second frame before its end.
-fn animated_png(first: RgbImage, second: RgbImage) -> Vec<u8> {
+fn animated_png(first: &RgbImage, second: &RgbImage) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], data: &[u8]| {
         let tagged = [kind.as_slice(), data].concat();
         [&u32::try_from(data.len()).unwrap().to_be_bytes(), tagged.as_slice(), &crc32(&tagged).to_be_bytes()].concat()
@@ -167,7 +167,7 @@ fn animated_png(first: RgbImage, second: RgbImage) -> Vec<u8> {
         chunk(b"fcTL", &[&sequence.to_be_bytes(), size.as_slice(), &rest].concat())
     };
     // After the signature and the header, whose data have 13 bytes.
-    let (first_file, second_file) = (file(first.clone(), ImageFormat::Png), file(second, ImageFormat::Png));
+    let (first_file, second_file) = (file(first.clone(), ImageFormat::Png), file(second.clone(), ImageFormat::Png));
     let (head, rest) = first_file.split_at(33);
     let (pixels, end) = rest.split_at(rest.len() - 12);
     let start = second_file.windows(4).position(|kind| kind == b"IDAT").unwrap();
@@ -197,9 +197,7 @@ fn animated_webp(frames: &[RgbImage]) -> Vec<u8> {
 #[test]
 fn the_first_frame_of_an_animation_is_used() {
     let (red, blue) = (RgbImage::from_pixel(300, 200, RED), RgbImage::from_pixel(300, 200, BLUE));
-    for (format, animation) in
-        [(UploadFormat::Png, animated_png(red.clone(), blue.clone())), (UploadFormat::WebP, animated_webp(&[red.clone(), blue.clone()]))]
-    {
+    for (format, animation) in [(UploadFormat::Png, animated_png(&red, &blue)), (UploadFormat::WebP, animated_webp(&[red, blue]))] {
         let picture = prepare(&animation, format).unwrap();
         assert!(open(&picture.large.jpeg).pixels().all(|pixel| is_near(*pixel, RED)), "{format:?}");
     }
