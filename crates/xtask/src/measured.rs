@@ -144,7 +144,7 @@ impl<'a> Run<'a> {
             superuser(FILL_WAL)?;
             superuser("CHECKPOINT")?;
         }
-        servers.prepare_databases(&self.programs)?;
+        servers.prepare_databases(&self.programs, &services::MEASURED)?;
         if self.kind == Kind::Bench {
             // A second copy of the schema, for pgbench only.
             superuser("CREATE DATABASE rowlock_pgbench TEMPLATE rowlock_booking")?;

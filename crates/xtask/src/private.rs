@@ -12,7 +12,7 @@ use crate::{
     ports::{self, AMQP, AMQP_DIST, AMQP_TOOLS, EPMD, GATEWAY, POSTGRES, Ports},
     postgres::{self, Postgres},
     rabbitmq::RabbitMq,
-    services,
+    services::{self, Service},
     system::System,
 };
 
@@ -157,10 +157,10 @@ impl PrivateServers {
     }
 
     /// Creates the databases, and applies the migrations.
-    pub(crate) fn prepare_databases(&self, programs: &std::path::Path) -> Result<()> {
+    pub(crate) fn prepare_databases(&self, programs: &std::path::Path, services: &[Service]) -> Result<()> {
         self.system.write_urls()?;
         self.system.create_databases()?;
-        self.system.migrate(programs)
+        self.system.migrate(programs, services)
     }
 }
 

@@ -170,9 +170,12 @@ pub(crate) fn packages() -> Vec<&'static str> {
     SERVICES.iter().map(|service| service.name).collect()
 }
 
-/// Returns the names of the packages whose speed and reliability are measured: those of the API.
+/// The services whose speed and reliability are measured: those of the API.
+pub(crate) const MEASURED: [Service; 3] = [AUTH, BOOKING, WORKER];
+
+/// Returns the names of the packages whose speed and reliability are measured.
 pub(crate) fn measured_packages() -> Vec<&'static str> {
-    [AUTH, BOOKING, WORKER].map(|service| service.name).to_vec()
+    MEASURED.map(|service| service.name).to_vec()
 }
 
 /// Returns the names of the ports of all services.

@@ -152,9 +152,9 @@ impl System {
         run_logged(&mut command, &self.processes.log("databases"), "The databases and their roles could not be created.")
     }
 
-    /// Runs the migrations of all services.
-    pub(crate) fn migrate(&self, programs: &Path) -> Result<()> {
-        for service in crate::services::SERVICES.iter().filter(|service| service.migrates) {
+    /// Runs the migrations of services.
+    pub(crate) fn migrate(&self, programs: &Path, services: &[Service]) -> Result<()> {
+        for service in services.iter().filter(|service| service.migrates) {
             let url = service.migration_url_file().map(|file| ("ROWLOCK__DATABASE__MIGRATION_URL_FILE", self.secret_path(&file)));
             self.run_service(programs, service, url.as_slice(), &["migrate"])?;
         }

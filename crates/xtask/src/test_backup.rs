@@ -19,7 +19,7 @@ use crate::{
     postgres::Postgres,
     private::{Durability, PrivateServers, Running, folder_of_run},
     server_url::ServerUrl,
-    services::{self, AUTH, BOOKING, Service},
+    services::{self, AUTH, BOOKING, SERVICES, Service},
     shell::{self, output, wait_until},
     system::{System, given_programs},
     tools::{self, Server},
@@ -188,7 +188,7 @@ impl Test {
     fn check(&self) -> Result<()> {
         self.from.system.write_urls()?;
         self.from.system.create_databases()?;
-        self.from.system.migrate(&self.programs)?;
+        self.from.system.migrate(&self.programs, &SERVICES)?;
         let ada = self.create_history()?;
         let waiting = self.from.query("rowlock_booking", "SELECT count(*) FROM outbox")?;
         ensure!(waiting != "0", "no message waits in the outbox");
@@ -278,7 +278,7 @@ impl Test {
         self.to.stop(&AUTH)?;
         works(&mut self.overwrite(&self.backup)?, &[])?;
         ensure!(self.from.content()? == self.to.content()?, "the two clusters differ after the second time");
-        self.to.system.migrate(&self.programs)
+        self.to.system.migrate(&self.programs, &SERVICES)
     }
 
     /// A backup of an installation without a notifier leaves its database as it is, or an empty one, which migrations fill.
@@ -292,7 +292,7 @@ impl Test {
 
         self.to.query("postgres", "DROP DATABASE rowlock_notifier")?;
         works(&mut self.overwrite(&earlier)?, &[])?;
-        self.to.system.migrate(&self.programs)?;
+        self.to.system.migrate(&self.programs, &SERVICES)?;
         let deliveries = self.to.query("rowlock_notifier", "SELECT count(*) FROM deliveries")?;
         ensure!(deliveries == "0", "there are deliveries that no backup contains");
         works(&mut self.overwrite(&self.backup)?, &[])

@@ -58,7 +58,7 @@ impl TestSystem {
         let folder = folder_of_run(checkout)?;
         step!("Starting PostgreSQL, RabbitMQ, the services and the gateway");
         let running = Running::start(PrivateServers::in_folder(checkout, folder, Durability::None))?;
-        running.0.prepare_databases(&programs)?;
+        running.0.prepare_databases(&programs, &crate::services::SERVICES)?;
         let system = &running.0.system;
         let admin = Login { email: "root@example.org".to_owned(), password: files::random_password()? };
         system.create_admin(&programs, &admin, "root", "Root")?;

@@ -41,7 +41,7 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     up.write_databases_file()?;
     step!("Preparing the databases");
     up.system.create_databases()?;
-    up.system.migrate(&programs)?;
+    up.system.migrate(&programs, &SERVICES)?;
     up.write_notes()?;
     for service in &SERVICES {
         up.system.start_or_restart(&programs, service)?;

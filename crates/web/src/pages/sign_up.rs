@@ -78,9 +78,7 @@ pub(crate) async fn submit(visitor: Visitor, form: Form) -> Result<HttpResponse,
     let account = json!({"name": form.get("name"), "username": form.get("username"), "email": form.get("email"), "password": password});
     let created = visitor.call_public::<Value>(Call::post("/api/createaccount", account).key(&key)).await;
     // The response to a new and to a taken address is the same, and the rest is in the e-mail.
-    if created.as_ref().is_ok_and(|body| body.get("status").is_some_and(|status| status == "mail-sent")) {
-        return Ok(see_other("/signup?done=sent"));
-    }
+    let mail_sent = created.as_ref().is_ok_and(|body| body.get("status").is_some_and(|status| status == "mail-sent"));
     if let Err(error) = created {
         let taken = match error.code() {
             "email-taken" => Some(("email", "problem-email-taken")),
@@ -98,7 +96,12 @@ pub(crate) async fn submit(visitor: Visitor, form: Form) -> Result<HttpResponse,
         return render_refused(&SignUpPage::new(&visitor, next, &form, new_key(), errors));
     }
     let login = json!({"email": form.get("email"), "password": password});
-    let signed_in: SignedIn = visitor.call_public(Call::post("/api/loginaccount", login)).await?;
+    let signed_in: SignedIn = match visitor.call_public(Call::post("/api/loginaccount", login)).await {
+        Ok(signed_in) => signed_in,
+        // The address must be confirmed first, or it had an account before.
+        Err(error) if mail_sent && error.code() == "bad-credentials" => return Ok(see_other("/signup?done=sent")),
+        Err(error) => return Err(error.into()),
+    };
     end_previous(&visitor).await;
     visitor.sign_in(Session::from(signed_in))?;
     Ok(see_other(safe_next(next)))
