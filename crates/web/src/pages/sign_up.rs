@@ -98,8 +98,9 @@ pub(crate) async fn submit(visitor: Visitor, form: Form) -> Result<HttpResponse,
     let login = json!({"email": form.get("email"), "password": password});
     let signed_in: SignedIn = match visitor.call_public(Call::post("/api/loginaccount", login)).await {
         Ok(signed_in) => signed_in,
-        // The address must be confirmed first, or it had an account before.
-        Err(error) if mail_sent && error.code() == "bad-credentials" => return Ok(see_other("/signup?done=sent")),
+        // The address must be confirmed first, it had an account before, or the login failed for a passing reason. The account exists in
+        // any case, so the e-mail says how to go on.
+        Err(_) if mail_sent => return Ok(see_other("/signup?done=sent")),
         Err(error) => return Err(error.into()),
     };
     end_previous(&visitor).await;
