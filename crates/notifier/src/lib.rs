@@ -11,7 +11,6 @@ mod delivery;
 mod events;
 mod folder;
 mod housekeeping;
-mod i18n;
 mod mail;
 mod metrics;
 mod prepare;

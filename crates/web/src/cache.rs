@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use rowlock_domain::ids::EventId;
+use rowlock_domain::states::Language;
 use rowlock_platform::expiring_cache::ExpiringCache;
 
 use crate::api::models::{Event, List};
 use crate::error::PageError;
-use crate::i18n::Language;
 
 /// How long the picture of a link preview is kept. Social networks fetch it once per link.
 const KEEP_PREVIEWS: Duration = Duration::from_secs(60);

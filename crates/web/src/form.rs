@@ -5,12 +5,13 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use rowlock_locale::Locale;
 use uuid::Uuid;
 
 use crate::api::problem::Problem;
 use crate::csrf;
 use crate::error::PageError;
-use crate::i18n::Locale;
+use crate::i18n::problem_text;
 use crate::visitor::Visitor;
 
 /// Name of the form field that holds the idempotency key.
@@ -111,7 +112,7 @@ impl FormErrors {
     /// Converts a problem document.
     pub(crate) fn of_problem(problem: &Problem, locale: &Locale) -> Self {
         if problem.errors.is_empty() {
-            return Self::general(locale.problem(problem));
+            return Self::general(problem_text(locale, problem));
         }
         let fields = problem.errors.iter().map(|error| {
             let id = format!("invalid-{}", error.field.to_ascii_lowercase());

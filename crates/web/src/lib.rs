@@ -8,7 +8,7 @@
 //! - `api` calls the services; `api::models` holds the documents that pages read, `api::problem` their errors.
 //! - `visitor` is the extractor that every handler starts with: language, session, calls to the API in the visitor's name, CSRF token.
 //! - `session` seals the session cookie and renews access tokens; `csrf` checks forms; `form` reads them.
-//! - `i18n` holds the Fluent texts of `locales/` and formats dates, numbers and money.
+//! - `i18n` holds the Fluent texts of `locales/`; `rowlock-locale` formats dates, numbers and money.
 //! - `error` turns every failure into a page, `middleware` adds the security headers and the cookies.
 //! - `live` follows the streams of the API and sends browsers the parts of open pages that have changed.
 //! - `cache` keeps the public pages for a second; `view` has the pieces that templates share; `preview` draws the pictures of links.

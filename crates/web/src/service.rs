@@ -16,7 +16,7 @@ use crate::api::Api;
 use crate::assets::Assets;
 use crate::cache::Caches;
 use crate::csrf::FormTokens;
-use crate::i18n::Texts;
+use crate::i18n;
 use crate::live::{EventFeeds, Live, LiveMetrics};
 use crate::pages;
 use crate::preview::Painter;
@@ -58,7 +58,7 @@ pub fn start(settings: WebSettings, clock: Clock) -> Result<Running, StartError>
     let stop = lifecycle.draining.clone();
     let traces = Traces::start(&settings.traces, "web")?;
     let metrics = Metrics::default();
-    let (api, texts) = (Api::new(&settings.api)?, Arc::new(Texts::load().map_err(StartError::Texts)?));
+    let (api, texts) = (Api::new(&settings.api)?, Arc::new(i18n::load().map_err(StartError::Texts)?));
     let live_metrics = LiveMetrics::default();
     metrics.register(|registry| live_metrics.register(registry));
     let site = Site {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use rowlock_locale::Texts;
 use rowlock_platform::clock::Clock;
 
 use crate::api::Api;
 use crate::assets::Assets;
 use crate::cache::Caches;
 use crate::csrf::FormTokens;
-use crate::i18n::Texts;
 use crate::live::{EventFeeds, Live};
 use crate::session::renewal::Renewals;
 use crate::session::seal::Seal;

@@ -12,13 +12,15 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
+use rowlock_domain::states::Language;
+use rowlock_http::preferred_language;
+use rowlock_locale::Locale;
 use serde::de::DeserializeOwned;
 
 use crate::api::problem::ApiError;
 use crate::api::{Call, Origin};
 use crate::cache::PageKey;
 use crate::error::PageError;
-use crate::i18n::{Language, Locale};
 use crate::session::Session;
 use crate::site::Site;
 use crate::view::page::Page;
@@ -72,8 +74,7 @@ impl Visitor {
         let secure = site.settings.is_secure();
         let cookie = |name: &str| request.cookie(&cookie_name(name, secure)).map(|cookie| cookie.value().to_owned());
         let session = cookie(SESSION).and_then(|value| site.seal.open(&value));
-        let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let language = cookie(LANGUAGE).and_then(|code| Language::of_code(&code)).unwrap_or_else(|| Language::accepted(accepted));
+        let language = cookie(LANGUAGE).and_then(|code| code.parse().ok()).unwrap_or_else(|| preferred_language(request));
         let locale = Locale::new(site.texts.clone(), language);
         let cookies = request.extensions().get::<PendingCookies>().cloned().unwrap_or_default();
         Ok(Self(Rc::new(Inner { site, locale, request: request.clone(), session: RefCell::new(session), cookies })))
@@ -220,7 +221,7 @@ impl Visitor {
 
     /// Sets the cookie of the language.
     pub(crate) fn choose_language(&self, language: Language) {
-        self.set_cookie(LANGUAGE, language.code().to_owned(), YEAR);
+        self.set_cookie(LANGUAGE, language.as_str().to_owned(), YEAR);
     }
 
     /// Returns the token for the forms of this visitor, who gets a visitor cookie if there is none.
@@ -261,7 +262,7 @@ impl Visitor {
     /// Returns for whom the API is called.
     pub(crate) fn origin(&self) -> Origin {
         Origin {
-            language: Some(self.language().code()),
+            language: Some(self.language().as_str()),
             address: rowlock_http::client_address(&self.request),
             request_id: rowlock_http::request_id(&self.request),
             user_agent: self.request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),

@@ -8,12 +8,12 @@ use rowlock_domain::states::AdminRole;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, JsonBody, Owner, request_id};
+use rowlock_http::{AdminCaller, JsonBody, Owner, preferred_language, request_id};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::create_account::{check_email_domain, created, preferred_language};
+use super::create_account::{check_email_domain, created};
 use super::examples;
 use crate::registration::{Registration, RegistrationError, register_once};
 use crate::resources::{AccountResource, AdminRoleName, CreateAdminAccount};

@@ -1,16 +1,12 @@
 //! `POST /api/createaccount`: creates a user account.
 
-use std::cmp::Reverse;
-
-use actix_web::http::header::{AcceptLanguage, Header, LanguageTag, Preference, Quality, QualityItem};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::states::Language;
 use rowlock_domain::text::{EmailDomains, IdempotencyKey};
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{JsonBody, REPLAYED_HEADER, key_reused};
+use rowlock_http::{JsonBody, REPLAYED_HEADER, key_reused, preferred_language};
 
 use super::{MailSent, examples, mail_sent};
 use crate::registration::{Registration, RegistrationError, register_by_mail, register_once};
@@ -35,16 +31,6 @@ fn registration(
     let (CreateAccount { name, username, email, password }, keyed) = body.finish_keyed(request)?;
     let language = preferred_language(request);
     Ok((Registration { name, username, email, password, language, confirmation: None }, keyed.map(|keyed| keyed.key)))
-}
-
-/// Returns the known language that the header `Accept-Language` prefers, or English if it names none.
-pub(super) fn preferred_language(request: &HttpRequest) -> Language {
-    let header = AcceptLanguage::parse(request).map(|header| header.0).unwrap_or_default();
-    let mut accepted: Vec<_> = header.into_iter().filter(|range| range.quality > Quality::ZERO).collect();
-    // The sort is stable: of two languages of the same quality, the first is preferred.
-    accepted.sort_by_key(|range| Reverse(range.quality));
-    let known = |range: &QualityItem<Preference<LanguageTag>>| range.item.item()?.primary_language().parse().ok();
-    accepted.iter().find_map(known).unwrap_or(Language::English)
 }
 
 impl From<RegistrationError> for Problem {
@@ -133,32 +119,4 @@ pub(super) fn created(account: Account, replayed: bool) -> HttpResponse {
         response.insert_header(REPLAYED_HEADER);
     }
     response.json(AccountResource::from(account))
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn the_language_that_a_header_prefers_is_chosen() {
-        for (header, language) in [
-            ("", Language::English),
-            ("de", Language::German),
-            ("de-AT, en;q=0.5", Language::German),
-            ("en;q=0.5, DE;q=0.501", Language::German),
-            ("fr, de;q=0.8, en;q=0.9", Language::English),
-            ("de, en", Language::German),
-            ("fr, *", Language::English),
-            ("de;q=0, en;q=0.1", Language::English),
-            ("de;q=0", Language::English),
-            ("de;q=nonsense", Language::English),
-            (";;q=,,", Language::English),
-        ] {
-            let request = TestRequest::default().insert_header(("accept-language", header)).to_http_request();
-            assert_eq!(preferred_language(&request), language, "{header}");
-        }
-        assert_eq!(preferred_language(&TestRequest::default().to_http_request()), Language::English);
-    }
 }

@@ -12,7 +12,6 @@ label-tickets = Tickets
 label-returned = Zurückgegeben
 label-left = Sie haben noch
 date-time = { $date }, { $time } Uhr ({ $zone })
-time-zone-of = Zeit in { $city }
 confirmed-subject = Ihre Tickets für { $event }
 confirmed-heading = Sie haben { $tickets }
 confirmed-text = Ihre Buchung für { $event } ist bestätigt.

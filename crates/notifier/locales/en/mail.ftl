@@ -12,7 +12,6 @@ label-tickets = Tickets
 label-returned = Returned
 label-left = You still have
 date-time = { $date }, { $time } ({ $zone })
-time-zone-of = { $city } time
 confirmed-subject = Your tickets for { $event }
 confirmed-heading = You have { $tickets }
 confirmed-text = Your booking for { $event } is confirmed.

@@ -1,13 +1,15 @@
 //! The contents of a mail, which its text and its HTML show alike.
 
+use chrono_tz::Tz;
 use fluent_bundle::FluentValue;
+use rowlock_domain::Timestamp;
 use rowlock_domain::states::EventStatus;
+use rowlock_locale::Locale;
 use rowlock_sealing::NoticeKind;
 
 use super::single_line;
 use crate::delivery::{Kind, TicketData};
 use crate::events::Event;
-use crate::i18n::Locale;
 use crate::settings::SiteSettings;
 
 /// A link with its text.
@@ -67,7 +69,7 @@ impl Letter {
         let quantity = count(locale, tickets.quantity);
         let text = |id: &str| locale.with(id, [("event", name.as_str().into()), ("tickets", quantity.as_str().into())]);
         let mut facts = vec![(locale.text("label-event"), name.clone())];
-        facts.extend(event.starts_at.map(|at| (locale.text("label-when"), locale.date_time(at, event.zone()))));
+        facts.extend(event.starts_at.map(|at| (locale.text("label-when"), when(locale, at, event.zone()))));
         facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
         let label = if kind == Kind::Returned { "label-returned" } else { "label-tickets" };
         facts.push((locale.text(label), quantity.clone()));
@@ -109,6 +111,12 @@ impl Letter {
 
 fn count(locale: &Locale, tickets: u32) -> String {
     locale.with("tickets", [("count", FluentValue::from(tickets))])
+}
+
+/// Formats an instant in a time zone, such as `Friday, 14 August 2026, 20:00 (Berlin time)`.
+fn when(locale: &Locale, at: Timestamp, zone: Tz) -> String {
+    let (date, time) = (locale.date(at, zone), locale.time(at, zone));
+    locale.with("date-time", [("date", date.into()), ("time", time.into()), ("zone", locale.zone_name(zone).into())])
 }
 
 fn with_token(path: &str, token: Option<&str>) -> Result<String, String> {

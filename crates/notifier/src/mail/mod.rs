@@ -12,6 +12,7 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use rowlock_domain::ids::AccountId;
 use rowlock_domain::states::Language;
+use rowlock_locale::{Locale, Texts};
 use rowlock_platform::clock::Clock;
 use rowlock_sealing::{MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, UnsubscribeToken};
 
@@ -19,8 +20,10 @@ use self::letter::{Letter, Link};
 use self::mime::Parts;
 use crate::delivery::{DeliveryKey, Kind, TicketData};
 use crate::events::Event;
-use crate::i18n::{Locale, Texts};
 use crate::settings::{MailSettings, SiteSettings};
+
+const ENGLISH: &str = include_str!("../../locales/en/mail.ftl");
+const GERMAN: &str = include_str!("../../locales/de/mail.ftl");
 
 /// A mail that is ready to be sent.
 #[derive(Debug, Clone)]
@@ -103,7 +106,7 @@ impl Composer {
     /// Creates a composer. Fails if the embedded texts are invalid.
     pub(crate) fn new(mail: &MailSettings, site: SiteSettings, keys: SealingKeys, clock: Clock) -> Result<Self, String> {
         let home = site.absolute("");
-        Ok(Self { keys, from: mail.from.clone(), site, home, texts: Arc::new(Texts::load()?), clock })
+        Ok(Self { keys, from: mail.from.clone(), site, home, texts: Arc::new(Texts::load(&[ENGLISH], &[GERMAN])?), clock })
     }
 
     /// Writes a mail. `list` is the list from which the recipient can unsubscribe. The error says why the mail cannot be written.

@@ -4,6 +4,7 @@ mod german;
 
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};
 use rowlock_domain::ids::{EventId, MessageId};
+use rowlock_locale::ids_in;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,6 +13,12 @@ use crate::settings::NotifierSettings;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(7));
+
+#[test]
+fn the_languages_have_the_same_texts() {
+    let ids = |source| ids_in(source).collect::<Vec<_>>();
+    assert_eq!(ids(ENGLISH), ids(GERMAN));
+}
 
 fn settings() -> NotifierSettings {
     let environment = [

@@ -15,6 +15,3 @@ try-again = Erneut versuchen
 to-all-events = Alle Veranstaltungen
 error-summary-title = Es gibt ein Problem
 error-number = Fehler { $status }
-time-zone-of = Ortszeit { $city }
-price-free = Kostenlos
-money = { $amount }{"\u00A0"}{ $symbol }

@@ -15,6 +15,3 @@ try-again = Try again
 to-all-events = All events
 error-summary-title = There is a problem
 error-number = Error { $status }
-time-zone-of = { $city } time
-price-free = Free
-money = { $symbol }{ $amount }

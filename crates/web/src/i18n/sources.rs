@@ -1,6 +1,6 @@
 //! The embedded Fluent files.
 
-use super::Language;
+use rowlock_domain::states::Language;
 
 macro_rules! sources {
     ($($name:literal),+ $(,)?) => {

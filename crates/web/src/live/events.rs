@@ -9,6 +9,8 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use rowlock_domain::ids::EventId;
+use rowlock_domain::states::Language;
+use rowlock_locale::{Locale, Texts};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
@@ -16,7 +18,6 @@ use tokio::time::{interval, sleep};
 use super::{HEARTBEAT, Live, LiveMetrics, StreamGuard, Upstream, lost, part};
 use crate::api::models::Event;
 use crate::api::{Api, Call, Origin};
-use crate::i18n::{Language, Locale, Texts};
 use crate::pages::event_part;
 
 /// First and longest pause before the API is asked for a stream again.
@@ -127,7 +128,7 @@ impl Source {
         let event: Event =
             serde_json::from_str(data).inspect_err(|error| tracing::warn!(%error, "cannot read an update of an event")).ok()?;
         let now = self.clock.now();
-        let parts = Language::ALL.into_iter().filter_map(|language| {
+        let parts = Language::ALL.iter().copied().filter_map(|language| {
             let html = event_part(&event, &Locale::new(self.texts.clone(), language), now).ok()?;
             Some((language, part(None, &html)))
         });

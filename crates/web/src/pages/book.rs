@@ -11,6 +11,7 @@ use crate::api::models::{BookOutcome, Event, TicketType};
 use crate::api::problem::ApiError;
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key, valid_key};
+use crate::i18n::price_text;
 use crate::pages::event::fetch;
 use crate::redirect::see_other;
 use crate::view::event::EventView;
@@ -144,8 +145,8 @@ fn summary(visitor: &Visitor, event: &Event, wish: Wish, status: StatusCode, err
         type_id: ticket_type.id.to_string(),
         type_name: ticket_type.name.clone(),
         quantity,
-        each: locale.price(&ticket_type.price),
-        total: locale.times(&ticket_type.price, quantity),
+        each: price_text(locale, &ticket_type.price, 1),
+        total: price_text(locale, &ticket_type.price, quantity),
         left: left(locale, ticket_type.available_tickets),
         ahead: waits.then_some(ticket_type.waitlist_length),
         is_possible: state.accepts_waiting(event, now),

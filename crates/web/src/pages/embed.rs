@@ -6,10 +6,11 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::ids::EventId;
+use rowlock_domain::states::Language;
+use rowlock_locale::Locale;
 
 use crate::cache::PageKey;
 use crate::error::PageError;
-use crate::i18n::{Language, Locale};
 use crate::pages::event::fetch;
 use crate::site::Site;
 use crate::view::event::EventView;
@@ -45,7 +46,7 @@ pub(crate) async fn script() -> HttpResponse {
 /// Shows the box, in the language that the site asks for with `?lang=`, or else in that of the browser.
 pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     let id: EventId = id.parse().map_err(|_| PageError::NotFound)?;
-    let language = Language::of_code(&visitor.query("lang")).unwrap_or(visitor.language());
+    let language = visitor.query("lang").parse().unwrap_or(visitor.language());
     let key = PageKey { path: format!("/embed/{id}"), language, signed_in: false, is_admin: false };
     let html = visitor.site.caches.page(key, Box::pin(render(visitor.clone(), id, language))).await?;
     Ok(HttpResponse::Ok()
@@ -69,7 +70,7 @@ async fn render(visitor: Visitor, id: EventId, language: Language) -> Result<Byt
     let page = EmbedPage {
         site: &visitor.site,
         event: EventView::new(&event, &locale, now),
-        language: language.code(),
+        language: language.as_str(),
         url: visitor.site.settings.absolute(&format!("/events/{id}")),
         button: locale.text(label),
         opens_in_new_tab: locale.text("opens-in-new-tab"),

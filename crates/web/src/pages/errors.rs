@@ -6,6 +6,7 @@ use askama::Template;
 use fluent_bundle::FluentValue;
 
 use crate::error::PageError;
+use crate::i18n::problem_text;
 use crate::view::page::Page;
 use crate::visitor::{Visitor, render_status};
 
@@ -43,7 +44,7 @@ pub(crate) fn problem_page(visitor: &Visitor, status: StatusCode, error: Option<
         _ => "internal",
     };
     let explanation = match error.and_then(PageError::problem) {
-        Some(problem) if matches!(status.as_u16(), 403 | 409 | 429) => locale.problem(problem),
+        Some(problem) if matches!(status.as_u16(), 403 | 409 | 429) => problem_text(locale, problem),
         _ => locale.text(&format!("error-{kind}-explanation")),
     };
     let seconds = error.and_then(PageError::problem).and_then(|problem| problem.retry_after).unwrap_or(1);

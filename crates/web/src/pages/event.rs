@@ -7,12 +7,13 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
+use rowlock_locale::Locale;
 use serde_json::{Value, json};
 
 use crate::api::Call;
 use crate::api::models::{Event, TicketType};
 use crate::error::PageError;
-use crate::i18n::Locale;
+use crate::i18n::price_text;
 use crate::pages::preview;
 use crate::view::event::EventView;
 use crate::view::links::encode;
@@ -100,7 +101,7 @@ impl TypeRow {
         Self {
             id: ticket_type.id.to_string(),
             name: ticket_type.name.clone(),
-            price: locale.price(&ticket_type.price),
+            price: price_text(locale, &ticket_type.price, 1),
             minor: ticket_type.price.amount_minor,
             currency: ticket_type.price.currency.clone(),
             left: ticket_type.available_tickets,

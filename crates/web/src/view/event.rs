@@ -1,9 +1,9 @@
 //! An event as lists and pages show it.
 
 use rowlock_domain::Timestamp;
+use rowlock_locale::Locale;
 
 use crate::api::models::{Event, Image};
-use crate::i18n::Locale;
 use crate::view::state::{SaleState, StateWords, from_now};
 
 /// Number of color pairs of generated pictures; see `.tone-…` in the stylesheet.

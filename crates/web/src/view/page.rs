@@ -3,9 +3,12 @@
 use std::fmt::Display;
 
 use fluent_bundle::FluentValue;
+use rowlock_domain::states::Language;
+use rowlock_locale::{Locale, own_name};
 
+use crate::api::models::Price;
 use crate::csrf;
-use crate::i18n::{Language, Locale};
+use crate::i18n::price_text;
 use crate::session::Session;
 use crate::view::links::encode;
 use crate::visitor::Visitor;
@@ -83,6 +86,11 @@ impl Page {
         self.visitor.site.settings.mail
     }
 
+    /// Formats a price.
+    pub(crate) fn price(&self, price: &Price) -> String {
+        price_text(self.locale(), price, 1)
+    }
+
     /// Returns the session, if the visitor is signed in.
     pub(crate) fn session(&self) -> Option<Session> {
         self.visitor.session()
@@ -120,9 +128,9 @@ impl Page {
         Language::ALL
             .iter()
             .map(|language| LanguageLink {
-                code: language.code(),
-                name: language.own_name(),
-                href: format!("/language/{}?next={next}", language.code()),
+                code: language.as_str(),
+                name: own_name(*language),
+                href: format!("/language/{}?next={next}", language.as_str()),
                 is_current: *language == current,
             })
             .collect()
@@ -130,7 +138,7 @@ impl Page {
 
     /// Returns the code of the page's language.
     pub(crate) fn language_code(&self) -> &'static str {
-        self.visitor.language().code()
+        self.visitor.language().as_str()
     }
 
     /// Returns the attribute that marks the current entry of the navigation. It is safe HTML.

@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rowlock_domain::Timestamp;
 use rowlock_domain::states::EventStatus;
+use rowlock_locale::Locale;
 
 use crate::api::models::Event;
-use crate::i18n::Locale;
 
 /// The state of the sale of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! The texts of parts of pages, which are rendered without a request.
 
 use fluent_bundle::FluentValue;
-
-use crate::i18n::Locale;
+use rowlock_locale::Locale;
 
 /// Looks up texts, with the names of [`Page`](super::page::Page), so that a template can be rendered with either.
 pub(crate) struct Words<'a>(pub(crate) &'a Locale);

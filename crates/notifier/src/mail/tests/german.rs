@@ -2,7 +2,7 @@
 
 use super::*;
 
-const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Zeit in Berlin)";
+const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Ortszeit Berlin)";
 
 const ABOUT_TICKETS: [TicketCase; 7] = [
     (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),

@@ -6,11 +6,11 @@ use fluent_bundle::FluentValue;
 use iso_currency::Currency;
 use rowlock_domain::Timestamp;
 use rowlock_domain::time_zone::TimeZoneName;
+use rowlock_locale::Locale;
 use serde_json::{Map, Value, json};
 
 use super::models::DeskEvent;
 use crate::form::{Form, FormErrors};
-use crate::i18n::Locale;
 
 /// Times of an event, by the names of their fields.
 const TIMES: [&str; 5] = ["startsAt", "endsAt", "salesStartAt", "salesEndAt", "cancelUntil"];

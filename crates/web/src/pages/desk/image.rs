@@ -16,6 +16,7 @@ use crate::api::problem::ApiError;
 use crate::csrf;
 use crate::error::PageError;
 use crate::form::{Form, FormErrors};
+use crate::i18n::problem_text;
 use crate::redirect::see_other;
 use crate::visitor::{Visitor, render_refused};
 
@@ -72,7 +73,7 @@ pub(super) async fn upload(
         Ok(()) => Ok(see_other(&format!("/desk/events/{id}?done=image-set#picture"))),
         Err(error) => match error.problem() {
             Some(problem) if FILE_PROBLEMS.contains(&problem.code.as_str()) => {
-                let message = visitor.locale.problem(problem);
+                let message = problem_text(&visitor.locale, problem);
                 refuse(&visitor, id, message).await
             }
             _ => Err(error),

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use fluent_bundle::FluentValue;
 use rowlock_domain::Timestamp;
+use rowlock_locale::Locale;
 use serde::Deserialize;
 
 use super::models::DeskEvent;
-use crate::i18n::Locale;
 use crate::view::chart::{self, Bar, Frame, Line};
 
 /// The largest number of bars, which are narrower than a finger, but still distinct on a phone.

@@ -11,41 +11,41 @@ use icu_decimal::input::Decimal;
 use icu_locale_core::{Locale as IcuLocale, locale};
 use iso_currency::Currency;
 use rowlock_domain::Timestamp;
+use rowlock_domain::states::Language;
 
-use super::{Language, Locale};
-use crate::api::models::Price;
+use super::Locale;
 
 impl Locale {
     /// Formats a day with its weekday, such as `Friday, 14 August 2026`.
-    pub(crate) fn date(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn date(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), YMDE::long());
         formatter.map(|formatter| formatter.format(&wall.date).to_string()).unwrap_or_default()
     }
 
     /// Formats a day without its weekday, such as `14 Aug 2026`.
-    pub(crate) fn short_date(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn short_date(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), YMD::medium());
         formatter.map(|formatter| formatter.format(&wall.date).to_string()).unwrap_or_default()
     }
 
     /// Formats a time of day, such as `20:00`.
-    pub(crate) fn time(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn time(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), T::hm());
         formatter.map(|formatter| formatter.format(&wall.time).to_string()).unwrap_or_default()
     }
 
     /// Formats a day and a time, such as `Fri, 14 Aug 2026, 20:00`.
-    pub(crate) fn date_time(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn date_time(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), YMDE::medium().with_time_hm());
         formatter.map(|formatter| formatter.format(&wall).to_string()).unwrap_or_default()
     }
 
     /// Formats a weekday and a time of the coming days, such as `Friday 20:00`.
-    pub(crate) fn weekday_time(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn weekday_time(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), E::long());
         let weekday = formatter.map(|formatter| formatter.format(&wall.date).to_string()).unwrap_or_default();
@@ -53,28 +53,28 @@ impl Locale {
     }
 
     /// Formats a month, such as `August 2026`.
-    pub(crate) fn month(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn month(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), YM::long());
         formatter.map(|formatter| formatter.format(&wall.date).to_string()).unwrap_or_default()
     }
 
     /// Formats the name of a month in at most four letters, for date blocks.
-    pub(crate) fn short_month(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn short_month(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), M::medium());
         formatter.map(|formatter| formatter.format(&wall.date).to_string()).unwrap_or_default()
     }
 
     /// Formats the name of a weekday in a few letters.
-    pub(crate) fn short_weekday(&self, at: Timestamp, zone: Tz) -> String {
+    pub fn short_weekday(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);
         let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(self.icu().into(), E::short());
         formatter.map(|formatter| formatter.format(&wall.date).to_string()).unwrap_or_default()
     }
 
     /// Names a time zone by its city, such as `Berlin time`, or `UTC`.
-    pub(crate) fn zone_name(&self, zone: Tz) -> String {
+    pub fn zone_name(&self, zone: Tz) -> String {
         let name = zone.name();
         match name.rsplit_once('/') {
             Some((area, city)) if area != "Etc" => self.with("time-zone-of", [("city", city.replace('_', " ").into())]),
@@ -83,32 +83,25 @@ impl Locale {
     }
 
     /// Formats a whole number with separators.
-    pub(crate) fn number(&self, number: i64) -> String {
+    pub fn number(&self, number: i64) -> String {
         self.decimal(&Decimal::from(number))
     }
 
-    /// Formats a price, or says that it is free.
-    pub(crate) fn price(&self, price: &Price) -> String {
-        self.times(price, 1)
-    }
-
-    /// Formats the price of several tickets.
-    pub(crate) fn times(&self, price: &Price, quantity: i64) -> String {
-        let minor = price.amount_minor.saturating_mul(quantity);
-        if minor == 0 {
+    /// Formats an amount in the minor unit of a currency, or says that it is free. `currency` is an ISO 4217 code.
+    pub fn price(&self, amount_minor: i64, currency: &str) -> String {
+        if amount_minor == 0 {
             return self.text("price-free");
         }
-        let currency = Currency::from_code(&price.currency);
-        let digits = currency.and_then(Currency::exponent).unwrap_or(2);
-        let mut decimal = Decimal::from(minor);
+        let digits = Currency::from_code(currency).and_then(Currency::exponent).unwrap_or(2);
+        let mut decimal = Decimal::from(amount_minor);
         decimal.multiply_pow10(-i16::try_from(digits).unwrap_or(2));
         let amount = self.decimal(&decimal);
-        let symbol = self.currency_symbol(&price.currency);
+        let symbol = self.currency_symbol(currency);
         self.with("money", [("symbol", symbol.into()), ("amount", amount.into())])
     }
 
     /// Returns the symbol of a currency as the CLDR has it for the language, or the code where a symbol would be unknown or belong to
-    /// several currencies. `assets/site.js` gets the same from the browser.
+    /// several currencies. The script of the web site gets the same from the browser.
     fn currency_symbol(&self, code: &str) -> String {
         let symbol = match (code, self.language()) {
             ("EUR", _) => "€",
