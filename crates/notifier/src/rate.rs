@@ -4,9 +4,6 @@ use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// Number of seconds whose mails may leave at once, so that a limit does not make each mail wait for the previous one.
-const BURST_SECONDS: u32 = 1;
-
 /// The limit of this notifier, with the permits that were acquired but not used.
 pub(crate) struct Rate {
     limiter: Option<DefaultDirectRateLimiter>,
@@ -16,7 +13,8 @@ pub(crate) struct Rate {
 impl Rate {
     /// Creates a limit of `per_minute` mails; 0 for no limit.
     pub(crate) fn new(per_minute: u32) -> Self {
-        let burst = NonZeroU32::new(per_minute / 60 * BURST_SECONDS).unwrap_or(NonZeroU32::MIN);
+        // The mails of one second may leave at once, so that a limit does not make each mail wait for the previous one.
+        let burst = NonZeroU32::new(per_minute / 60).unwrap_or(NonZeroU32::MIN);
         let quota = NonZeroU32::new(per_minute).map(|per_minute| Quota::per_minute(per_minute).allow_burst(burst));
         Self { limiter: quota.map(RateLimiter::direct), unused: 0 }
     }

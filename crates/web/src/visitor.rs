@@ -17,12 +17,14 @@ use rowlock_http::preferred_language;
 use rowlock_locale::Locale;
 use serde::de::DeserializeOwned;
 
+use crate::api::models::List;
 use crate::api::problem::ApiError;
 use crate::api::{Call, Origin};
 use crate::cache::PageKey;
 use crate::error::PageError;
 use crate::session::Session;
 use crate::site::Site;
+use crate::view::links;
 use crate::view::page::Page;
 
 /// Name of the cookie that holds the language, without the prefix.
@@ -31,6 +33,8 @@ const LANGUAGE: &str = "rowlock_language";
 const SESSION: &str = "rowlock_session";
 /// Name of the cookie to which form tokens belong.
 const VISITOR: &str = "rowlock_visitor";
+/// Maximum number of pages of a list that are read for one page of the site, which stands for thousands of bookings of one person.
+const MAX_PAGES: usize = 50;
 /// Lifetime of the language cookie.
 const YEAR: CookieDuration = CookieDuration::days(365);
 
@@ -148,6 +152,21 @@ impl Visitor {
     /// [`PageError::SignInNeeded`] if the visitor is not signed in or the session has ended.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, PageError> {
         self.respond(call).await?.json().await.map_err(|error| ApiError::Unreadable(error).into())
+    }
+
+    /// Returns the items of the first [`MAX_PAGES`] pages of a list of the API.
+    pub(crate) async fn call_list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, PageError> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..MAX_PAGES {
+            let page = format!("{path}{}", links::query(&[("limit", "100"), ("cursor", &cursor)]));
+            let list: List<T> = self.call(Call::get(&page)).await?;
+            items.extend(list.items);
+            match list.next_cursor {
+                Some(next) => cursor = next,
+                None => break,
+            }
+        }
+        Ok(items)
     }
 
     /// Like [`call`](Self::call), for responses without a document.

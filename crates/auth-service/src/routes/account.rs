@@ -18,7 +18,7 @@ use utoipa::openapi::Ref;
 use super::{account_gone, examples};
 use crate::resources::{AccountResource, AdminAccountResource};
 use crate::state::AuthState;
-use crate::store::{ProfileChange, StoredSession};
+use crate::store::{ProfileChange, SentLink, StoredSession};
 
 route_problems!(EraseProblems = Problems::for_users().with_input().changing().and(&[ProblemCode::LastAdministrator]));
 
@@ -74,9 +74,10 @@ route_problems!(ExportProblems = Problems::for_users());
 pub(super) async fn export(auth: web::Data<AuthState>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let Some(account) = auth.store.account(caller.sub).await? else { return Err(account_gone()) };
     let sessions = auth.store.all_sessions(caller.sub).await?;
+    let links = auth.store.sent_links(caller.sub).await?;
     let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bookings = auth.booking_export.fetch(token, request_id(&request)).await?;
-    let export = Export { account: AdminAccountResource::from(account), sessions, booking_service: bookings };
+    let export = Export { account: AdminAccountResource::from(account), sessions, links, booking_service: bookings };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"rowlock-account.json\""))
@@ -90,6 +91,8 @@ pub(super) async fn export(auth: web::Data<AuthState>, caller: Caller, request: 
 struct Export {
     account: AdminAccountResource,
     sessions: Vec<StoredSession>,
+    /// The links of the last days that were sent by e-mail.
+    links: Vec<SentLink>,
     /// The data that booking-service stores.
     #[schema(schema_with = stored_bookings)]
     booking_service: Value,

@@ -159,6 +159,13 @@ pub(super) fn export() -> Value {
     json!({
         "account": admin_account(),
         "sessions": [session],
+        "links": [{
+            "kind": "confirm-email",
+            "email": "ada@example.org",
+            "createdAt": "2027-03-01T10:00:00Z",
+            "expiresAt": "2027-03-02T10:00:00Z",
+            "usedAt": "2027-03-01T10:02:00Z",
+        }],
         "bookingService": {"bookings": [], "waitlist": [], "holders": [], "idempotencyKeys": [], "accountState": null},
     })
 }

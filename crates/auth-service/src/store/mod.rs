@@ -4,6 +4,7 @@
 mod account_changes;
 mod accounts;
 mod idempotency;
+mod link_list;
 mod links;
 mod messages;
 mod new_account;
@@ -18,6 +19,7 @@ use rowlock_postgres::{Connection, DatabaseError, Pool, checkout};
 
 pub(crate) use account_changes::AccountTransition;
 pub(crate) use accounts::Account;
+pub(crate) use link_list::SentLink;
 pub(crate) use links::{EmailChange, LinkKind, NewLink, PasswordReset, StoredLink};
 pub(crate) use messages::Messages;
 pub(crate) use new_account::{InsertError, NewAccount, RoleGrant};

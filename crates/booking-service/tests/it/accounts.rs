@@ -171,6 +171,12 @@ async fn erasing_an_account_removes_all_its_personal_data() {
     ada.client.post_with_key("/api/book", "key-of-ada", key).await.expect(201);
     ben.must_book(&second, 1).await;
     ada.must_wait(&second, 1).await;
+    let link = format!(
+        "INSERT INTO account_links (token_hash, kind, account_id, email, address_hash, expires_at)
+         VALUES (sha256('token'), 'change-email', '{}', 'ada-lovelace@example.com', sha256('address'), now() + interval '1 hour')",
+        ada.id
+    );
+    system.auth_database.admin().await.batch_execute(&link).await.unwrap();
 
     // This auth-service knows the address of booking-service; the first one does not.
     let url = system.booking_urls().swap_remove(0);
@@ -180,6 +186,7 @@ async fn erasing_an_account_removes_all_its_personal_data() {
     other.stop().await.unwrap();
     assert_eq!(export["account"]["email"], "ada-lovelace@example.org");
     assert_eq!(export["sessions"].as_array().unwrap().len(), 1, "{export}");
+    assert_eq!(export["links"][0]["email"], "ada-lovelace@example.com", "{export}");
     let stored = &export["bookingService"];
     let counts = ["bookings", "waitlist", "holders", "idempotencyKeys"].map(|name| stored[name].as_array().unwrap().len());
     assert_eq!(counts, [1, 1, 2, 1], "{stored}");

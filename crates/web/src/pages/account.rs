@@ -8,7 +8,7 @@ use reqwest::Method;
 use rowlock_domain::ids::SessionId;
 
 use crate::api::Call;
-use crate::api::models::{Account, List, LiveSession};
+use crate::api::models::{Account, LiveSession};
 use crate::api::problem::ApiError;
 use crate::error::PageError;
 use crate::form::{Form, FormErrors};
@@ -44,9 +44,9 @@ struct SessionRow {
 /// Shows the account.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let account: Account = visitor.call(Call::get("/api/account")).await?;
-    let sessions: List<LiveSession> = visitor.call(Call::get("/api/sessions?limit=100")).await?;
+    let sessions: Vec<LiveSession> = visitor.call_list("/api/sessions").await?;
     let locale = &visitor.locale;
-    let rows = sessions.items.into_iter().map(|session| SessionRow {
+    let rows = sessions.into_iter().map(|session| SessionRow {
         id: session.id.to_string(),
         device: session.user_agent.as_deref().map_or_else(|| locale.text("unknown-device"), device),
         since: locale.short_date(session.created_at, Tz::UTC),

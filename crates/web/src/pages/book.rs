@@ -89,6 +89,10 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
     if visitor.session().is_none() {
         return Err(visitor.sign_in_needed().then(wish.address(id)));
     }
+    // The key is part of the address, so that whoever goes back after a lost response sends the same request again.
+    if visitor.query("key") != wish.key {
+        return Ok(see_other(&wish.address(id)));
+    }
     let event = fetch(&visitor, id).await?;
     summary(&visitor, &event, wish, StatusCode::OK, FormErrors::default())
 }

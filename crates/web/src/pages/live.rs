@@ -27,7 +27,7 @@ pub(crate) async fn event(visitor: Visitor, id: web::Path<String>) -> Result<Htt
 /// Follows the bookings of the visitor.
 pub(crate) async fn tickets(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, PageError> {
     follow_account(visitor, &request, async |visitor, _, update| match update.name.as_str() {
-        "bookings" => tickets::live_part(visitor, &update.data).await.map(Some),
+        "bookings" => tickets::live_part(visitor, &update.data).await,
         _ => Ok(None),
     })
     .await
@@ -40,7 +40,7 @@ pub(crate) async fn queue(visitor: Visitor, request: HttpRequest) -> Result<Http
             promoted.push(update.data.clone());
             Ok(None)
         }
-        "waitlist" => queue::live_part(visitor, &update.data, promoted).await.map(Some),
+        "waitlist" => queue::live_part(visitor, &update.data, promoted).await,
         _ => Ok(None),
     })
     .await

@@ -113,12 +113,16 @@ pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
 }
 
 /// Renders an update of the list, from the page of entries in an update of the API. `promoted` contains the entries that were
-/// promoted while the page was open.
-pub(crate) async fn live_part(visitor: &Visitor, entries: &str, promoted: &[String]) -> Result<String, PageError> {
+/// promoted while the page was open. Returns `None` if there are more entries than fit into an update: a part of them must not
+/// replace the list.
+pub(crate) async fn live_part(visitor: &Visitor, entries: &str, promoted: &[String]) -> Result<Option<String>, PageError> {
     let entries: List<WaitlistEntry> = serde_json::from_str(entries).map_err(|_| PageError::Internal)?;
+    if entries.next_cursor.is_some() {
+        return Ok(None);
+    }
     let promoted = promoted.iter().filter_map(|entry| serde_json::from_str::<WaitlistEntry>(entry).ok());
     let promoted: Vec<_> = promoted.map(|entry| entry.id).collect();
-    Ok(list(visitor, &entries.items, &promoted).await?.0.render()?)
+    Ok(Some(list(visitor, &entries.items, &promoted).await?.0.render()?))
 }
 
 /// Returns the list, and a sentence about the action that has just been completed. Entries in `promoted` keep their place in it.
@@ -208,5 +212,5 @@ async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, 
 }
 
 async fn entries(visitor: &Visitor) -> Result<Vec<WaitlistEntry>, PageError> {
-    Ok(visitor.call::<List<WaitlistEntry>>(Call::get("/api/waitlist?limit=100")).await?.items)
+    visitor.call_list("/api/waitlist").await
 }

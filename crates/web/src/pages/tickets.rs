@@ -9,7 +9,6 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::states::{BookingStatus, EventStatus};
 
-use crate::api::Call;
 use crate::api::models::{Booking, Event, List};
 use crate::error::PageError;
 use crate::pages::event;
@@ -103,10 +102,14 @@ pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     render(&TicketsPage { page, list, has_tickets, notice })
 }
 
-/// Renders an update of the list, from the page of bookings in an update of the API.
-pub(crate) async fn live_part(visitor: &Visitor, bookings: &str) -> Result<String, PageError> {
+/// Renders an update of the list, from the page of bookings in an update of the API. Returns `None` if there are more bookings than
+/// fit into an update: a part of them must not replace the list.
+pub(crate) async fn live_part(visitor: &Visitor, bookings: &str) -> Result<Option<String>, PageError> {
     let bookings: List<Booking> = serde_json::from_str(bookings).map_err(|_| PageError::Internal)?;
-    Ok(list(visitor, &bookings.items).await?.0.render()?)
+    if bookings.next_cursor.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(list(visitor, &bookings.items).await?.0.render()?))
 }
 
 /// Returns the list, and a sentence about the action that has just been completed.
@@ -136,7 +139,7 @@ async fn list<'a>(visitor: &'a Visitor, bookings: &[Booking]) -> Result<(TicketL
 
 /// Returns the bookings of the visitor, the latest first.
 pub(crate) async fn bookings(visitor: &Visitor) -> Result<Vec<Booking>, PageError> {
-    Ok(visitor.call::<List<Booking>>(Call::get("/api/bookings?limit=100")).await?.items)
+    visitor.call_list("/api/bookings").await
 }
 
 /// Returns events by id, without those that are not published any more.

@@ -14,7 +14,7 @@ async fn every_page_has_the_security_headers() {
     let book_page = format!("/events/{event}/book?quantity=2");
     let paths = ["/", &event_page, &book_page, "/tickets", "/queue", "/account", "/account/delete", "/help"];
     for (path, status) in paths.into_iter().map(|path| (path, 200)).chain([("/nothing", 404), ("/events/x", 404)]) {
-        let page = ada.get(path).await;
+        let page = ada.open(path).await;
         page.expect(status);
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));

@@ -100,7 +100,7 @@ async fn personal_pages_follow_the_place_the_promotion_and_the_new_ticket() {
     eve.must_wait(&event, 1).await;
     let mut ada = web.signed_in("ada").await;
     let book = format!("/events/{event}/book");
-    let page = ada.get(&format!("{book}?quantity=1")).await;
+    let page = ada.open(&format!("{book}?quantity=1")).await;
     ada.submit(&page, &book, &[]).await.location();
     let page = ada.get("/queue").await;
     assert!(page.expect(200).contains("data-live=\"/queue/live\""));

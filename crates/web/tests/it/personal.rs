@@ -1,5 +1,7 @@
 //! «My tickets» and «My queue».
 
+use rowlock_test_support::system::Plan;
+
 use crate::support::Web;
 
 #[tokio::test]
@@ -8,7 +10,7 @@ async fn a_holder_gives_back_a_part_and_then_the_rest() {
     let event = web.system.event(5).await;
     let mut ada = web.signed_in("ada").await;
     let book = format!("/events/{event}/book");
-    let page = ada.get(&format!("{book}?quantity=3")).await;
+    let page = ada.open(&format!("{book}?quantity=3")).await;
     let target = ada.submit(&page, &book, &[]).await.location();
     let booking = target.split('=').nth(1).unwrap().to_owned();
     let path = format!("/tickets/{booking}/return");
@@ -35,7 +37,7 @@ async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
     web.system.user("carol").await.must_wait(&event, 1).await;
     let mut ada = web.signed_in("ada").await;
     let book = format!("/events/{event}/book");
-    let page = ada.get(&format!("{book}?quantity=2")).await;
+    let page = ada.open(&format!("{book}?quantity=2")).await;
     assert!(page.expect(200).contains("1 party is ahead of you"));
     let target = ada.submit(&page, &book, &[]).await.location();
     let entry = target.split('=').nth(1).unwrap().to_owned();
@@ -46,5 +48,25 @@ async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
     let left = ada.submit(&form, &format!("/queue/{entry}/leave"), &[]).await.location();
     assert!(ada.get(&left).await.expect(200).contains("You have left the waiting list"));
     assert_eq!(web.system.counts(&event).await.3, 1);
+    web.stop().await;
+}
+
+#[tokio::test]
+async fn a_holder_of_many_bookings_sees_and_returns_the_oldest() {
+    let web = Web::with(Plan::default().booking_setting("limits.book_per_account", "0"), &[]).await;
+    let event = web.system.event(101).await;
+    let ada = web.system.user("ada").await;
+    let oldest = ada.must_book(&event, 1).await;
+    for _ in 0..100 {
+        ada.must_book(&event, 1).await;
+    }
+    let mut browser = web.browser();
+    browser.sign_in("ada").await;
+    let page = browser.get("/tickets").await;
+    assert_eq!(page.expect(200).matches("/return\"").count(), 101);
+    let path = format!("/tickets/{oldest}/return");
+    let form = browser.get(&path).await;
+    browser.submit(&form, &path, &[("quantity", "1")]).await.location();
+    assert_eq!(web.system.counts(&event).await.0, 100);
     web.stop().await;
 }

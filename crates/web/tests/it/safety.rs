@@ -11,7 +11,7 @@ async fn forged_forms_are_refused() {
     let event = web.system.event(5).await;
     let mut ada = web.signed_in("ada").await;
     let path = format!("/events/{event}/book");
-    let page = ada.get(&path).await;
+    let page = ada.open(&path).await;
     let fields = page.form(&path);
     let foreign = ada.post(&path, &fields, &[("sec-fetch-site", "cross-site")]).await;
     assert!(foreign.expect(403).contains("This form came from another site"));
@@ -21,7 +21,7 @@ async fn forged_forms_are_refused() {
     let expired = ada.post(&path, &without, &[("sec-fetch-site", "same-origin")]).await;
     assert!(expired.expect(403).contains("This form is out of date"));
     let mut eve = web.signed_in("eve").await;
-    let other = eve.get(&path).await.form(&path);
+    let other = eve.open(&path).await.form(&path);
     ada.post(&path, &other, &[("sec-fetch-site", "same-origin")]).await.expect(403);
     assert!(ada.get("/tickets").await.expect(200).contains("No tickets yet"));
     web.stop().await;
@@ -54,10 +54,10 @@ async fn stored_scripts_are_shown_as_text() {
     let event = web.system.event_like(event).await["id"].as_str().unwrap().to_owned();
     let mut browser = web.signed_in("ada").await;
     let book = format!("/events/{event}/book");
-    let page = browser.get(&book).await;
+    let page = browser.open(&book).await;
     browser.submit(&page, &book, &[]).await.location();
     for path in ["/".to_owned(), format!("/events/{event}"), book, "/tickets".to_owned()] {
-        let page = browser.get(&path).await;
+        let page = browser.open(&path).await;
         let text = page.expect(200);
         assert!(text.contains("Evil") && !text.contains("<script>alert") && !text.contains("<img"), "{path}: {text}");
         assert!(!text.contains("href=\"javascript") && !text.contains("evil.example/x.png\""), "{path}: {text}");

@@ -142,6 +142,12 @@ impl Browser {
         self.send(Method::GET, path, &[], None).await
     }
 
+    /// Gets the page that a path leads to with at most one redirect.
+    pub(crate) async fn open(&mut self, path: &str) -> Answer {
+        let answer = self.get(path).await;
+        if answer.status == StatusCode::SEE_OTHER { self.get(&answer.location()).await } else { answer }
+    }
+
     /// Sends a form of the site, with its hidden fields.
     pub(crate) async fn submit(&mut self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
         let mut all = page.form(action);
