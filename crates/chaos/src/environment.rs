@@ -7,6 +7,7 @@ use rowlock_test_support::proxy::Proxy;
 use tokio::sync::Mutex;
 
 use crate::Fallible;
+use crate::mail_server::MailServer;
 use crate::options::Options;
 use crate::process::{ServiceConfig, ServiceProcess};
 use crate::server::Server;
@@ -23,11 +24,14 @@ pub enum ServiceId {
     Booking(usize),
     /// One of the two workers.
     Worker(usize),
+    /// One of the two notifiers.
+    Notifier(usize),
 }
 
 impl ServiceId {
     /// All services.
-    pub const ALL: [Self; 5] = [Self::Auth, Self::Booking(0), Self::Booking(1), Self::Worker(0), Self::Worker(1)];
+    pub const ALL: [Self; 7] =
+        [Self::Auth, Self::Booking(0), Self::Booking(1), Self::Worker(0), Self::Worker(1), Self::Notifier(0), Self::Notifier(1)];
 
     /// Returns the name of the binary.
     pub fn binary(self) -> &'static str {
@@ -35,6 +39,7 @@ impl ServiceId {
             Self::Auth => "auth-service",
             Self::Booking(_) => "booking-service",
             Self::Worker(_) => "reallocation-worker",
+            Self::Notifier(_) => "notifier",
         }
     }
 
@@ -44,6 +49,7 @@ impl ServiceId {
             Self::Auth => 0,
             Self::Booking(index) => 1 + index,
             Self::Worker(index) => 3 + index,
+            Self::Notifier(index) => 5 + index,
         }
     }
 
@@ -51,7 +57,7 @@ impl ServiceId {
     pub fn name(self) -> String {
         match self {
             Self::Auth => self.binary().to_owned(),
-            Self::Booking(index) | Self::Worker(index) => format!("{}-{}", self.binary(), index + 1),
+            Self::Booking(index) | Self::Worker(index) | Self::Notifier(index) => format!("{}-{}", self.binary(), index + 1),
         }
     }
 }
@@ -80,16 +86,20 @@ pub struct ChaosEnvironment {
     pub postgres: Mutex<Server>,
     /// RabbitMQ server.
     pub rabbitmq: Mutex<Server>,
+    /// Mail server that the notifiers send to.
+    pub mail_server: MailServer,
 }
 
 impl ChaosEnvironment {
     /// Starts the services and waits until they are ready.
-    pub async fn start(options: Options) -> Fallible<Self> {
+    pub async fn start(options: Options, mail_seed: u64) -> Fallible<Self> {
+        let mail_server = MailServer::start(mail_seed).await;
         let mut services = Vec::new();
         for service_id in ServiceId::ALL {
             let database = Proxy::start(format!("127.0.0.1:{}", options.pg_port)).await;
             let (broker, amqp_url) = Proxy::in_front_of(&secret(&options, "amqp-url")?).await;
-            let settings = Settings { options: &options, database: database.address().port(), amqp_url };
+            let mail = mail_server.connections.address().port();
+            let settings = Settings { options: &options, database: database.address().port(), amqp_url, mail };
             let config = ServiceConfig {
                 name: service_id.name(),
                 program: options.bin_dir.join(service_id.binary()),
@@ -101,7 +111,7 @@ impl ChaosEnvironment {
         }
         let postgres = Mutex::new(Server::postgres(options.server_command.clone(), options.pg_pid));
         let rabbitmq = Mutex::new(Server::broker(options.server_command.clone(), options.broker_pid));
-        let environment = Self { options, services, postgres, rabbitmq };
+        let environment = Self { options, services, postgres, rabbitmq, mail_server };
         for managed in &environment.services {
             managed.process.lock().await.start()?;
         }
@@ -155,7 +165,8 @@ impl ChaosEnvironment {
 
     /// Returns the environment of operator commands for the booking database, which connect directly.
     pub fn operator_settings(&self) -> Fallible<Vec<(&'static str, String)>> {
-        let settings = Settings { options: &self.options, database: self.options.pg_port, amqp_url: secret(&self.options, "amqp-url")? };
+        let (database, amqp_url) = (self.options.pg_port, secret(&self.options, "amqp-url")?);
+        let settings = Settings { options: &self.options, database, amqp_url, mail: self.mail_server.connections.address().port() };
         settings.for_service(ServiceId::Booking(0))
     }
 
@@ -184,6 +195,7 @@ struct Settings<'a> {
     options: &'a Options,
     database: u16,
     amqp_url: String,
+    mail: u16,
 }
 
 impl Settings<'_> {
@@ -223,6 +235,24 @@ impl Settings<'_> {
                 self.database("rowlock_booking")?,
                 ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
                 ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),
+            ]),
+            ServiceId::Notifier(_) => settings.extend([
+                self.database("rowlock_notifier")?,
+                ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
+                ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),
+                ("ROWLOCK__API__AUTH_URL", format!("http://127.0.0.1:{}", port(self.options, ServiceId::Auth)?)),
+                ("ROWLOCK__API__BOOKING_URL", format!("http://127.0.0.1:{}", port(self.options, ServiceId::Booking(0))?)),
+                ("ROWLOCK__SEALING__KEY", secret(self.options, "sealing-key")?),
+                ("ROWLOCK__SITE__PUBLIC_URL", "http://box.example".to_owned()),
+                ("ROWLOCK__MAIL__FROM", "Box office <tickets@box.example>".to_owned()),
+                // The production delays and leases are minutes, which is longer than a run.
+                ("ROWLOCK__MAIL__RETRY_DELAYS_MS", "200,500,1000,2000".to_owned()),
+                ("ROWLOCK__NOTIFIER__LEASE_MS", "12000".to_owned()),
+                ("ROWLOCK__NOTIFIER__POLL_INTERVAL_MS", "200".to_owned()),
+                ("ROWLOCK__SMTP__HOST", "127.0.0.1".to_owned()),
+                ("ROWLOCK__SMTP__PORT", self.mail.to_string()),
+                ("ROWLOCK__SMTP__SECURITY", "none".to_owned()),
+                ("ROWLOCK__SMTP__TIMEOUT_MS", "2000".to_owned()),
             ]),
         }
         Ok(settings)

@@ -52,6 +52,8 @@ pub enum FaultAction {
     FreezeServer(Dependency, Duration),
     /// Disturbs the connections of some services to a server for this time.
     Connections(LinkFault, Dependency, Vec<ServiceId>, Duration),
+    /// Disturbs the connections of the notifiers to the mail server for this time.
+    MailConnections(LinkFault, Duration),
 }
 
 /// A fault, which consists of one action or two simultaneous ones.
@@ -69,16 +71,19 @@ enum FaultKind {
     KillAuth,
     KillBooking,
     KillWorker,
+    KillNotifier,
     KillBothBookings,
     KillAll,
     TerminateAuth,
     TerminateBooking,
     TerminateWorker,
+    TerminateNotifier,
     CrashRabbitMq,
     CrashPostgres,
     FreezeAuth,
     FreezeBooking,
     FreezeWorker,
+    FreezeNotifier,
     FreezePostgres,
     FreezeRabbitMq,
     CutDatabase,
@@ -86,24 +91,29 @@ enum FaultKind {
     FreezeDatabaseConnections,
     SlowDatabase,
     SlowBroker,
+    CutMail,
+    FreezeMailConnections,
     CrashBoth,
     KillAndCutBroker,
 }
 
-const FAULT_KINDS: [FaultKind; 22] = [
+const FAULT_KINDS: [FaultKind; 27] = [
     FaultKind::KillAuth,
     FaultKind::KillBooking,
     FaultKind::KillWorker,
+    FaultKind::KillNotifier,
     FaultKind::KillBothBookings,
     FaultKind::KillAll,
     FaultKind::TerminateAuth,
     FaultKind::TerminateBooking,
     FaultKind::TerminateWorker,
+    FaultKind::TerminateNotifier,
     FaultKind::CrashRabbitMq,
     FaultKind::CrashPostgres,
     FaultKind::FreezeAuth,
     FaultKind::FreezeBooking,
     FaultKind::FreezeWorker,
+    FaultKind::FreezeNotifier,
     FaultKind::FreezePostgres,
     FaultKind::FreezeRabbitMq,
     FaultKind::CutDatabase,
@@ -111,6 +121,8 @@ const FAULT_KINDS: [FaultKind; 22] = [
     FaultKind::FreezeDatabaseConnections,
     FaultKind::SlowDatabase,
     FaultKind::SlowBroker,
+    FaultKind::CutMail,
+    FaultKind::FreezeMailConnections,
     FaultKind::CrashBoth,
     FaultKind::KillAndCutBroker,
 ];
@@ -145,10 +157,12 @@ impl FaultSchedule {
 
     fn fault(&mut self, kind: FaultKind) -> Fault {
         let (booking, worker) = (ServiceId::Booking(self.rng.random_range(0..2)), ServiceId::Worker(self.rng.random_range(0..2)));
+        let notifier = ServiceId::Notifier(self.rng.random_range(0..2));
         let (kind, actions) = match kind {
             FaultKind::KillAuth => ("kill -9 of auth-service", vec![self.kill(&[ServiceId::Auth])]),
             FaultKind::KillBooking => ("kill -9 of a booking-service", vec![self.kill(&[booking])]),
             FaultKind::KillWorker => ("kill -9 of a worker", vec![self.kill(&[worker])]),
+            FaultKind::KillNotifier => ("kill -9 of a notifier", vec![self.kill(&[notifier])]),
             FaultKind::KillBothBookings => {
                 ("kill -9 of both booking-services", vec![self.kill(&[ServiceId::Booking(0), ServiceId::Booking(1)])])
             }
@@ -156,12 +170,15 @@ impl FaultSchedule {
             FaultKind::TerminateAuth => ("SIGTERM to auth-service", vec![FaultAction::Terminate(ServiceId::Auth, self.downtime())]),
             FaultKind::TerminateBooking => ("SIGTERM to a booking-service", vec![FaultAction::Terminate(booking, self.downtime())]),
             FaultKind::TerminateWorker => ("SIGTERM to a worker", vec![FaultAction::Terminate(worker, self.downtime())]),
+            FaultKind::TerminateNotifier => ("SIGTERM to a notifier", vec![FaultAction::Terminate(notifier, self.downtime())]),
             FaultKind::CrashRabbitMq => ("kill -9 of RabbitMQ", vec![FaultAction::Crash(Dependency::RabbitMq, self.downtime())]),
             FaultKind::CrashPostgres => ("crash of PostgreSQL", vec![FaultAction::Crash(Dependency::Postgres, self.downtime())]),
             FaultKind::FreezeAuth => ("freeze of auth-service", vec![FaultAction::Freeze(ServiceId::Auth, self.millis(1_000, 8_000))]),
             // Usually longer than the relay's lease of ten seconds, because the frozen service may be the active relay.
             FaultKind::FreezeBooking => ("freeze of a booking-service", vec![FaultAction::Freeze(booking, self.millis(8_000, 15_000))]),
             FaultKind::FreezeWorker => ("freeze of a worker", vec![FaultAction::Freeze(worker, self.millis(1_000, 10_000))]),
+            // Sometimes longer than the lease of a delivery, which then becomes unclear.
+            FaultKind::FreezeNotifier => ("freeze of a notifier", vec![FaultAction::Freeze(notifier, self.millis(1_000, 15_000))]),
             FaultKind::FreezePostgres => {
                 ("freeze of PostgreSQL", vec![FaultAction::FreezeServer(Dependency::Postgres, self.millis(1_000, 8_000))])
             }
@@ -180,6 +197,12 @@ impl FaultSchedule {
             FaultKind::SlowBroker => {
                 let delay = self.millis(50, 500);
                 ("connections to RabbitMQ slow", vec![self.connections(LinkFault::Slow(delay), Dependency::RabbitMq)])
+            }
+            FaultKind::CutMail => {
+                ("connections to the mail server cut", vec![FaultAction::MailConnections(LinkFault::Cut, self.millis(500, 5_000))])
+            }
+            FaultKind::FreezeMailConnections => {
+                ("connections to the mail server frozen", vec![FaultAction::MailConnections(LinkFault::Frozen, self.millis(500, 5_000))])
             }
             FaultKind::CrashBoth => (
                 "crash of PostgreSQL and RabbitMQ",
@@ -236,6 +259,7 @@ impl FaultAction {
             Self::Connections(_, dependency, service_ids, time) => {
                 format!("{} to {} for {}", names(service_ids), dependency.name(), seconds(time))
             }
+            Self::MailConnections(_, time) => format!("all notifiers for {}", seconds(time)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
+use rowlock_test_support::proxy::Proxy;
 use rustix::process::Signal;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -160,17 +161,10 @@ impl FaultInjector<'_> {
                     .iter()
                     .map(|service_id| self.environment.service(*service_id).map(|managed| proxy_to(managed, *dependency)))
                     .collect::<Fallible<Vec<_>>>()?;
-                for proxy in &proxies {
-                    match fault {
-                        LinkFault::Cut => proxy.refuse(),
-                        LinkFault::Frozen => proxy.pause(),
-                        LinkFault::Slow(delay) => proxy.slow(*delay),
-                    }
-                }
-                tokio::time::sleep(*time).await;
-                for proxy in proxies {
-                    proxy.pass();
-                }
+                disturb(&proxies, *fault, *time).await;
+            }
+            FaultAction::MailConnections(fault, time) => {
+                disturb(&[&self.environment.mail_server.connections], *fault, *time).await;
             }
         }
         Ok(None)
@@ -273,7 +267,22 @@ fn succeeded(attempt: &Attempt) -> bool {
     attempt.result.as_ref().is_ok_and(|response| response.status < 500)
 }
 
-fn proxy_to(managed: &ManagedService, dependency: Dependency) -> &rowlock_test_support::proxy::Proxy {
+/// Disturbs the connections through some proxies for a time.
+async fn disturb(proxies: &[&Proxy], fault: LinkFault, time: Duration) {
+    for proxy in proxies {
+        match fault {
+            LinkFault::Cut => proxy.refuse(),
+            LinkFault::Frozen => proxy.pause(),
+            LinkFault::Slow(delay) => proxy.slow(delay),
+        }
+    }
+    tokio::time::sleep(time).await;
+    for proxy in proxies {
+        proxy.pass();
+    }
+}
+
+fn proxy_to(managed: &ManagedService, dependency: Dependency) -> &Proxy {
     match dependency {
         Dependency::Postgres => &managed.database,
         Dependency::RabbitMq => &managed.broker,

@@ -2,6 +2,7 @@
 //! response against the stored data and the delivered messages.
 //!
 //! - [`options`], [`environment`], [`process`], [`server`]: the processes under test.
+//! - [`mail_server`]: the mail server that the notifiers send to.
 //! - [`events`], [`client`], [`administrator`], [`accounts`], [`sender`], [`request_log`], [`http`]: the clients, and the log
 //!   of every response.
 //! - [`faults`], [`injector`], [`prober`]: the fault schedule, its execution, and the measurement of the recovery time.
@@ -16,6 +17,7 @@ pub mod events;
 pub mod faults;
 pub mod http;
 pub mod injector;
+pub mod mail_server;
 pub mod messages;
 pub mod model;
 pub mod options;

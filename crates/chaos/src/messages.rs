@@ -18,7 +18,7 @@ const IDLE_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Message id.
-    pub id: String,
+    pub id: Uuid,
     /// Event id.
     pub event: Uuid,
     /// Ticket type id; None for a message about the event as a whole.
@@ -110,7 +110,7 @@ pub struct TicketClaim {
 
 #[derive(Deserialize)]
 struct Envelope {
-    id: String,
+    id: Uuid,
     r#type: String,
     time: chrono::DateTime<chrono::Utc>,
     sequence: String,
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_message_is_parsed_according_to_its_contract() {
-        let body = br#"{"specversion":"1.0","id":"m1","type":"waitlist.promoted","source":"/x","subject":"events/e/ticket-types/t",
+        let body = br#"{"specversion":"1.0","id":"00000000-0000-0000-0000-000000000009","type":"waitlist.promoted","source":"/x","subject":"events/e/ticket-types/t",
             "time":"2026-01-02T03:04:05.000006Z","sequence":"9","datacontenttype":"application/json","dataschema":"urn:x",
             "data":{"eventId":"00000000-0000-0000-0000-000000000001","ticketTypeId":"00000000-0000-0000-0000-000000000002",
             "waitlistEntryId":"00000000-0000-0000-0000-000000000003","bookingId":"00000000-0000-0000-0000-000000000004",

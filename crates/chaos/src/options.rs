@@ -36,7 +36,7 @@ pub struct Options {
     /// Port of the gateway.
     #[arg(long)]
     pub gateway_port: u16,
-    /// First of ten consecutive free ports for auth-service, two booking-services and two workers.
+    /// First of fourteen consecutive free ports for auth-service, two booking-services, two workers and two notifiers.
     #[arg(long)]
     pub first_port: u16,
     /// Directory with a password file for each role and the broker's URL.

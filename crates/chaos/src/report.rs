@@ -52,6 +52,12 @@ pub struct Report {
     pub deliveries: usize,
     /// Number of messages that were replayed.
     pub replayed: u64,
+    /// Number of mails that the mail server has taken.
+    pub mails: usize,
+    /// Number of changes about which somebody was told by mail.
+    pub told: u64,
+    /// Number of changes about which it is unknown whether the mail was sent.
+    pub unclear: u64,
     /// Delays of the reallocation.
     #[serde(rename = "reallocationDelays")]
     pub reallocation_delays: ReallocationDelays,
@@ -78,6 +84,8 @@ pub struct RunInfo {
     pub account_answers: BTreeMap<String, u64>,
     /// Number of deliveries, including redeliveries.
     pub deliveries: usize,
+    /// Number of mails that the mail server has taken.
+    pub mails: usize,
     /// Output of `booking-service audit`.
     pub invariants: String,
 }
@@ -85,7 +93,7 @@ pub struct RunInfo {
 impl Report {
     /// Combines the results into a report.
     pub fn new(info: RunInfo, summary: FaultSummary, mut verdict: AuditResult) -> Self {
-        let RunInfo { commit, seed, duration, total, counts, account_answers, deliveries, invariants } = info;
+        let RunInfo { commit, seed, duration, total, counts, account_answers, deliveries, mails, invariants } = info;
         let reallocation_delays = ReallocationDelays::of(&mut verdict.delays);
         Self {
             commit,
@@ -98,6 +106,9 @@ impl Report {
             audited_responses: verdict.audited_responses,
             deliveries,
             replayed: verdict.replayed,
+            mails,
+            told: verdict.told,
+            unclear: verdict.unclear,
             reallocation_delays,
             invariants,
             violations: verdict.violations,
@@ -129,6 +140,7 @@ impl Report {
             "\n{tickets} returned tickets were reallocated, with a delay of p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {worst_ms:.0} ms"
         );
         let _ = writeln!(text, "{} deliveries, {} messages replayed by the reference model", self.deliveries, self.replayed);
+        let _ = writeln!(text, "{} mails, {} changes told once, {} unclear", self.mails, self.told, self.unclear);
         let _ = writeln!(text, "{} successful responses audited, {} violations", self.audited_responses, self.violations.len());
         for violation in self.violations.iter().take(50) {
             let _ = writeln!(text, "  VIOLATION  {violation}");

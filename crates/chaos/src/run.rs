@@ -51,7 +51,7 @@ pub async fn run(options: Options) -> Fallible<bool> {
     std::fs::create_dir_all(&options.out)?;
     let mut rng = StdRng::seed_from_u64(seed);
     let duration = if options.control { CONTROL_TIME } else { Duration::try_from_secs_f64(options.minutes * 60.0)? };
-    let environment = ChaosEnvironment::start(options).await?;
+    let environment = ChaosEnvironment::start(options, rng.random()).await?;
     let amqp = environment.amqp()?;
     messages::declare_message_queue(&amqp).await?;
     let mut load = ClientLoad::create(&environment, &mut rng).await?;
@@ -76,6 +76,7 @@ pub async fn run(options: Options) -> Fallible<bool> {
     eprintln!("  all faults have ended; waiting until every request has a final response and nothing is in flight");
     let mut violations = environment.restart_exited().await?;
     load.stop().await;
+    environment.mail_server.recover();
     violations.extend(settle(&environment, &amqp).await?);
     let (evidence, invariants) = collect_evidence(&environment, &amqp, load, &summary).await?;
     let mut verdict = audit(&evidence);
@@ -102,6 +103,7 @@ pub async fn run(options: Options) -> Fallible<bool> {
         counts: count_requests(&evidence.requests),
         account_answers: evidence.registrations.answers.clone(),
         deliveries: evidence.deliveries.len(),
+        mails: evidence.mails_taken.len(),
         invariants: invariants.1,
     };
     let report = Report::new(info, summary, verdict);
@@ -199,31 +201,37 @@ impl ClientLoad {
 /// Waits until nothing is in flight and the worker has swept once more. Returns a violation if something is still in flight
 /// after the timeout.
 async fn settle(environment: &ChaosEnvironment, amqp: &AmqpSettings) -> Fallible<Vec<String>> {
-    let reader = booking_database(environment).await?;
-    let topology = Topology::new(amqp);
+    let reader = database(environment, "rowlock_booking").await?;
+    let notifier = database(environment, "rowlock_notifier").await?;
+    let families = [Topology::new(amqp), Topology::notifications(amqp)];
     let start = Instant::now();
     loop {
         let rows = reader.in_flight().await?;
-        let mut queued = queue_depth(amqp, &topology.work_queue).await?.unwrap_or_default();
-        for retry in &topology.retry_queues {
-            queued += queue_depth(amqp, &retry.queue).await?.unwrap_or_default();
+        let mails = notifier.unsettled_mails().await?;
+        let mut queued = 0;
+        for family in &families {
+            let retries = family.retry_queues.iter().map(|retry| &retry.queue);
+            for queue in retries.chain([&family.work_queue]) {
+                queued += queue_depth(amqp, queue).await?.unwrap_or_default();
+            }
         }
-        if rows == 0 && queued == 0 && environment.all_ready().await {
+        if rows == 0 && mails == 0 && queued == 0 && environment.all_ready().await {
             tokio::time::sleep(SWEEP_INTERVAL).await;
             return Ok(Vec::new());
         }
         if start.elapsed() > SETTLE_TIMEOUT {
             let seconds = SETTLE_TIMEOUT.as_secs();
             return Ok(vec![format!(
-                "{rows} outbox messages or held ticket types and {queued} queued messages are still in flight after {seconds} seconds without load"
+                "{rows} outbox messages or held ticket types, {mails} mails and {queued} queued messages are still in flight after {seconds} \
+                 seconds without load"
             )]);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-async fn booking_database(environment: &ChaosEnvironment) -> Fallible<DatabaseReader> {
-    DatabaseReader::at(environment.options.pg_port, &secret(&environment.options, "postgres")?, "rowlock_booking").await
+async fn database(environment: &ChaosEnvironment, name: &str) -> Fallible<DatabaseReader> {
+    DatabaseReader::at(environment.options.pg_port, &secret(&environment.options, "postgres")?, name).await
 }
 
 /// Collects everything that the audit needs, and runs `booking-service audit`.
@@ -233,11 +241,12 @@ async fn collect_evidence(
     load: ClientLoad,
     summary: &FaultSummary,
 ) -> Fallible<(Evidence, (bool, String))> {
-    let auth = DatabaseReader::at(environment.options.pg_port, &secret(&environment.options, "postgres")?, "rowlock_auth").await?;
-    let tables = Tables::read(&booking_database(environment).await?, &auth).await?;
+    let [booking, auth, notifier] = ["rowlock_booking", "rowlock_auth", "rowlock_notifier"].map(|name| database(environment, name));
+    let tables = Tables::read(&booking.await?, &auth.await?, &notifier.await?).await?;
+    let (mails_taken, unknown_mails) = environment.mail_server.taken();
     let (deliveries, unreadable) = messages::read_all(amqp).await?;
     let mut dead_letters = 0;
-    for topology in Topology::all(amqp) {
+    for topology in Topology::all(amqp).into_iter().chain([Topology::notifications(amqp)]) {
         dead_letters += u64::from(queue_depth(amqp, &topology.dead_queue).await?.unwrap_or_default());
     }
     let mut command = Command::new(environment.options.bin_dir.join("booking-service"));
@@ -253,6 +262,8 @@ async fn collect_evidence(
         tables,
         deliveries,
         unreadable,
+        mails_taken,
+        unknown_mails,
         dead_letters,
         shutdowns: summary.shutdowns.clone(),
     };

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
 use crate::Fallible;
+use crate::mail_server::DeliveryId;
 
 /// A row of `ticket_types`.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,6 +106,24 @@ pub struct AccountRow {
     pub email: String,
 }
 
+/// A row of `deliveries`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DeliveryRow {
+    /// Id of the message that reported the change.
+    pub message_id: Uuid,
+    /// Account that is told.
+    pub recipient: Uuid,
+    /// `pending`, `sending`, `sent`, `failed`, `unclear` or `skipped`.
+    pub status: String,
+}
+
+impl DeliveryRow {
+    /// Returns the key of the delivery.
+    pub fn id(&self) -> DeliveryId {
+        DeliveryId { message: self.message_id, recipient: self.recipient }
+    }
+}
+
 #[derive(Deserialize)]
 struct Count {
     count: u64,
@@ -129,6 +148,8 @@ pub struct Tables {
     pub outbox_failed: u64,
     /// All accounts.
     pub accounts: Vec<AccountRow>,
+    /// All deliveries of mails.
+    pub mails: Vec<DeliveryRow>,
 }
 
 /// Direct connection to one database.
@@ -156,6 +177,11 @@ impl DatabaseReader {
         rows.first().map(|row| row.count).ok_or_else(|| format!("cannot count the rows of {what}").into())
     }
 
+    /// Returns the number of mails that are still to be sent.
+    pub async fn unsettled_mails(&self) -> Fallible<u64> {
+        self.count("deliveries WHERE status IN ('pending', 'sending')").await
+    }
+
     /// Returns the number of outbox messages plus the number of ticket types with held tickets.
     pub async fn in_flight(&self) -> Fallible<u64> {
         Ok(self.count("outbox").await? + self.count("ticket_types WHERE held > 0").await?)
@@ -163,8 +189,8 @@ impl DatabaseReader {
 }
 
 impl Tables {
-    /// Reads both databases. Nothing changes any more, but the booking tables are read in one snapshot all the same.
-    pub async fn read(booking: &DatabaseReader, auth: &DatabaseReader) -> Fallible<Self> {
+    /// Reads the databases. Nothing changes any more, but the booking tables are read in one snapshot all the same.
+    pub async fn read(booking: &DatabaseReader, auth: &DatabaseReader, notifier: &DatabaseReader) -> Fallible<Self> {
         booking.0.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let tables = Self {
             events: booking.rows("SELECT id, version FROM events").await?,
@@ -179,6 +205,7 @@ impl Tables {
             outbox: booking.count("outbox").await?,
             outbox_failed: booking.count("outbox_failed").await?,
             accounts: auth.rows("SELECT id, email FROM accounts").await?,
+            mails: notifier.rows("SELECT message_id, recipient, status FROM deliveries").await?,
         };
         booking.0.batch_execute("COMMIT").await?;
         Ok(tables)

@@ -15,6 +15,7 @@ pub mod invariants;
 pub mod live_stream;
 pub mod notices;
 pub mod proxy;
+pub mod smtp_server;
 pub mod socket_gateway;
 pub mod system;
 pub mod templates;

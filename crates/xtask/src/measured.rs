@@ -76,7 +76,8 @@ pub(crate) fn chaos(checkout: &Checkout) -> Result<()> {
         step!("Building the services without the row lock");
         let target = run.target.join("chaos-control");
         let features = "booking-service/without-row-lock,reallocation-worker/without-row-lock";
-        let mut command = shell::cargo_build(checkout.root(), &["--release", "--features", features], &services::measured_packages());
+        let packages = [services::measured_packages(), vec![services::NOTIFIER.name]].concat();
+        let mut command = shell::cargo_build(checkout.root(), &["--release", "--features", features], &packages);
         shell::build(command.arg("--target-dir").arg(&target))?;
         run.programs = target.join("release");
     }
@@ -125,7 +126,7 @@ impl<'a> Run<'a> {
         let mut packages = vec!["rowlock-bench", "rowlock-chaos"];
         if given.is_none() {
             packages.extend(services::measured_packages());
-            packages.push("web");
+            packages.extend(["web", "notifier"]);
         }
         step!("Building");
         shell::build(&mut shell::cargo_build(checkout.root(), &["--release", "--bins"], &packages))?;
@@ -144,7 +145,7 @@ impl<'a> Run<'a> {
             superuser(FILL_WAL)?;
             superuser("CHECKPOINT")?;
         }
-        servers.prepare_databases(&self.programs, &services::MEASURED)?;
+        servers.prepare_databases(&self.programs, &[&services::MEASURED[..], &[services::NOTIFIER]].concat())?;
         if self.kind == Kind::Bench {
             // A second copy of the schema, for pgbench only.
             superuser("CREATE DATABASE rowlock_pgbench TEMPLATE rowlock_booking")?;
@@ -152,7 +153,7 @@ impl<'a> Run<'a> {
         let first = system.ports.get(FURTHER_PORTS)?;
         let address = |offset: u16| format!("127.0.0.1:{}", first.saturating_add(offset));
         // The services get their ports in this order. `make bench`: booking-service, auth-service. `make chaos`: auth-service, two
-        // booking-services, two workers. The management port of each follows its public port.
+        // booking-services, two workers, two notifiers. The management port of each follows its public port.
         system.start_private_gateway(&match self.kind {
             Kind::Bench => Upstreams { auth: address(2), booking: vec![address(0)], web: None },
             Kind::Chaos => Upstreams { auth: address(0), booking: vec![address(2), address(4)], web: None },

@@ -7,6 +7,7 @@ mod replay;
 mod responses;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::accounts::RegistrationLog;
 use crate::events::Sale;
 use crate::injector::ShutdownInterval;
+use crate::mail_server::DeliveryId;
 use crate::messages::Message;
 use crate::request_log::LoggedRequest;
 use crate::tables::Tables;
@@ -52,6 +54,10 @@ pub struct Evidence {
     pub deliveries: Vec<Message>,
     /// Errors of deliveries that could not be parsed.
     pub unreadable: Vec<String>,
+    /// Mails that the mail server has taken, whether its response arrived or not.
+    pub mails_taken: Vec<DeliveryId>,
+    /// Errors of mails that belong to no delivery.
+    pub unknown_mails: Vec<String>,
     /// Number of messages in the dead-letter queues.
     pub dead_letters: u64,
     /// Intervals during which a booking-service was shutting down.
@@ -65,6 +71,10 @@ pub struct AuditResult {
     pub audited_responses: u64,
     /// Number of messages that were replayed.
     pub replayed: u64,
+    /// Number of changes about which somebody was told by mail.
+    pub told: u64,
+    /// Number of changes about which it is unknown whether the mail was sent.
+    pub unclear: u64,
     /// Time in microseconds from the return of each ticket until its promotion.
     pub delays: Vec<i64>,
     /// Violations.
@@ -84,5 +94,6 @@ pub fn audit(evidence: &Evidence) -> AuditResult {
     counters::check(evidence, &mut verdict);
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);
+    told::check(evidence, &mut verdict);
     verdict
 }

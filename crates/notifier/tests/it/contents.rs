@@ -100,7 +100,7 @@ async fn a_notice_goes_to_the_address_in_it_and_its_token_is_in_the_mail_only() 
     fixture.publish([message("account.notice", &notice), message("account.notice", &forged)]).await;
     fixture.settled(1, "sent").await;
     let received = smtp.received();
-    let [Received { recipient, content }] = &received[..] else { panic!("{received:?}") };
+    let [Received { recipient, content, .. }] = &received[..] else { panic!("{received:?}") };
     assert_eq!(*recipient, address(2));
     let parsed = MessageParser::default().parse(content).unwrap();
     assert!(parsed.body_text(0).unwrap().contains("https://box.example/confirmemail?token=a-secret-token"));

@@ -11,6 +11,7 @@ mod fixture;
 mod people;
 mod real;
 mod schema;
-mod smtp_server;
 mod speed;
 mod trouble;
+
+use rowlock_test_support::smtp_server;

@@ -10,7 +10,7 @@ use crate::events::Sale;
 use crate::http::{ApiResponse, SendResult};
 use crate::messages::{Message, MessageContent, TicketClaim};
 use crate::request_log::{Attempt, EntryPoint, LoggedRequest, Operation};
-use crate::tables::{AccountRow, BookingRow, EntryRow, EventRow, KeyRow, Tables, TypeRow};
+use crate::tables::{AccountRow, BookingRow, DeliveryRow, EntryRow, EventRow, KeyRow, Tables, TypeRow};
 
 pub(super) const EVENT: Uuid = Uuid::from_u128(0xe);
 pub(super) const TYPE: Uuid = Uuid::from_u128(0xf);
@@ -69,7 +69,16 @@ pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
 }
 
 pub(super) fn message(sequence: i64, content: MessageContent) -> Message {
-    Message { id: format!("m{sequence}"), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, content }
+    Message { id: message_id(sequence), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, content }
+}
+
+/// Returns the id of a message.
+pub(super) fn message_id(sequence: i64) -> Uuid {
+    Uuid::from_u128(0x1000 + u128::from(sequence.unsigned_abs()))
+}
+
+fn delivery(sequence: i64, recipient: Uuid, status: &str) -> DeliveryRow {
+    DeliveryRow { message_id: message_id(sequence), recipient, status: status.to_owned() }
 }
 
 /// Builds a consistent history with a capacity of three tickets. Ada books two tickets and Ben one. Ben joins the waiting
@@ -111,6 +120,15 @@ pub(super) fn consistent_history() -> Evidence {
     deliveries.push(Message { ticket_type: None, sequence: 1, ..message(100, MessageContent::Event) });
     // One message is delivered twice, which is allowed.
     deliveries.push(deliveries[4].clone());
+    // Ben was told about his promotion or was not: the response of the mail server was lost.
+    let mails = [
+        delivery(1, ADA, "sent"),
+        delivery(2, BEN, "sent"),
+        delivery(3, BEN, "sent"),
+        delivery(4, CHLOE, "sent"),
+        delivery(5, ADA, "sent"),
+        delivery(7, BEN, "unclear"),
+    ];
     let ticket_type = TypeRow {
         event_id: EVENT,
         id: TYPE,
@@ -135,10 +153,12 @@ pub(super) fn consistent_history() -> Evidence {
             entries: vec![entry_row(BEN_WAITS, BEN, 2, 1, "promoted", Some(PROMOTED)), entry_row(CHLOE_WAITS, CHLOE, 1, 2, "left", None)],
             keys: keys.collect(),
             accounts: vec![AccountRow { id: ADA, email: "ada@example.org".to_owned() }],
+            mails: mails.to_vec(),
             ..Tables::default()
         },
         requests,
         deliveries,
+        mails_taken: mails.iter().filter(|row| row.status == "sent").map(DeliveryRow::id).collect(),
         ..Evidence::default()
     };
     evidence.registrations.created.insert("ada@example.org".to_owned(), ADA);

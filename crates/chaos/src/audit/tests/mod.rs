@@ -34,6 +34,7 @@ fn a_consistent_history_has_no_violations() {
 
     assert_eq!(verdict.violations, []);
     assert_eq!((verdict.audited_responses, verdict.replayed), (8, 10));
+    assert_eq!((verdict.told, verdict.unclear), (5, 1));
     // Two tickets, from the cancellation to the promotion.
     assert_eq!(verdict.delays, [2_000, 2_000]);
 }
@@ -184,6 +185,17 @@ fn a_message_that_violates_its_contract_is_detected() {
     assert_detected(rule, |evidence| evidence.deliveries.push(message(5, MessageContent::Released)));
     assert_detected(rule, |evidence| evidence.tables.types[0].version = 9);
     assert_detected(rule, |evidence| evidence.deliveries.push(Message { event: UNKNOWN_ID, ..message(1, MessageContent::Event) }));
+}
+
+#[test]
+fn somebody_who_is_not_told_once_is_detected() {
+    let told = "everybody is told once about each change of their tickets, or an operator sees that it is unclear";
+    assert_detected(told, |evidence| evidence.tables.mails.retain(|row| row.message_id != message_id(7)));
+    assert_detected(told, |evidence| evidence.tables.mails[0].status = "failed".to_owned());
+    assert_detected(told, |evidence| evidence.tables.mails[5].status = "sent".to_owned());
+    assert_detected("no mail is sent twice", |evidence| evidence.mails_taken.push(evidence.mails_taken[0]));
+    assert_detected("nobody is told what did not happen", |evidence| evidence.tables.mails[0].recipient = BEN);
+    assert_detected("nobody is told what did not happen", |evidence| evidence.unknown_mails.push("no Message-ID".to_owned()));
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! A small SMTP server whose answers a test decides.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test cannot continue without its servers and reports the cause by panicking"
+)]
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +16,7 @@ use tokio::task::JoinHandle;
 
 /// The treatment of a mail by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Behavior {
+pub enum Behavior {
     /// Takes it.
     Accept,
     /// Takes it and closes the connection without a word.
@@ -28,24 +35,30 @@ pub(crate) enum Behavior {
 
 /// A mail whose content the server has read, whether it answered or not.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
-    pub(crate) recipient: String,
-    pub(crate) content: Vec<u8>,
+pub struct Received {
+    /// The address of the recipient.
+    pub recipient: String,
+    /// The content, without the line that ends it.
+    pub content: Vec<u8>,
+    /// Whether the server refused the content, so that the mail must be sent again.
+    pub is_refused: bool,
 }
 
 type Script = Arc<dyn Fn(&str, usize) -> Behavior + Send + Sync>;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Log {
     received: Vec<Received>,
-    /// The recipients in the order of the attempts.
-    attempts: Vec<String>,
+    /// The number of attempts by recipient.
+    attempts: HashMap<String, usize>,
     commands: Vec<String>,
 }
 
 /// A server that runs until it is dropped.
-pub(crate) struct SmtpServer {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct SmtpServer {
+    /// The address at which it listens.
+    pub address: SocketAddr,
     log: Arc<Mutex<Log>>,
     accepting: JoinHandle<()>,
 }
@@ -58,17 +71,17 @@ impl Drop for SmtpServer {
 
 impl SmtpServer {
     /// Starts a server that takes every mail.
-    pub(crate) async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::scripted(|_, _| Behavior::Accept).await
     }
 
     /// Starts a server that asks `script` with the recipient and the number of earlier attempts to reach them.
-    pub(crate) async fn scripted(script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+    pub async fn scripted(script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
         Self::at("127.0.0.1:0".parse().unwrap(), script).await
     }
 
     /// Starts a server at an address.
-    pub(crate) async fn at(address: SocketAddr, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+    pub async fn at(address: SocketAddr, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let log = Arc::<Mutex<Log>>::default();
@@ -83,22 +96,27 @@ impl SmtpServer {
     }
 
     /// Returns an address at which nothing listens.
-    pub(crate) fn nowhere() -> SocketAddr {
+    pub fn nowhere() -> SocketAddr {
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     }
 
     /// Returns the mails whose content was read.
-    pub(crate) fn received(&self) -> Vec<Received> {
+    pub fn received(&self) -> Vec<Received> {
         self.log.lock().unwrap().received.clone()
     }
 
+    /// Returns the mails whose content was read since the last call, and forgets them.
+    pub fn take_received(&self) -> Vec<Received> {
+        std::mem::take(&mut self.log.lock().unwrap().received)
+    }
+
     /// Returns the number of attempts to reach a recipient.
-    pub(crate) fn attempts(&self, recipient: &str) -> usize {
-        self.log.lock().unwrap().attempts.iter().filter(|attempt| *attempt == recipient).count()
+    pub fn attempts(&self, recipient: &str) -> usize {
+        self.log.lock().unwrap().attempts.get(recipient).copied().unwrap_or_default()
     }
 
     /// Returns all command lines.
-    pub(crate) fn commands(&self) -> Vec<String> {
+    pub fn commands(&self) -> Vec<String> {
         self.log.lock().unwrap().commands.clone()
     }
 }
@@ -128,9 +146,9 @@ async fn converse(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) -> st
                 line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut recipient);
                 let earlier = {
                     let mut log = log.lock().unwrap();
-                    let earlier = log.attempts.iter().filter(|attempt| **attempt == recipient).count();
-                    log.attempts.push(recipient.clone());
-                    earlier
+                    let attempts = log.attempts.entry(recipient.clone()).or_default();
+                    *attempts += 1;
+                    *attempts - 1
                 };
                 behavior = script(&recipient, earlier);
                 match behavior {
@@ -142,7 +160,8 @@ async fn converse(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) -> st
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await?;
                 let content = content(&mut stream).await?;
-                log.lock().unwrap().received.push(Received { recipient: recipient.clone(), content });
+                let is_refused = matches!(behavior, Behavior::RefuseContent(_));
+                log.lock().unwrap().received.push(Received { recipient: recipient.clone(), content, is_refused });
                 match behavior {
                     Behavior::RefuseContent(answer) => answer,
                     Behavior::CloseAfterContent => return Ok(()),

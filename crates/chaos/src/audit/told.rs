@@ -1,0 +1,70 @@
+//! Checks the mails: everybody is told exactly once about each change of their tickets and places, unless the delivery is unclear.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::{AuditResult, Evidence};
+use crate::mail_server::DeliveryId;
+use crate::messages::{Message, MessageContent};
+
+const TOLD: &str = "everybody is told once about each change of their tickets, or an operator sees that it is unclear";
+const AT_MOST_ONCE: &str = "no mail is sent twice";
+const NOTHING_ELSE: &str = "nobody is told what did not happen";
+
+pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
+    let mut taken: BTreeMap<DeliveryId, u32> = BTreeMap::new();
+    for delivery in &evidence.mails_taken {
+        *taken.entry(*delivery).or_default() += 1;
+    }
+    let stored: BTreeMap<_, _> = evidence.tables.mails.iter().map(|row| (row.id(), row.status.as_str())).collect();
+    let accounts: BTreeMap<_, _> = evidence.tables.bookings.iter().map(|row| (row.id, row.account_id)).collect();
+    let expected: BTreeSet<_> = evidence.deliveries.iter().filter_map(|message| expected_delivery(message, &accounts)).collect();
+
+    for delivery in &expected {
+        let mails = taken.get(delivery).copied().unwrap_or_default();
+        match (stored.get(delivery).copied(), mails) {
+            (Some("sent"), 1) => verdict.told += 1,
+            (Some("unclear"), 0 | 1) => verdict.unclear += 1,
+            // Other rules say that the run has not settled, and that a mail was sent twice.
+            (Some("pending" | "sending"), 0) | (_, 2..) => {}
+            (Some(status), _) => {
+                verdict.add_violation(
+                    TOLD,
+                    format!("the delivery is {status}, but the mail server has taken {mails} mails"),
+                    location(delivery),
+                );
+            }
+            (None, _) => verdict.add_violation(TOLD, "there is no delivery", location(delivery)),
+        }
+    }
+    for (delivery, mails) in taken.iter().filter(|(_, mails)| **mails > 1) {
+        verdict.add_violation(AT_MOST_ONCE, format!("the mail server has taken {mails} mails"), location(delivery));
+    }
+    for delivery in stored.keys().chain(taken.keys()).filter(|delivery| !expected.contains(delivery)) {
+        verdict.add_violation(NOTHING_ELSE, "no message is about this account and change", location(delivery));
+    }
+    for unknown in &evidence.unknown_mails {
+        verdict.add_violation(NOTHING_ELSE, unknown, "the logs of both notifiers");
+    }
+}
+
+/// Returns the delivery that a message must lead to. `accounts` contains the account of each booking.
+fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Option<DeliveryId> {
+    let recipient = match &message.content {
+        MessageContent::Confirmed(booking) | MessageContent::Reduced { booking, .. } => booking.account,
+        MessageContent::Joined { entry, .. } | MessageContent::Promoted { entry, .. } => entry.account,
+        MessageContent::Cancelled { booking, .. } => *accounts.get(booking)?,
+        MessageContent::Changed { .. }
+        | MessageContent::Left { .. }
+        | MessageContent::Released
+        | MessageContent::Reallocated { .. }
+        | MessageContent::Capacity(_)
+        | MessageContent::Event => return None,
+    };
+    Some(DeliveryId { message: message.id, recipient })
+}
+
+fn location(delivery: &DeliveryId) -> String {
+    format!("message {}, account {}", delivery.message, delivery.recipient)
+}
