@@ -98,6 +98,8 @@ pub struct SmtpSettings {
     pub port: u16,
     /// Encryption of the connection.
     pub security: Security,
+    /// Certificates in PEM format of authorities that are trusted besides those of the machine.
+    pub ca_certificates: Option<String>,
     /// User and password, if the server requires them.
     pub credentials: Option<(String, SecretString)>,
     /// Maximum time for each step of a delivery.
@@ -246,6 +248,12 @@ impl SmtpSettings {
         let host = reader.optional("smtp.host");
         let port = reader.number("smtp.port", 1..=u16::MAX);
         let security = reader.value("smtp.security");
+        let ca_certificates = reader.optional("smtp.ca_certificates");
+        if let Some(Some(text)) = &ca_certificates
+            && !text.contains("-----BEGIN CERTIFICATE-----")
+        {
+            reader.add_error("smtp.ca_certificates", "must contain certificates in PEM format");
+        }
         let user = reader.optional("smtp.user");
         let password = reader.optional_secret("smtp.password");
         let timeout = reader.millis("smtp.timeout_ms", 100..=600_000);
@@ -259,7 +267,9 @@ impl SmtpSettings {
             }
         };
         let Some(host) = host? else { return Some(None) };
-        Some(Some(Self { host, port: port?, security: security?, credentials, timeout: timeout?, connections: connections? }))
+        let (port, security, timeout) = (port?, security?, timeout?);
+        let (ca_certificates, connections) = (ca_certificates?, connections?);
+        Some(Some(Self { host, port, security, ca_certificates, credentials, timeout, connections }))
     }
 }
 

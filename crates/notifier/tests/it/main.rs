@@ -10,6 +10,7 @@ mod contents;
 mod fixture;
 mod people;
 mod real;
+mod real_smtp;
 mod schema;
 mod speed;
 mod trouble;
