@@ -14,3 +14,4 @@ mod schema;
 mod smtp_server;
 mod speed;
 mod trouble;
+mod webhooks;
