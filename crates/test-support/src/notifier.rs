@@ -12,6 +12,7 @@ use crate::broker::TestBroker;
 use crate::database::TestDatabase;
 use crate::system::{SEALING_KEY, environment};
 use crate::templates::NotifierTemplate;
+use crate::wait::until;
 
 /// A notifier that writes mails into a folder, with a database of its own.
 #[derive(Debug)]
@@ -48,7 +49,19 @@ impl TestNotifier {
         let settings = notifier::NotifierSettings::load(None, environment(&settings, &[])).expect("the settings are valid");
         let running = notifier::start(settings, Clock::system()).expect("the notifier starts");
         ready(running.management_addr()).await;
-        Self { database, running, _mails: mails }
+        let notifier = Self { database, running, _mails: mails };
+        let (http, url) = (reqwest::Client::new(), format!("{}/admin/webhooks", notifier.url()));
+        // Without the keys of access tokens, the response would be 503.
+        until("the notifier can verify access tokens", async || {
+            http.get(&url).bearer_auth("x").send().await.is_ok_and(|response| response.status() == 401)
+        })
+        .await;
+        notifier
+    }
+
+    /// Returns the base URL of its management port.
+    pub fn management_url(&self) -> String {
+        format!("http://{}", self.running.management_addr())
     }
 
     /// Returns the base URL of its routes.

@@ -15,6 +15,7 @@ use rowlock_test_support::totp::code;
 use serde_json::{Value, json};
 
 use crate::document::operations;
+use crate::webhooks::prepare_webhook;
 
 const UNKNOWN_FIELD: &str = "no-such-field";
 
@@ -169,6 +170,7 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             path = path.replace("{eventId}", &id);
             root.client.clone()
         }
+        id if id.contains("Webhook") => prepare_webhook(system, &mut path).await,
         other => panic!("{other} has a body; create here the resources that its example needs"),
     };
     (client, path, body)
@@ -255,7 +257,7 @@ fn objects(body: &Value, schema: &'static Value) -> Vec<(String, &'static Value)
     for (name, value) in body.as_object().unwrap() {
         let schema = resolve_nullable(&schema["properties"][name]);
         let (inner, pointer) = match value {
-            Value::Array(items) => (&items[0], format!("/{name}/0")),
+            Value::Array(items) if items[0].is_object() => (&items[0], format!("/{name}/0")),
             Value::Object(_) => (value, format!("/{name}")),
             _ => continue,
         };

@@ -11,3 +11,4 @@ mod document;
 mod examples;
 mod repeats;
 mod routes;
+mod webhooks;
