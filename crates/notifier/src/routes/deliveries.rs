@@ -150,7 +150,7 @@ pub(super) struct ResendMessages {
     until: Option<Timestamp>,
     /// Whether to send those messages again, too, that were delivered.
     #[deserr(default)]
-    #[schema(default = false)]
+    #[schema(value_type = Option<bool>, nullable = false, default = false)]
     include_delivered: bool,
 }
 

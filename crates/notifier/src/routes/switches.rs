@@ -107,7 +107,7 @@ async fn set_enabled(
 pub(super) struct RotateSecret {
     /// Whether the previous secret stops signing at once. Use it if the secret was exposed.
     #[deserr(default)]
-    #[schema(default = false)]
+    #[schema(value_type = Option<bool>, nullable = false, default = false)]
     revoke_previous: bool,
 }
 
