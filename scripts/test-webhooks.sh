@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make test-webhooks: the official library for Standard Webhooks (the package standardwebhooks on PyPI, installed into .local/tools
+# make test-webhooks: the official library for Standard Webhooks (from PyPI, installed into .local/tools
 # once) verifies a request of a real notifier. It needs the tests' servers; see test-servers.sh.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh

@@ -25,7 +25,7 @@ const DATABASE_RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Maximum delay before the next attempt to connect to the broker.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// What a message leads to and is not stored yet.
+/// The consequences of a message that are not stored yet.
 struct Pending<'a> {
     message: &'a Delivery,
     /// The delivery to a person.

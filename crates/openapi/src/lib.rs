@@ -16,7 +16,9 @@ pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/openap
 ///
 /// Fails if the document cannot be serialized.
 pub fn document() -> serde_json::Result<String> {
-    let mut document = serde_json::to_value(shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()).merge_from(notifier::openapi()))?;
+    let mut document = serde_json::to_value(
+        shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()).merge_from(notifier::openapi()),
+    )?;
     name_items(&mut document);
     allow_empty_parameters(&mut document);
     add_headers(&mut document);

@@ -55,7 +55,9 @@ impl TicketTexts {
             (Kind::WaitlistClosed, false) => ("closed", &["closed-text"], ("show-event", None)),
             (Kind::Waitlisted, _) => ("waitlisted", &["waitlisted-text"], ("show-queue", Some("/queue"))),
             (Kind::Promoted, _) => ("promoted", &["promoted-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
-            (Kind::Confirmed | Kind::AccountNotice | Kind::WebhookDisabled, _) => ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets"))),
+            (Kind::Confirmed | Kind::AccountNotice | Kind::WebhookDisabled, _) => {
+                ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets")))
+            }
         };
         Self { prefix, paragraphs, link }
     }

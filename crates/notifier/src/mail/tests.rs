@@ -138,7 +138,12 @@ fn assert_about_webhooks(language: Language, cases: &[(&str, &str, &str)]) {
             last_error: Some("the receiver responded 500".to_owned()),
         };
         let parts = [*part, "https://crm.example/hook", "the receiver responded 500"];
-        assert_mail(language, &Topic::Webhook(&webhook), None, &Expected { subject, parts: &parts, link: "https://box.example/desk/webhooks" });
+        assert_mail(
+            language,
+            &Topic::Webhook(&webhook),
+            None,
+            &Expected { subject, parts: &parts, link: "https://box.example/desk/webhooks" },
+        );
     }
 }
 
@@ -174,7 +179,10 @@ fn every_kind_is_written_in_english() {
     assert_about_tickets(Language::English, &ABOUT_TICKETS);
     assert_notices(Language::English, &NOTICES);
     let subject = "Your webhook was switched off: CRM";
-    assert_about_webhooks(Language::English, &[("failing", subject, "For a day, every request"), ("gone", subject, "wants no more messages")]);
+    assert_about_webhooks(
+        Language::English,
+        &[("failing", subject, "For a day, every request"), ("gone", subject, "wants no more messages")],
+    );
 }
 
 #[test]

@@ -138,10 +138,9 @@ impl From<WebhookError> for Problem {
                 ProblemCode::WebhookDisabled,
                 "The webhook is disabled. Enable it first with POST /admin/webhooks/{webhookId}/enable.",
             ),
-            WebhookError::Limit(max) => Self::new(
-                ProblemCode::WebhookLimit,
-                format!("There are already {max} webhooks. Delete one that is no longer needed."),
-            ),
+            WebhookError::Limit(max) => {
+                Self::new(ProblemCode::WebhookLimit, format!("There are already {max} webhooks. Delete one that is no longer needed."))
+            }
             WebhookError::KeyReused => key_reused(),
             WebhookError::Response(_) => Self::internal(&error),
             WebhookError::Database(error) => error.into(),

@@ -18,10 +18,11 @@ use crate::store::webhooks::{self as store, WebhookError};
 use crate::webhooks::Secret;
 
 route_problems!(
-    SwitchProblems = Problems::for_administrators().with_input().changing().limited().and(&[
-        ProblemCode::WebhookNotFound,
-        ProblemCode::IdempotencyKeyReused
-    ])
+    SwitchProblems = Problems::for_administrators()
+        .with_input()
+        .changing()
+        .limited()
+        .and(&[ProblemCode::WebhookNotFound, ProblemCode::IdempotencyKeyReused])
 );
 
 /// Enable a webhook.
@@ -112,10 +113,11 @@ pub(super) struct RotateSecret {
 }
 
 route_problems!(
-    RotateProblems = Problems::for_administrators().with_body().changing().limited().and(&[
-        ProblemCode::WebhookNotFound,
-        ProblemCode::IdempotencyKeyReused
-    ])
+    RotateProblems = Problems::for_administrators()
+        .with_body()
+        .changing()
+        .limited()
+        .and(&[ProblemCode::WebhookNotFound, ProblemCode::IdempotencyKeyReused])
 );
 
 /// Replace the secret of a webhook.
@@ -189,7 +191,8 @@ pub(super) async fn delete(
     state.count(&request, admin.sub)?;
     let keyed = KeyedRequest::of_path(&request)?;
     let id = webhook_in_path(&path)?;
-    let delete = async |conn: &mut Connection| if store::delete(conn, id).await? { Ok(Ok(Value::Null)) } else { Ok(Err(WebhookError::NotFound)) };
+    let delete =
+        async |conn: &mut Connection| if store::delete(conn, id).await? { Ok(Ok(Value::Null)) } else { Ok(Err(WebhookError::NotFound)) };
     let deleted = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), delete).await?;
     Ok(changed(StatusCode::NO_CONTENT, &deleted))
 }

@@ -64,10 +64,11 @@ pub(super) struct ChangeWebhook {
 }
 
 route_problems!(
-    CreateProblems = Problems::for_administrators().with_body().changing().limited().and(&[
-        ProblemCode::WebhookLimit,
-        ProblemCode::IdempotencyKeyReused
-    ])
+    CreateProblems = Problems::for_administrators()
+        .with_body()
+        .changing()
+        .limited()
+        .and(&[ProblemCode::WebhookLimit, ProblemCode::IdempotencyKeyReused])
 );
 
 /// Create a webhook.
@@ -135,11 +136,7 @@ route_problems!(ListProblems = Problems::for_administrators().with_input());
     ),
     security(("token" = [])),
 )]
-pub(super) async fn list(
-    state: web::Data<WebhookState>,
-    _: AdminCaller<Organiser>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(state: web::Data<WebhookState>, _: AdminCaller<Organiser>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let before = query.cursor::<WebhookId>();
     let limit = query.limit();
@@ -174,10 +171,11 @@ pub(super) async fn get(
 }
 
 route_problems!(
-    ChangeProblems = Problems::for_administrators().with_body().changing().limited().and(&[
-        ProblemCode::WebhookNotFound,
-        ProblemCode::IdempotencyKeyReused
-    ])
+    ChangeProblems = Problems::for_administrators()
+        .with_body()
+        .changing()
+        .limited()
+        .and(&[ProblemCode::WebhookNotFound, ProblemCode::IdempotencyKeyReused])
 );
 
 /// Change a webhook.

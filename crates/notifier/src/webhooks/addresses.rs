@@ -42,10 +42,10 @@ const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
 
 /// Networks within [`GLOBAL_V6`] that are not public, from the IANA IPv6 Special-Purpose Address Registry.
 const SPECIAL_V6: [Ipv6Net; 4] = [
-    // Protocols, such as Teredo, whose addresses contain an IPv4 address.
+    // Protocols. Some of their addresses contain an IPv4 address.
     v6(0x2001, 0, 0, 23),
     v6(0x2001, 0x0db8, 0, 32),
-    // 6to4, whose addresses contain an IPv4 address.
+    // A tunnel whose addresses contain an IPv4 address.
     v6(0x2002, 0, 0, 16),
     v6(0x3fff, 0, 0, 20),
 ];
@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_public_internet_are_public() {
-        for public in ["1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.1", "223.255.255.255"] {
+        for public in
+            ["1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.1", "223.255.255.255"]
+        {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
         for public in ["2606:4700:4700::1111", "2a00:1450:4001:81b::200e", "2001:200::1", "2001:4860:4860::8888"] {

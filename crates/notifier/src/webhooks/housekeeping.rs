@@ -34,7 +34,10 @@ pub(crate) async fn keep_webhooks(store: Store, settings: WebhookSettings, metri
 async fn round(store: &Store, settings: &WebhookSettings, metrics: &WebhookMetrics) -> Result<bool, DatabaseError> {
     let expired = store.expire_requests(settings.lease()).await?;
     if expired > 0 {
-        tracing::warn!(deliveries = expired, "a notifier ended before it stored the outcome of deliveries to webhooks; they are sent again");
+        tracing::warn!(
+            deliveries = expired,
+            "a notifier ended before it stored the outcome of deliveries to webhooks; they are sent again"
+        );
     }
     metrics.show(store.webhook_backlog().await?);
     store.delete_old_requests(settings.keep).await

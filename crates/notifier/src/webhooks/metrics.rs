@@ -50,7 +50,11 @@ impl WebhookMetrics {
         registry.register("failing", "Webhooks whose last request failed", self.failing.clone());
         registry.register("switched_off", "Webhooks that were switched off because of their receiver", self.switched_off.clone());
         registry.register("pending", "Deliveries to webhooks that have not been sent", self.pending.clone());
-        registry.register("oldest_due_seconds", "Delay of the delivery that has been due for longest, of webhooks that do not fail", self.oldest.clone());
+        registry.register(
+            "oldest_due_seconds",
+            "Delay of the delivery that has been due for longest, of webhooks that do not fail",
+            self.oldest.clone(),
+        );
         // So that each outcome is shown before it occurs.
         for outcome in ["delivered", "failed", "gone"] {
             drop(self.requests.get_or_create(&OutcomeLabel { outcome }));

@@ -1,7 +1,7 @@
 //! Secrets of webhooks, and the signatures of requests.
 //!
-//! The crate `standardwebhooks` 1.0 signs with one secret only and brings another version of base64, so the signature, which is one
-//! HMAC, is written here. A test verifies it with the official library for Python.
+//! The crate `standardwebhooks` 1.0 signs with one secret only and needs another version of the crate `base64`, so the signature, which
+//! is one HMAC, is written here. A test verifies it with the official library for Python.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -89,9 +89,7 @@ pub(super) type Resolver = Arc<dyn Fn(String) -> Addresses + Send + Sync>;
 
 /// Returns the resolver of the operating system.
 pub(super) fn system_resolver() -> Resolver {
-    Arc::new(|name| {
-        Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.map(|address| address.ip()).collect()) })
-    })
+    Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.map(|address| address.ip()).collect()) }))
 }
 
 /// The reason why a target has no address to connect to.
@@ -246,7 +244,9 @@ mod tests {
     #[tokio::test]
     async fn a_name_leads_only_to_its_public_addresses() {
         let target = url("https://crm.example:8443/");
-        for private in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0", "224.0.0.1"] {
+        for private in
+            ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0", "224.0.0.1"]
+        {
             let error = STRICT.resolve(&target, &answering(&[private])).await.unwrap_err();
             assert_eq!(error.to_string(), "the name crm.example has no address in the public Internet", "{private}");
             assert_eq!(LAX.resolve(&target, &answering(&[private])).await.unwrap().len(), 1);

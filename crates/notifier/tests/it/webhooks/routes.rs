@@ -168,8 +168,10 @@ async fn lists_have_pages_and_the_number_of_webhooks_is_limited() {
 
     let mut messages: Vec<_> = (0..5).map(|n| about_tickets("booking.confirmed", n)).collect();
     setup.fixture.publish(messages.clone()).await;
-    until("all are delivered", async || setup.deliveries(&webhooks[1]).await.iter().filter(|delivery| delivery["status"] == "delivered").count() == 5)
-        .await;
+    until("all are delivered", async || {
+        setup.deliveries(&webhooks[1]).await.iter().filter(|delivery| delivery["status"] == "delivered").count() == 5
+    })
+    .await;
     messages.sort_by_key(|message| std::cmp::Reverse(id(message).to_owned()));
     let expected: Vec<_> = messages.iter().map(|message| id(message).to_owned()).collect();
     let path = format!("/admin/webhooks/{}/deliveries", id(&webhooks[1]));

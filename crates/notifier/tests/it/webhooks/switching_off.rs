@@ -21,7 +21,8 @@ async fn a_webhook_that_only_fails_is_switched_off_with_a_mail_and_its_messages_
     until("the webhook is switched off", async || setup.get(&webhook).await["status"] == "disabled").await;
     let now = setup.get(&webhook).await;
     assert_eq!((&now["disabledReason"], &now["lastError"]), (&json!("failing"), &json!("the receiver responded 502")));
-    until("all deliveries have failed", async || setup.deliveries(&webhook).await.iter().all(|delivery| delivery["status"] == "failed")).await;
+    until("all deliveries have failed", async || setup.deliveries(&webhook).await.iter().all(|delivery| delivery["status"] == "failed"))
+        .await;
 
     until("the creator was told", async || setup.smtp.received().len() == 1).await;
     let mail = setup.smtp.received().swap_remove(0);
