@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use rowlock_domain::states::Language;
+use rowlock_http::HttpSettings;
 use rowlock_http::management::ManagementSettings;
+use rowlock_http::tokens::TokenSettings;
 use rowlock_messaging::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
+use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use rowlock_sealing::SealingKeys;
@@ -16,6 +19,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::delivery::RetryPlan;
+use crate::webhooks::WebhookSettings;
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -26,10 +30,16 @@ const STEPS_PER_LEASE: u32 = 20;
 /// All settings of the command `serve`.
 #[derive(Debug, Clone)]
 pub struct NotifierSettings {
+    /// The public HTTP server.
+    pub http: HttpSettings,
+    /// Verification of access tokens.
+    pub tokens: TokenSettings,
     /// The section `notifier`.
     pub work: WorkSettings,
     /// The section `mail`.
     pub mail: MailSettings,
+    /// The section `webhooks`.
+    pub webhooks: WebhookSettings,
     /// The section `sealing`.
     pub sealing: SealingKeys,
     /// The section `site`.
@@ -42,8 +52,8 @@ pub struct NotifierSettings {
     pub database: DatabaseSettings,
     /// The broker connection.
     pub amqp: AmqpSettings,
-    /// How long mails in flight may take during a shutdown.
-    pub drain: Duration,
+    /// Phases and timeouts of the shutdown.
+    pub shutdown: ShutdownSettings,
     /// The section `log`.
     pub log: LogSettings,
     /// The section `telemetry`.
@@ -174,6 +184,9 @@ impl NotifierSettings {
     /// Merges the defaults, an optional file and the environment. The error names every invalid setting.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
+        let http = HttpSettings::read(&mut reader);
+        let tokens = TokenSettings::read(&mut reader);
+        let webhooks = WebhookSettings::read(&mut reader);
         let work = WorkSettings::read(&mut reader);
         let mail = MailSettings::read(&mut reader);
         if let (Some(work), Some(MailSettings { transport: TransportSettings::Smtp(smtp), .. })) = (&work, &mail)
@@ -187,20 +200,23 @@ impl NotifierSettings {
         let management = ManagementSettings::read(&mut reader);
         let database = DatabaseSettings::read(&mut reader);
         let amqp = AmqpSettings::read(&mut reader, "notifier");
-        let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
+        let shutdown = ShutdownSettings::read(&mut reader);
         let log = LogSettings::read(&mut reader);
         let traces = TraceSettings::read(&mut reader);
         let settings = (|| {
             Some(Self {
+                http: http?,
+                tokens: tokens?,
                 work: work?,
                 mail: mail?,
+                webhooks: webhooks?,
                 sealing: sealing?,
                 site: site?,
                 api: api?,
                 management: management?,
                 database: database?,
                 amqp: amqp?,
-                drain: drain?,
+                shutdown: shutdown?,
                 log: log?,
                 traces: traces?,
             })

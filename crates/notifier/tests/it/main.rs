@@ -14,5 +14,6 @@ mod real_smtp;
 mod schema;
 mod speed;
 mod trouble;
+mod webhooks;
 
 use rowlock_test_support::smtp_server;
