@@ -1,5 +1,6 @@
 //! Everything that a test of the notifier needs.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -188,6 +189,11 @@ impl Fixture {
         self.broker.close().await;
         self.database.close().await;
     }
+}
+
+/// Returns a Python with the packages of scripts/requirements-test.txt.
+pub(crate) fn python() -> OsString {
+    std::env::var_os("ROWLOCK_TEST_PYTHON").expect("ROWLOCK_TEST_PYTHON is set by `make test` and by `scripts/test-servers.sh env`")
 }
 
 /// Returns a message about tickets for a person, with an id of its own.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Setup;
 use super::receiver::TAKEN;
-use crate::fixture::about_tickets;
+use crate::fixture::{about_tickets, python};
 
 const VERIFY: &str = "
 import json, sys
