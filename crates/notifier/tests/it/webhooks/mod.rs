@@ -117,6 +117,13 @@ impl Setup {
         self.receiver.received(path)
     }
 
+    /// Replaces the notifier by one with other settings.
+    async fn restarted(self, more: &[(&str, &str)]) -> Self {
+        self.notifier.stop().await.unwrap();
+        let notifier = start(&self.fixture, &self.auth, &self.smtp, more).await;
+        Self { notifier, ..self }
+    }
+
     async fn stop(self) {
         self.notifier.stop().await.unwrap();
         self.receiver.stop().await;
