@@ -4,6 +4,7 @@ mod delivering;
 mod official;
 mod receiver;
 mod routes;
+mod schema;
 mod switching_off;
 mod targets;
 
