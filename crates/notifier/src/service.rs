@@ -240,8 +240,8 @@ impl Notifier {
             tracing::info!("ready");
             let transport = self.sender.transport.clone();
             let house = keep_house(self.store.clone(), self.sender.work, self.delivery_metrics, draining.clone());
-            let Dispatcher { settings, metrics, .. } = self.dispatcher.clone();
-            self.lifecycle.spawn(keep_webhooks(self.store, settings, metrics, stopping.clone()));
+            let Dispatcher { sealing, settings, metrics, .. } = self.dispatcher.clone();
+            self.lifecycle.spawn(keep_webhooks(self.store, sealing, settings, metrics, stopping.clone()));
             // In tasks of their own, so that they use several processors.
             let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(self.sender.clone().run())).collect();
             let dispatcher = tokio::spawn(self.dispatcher.run());

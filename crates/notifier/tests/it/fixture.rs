@@ -128,6 +128,11 @@ impl Fixture {
     /// Returns the deliveries to a person.
     pub(crate) async fn rows_of(&mut self, n: u128) -> Vec<Row> {
         let sql = format!("SELECT status, attempts, detail FROM deliveries WHERE recipient = '{}' ORDER BY created_at", person(n));
+        self.rows(&sql).await
+    }
+
+    /// Returns the rows of a query with the columns of [`Row`].
+    pub(crate) async fn rows(&mut self, sql: &str) -> Vec<Row> {
         diesel::sql_query(sql).load(&mut self.conn).await.unwrap()
     }
 
