@@ -90,6 +90,10 @@ id! {
     MessageId
 }
 id! {
+    /// The id of a webhook, which hands messages to a server of an organizer.
+    WebhookId
+}
+id! {
     /// The id of an entry of the audit log.
     AuditEntryId
 }
