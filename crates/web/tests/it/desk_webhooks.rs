@@ -12,18 +12,18 @@ const DELIVERY: &str = "019a0000-0000-7000-8000-000000000002";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
 
 fn webhook(changes: Value) -> Value {
-    let mut webhook = json!({
+    let webhook = json!({
         "id": ID, "url": "https://crm.example/rowlock", "description": "CRM", "types": null, "eventId": null, "status": "active",
         "failingSince": null, "lastError": null, "disabledAt": null, "disabledReason": null, "previousSecretUntil": null,
         "createdBy": ID, "createdAt": "2026-11-01T08:00:00Z"
     });
-    let Value::Object(changes) = changes else { panic!("the changes are an object") };
-    webhook.as_object_mut().unwrap().extend(changes);
-    webhook
+    let (Value::Object(mut webhook), Value::Object(changes)) = (webhook, changes) else { panic!("both are objects") };
+    webhook.extend(changes);
+    webhook.into()
 }
 
-fn page_of(items: Value) -> Value {
-    json!({"items": items, "nextCursor": null})
+fn page_of<const N: usize>(items: [&Value; N]) -> Value {
+    json!({"items": items.as_slice(), "nextCursor": null})
 }
 
 fn disabled(reason: &str) -> Value {
@@ -46,9 +46,9 @@ fn delivery() -> Value {
 async fn with_webhook(webhook: Value) -> (Web, StandIn, Browser) {
     let api = StandIn::start();
     let here = format!("GET /admin/webhooks/{ID}");
-    api.respond("GET /admin/webhooks", 200, page_of(json!([webhook])));
+    api.respond("GET /admin/webhooks", 200, page_of([&webhook]));
     api.respond(&here, 200, webhook);
-    api.respond(format!("{here}/deliveries"), 200, page_of(json!([])));
+    api.respond(format!("{here}/deliveries"), 200, page_of([]));
     let web = Web::with(Plan::default(), &[("api.notifier_url", &api.url)]).await;
     let organizer = web.system.administrator(AdminRole::Organiser).await;
     let mut browser = web.browser();
@@ -105,7 +105,7 @@ async fn only_organizers_see_webhooks() {
 #[tokio::test]
 async fn an_organizer_creates_a_webhook_and_sees_its_secret_once() {
     let (web, api, mut organizer) = with_webhook(webhook(json!({}))).await;
-    api.respond("GET /admin/webhooks", 200, page_of(json!([])));
+    api.respond("GET /admin/webhooks", 200, page_of([]));
     let empty = organizer.get("/desk/webhooks").await;
     assert!(empty.expect(200).contains("A webhook tells another system") && empty.text.contains("https://www.standardwebhooks.com/"));
     let event = web.system.event_like(json!({"name": "Boat race", "totalTickets": 5})).await["id"].as_str().unwrap().to_owned();
@@ -124,7 +124,10 @@ async fn an_organizer_creates_a_webhook_and_sees_its_secret_once() {
     api.refuse("POST /admin/webhooks", 422, "invalid-input", &["url", "description", "types[1]", "eventId"]);
     let refused = organizer.submit(&none, path, &some).await;
     for field in ["url", "description", "types", "eventId"] {
-        assert!(refused.expect(422).contains(&format!("<a href=\"#{field}\">")) && refused.text.contains(&format!("id=\"{field}\"")), "{field}");
+        assert!(
+            refused.expect(422).contains(&format!("<a href=\"#{field}\">")) && refused.text.contains(&format!("id=\"{field}\"")),
+            "{field}"
+        );
     }
     assert!(refused.text.contains("Enter an address that begins with https://") && refused.text.contains("types[1] is not what"));
     assert!(refused.text.contains("value=\"event.updated\" checked") && !refused.text.contains("value=\"event.deleted\" checked"));
@@ -133,9 +136,7 @@ async fn an_organizer_creates_a_webhook_and_sees_its_secret_once() {
     assert!(refused.expect(422).contains("There are as many webhooks as are permitted here."), "{}", refused.text);
     api.take_changes();
 
-    let mut created = webhook(json!({"eventId": event}));
-    created.as_object_mut().unwrap().insert("secret".to_owned(), SECRET.into());
-    api.respond("POST /admin/webhooks", 201, created);
+    api.respond("POST /admin/webhooks", 201, webhook(json!({"eventId": event, "secret": SECRET})));
     let secret = organizer.submit(&refused, path, &some).await;
     assert!(secret.expect(200).contains(&format!("<code id=\"secret\">{SECRET}</code>")) && secret.text.contains("shown only once"));
     assert!(secret.text.contains("data-copy=\"secret\"") && !secret.text.contains("<script>"));

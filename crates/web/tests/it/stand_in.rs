@@ -40,7 +40,7 @@ impl StandIn {
         let shared = state.clone();
         let app = move || App::new().app_data(web::Data::from(shared.clone())).default_service(web::to(respond));
         let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
-        let url = format!("http://{}", server.addrs()[0]);
+        let url = format!("http://{}", server.addrs().pop().unwrap());
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);

@@ -37,7 +37,7 @@ struct WebhookPage {
     status_filter: &'static str,
     deliveries: Vec<Delivery>,
     next: Option<String>,
-    /// What was entered into the form for a span of time.
+    /// The values entered into the form for a span of time.
     form: Form,
     key: String,
 }

@@ -18,7 +18,7 @@ use crate::redirect::see_other;
 use crate::view::page::Page;
 use crate::visitor::{Visitor, render, render_refused};
 
-/// What was entered.
+/// The values entered into the form.
 #[derive(Debug, Default)]
 struct WebhookForm {
     url: String,
@@ -60,14 +60,17 @@ impl WebhookForm {
         }
         let optional = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         let types = if self.only_some { json!(self.types) } else { Value::Null };
-        let fields = [
-            ("url", json!(self.url)),
-            ("description", optional(&self.description)),
-            ("types", types),
-            ("eventId", optional(&self.event)),
-        ];
+        let fields =
+            [("url", json!(self.url)), ("description", optional(&self.description)), ("types", types), ("eventId", optional(&self.event))];
         Ok(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
+}
+
+/// An option of a select or a checkbox.
+struct Choice {
+    value: String,
+    text: String,
+    is_chosen: bool,
 }
 
 #[derive(Template)]
@@ -104,13 +107,13 @@ impl EditPage {
         }
     }
 
-    /// Returns the types of messages by subject: type, name, and whether it is chosen.
-    fn groups(&self) -> Vec<(String, Vec<(&'static str, String, bool)>)> {
-        let choice = |name: &'static str| {
+    /// Returns the types of messages by subject.
+    fn groups(&self) -> Vec<(String, Vec<Choice>)> {
+        let choice = |name: &&str| {
             let is_chosen = self.form.types.iter().any(|chosen| chosen == name);
-            (name, type_text(self.page.locale(), name), is_chosen)
+            Choice { value: (*name).to_owned(), text: type_text(self.page.locale(), name), is_chosen }
         };
-        TYPES.iter().map(|(subject, types)| (self.page.t(subject), types.iter().copied().map(choice).collect())).collect()
+        TYPES.iter().map(|(subject, types)| (self.page.t(subject), types.iter().map(choice).collect())).collect()
     }
 
     /// Returns the chosen types that this page does not know, because the API is newer. They stay chosen.
@@ -118,20 +121,19 @@ impl EditPage {
         self.form.types.iter().filter(|chosen| !TYPES.iter().any(|(_, types)| types.contains(&chosen.as_str())))
     }
 
-    /// Returns the events as options: id, name with the day, and whether it is chosen.
-    fn event_options(&self) -> Vec<(String, String, bool)> {
-        let option = |event: &DeskEvent| {
-            let id = event.id.to_string();
+    /// Returns the events with their days.
+    fn event_choices(&self) -> Vec<Choice> {
+        let choice = |event: &DeskEvent| {
             let day = event.starts_at.map(|at| format!(" ({})", self.page.locale().short_date(at, event.zone())));
-            let is_chosen = id == self.form.event;
-            (id, format!("{}{}", event.name, day.unwrap_or_default()), is_chosen)
+            let (value, text) = (event.id.to_string(), format!("{}{}", event.name, day.unwrap_or_default()));
+            Choice { is_chosen: value == self.form.event, value, text }
         };
-        let mut options: Vec<_> = self.events.iter().map(option).collect();
+        let mut choices: Vec<_> = self.events.iter().map(choice).collect();
         // The event may have been deleted. It stays chosen, because otherwise saving would send the messages of all events.
-        if !self.form.event.is_empty() && !options.iter().any(|(_, _, is_chosen)| *is_chosen) {
-            options.push((self.form.event.clone(), self.page.t("webhook-deleted-event"), true));
+        if !self.form.event.is_empty() && !choices.iter().any(|choice| choice.is_chosen) {
+            choices.push(Choice { value: self.form.event.clone(), text: self.page.t("webhook-deleted-event"), is_chosen: true });
         }
-        options
+        choices
     }
 }
 

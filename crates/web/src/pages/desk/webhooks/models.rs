@@ -84,9 +84,7 @@ impl Webhook {
         };
         match self.status {
             WebhookStatus::Active => StatusWords { text: locale.text("webhook-active"), reason: None, kind: "good" },
-            WebhookStatus::Failing => {
-                StatusWords { text: since("webhook-failing", self.failing_since), reason: None, kind: "warn" }
-            }
+            WebhookStatus::Failing => StatusWords { text: since("webhook-failing", self.failing_since), reason: None, kind: "warn" },
             WebhookStatus::Disabled => {
                 let reason = self.disabled_reason.as_deref().unwrap_or_default();
                 let reason = locale.optional(&format!("webhook-disabled-reason-{reason}"));

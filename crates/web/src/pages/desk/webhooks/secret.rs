@@ -47,7 +47,12 @@ pub(super) fn show_rotated(visitor: &Visitor, rotated: WithSecret) -> Result<Htt
 
 /// The page is the response to the form, so that no address shows the secret again. A reload sends the form again with the same key, to
 /// which the API responds with the same secret.
-fn show(visitor: &Visitor, WithSecret { webhook, secret }: WithSecret, done: &str, previous: Option<String>) -> Result<HttpResponse, PageError> {
+fn show(
+    visitor: &Visitor,
+    WithSecret { webhook, secret }: WithSecret,
+    done: &str,
+    previous: Option<String>,
+) -> Result<HttpResponse, PageError> {
     let page = new_page(visitor, visitor.locale.text("webhook-secret"));
     render(&SecretPage { page, webhook, secret, done: visitor.locale.text(done), previous })
 }
