@@ -83,10 +83,10 @@ pub(crate) enum Webhooks {
         #[arg(long, value_parser = parse_time, value_name = "TIME")]
         since: Option<Timestamp>,
         /// Only messages before this time or day. Default: all until now.
-        #[arg(long, value_parser = parse_time, requires = "since", value_name = "TIME")]
+        #[arg(long, value_parser = parse_time, requires = "since", conflicts_with = "delivery", value_name = "TIME")]
         until: Option<Timestamp>,
         /// Also messages that were delivered.
-        #[arg(long, requires = "since")]
+        #[arg(long, requires = "since", conflicts_with = "delivery")]
         include_delivered: bool,
     },
 }
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(parse(&["resend", ID, ID]), Ok(()));
         assert_eq!(parse(&["resend", ID, "--since", "2026-11-01", "--until", "2026-11-02", "--include-delivered"]), Ok(()));
         assert_eq!(parse(&["resend", ID, ID, "--since", "2026-11-01"]), Err(ArgumentConflict));
-        assert_eq!(parse(&["resend", ID, ID, "--until", "2026-11-01"]), Err(MissingRequiredArgument));
+        assert_eq!(parse(&["resend", ID, ID, "--until", "2026-11-01"]), Err(ArgumentConflict));
         assert_eq!(parse(&["resend", ID, "--since", "yesterday"]), Err(ValueValidation));
     }
 }

@@ -191,9 +191,9 @@ async fn the_status_of_a_webhook_is_said_in_words() {
     let text = list.expect(200);
     for words in [
         ">Active<",
-        "Failing since 2 November 2026, 09:30\u{a0}UTC",
+        "Failing since Mon, 2 Nov 2026, 09:30\u{a0}UTC",
         "<span class=\"sub\" lang=\"en\">the receiver responded &#60;500&#62;</span>",
-        "Switched off since 2 November 2026",
+        "Switched off since Mon, 2 Nov 2026",
         "An organizer switched it off.",
         "because the receiver took no message for a day.",
         "because the receiver answered that the address no longer exists.",
@@ -210,7 +210,7 @@ async fn the_status_of_a_webhook_is_said_in_words() {
     assert!(page.expect(200).contains("Failing since") && page.text.contains("the receiver responded"), "{}", page.text);
     organizer.language = "de";
     let list = organizer.get("/desk/webhooks").await;
-    assert!(list.expect(200).contains("Gestört seit 2. November 2026") && list.text.contains("4 Arten von Nachrichten"), "{}", list.text);
+    assert!(list.expect(200).contains("Gestört seit Mo") && list.text.contains("4 Arten von Nachrichten"), "{}", list.text);
     web.stop().await;
 }
 
@@ -237,7 +237,7 @@ async fn the_log_shows_each_message_and_sends_it_again() {
         "&#34;quantity&#34;: 2",
         "Status 500",
         "&#60;script&#62;alert(1)",
-        "Next attempt: 1 November 2026, 10:20\u{a0}UTC",
+        "Next attempt: Sun, 1 Nov 2026, 10:20\u{a0}UTC",
         "The message has not been sent yet.",
         "aria-current=\"true\">Failed</a>",
         &format!("href=\"{here}?status=failed&#38;cursor=older\""),
@@ -268,16 +268,16 @@ async fn the_messages_of_a_span_of_time_are_sent_again() {
     let action = format!("{here}/resend");
     let page = organizer.get(&here).await;
     api.take_lines();
-    let refused = organizer.submit(&page, &action, &[("since", ""), ("until", "soon")]).await;
-    assert!(refused.expect(422).contains("<a href=\"#since\">Enter a date and a time.") && refused.text.contains("<a href=\"#until\">"));
+    let unreadable = organizer.submit(&page, &action, &[("since", ""), ("until", "soon")]).await;
+    assert!(unreadable.expect(422).contains("<a href=\"#since\">Enter a date and a time.") && unreadable.text.contains("<a href=\"#until\">"));
     assert_eq!(api.take_changes(), []);
     let route = format!("POST /admin/webhooks/{ID}/resend");
     api.refuse(&route, 422, "invalid-input", &["until"]);
     let span = [("since", "2026-11-01T10:00"), ("until", "2026-11-01T09:00"), ("includeDelivered", "yes")];
-    let refused = organizer.submit(&refused, &action, &span).await;
+    let refused = organizer.submit(&unreadable, &action, &span).await;
     assert!(refused.expect(422).contains("<a href=\"#until\">Enter a time that is later than the beginning."), "{}", refused.text);
     assert!(refused.text.contains("value=\"2026-11-01T10:00\"") && refused.text.contains("value=\"yes\" checked"));
-    let sent = one_change(&api, &page, &action);
+    let sent = one_change(&api, &unreadable, &action);
     let times = ("2026-11-01T10:00:00Z", "2026-11-01T09:00:00Z");
     assert_eq!(sent.body, json!({"since": times.0, "until": times.1, "includeDelivered": true}));
     api.respond(&route, 200, json!({"resent": 12}));
@@ -323,7 +323,7 @@ async fn a_webhook_is_switched_gets_another_secret_and_is_deleted() {
     let rotated = |until: Value| webhook(json!({"previousSecretUntil": until, "secret": SECRET}));
     api.respond(format!("POST {route}/rotatesecret"), 200, rotated("2026-11-03T09:30:00Z".into()));
     let secret = organizer.submit(&rotate, &path, &[]).await;
-    assert!(secret.expect(200).contains(SECRET) && secret.text.contains("Until 3 November 2026, 09:30\u{a0}UTC"), "{}", secret.text);
+    assert!(secret.expect(200).contains(SECRET) && secret.text.contains("Until Tue, 3 Nov 2026, 09:30\u{a0}UTC"), "{}", secret.text);
     assert_eq!((secret.header("cache-control"), one_change(&api, &rotate, &path).body), ("no-store", json!({"revokePrevious": false})));
     api.respond(format!("POST {route}/rotatesecret"), 200, rotated(Value::Null));
     let secret = organizer.submit(&rotate, &path, &[("revokePrevious", "yes")]).await;
