@@ -22,13 +22,17 @@ addresses() {
 proxies=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}")
 origins=$(rowlock_origins "${ROWLOCK_ALLOWED_ORIGINS:-}")
 
-# An installation without the web site has no ROWLOCK_WEB_UPSTREAM.
-auth='' booking='' web=''
+# An installation without the web site has no ROWLOCK_WEB_UPSTREAM, and one without a notifier no ROWLOCK_NOTIFIER_UPSTREAM.
+auth='' booking='' notifier='' web=''
 look_up() {
   now=$(addresses "$ROWLOCK_AUTH_UPSTREAM")
   auth=${now:-$auth}
   now=$(addresses "$ROWLOCK_BOOKING_UPSTREAM")
   booking=${now:-$booking}
+  if [ -n "${ROWLOCK_NOTIFIER_UPSTREAM:-}" ]; then
+    now=$(addresses "$ROWLOCK_NOTIFIER_UPSTREAM")
+    notifier=${now:-$notifier}
+  fi
   [ -n "${ROWLOCK_WEB_UPSTREAM:-}" ] || return 0
   now=$(addresses "$ROWLOCK_WEB_UPSTREAM")
   web=${now:-$web}
@@ -47,6 +51,7 @@ render() {
     case $line in
       *"\${ROWLOCK_AUTH_UPSTREAM}"*) fill_in $auth ;;
       *"\${ROWLOCK_BOOKING_UPSTREAM}"*) fill_in $booking ;;
+      *"\${ROWLOCK_NOTIFIER_UPSTREAM}"*) fill_in $notifier ;;
       *"\${ROWLOCK_WEB_UPSTREAM}"*) fill_in $web ;;
       *"\${ROWLOCK_TRUSTED_PROXIES}"*) fill_in $proxies ;;
       *"\${ROWLOCK_ALLOWED_ORIGINS}"*) fill_in $origins ;;
@@ -70,12 +75,12 @@ fi
 mkdir -p "$dir/conf.d"
 cp -- "$here/nginx.conf" "$dir/nginx.conf"
 render
-known="$auth $booking $web"
+known="$auth $booking $notifier $web"
 
 # nginx replaces this shell and takes over its process id.
 while sleep 1 && kill -0 $$ 2>/dev/null; do
   look_up
-  if [ "$auth $booking $web" != "$known" ] && render && reload; then known="$auth $booking $web"; fi
+  if [ "$auth $booking $notifier $web" != "$known" ] && render && reload; then known="$auth $booking $notifier $web"; fi
 done &
 
 exec nginx -p "$dir/" -c nginx.conf -e stderr -g 'daemon off; pid nginx.pid;'

@@ -20,7 +20,8 @@ gateway_lines() {
 
 # gateway_render DIR PORT AUTH BOOKING…: writes the configuration to DIR, which is nginx's prefix. Requests are balanced over the
 # booking-services. ROWLOCK_TRUSTED_PROXIES names the proxies in front of the gateway, ROWLOCK_ALLOWED_ORIGINS the origins whose
-# web pages may read the gateway's own responses, ROWLOCK_WEB_ADDRESS the web service, if there is one.
+# web pages may read the gateway's own responses, ROWLOCK_WEB_ADDRESS the web service and ROWLOCK_NOTIFIER_ADDRESS the notifier, if
+# there is one.
 gateway_render() {
   local dir=$1 text line address more='' networks origins proxies=() pages=()
   networks=$(rowlock_networks "${ROWLOCK_TRUSTED_PROXIES:-}" 2>&1) || fail "$networks"
@@ -37,6 +38,7 @@ gateway_render() {
   text=${text//"\${ROWLOCK_GATEWAY_LISTEN}"/127.0.0.1:$2}
   text=${text//"\${ROWLOCK_AUTH_UPSTREAM}"/$3}
   text=${text//"\${ROWLOCK_BOOKING_UPSTREAM}"/$4}
+  text=$(gateway_lines ROWLOCK_NOTIFIER_UPSTREAM ${ROWLOCK_NOTIFIER_ADDRESS:+"$ROWLOCK_NOTIFIER_ADDRESS"} <<<"$text")
   gateway_lines ROWLOCK_WEB_UPSTREAM ${ROWLOCK_WEB_ADDRESS:+"$ROWLOCK_WEB_ADDRESS"} <<<"$text" | gateway_lines ROWLOCK_TRUSTED_PROXIES "${proxies[@]}" | gateway_lines ROWLOCK_ALLOWED_ORIGINS "${pages[@]}" >"$dir/conf.d/rowlock.conf"
   cp -- "$ROOT/deploy/gateway/nginx.conf" "$dir/nginx.conf"
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rowlock_domain::text::EmailDomains;
 use rowlock_http::management::ManagementSettings;
-use rowlock_http::revocations::RevocationSettings;
+use rowlock_http::tokens::TokenSettings;
 use rowlock_http::{HttpSettings, per_minute};
 use rowlock_messaging::amqp::AmqpSettings;
 use rowlock_messaging::outbox::RelaySettings;
@@ -13,7 +13,6 @@ use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
-use url::Url;
 
 use crate::lanes::LaneSettings;
 use crate::live::LiveSettings;
@@ -74,21 +73,6 @@ pub struct MaintenanceSettings {
     pub database: DatabaseSettings,
     /// Logging.
     pub log: LogSettings,
-}
-
-/// Verification of access tokens.
-#[derive(Debug, Clone)]
-pub struct TokenSettings {
-    /// URL of the public keys (JWKS).
-    pub jwks_url: Url,
-    /// URL of the revocation list.
-    pub revocations_url: Url,
-    /// Fetch interval and maximum age of the revocation list.
-    pub revocations: RevocationSettings,
-    /// Required `iss` claim of tokens.
-    pub issuer: String,
-    /// Required `aud` claim of tokens.
-    pub audience: String,
 }
 
 impl BookingSettings {
@@ -152,23 +136,6 @@ impl BookingSettings {
             shutdown: shutdown?,
             log: log?,
             traces: traces?,
-        })
-    }
-}
-
-impl TokenSettings {
-    fn read(reader: &mut SettingsReader) -> Option<Self> {
-        let jwks_url = reader.value("tokens.jwks_url");
-        let issuer = reader.value("tokens.issuer");
-        let audience = reader.value("tokens.audience");
-        let revocations_url = reader.value("tokens.revocations_url");
-        let revocations = RevocationSettings::read(reader);
-        Some(Self {
-            jwks_url: jwks_url?,
-            revocations_url: revocations_url?,
-            revocations: revocations?,
-            issuer: issuer?,
-            audience: audience?,
         })
     }
 }

@@ -224,11 +224,8 @@ impl Settings<'_> {
                 ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
                 ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),
                 ("ROWLOCK__HTTP__LISTEN", listen),
-                ("ROWLOCK__TOKENS__JWKS_URL", format!("http://127.0.0.1:{}/.well-known/jwks.json", port(self.options, ServiceId::Auth)?)),
-                (
-                    "ROWLOCK__TOKENS__REVOCATIONS_URL",
-                    format!("http://127.0.0.1:{}/internal/revocations", port(self.options, ServiceId::Auth)?),
-                ),
+                ("ROWLOCK__TOKENS__JWKS_URL", self.auth_url("/.well-known/jwks.json")?),
+                ("ROWLOCK__TOKENS__REVOCATIONS_URL", self.auth_url("/internal/revocations")?),
                 ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
             ]),
             ServiceId::Worker(_) => settings.extend([
@@ -240,7 +237,10 @@ impl Settings<'_> {
                 self.database("rowlock_notifier")?,
                 ("ROWLOCK__AMQP__URL", self.amqp_url.clone()),
                 ("ROWLOCK__AMQP__RETRY_DELAYS_MS", retry_delays()),
-                ("ROWLOCK__API__AUTH_URL", format!("http://127.0.0.1:{}", port(self.options, ServiceId::Auth)?)),
+                ("ROWLOCK__HTTP__LISTEN", listen),
+                ("ROWLOCK__TOKENS__JWKS_URL", self.auth_url("/.well-known/jwks.json")?),
+                ("ROWLOCK__TOKENS__REVOCATIONS_URL", self.auth_url("/internal/revocations")?),
+                ("ROWLOCK__API__AUTH_URL", self.auth_url("")?),
                 ("ROWLOCK__API__BOOKING_URL", format!("http://127.0.0.1:{}", port(self.options, ServiceId::Booking(0))?)),
                 ("ROWLOCK__SEALING__KEY", secret(self.options, "sealing-key")?),
                 ("ROWLOCK__SITE__PUBLIC_URL", "http://box.example".to_owned()),
@@ -256,6 +256,10 @@ impl Settings<'_> {
             ]),
         }
         Ok(settings)
+    }
+
+    fn auth_url(&self, path: &str) -> Fallible<String> {
+        Ok(format!("http://127.0.0.1:{}{path}", port(self.options, ServiceId::Auth)?))
     }
 
     fn database(&self, name: &str) -> Fallible<(&'static str, String)> {

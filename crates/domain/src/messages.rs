@@ -8,6 +8,7 @@ mod domain_event;
 mod envelope;
 mod notifications;
 mod sales;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub use self::notifications::{
     NOTIFICATION_ROUTING_PATTERNS, Notification, NotificationMessage, SealedNotice, TicketNotification, parse_notification_message,
 };
 pub use self::sales::{SALES_ROUTING_PATTERNS, SalesChange, SalesMessage, parse_sales_message};
+pub use self::webhooks::{WEBHOOK_TYPES, WebhookMessage, parse_webhook_message};
 use crate::Timestamp;
 use crate::ids::{AccountId, EventId, MessageId, TicketTypeId, TypeKey};
 use crate::trace::TraceContext;

@@ -70,6 +70,10 @@ codes! {
     WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "The waiting-list entry does not exist",
     /// The token of a link in an e-mail is unknown, expired or already used.
     LinkNotFound = 404 "link-not-found" "The link is not valid",
+    /// The webhook does not exist.
+    WebhookNotFound = 404 "webhook-not-found" "The webhook does not exist",
+    /// The webhook has no delivery with this id.
+    DeliveryNotFound = 404 "delivery-not-found" "The delivery does not exist",
     /// The event has no picture.
     ImageNotFound = 404 "image-not-found" "The event has no picture",
     /// The route exists but does not support the method.
@@ -114,6 +118,10 @@ codes! {
     AlreadyPromoted = 409 "already-promoted" "The waiting-list entry has become a booking",
     /// The new capacity is below the number of booked tickets.
     CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below the number of booked tickets",
+    /// The webhook is disabled, so it delivers nothing.
+    WebhookDisabled = 409 "webhook-disabled" "The webhook is disabled",
+    /// The installation has as many webhooks as its settings permit.
+    WebhookLimit = 409 "webhook-limit" "There are too many webhooks",
     /// The resource has changed since the client read it.
     PreconditionFailed = 412 "precondition-failed" "The resource has changed since it was read",
     /// The body is larger than the limit.

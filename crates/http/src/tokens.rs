@@ -1,6 +1,7 @@
 //! Access tokens: their claims, the public keys that verify them, and the verifier.
 
 mod fetch;
+mod settings;
 mod verifier;
 
 use rowlock_domain::ids::{AccountId, SessionId};
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use fetch::{Fetch, FetchKeys, fetch_over_http};
+pub use settings::TokenSettings;
 pub use verifier::TokenVerifier;
 
 /// The claims of an access token.

@@ -81,7 +81,7 @@ pub async fn run() -> ExitCode {
 
 async fn serve(settings: NotifierSettings) -> ExitCode {
     settings.log.start();
-    let drain = settings.drain;
+    let drain = settings.shutdown.total();
     match start(settings, Clock::system()) {
         Ok(running) => run_until_stopped(running, drain).await,
         Err(error) => fail(1, error),

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowlock_domain::messages::{NotificationMessage, parse_notification_message};
+use rowlock_domain::messages::{NotificationMessage, UnreadableMessage, parse_notification_message, parse_webhook_message};
 use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology, shorten};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::DatabaseError;
@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::delivery::NewDelivery;
 use crate::metrics::DeliveryMetrics;
-use crate::store::Store;
+use crate::store::{Inserted, Store};
+use crate::webhooks::OfferedMessage;
 
 /// Delay between two checks whether the database is back.
 const DATABASE_RETRY_DELAY: Duration = Duration::from_millis(250);
@@ -24,10 +25,22 @@ const DATABASE_RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Maximum delay before the next attempt to connect to the broker.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// A delivery that is not stored yet, with its message.
+/// The consequences of a message that are not stored yet.
 struct Pending<'a> {
     message: &'a Delivery,
-    delivery: NewDelivery,
+    /// The delivery to a person.
+    delivery: Option<NewDelivery>,
+    /// The message as webhooks get it.
+    offered: Option<OfferedMessage>,
+}
+
+impl<'a> Pending<'a> {
+    fn read(message: &'a Delivery) -> Result<Self, UnreadableMessage> {
+        let NotificationMessage { id, notification } = parse_notification_message(&message.body)?;
+        let delivery = notification.map(|notification| NewDelivery::of(id, notification));
+        let offered = parse_webhook_message(&message.body)?.map(OfferedMessage::try_from).transpose()?;
+        Ok(Self { message, delivery, offered })
+    }
 }
 
 /// Consumes the messages that people are told about.
@@ -40,6 +53,8 @@ pub(crate) struct MessageConsumer {
     pub(crate) metrics: DeliveryMetrics,
     /// Wakes the sender.
     pub(crate) wake: Arc<Notify>,
+    /// Wakes the dispatcher of webhooks.
+    pub(crate) wake_webhooks: Arc<Notify>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -96,10 +111,8 @@ impl MessageConsumer {
     async fn read<'a>(&self, consumer: &mut Consumer, batch: &'a [Delivery]) -> Result<Vec<Pending<'a>>, LinkError> {
         let mut pending = Vec::with_capacity(batch.len());
         for message in batch {
-            match parse_notification_message(&message.body) {
-                Ok(NotificationMessage { id, notification }) => {
-                    pending.extend(notification.map(|notification| Pending { message, delivery: NewDelivery::of(id, notification) }));
-                }
+            match Pending::read(message) {
+                Ok(read) => pending.push(read),
                 Err(error) => self.dead_letter(consumer, message, &error).await?,
             }
         }
@@ -118,10 +131,13 @@ impl MessageConsumer {
     async fn store_all(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<bool, LinkError> {
         loop {
             let error = match self.store(consumer, pending).await? {
-                Ok(stored) => {
-                    self.metrics.count_stored(stored);
-                    if stored > 0 {
+                Ok(Inserted { deliveries, requests }) => {
+                    self.metrics.count_stored(deliveries);
+                    if deliveries > 0 {
                         self.wake.notify_one();
+                    }
+                    if requests > 0 {
+                        self.wake_webhooks.notify_one();
                     }
                     return Ok(true);
                 }
@@ -137,17 +153,21 @@ impl MessageConsumer {
         }
     }
 
-    /// Stores deliveries and returns the number of new ones. If the database refuses them, they are stored one by one, so that only
-    /// the messages with the wrong values become dead letters.
-    async fn store(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<Result<usize, DatabaseError>, LinkError> {
-        match self.store.insert(pending.iter().map(|pending| pending.delivery.clone()).collect()).await {
+    /// Stores deliveries and returns the number of new ones. If the database refuses them, they are stored message by message, so that
+    /// only the messages with the wrong values become dead letters.
+    async fn store(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<Result<Inserted, DatabaseError>, LinkError> {
+        let deliveries = pending.iter().filter_map(|pending| pending.delivery.clone()).collect();
+        match self.store.insert(deliveries, pending.iter().filter_map(|pending| pending.offered.clone()).collect()).await {
             Err(DatabaseError::Refused(_)) => {}
             result => return Ok(result),
         }
-        let mut stored = 0_usize;
-        while let Some(Pending { message, delivery }) = pending.last() {
-            match self.store.insert(vec![delivery.clone()]).await {
-                Ok(new) => stored = stored.saturating_add(new),
+        let mut stored = Inserted::default();
+        while let Some(Pending { message, delivery, offered }) = pending.last() {
+            match self.store.insert(delivery.iter().cloned().collect(), offered.iter().cloned().collect()).await {
+                Ok(Inserted { deliveries, requests }) => {
+                    stored.deliveries = stored.deliveries.saturating_add(deliveries);
+                    stored.requests = stored.requests.saturating_add(requests);
+                }
                 Err(error @ DatabaseError::Refused(_)) => self.dead_letter(consumer, message, &error).await?,
                 Err(error) => return Ok(Err(error)),
             }

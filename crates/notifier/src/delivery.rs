@@ -28,12 +28,21 @@ pub(crate) enum Kind {
     WaitlistClosed,
     /// A notice about the account.
     AccountNotice,
+    /// A webhook of the account was switched off.
+    WebhookDisabled,
 }
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Confirmed, Self::Waitlisted, Self::Promoted, Self::Returned, Self::WaitlistClosed, Self::AccountNotice];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Confirmed,
+        Self::Waitlisted,
+        Self::Promoted,
+        Self::Returned,
+        Self::WaitlistClosed,
+        Self::AccountNotice,
+        Self::WebhookDisabled,
+    ];
 
     /// Returns the name in the column `kind`.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -44,6 +53,7 @@ impl Kind {
             Self::Returned => "returned",
             Self::WaitlistClosed => "waitlist-closed",
             Self::AccountNotice => "account-notice",
+            Self::WebhookDisabled => "webhook-disabled",
         }
     }
 
@@ -133,6 +143,20 @@ pub(crate) struct TicketData {
 pub(crate) struct NoticeData {
     /// The sealed notice.
     pub(crate) sealed: SealedNotice,
+}
+
+/// The column `data` of a delivery about a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookData {
+    /// The URL of the webhook.
+    pub(crate) url: String,
+    /// The name that its creator gave it.
+    pub(crate) description: Option<String>,
+    /// Why it was switched off: `gone` or `failing`.
+    pub(crate) reason: String,
+    /// The error of the last attempt.
+    pub(crate) last_error: Option<String>,
 }
 
 /// A delivery that is not stored yet.

@@ -1,8 +1,9 @@
-//! The notifier: tells people by e-mail what happened to their tickets and accounts.
+//! The notifier: tells people by e-mail what happened to their tickets and accounts, and servers of organizers by webhooks.
 //!
 //! A consumer writes one row of `deliveries` for each message and recipient, and acknowledges the message after its commit. A sender
 //! claims due rows, commits the claim, and only then hands the mail to the SMTP server. A mail is therefore sent at most once: if
-//! it is unknown whether the server has taken it, the row becomes `unclear`, and an operator decides.
+//! it is unknown whether the server has taken it, the row becomes `unclear`, and an operator decides. Webhooks get each message at
+//! least once; see the module `webhooks`.
 
 pub mod cli;
 mod consume;
@@ -15,17 +16,30 @@ mod mail;
 mod metrics;
 mod prepare;
 mod rate;
+mod routes;
 mod sender;
 mod service;
 mod settings;
 mod smtp;
 mod store;
 mod transport;
+mod webhooks;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use service::{StartError, start};
 pub use settings::{MailSettings, MaintenanceSettings, NotifierSettings, Security, SmtpSettings};
+pub use webhooks::WebhookSettings;
 
 /// Migrations of `rowlock_notifier`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/notifier");
+
+/// Returns the name of every route, such as `GET /admin/webhooks`.
+pub fn routes() -> Vec<String> {
+    routes::routes().names()
+}
+
+/// Returns the OpenAPI 3.1 description of the public routes. `rowlock-openapi` merges it into the complete document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    <routes::Description as utoipa::OpenApi>::openapi()
+}

@@ -12,7 +12,7 @@ use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList};
 use serde::Deserialize;
 
 use crate::contacts::{Contact, Contacts};
-use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData};
+use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, WebhookData};
 use crate::events::{Event, Events};
 use crate::mail::{Composer, OutgoingMail, Recipient, Topic};
 
@@ -82,6 +82,7 @@ impl Preparer {
     pub(crate) fn prepare(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Prepared {
         let mail = match kind(delivery) {
             Ok(Kind::AccountNotice) => self.notice(delivery),
+            Ok(Kind::WebhookDisabled) => self.about_webhook(delivery, looked_up),
             Ok(kind) => self.about_tickets(delivery, kind, looked_up),
             Err(outcome) => Err(outcome),
         };
@@ -107,6 +108,17 @@ impl Preparer {
         let recipient = self.recipient(address, Some(contact.name()), language);
         let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
         self.composer.compose(delivery.key, &recipient, &Topic::Tickets { kind, tickets, event }, list).map_err(Outcome::Failed)
+    }
+
+    fn about_webhook(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
+        let webhook: WebhookData = data(delivery)?;
+        let contacts = looked_up.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
+        let gone = || Outcome::Skipped("the account no longer exists or is disabled".to_owned());
+        let contact = contacts.get(&delivery.key.recipient).ok_or_else(gone)?;
+        let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
+        let language = contact.language.as_deref().and_then(|language| language.parse().ok());
+        let recipient = self.recipient(address, Some(contact.name()), language);
+        self.composer.compose(delivery.key, &recipient, &Topic::Webhook(&webhook), None).map_err(Outcome::Failed)
     }
 
     fn notice(&self, delivery: &ClaimedDelivery) -> Result<OutgoingMail, Outcome> {

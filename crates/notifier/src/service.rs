@@ -1,17 +1,22 @@
-//! The running notifier: management port, consumer, senders and housekeeping.
+//! The running notifier: the HTTP servers, the consumer, the senders, the dispatcher of webhooks, and housekeeping.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
+use actix_web::web;
 use rowlock_http::management::{self, Readiness};
-use rowlock_http::service_client;
+use rowlock_http::revocations::Revocations;
+use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
+use rowlock_http::{GracefulShutdown, HttpSettings, RateLimit, service_client};
 use rowlock_messaging::amqp::LinkMetrics;
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
-use rowlock_platform::lifecycle::Lifecycle;
+use rowlock_platform::lifecycle::{Lifecycle, ShutdownSettings};
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces};
 use rowlock_postgres::{DatabaseError, Pool, build_keyed_pool};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::MIGRATIONS;
 use crate::consume::MessageConsumer;
@@ -22,10 +27,12 @@ use crate::mail::Composer;
 use crate::metrics::DeliveryMetrics;
 use crate::prepare::Preparer;
 use crate::rate::Rate;
+use crate::routes::{self, WebhookState};
 use crate::sender::Sender;
 use crate::settings::{NotifierSettings, TransportSettings};
 use crate::store::Store;
 use crate::transport::Transport;
+use crate::webhooks::{Client, Dispatcher, MAX_SETTLING, WebhookMetrics, keep_webhooks};
 
 /// Number of mails that are written into a folder at the same time.
 const FOLDER_CONCURRENCY: usize = 4;
@@ -33,7 +40,7 @@ const FOLDER_CONCURRENCY: usize = 4;
 /// The reason why the notifier could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The notifier cannot listen on the management port.
+    /// The notifier cannot listen on one of its ports.
     #[error(transparent)]
     Listen(#[from] std::io::Error),
     /// The connection pool cannot be built from the database URL.
@@ -53,13 +60,15 @@ pub enum StartError {
     Texts(String),
 }
 
-/// Binds the management port and starts the notifier, which becomes ready in the background.
+/// Binds both ports and starts the notifier, which becomes ready in the background.
 ///
 /// # Panics
 ///
 /// Panics outside a tokio runtime.
 pub fn start(settings: NotifierSettings, clock: Clock) -> Result<Running, StartError> {
+    let public = rowlock_http::bind(settings.http.listen)?;
     let operators = rowlock_http::bind(settings.management.listen)?;
+    let http_addr = public.local_addr()?;
     let management_addr = operators.local_addr()?;
     let pool = build_keyed_pool(&settings.database.url, settings.database.pool_size, settings.database.limits, "notifier")?;
     let lifecycle = Lifecycle::default();
@@ -68,11 +77,11 @@ pub fn start(settings: NotifierSettings, clock: Clock) -> Result<Running, StartE
     let metrics = Metrics::default();
     metrics.register_pool(&pool);
     let readiness = Readiness::of(&settings.database, &MIGRATIONS, stop.clone())?;
-    let notifier = Notifier::new(settings, clock, pool, &metrics, lifecycle)?;
-    management::start(operators, readiness, &metrics, &notifier.lifecycle);
-    tracing::info!(%management_addr, "started; waiting until the database is ready");
-    let ended = tokio::spawn(notifier.run(traces));
-    Ok(Running::new(None, management_addr, stop, ended))
+    let notifier = Notifier::new(settings, clock, pool, metrics, lifecycle)?;
+    management::start(operators, readiness, &notifier.metrics, &notifier.lifecycle);
+    tracing::info!(%http_addr, %management_addr, "started; waiting until the database is ready");
+    let ended = tokio::spawn(notifier.run(public, traces));
+    Ok(Running::new(Some(http_addr), management_addr, stop, ended))
 }
 
 struct Notifier {
@@ -81,19 +90,56 @@ struct Notifier {
     store: Store,
     consumer: MessageConsumer,
     sender: Sender,
-    metrics: DeliveryMetrics,
+    dispatcher: Dispatcher,
+    api: Api,
+    metrics: Metrics,
+    delivery_metrics: DeliveryMetrics,
+}
+
+/// The public routes and the settings of their server.
+struct Api {
+    http: HttpSettings,
+    shutdown: ShutdownSettings,
+    state: Arc<WebhookState>,
+    verifier: Arc<TokenVerifier>,
+    revocations: Arc<Revocations>,
 }
 
 impl Notifier {
-    fn new(settings: NotifierSettings, clock: Clock, pool: Pool, metrics: &Metrics, lifecycle: Lifecycle) -> Result<Self, StartError> {
-        let http = service_client(settings.api.timeout).build()?;
+    fn new(settings: NotifierSettings, clock: Clock, pool: Pool, metrics: Metrics, lifecycle: Lifecycle) -> Result<Self, StartError> {
         let store = Store::new(pool.clone(), settings.database.limits.response_timeout());
         let (delivery_metrics, link_metrics) = (DeliveryMetrics::default(), LinkMetrics::default());
         metrics.register(|registry| delivery_metrics.register(registry));
         metrics.register(|registry| link_metrics.register(registry));
-        let wake = Arc::new(Notify::new());
+        let [wake, wake_webhooks] = [(); 2].map(|()| Arc::new(Notify::new()));
+        let dispatcher = Self::dispatcher(&settings, &store, &clock, &metrics, &wake_webhooks, &lifecycle);
+        let api = Api::new(&settings, &store, &clock, &wake_webhooks)?;
+        let consumer = MessageConsumer {
+            store: store.clone(),
+            amqp: settings.amqp.clone(),
+            prefetch: settings.work.prefetch,
+            clock: clock.clone(),
+            link_metrics,
+            metrics: delivery_metrics.clone(),
+            wake: wake.clone(),
+            wake_webhooks,
+            stop: lifecycle.draining.clone(),
+        };
+        let sender = Self::sender(settings, &store, clock, &delivery_metrics, wake, &lifecycle)?;
+        Ok(Self { pool, lifecycle, store, consumer, sender, dispatcher, api, metrics, delivery_metrics })
+    }
+
+    fn sender(
+        settings: NotifierSettings,
+        store: &Store,
+        clock: Clock,
+        metrics: &DeliveryMetrics,
+        wake: Arc<Notify>,
+        lifecycle: &Lifecycle,
+    ) -> Result<Sender, StartError> {
+        let http = service_client(settings.api.timeout).build()?;
         let transport = Transport::new(&settings.mail)?;
-        let composer = Composer::new(&settings.mail, settings.site, settings.sealing, clock.clone()).map_err(StartError::Texts)?;
+        let composer = Composer::new(&settings.mail, settings.site, settings.sealing, clock).map_err(StartError::Texts)?;
         let preparer = Preparer {
             contacts: Contacts::new(http.clone(), &settings.api.auth_url),
             events: Events::new(http, &settings.api.booking_url, settings.api.keep),
@@ -104,17 +150,7 @@ impl Notifier {
             TransportSettings::Smtp(smtp) => smtp.connections.div_ceil(SENDERS),
             TransportSettings::Folder(_) => FOLDER_CONCURRENCY,
         };
-        let consumer = MessageConsumer {
-            store: store.clone(),
-            amqp: settings.amqp,
-            prefetch: settings.work.prefetch,
-            clock,
-            link_metrics,
-            metrics: delivery_metrics.clone(),
-            wake: wake.clone(),
-            stop: lifecycle.draining.clone(),
-        };
-        let sender = Sender {
+        Ok(Sender {
             store: store.clone(),
             preparer: Arc::new(preparer),
             transport: Arc::new(transport),
@@ -122,34 +158,113 @@ impl Notifier {
             work: settings.work,
             retries: settings.mail.retries,
             concurrency,
-            metrics: delivery_metrics.clone(),
+            metrics: metrics.clone(),
             wake,
             stop: lifecycle.draining.clone(),
-        };
-        Ok(Self { pool, lifecycle, store, consumer, sender, metrics: delivery_metrics })
+        })
     }
 
-    /// Runs until the notifier is stopped, then finishes the mails in flight.
-    async fn run(self, traces: Traces) -> std::io::Result<()> {
-        let draining = &self.lifecycle.draining;
+    fn dispatcher(
+        settings: &NotifierSettings,
+        store: &Store,
+        clock: &Clock,
+        metrics: &Metrics,
+        wake: &Arc<Notify>,
+        lifecycle: &Lifecycle,
+    ) -> Dispatcher {
+        let webhooks = settings.webhooks.clone();
+        let webhook_metrics = WebhookMetrics::default();
+        metrics.register(|registry| webhook_metrics.register(registry));
+        Dispatcher {
+            store: store.clone(),
+            client: Arc::new(Client::new(webhooks.targets, webhooks.connect_timeout, webhooks.timeout)),
+            sealing: settings.sealing.clone(),
+            settings: webhooks,
+            poll_interval: settings.work.poll_interval,
+            clock: clock.clone(),
+            metrics: webhook_metrics,
+            settling: Arc::new(Semaphore::new(MAX_SETTLING)),
+            wake: wake.clone(),
+            stop: lifecycle.draining.clone(),
+        }
+    }
+
+    /// Runs until the notifier is stopped, then finishes the mails and requests in flight.
+    async fn run(self, public: TcpListener, traces: Traces) -> std::io::Result<()> {
+        let Lifecycle { draining, stopping, .. } = &self.lifecycle;
+        self.api.keep_fresh(&self.metrics, &self.lifecycle);
+        let mut served = Ok(());
         if wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
             tracing::info!("ready");
             let transport = self.sender.transport.clone();
-            let house = keep_house(self.store, self.sender.work, self.metrics, draining.clone());
+            let house = keep_house(self.store.clone(), self.sender.work, self.delivery_metrics, draining.clone());
+            let Dispatcher { settings, metrics, .. } = self.dispatcher.clone();
+            self.lifecycle.spawn(keep_webhooks(self.store, settings, metrics, stopping.clone()));
             // In tasks of their own, so that they use several processors.
             let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(self.sender.clone().run())).collect();
-            tokio::join!(self.consumer.run(), house, draining.cancelled());
+            let dispatcher = tokio::spawn(self.dispatcher.run());
+            let api = self.api.serve(public, draining.clone(), &self.metrics, &traces);
+            let consuming = async { tokio::join!(self.consumer.run(), house, draining.cancelled()) };
+            (served, _) = tokio::join!(api, consuming);
             for sender in senders {
                 if let Err(error) = sender.await {
                     tracing::error!(%error, "a sender panicked; the deliveries that it had claimed become unclear");
                 }
+            }
+            if let Err(error) = dispatcher.await {
+                tracing::error!(%error, "the dispatcher of webhooks panicked; the deliveries that it had claimed are sent again");
             }
             transport.close().await;
         }
         self.lifecycle.shut_down().await;
         traces.stop().await;
         tracing::info!("stopped");
-        Ok(())
+        served
+    }
+}
+
+impl Api {
+    fn new(settings: &NotifierSettings, store: &Store, clock: &Clock, wake: &Arc<Notify>) -> Result<Self, StartError> {
+        let tokens = &settings.tokens;
+        let verifier = TokenVerifier::new(&tokens.issuer, &tokens.audience, fetch_over_http(tokens.jwks_url.to_string())?);
+        let revocations = Revocations::new(tokens.revocations, fetch_over_http(tokens.revocations_url.to_string())?);
+        let state = WebhookState {
+            store: store.clone(),
+            sealing: settings.sealing.clone(),
+            targets: settings.webhooks.targets,
+            max: settings.webhooks.max,
+            per_account: RateLimit::per_minute("webhooks-account", settings.webhooks.changes_per_account),
+            wake: wake.clone(),
+            clock: clock.clone(),
+        };
+        Ok(Self {
+            http: settings.http.clone(),
+            shutdown: settings.shutdown,
+            state: Arc::new(state),
+            verifier: Arc::new(verifier),
+            revocations: Arc::new(revocations),
+        })
+    }
+
+    /// Starts the tasks that fetch the keys of access tokens and the revocation list.
+    fn keep_fresh(&self, metrics: &Metrics, lifecycle: &Lifecycle) {
+        let (verifier, stop) = (self.verifier.clone(), lifecycle.stopping.clone());
+        lifecycle.spawn(async move { verifier.keep_fresh(stop).await });
+        let (revocations, stop) = (self.revocations.clone(), lifecycle.stopping.clone());
+        metrics.register(|registry| registry.register_collector(Box::new(revocations.clone())));
+        lifecycle.spawn(async move { revocations.keep_fresh(stop).await });
+    }
+
+    /// Serves the routes until `draining` is cancelled and the requests in flight are finished.
+    async fn serve(&self, listener: TcpListener, draining: CancellationToken, metrics: &Metrics, traces: &Traces) -> std::io::Result<()> {
+        let (state, verifier) = (web::Data::from(self.state.clone()), web::Data::from(self.verifier.clone()));
+        let revocations = web::Data::from(self.revocations.clone());
+        let configure = move |config: &mut web::ServiceConfig| {
+            routes::configure(config.app_data(state.clone()).app_data(verifier.clone()).app_data(revocations.clone()));
+        };
+        let shutdown = GracefulShutdown { signal: draining, settings: self.shutdown };
+        let server = rowlock_http::public_server(listener, &self.http, shutdown.clone(), metrics, traces, configure)?;
+        rowlock_http::serve_public(server, &shutdown).await
     }
 }
 

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use rowlock_domain::states::Language;
+use rowlock_http::HttpSettings;
 use rowlock_http::management::ManagementSettings;
+use rowlock_http::tokens::TokenSettings;
 use rowlock_messaging::amqp::AmqpSettings;
 use rowlock_platform::database::DatabaseSettings;
+use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use rowlock_sealing::SealingKeys;
@@ -16,6 +19,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::delivery::RetryPlan;
+use crate::webhooks::WebhookSettings;
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -26,10 +30,16 @@ const STEPS_PER_LEASE: u32 = 20;
 /// All settings of the command `serve`.
 #[derive(Debug, Clone)]
 pub struct NotifierSettings {
+    /// The public HTTP server.
+    pub http: HttpSettings,
+    /// Verification of access tokens.
+    pub tokens: TokenSettings,
     /// The section `notifier`.
     pub work: WorkSettings,
     /// The section `mail`.
     pub mail: MailSettings,
+    /// The section `webhooks`.
+    pub webhooks: WebhookSettings,
     /// The section `sealing`.
     pub sealing: SealingKeys,
     /// The section `site`.
@@ -42,8 +52,8 @@ pub struct NotifierSettings {
     pub database: DatabaseSettings,
     /// The broker connection.
     pub amqp: AmqpSettings,
-    /// How long mails in flight may take during a shutdown.
-    pub drain: Duration,
+    /// Phases and timeouts of the shutdown.
+    pub shutdown: ShutdownSettings,
     /// The section `log`.
     pub log: LogSettings,
     /// The section `telemetry`.
@@ -98,6 +108,8 @@ pub struct SmtpSettings {
     pub port: u16,
     /// Encryption of the connection.
     pub security: Security,
+    /// Certificates in PEM format of authorities that are trusted besides those of the machine.
+    pub ca_certificates: Option<String>,
     /// User and password, if the server requires them.
     pub credentials: Option<(String, SecretString)>,
     /// Maximum time for each step of a delivery.
@@ -172,6 +184,9 @@ impl NotifierSettings {
     /// Merges the defaults, an optional file and the environment. The error names every invalid setting.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
+        let http = HttpSettings::read(&mut reader);
+        let tokens = TokenSettings::read(&mut reader);
+        let webhooks = WebhookSettings::read(&mut reader);
         let work = WorkSettings::read(&mut reader);
         let mail = MailSettings::read(&mut reader);
         if let (Some(work), Some(MailSettings { transport: TransportSettings::Smtp(smtp), .. })) = (&work, &mail)
@@ -185,20 +200,23 @@ impl NotifierSettings {
         let management = ManagementSettings::read(&mut reader);
         let database = DatabaseSettings::read(&mut reader);
         let amqp = AmqpSettings::read(&mut reader, "notifier");
-        let drain = reader.millis("shutdown.drain_ms", 100..=600_000);
+        let shutdown = ShutdownSettings::read(&mut reader);
         let log = LogSettings::read(&mut reader);
         let traces = TraceSettings::read(&mut reader);
         let settings = (|| {
             Some(Self {
+                http: http?,
+                tokens: tokens?,
                 work: work?,
                 mail: mail?,
+                webhooks: webhooks?,
                 sealing: sealing?,
                 site: site?,
                 api: api?,
                 management: management?,
                 database: database?,
                 amqp: amqp?,
-                drain: drain?,
+                shutdown: shutdown?,
                 log: log?,
                 traces: traces?,
             })
@@ -246,6 +264,12 @@ impl SmtpSettings {
         let host = reader.optional("smtp.host");
         let port = reader.number("smtp.port", 1..=u16::MAX);
         let security = reader.value("smtp.security");
+        let ca_certificates = reader.optional("smtp.ca_certificates");
+        if let Some(Some(text)) = &ca_certificates
+            && !text.contains("-----BEGIN CERTIFICATE-----")
+        {
+            reader.add_error("smtp.ca_certificates", "must contain certificates in PEM format");
+        }
         let user = reader.optional("smtp.user");
         let password = reader.optional_secret("smtp.password");
         let timeout = reader.millis("smtp.timeout_ms", 100..=600_000);
@@ -259,7 +283,9 @@ impl SmtpSettings {
             }
         };
         let Some(host) = host? else { return Some(None) };
-        Some(Some(Self { host, port: port?, security: security?, credentials, timeout: timeout?, connections: connections? }))
+        let (port, security, timeout) = (port?, security?, timeout?);
+        let (ca_certificates, connections) = (ca_certificates?, connections?);
+        Some(Some(Self { host, port, security, ca_certificates, credentials, timeout, connections }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Builds the OpenAPI document of the whole API from the route descriptions of both services.
+//! Builds the OpenAPI document of the whole API from the route descriptions of all services.
 //!
 //! The document is committed as `deploy/openapi.json`, and booking-service serves that file. A test fails if the file does
 //! not match the code; `make openapi` regenerates it.
@@ -16,16 +16,18 @@ pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/openap
 ///
 /// Fails if the document cannot be serialized.
 pub fn document() -> serde_json::Result<String> {
-    let mut document = serde_json::to_value(shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()))?;
+    let mut document = serde_json::to_value(
+        shared().merge_from(auth_service::openapi()).merge_from(booking_service::openapi()).merge_from(notifier::openapi()),
+    )?;
     name_items(&mut document);
     allow_empty_parameters(&mut document);
     add_headers(&mut document);
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-/// Returns the separate documents of auth-service and booking-service, in this order.
-pub fn parts() -> [OpenApi; 2] {
-    [auth_service::openapi(), booking_service::openapi()]
+/// Returns the separate documents of auth-service, booking-service and notifier, in this order.
+pub fn parts() -> [OpenApi; 3] {
+    [auth_service::openapi(), booking_service::openapi(), notifier::openapi()]
 }
 
 /// Replaces the inlined item schema of every page schema by a reference to a named schema.

@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod invariants;
 pub mod live_stream;
 pub mod notices;
+pub mod notifier;
 pub mod proxy;
 pub mod smtp_server;
 pub mod socket_gateway;

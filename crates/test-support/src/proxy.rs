@@ -31,13 +31,13 @@ struct Shared {
     paused: watch::Sender<bool>,
     /// Delay of each chunk, in each direction.
     delay: watch::Sender<Duration>,
-    trap: Mutex<Option<Trap>>,
+    trap: Mutex<Option<ConnectionTrap>>,
     accepted: watch::Sender<usize>,
 }
 
 /// One-shot trigger that cuts the connection on which the client or the server sends certain bytes.
 #[derive(Debug)]
-struct Trap {
+struct ConnectionTrap {
     needle: Vec<u8>,
     /// Bytes that a client must send first, on the same connection and after the trap was set. Empty if none are needed.
     marker: Vec<u8>,
@@ -189,7 +189,7 @@ impl Proxy {
 
     fn set_trap(&self, needle: Vec<u8>, marker: Vec<u8>, in_response: bool, refuse_all: bool) -> TrapSignal {
         let triggered = Arc::new(Notify::new());
-        *lock(&self.shared.trap) = Some(Trap { needle, marker, in_response, refuse_all, triggered: Arc::clone(&triggered) });
+        *lock(&self.shared.trap) = Some(ConnectionTrap { needle, marker, in_response, refuse_all, triggered: Arc::clone(&triggered) });
         TrapSignal(triggered)
     }
 }
@@ -285,7 +285,7 @@ fn look_for_marker(shared: &Shared, state: &ConnectionState, seen: &mut Vec<u8>,
 
 impl ConnectionState {
     /// Returns whether the trap may be triggered on this connection.
-    fn permits(&self, trap: &Trap) -> bool {
+    fn permits(&self, trap: &ConnectionTrap) -> bool {
         trap.marker.is_empty() || lock(&self.marked).as_ref().is_some_and(|marked| Arc::ptr_eq(marked, &trap.triggered))
     }
 }

@@ -39,24 +39,28 @@ impl SocketGateway {
 
     /// Starts a gateway with several booking-services, in this order. The first one is also the auth-service.
     pub async fn before_all(services: &[SocketAddr]) -> Self {
-        Self::start(services[0], services).await
+        Self::start(services[0], services, None).await
     }
 
-    /// Starts a gateway with one auth-service and one booking-service.
-    pub async fn before_both(auth: SocketAddr, booking: SocketAddr) -> Self {
-        Self::start(auth, &[booking]).await
+    /// Starts a gateway with one auth-service, one booking-service and one notifier.
+    pub async fn before_each(auth: SocketAddr, booking: SocketAddr, notifier: SocketAddr) -> Self {
+        Self::start(auth, &[booking], Some(notifier)).await
     }
 
-    async fn start(auth: SocketAddr, services: &[SocketAddr]) -> Self {
+    async fn start(auth: SocketAddr, services: &[SocketAddr], notifier: Option<SocketAddr>) -> Self {
         let booking: Vec<_> = services.iter().map(|address| format!("server {address} max_fails=0;")).collect();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway");
         let folder = tempfile::tempdir().unwrap();
         let template = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
         let shortened = template.replace("proxy_read_timeout 30s;", "proxy_read_timeout 1s;");
         assert_ne!(template, shortened, "the template does not contain the timeout that this test shortens");
-        let without_lists = shortened
+        let with_notifier = match notifier {
+            Some(address) => shortened.replace("${ROWLOCK_NOTIFIER_UPSTREAM}", &address.to_string()),
+            None => shortened,
+        };
+        let without_lists = with_notifier
             .lines()
-            .filter(|line| !["_PROXIES}", "_ORIGINS}", "_WEB_UPSTREAM}"].iter().any(|name| line.contains(name)))
+            .filter(|line| !["_PROXIES}", "_ORIGINS}", "_WEB_UPSTREAM}", "_NOTIFIER_UPSTREAM}"].iter().any(|name| line.contains(name)))
             .fold(String::new(), |all, line| all + line + "\n");
         let configuration = without_lists
             .replace("${ROWLOCK_GATEWAY_LISTEN}", &format!("unix:{}", folder.path().join("gateway.sock").display()))

@@ -20,6 +20,7 @@ use crate::broker::TestBroker;
 use crate::client::{Client, Person};
 use crate::database::TestDatabase;
 use crate::invariants::{broken_invariants, in_flight};
+use crate::notifier::TestNotifier;
 pub use crate::plan::Plan;
 pub use crate::templates::{AuthTemplate, BookingTemplate};
 use crate::wait::until;
@@ -47,6 +48,7 @@ pub struct System {
     auth: Running,
     /// Another auth-service, which publishes notices for the service that sends e-mail.
     mail_auth: OnceCell<Running>,
+    notifier: OnceCell<TestNotifier>,
     bookings: Vec<Running>,
     workers: Vec<Running>,
     plan: Plan,
@@ -78,6 +80,7 @@ impl System {
             broker,
             auth,
             mail_auth: OnceCell::new(),
+            notifier: OnceCell::new(),
             bookings: Vec::new(),
             workers: Vec::new(),
             plan,
@@ -174,6 +177,11 @@ impl System {
         };
         let running = self.mail_auth.get_or_init(start).await;
         format!("http://{}", running.http_addr().expect("auth-service has a public port"))
+    }
+
+    /// Returns the notifier. The first call starts it.
+    pub async fn notifier(&self) -> &TestNotifier {
+        self.notifier.get_or_init(async || TestNotifier::start(&self.broker, &self.auth_url()).await).await
     }
 
     /// Returns the base URL of auth-service's management port.
@@ -324,6 +332,9 @@ impl System {
         }
         if let Some(mail_auth) = self.mail_auth.into_inner() {
             mail_auth.stop().await.expect("auth-service stops");
+        }
+        if let Some(notifier) = self.notifier.into_inner() {
+            notifier.stop().await;
         }
         self.auth.stop().await.expect("auth-service stops");
         self.broker.close().await;

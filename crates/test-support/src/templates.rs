@@ -1,4 +1,4 @@
-//! Templates of test databases with the schemas of auth-service and booking-service.
+//! Templates of test databases with the schemas of the services.
 
 #![allow(clippy::expect_used, reason = "a test cannot continue without its schema and reports the cause by panicking")]
 
@@ -14,6 +14,10 @@ pub struct AuthTemplate;
 /// Template with the schema of `rowlock_booking`.
 #[derive(Debug, Clone, Copy)]
 pub struct BookingTemplate;
+
+/// Template with the schema of `rowlock_notifier`.
+#[derive(Debug, Clone, Copy)]
+pub struct NotifierTemplate;
 
 /// Returns the text of every `up.sql` of a database, in the order of the migrations.
 fn migration_texts(database: &str) -> Vec<String> {
@@ -52,5 +56,19 @@ impl Template for BookingTemplate {
 
     async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
         migrate(owner_url, service_url, rowlock_inventory::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+impl Template for NotifierTemplate {
+    fn name(&self) -> &'static str {
+        "notifier"
+    }
+
+    fn fingerprint(&self) -> String {
+        fingerprint(migration_texts("notifier"))
+    }
+
+    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
+        migrate(owner_url, service_url, notifier::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
     }
 }

@@ -25,6 +25,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Upstreams {
     pub(crate) auth: String,
     pub(crate) booking: Vec<String>,
+    /// The notifier. Without one, there are no webhooks.
+    pub(crate) notifier: Option<String>,
     /// The web service. Without one, the gateway serves only the API.
     pub(crate) web: Option<String>,
 }
@@ -34,6 +36,7 @@ impl Upstreams {
         Ok(Self {
             auth: system.listen_address("AUTH")?,
             booking: vec![system.listen_address("BOOKING")?],
+            notifier: Some(system.listen_address("NOTIFIER")?),
             web: Some(system.listen_address("WEB")?),
         })
     }
@@ -52,6 +55,7 @@ impl System {
         command.arg(self.gateway_folder()).arg(self.ports.get(ports::GATEWAY)?.to_string());
         command.arg(&upstreams.auth).args(&upstreams.booking).env("ROWLOCK_TRUSTED_PROXIES", trusted_proxies);
         command.env("ROWLOCK_WEB_ADDRESS", upstreams.web.as_deref().unwrap_or_default());
+        command.env("ROWLOCK_NOTIFIER_ADDRESS", upstreams.notifier.as_deref().unwrap_or_default());
         shell::run(&mut command)
     }
 

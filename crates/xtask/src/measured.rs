@@ -155,8 +155,8 @@ impl<'a> Run<'a> {
         // The services get their ports in this order. `make bench`: booking-service, auth-service. `make chaos`: auth-service, two
         // booking-services, two workers, two notifiers. The management port of each follows its public port.
         system.start_private_gateway(&match self.kind {
-            Kind::Bench => Upstreams { auth: address(2), booking: vec![address(0)], web: None },
-            Kind::Chaos => Upstreams { auth: address(0), booking: vec![address(2), address(4)], web: None },
+            Kind::Bench => Upstreams { auth: address(2), booking: vec![address(0)], notifier: None, web: None },
+            Kind::Chaos => Upstreams { auth: address(0), booking: vec![address(2), address(4)], notifier: None, web: None },
         })?;
         Ok(running)
     }

@@ -18,7 +18,7 @@ use crate::{
     server_url::with_database,
     services::BOOKING,
     shell::{run, step, variable},
-    system::{Build, System, build_services},
+    system::{System, build_services},
     tools,
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
     let _lock = if own { Some(checkout.lock()?) } else { None };
     let role_passwords = if own { Some(system.secrets()) } else { variable("ROWLOCK_ROLE_PASSWORDS").map(PathBuf::from) };
     let full = full_databases(&server, &manifest)?;
-    let programs = build_services(checkout, Build::Local)?;
+    let programs = build_services(checkout)?;
     println!("Restoring the backup of {} into PostgreSQL {}", manifest.time, server.version);
     if own {
         step!("Stopping the services");

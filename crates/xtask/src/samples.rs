@@ -112,13 +112,13 @@ pub(crate) fn create_on(system: &System, api: &Api) -> Result<Vec<String>> {
     let folder = system.checkout.root().join(FOLDER);
     let programme = read_programme(&folder)?;
     let token = api.log_in_administrator(&Login::of_administrator(system)?)?;
-    let stage = Stage { api, token: &token, folder: &folder };
-    let present = stage.events()?;
+    let target = SampleTarget { api, token: &token, folder: &folder };
+    let present = target.events()?;
     let names: BTreeSet<&str> = programme.iter().filter_map(Sample::name).collect();
     if let Some(own) = present.iter().find(|event| !names.contains(event.name.as_str())) {
         return Ok(vec![format!("There are events already, such as '{}', so the sample events are left out.", own.name)]);
     }
-    programme.iter().map(|sample| stage.put_on(sample, present.iter().find(|event| Some(event.name.as_str()) == sample.name()))).collect()
+    programme.iter().map(|sample| target.put_on(sample, present.iter().find(|event| Some(event.name.as_str()) == sample.name()))).collect()
 }
 
 fn read_programme(folder: &Path) -> Result<Vec<Sample>> {
@@ -165,13 +165,13 @@ impl Sample {
 }
 
 /// The API that gets the sample events.
-struct Stage<'a> {
+struct SampleTarget<'a> {
     api: &'a Api,
     token: &'a str,
     folder: &'a Path,
 }
 
-impl Stage<'_> {
+impl SampleTarget<'_> {
     fn events(&self) -> Result<Vec<Event>> {
         let response = self.api.get("/admin/events?limit=100", Some(self.token))?;
         Ok(response.expect(200, || "The events could not be read".to_owned())?.json::<Page>()?.items)

@@ -77,20 +77,25 @@ pub(crate) const WORKER: Service = Service {
 
 pub(crate) const NOTIFIER: Service = Service {
     name: "notifier",
-    port: None,
+    port: Some("NOTIFIER"),
     management_port: "NOTIFIER_MANAGEMENT",
     database: Some("rowlock_notifier"),
     migrates: true,
     settings: |system| {
+        let auth = system.local_url("AUTH")?;
         Ok(vec![
+            ("ROWLOCK__TOKENS__JWKS_URL", format!("{auth}/.well-known/jwks.json")),
+            ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("{auth}/internal/revocations")),
             ("ROWLOCK__SEALING__KEY_FILE", system.secret_path("sealing-key")),
             ("ROWLOCK__SITE__PUBLIC_URL", system.gateway_url()?),
-            ("ROWLOCK__API__AUTH_URL", system.local_url("AUTH")?),
+            ("ROWLOCK__API__AUTH_URL", auth),
             ("ROWLOCK__API__BOOKING_URL", system.local_url("BOOKING")?),
             ("ROWLOCK__MAIL__FOLDER", system.mail_folder()),
+            // A receiver that somebody develops runs on the same machine.
+            ("ROWLOCK__WEBHOOKS__ALLOW_PRIVATE_TARGETS", "true".to_owned()),
         ])
     },
-    generous_limits: &[],
+    generous_limits: &[("ROWLOCK__LIMITS__WEBHOOKS_PER_ACCOUNT", "6000")],
 };
 
 pub(crate) const WEB: Service = Service {
@@ -204,6 +209,7 @@ mod tests {
             [
                 "AUTH",
                 "BOOKING",
+                "NOTIFIER",
                 "WEB",
                 "AUTH_MANAGEMENT",
                 "BOOKING_MANAGEMENT",

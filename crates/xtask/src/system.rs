@@ -265,27 +265,14 @@ pub(crate) fn given_programs() -> Result<Option<PathBuf>> {
     Path::new(&given).canonicalize().map(Some).map_err(|_| sentence!("ROWLOCK_BIN_DIR names no folder."))
 }
 
-/// How the services are built if ROWLOCK_BIN_DIR names no folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Build {
-    /// Quick to compile and quick to run.
-    Local,
-    /// With the checks for debugging that tests have.
-    Debug,
-}
-
 /// Returns the folder of the services, which are built unless ROWLOCK_BIN_DIR names one.
-pub(crate) fn build_services(checkout: &Checkout, build: Build) -> Result<PathBuf> {
+pub(crate) fn build_services(checkout: &Checkout) -> Result<PathBuf> {
     let programs = if let Some(folder) = given_programs()? {
         folder
     } else {
-        let (arguments, folder, note): (&[&str], _, _) = match build {
-            Build::Local => (&["--profile", "local", "--bins"], "local", " (the first time takes some minutes)"),
-            Build::Debug => (&["--bins"], "debug", ""),
-        };
-        step!("Building the services{note}");
-        shell::build(&mut shell::cargo_build(checkout.root(), arguments, &crate::services::packages()))?;
-        checkout.target()?.join(folder)
+        step!("Building the services (the first time takes some minutes)");
+        shell::build(&mut shell::cargo_build(checkout.root(), &["--bins"], &crate::services::packages()))?;
+        checkout.target()?.join("debug")
     };
     for service in crate::services::packages() {
         if !is_executable(&programs.join(service)) {

@@ -71,7 +71,7 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     let mut failed = Vec::new();
     let runs: [(&str, &str, &[&str]); 3] = [
         ("user", &fixtures.user_token, &["--exclude-operation-id-regex", NOT_AS_USER]),
-        ("administrator", &admin, &["--include-tag", "administration"]),
+        ("administrator", &admin, &["--include-tag", "administration", "--include-tag", "webhooks"]),
         ("leaver", &fixtures.guest_token, &["--include-operation-id-regex", ENDING]),
     ];
     for (name, token, options) in runs {

@@ -4,6 +4,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -49,7 +50,7 @@ pub(crate) fn control(checkout: &Checkout, action: Action) -> Result<()> {
         }
         Action::Env => {
             ensure!(servers.run(), "The tests' servers do not run. Start them with 'scripts/test-servers.sh start'.");
-            for (name, value) in environment(&servers)? {
+            for (name, value) in environment(checkout, &servers)? {
                 println!("export {name}={value}");
             }
         }
@@ -59,14 +60,22 @@ pub(crate) fn control(checkout: &Checkout, action: Action) -> Result<()> {
 }
 
 /// Returns the variables that the tests read.
-pub(crate) fn environment(servers: &PrivateServers) -> Result<Vec<(&'static str, String)>> {
+pub(crate) fn environment(checkout: &Checkout, servers: &PrivateServers) -> Result<Vec<(&'static str, String)>> {
     let system = &servers.system;
+    let python = python(checkout)?.to_string_lossy().into_owned();
     let nginx = find_program("nginx").map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(vec![
         ("ROWLOCK_TEST_DATABASE_URL", system.admin_database_url()?),
         ("ROWLOCK_TEST_AMQP_URL", system.amqp_url()?),
         ("ROWLOCK_TEST_NGINX", nginx),
+        ("ROWLOCK_TEST_PYTHON", python),
     ])
+}
+
+/// Returns a Python with the packages that the tests run against.
+fn python(checkout: &Checkout) -> Result<PathBuf> {
+    let requirements = checkout.root().join("scripts/requirements-test.txt");
+    Ok(tools::python_environment(checkout, "test-packages", &requirements)?.join("bin/python"))
 }
 
 /// Runs `cargo test` with these arguments, and the test of the backups if there are none.
@@ -119,7 +128,7 @@ impl Totals {
 fn cargo_test(checkout: &Checkout, servers: &PrivateServers, arguments: &[String]) -> Result<()> {
     let program = |source| Failure::Program { program: "cargo".to_owned(), source };
     let mut command = Command::new("cargo");
-    command.current_dir(checkout.root()).args(["test", "--locked"]).envs(environment(servers)?);
+    command.current_dir(checkout.root()).args(["test", "--locked"]).envs(environment(checkout, servers)?);
     // With -p, `--workspace` would make cargo ignore -p.
     let selects = |argument: &String| argument.starts_with("-p") || argument.starts_with("--package") || argument == "--workspace";
     if !arguments.iter().any(selects) {

@@ -13,7 +13,7 @@ use crate::{
     private::{Durability, PrivateServers, Running, folder_of_run},
     services::{AUTH, BOOKING, SERVICES},
     shell::step,
-    system::{Build, System, build_services},
+    system::{System, build_services},
     tools::{self, Server},
 };
 
@@ -54,7 +54,7 @@ impl TestSystem {
     /// Like [`start`](Self::start), with further settings of the services, by their names.
     pub(crate) fn start_with(checkout: &Checkout, settings: fn(&str) -> Settings) -> Result<Self> {
         tools::need(checkout, &[Server::Postgres, Server::RabbitMq, Server::Nginx])?;
-        let programs = build_services(checkout, Build::Debug)?;
+        let programs = build_services(checkout)?;
         let folder = folder_of_run(checkout)?;
         step!("Starting PostgreSQL, RabbitMQ, the services and the gateway");
         let running = Running::start(PrivateServers::in_folder(checkout, folder, Durability::None))?;

@@ -61,7 +61,7 @@ fn install_and_build(checkout: &Checkout, servers: &[Server]) -> Result<PathBuf>
     tools::authorize(servers)?;
     std::thread::scope(|scope| {
         let installation = scope.spawn(|| tools::need(checkout, servers));
-        let programs = system::build_services(checkout, Build::Local);
+        let programs = system::build_services(checkout);
         installation.join().unwrap_or_else(|_| Err(sentence!("Installing the packages failed unexpectedly.")))?;
         programs
     })

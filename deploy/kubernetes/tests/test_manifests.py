@@ -325,7 +325,7 @@ def gateway_table():
     template = (ROOT / "deploy/gateway/rowlock.conf.template").read_text()
     table = {}
     for pattern, body in re.findall(r"location ~ (?:\(\?s\))?(\^/\S+\$) \{\n(.*?)\n  \}\n", template, re.DOTALL):
-        services = set(re.findall(r"proxy_pass [^;]*(auth|booking)", body))
+        services = set(re.findall(r"proxy_pass [^;]*(auth|booking|notifier)", body))
         # The location of the paths that no service serves has none.
         if not services:
             continue
@@ -334,7 +334,7 @@ def gateway_table():
         for path in alternatives(pattern[1:-1].replace("[^/]+", "*")):
             if "*/" in path:
                 continue
-            exact, below = table.setdefault(f"{service}-service", (set(), set()))
+            exact, below = table.setdefault(service if service == "notifier" else f"{service}-service", (set(), set()))
             if path.endswith(("/.+", "/.*")):
                 below.add(path[:-3])
             else:
@@ -399,7 +399,7 @@ OUTSIDE = {
     "the world": (None, {}),
 }
 PORTS = (
-    25, 53, 80, 443, 465, 587, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 8084, 9081, 9082, 9083, 9084, 9085, 15672, 15692, 25672, 35672,
+    25, 53, 80, 443, 465, 587, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 8084, 8085, 9081, 9082, 9083, 9084, 9085, 15672, 15692, 25672, 35672,
 )
 DATABASE_USERS = tuple(name for name in OURS if name != "web")
 ALLOWED = (
@@ -409,7 +409,8 @@ ALLOWED = (
     | {("auth-service", "booking-service", 8082), ("booking-service", "auth-service", 8081)}
     | {("web", "auth-service", 8081), ("web", "booking-service", 8082), ("gateway", "web", 8084), ("prometheus", "web", 9084)}
     | {("notifier", "auth-service", 8081), ("notifier", "booking-service", 8082), ("prometheus", "notifier", 9085)}
-    | {("notifier", "the world", port) for port in (25, 465, 587)}
+    | {("notifier", "the world", port) for port in (25, 443, 465, 587)}
+    | {("gateway", "notifier", 8085), ("web", "notifier", 8085)}
     | {("gateway", "auth-service", 8081), ("gateway", "booking-service", 8082)}
     | {("prometheus", "auth-service", 9081), ("prometheus", "booking-service", 9082), ("prometheus", "reallocation-worker", 9083)}
     | {("postgres", "postgres", 8000), ("cnpg", "postgres", 8000), ("postgres", "the world", 443), ("postgres", "the world", 6443)}
@@ -464,7 +465,7 @@ def wrong_connections_in_the_network(docs):
 
 
 def wrong_mail_servers(docs):
-    """Whether an address block selects pods depends on the network, so that of the mail servers excludes their addresses."""
+    """Whether an address block selects pods depends on the network, so that of mail servers and receivers excludes their addresses."""
     pods_network = of_kind(docs, "ConfigMap")[0]["data"]["trusted-proxies"]
     inside = ipaddress.ip_network(pods_network).network_address + 1
     rules = named(docs, "NetworkPolicy", "notifier")["spec"]["egress"]

@@ -116,7 +116,7 @@ async fn no_service_can_change_the_schema_or_read_the_other_database() {
 }
 
 #[derive(QueryableByName)]
-struct Line {
+struct SchemaLine {
     #[diesel(sql_type = Text)]
     line: String,
 }
@@ -132,7 +132,7 @@ SELECT line FROM (
 ) AS lines WHERE line NOT LIKE '%__diesel_schema_migrations%' ORDER BY line";
 
 async fn schema(conn: &mut AsyncPgConnection) -> Vec<String> {
-    diesel::sql_query(SCHEMA).load::<Line>(conn).await.unwrap().into_iter().map(|row| row.line).collect()
+    diesel::sql_query(SCHEMA).load::<SchemaLine>(conn).await.unwrap().into_iter().map(|row| row.line).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

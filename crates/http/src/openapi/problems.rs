@@ -191,13 +191,14 @@ pub(super) fn examples() -> impl Iterator<Item = (String, RefOr<Example>)> {
     })
 }
 
+const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
+const OTHER_BOOKING: &str = "01936f1e-9a10-7d21-8e44-6b1f0c7a5e06";
+const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
+const OTHER_ENTRY: &str = "01936f1f-2d40-7f00-b3c4-9e6f5a4d3c08";
+const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
+
 /// Returns an example of a problem. The `match` is exhaustive, so that every code has one.
 fn example(code: ProblemCode) -> Problem {
-    const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
-    const OTHER_BOOKING: &str = "01936f1e-9a10-7d21-8e44-6b1f0c7a5e06";
-    const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
-    const OTHER_ENTRY: &str = "01936f1f-2d40-7f00-b3c4-9e6f5a4d3c08";
-    const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
     let (detail, members): (&'static str, &[(&str, Value)]) = match code {
         ProblemCode::MalformedJson => ("The body must be a JSON object.", &[]),
         ProblemCode::UnknownField => {
@@ -223,6 +224,10 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::BookingNotFound => ("You have no such booking.", &[]),
         ProblemCode::WaitlistEntryNotFound => ("You have no such waiting-list entry.", &[]),
         ProblemCode::LinkNotFound => ("The link is incomplete, expired or already used. Request a new one.", &[]),
+        ProblemCode::WebhookNotFound => ("There is no webhook with this id.", &[]),
+        ProblemCode::DeliveryNotFound => ("The webhook has no delivery with this id.", &[]),
+        ProblemCode::WebhookDisabled => ("The webhook is disabled. Enable it first with POST /admin/webhooks/{webhookId}/enable.", &[]),
+        ProblemCode::WebhookLimit => ("There are already 100 webhooks. Delete one that is no longer needed.", &[]),
         ProblemCode::ImageNotFound => ("The event has no picture.", &[]),
         ProblemCode::MethodNotAllowed => ("Use POST.", &[]),
         ProblemCode::MailDisabled => ("This installation sends no e-mail. Contact the organizer.", &[]),

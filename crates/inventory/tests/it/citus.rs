@@ -38,13 +38,13 @@ const REFUSED: &str = "
      WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = d.name AND a.attname = d.by AND a.attnotnull)";
 
 #[derive(QueryableByName)]
-struct Line {
+struct TextRow {
     #[diesel(sql_type = Text)]
     line: String,
 }
 
 async fn lines(conn: &mut AsyncPgConnection, sql: &str) -> BTreeSet<String> {
-    diesel::sql_query(sql).load::<Line>(conn).await.unwrap().into_iter().map(|row| row.line).collect()
+    diesel::sql_query(sql).load::<TextRow>(conn).await.unwrap().into_iter().map(|row| row.line).collect()
 }
 
 #[tokio::test]

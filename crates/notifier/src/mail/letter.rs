@@ -8,7 +8,7 @@ use rowlock_locale::Locale;
 use rowlock_sealing::NoticeKind;
 
 use super::single_line;
-use crate::delivery::{Kind, TicketData};
+use crate::delivery::{Kind, TicketData, WebhookData};
 use crate::events::Event;
 use crate::settings::SiteSettings;
 
@@ -55,7 +55,9 @@ impl TicketTexts {
             (Kind::WaitlistClosed, false) => ("closed", &["closed-text"], ("show-event", None)),
             (Kind::Waitlisted, _) => ("waitlisted", &["waitlisted-text"], ("show-queue", Some("/queue"))),
             (Kind::Promoted, _) => ("promoted", &["promoted-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
-            (Kind::Confirmed | Kind::AccountNotice, _) => ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets"))),
+            (Kind::Confirmed | Kind::AccountNotice | Kind::WebhookDisabled, _) => {
+                ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets")))
+            }
         };
         Self { prefix, paragraphs, link }
     }
@@ -106,6 +108,23 @@ impl Letter {
             notes: vec![text("ignore")],
             ..Self::default()
         })
+    }
+
+    /// Writes the letter about a webhook that was switched off.
+    pub(super) fn about_webhook(locale: &Locale, site: &SiteSettings, webhook: &WebhookData) -> Self {
+        let name = webhook.description.as_deref().unwrap_or(&webhook.url);
+        let text = |id: &str| locale.with(id, [("webhook", single_line(name).into()), ("site", site.name.as_str().into())]);
+        let why = if webhook.reason == "gone" { "webhook-disabled-gone" } else { "webhook-disabled-failing" };
+        let mut facts = vec![(locale.text("label-url"), single_line(&webhook.url))];
+        facts.extend(webhook.last_error.as_deref().map(|error| (locale.text("label-last-error"), single_line(error))));
+        Self {
+            subject: text("webhook-disabled-subject"),
+            heading: text("webhook-disabled-heading"),
+            paragraphs: vec![text(why), text("webhook-disabled-text")],
+            facts,
+            action: Some(Link { label: locale.text("show-webhooks"), url: site.absolute("/desk/webhooks") }),
+            ..Self::default()
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use rowlock_sealing::{MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, Unsubsc
 
 use self::letter::{Letter, Link};
 use self::mime::Parts;
-use crate::delivery::{DeliveryKey, Kind, TicketData};
+use crate::delivery::{DeliveryKey, Kind, TicketData, WebhookData};
 use crate::events::Event;
 use crate::settings::{MailSettings, SiteSettings};
 
@@ -66,6 +66,8 @@ pub(crate) enum Topic<'a> {
         /// The token of its link.
         token: Option<&'a str>,
     },
+    /// A webhook of the recipient that was switched off.
+    Webhook(&'a WebhookData),
 }
 
 /// Returns a text in one line, so that it cannot pretend to be another part of a mail.
@@ -123,6 +125,7 @@ impl Composer {
         let mut letter = match topic {
             Topic::Tickets { kind, tickets, event } => Letter::about_tickets(&locale, &self.site, *kind, *tickets, event),
             Topic::Account { notice, token } => Letter::about_account(&locale, &self.site, *notice, *token)?,
+            Topic::Webhook(webhook) => Letter::about_webhook(&locale, &self.site, webhook),
         };
         letter.greeting = match name {
             Some(name) => locale.with("greeting", [("name", name.into())]),

@@ -129,6 +129,24 @@ fn assert_about_tickets(language: Language, cases: &[TicketCase]) {
     }
 }
 
+fn assert_about_webhooks(language: Language, cases: &[(&str, &str, &str)]) {
+    for (reason, subject, part) in cases {
+        let webhook = WebhookData {
+            url: "https://crm.example/hook".to_owned(),
+            description: Some("CRM".to_owned()),
+            reason: (*reason).to_owned(),
+            last_error: Some("the receiver responded 500".to_owned()),
+        };
+        let parts = [*part, "https://crm.example/hook", "the receiver responded 500"];
+        assert_mail(
+            language,
+            &Topic::Webhook(&webhook),
+            None,
+            &Expected { subject, parts: &parts, link: "https://box.example/desk/webhooks" },
+        );
+    }
+}
+
 fn assert_notices(language: Language, cases: &[NoticeCase]) {
     for &(notice, subject, part, link) in cases {
         let topic = Topic::Account { notice, token: Some("a-token") };
@@ -160,6 +178,11 @@ const NOTICES: [NoticeCase; 5] = [
 fn every_kind_is_written_in_english() {
     assert_about_tickets(Language::English, &ABOUT_TICKETS);
     assert_notices(Language::English, &NOTICES);
+    let subject = "Your webhook was switched off: CRM";
+    assert_about_webhooks(
+        Language::English,
+        &[("failing", subject, "For a day, every request"), ("gone", subject, "wants no more messages")],
+    );
 }
 
 #[test]

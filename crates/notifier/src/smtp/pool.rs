@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::client::TlsParameters;
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 
 use super::connection::{Connection, Delivered};
@@ -37,7 +37,13 @@ impl SmtpPool {
     pub(crate) fn new(settings: SmtpSettings, domain: &str) -> Result<Self, lettre::transport::smtp::Error> {
         let tls = match settings.security {
             Security::None => None,
-            Security::StartTls | Security::Tls => Some(TlsParameters::new(settings.host.clone())?),
+            Security::StartTls | Security::Tls => {
+                let mut parameters = TlsParameters::builder(settings.host.clone());
+                if let Some(certificates) = &settings.ca_certificates {
+                    parameters = parameters.add_root_certificate(Certificate::from_pem(certificates.as_bytes())?);
+                }
+                Some(parameters.build()?)
+            }
         };
         Ok(Self { settings, tls, hello: ClientId::Domain(domain.to_owned()), idle: Mutex::default() })
     }

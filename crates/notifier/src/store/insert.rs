@@ -1,13 +1,16 @@
 //! Inserts new deliveries.
 
+use diesel::QueryResult;
 use diesel::sql_types::{Array, Bool, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowlock_postgres::{DatabaseError, statement};
+use rowlock_postgres::{Connection, DatabaseError, statement};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::Store;
+use super::webhooks::insert_requests;
 use crate::delivery::NewDelivery;
+use crate::webhooks::OfferedMessage;
 
 statement! {
     /// Inserts deliveries that are due at once. Those that exist already stay as they are.
@@ -24,21 +27,41 @@ statement! {
      ON CONFLICT (message_id, recipient, channel) DO NOTHING"
 }
 
+/// The number of new rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Inserted {
+    /// New deliveries to people.
+    pub(crate) deliveries: usize,
+    /// New deliveries to webhooks.
+    pub(crate) requests: usize,
+}
+
 impl Store {
-    /// Stores deliveries in one transaction and returns how many of them are new.
-    pub(crate) async fn insert(&self, mut deliveries: Vec<NewDelivery>) -> Result<usize, DatabaseError> {
-        if deliveries.is_empty() {
-            return Ok(0);
+    /// Stores the deliveries to people and to webhooks that messages lead to, in one transaction.
+    pub(crate) async fn insert(&self, deliveries: Vec<NewDelivery>, messages: Vec<OfferedMessage>) -> Result<Inserted, DatabaseError> {
+        if deliveries.is_empty() && messages.is_empty() {
+            return Ok(Inserted::default());
         }
-        // In key order, so that two notifiers that insert the same rows wait for each other instead of deadlocking.
-        deliveries.sort_by_key(|delivery| delivery.key);
-        let insert = InsertDeliveries {
-            messages: deliveries.iter().map(|delivery| delivery.key.message.as_uuid()).collect(),
-            recipients: deliveries.iter().map(|delivery| delivery.key.recipient.as_uuid()).collect(),
-            kinds: deliveries.iter().map(|delivery| delivery.kind.as_str()).collect(),
-            urgent: deliveries.iter().map(|delivery| delivery.kind.is_urgent()).collect(),
-            data: deliveries.into_iter().map(|delivery| delivery.data).collect(),
-        };
-        self.write(async move |conn| insert.execute(conn).await).await
+        self.write(async move |conn| {
+            let deliveries = insert_deliveries(conn, deliveries).await?;
+            Ok(Inserted { deliveries, requests: insert_requests(conn, messages).await? })
+        })
+        .await
     }
+}
+
+async fn insert_deliveries(conn: &mut Connection, mut deliveries: Vec<NewDelivery>) -> QueryResult<usize> {
+    if deliveries.is_empty() {
+        return Ok(0);
+    }
+    // In key order, so that two notifiers that insert the same rows wait for each other instead of deadlocking.
+    deliveries.sort_by_key(|delivery| delivery.key);
+    let insert = InsertDeliveries {
+        messages: deliveries.iter().map(|delivery| delivery.key.message.as_uuid()).collect(),
+        recipients: deliveries.iter().map(|delivery| delivery.key.recipient.as_uuid()).collect(),
+        kinds: deliveries.iter().map(|delivery| delivery.kind.as_str()).collect(),
+        urgent: deliveries.iter().map(|delivery| delivery.kind.is_urgent()).collect(),
+        data: deliveries.into_iter().map(|delivery| delivery.data).collect(),
+    };
+    insert.execute(conn).await
 }

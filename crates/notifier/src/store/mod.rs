@@ -1,10 +1,11 @@
-//! Database access to `deliveries`.
+//! Database access to `deliveries`, and to the tables of webhooks.
 
 mod claim;
 mod insert;
 mod list;
 mod maintain;
 mod settle;
+pub(crate) mod webhooks;
 
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use diesel::result::Error;
 use rowlock_postgres::{Connection, DatabaseError, Pool, Reader, checkout, committed};
 use tokio::time::timeout;
 
+pub(crate) use insert::Inserted;
 pub(crate) use list::{ListedDelivery, list, resend};
 pub(crate) use maintain::Backlog;
 
-/// Reads and writes `deliveries`. Clones share the connections.
+/// Reads and writes the tables. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Store {
     pool: Pool,
@@ -37,7 +39,7 @@ impl Store {
         timeout(limit, committed(conn, write)).await.map_err(|_| silent())?.map_err(DatabaseError::from)
     }
 
-    fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self) -> Reader {
         Reader::new(self.pool.clone(), self.response_timeout)
     }
 

@@ -10,12 +10,12 @@ use notifier::NotifierSettings;
 use rowlock_messaging::amqp::{Consumer, OutboundMessage, Publisher, Settlement};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::running::Running;
-use rowlock_postgres::migrate;
 use rowlock_test_support::broker::TestBroker;
-use rowlock_test_support::database::{Template, TestDatabase, fingerprint};
+use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::{environment, ready};
+use rowlock_test_support::templates::NotifierTemplate;
 use rowlock_test_support::wait::until;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,23 +23,6 @@ use crate::people::{People, person};
 
 /// The key of the tests.
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
-
-/// The schema of `rowlock_notifier`.
-pub(crate) struct NotifierTemplate;
-
-impl Template for NotifierTemplate {
-    fn name(&self) -> &'static str {
-        "notifier"
-    }
-
-    fn fingerprint(&self) -> String {
-        fingerprint([include_str!("../../../../migrations/notifier/00000000000001_deliveries/up.sql")])
-    }
-
-    async fn migrate(&self, owner_url: &SecretString, service_url: &SecretString) -> Result<(), String> {
-        migrate(owner_url, service_url, notifier::MIGRATIONS).await.map(|_| ()).map_err(|error| error.to_string())
-    }
-}
 
 /// A delivery as a test sees it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -78,12 +61,17 @@ impl Fixture {
         let url = format!("http://{}", self.people.address);
         let broker = self.broker.settings();
         let settings = [
+            ("http.listen", "127.0.0.1:0".to_owned()),
             ("management.listen", "127.0.0.1:0".to_owned()),
             ("database.url", self.database.service_url().expose_secret().to_owned()),
             ("amqp.url", broker.url.expose_secret().to_owned()),
             ("amqp.prefix", broker.prefix),
             ("amqp.retry_delays_ms", "100,200".to_owned()),
             ("sealing.key", KEY.to_owned()),
+            ("tokens.jwks_url", format!("{url}/.well-known/jwks.json")),
+            ("tokens.revocations_url", format!("{url}/internal/revocations")),
+            ("webhooks.allow_private_targets", "true".to_owned()),
+            ("webhooks.retry_delays_ms", "20".to_owned()),
             ("api.auth_url", url.clone()),
             ("api.booking_url", url),
             ("site.public_url", "https://box.example".to_owned()),

@@ -10,8 +10,10 @@ mod contents;
 mod fixture;
 mod people;
 mod real;
+mod real_smtp;
 mod schema;
 mod speed;
 mod trouble;
+mod webhooks;
 
 use rowlock_test_support::smtp_server;

@@ -3,15 +3,14 @@
 use diesel_async::SimpleAsyncConnection;
 use rowlock_postgres::{migrate, revert_all};
 use rowlock_test_support::database::TestDatabase;
-
-use crate::fixture::NotifierTemplate;
+use rowlock_test_support::templates::NotifierTemplate;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schema_can_be_reverted_and_applied_again() {
     let database = TestDatabase::new(&NotifierTemplate).await;
     revert_all(&database.owner_url(), notifier::MIGRATIONS).await.unwrap();
     let applied = migrate(&database.owner_url(), &database.service_url(), notifier::MIGRATIONS).await.unwrap();
-    assert_eq!(applied.len(), 1);
+    assert_eq!(applied.len(), 2);
     database.close().await;
 }
 

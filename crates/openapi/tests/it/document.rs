@@ -40,7 +40,7 @@ fn the_committed_document_matches_the_code() {
 }
 
 #[test]
-fn schemas_of_the_same_name_are_identical_in_both_services() {
+fn schemas_of_the_same_name_are_identical_in_all_services() {
     let mut known = BTreeMap::new();
     for part in rowlock_openapi::parts() {
         for (name, schema) in serde_json::to_value(part).unwrap()["components"]["schemas"].as_object().unwrap() {

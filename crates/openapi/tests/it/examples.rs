@@ -3,18 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use rowlock_domain::states::AdminRole;
-use rowlock_platform::clock::Clock;
-use rowlock_sealing::{MailingList, SealingKeys, UNSUBSCRIBE, UnsubscribeToken};
 use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::description::resolve;
-use rowlock_test_support::system::{PASSWORD, Plan, SEALING_KEY, System};
+use rowlock_test_support::system::{PASSWORD, Plan, System};
 use rowlock_test_support::totp::code;
 use serde_json::{Value, json};
 
 use crate::document::operations;
+use crate::mail::prepare_mail;
+use crate::webhooks::prepare_webhook;
 
 const UNKNOWN_FIELD: &str = "no-such-field";
 
@@ -169,46 +168,10 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             path = path.replace("{eventId}", &id);
             root.client.clone()
         }
+        id if id.contains("Webhook") => prepare_webhook(system, &mut path).await,
         other => panic!("{other} has a body; create here the resources that its example needs"),
     };
     (client, path, body)
-}
-
-/// Returns a client for an example of a request about e-mail, after inserting the token or the password that it needs.
-async fn prepare_mail(system: &System, id: &str, body: &mut Value) -> Client {
-    let auth = Client::new(system.auth_url());
-    match id {
-        "forgotPassword" => return auth.at(system.mail_auth_url().await),
-        "changeEmail" => {
-            body["password"] = PASSWORD.into();
-            return system.user(id).await.client.at(system.mail_auth_url().await);
-        }
-        "unsubscribe" => {
-            let token = UnsubscribeToken { account_id: system.user(&unique(id)).await.id.parse().unwrap(), list: MailingList::Reminders };
-            body["token"] = SealingKeys::new(&SEALING_KEY.into(), &[]).unwrap().seal(UNSUBSCRIBE, &token).unwrap().into();
-        }
-        _ => {
-            let kind = if id == "resetPassword" { "reset-password" } else { "confirm-email" };
-            body["token"] = link_token(system, &system.user(&unique(id)).await.id, kind).await.into();
-        }
-    }
-    auth
-}
-
-/// Returns a name that no other account has.
-fn unique(id: &str) -> String {
-    format!("{}-{}", id.to_lowercase(), Clock::system().uuid().simple())
-}
-
-/// Creates a link to an account, as if it had been sent by e-mail, and returns its token.
-async fn link_token(system: &System, account: &str, kind: &str) -> String {
-    let token = unique("token");
-    let insert = format!(
-        "INSERT INTO account_links (token_hash, kind, account_id, email, address_hash, expires_at)
-         SELECT sha256('{token}'), '{kind}', id, email, sha256('{token}'), now() + interval '1 hour' FROM accounts WHERE id = '{account}'"
-    );
-    system.auth_database.admin().await.batch_execute(&insert).await.unwrap();
-    token
 }
 
 async fn enable_totp(admin: &Client) -> String {
@@ -255,7 +218,7 @@ fn objects(body: &Value, schema: &'static Value) -> Vec<(String, &'static Value)
     for (name, value) in body.as_object().unwrap() {
         let schema = resolve_nullable(&schema["properties"][name]);
         let (inner, pointer) = match value {
-            Value::Array(items) => (&items[0], format!("/{name}/0")),
+            Value::Array(items) if items[0].is_object() => (&items[0], format!("/{name}/0")),
             Value::Object(_) => (value, format!("/{name}")),
             _ => continue,
         };

@@ -9,5 +9,7 @@
 
 mod document;
 mod examples;
+mod mail;
 mod repeats;
 mod routes;
+mod webhooks;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::document::operations;
 use crate::examples::{examples, prepare};
+use crate::webhooks::webhook_requests;
 
 /// Operations whose responses are regenerated for a repeated request, because they contain secrets that are not stored.
 const NOT_STORED: [&str; 3] = ["logIn", "adminLogIn", "refreshToken"];
@@ -37,14 +38,14 @@ const NATURALLY_IDEMPOTENT: [&str; 16] = [
 ];
 
 /// A state-changing request and the status of its success.
-struct Repeatable {
-    id: &'static str,
-    client: Client,
-    method: Method,
-    path: String,
+pub(crate) struct Repeatable {
+    pub(crate) id: &'static str,
+    pub(crate) client: Client,
+    pub(crate) method: Method,
+    pub(crate) path: String,
     /// Media type and content of the body.
-    body: Option<(&'static str, Vec<u8>)>,
-    success: u16,
+    pub(crate) body: Option<(&'static str, Vec<u8>)>,
+    pub(crate) success: u16,
 }
 
 impl Repeatable {
@@ -102,6 +103,7 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     ] {
         all.push(Repeatable { id, client, method, path, body: None, success });
     }
+    all.extend(webhook_requests(system).await);
     all
 }
 
@@ -125,8 +127,15 @@ async fn state(system: &System) -> Vec<String> {
     // A repeated login ends the session of the first one, so that as many are alive; a repeated refresh returns the same successor.
     let auth = "SELECT a::text AS row FROM accounts a UNION ALL SELECT count(*)::text FROM idempotency_keys
          UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions WHERE end_reason IS DISTINCT FROM 'replaced' ORDER BY 1";
+    // The dispatcher changes the other columns, and the other deliveries are of messages that arrive meanwhile.
+    let notifier =
+        "SELECT concat_ws(' ', id, url, description, types, event_id, secret, previous_secret, disabled_at, disabled_reason) AS row FROM webhooks
+         UNION ALL SELECT concat_ws(' ', webhook_id, message_id, queued_at) FROM webhook_deliveries
+         WHERE message_id = '01920000-0000-7000-8000-000000000000'
+         UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
     let mut all = rows(&system.booking_database, booking).await;
     all.extend(rows(&system.auth_database, auth).await);
+    all.extend(rows(&system.notifier().await.database, notifier).await);
     all
 }
 

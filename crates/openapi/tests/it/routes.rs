@@ -1,4 +1,4 @@
-//! Tests that the documented routes are the routes that both services and the gateway serve.
+//! Tests that the documented routes are the routes that the services and the gateway serve.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +32,8 @@ fn request(name: &str) -> (Method, String) {
 
 #[test]
 fn each_service_documents_the_routes_that_it_serves() {
-    let [auth, booking] = rowlock_openapi::parts();
-    for (routes, part) in [(auth_service::routes(), auth), (booking_service::routes(), booking)] {
+    let [auth, booking, notifier] = rowlock_openapi::parts();
+    for (routes, part) in [(auth_service::routes(), auth), (booking_service::routes(), booking), (notifier::routes(), notifier)] {
         let is_documented = |name: &String| !UNDOCUMENTED.iter().any(|path| name.contains(&format!(" {path}")));
         let served: BTreeSet<_> = routes.into_iter().filter(is_documented).collect();
         assert_eq!(served, documented(part), "left: served routes, right: documented routes");
@@ -43,7 +43,7 @@ fn each_service_documents_the_routes_that_it_serves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn documented_methods_are_served_and_others_are_rejected() {
     let system = Plan::default().workers(0).start().await;
-    let services = [Client::new(system.auth_url()), system.visitor()];
+    let services = [Client::new(system.auth_url()), system.visitor(), Client::new(system.notifier().await.url())];
     for (service, part) in services.iter().zip(rowlock_openapi::parts()) {
         let documented = documented(part);
         for name in &documented {
@@ -75,7 +75,7 @@ async fn head_returns_the_response_of_get_without_its_body() {
     let event = system.event(3).await;
     system.admin().must_book(&event, 1).await;
     let admin = &system.admin().client;
-    let services = [admin.at(system.auth_url()), admin.clone()];
+    let services = [admin.at(system.auth_url()), admin.clone(), admin.at(system.notifier().await.url())];
     for (service, part) in services.iter().zip(rowlock_openapi::parts()) {
         for name in documented(part).into_iter().filter(|name| name.starts_with("GET ")) {
             let unknown = request(&name).1;
@@ -105,8 +105,8 @@ async fn head_returns_the_response_of_get_without_its_body() {
 #[tokio::test]
 async fn the_gateway_routes_each_operation_to_the_service_that_documents_it() {
     let (auth, booking) = (start_naming_service("auth").await, start_naming_service("booking").await);
-    let gateway = SocketGateway::before_both(auth, booking).await;
-    for (service, part) in ["auth", "booking"].into_iter().zip(rowlock_openapi::parts()) {
+    let gateway = SocketGateway::before_each(auth, booking, start_naming_service("notifier").await).await;
+    for (service, part) in ["auth", "booking", "notifier"].into_iter().zip(rowlock_openapi::parts()) {
         let documented = documented(part);
         for name in &documented {
             let (method, path) = request(name);

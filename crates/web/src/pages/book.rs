@@ -94,6 +94,10 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
         return Ok(see_other(&wish.address(id)));
     }
     let event = fetch(&visitor, id).await?;
+    // The types are chosen on the page of the event.
+    if wish.type_id.is_empty() && event.ticket_types.len() > 1 {
+        return Ok(see_other(&format!("/events/{id}")));
+    }
     summary(&visitor, &event, wish, StatusCode::OK, FormErrors::default())
 }
 

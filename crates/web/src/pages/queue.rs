@@ -35,8 +35,8 @@ struct QueuePage {
 #[template(path = "queue_list.html")]
 struct QueueList<'a> {
     page: Words<'a>,
-    waiting: Vec<Place>,
-    history: Vec<Place>,
+    waiting: Vec<QueuePlace>,
+    history: Vec<QueuePlace>,
     live_url: String,
     /// The places in one sentence, for screen readers.
     news: String,
@@ -47,13 +47,13 @@ struct QueueList<'a> {
 struct EntryPage {
     page: Page,
     errors: FormErrors,
-    place: Place,
+    place: QueuePlace,
     change_key: String,
     leave_key: String,
 }
 
 /// A place in a waiting list.
-struct Place {
+struct QueuePlace {
     id: String,
     event_id: String,
     event_name: String,
@@ -73,7 +73,7 @@ struct Place {
     is_new: bool,
 }
 
-impl Place {
+impl QueuePlace {
     fn new(entry: &WaitlistEntry, event: Option<&Event>, visitor: &Visitor) -> Self {
         let locale = &visitor.locale;
         let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
@@ -137,7 +137,7 @@ async fn list<'a>(
     let (mut notice, mut news) = (None, Vec::new());
     let (mut waiting, mut history) = (Vec::new(), Vec::new());
     for entry in entries {
-        let mut place = Place::new(entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
+        let mut place = QueuePlace::new(entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
         let text = if place.id == joined && place.ended.is_none() {
             Some("notice-joined")
         } else if place.id == changed && place.ended.is_none() {
@@ -206,7 +206,7 @@ async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, 
         return Ok(see_other("/queue"));
     }
     let events = events_of(visitor, std::iter::once(entry.event_id)).await?;
-    let place = Place::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
+    let place = QueuePlace::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
     let page = visitor.page(visitor.locale.text("change-or-leave")).in_section("queue");
     render_status(status, &EntryPage { page, errors, place, change_key: new_key(), leave_key: new_key() })
 }

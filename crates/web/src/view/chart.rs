@@ -71,7 +71,7 @@ pub(crate) fn grid(largest: i64) -> Vec<i64> {
 
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct ChartLine {
     /// The points in the format of the attribute `points`.
     pub(crate) points: String,
     /// The vertical position of the last point.
@@ -79,7 +79,7 @@ pub(crate) struct Line {
 }
 
 /// Draws values at equal distances from the left to the right edge.
-pub(crate) fn line(frame: &Frame, values: &[i64], maximum: i64) -> Line {
+pub(crate) fn line(frame: &Frame, values: &[i64], maximum: i64) -> ChartLine {
     let whole = i64::try_from(values.len().saturating_sub(1)).unwrap_or_default();
     let mut points = Vec::with_capacity(values.len());
     let mut end = frame.base();
@@ -91,7 +91,7 @@ pub(crate) fn line(frame: &Frame, values: &[i64], maximum: i64) -> Line {
         // A single value is a level line.
         points = vec![only.clone(), format!("{},{end}", frame.plot_end())];
     }
-    Line { points: points.join(" "), end }
+    ChartLine { points: points.join(" "), end }
 }
 
 /// A bar of a chart.
@@ -173,7 +173,7 @@ mod tests {
 
     const FRAME: Frame = Frame { width: 480, height: 260, left: 40, right: 100, top: 50, bottom: 30 };
 
-    fn numbers(line: &Line) -> Vec<(i64, i64)> {
+    fn numbers(line: &ChartLine) -> Vec<(i64, i64)> {
         let pair = |point: &str| {
             let (x, y) = point.split_once(',').unwrap();
             (x.parse().unwrap(), y.parse().unwrap())

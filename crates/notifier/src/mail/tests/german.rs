@@ -26,4 +26,6 @@ const NOTICES: [NoticeCase; 5] = [
 fn every_kind_is_written_in_german() {
     assert_about_tickets(Language::German, &ABOUT_TICKETS);
     assert_notices(Language::German, &NOTICES);
+    let subject = "Ihr Webhook wurde abgeschaltet: CRM";
+    assert_about_webhooks(Language::German, &[("failing", subject, "Einen Tag lang"), ("gone", subject, "keine Nachrichten mehr haben")]);
 }

@@ -8,7 +8,7 @@ use rowlock_locale::Locale;
 use serde::Deserialize;
 
 use super::models::DeskEvent;
-use crate::view::chart::{self, Bar, Frame, Line};
+use crate::view::chart::{self, Bar, ChartLine, Frame};
 
 /// The largest number of bars, which are narrower than a finger, but still distinct on a phone.
 const BARS: usize = 48;
@@ -77,7 +77,7 @@ pub(super) struct GridLine {
 }
 
 /// A vertical line that marks an event in the history, with its text.
-pub(super) struct Mark {
+pub(super) struct ChartMarker {
     pub(super) x: i64,
     pub(super) label: Text,
 }
@@ -89,10 +89,10 @@ pub(super) struct LineChart {
     pub(super) frame: Frame,
     pub(super) grid: Vec<GridLine>,
     pub(super) times: Vec<Text>,
-    pub(super) sold: Line,
-    pub(super) waiting: Option<Line>,
+    pub(super) sold: ChartLine,
+    pub(super) waiting: Option<ChartLine>,
     pub(super) names: Vec<Text>,
-    pub(super) marks: Vec<Mark>,
+    pub(super) marks: Vec<ChartMarker>,
 }
 
 /// A chart with a bar for each span of time.
@@ -251,13 +251,13 @@ impl Drawing<'_> {
         }
     }
 
-    fn marks(&self, frame: &Frame, moments: &[Moment]) -> Vec<Mark> {
+    fn marks(&self, frame: &Frame, moments: &[Moment]) -> Vec<ChartMarker> {
         let width = |text: &str| i64::try_from(text.chars().count()).unwrap_or_default() * LETTER + 12;
         let places: Vec<(i64, i64)> = moments.iter().map(|moment| (self.x(frame, moment.at), width(&moment.text))).collect();
         let mark = |((x, _), (label, moment)): ((i64, i64), (chart::Label, &Moment))| {
             let row = i64::try_from(label.row).unwrap_or_default().min(2);
             let (x_of_text, anchor) = if label.before { (x - 5, "end") } else { (x + 5, "start") };
-            Mark { x, label: Text { x: x_of_text, y: ROW * (row + 1) - 4, anchor, text: moment.text.clone() } }
+            ChartMarker { x, label: Text { x: x_of_text, y: ROW * (row + 1) - 4, anchor, text: moment.text.clone() } }
         };
         let labels = chart::labels(frame, &places);
         places.into_iter().zip(labels.into_iter().zip(moments)).map(mark).collect()

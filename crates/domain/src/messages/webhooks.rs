@@ -1,0 +1,147 @@
+//! Reads the messages that webhooks hand on to servers of organizers.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::UnreadableMessage;
+use super::envelope::is_readable_schema;
+use crate::Timestamp;
+use crate::ids::{EventId, MessageId};
+
+/// The types of messages that webhooks offer: all changes of bookings, waiting lists and events. Messages about accounts contain
+/// sealed notices, and those about held tickets are requests for work, so no webhook gets them.
+pub const WEBHOOK_TYPES: [&str; 13] = [
+    "booking.confirmed",
+    "booking.reduced",
+    "booking.cancelled",
+    "waitlist.joined",
+    "waitlist.promoted",
+    "waitlist.left",
+    "waitlist.changed",
+    "waitlist.closed",
+    "waitlist.reopened",
+    "event.created",
+    "event.updated",
+    "event.cancelled",
+    "event.deleted",
+];
+
+/// A message as webhooks hand it on.
+#[derive(Debug, Clone)]
+pub struct WebhookMessage<'a> {
+    /// The identity of the message. Redeliveries have the same id.
+    pub id: MessageId,
+    /// One of [`WEBHOOK_TYPES`].
+    pub message_type: &'static str,
+    /// The event that the message is about.
+    pub event: EventId,
+    /// The time of the change.
+    pub time: Timestamp,
+    /// The contents of the message, as JSON.
+    pub data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    id: MessageId,
+    r#type: String,
+    dataschema: String,
+    time: Timestamp,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct TypeOfEnvelope {
+    specversion: String,
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    event_id: EventId,
+}
+
+/// Parses a message of any type. Returns `None` if webhooks do not offer its type. The contract version matters only for the types that
+/// they offer, so that a newer service can publish messages of new types.
+pub fn parse_webhook_message(body: &[u8]) -> Result<Option<WebhookMessage<'_>>, UnreadableMessage> {
+    let TypeOfEnvelope { specversion, r#type } = serde_json::from_slice(body)?;
+    let Some(message_type) = WEBHOOK_TYPES.into_iter().find(|known| **known == r#type) else { return Ok(None) };
+    if specversion != "1.0" {
+        return Err(UnreadableMessage::Type(format!("{specversion} {type}")));
+    }
+    let Envelope { id, r#type, dataschema, time, data } = serde_json::from_slice(body)?;
+    if !is_readable_schema(&dataschema, &r#type) {
+        return Err(UnreadableMessage::Schema(dataschema));
+    }
+    let Data { event_id } = serde_json::from_str(data.get())?;
+    Ok(Some(WebhookMessage { id, message_type, event: event_id, time, data }))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
+    use crate::messages::{DomainEvent, Message, Subject};
+    use crate::states::EventStatus;
+
+    const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
+
+    fn message(domain_event: DomainEvent) -> String {
+        let subject = Subject::TicketType(TypeKey { event: EVENT, ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) });
+        let (id, time) = (MessageId::from_uuid(Uuid::from_u128(3)), chrono::DateTime::UNIX_EPOCH);
+        Message { id, subject, sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
+    }
+
+    #[test]
+    fn every_type_about_bookings_waiting_lists_and_events_is_offered_and_no_other() {
+        let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), AccountId::from_uuid(Uuid::from_u128(5)));
+        let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+        let (quantity, number, returned) = (3, 7, 2);
+        let all = [
+            DomainEvent::BookingConfirmed { booking_id, account_id, quantity },
+            DomainEvent::BookingReduced { booking_id, account_id, quantity, returned },
+            DomainEvent::BookingCancelled { booking_id, account_id, returned },
+            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
+            DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: 1, number },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::EventCreated { status: EventStatus::Draft },
+            DomainEvent::EventUpdated { status: EventStatus::Published },
+            DomainEvent::EventCancelled {},
+            DomainEvent::EventDeleted {},
+        ];
+        let types: Vec<_> = all.iter().map(DomainEvent::routing_key).collect();
+        assert_eq!(types, WEBHOOK_TYPES);
+        for domain_event in all {
+            let (message_type, body) = (domain_event.routing_key(), message(domain_event));
+            let read = parse_webhook_message(body.as_bytes()).unwrap().unwrap();
+            assert_eq!((read.message_type, read.event, read.time), (message_type, EVENT, chrono::DateTime::UNIX_EPOCH));
+            assert!(body.contains(&format!("\"data\":{}", read.data.get())), "{body}");
+        }
+        for other in [DomainEvent::TicketsReleased {}, DomainEvent::TicketsCapacityChanged { capacity: 9 }] {
+            assert!(parse_webhook_message(message(other).as_bytes()).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_poisoned_message_is_refused_and_a_new_type_is_not() {
+        let good = message(DomainEvent::EventCancelled {});
+        for (body, reason) in [
+            ("not json".to_owned(), "envelope"),
+            (good.replace("eventId", "eventID"), "envelope"),
+            (good.replace("\"1.0\"", "\"2.0\""), "type"),
+            (good.replace("cancelled:1", "cancelled:9"), "schema"),
+        ] {
+            let error = parse_webhook_message(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        let newer = good.replace("event.cancelled", "event.celebrated").replace(":1\"", ":9\"");
+        assert!(parse_webhook_message(newer.as_bytes()).unwrap().is_none());
+    }
+}

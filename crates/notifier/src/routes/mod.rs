@@ -1,0 +1,149 @@
+//! The HTTP routes with which administrators manage webhooks.
+
+mod deliveries;
+mod examples;
+mod fields;
+mod resources;
+mod switches;
+mod webhooks;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use diesel::result::Error;
+use rowlock_domain::ids::{AccountId, WebhookId};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_http::problem::Problem;
+use rowlock_http::{JsonBody, REPLAYED_HEADER, RateLimit, Routes, key_reused};
+use rowlock_platform::clock::Clock;
+use rowlock_sealing::SealingKeys;
+use serde::Serialize;
+use tokio::sync::Notify;
+use utoipa::OpenApi;
+
+use self::resources::WebhookResource;
+use crate::store::Store;
+use crate::store::webhooks::{Change, Changed, WebhookError, WebhookRow};
+use crate::webhooks::{Secret, TargetPolicy, WebhookUrl};
+
+/// State shared by all routes.
+pub(crate) struct WebhookState {
+    pub(crate) store: Store,
+    /// Seals secrets and stored responses.
+    pub(crate) sealing: SealingKeys,
+    /// Which targets are permitted.
+    pub(crate) targets: TargetPolicy,
+    /// Maximum number of webhooks.
+    pub(crate) max: u16,
+    /// Rate limit of changing requests per account.
+    pub(crate) per_account: RateLimit<AccountId>,
+    /// Wakes the dispatcher.
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) clock: Clock,
+}
+
+/// Returns all routes.
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .post("/admin/webhooks", webhooks::create)
+        .get("/admin/webhooks", webhooks::list)
+        .get("/admin/webhooks/{webhookId}", webhooks::get)
+        .patch("/admin/webhooks/{webhookId}", webhooks::change)
+        .delete("/admin/webhooks/{webhookId}", switches::delete)
+        .post("/admin/webhooks/{webhookId}/enable", switches::enable)
+        .post("/admin/webhooks/{webhookId}/disable", switches::disable)
+        .post("/admin/webhooks/{webhookId}/rotatesecret", switches::rotate_secret)
+        .post("/admin/webhooks/{webhookId}/resend", deliveries::resend_span)
+        .get("/admin/webhooks/{webhookId}/deliveries", deliveries::list)
+        .post("/admin/webhooks/{webhookId}/deliveries/{deliveryId}/resend", deliveries::resend)
+}
+
+/// The OpenAPI description of the routes.
+#[derive(OpenApi)]
+#[openapi(paths(
+    webhooks::create,
+    webhooks::list,
+    webhooks::get,
+    webhooks::change,
+    switches::delete,
+    switches::enable,
+    switches::disable,
+    switches::rotate_secret,
+    deliveries::resend_span,
+    deliveries::list,
+    deliveries::resend,
+))]
+pub(crate) struct Description;
+
+/// Adds all routes to an application.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    routes().configure(config);
+}
+
+impl WebhookState {
+    /// Counts a changing request of an administrator.
+    fn count(&self, request: &HttpRequest, account: AccountId) -> Result<(), Problem> {
+        self.per_account.check(request, &account, "changes of webhooks from your account")
+    }
+
+    /// Records an error if the field `url` is valid but the target is not permitted.
+    fn check_target<T>(&self, body: &mut JsonBody<T>) {
+        if let Some(url) = body.peek::<WebhookUrl>("url")
+            && let Err(error) = self.targets.check(&url)
+        {
+            body.add_error("url", error.to_string());
+        }
+    }
+}
+
+/// Parses the id of a webhook in a path. One that is malformed does not exist.
+fn webhook_in_path(id: &str) -> Result<WebhookId, WebhookError> {
+    id.parse().map_err(|_| WebhookError::NotFound)
+}
+
+/// Returns the result of a change that succeeded, with the body of its response.
+fn respond(body: &impl Serialize) -> Change {
+    serde_json::to_value(body).map(Ok).map_err(|error| Error::SerializationError(error.into()))
+}
+
+/// Seals a new secret.
+fn sealed(state: &WebhookState, secret: &Secret) -> Result<String, WebhookError> {
+    secret.seal(&state.sealing).map_err(|error| WebhookError::Response(error.to_string()))
+}
+
+/// Returns the response of a change to a webhook.
+fn found(row: Option<WebhookRow>) -> Change {
+    match row {
+        Some(row) => respond(&WebhookResource::from(row)),
+        None => Ok(Err(WebhookError::NotFound)),
+    }
+}
+
+/// Returns the response to a change.
+fn changed(status: StatusCode, changed: &Changed) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    if changed.replayed {
+        response.insert_header(REPLAYED_HEADER);
+    }
+    if changed.body.is_null() { response.finish() } else { response.json(&changed.body) }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::NotFound => Self::new(ProblemCode::WebhookNotFound, "There is no webhook with this id."),
+            WebhookError::DeliveryNotFound => Self::new(ProblemCode::DeliveryNotFound, "The webhook has no delivery with this id."),
+            WebhookError::Disabled => Self::new(
+                ProblemCode::WebhookDisabled,
+                "The webhook is disabled. Enable it first with POST /admin/webhooks/{webhookId}/enable.",
+            ),
+            WebhookError::Limit(max) => {
+                Self::new(ProblemCode::WebhookLimit, format!("There are already {max} webhooks. Delete one that is no longer needed."))
+            }
+            WebhookError::KeyReused => key_reused(),
+            WebhookError::Response(_) => Self::internal(&error),
+            WebhookError::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Changes by administrators, which an idempotency key makes safe to repeat.
+
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::{Binary, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowlock_domain::ids::AccountId;
+use rowlock_http::KeyedRequest;
+use rowlock_postgres::{Connection, DatabaseError, statement};
+use rowlock_sealing::SealingKeys;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::super::Store;
+
+statement! {
+    struct FindKey { account: SqlUuid = Uuid, key: Text = String } -> (Binary, Text);
+    "SELECT request_hash, response FROM idempotency_keys WHERE account_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'"
+}
+
+statement! {
+    /// Stores a key with the sealed response. A key that is still valid stays as it is.
+    struct StoreKey { account: SqlUuid = Uuid, key: Text = String, hash: Binary = Vec<u8>, response: Text = String }
+    "INSERT INTO idempotency_keys AS k (account_id, key, request_hash, response) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash, response = excluded.response, created_at = now()
+      WHERE k.created_at <= now() - interval '24 hours'"
+}
+
+/// The purpose for which responses are sealed. Some contain a secret.
+const PURPOSE: &str = "webhook.response";
+
+/// The reason why a change was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WebhookError {
+    /// The webhook does not exist.
+    #[error("there is no webhook with this id")]
+    NotFound,
+    /// The webhook has no such delivery.
+    #[error("the webhook has no delivery with this id")]
+    DeliveryNotFound,
+    /// The webhook is disabled.
+    #[error("the webhook is disabled")]
+    Disabled,
+    /// There are too many webhooks.
+    #[error("there are already {0} webhooks")]
+    Limit(u16),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// A response could not be sealed, opened or written.
+    #[error("the response cannot be stored or read: {0}")]
+    Response(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// The result of a change within its transaction: the body of the response, or the reason why nothing was changed.
+pub(crate) type Change = QueryResult<Result<Value, WebhookError>>;
+
+/// The response to a change.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// The body, or null for a response without one.
+    pub(crate) body: Value,
+    /// Whether an earlier request made the change.
+    pub(crate) replayed: bool,
+}
+
+impl Store {
+    /// Makes a change in a transaction, and stores the response with the idempotency key of the request. If the key is known, nothing is
+    /// changed.
+    pub(crate) async fn change_once(
+        &self,
+        sealing: &SealingKeys,
+        account: AccountId,
+        keyed: Option<&KeyedRequest>,
+        change: impl AsyncFn(&mut Connection) -> Change,
+    ) -> Result<Changed, WebhookError> {
+        loop {
+            if let Some(keyed) = keyed
+                && let Some(body) = self.stored_response(sealing, account, keyed).await?
+            {
+                return Ok(Changed { body, replayed: true });
+            }
+            let changed = self.write(async |conn| {
+                let body = match change(conn).await? {
+                    Ok(body) => body,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                let Some(keyed) = keyed else { return Ok(Ok(body)) };
+                let response = match sealing.seal(PURPOSE, &body) {
+                    Ok(response) => response,
+                    Err(error) => return Err(Error::SerializationError(error.into())),
+                };
+                let (account, key, hash) = (account.as_uuid(), keyed.key.as_str().to_owned(), keyed.hash.to_vec());
+                // Another request with the same key has been faster.
+                let stored = StoreKey { account, key, hash, response }.execute(conn).await?;
+                if stored == 0 { Err(Error::RollbackTransaction) } else { Ok(Ok(body)) }
+            });
+            match changed.await {
+                Ok(body) => return Ok(Changed { body: body?, replayed: false }),
+                Err(DatabaseError::Refused(Error::RollbackTransaction)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Returns the response to an earlier request with the same key.
+    async fn stored_response(
+        &self,
+        sealing: &SealingKeys,
+        account: AccountId,
+        keyed: &KeyedRequest,
+    ) -> Result<Option<Value>, WebhookError> {
+        let find = FindKey { account: account.as_uuid(), key: keyed.key.as_str().to_owned() };
+        let found = self.reader().run(async move |conn| find.get_result::<(Vec<u8>, String)>(conn).await.optional()).await?;
+        let Some((hash, response)) = found else { return Ok(None) };
+        if hash != keyed.hash {
+            return Err(WebhookError::KeyReused);
+        }
+        sealing.open(PURPOSE, &response).map(Some).map_err(|error| WebhookError::Response(error.to_string()))
+    }
+}

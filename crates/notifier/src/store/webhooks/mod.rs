@@ -1,0 +1,17 @@
+//! Database access to `webhooks`, `webhook_deliveries` and `idempotency_keys`.
+
+mod change;
+mod claim;
+mod deliveries;
+mod insert;
+mod keys;
+mod maintain;
+mod rows;
+mod settle;
+
+pub(crate) use change::{NewWebhook, WebhookChange, create, delete, find, list, rotate, set_enabled, update};
+pub(crate) use deliveries::{ResendSpan, list_deliveries, resend_one, resend_span};
+pub(super) use insert::insert_requests;
+pub(crate) use keys::{Change, Changed, WebhookError};
+pub(crate) use maintain::WebhookBacklog;
+pub(crate) use rows::{DeliveryRow, WebhookRow};
