@@ -269,7 +269,9 @@ async fn the_messages_of_a_span_of_time_are_sent_again() {
     let page = organizer.get(&here).await;
     api.take_lines();
     let unreadable = organizer.submit(&page, &action, &[("since", ""), ("until", "soon")]).await;
-    assert!(unreadable.expect(422).contains("<a href=\"#since\">Enter a date and a time.") && unreadable.text.contains("<a href=\"#until\">"));
+    assert!(
+        unreadable.expect(422).contains("<a href=\"#since\">Enter a date and a time.") && unreadable.text.contains("<a href=\"#until\">")
+    );
     assert_eq!(api.take_changes(), []);
     let route = format!("POST /admin/webhooks/{ID}/resend");
     api.refuse(&route, 422, "invalid-input", &["until"]);

@@ -8,6 +8,7 @@ mod dashboard;
 mod desk;
 mod desk_charts;
 mod desk_webhooks;
+mod desk_webhooks_real;
 mod dev_mail;
 mod frame;
 mod live;
