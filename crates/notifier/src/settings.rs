@@ -264,7 +264,7 @@ impl SmtpSettings {
         let host = reader.optional("smtp.host");
         let port = reader.number("smtp.port", 1..=u16::MAX);
         let security = reader.value("smtp.security");
-        let ca_certificates = reader.optional("smtp.ca_certificates");
+        let ca_certificates = reader.optional::<String>("smtp.ca_certificates");
         if let Some(Some(text)) = &ca_certificates
             && !text.contains("-----BEGIN CERTIFICATE-----")
         {
