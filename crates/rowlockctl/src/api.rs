@@ -57,6 +57,11 @@ impl<'a> ApiRequest<'a> {
         Self { method: Method::POST, body: Some(RequestBody::Json(body)), idempotent: false, ..Self::get(path) }
     }
 
+    /// Creates a POST request without a body. It is not safe to repeat, unless marked as [`idempotent`](Self::idempotent).
+    pub(crate) fn post_empty(path: impl Into<String>) -> Self {
+        Self { method: Method::POST, idempotent: false, ..Self::get(path) }
+    }
+
     /// Creates a PATCH request with a JSON body. It is not safe to repeat.
     pub(crate) fn patch(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PATCH, ..Self::post(path, body) }

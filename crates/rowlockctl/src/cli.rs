@@ -2,6 +2,7 @@
 
 mod bookings;
 mod events;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -11,11 +12,12 @@ use rowlock_domain::ids::{EventId, WaitlistEntryId};
 
 pub(crate) use self::bookings::Bookings;
 pub(crate) use self::events::{ChangeEvent, CreateEvent, EventDetails, Events, ListEvents};
+pub(crate) use self::webhooks::{ChangeWebhook, Webhooks};
 use crate::error::EXIT_CODES;
 use crate::pages::ListLimit;
 use crate::server_url::ServerUrl;
 
-/// Administers a Rowlock server: events, bookings, waiting lists and accounts.
+/// Administers a Rowlock server: events, bookings, waiting lists, accounts and webhooks.
 #[derive(Debug, Parser)]
 #[command(name = "rowlockctl", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Lists, shows, disables and enables accounts, and changes the roles of administrators.
     #[command(subcommand)]
     Accounts(Accounts),
+    /// Lists, creates, changes and deletes webhooks, and sends their messages again.
+    #[command(subcommand)]
+    Webhooks(Webhooks),
     /// Enables and disables the second factor of your account.
     #[command(subcommand)]
     Totp(Totp),

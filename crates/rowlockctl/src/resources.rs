@@ -118,6 +118,37 @@ pub(crate) struct Holder {
     pub(crate) email: String,
 }
 
+/// A webhook.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Webhook {
+    pub(crate) id: String,
+    pub(crate) url: String,
+    pub(crate) description: Option<String>,
+    /// Absent for all types.
+    pub(crate) types: Option<Vec<String>>,
+    /// Absent for all events.
+    pub(crate) event_id: Option<String>,
+    pub(crate) status: String,
+    pub(crate) failing_since: Option<Timestamp>,
+    pub(crate) last_error: Option<String>,
+    pub(crate) disabled_at: Option<Timestamp>,
+    pub(crate) disabled_reason: Option<String>,
+}
+
+/// A message to a webhook.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookDelivery {
+    pub(crate) id: String,
+    #[serde(rename = "type")]
+    pub(crate) message_type: String,
+    pub(crate) status: String,
+    pub(crate) attempts: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) error: Option<String>,
+}
+
 /// An entry of the audit log.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AuditEntry {

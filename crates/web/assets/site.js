@@ -139,6 +139,19 @@
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) print();
   });
+  // Copies the text of an element. Browsers without access to the clipboard, or on a page without TLS, get it selected.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    getSelection().selectAllChildren(source);
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      button.parentElement.querySelector("[role=status]").textContent = button.dataset.copied;
+    } catch {
+      button.hidden = true;
+    }
+  });
   // What could not be loaded as a part of the page is opened as a whole, which shows what went wrong.
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
     document.addEventListener(failure, (event) => location.assign(event.detail.pathInfo.finalRequestPath));

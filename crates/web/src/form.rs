@@ -122,6 +122,16 @@ impl FormErrors {
         Self { fields: fields.collect(), general: None }
     }
 
+    /// Moves the errors of the items of a list, such as `types[1]`, to the field of the list.
+    pub(crate) fn at_list(mut self, list: &str) -> Self {
+        for (field, _) in &mut self.fields {
+            if field.strip_prefix(list).is_some_and(|rest| rest.starts_with('[')) {
+                list.clone_into(field);
+            }
+        }
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.general.is_none()
     }

@@ -68,6 +68,8 @@ pub struct ApiSettings {
     pub auth_url: Url,
     /// Base URL of booking-service.
     pub booking_url: Url,
+    /// Base URL of the notifier, if the desk has pages for webhooks.
+    pub notifier_url: Option<Url>,
     /// Maximum time to wait for a response.
     pub timeout: Duration,
 }
@@ -149,8 +151,9 @@ impl ApiSettings {
     fn read(reader: &mut SettingsReader) -> Option<Self> {
         let auth_url = http_url(reader, "api.auth_url");
         let booking_url = http_url(reader, "api.booking_url");
+        let notifier_url = optional_http_url(reader, "api.notifier_url");
         let timeout = reader.millis("api.timeout_ms", 100..=60_000);
-        Some(Self { auth_url: auth_url?, booking_url: booking_url?, timeout: timeout? })
+        Some(Self { auth_url: auth_url?, booking_url: booking_url?, notifier_url: notifier_url?, timeout: timeout? })
     }
 }
 
@@ -167,7 +170,19 @@ impl SessionSettings {
 }
 
 fn http_url(reader: &mut SettingsReader, name: &str) -> Option<Url> {
-    let url: Url = reader.value(name)?;
+    let url = reader.value(name)?;
+    checked_http_url(reader, name, url)
+}
+
+/// Reads an optional URL. An empty value counts as absent.
+fn optional_http_url(reader: &mut SettingsReader, name: &str) -> Option<Option<Url>> {
+    match reader.optional(name)? {
+        None => Some(None),
+        Some(url) => checked_http_url(reader, name, url).map(Some),
+    }
+}
+
+fn checked_http_url(reader: &mut SettingsReader, name: &str, url: Url) -> Option<Url> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         reader.add_error(name, "must be a URL that begins with http:// or https://");
         return None;
@@ -200,6 +215,7 @@ mod tests {
         let settings = load(&[KEY]).unwrap();
         assert!(!settings.site.is_secure());
         assert_eq!(settings.site.absolute("/help"), "http://localhost:3000/help");
+        assert_eq!(settings.api.notifier_url, None);
         let errors = load(&[]).unwrap_err().0;
         assert_eq!(errors, ["session.key (ROWLOCK__SESSION__KEY): must be set"]);
     }
@@ -210,10 +226,11 @@ mod tests {
             ("ROWLOCK__SESSION__KEY", "short"),
             ("ROWLOCK__SITE__ACCENT_LIGHT", "#ffff00"),
             ("ROWLOCK__SITE__PUBLIC_URL", "ftp://box.example"),
+            ("ROWLOCK__API__NOTIFIER_URL", "notifier:8085"),
         ];
         let errors = load(&bad).unwrap_err().to_string();
         assert!(errors.contains("session.key") && errors.contains("at least 32 characters"), "{errors}");
         assert!(errors.contains("site.accent_light") && errors.contains("a contrast of 1.1:1 with #ffffff"), "{errors}");
-        assert!(errors.contains("site.public_url"), "{errors}");
+        assert!(errors.contains("site.public_url") && errors.contains("api.notifier_url"), "{errors}");
     }
 }

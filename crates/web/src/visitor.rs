@@ -154,11 +154,12 @@ impl Visitor {
         self.respond(call).await?.json().await.map_err(|error| ApiError::Unreadable(error).into())
     }
 
-    /// Returns the items of the first [`MAX_PAGES`] pages of a list of the API.
-    pub(crate) async fn call_list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, PageError> {
+    /// Returns the items of the first [`MAX_PAGES`] pages of a list of the API. `filter` is the rest of the query.
+    pub(crate) async fn call_list<T: DeserializeOwned>(&self, path: &str, filter: &[(&str, &str)]) -> Result<Vec<T>, PageError> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         for _ in 0..MAX_PAGES {
-            let page = format!("{path}{}", links::query(&[("limit", "100"), ("cursor", &cursor)]));
+            let query = [filter, &[("limit", "100"), ("cursor", &cursor)]].concat();
+            let page = format!("{path}{}", links::query(&query));
             let list: List<T> = self.call(Call::get(&page)).await?;
             items.extend(list.items);
             match list.next_cursor {

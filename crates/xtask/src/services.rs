@@ -110,6 +110,7 @@ pub(crate) const WEB: Service = Service {
             ("ROWLOCK__SITE__PUBLIC_URL", system.gateway_url()?),
             ("ROWLOCK__API__AUTH_URL", system.local_url("AUTH")?),
             ("ROWLOCK__API__BOOKING_URL", system.local_url("BOOKING")?),
+            ("ROWLOCK__API__NOTIFIER_URL", system.local_url("NOTIFIER")?),
             ("ROWLOCK__SITE__MAIL", "true".to_owned()),
             ("ROWLOCK__SITE__MAIL_FOLDER", system.mail_folder()),
         ])

@@ -12,6 +12,7 @@ mod sales;
 mod show;
 mod totp;
 mod waitlist;
+mod webhooks;
 
 use std::fs;
 use std::io::{self, Read};
@@ -89,6 +90,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)
         }
         Command::Accounts(action) => accounts::run(&context, action),
+        Command::Webhooks(action) => webhooks::run(&context, action),
         Command::Totp(action) => totp::run(&context, action),
         Command::Auditlog { limit } => auditlog::auditlog(&context, limit),
         Command::DeadLetters(arguments) => dead_letters::run(context.output, arguments),

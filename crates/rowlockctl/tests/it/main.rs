@@ -15,3 +15,4 @@ mod second_factor;
 mod show;
 mod terminal;
 mod waitlist;
+mod webhooks;

@@ -98,3 +98,43 @@ test("the desk: forms, accounts and the audit log", async ({ page }) => {
   await page.getByRole("link", { name: /^Disable/ }).click();
   await checkPage(page, "the question before an account is disabled");
 });
+
+test("the desk: webhooks", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const [event, ada] = await Promise.all([newEvent({ name: LONG }), newPerson()]);
+  await signIn(page, organizer, "/desk/webhooks");
+  await checkPage(page, "/desk/webhooks without webhooks");
+  await page.getByRole("link", { name: "Create a webhook" }).click();
+  await checkPage(page, "/desk/webhooks/new");
+  await page.getByLabel("Only these messages:").check();
+  await page.getByRole("button", { name: "Create the webhook" }).click();
+  await expect(page.getByRole("alert")).toContainText("Choose at least one kind of message");
+  await checkPage(page, "a refused webhook");
+  const address = `https://crm.example/${"a-long-path-without-a-break".repeat(8)}`;
+  await page.getByLabel("Address").fill(address);
+  await page.getByLabel("Description").fill(LONG);
+  await page.getByLabel("Tickets were booked").check();
+  await page.getByLabel("Event", { exact: true }).selectOption(event.id);
+  await page.getByRole("button", { name: "Create the webhook" }).click();
+  await expect(page.getByRole("status").first()).toHaveText("The webhook has been created.");
+  await checkPage(page, "the secret of a webhook");
+  await page.getByRole("button", { name: "Copy the secret" }).click();
+  await expect(page.getByText("Copied")).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^whsec_/);
+  await page.getByRole("link", { name: "I have stored the secret" }).click();
+
+  const desk = new URL(page.url()).pathname;
+  await ada.book(event);
+  const deliveries = async () => (await organizer.call("GET", `${desk.replace("/desk", "/admin")}/deliveries`)).items.length;
+  await expect.poll(deliveries).toBe(1);
+  await page.goto(desk);
+  await page.locator("summary").click();
+  await expect(page.locator("pre")).toContainText(event.id);
+  await checkPage(page, "the log of a webhook");
+  for (const path of ["/desk/webhooks", `${desk}?status=delivered`, ...["edit", "disable", "rotate", "delete"].map((action) => `${desk}/${action}`)]) await checkPath(page, path);
+  await page.goto(`${desk}/disable`);
+  await page.getByRole("button", { name: "Switch off" }).click();
+  await expect(page.getByRole("status")).toHaveText("The webhook is switched off.");
+  await checkPage(page, "a webhook that is switched off");
+  await checkPath(page, `${desk}/enable`);
+});

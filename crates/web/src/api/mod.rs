@@ -1,4 +1,4 @@
-//! Client of the public API: one pooled HTTP client for both services.
+//! Client of the public API: one pooled HTTP client for all services.
 //!
 //! Every call forwards the visitor's address, the request id and the trace, so that rate limits count the visitor and the logs of
 //! all services can be joined.
@@ -19,7 +19,7 @@ use url::Url;
 use crate::settings::ApiSettings;
 use problem::{ApiError, read_problem};
 
-/// First parts of the paths that auth-service serves. All other paths belong to booking-service.
+/// First parts of the paths that auth-service serves. All other paths but [`NOTIFIER_PATH`] belong to booking-service.
 const AUTH_PATHS: [&str; 19] = [
     "/api/createaccount",
     "/api/loginaccount",
@@ -42,6 +42,9 @@ const AUTH_PATHS: [&str; 19] = [
     "/admin/accounts",
 ];
 
+/// First part of the paths that the notifier serves.
+const NOTIFIER_PATH: &str = "/admin/webhooks";
+
 /// Maximum duration of a stream. The API ends personal ones when the access token expires.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -51,6 +54,7 @@ pub(crate) struct Api {
     http: reqwest::Client,
     auth: Url,
     booking: Url,
+    notifier: Option<Url>,
 }
 
 /// For whom a request is sent.
@@ -142,7 +146,13 @@ impl Api {
     /// Creates the client. Fails if the TLS or DNS backend cannot be initialized.
     pub(crate) fn new(settings: &ApiSettings) -> Result<Self, reqwest::Error> {
         let http = rowlock_http::service_client(settings.timeout).connect_timeout(Duration::from_secs(2)).build()?;
-        Ok(Self { http, auth: settings.auth_url.clone(), booking: settings.booking_url.clone() })
+        let ApiSettings { auth_url, booking_url, notifier_url, timeout: _ } = settings.clone();
+        Ok(Self { http, auth: auth_url, booking: booking_url, notifier: notifier_url })
+    }
+
+    /// Returns whether the installation has webhooks, which the notifier serves.
+    pub(crate) fn has_webhooks(&self) -> bool {
+        self.notifier.is_some()
     }
 
     /// Sends a call and reads the JSON document of its response.
@@ -192,7 +202,11 @@ impl Api {
     }
 
     fn url(&self, path: &str) -> String {
-        let base = if AUTH_PATHS.iter().any(|known| is_below(path, known)) { &self.auth } else { &self.booking };
+        let base = match &self.notifier {
+            Some(notifier) if is_below(path, NOTIFIER_PATH) => notifier,
+            _ if AUTH_PATHS.iter().any(|known| is_below(path, known)) => &self.auth,
+            _ => &self.booking,
+        };
         format!("{}{path}", base.as_str().trim_end_matches('/'))
     }
 }
@@ -211,6 +225,7 @@ mod tests {
         let settings = ApiSettings {
             auth_url: "http://auth:1".parse().unwrap(),
             booking_url: "http://booking:2/".parse().unwrap(),
+            notifier_url: "http://notifier:3".parse().ok(),
             timeout: Duration::from_secs(1),
         };
         let api = Api::new(&settings).unwrap();
@@ -219,5 +234,6 @@ mod tests {
         assert_eq!(api.url("/admin/accounts?q=a"), "http://auth:1/admin/accounts?q=a");
         assert_eq!(api.url("/api/events"), "http://booking:2/api/events");
         assert_eq!(api.url("/admin/auditlog"), "http://booking:2/admin/auditlog");
+        assert_eq!(api.url("/admin/webhooks?limit=5"), "http://notifier:3/admin/webhooks?limit=5");
     }
 }

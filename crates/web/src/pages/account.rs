@@ -44,7 +44,7 @@ struct SessionRow {
 /// Shows the account.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let account: Account = visitor.call(Call::get("/api/account")).await?;
-    let sessions: Vec<LiveSession> = visitor.call_list("/api/sessions").await?;
+    let sessions: Vec<LiveSession> = visitor.call_list("/api/sessions", &[]).await?;
     let locale = &visitor.locale;
     let rows = sessions.into_iter().map(|session| SessionRow {
         id: session.id.to_string(),

@@ -212,5 +212,5 @@ async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, 
 }
 
 async fn entries(visitor: &Visitor) -> Result<Vec<WaitlistEntry>, PageError> {
-    visitor.call_list("/api/waitlist").await
+    visitor.call_list("/api/waitlist", &[]).await
 }

@@ -139,7 +139,7 @@ async fn list<'a>(visitor: &'a Visitor, bookings: &[Booking]) -> Result<(TicketL
 
 /// Returns the bookings of the visitor, the latest first.
 pub(crate) async fn bookings(visitor: &Visitor) -> Result<Vec<Booking>, PageError> {
-    visitor.call_list("/api/bookings").await
+    visitor.call_list("/api/bookings", &[]).await
 }
 
 /// Returns events by id, without those that are not published any more.

@@ -86,6 +86,11 @@ impl Page {
         self.visitor.site.settings.mail
     }
 
+    /// Returns whether the desk has pages for webhooks.
+    pub(crate) fn has_webhooks(&self) -> bool {
+        self.visitor.site.api.has_webhooks()
+    }
+
     /// Formats a price.
     pub(crate) fn price(&self, price: &Price) -> String {
         price_text(self.locale(), price, 1)

@@ -1,11 +1,14 @@
 //! Integration tests: the web service against a real auth-service and booking-service.
 
+mod stand_in;
 mod support;
 
 mod booking;
 mod dashboard;
 mod desk;
 mod desk_charts;
+mod desk_webhooks;
+mod desk_webhooks_real;
 mod dev_mail;
 mod frame;
 mod live;

@@ -20,6 +20,8 @@ pub(super) struct ConfirmPage {
     pub(super) action: String,
     /// Hidden fields.
     pub(super) hidden: Vec<(&'static str, String)>,
+    /// A checkbox: its name and its label.
+    pub(super) choice: Option<(&'static str, String)>,
     /// Whether the form asks for a reason, which the audit log keeps.
     pub(super) asks_reason: bool,
     pub(super) reason: String,
@@ -41,6 +43,7 @@ impl ConfirmPage {
             facts: Vec::new(),
             action,
             hidden: Vec::new(),
+            choice: None,
             asks_reason: false,
             reason: String::new(),
             button,

@@ -254,7 +254,7 @@ impl EventForm {
 }
 
 /// Returns the instant of a wall-clock time: the first, if it occurs twice when the clocks are put back. The error is the id of a text.
-fn instant(value: &str, zone: Tz) -> Result<Timestamp, &'static str> {
+pub(super) fn instant(value: &str, zone: Tz) -> Result<Timestamp, &'static str> {
     let naive = NaiveDateTime::parse_from_str(value, LOCAL_TIME)
         .or_else(|_| NaiveDateTime::parse_from_str(value, "%Y-%m-%dT%H:%M:%S"))
         .map_err(|_| "desk-invalid-time")?;

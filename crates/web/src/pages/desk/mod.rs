@@ -1,4 +1,4 @@
-//! The organizers' desk: events with their figures, bookings and waiting lists, accounts, the audit log, and the second factor.
+//! The organizers' desk: events with their figures, bookings and waiting lists, accounts, the audit log, webhooks, and the second factor.
 //!
 //! Every page needs the session of an administrator, and most need the role of an organizer. An action that changes or ends something first shows a page that says what will happen.
 
@@ -18,6 +18,7 @@ mod models;
 mod sales;
 mod second_factor;
 mod waiting_list;
+mod webhooks;
 
 use rowlock_http::Routes;
 
@@ -27,7 +28,7 @@ use crate::visitor::Visitor;
 
 /// Adds the routes of the desk.
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes
+    webhooks::routes(routes)
         .get("/desk", events::list)
         .get("/desk/events/new", edit::new)
         .post("/desk/events/new", edit::create)
