@@ -91,7 +91,7 @@ pub(super) async fn export(auth: web::Data<AuthState>, caller: Caller, request: 
 struct Export {
     account: AdminAccountResource,
     sessions: Vec<StoredSession>,
-    /// The links of the last days that were sent by e-mail.
+    /// The links that were sent by e-mail and are still stored.
     links: Vec<SentLink>,
     /// The data that booking-service stores.
     #[schema(schema_with = stored_bookings)]

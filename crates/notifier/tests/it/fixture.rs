@@ -196,7 +196,7 @@ impl Fixture {
     }
 }
 
-/// Returns a Python with the packages of scripts/requirements-test.txt.
+/// Returns a Python with the packages of `scripts/requirements-test.txt`.
 pub(crate) fn python() -> OsString {
     std::env::var_os("ROWLOCK_TEST_PYTHON").expect("ROWLOCK_TEST_PYTHON is set by `make test` and by `scripts/test-servers.sh env`")
 }
