@@ -1,6 +1,6 @@
 # Every target is one script of scripts/ or one cargo command. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs reset backup restore demo test test-api test-web test-webhooks screenshots test-servers bench chaos openapi configuration docs test-docs fmt lint unused rustdoc deny alerts manifests ci
+.PHONY: help up down status logs reset backup restore demo test test-api test-web screenshots test-servers bench chaos openapi configuration docs test-docs fmt lint unused rustdoc deny alerts manifests ci
 
 help: ## list the targets
 	@printf 'Rowlock, a ticketing system. Targets:\n\n'
@@ -38,9 +38,6 @@ test-api: ## send requests generated from the OpenAPI document and check every r
 
 test-web: ## test the web site in a real browser: stories, accessibility, security (STORY=keyboard runs some)
 	@scripts/test-web.sh $(STORY)
-
-test-webhooks: ## let the official library for Standard Webhooks verify a request of the notifier
-	@scripts/test-webhooks.sh
 
 test-servers: ## start PostgreSQL and RabbitMQ for the tests and keep them running between test runs
 	@scripts/test-servers.sh start
@@ -103,5 +100,4 @@ ci: ## run everything that a change must pass, including two minutes of chaos
 	$(MAKE) test-api
 	$(MAKE) test-docs
 	$(MAKE) test-web
-	$(MAKE) test-webhooks
 	$(MAKE) chaos MINUTES=2 SEED=7

@@ -11,6 +11,7 @@ use crate::mail_server::MailServer;
 use crate::options::Options;
 use crate::process::{ServiceConfig, ServiceProcess};
 use crate::server::Server;
+use crate::webhook_receiver::WebhookReceiver;
 
 /// Retry delays of the worker. The production delays are minutes, which is longer than a run.
 const RETRY_DELAYS_MS: [u64; 4] = [500, 1_000, 2_000, 4_000];
@@ -88,12 +89,17 @@ pub struct ChaosEnvironment {
     pub rabbitmq: Mutex<Server>,
     /// Mail server that the notifiers send to.
     pub mail_server: MailServer,
+    /// Receiver of webhooks that the notifiers send to.
+    pub webhook_receiver: WebhookReceiver,
 }
 
 impl ChaosEnvironment {
     /// Starts the services and waits until they are ready.
-    pub async fn start(options: Options, mail_seed: u64) -> Fallible<Self> {
-        let mail_server = MailServer::start(mail_seed).await;
+    ///
+    /// `seed` determines the failures of the servers that the notifiers send to.
+    pub async fn start(options: Options, seed: u64) -> Fallible<Self> {
+        let mail_server = MailServer::start(seed).await;
+        let webhook_receiver = WebhookReceiver::start(!seed).await?;
         let mut services = Vec::new();
         for service_id in ServiceId::ALL {
             let database = Proxy::start(format!("127.0.0.1:{}", options.pg_port)).await;
@@ -111,7 +117,7 @@ impl ChaosEnvironment {
         }
         let postgres = Mutex::new(Server::postgres(options.server_command.clone(), options.pg_pid));
         let rabbitmq = Mutex::new(Server::broker(options.server_command.clone(), options.broker_pid));
-        let environment = Self { options, services, postgres, rabbitmq, mail_server };
+        let environment = Self { options, services, postgres, rabbitmq, mail_server, webhook_receiver };
         for managed in &environment.services {
             managed.process.lock().await.start()?;
         }
@@ -249,6 +255,9 @@ impl Settings<'_> {
                 ("ROWLOCK__MAIL__RETRY_DELAYS_MS", "200,500,1000,2000".to_owned()),
                 ("ROWLOCK__NOTIFIER__LEASE_MS", "12000".to_owned()),
                 ("ROWLOCK__NOTIFIER__POLL_INTERVAL_MS", "200".to_owned()),
+                ("ROWLOCK__WEBHOOKS__ALLOW_PRIVATE_TARGETS", "true".to_owned()),
+                ("ROWLOCK__WEBHOOKS__RETRY_DELAYS_MS", "200,500,1000,2000".to_owned()),
+                ("ROWLOCK__WEBHOOKS__TIMEOUT_MS", "2000".to_owned()),
                 ("ROWLOCK__SMTP__HOST", "127.0.0.1".to_owned()),
                 ("ROWLOCK__SMTP__PORT", self.mail.to_string()),
                 ("ROWLOCK__SMTP__SECURITY", "none".to_owned()),

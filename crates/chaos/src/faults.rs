@@ -52,8 +52,8 @@ pub enum FaultAction {
     FreezeServer(Dependency, Duration),
     /// Disturbs the connections of some services to a server for this time.
     Connections(LinkFault, Dependency, Vec<ServiceId>, Duration),
-    /// Disturbs the connections of the notifiers to the mail server for this time.
-    MailConnections(LinkFault, Duration),
+    /// Disturbs the connections of the notifiers to the servers that they send to for this time.
+    NotifierConnections(LinkFault, Duration),
 }
 
 /// A fault, which consists of one action or two simultaneous ones.
@@ -91,8 +91,8 @@ enum FaultKind {
     FreezeDatabaseConnections,
     SlowDatabase,
     SlowBroker,
-    CutMail,
-    FreezeMailConnections,
+    CutNotifier,
+    FreezeNotifierConnections,
     CrashBoth,
     KillAndCutBroker,
 }
@@ -121,8 +121,8 @@ const FAULT_KINDS: [FaultKind; 27] = [
     FaultKind::FreezeDatabaseConnections,
     FaultKind::SlowDatabase,
     FaultKind::SlowBroker,
-    FaultKind::CutMail,
-    FaultKind::FreezeMailConnections,
+    FaultKind::CutNotifier,
+    FaultKind::FreezeNotifierConnections,
     FaultKind::CrashBoth,
     FaultKind::KillAndCutBroker,
 ];
@@ -198,11 +198,12 @@ impl FaultSchedule {
                 let delay = self.millis(50, 500);
                 ("connections to RabbitMQ slow", vec![self.connections(LinkFault::Slow(delay), Dependency::RabbitMq)])
             }
-            FaultKind::CutMail => {
-                ("connections to the mail server cut", vec![FaultAction::MailConnections(LinkFault::Cut, self.millis(500, 5_000))])
+            FaultKind::CutNotifier => {
+                ("connections to mail and webhooks cut", vec![FaultAction::NotifierConnections(LinkFault::Cut, self.millis(500, 5_000))])
             }
-            FaultKind::FreezeMailConnections => {
-                ("connections to the mail server frozen", vec![FaultAction::MailConnections(LinkFault::Frozen, self.millis(500, 5_000))])
+            FaultKind::FreezeNotifierConnections => {
+                let action = FaultAction::NotifierConnections(LinkFault::Frozen, self.millis(500, 5_000));
+                ("connections to mail and webhooks frozen", vec![action])
             }
             FaultKind::CrashBoth => (
                 "crash of PostgreSQL and RabbitMQ",
@@ -259,7 +260,7 @@ impl FaultAction {
             Self::Connections(_, dependency, service_ids, time) => {
                 format!("{} to {} for {}", names(service_ids), dependency.name(), seconds(time))
             }
-            Self::MailConnections(_, time) => format!("all notifiers for {}", seconds(time)),
+            Self::NotifierConnections(_, time) => format!("all notifiers for {}", seconds(time)),
         }
     }
 }

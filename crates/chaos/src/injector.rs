@@ -163,8 +163,9 @@ impl FaultInjector<'_> {
                     .collect::<Fallible<Vec<_>>>()?;
                 disturb(&proxies, *fault, *time).await;
             }
-            FaultAction::MailConnections(fault, time) => {
-                disturb(&[&self.environment.mail_server.connections], *fault, *time).await;
+            FaultAction::NotifierConnections(fault, time) => {
+                let ChaosEnvironment { mail_server, webhook_receiver, .. } = self.environment;
+                disturb(&[&mail_server.connections, &webhook_receiver.connections], *fault, *time).await;
             }
         }
         Ok(None)

@@ -2,7 +2,7 @@
 //! response against the stored data and the delivered messages.
 //!
 //! - [`options`], [`environment`], [`process`], [`server`]: the processes under test.
-//! - [`mail_server`]: the mail server that the notifiers send to.
+//! - [`mail_server`], [`webhook_receiver`], [`failing_peer`]: the servers that the notifiers send to.
 //! - [`events`], [`client`], [`administrator`], [`accounts`], [`sender`], [`request_log`], [`http`]: the clients, and the log
 //!   of every response.
 //! - [`faults`], [`injector`], [`prober`]: the fault schedule, its execution, and the measurement of the recovery time.
@@ -14,6 +14,7 @@ pub mod audit;
 pub mod client;
 pub mod environment;
 pub mod events;
+pub mod failing_peer;
 pub mod faults;
 pub mod http;
 pub mod injector;
@@ -29,6 +30,7 @@ pub mod run;
 pub mod sender;
 pub mod server;
 pub mod tables;
+pub mod webhook_receiver;
 
 use std::process::ExitCode;
 

@@ -1,22 +1,21 @@
 //! A mail server that fails on schedule, and the list of the mails that it got.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use rowlock_test_support::proxy::Proxy;
 use rowlock_test_support::smtp_server::{Behavior, Received, SmtpServer};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::Fallible;
+use crate::failing_peer::{FailureSchedule, lock};
 
 /// Time between two collections of the received mails, whose contents are then thrown away.
 const COLLECT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The behaviors during a failure.
-const FAILURES: [Behavior; 6] = [
+static FAILURES: [Behavior; 6] = [
     Behavior::RefuseRecipient("450 4.2.1 later"),
     Behavior::RefuseContent("452 4.3.1 later"),
     Behavior::CloseAtRecipient,
@@ -34,35 +33,6 @@ pub struct DeliveryId {
     pub recipient: Uuid,
 }
 
-/// The behavior of the server until an instant.
-#[derive(Debug)]
-struct Phase {
-    behavior: Behavior,
-    until: Instant,
-    rng: StdRng,
-    /// Whether the server has stopped failing.
-    is_reliable: bool,
-}
-
-impl Phase {
-    /// Returns the behavior at this time.
-    fn now(&mut self) -> Behavior {
-        if self.is_reliable {
-            return Behavior::Accept;
-        }
-        if self.until <= Instant::now() {
-            // Each failure is followed by a time without one.
-            self.behavior = match self.behavior {
-                Behavior::Accept => FAILURES.get(self.rng.random_range(0..FAILURES.len())).copied().unwrap_or(Behavior::Accept),
-                _ => Behavior::Accept,
-            };
-            let limits = if self.behavior == Behavior::Accept { 1_000..5_000 } else { 200..2_000 };
-            self.until = Instant::now() + Duration::from_millis(self.rng.random_range(limits));
-        }
-        self.behavior
-    }
-}
-
 /// The mails that were received.
 #[derive(Debug, Default)]
 struct Collected {
@@ -76,7 +46,7 @@ pub struct MailServer {
     /// The connections of the notifiers.
     pub connections: Proxy,
     server: Arc<SmtpServer>,
-    phase: Arc<Mutex<Phase>>,
+    schedule: Arc<FailureSchedule<Behavior>>,
     collected: Arc<Mutex<Collected>>,
     _collecting: AbortOnDropHandle<()>,
 }
@@ -84,10 +54,9 @@ pub struct MailServer {
 impl MailServer {
     /// Starts a server whose failures are drawn from this seed.
     pub async fn start(seed: u64) -> Self {
-        let rng = StdRng::seed_from_u64(seed);
-        let phase = Arc::new(Mutex::new(Phase { behavior: Behavior::Accept, until: Instant::now(), rng, is_reliable: false }));
-        let script = phase.clone();
-        let server = Arc::new(SmtpServer::scripted(move |_, _| lock(&script).now()).await);
+        let schedule = Arc::new(FailureSchedule::new(Behavior::Accept, &FAILURES, seed));
+        let script = schedule.clone();
+        let server = Arc::new(SmtpServer::scripted(move |_, _| script.now()).await);
         let connections = Proxy::start(server.address.to_string()).await;
         let collected = Arc::<Mutex<Collected>>::default();
         let (source, sink) = (server.clone(), collected.clone());
@@ -98,12 +67,12 @@ impl MailServer {
                 collect(&source, &sink);
             }
         });
-        Self { connections, server, phase, collected, _collecting: AbortOnDropHandle::new(collecting) }
+        Self { connections, server, schedule, collected, _collecting: AbortOnDropHandle::new(collecting) }
     }
 
     /// Stops failing.
     pub fn recover(&self) {
-        lock(&self.phase).is_reliable = true;
+        self.schedule.recover();
         self.connections.pass();
     }
 
@@ -132,10 +101,6 @@ fn delivery_of(mail: &Received) -> Fallible<DeliveryId> {
     let id = content.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix("Message-ID: <"));
     let (message, recipient) = id.and_then(|id| id.split_once('@')?.0.split_once('.')).ok_or("the header is missing")?;
     Ok(DeliveryId { message: message.parse()?, recipient: recipient.parse()? })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -58,6 +58,9 @@ pub struct Report {
     pub told: u64,
     /// Number of changes about which it is unknown whether the mail was sent.
     pub unclear: u64,
+    /// Number of messages that the receiver of webhooks has confirmed.
+    #[serde(rename = "handedOn")]
+    pub handed_on: usize,
     /// Delays of the reallocation.
     #[serde(rename = "reallocationDelays")]
     pub reallocation_delays: ReallocationDelays,
@@ -109,6 +112,7 @@ impl Report {
             mails,
             told: verdict.told,
             unclear: verdict.unclear,
+            handed_on: verdict.handed_on,
             reallocation_delays,
             invariants,
             violations: verdict.violations,
@@ -141,6 +145,7 @@ impl Report {
         );
         let _ = writeln!(text, "{} deliveries, {} messages replayed by the reference model", self.deliveries, self.replayed);
         let _ = writeln!(text, "{} mails, {} changes told once, {} unclear", self.mails, self.told, self.unclear);
+        let _ = writeln!(text, "{} messages handed to a webhook", self.handed_on);
         let _ = writeln!(text, "{} successful responses audited, {} violations", self.audited_responses, self.violations.len());
         for violation in self.violations.iter().take(50) {
             let _ = writeln!(text, "  VIOLATION  {violation}");

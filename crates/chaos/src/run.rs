@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::accounts::{self, RegistrationTask, SharedRegistrationLog};
 use crate::audit::{Evidence, Violation, audit};
 use crate::client::Client;
-use crate::environment::{ChaosEnvironment, secret};
+use crate::environment::{ChaosEnvironment, ServiceId, secret};
 use crate::events::EventCatalog;
 use crate::faults::FaultSchedule;
 use crate::http::ApiClient;
@@ -77,6 +77,7 @@ pub async fn run(options: Options) -> Fallible<bool> {
     let mut violations = environment.restart_exited().await?;
     load.stop().await;
     environment.mail_server.recover();
+    environment.webhook_receiver.recover();
     violations.extend(settle(&environment, &amqp).await?);
     let (evidence, invariants) = collect_evidence(&environment, &amqp, load, &summary).await?;
     let mut verdict = audit(&evidence);
@@ -148,6 +149,9 @@ impl ClientLoad {
     async fn create(environment: &ChaosEnvironment, rng: &mut StdRng) -> Fallible<Self> {
         let gateway = ApiClient::at(environment.options.gateway_port)?;
         let admin = accounts::administrator(&gateway, &secret(&environment.options, "bootstrap-token")?).await?;
+        // Before anything happens that the webhook is to report.
+        let notifier = ApiClient::at(environment.port(ServiceId::Notifier(0))?)?;
+        environment.webhook_receiver.register(&notifier, &admin.token).await?;
         let mut visitors = Vec::new();
         for index in 0..CLIENTS {
             visitors.push(accounts::visitor(&gateway, &format!("visitor-{index}")).await?);
@@ -207,7 +211,7 @@ async fn settle(environment: &ChaosEnvironment, amqp: &AmqpSettings) -> Fallible
     let start = Instant::now();
     loop {
         let rows = reader.in_flight().await?;
-        let mails = notifier.unsettled_mails().await?;
+        let unsent = notifier.unsent().await?;
         let mut queued = 0;
         for family in &families {
             let retries = family.retry_queues.iter().map(|retry| &retry.queue);
@@ -215,15 +219,15 @@ async fn settle(environment: &ChaosEnvironment, amqp: &AmqpSettings) -> Fallible
                 queued += queue_depth(amqp, queue).await?.unwrap_or_default();
             }
         }
-        if rows == 0 && mails == 0 && queued == 0 && environment.all_ready().await {
+        if rows == 0 && unsent == 0 && queued == 0 && environment.all_ready().await {
             tokio::time::sleep(SWEEP_INTERVAL).await;
             return Ok(Vec::new());
         }
         if start.elapsed() > SETTLE_TIMEOUT {
             let seconds = SETTLE_TIMEOUT.as_secs();
             return Ok(vec![format!(
-                "{rows} outbox messages or held ticket types, {mails} mails and {queued} queued messages are still in flight after {seconds} \
-                 seconds without load"
+                "{rows} outbox messages or held ticket types, {unsent} mails or webhook requests and {queued} queued messages are still in \
+                 flight after {seconds} seconds without load"
             )]);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -264,6 +268,7 @@ async fn collect_evidence(
         unreadable,
         mails_taken,
         unknown_mails,
+        webhook_messages: environment.webhook_receiver.taken(),
         dead_letters,
         shutdowns: summary.shutdowns.clone(),
     };

@@ -177,9 +177,10 @@ impl DatabaseReader {
         rows.first().map(|row| row.count).ok_or_else(|| format!("cannot count the rows of {what}").into())
     }
 
-    /// Returns the number of mails that are still to be sent.
-    pub async fn unsettled_mails(&self) -> Fallible<u64> {
-        self.count("deliveries WHERE status IN ('pending', 'sending')").await
+    /// Returns the number of mails and webhook requests that are still to be sent.
+    pub async fn unsent(&self) -> Fallible<u64> {
+        let mails = self.count("deliveries WHERE status IN ('pending', 'sending')").await?;
+        Ok(mails + self.count("webhook_deliveries WHERE status IN ('pending', 'sending')").await?)
     }
 
     /// Returns the number of outbox messages plus the number of ticket types with held tickets.

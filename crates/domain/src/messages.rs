@@ -6,6 +6,7 @@
 
 mod domain_event;
 mod envelope;
+mod event_changes;
 mod notifications;
 mod sales;
 mod webhooks;
@@ -15,8 +16,10 @@ use serde::{Deserialize, Serialize};
 pub use self::domain_event::DomainEvent;
 pub(crate) use self::envelope::{EnvelopeHeader, RawMessage, serialize_message};
 pub use self::envelope::{OLDEST_READABLE_VERSION, SCHEMA_VERSION, UnreadableMessage, trace_of_message};
+pub use self::event_changes::{Change, EventChanges};
 pub use self::notifications::{
-    NOTIFICATION_ROUTING_PATTERNS, Notification, NotificationMessage, SealedNotice, TicketNotification, parse_notification_message,
+    ChangedEvent, NOTIFICATION_ROUTING_PATTERNS, Notification, NotificationMessage, SealedNotice, TicketNotification,
+    parse_notification_message,
 };
 pub use self::sales::{SALES_ROUTING_PATTERNS, SalesChange, SalesMessage, parse_sales_message};
 pub use self::webhooks::{WEBHOOK_TYPES, WebhookMessage, parse_webhook_message};

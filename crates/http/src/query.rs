@@ -69,10 +69,15 @@ impl QueryFields {
 
     /// Reads the parameter `limit`, from 1 to 100. The default is 20.
     pub fn limit(&mut self) -> Option<i64> {
+        self.limit_up_to(100, 20)
+    }
+
+    /// Reads the parameter `limit`, from 1 to `max`.
+    pub fn limit_up_to(&mut self, max: i64, default: i64) -> Option<i64> {
         let limit = self.read("limit", |text| {
-            text.parse::<i64>().ok().filter(|n| (1..=100).contains(n)).ok_or_else(|| "must be a number from 1 to 100".to_owned())
+            text.parse::<i64>().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| format!("must be a number from 1 to {max}"))
         });
-        limit.map(|limit| limit.unwrap_or(20))
+        limit.map(|limit| limit.unwrap_or(default))
     }
 
     /// Reads the parameter `cursor`, the key after which the page starts.

@@ -172,7 +172,7 @@ async fn change_in_transaction(
         subject: Subject::Event(change.event),
         sequence: event.version,
         time: now,
-        domain_event: DomainEvent::EventUpdated { status: event.status },
+        domain_event: DomainEvent::EventUpdated { status: event.status, changes: None },
         trace: None,
     };
     crate::execute::insert_message(conn, &message, source).await?;

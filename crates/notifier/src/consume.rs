@@ -14,7 +14,7 @@ use rowlock_postgres::DatabaseError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::NewDelivery;
+use crate::delivery::NewRow;
 use crate::metrics::DeliveryMetrics;
 use crate::store::{Inserted, Store};
 use crate::webhooks::OfferedMessage;
@@ -28,8 +28,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// The consequences of a message that are not stored yet.
 struct Pending<'a> {
     message: &'a Delivery,
-    /// The delivery to a person.
-    delivery: Option<NewDelivery>,
+    /// The delivery to a person, or the broadcast to all holders of an event.
+    row: Option<NewRow>,
     /// The message as webhooks get it.
     offered: Option<OfferedMessage>,
 }
@@ -37,9 +37,9 @@ struct Pending<'a> {
 impl<'a> Pending<'a> {
     fn read(message: &'a Delivery) -> Result<Self, UnreadableMessage> {
         let NotificationMessage { id, notification } = parse_notification_message(&message.body)?;
-        let delivery = notification.map(|notification| NewDelivery::of(id, notification));
+        let row = notification.map(|notification| NewRow::of(id, notification));
         let offered = parse_webhook_message(&message.body)?.map(OfferedMessage::try_from).transpose()?;
-        Ok(Self { message, delivery, offered })
+        Ok(Self { message, row, offered })
     }
 }
 
@@ -48,6 +48,8 @@ pub(crate) struct MessageConsumer {
     pub(crate) store: Store,
     pub(crate) amqp: AmqpSettings,
     pub(crate) prefetch: u16,
+    /// How long holders are told after a change of their event.
+    pub(crate) change_delay: Duration,
     pub(crate) clock: Clock,
     pub(crate) link_metrics: LinkMetrics,
     pub(crate) metrics: DeliveryMetrics,
@@ -107,7 +109,7 @@ impl MessageConsumer {
         Ok(())
     }
 
-    /// Returns the deliveries that the messages lead to. Unreadable messages become dead letters.
+    /// Returns the rows that the messages lead to. Unreadable messages become dead letters.
     async fn read<'a>(&self, consumer: &mut Consumer, batch: &'a [Delivery]) -> Result<Vec<Pending<'a>>, LinkError> {
         let mut pending = Vec::with_capacity(batch.len());
         for message in batch {
@@ -127,7 +129,7 @@ impl MessageConsumer {
         Ok(())
     }
 
-    /// Stores deliveries, however long the database is away. Returns false if `stop` is cancelled first.
+    /// Stores rows, however long the database is away. Returns false if `stop` is cancelled first.
     async fn store_all(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<bool, LinkError> {
         loop {
             let error = match self.store(consumer, pending).await? {
@@ -153,17 +155,18 @@ impl MessageConsumer {
         }
     }
 
-    /// Stores deliveries and returns the number of new ones. If the database refuses them, they are stored message by message, so that
+    /// Stores rows and returns the number of new deliveries. If the database refuses them, they are stored message by message, so that
     /// only the messages with the wrong values become dead letters.
     async fn store(&self, consumer: &mut Consumer, pending: &mut Vec<Pending<'_>>) -> Result<Result<Inserted, DatabaseError>, LinkError> {
-        let deliveries = pending.iter().filter_map(|pending| pending.delivery.clone()).collect();
-        match self.store.insert(deliveries, pending.iter().filter_map(|pending| pending.offered.clone()).collect()).await {
+        let rows = pending.iter().filter_map(|pending| pending.row.clone()).collect();
+        let offered = pending.iter().filter_map(|pending| pending.offered.clone()).collect();
+        match self.store.insert(rows, offered, self.change_delay).await {
             Err(DatabaseError::Refused(_)) => {}
             result => return Ok(result),
         }
         let mut stored = Inserted::default();
-        while let Some(Pending { message, delivery, offered }) = pending.last() {
-            match self.store.insert(delivery.iter().cloned().collect(), offered.iter().cloned().collect()).await {
+        while let Some(Pending { message, row, offered }) = pending.last() {
+            match self.store.insert(row.iter().cloned().collect(), offered.iter().cloned().collect(), self.change_delay).await {
                 Ok(Inserted { deliveries, requests }) => {
                     stored.deliveries = stored.deliveries.saturating_add(deliveries);
                     stored.requests = stored.requests.saturating_add(requests);

@@ -26,6 +26,7 @@ pub(crate) struct Contact {
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Preferences {
     pub(crate) waitlist: bool,
+    pub(crate) reminders: bool,
 }
 
 impl Contact {

@@ -11,6 +11,7 @@ use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::broadcast::NewBroadcast;
 use crate::mail::single_line;
 
 /// The kind of a delivery. It decides which text is sent.
@@ -26,6 +27,10 @@ pub(crate) enum Kind {
     Returned,
     /// The waiting list was closed, or its event was called off.
     WaitlistClosed,
+    /// The event was changed.
+    EventChanged,
+    /// The event starts soon.
+    Reminder,
     /// A notice about the account.
     AccountNotice,
     /// A webhook of the account was switched off.
@@ -34,12 +39,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Confirmed,
         Self::Waitlisted,
         Self::Promoted,
         Self::Returned,
         Self::WaitlistClosed,
+        Self::EventChanged,
+        Self::Reminder,
         Self::AccountNotice,
         Self::WebhookDisabled,
     ];
@@ -52,6 +59,8 @@ impl Kind {
             Self::Promoted => "promoted",
             Self::Returned => "returned",
             Self::WaitlistClosed => "waitlist-closed",
+            Self::EventChanged => "event-changed",
+            Self::Reminder => "reminder",
             Self::AccountNotice => "account-notice",
             Self::WebhookDisabled => "webhook-disabled",
         }
@@ -167,12 +176,21 @@ pub(crate) struct NewDelivery {
     pub(crate) data: Value,
 }
 
-impl NewDelivery {
-    /// Returns the delivery that a message leads to.
+/// A row that is not stored yet.
+#[derive(Debug, Clone)]
+pub(crate) enum NewRow {
+    /// One person is told.
+    Delivery(NewDelivery),
+    /// All holders of tickets of an event are told.
+    Broadcast(NewBroadcast),
+}
+
+impl NewRow {
+    /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
         let of_tickets = |kind, TicketNotification { event, account, quantity, remaining }| {
             let data = serde_json::json!(TicketData { event_id: event, quantity, remaining });
-            Self { key: DeliveryKey { message, recipient: account }, kind, data }
+            Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data })
         };
         match notification {
             Notification::Booked(tickets) => of_tickets(Kind::Confirmed, tickets),
@@ -180,11 +198,12 @@ impl NewDelivery {
             Notification::Joined(tickets) => of_tickets(Kind::Waitlisted, tickets),
             Notification::Promoted(tickets) => of_tickets(Kind::Promoted, tickets),
             Notification::Closed(tickets) => of_tickets(Kind::WaitlistClosed, tickets),
-            Notification::Account { account, sealed } => Self {
+            Notification::EventChanged(changed) => Self::Broadcast(NewBroadcast::of(message, *changed)),
+            Notification::Account { account, sealed } => Self::Delivery(NewDelivery {
                 key: DeliveryKey { message, recipient: account },
                 kind: Kind::AccountNotice,
                 data: serde_json::json!({"sealed": sealed.0}),
-            },
+            }),
         }
     }
 }

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::SecondsFormat;
 use chrono_tz::Tz;
-use reqwest::StatusCode;
+use reqwest::header::ETAG;
+use reqwest::{Response, StatusCode};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::states::EventStatus;
 use rowlock_platform::expiring_cache::ExpiringCache;
 use serde::Deserialize;
 use url::Url;
+
+use crate::holders::ListPage;
 
 /// Maximum number of events that are kept.
 const CAPACITY: u32 = 1_000;
@@ -23,15 +27,29 @@ pub(crate) struct Event {
     pub(crate) name: String,
     pub(crate) venue: Option<String>,
     pub(crate) starts_at: Option<Timestamp>,
-    time_zone: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) status: EventStatus,
+    /// The version that the response had, so that a cached one can be told apart. It is 0 in a list.
+    #[serde(skip)]
+    pub(crate) version: i64,
 }
 
 impl Event {
     /// Returns the time zone in which people read the event's times.
     pub(crate) fn zone(&self) -> Tz {
-        self.time_zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+        zone_of(self.time_zone.as_deref())
     }
+}
+
+/// Returns the zone with a name, or UTC if it is absent or unknown to this build.
+pub(crate) fn zone_of(name: Option<&str>) -> Tz {
+    name.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
+/// Returns the version in the ETag of an event, which is `"VERSION.CONTENT"`, or 0 if there is none.
+fn version_of(response: &Response) -> i64 {
+    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+    tag.trim_matches('"').split('.').next().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 /// Client of booking-service. Clones share its connections and its cache.
@@ -59,6 +77,19 @@ impl Events {
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        response.error_for_status()?.json().await.map(|event| Some(Arc::new(event)))
+        let response = response.error_for_status()?;
+        let version = version_of(&response);
+        let event: Event = response.json().await?;
+        Ok(Some(Arc::new(Event { version, ..event })))
+    }
+
+    /// Returns a page of the published events that start up to `to` and have not ended at `from`, ordered by start.
+    pub(crate) async fn starting(&self, from: Timestamp, to: Timestamp, cursor: Option<&str>) -> Result<ListPage<Event>, String> {
+        let failed = |error: reqwest::Error| format!("booking-service did not return the events: {error}");
+        let time = |time: Timestamp| time.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let query =
+            [("from", time(from)), ("to", time(to)), ("limit", "100".to_owned()), ("cursor", cursor.unwrap_or_default().to_owned())];
+        let response = self.http.get(format!("{}/api/events", self.base)).query(&query).send().await.map_err(failed)?;
+        response.error_for_status().map_err(failed)?.json().await.map_err(failed)
     }
 }

@@ -4,13 +4,17 @@
 //! claims due rows, commits the claim, and only then hands the mail to the SMTP server. A mail is therefore sent at most once: if
 //! it is unknown whether the server has taken it, the row becomes `unclear`, and an operator decides. Webhooks get each message at
 //! least once; see the module `webhooks`.
+//!
+//! When an event is changed, and a day before it starts, a background job writes the deliveries to all holders of its tickets.
 
+mod broadcast;
 pub mod cli;
 mod consume;
 mod contacts;
 mod delivery;
 mod events;
 mod folder;
+mod holders;
 mod housekeeping;
 mod mail;
 mod metrics;
@@ -28,7 +32,7 @@ mod webhooks;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use service::{StartError, start};
-pub use settings::{MailSettings, MaintenanceSettings, NotifierSettings, Security, SmtpSettings};
+pub use settings::{BroadcastSettings, MailSettings, MaintenanceSettings, NotifierSettings, Security, SmtpSettings};
 pub use webhooks::WebhookSettings;
 
 /// Migrations of `rowlock_notifier`.

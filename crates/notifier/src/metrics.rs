@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::delivery::Outcome;
-use crate::store::Backlog;
+use crate::store::{Backlog, BroadcastBacklog};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
@@ -23,11 +23,24 @@ pub(crate) struct DeliveryMetrics {
     outcomes: Family<OutcomeLabel, Counter>,
     unclear: Gauge,
     oldest: Gauge<f64, AtomicU64>,
+    broadcasts: Gauge,
+    oldest_broadcast: Gauge<f64, AtomicU64>,
 }
 
 impl DeliveryMetrics {
     /// Registers the metrics.
     pub(crate) fn register(&self, registry: &mut Registry) {
+        let of_broadcasts = registry.sub_registry_with_prefix("broadcasts");
+        of_broadcasts.register(
+            "pending",
+            "Announcements to all holders of an event whose deliveries are not written yet",
+            self.broadcasts.clone(),
+        );
+        of_broadcasts.register(
+            "oldest_seconds",
+            "Age of the oldest announcement whose deliveries are not written yet",
+            self.oldest_broadcast.clone(),
+        );
         let registry = registry.sub_registry_with_prefix("deliveries");
         registry.register("stored", "Deliveries stored for messages", self.stored.clone());
         registry.register("outcomes", "Attempts to send a delivery, by their outcome", self.outcomes.clone());
@@ -60,6 +73,12 @@ impl DeliveryMetrics {
     /// Counts deliveries that became unclear because their notifier was killed.
     pub(crate) fn count_expired(&self, deliveries: usize) {
         self.outcomes.get_or_create(&OutcomeLabel { outcome: "unclear" }).inc_by(u64::try_from(deliveries).unwrap_or_default());
+    }
+
+    /// Shows the broadcasts that are not finished.
+    pub(crate) fn show_broadcasts(&self, backlog: BroadcastBacklog) {
+        self.broadcasts.set(backlog.pending);
+        self.oldest_broadcast.set(backlog.oldest_seconds);
     }
 
     /// Shows the backlog.

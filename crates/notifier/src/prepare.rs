@@ -8,9 +8,11 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use rowlock_domain::ids::{AccountId, EventId};
 use rowlock_domain::states::Language;
+use rowlock_platform::clock::Clock;
 use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList};
 use serde::Deserialize;
 
+use crate::broadcast::{CHANGED_BACK, ChangeData, NOT_VISIBLE_YET, ReminderTimes, reason_to_skip};
 use crate::contacts::{Contact, Contacts};
 use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, WebhookData};
 use crate::events::{Event, Events};
@@ -48,6 +50,8 @@ pub(crate) struct Preparer {
     pub(crate) contacts: Contacts,
     pub(crate) events: Events,
     pub(crate) composer: Composer,
+    pub(crate) clock: Clock,
+    pub(crate) reminders: ReminderTimes,
     pub(crate) default_language: Language,
 }
 
@@ -59,6 +63,24 @@ fn data<'a, T: Deserialize<'a>>(delivery: &'a ClaimedDelivery) -> Result<T, Outc
 /// Returns the kind of a delivery.
 fn kind(delivery: &ClaimedDelivery) -> Result<Kind, Outcome> {
     Kind::of_name(&delivery.kind).ok_or_else(|| Outcome::Failed(format!("this build does not know the kind `{}`", delivery.kind)))
+}
+
+/// Reads the change that a delivery is about. Fails if the event does not show it yet, or is again as it was.
+fn visible_change(delivery: &ClaimedDelivery, event: &Event) -> Result<ChangeData, Outcome> {
+    let change: ChangeData = data(delivery)?;
+    if event.version < change.version {
+        return Err(Outcome::Postponed(NOT_VISIBLE_YET.to_owned()));
+    }
+    if change.previous.differ_from(event) { Ok(change) } else { Err(Outcome::Skipped(CHANGED_BACK.to_owned())) }
+}
+
+/// Returns the list from which people can unsubscribe, or `None` for mails about their own tickets.
+const fn list_of(kind: Kind) -> Option<MailingList> {
+    match kind {
+        Kind::Waitlisted => Some(MailingList::Waitlist),
+        Kind::Reminder => Some(MailingList::Reminders),
+        _ => None,
+    }
 }
 
 impl Preparer {
@@ -94,8 +116,15 @@ impl Preparer {
         let contacts = looked_up.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
         let skipped = |reason: &str| Outcome::Skipped(reason.to_owned());
         let contact = contacts.get(&delivery.key.recipient).ok_or_else(|| skipped("the account no longer exists or is disabled"))?;
-        if kind == Kind::Waitlisted && !contact.notifications.waitlist {
-            return Err(skipped("the account does not want mails about its places in waiting lists"));
+        let list = list_of(kind);
+        match list {
+            Some(MailingList::Waitlist) if !contact.notifications.waitlist => {
+                return Err(skipped("the account does not want mails about its places in waiting lists"));
+            }
+            Some(MailingList::Reminders) if !contact.notifications.reminders => {
+                return Err(skipped("the account does not want reminders"));
+            }
+            _ => {}
         }
         let event = match looked_up.events.get(&tickets.event_id) {
             Some(Ok(Some(event))) => event,
@@ -106,8 +135,17 @@ impl Preparer {
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
         let recipient = self.recipient(address, Some(contact.name()), language);
-        let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
-        self.composer.compose(delivery.key, &recipient, &Topic::Tickets { kind, tickets, event }, list).map_err(Outcome::Failed)
+        let is_broadcast = matches!(kind, Kind::EventChanged | Kind::Reminder);
+        let reason = if is_broadcast { reason_to_skip(kind, event, self.reminders, self.clock.now()) } else { None };
+        if let Some(reason) = reason {
+            return Err(skipped(reason));
+        }
+        let change = if kind == Kind::EventChanged { Some(visible_change(delivery, event)?) } else { None };
+        let topic = match &change {
+            Some(ChangeData { previous, .. }) => Topic::Changed { previous, tickets, event },
+            None => Topic::Tickets { kind, tickets, event },
+        };
+        self.composer.compose(delivery.key, &recipient, &topic, list).map_err(Outcome::Failed)
     }
 
     fn about_webhook(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {

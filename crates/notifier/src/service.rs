@@ -1,4 +1,4 @@
-//! The running notifier: the HTTP servers, the consumer, the senders, the dispatcher of webhooks, and housekeeping.
+//! The running notifier: the HTTP servers, the consumer, broadcasts, the senders, the dispatcher of webhooks, and housekeeping.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -19,9 +19,11 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::MIGRATIONS;
+use crate::broadcast::{Broadcaster, ReminderFinder};
 use crate::consume::MessageConsumer;
 use crate::contacts::Contacts;
 use crate::events::Events;
+use crate::holders::Holders;
 use crate::housekeeping::keep_house;
 use crate::mail::Composer;
 use crate::metrics::DeliveryMetrics;
@@ -90,6 +92,8 @@ struct Notifier {
     store: Store,
     consumer: MessageConsumer,
     sender: Sender,
+    broadcaster: Broadcaster,
+    reminders: ReminderFinder,
     dispatcher: Dispatcher,
     api: Api,
     metrics: Metrics,
@@ -118,6 +122,7 @@ impl Notifier {
             store: store.clone(),
             amqp: settings.amqp.clone(),
             prefetch: settings.work.prefetch,
+            change_delay: settings.broadcasts.change_delay,
             clock: clock.clone(),
             link_metrics,
             metrics: delivery_metrics.clone(),
@@ -125,8 +130,9 @@ impl Notifier {
             wake_webhooks,
             stop: lifecycle.draining.clone(),
         };
+        let (broadcaster, reminders) = Self::broadcasts(&settings, &store, &clock, &delivery_metrics, &wake, &lifecycle)?;
         let sender = Self::sender(settings, &store, clock, &delivery_metrics, wake, &lifecycle)?;
-        Ok(Self { pool, lifecycle, store, consumer, sender, dispatcher, api, metrics, delivery_metrics })
+        Ok(Self { pool, lifecycle, store, consumer, sender, broadcaster, reminders, dispatcher, api, metrics, delivery_metrics })
     }
 
     fn sender(
@@ -139,11 +145,14 @@ impl Notifier {
     ) -> Result<Sender, StartError> {
         let http = service_client(settings.api.timeout).build()?;
         let transport = Transport::new(&settings.mail)?;
-        let composer = Composer::new(&settings.mail, settings.site, settings.sealing, clock).map_err(StartError::Texts)?;
+        let events = Events::new(http.clone(), &settings.api.booking_url, settings.api.keep);
+        let composer = Composer::new(&settings.mail, settings.site, settings.sealing, clock.clone()).map_err(StartError::Texts)?;
         let preparer = Preparer {
-            contacts: Contacts::new(http.clone(), &settings.api.auth_url),
-            events: Events::new(http, &settings.api.booking_url, settings.api.keep),
+            contacts: Contacts::new(http, &settings.api.auth_url),
+            events,
             composer,
+            clock,
+            reminders: settings.broadcasts.reminders,
             default_language: settings.mail.default_language,
         };
         let concurrency = match &settings.mail.transport {
@@ -162,6 +171,39 @@ impl Notifier {
             wake,
             stop: lifecycle.draining.clone(),
         })
+    }
+
+    /// Creates the jobs that tell all holders of tickets about an event.
+    fn broadcasts(
+        settings: &NotifierSettings,
+        store: &Store,
+        clock: &Clock,
+        metrics: &DeliveryMetrics,
+        wake: &Arc<Notify>,
+        lifecycle: &Lifecycle,
+    ) -> Result<(Broadcaster, ReminderFinder), StartError> {
+        let http = service_client(settings.api.timeout).build()?;
+        let events = Events::new(http.clone(), &settings.api.booking_url, settings.api.keep);
+        let broadcaster = Broadcaster {
+            store: store.clone(),
+            events: events.clone(),
+            holders: Holders::new(http, &settings.api.booking_url),
+            clock: clock.clone(),
+            settings: settings.broadcasts,
+            poll_interval: settings.work.poll_interval,
+            metrics: metrics.clone(),
+            wake: wake.clone(),
+            stop: lifecycle.draining.clone(),
+        };
+        let reminders = ReminderFinder {
+            store: store.clone(),
+            events,
+            clock: clock.clone(),
+            settings: settings.broadcasts,
+            keep: settings.work.keep,
+            stop: lifecycle.draining.clone(),
+        };
+        Ok((broadcaster, reminders))
     }
 
     fn dispatcher(
@@ -198,13 +240,14 @@ impl Notifier {
             tracing::info!("ready");
             let transport = self.sender.transport.clone();
             let house = keep_house(self.store.clone(), self.sender.work, self.delivery_metrics, draining.clone());
-            let Dispatcher { settings, metrics, .. } = self.dispatcher.clone();
-            self.lifecycle.spawn(keep_webhooks(self.store, settings, metrics, stopping.clone()));
+            let Dispatcher { sealing, settings, metrics, .. } = self.dispatcher.clone();
+            self.lifecycle.spawn(keep_webhooks(self.store, sealing, settings, metrics, stopping.clone()));
             // In tasks of their own, so that they use several processors.
             let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(self.sender.clone().run())).collect();
             let dispatcher = tokio::spawn(self.dispatcher.run());
             let api = self.api.serve(public, draining.clone(), &self.metrics, &traces);
-            let consuming = async { tokio::join!(self.consumer.run(), house, draining.cancelled()) };
+            let consuming =
+                async { tokio::join!(self.consumer.run(), self.broadcaster.run(), self.reminders.run(), house, draining.cancelled()) };
             (served, _) = tokio::join!(api, consuming);
             for sender in senders {
                 if let Err(error) = sender.await {

@@ -1,5 +1,7 @@
 //! Settings of `notifier`. `default.toml` documents each of them.
 
+mod broadcasts;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use rowlock_sealing::SealingKeys;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::broadcasts::BroadcastSettings;
 use crate::delivery::RetryPlan;
 use crate::webhooks::WebhookSettings;
 
@@ -36,6 +39,8 @@ pub struct NotifierSettings {
     pub tokens: TokenSettings,
     /// The section `notifier`.
     pub work: WorkSettings,
+    /// The section `broadcasts`.
+    pub broadcasts: BroadcastSettings,
     /// The section `mail`.
     pub mail: MailSettings,
     /// The section `webhooks`.
@@ -188,6 +193,7 @@ impl NotifierSettings {
         let tokens = TokenSettings::read(&mut reader);
         let webhooks = WebhookSettings::read(&mut reader);
         let work = WorkSettings::read(&mut reader);
+        let broadcasts = BroadcastSettings::read(&mut reader);
         let mail = MailSettings::read(&mut reader);
         if let (Some(work), Some(MailSettings { transport: TransportSettings::Smtp(smtp), .. })) = (&work, &mail)
             && work.lease < smtp.timeout.saturating_mul(STEPS_PER_LEASE)
@@ -208,6 +214,7 @@ impl NotifierSettings {
                 http: http?,
                 tokens: tokens?,
                 work: work?,
+                broadcasts: broadcasts?,
                 mail: mail?,
                 webhooks: webhooks?,
                 sealing: sealing?,
@@ -264,7 +271,7 @@ impl SmtpSettings {
         let host = reader.optional("smtp.host");
         let port = reader.number("smtp.port", 1..=u16::MAX);
         let security = reader.value("smtp.security");
-        let ca_certificates = reader.optional::<String>("smtp.ca_certificates");
+        let ca_certificates: Option<Option<String>> = reader.optional("smtp.ca_certificates");
         if let Some(Some(text)) = &ca_certificates
             && !text.contains("-----BEGIN CERTIFICATE-----")
         {

@@ -20,7 +20,12 @@ pub struct BookingTemplate;
 pub struct NotifierTemplate;
 
 /// Returns the text of every `up.sql` of a database, in the order of the migrations.
-fn migration_texts(database: &str) -> Vec<String> {
+///
+/// # Panics
+///
+/// Panics if the migrations cannot be read.
+#[must_use]
+pub fn migration_texts(database: &str) -> Vec<String> {
     let root = format!("{}/../../migrations/{database}", env!("CARGO_MANIFEST_DIR"));
     let mut folders: Vec<_> = std::fs::read_dir(root)
         .expect("the migrations folder is readable")

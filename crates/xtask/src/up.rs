@@ -15,7 +15,7 @@ use crate::{
     samples,
     services::{self, SERVICES},
     shell::{is_root, step, variable},
-    system::{self, Build, System},
+    system::{self, System},
     tools::{self, Server},
 };
 

@@ -64,7 +64,7 @@ CREATE TABLE webhook_deliveries (
     CONSTRAINT webhook_deliveries_pending_is_due CHECK ((status = 'pending') = (due_at IS NOT NULL)),
     CONSTRAINT webhook_deliveries_sending_is_claimed CHECK ((status = 'sending') = (claimed_at IS NOT NULL)),
     CONSTRAINT webhook_deliveries_settled CHECK ((status IN ('delivered', 'failed')) = (settled_at IS NOT NULL)),
-    CONSTRAINT webhook_deliveries_delivered CHECK (status <> 'delivered' OR (error IS NULL AND response_status BETWEEN 200 AND 299)),
+    CONSTRAINT webhook_deliveries_delivered CHECK (status <> 'delivered' OR (error IS NULL AND coalesce(response_status, 0) BETWEEN 200 AND 299)),
     CONSTRAINT webhook_deliveries_explained CHECK (status <> 'failed' OR error IS NOT NULL),
     CONSTRAINT webhook_deliveries_attempt CHECK ((attempted_at IS NULL) = (request_url IS NULL) AND (attempted_at IS NULL) = (duration_ms IS NULL)),
     CONSTRAINT webhook_deliveries_response CHECK (attempted_at IS NOT NULL OR (response_status IS NULL AND response_body IS NULL))

@@ -22,6 +22,7 @@ mod change_waitlist;
 mod command;
 mod description;
 mod event_fields;
+mod event_holders;
 mod event_image;
 mod events;
 mod examples;
@@ -62,6 +63,7 @@ pub(crate) fn routes() -> Routes {
         .get("/admin/auditlog", admin_auditlog::auditlog)
         .get("/admin/holdings/{accountId}", admin_holdings::holdings)
         .get("/internal/account-export", account_export::account_export)
+        .get("/internal/events/{eventId}/holders", event_holders::holders)
         .get("/admin/events/{eventId}/timeline", admin_timeline::timeline)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)

@@ -17,7 +17,7 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 28] = [
+pub(crate) const ROUTES: [Route; 29] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
@@ -46,6 +46,7 @@ pub(crate) const ROUTES: [Route; 28] = [
     ("GET", "/admin/auditlog", Who::Admin(AdminRole::Owner)),
     ("GET", "/admin/holdings/{accountId}", Who::Admin(AdminRole::Organiser)),
     ("GET", "/internal/account-export", Who::User),
+    ("GET", "/internal/events/{eventId}/holders", Who::Anyone),
 ];
 
 /// The routes that return a page and take a cursor and a limit.

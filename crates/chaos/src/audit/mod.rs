@@ -9,9 +9,11 @@ mod responses;
 mod tests;
 mod told;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::accounts::RegistrationLog;
 use crate::events::Sale;
@@ -58,6 +60,8 @@ pub struct Evidence {
     pub mails_taken: Vec<DeliveryId>,
     /// Errors of mails that belong to no delivery.
     pub unknown_mails: Vec<String>,
+    /// Ids of the messages that the receiver of webhooks has confirmed.
+    pub webhook_messages: BTreeSet<Uuid>,
     /// Number of messages in the dead-letter queues.
     pub dead_letters: u64,
     /// Intervals during which a booking-service was shutting down.
@@ -75,6 +79,8 @@ pub struct AuditResult {
     pub told: u64,
     /// Number of changes about which it is unknown whether the mail was sent.
     pub unclear: u64,
+    /// Number of messages that the receiver of webhooks has confirmed.
+    pub handed_on: usize,
     /// Time in microseconds from the return of each ticket until its promotion.
     pub delays: Vec<i64>,
     /// Violations.
@@ -95,5 +101,6 @@ pub fn audit(evidence: &Evidence) -> AuditResult {
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);
     told::check(evidence, &mut verdict);
+    told::check_webhook(evidence, &mut verdict);
     verdict
 }

@@ -1,4 +1,5 @@
 //! Checks the mails: everybody is told exactly once about each change of their tickets and places, unless the delivery is unclear.
+//! Checks the requests to a webhook: its receiver has confirmed every message.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,7 @@ use crate::messages::{Message, MessageContent};
 
 const TOLD: &str = "everybody is told once about each change of their tickets, or an operator sees that it is unclear";
 const AT_MOST_ONCE: &str = "no mail is sent twice";
+const HANDED_ON: &str = "every message that a webhook is for is handed to its receiver";
 const NOTHING_ELSE: &str = "nobody is told what did not happen";
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
@@ -46,6 +48,19 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     }
     for unknown in &evidence.unknown_mails {
         verdict.add_violation(NOTHING_ELSE, unknown, "the logs of both notifiers");
+    }
+}
+
+/// Checks the messages that the webhook is for, which are promotions and cancellations.
+pub(super) fn check_webhook(evidence: &Evidence, verdict: &mut AuditResult) {
+    let is_for = |message: &&Message| matches!(message.content, MessageContent::Promoted { .. } | MessageContent::Cancelled { .. });
+    let expected: BTreeSet<_> = evidence.deliveries.iter().filter(is_for).map(|message| message.id).collect();
+    verdict.handed_on = evidence.webhook_messages.len();
+    for message in expected.difference(&evidence.webhook_messages) {
+        verdict.add_violation(HANDED_ON, "the receiver has not confirmed it", format!("message {message}"));
+    }
+    for message in evidence.webhook_messages.difference(&expected) {
+        verdict.add_violation(NOTHING_ELSE, "the receiver of webhooks got an unknown message", format!("message {message}"));
     }
 }
 

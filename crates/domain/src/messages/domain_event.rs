@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::EventChanges;
 use crate::ids::{AccountId, BookingId, WaitlistEntryId};
 use crate::states::EventStatus;
 
@@ -135,6 +136,9 @@ pub enum DomainEvent {
     EventUpdated {
         /// The status after the change.
         status: EventStatus,
+        /// The changes that matter to the holders of tickets, if there are any.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changes: Option<Box<EventChanges>>,
     },
     /// An event was cancelled.
     EventCancelled {},

@@ -1,10 +1,12 @@
 //! Reads the messages that people are told about, for the notifier.
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::UnreadableMessage;
 use super::envelope::is_readable_schema;
+use super::{EventChanges, UnreadableMessage};
 use crate::ids::{AccountId, EventId, MessageId};
+use crate::states::EventStatus;
 
 /// The topic patterns of the messages that the notifier receives.
 pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 4] = ["booking.*", "waitlist.*", "event.*", "account.*"];
@@ -22,6 +24,8 @@ pub enum Notification {
     Promoted(TicketNotification),
     /// The entry in the waiting list was closed.
     Closed(TicketNotification),
+    /// An event was changed, which all holders of its tickets are told.
+    EventChanged(Box<ChangedEvent>),
     /// A notice about the account itself.
     Account {
         /// The account.
@@ -42,6 +46,17 @@ pub struct TicketNotification {
     pub quantity: u32,
     /// The number of tickets that the booking still has.
     pub remaining: u32,
+}
+
+/// A change of a published event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedEvent {
+    /// The event.
+    pub event: EventId,
+    /// The version of the event after the change.
+    pub version: i64,
+    /// The changes, of which there is at least one.
+    pub changes: EventChanges,
 }
 
 /// A sealed value. `Debug` does not show it.
@@ -75,6 +90,7 @@ struct Envelope {
     id: MessageId,
     r#type: String,
     dataschema: String,
+    sequence: Option<String>,
     data: serde_json::Value,
 }
 
@@ -99,6 +115,16 @@ struct ReturnedData {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct UpdatedData {
+    event_id: EventId,
+    status: EventStatus,
+    /// Absent if nothing changed that holders are told, and in messages of versions that did not write it.
+    #[serde(default)]
+    changes: EventChanges,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct NoticeData {
     account_id: AccountId,
     sealed: SealedNotice,
@@ -115,18 +141,19 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
 }
 
 /// The types of messages that people are told about.
-const TYPES: [&str; 7] = [
+const TYPES: [&str; 8] = [
     "booking.confirmed",
     "booking.reduced",
     "booking.cancelled",
     "waitlist.joined",
     "waitlist.promoted",
     "waitlist.closed",
+    "event.updated",
     "account.notice",
 ];
 
 fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMessage> {
-    let Envelope { r#type, dataschema, data, .. } = envelope;
+    let Envelope { r#type, dataschema, sequence, data, .. } = envelope;
     if !TYPES.contains(&r#type.as_str()) {
         return Ok(None);
     }
@@ -138,6 +165,15 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
         "waitlist.joined" => Notification::Joined(tickets(data)?),
         "waitlist.promoted" => Notification::Promoted(tickets(data)?),
         "waitlist.closed" => Notification::Closed(tickets(data)?),
+        "event.updated" => {
+            let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
+            if status != EventStatus::Published || changes.is_empty() {
+                return Ok(None);
+            }
+            let version = sequence.and_then(|sequence| sequence.parse().ok());
+            let version = version.ok_or_else(|| serde_json::Error::custom("the sequence is not a number"))?;
+            Notification::EventChanged(Box::new(ChangedEvent { event: event_id, version, changes }))
+        }
         "account.notice" => {
             let NoticeData { account_id, sealed } = serde_json::from_value(data)?;
             Notification::Account { account: account_id, sealed }
@@ -160,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
-    use crate::messages::{DomainEvent, Message, Subject};
+    use crate::messages::{Change, DomainEvent, Message, Subject};
 
     const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
     const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
@@ -194,6 +230,36 @@ mod tests {
             let read = parse_notification_message(message(domain_event).as_bytes()).unwrap();
             assert_eq!(read, NotificationMessage { id: ID, notification: expected });
         }
+    }
+
+    fn updated(status: EventStatus, changes: Option<EventChanges>) -> String {
+        message(DomainEvent::EventUpdated { status, changes: changes.map(Box::new) })
+    }
+
+    #[test]
+    fn a_change_of_a_published_event_is_read_with_the_previous_values() {
+        let changes = EventChanges {
+            name: Change::between(&"Chess".to_owned(), &"Go".to_owned()),
+            venue: Change::between(&Some("The hall".to_owned()), &None),
+            starts_at: Change::between(&None, &Some(chrono::DateTime::UNIX_EPOCH)),
+            time_zone: Change::between(&"UTC".to_owned(), &"UTC".to_owned()),
+        };
+        let read = |body: String| parse_notification_message(body.as_bytes()).map(|read| read.notification);
+        let expected = ChangedEvent { event: EVENT, version: 42, changes: changes.clone() };
+        assert_eq!(
+            read(updated(EventStatus::Published, Some(changes.clone()))).unwrap(),
+            Some(Notification::EventChanged(expected.into()))
+        );
+        // Nobody is told about these: an event that is not public, a change of other details, and a message of an older version.
+        for status in [EventStatus::Draft, EventStatus::Cancelled] {
+            assert_eq!(read(updated(status, Some(changes.clone()))).unwrap(), None);
+        }
+        assert_eq!(read(updated(EventStatus::Published, Some(EventChanges::default()))).unwrap(), None);
+        let old = updated(EventStatus::Published, None);
+        assert!(!old.contains("changes"), "{old}");
+        assert_eq!(read(old).unwrap(), None);
+        let broken = updated(EventStatus::Published, Some(changes)).replace("\"42\"", "\"x\"");
+        assert!(read(broken).unwrap_err().to_string().contains("sequence"));
     }
 
     #[test]

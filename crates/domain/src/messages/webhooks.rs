@@ -112,7 +112,7 @@ mod tests {
             DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
             DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, number },
             DomainEvent::EventCreated { status: EventStatus::Draft },
-            DomainEvent::EventUpdated { status: EventStatus::Published },
+            DomainEvent::EventUpdated { status: EventStatus::Published, changes: None },
             DomainEvent::EventCancelled {},
             DomainEvent::EventDeleted {},
         ];

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rowlock_domain::allocation::{EventPhase, ReturnDestination};
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, TypeKey, WaitlistEntryId};
-use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::messages::{Change, DomainEvent, EventChanges};
 use rowlock_domain::states::{EventStatus, WaitlistStatus};
 
 use serde_json::{Map, Value, json};
@@ -76,7 +76,12 @@ impl UnitOfWork {
             });
         }
         let is_cancellation = event.status == EventStatus::Cancelled && before.status != EventStatus::Cancelled;
-        self.store_event_change(event, types, phase, is_cancellation);
+        let domain_event = if is_cancellation {
+            DomainEvent::EventCancelled {}
+        } else {
+            DomainEvent::EventUpdated { status: event.status, changes: changes_for_holders(before, &event) }
+        };
+        self.store_event_change(event, types, phase, domain_event);
         if postponed {
             self.reopen_closed_entries(change.event)?;
             self.hold_all_available(change.event);
@@ -115,12 +120,12 @@ impl UnitOfWork {
         mut event: Event,
         types: Vec<(TypeKey, TicketType, ReturnDestination)>,
         phase: EventPhase,
-        is_cancellation: bool,
+        domain_event: DomainEvent,
     ) {
         let id = event.id;
         event.version += 1;
         event.updated_at = self.now;
-        let (version, status) = (event.version, event.status);
+        let version = event.version;
         if let Some(row) = self.events.get_mut(&id) {
             *row.change() = event;
         }
@@ -138,7 +143,6 @@ impl UnitOfWork {
         if phase != EventPhase::WaitlistOpen {
             self.make_all_held_available(id);
         }
-        let domain_event = if is_cancellation { DomainEvent::EventCancelled {} } else { DomainEvent::EventUpdated { status } };
         self.emit_for_event(id, version, domain_event);
     }
 
@@ -223,6 +227,17 @@ impl UnitOfWork {
         let unservable = types.iter().map(|ticket_type| (ticket_type.key.ticket_type, self.unservable_entries(ticket_type))).collect();
         Outcome::Changed(Box::new(ChangedEvent { event: EventWithTypes { event: event.get().clone(), types }, unservable }))
     }
+}
+
+/// Returns the changes of the details that holders of tickets are told about, or `None` if there are none.
+fn changes_for_holders(before: &Event, after: &Event) -> Option<Box<EventChanges>> {
+    let changes = EventChanges {
+        name: Change::between(&before.name, &after.name),
+        venue: Change::between(&before.venue, &after.venue),
+        starts_at: Change::between(&before.starts_at, &after.starts_at),
+        time_zone: Change::between(&before.time_zone, &after.time_zone),
+    };
+    (!changes.is_empty()).then(|| Box::new(changes))
 }
 
 /// Returns the old and the new values of the changed fields, under their API names. For the description it records only that it

@@ -3,6 +3,7 @@
 mod admin;
 mod events;
 mod find;
+mod holders;
 mod lists;
 mod own;
 pub(crate) mod positions;
@@ -11,6 +12,7 @@ mod sweep;
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};
 pub use events::{event, ticket_type_ids};
 pub use find::{find_booking, find_entry};
+pub use holders::{EventHolder, holders_of_event};
 pub use lists::{EventCursor, EventFilter, EventPeriod, EventStatuses, list_events};
 pub use own::{AccountSnapshot, account_snapshot, booking_key, bookings_of_account, entries_of_account, entry_key, queue_positions};
 pub use sweep::{HeldTickets, held_tickets, settle_events, types_to_reallocate};

@@ -55,6 +55,8 @@ impl TicketTexts {
             (Kind::WaitlistClosed, false) => ("closed", &["closed-text"], ("show-event", None)),
             (Kind::Waitlisted, _) => ("waitlisted", &["waitlisted-text"], ("show-queue", Some("/queue"))),
             (Kind::Promoted, _) => ("promoted", &["promoted-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
+            (Kind::Reminder, _) => ("reminder", &["reminder-text"], ("show-tickets", Some("/tickets"))),
+            (Kind::EventChanged, _) => ("changed", &["changed-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
             (Kind::Confirmed | Kind::AccountNotice | Kind::WebhookDisabled, _) => {
                 ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets")))
             }
@@ -128,12 +130,12 @@ impl Letter {
     }
 }
 
-fn count(locale: &Locale, tickets: u32) -> String {
+pub(super) fn count(locale: &Locale, tickets: u32) -> String {
     locale.with("tickets", [("count", FluentValue::from(tickets))])
 }
 
 /// Formats an instant in a time zone, such as `Friday, 14 August 2026, 20:00 (Berlin time)`.
-fn when(locale: &Locale, at: Timestamp, zone: Tz) -> String {
+pub(super) fn when(locale: &Locale, at: Timestamp, zone: Tz) -> String {
     let (date, time) = (locale.date(at, zone), locale.time(at, zone));
     locale.with("date-time", [("date", date.into()), ("time", time.into()), ("zone", locale.zone_name(zone).into())])
 }

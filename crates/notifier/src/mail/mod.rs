@@ -1,5 +1,6 @@
 //! Writes mails: the letter in the language of the recipient, and the MIME message around it.
 
+mod change;
 mod letter;
 mod mime;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use rowlock_sealing::{MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, Unsubsc
 
 use self::letter::{Letter, Link};
 use self::mime::Parts;
+use crate::broadcast::PreviousDetails;
 use crate::delivery::{DeliveryKey, Kind, TicketData, WebhookData};
 use crate::events::Event;
 use crate::settings::{MailSettings, SiteSettings};
@@ -57,6 +59,15 @@ pub(crate) enum Topic<'a> {
         /// The numbers of tickets.
         tickets: TicketData,
         /// The event.
+        event: &'a Event,
+    },
+    /// A change of an event.
+    Changed {
+        /// The values that the recipient knows.
+        previous: &'a PreviousDetails,
+        /// The numbers of tickets.
+        tickets: TicketData,
+        /// The event after the change.
         event: &'a Event,
     },
     /// The recipient's account.
@@ -124,6 +135,7 @@ impl Composer {
         let name = recipient.mailbox.name.as_deref();
         let mut letter = match topic {
             Topic::Tickets { kind, tickets, event } => Letter::about_tickets(&locale, &self.site, *kind, *tickets, event),
+            Topic::Changed { previous, tickets, event } => Letter::about_change(&locale, &self.site, previous, *tickets, event),
             Topic::Account { notice, token } => Letter::about_account(&locale, &self.site, *notice, *token)?,
             Topic::Webhook(webhook) => Letter::about_webhook(&locale, &self.site, webhook),
         };
@@ -132,7 +144,8 @@ impl Composer {
             None => locale.text("greeting-unknown"),
         };
         letter.footer = locale.with("footer", [("site", self.site.name.as_str().into())]);
-        letter.unsubscribe = unsubscribe.map(|url| Link { label: locale.text("unsubscribe"), url });
+        let label = if list == Some(MailingList::Reminders) { "unsubscribe-reminders" } else { "unsubscribe" };
+        letter.unsubscribe = unsubscribe.map(|url| Link { label: locale.text(label), url });
         let language = recipient.language.as_str();
         let html = Html { letter: &letter, language, site_name: &self.site.name, site_url: &self.home }.render();
         let text = Text { letter: &letter, site_url: &self.home }.render();

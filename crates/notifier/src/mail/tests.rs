@@ -156,7 +156,7 @@ fn assert_notices(language: Language, cases: &[NoticeCase]) {
 
 const WHEN: &str = "Friday, 14 August 2026, 20:00 (Berlin time)";
 
-const ABOUT_TICKETS: [TicketCase; 7] = [
+const ABOUT_TICKETS: [TicketCase; 8] = [
     (Kind::Confirmed, "published", "Your tickets for Chess", &["confirmed", "3 tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "You are on the waiting list for Chess", &["3 tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "You got tickets for Chess", &["you got 3 tickets", "return your tickets", WHEN], TICKETS),
@@ -164,6 +164,7 @@ const ABOUT_TICKETS: [TicketCase; 7] = [
     (Kind::Returned, "cancelled", "Called off: Chess", &["does not take place. Your booking of 3 tickets is cancelled.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "The waiting list for Chess is closed", &["no tickets became available", WHEN], PAGE),
     (Kind::WaitlistClosed, "cancelled", "Called off: Chess", &["no longer on its waiting list", WHEN], PAGE),
+    (Kind::Reminder, "published", "Reminder: Chess", &["Chess starts soon", "you have 3 tickets", WHEN, "Café <Süd>"], TICKETS),
 ];
 
 const NOTICES: [NoticeCase; 5] = [
@@ -174,9 +175,45 @@ const NOTICES: [NoticeCase; 5] = [
     (NoticeKind::PasswordChanged, "Your password was changed", "all other sessions were ended", FORGOT),
 ];
 
+/// Previous values as JSON, parts of both bodies, and parts of neither.
+type ChangeCase = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+fn assert_changes(language: Language, subject: &str, cases: &[ChangeCase]) {
+    for (previous, parts, absent) in cases {
+        let event = event("Chess", "published");
+        let previous = serde_json::from_str(previous).unwrap();
+        let tickets = TicketData { event_id: EVENT, quantity: 3, remaining: 3 };
+        let topic = Topic::Changed { previous: &previous, tickets, event: &event };
+        assert_mail(language, &topic, None, &Expected { subject, parts, link: TICKETS });
+        let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
+        let (_, text, html) = read(&mail);
+        for part in *absent {
+            assert!(!text.contains(part) && !html.contains(part), "{part} is in {text}");
+        }
+    }
+}
+
+const CHANGES: [ChangeCase; 5] = [
+    (
+        r#"{"startsAt": "2026-08-13T17:30:00Z"}"#,
+        &[WHEN, "New time", "Previous time", "Thursday, 13 August 2026, 19:30 (Berlin time)", "Where", "3 tickets", "remain valid"],
+        &["Previous place", "New place", "Previous name", "not known"],
+    ),
+    (r#"{"timeZone": "America/New_York"}"#, &[WHEN, "Friday, 14 August 2026, 14:00 (New York time)"], &["New place"]),
+    (
+        r#"{"venue": null, "startsAt": null}"#,
+        &["New place", "Café <Süd>", "Previous place", "Previous time", "not known"],
+        &["Previous name"],
+    ),
+    (r#"{"name": "Go <1>", "venue": "The hall"}"#, &["New name", "Previous name", "Go <1>", "The hall"], &["New time"]),
+    // Values that were changed back are not shown as changed.
+    (r#"{"name": "Chess", "venue": "The hall"}"#, &["Previous place", "The hall"], &["New name"]),
+];
+
 #[test]
 fn every_kind_is_written_in_english() {
     assert_about_tickets(Language::English, &ABOUT_TICKETS);
+    assert_changes(Language::English, "Changed: Chess", &CHANGES);
     assert_notices(Language::English, &NOTICES);
     let subject = "Your webhook was switched off: CRM";
     assert_about_webhooks(

@@ -1,4 +1,6 @@
-//! Inserts new deliveries.
+//! Inserts the deliveries and broadcasts that messages lead to.
+
+use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::sql_types::{Array, Bool, Jsonb, Text, Uuid as SqlUuid};
@@ -8,8 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Store;
+use super::broadcasts::insert_changes;
 use super::webhooks::insert_requests;
-use crate::delivery::NewDelivery;
+use crate::delivery::{NewDelivery, NewRow};
 use crate::webhooks::OfferedMessage;
 
 statement! {
@@ -37,12 +40,29 @@ pub(crate) struct Inserted {
 }
 
 impl Store {
-    /// Stores the deliveries to people and to webhooks that messages lead to, in one transaction.
-    pub(crate) async fn insert(&self, deliveries: Vec<NewDelivery>, messages: Vec<OfferedMessage>) -> Result<Inserted, DatabaseError> {
-        if deliveries.is_empty() && messages.is_empty() {
+    /// Stores the deliveries and broadcasts to people, and the deliveries to webhooks, that messages lead to, in one transaction.
+    /// Broadcasts are due after `change_delay`.
+    pub(crate) async fn insert(
+        &self,
+        rows: Vec<NewRow>,
+        messages: Vec<OfferedMessage>,
+        change_delay: Duration,
+    ) -> Result<Inserted, DatabaseError> {
+        if rows.is_empty() && messages.is_empty() {
             return Ok(Inserted::default());
         }
+        let (mut deliveries, mut broadcasts): (Vec<NewDelivery>, Vec<_>) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            match row {
+                NewRow::Delivery(delivery) => deliveries.push(delivery),
+                NewRow::Broadcast(broadcast) => broadcasts.push(broadcast),
+            }
+        }
+        broadcasts.sort_by_key(|broadcast| broadcast.message);
         self.write(async move |conn| {
+            if !broadcasts.is_empty() {
+                insert_changes(conn, &broadcasts, change_delay).await?;
+            }
             let deliveries = insert_deliveries(conn, deliveries).await?;
             Ok(Inserted { deliveries, requests: insert_requests(conn, messages).await? })
         })

@@ -1,9 +1,11 @@
-//! Database access to `deliveries`, and to the tables of webhooks.
+//! Database access to `deliveries` and `broadcasts`, and to the tables of webhooks.
 
+mod broadcasts;
 mod claim;
 mod insert;
 mod list;
 mod maintain;
+mod pages;
 mod settle;
 pub(crate) mod webhooks;
 
@@ -14,9 +16,11 @@ use diesel::result::Error;
 use rowlock_postgres::{Connection, DatabaseError, Pool, Reader, checkout, committed};
 use tokio::time::timeout;
 
+pub(crate) use broadcasts::{BroadcastBacklog, NewReminder};
 pub(crate) use insert::Inserted;
 pub(crate) use list::{ListedDelivery, list, resend};
 pub(crate) use maintain::Backlog;
+pub(crate) use pages::{Page, Progress};
 
 /// Reads and writes the tables. Clones share the connections.
 #[derive(Clone)]

@@ -1,33 +1,58 @@
-//! Ends the claims of killed notifiers, deletes old deliveries and measures the state of webhooks.
+//! Seals secrets with the current key, ends the claims of killed notifiers, deletes old deliveries, and measures the state of webhooks.
 
 use std::time::Duration;
 
 use rowlock_postgres::DatabaseError;
+use rowlock_sealing::SealingKeys;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::WebhookMetrics;
+use super::secret::Secret;
 use super::settings::WebhookSettings;
 use crate::store::Store;
+use crate::store::webhooks::SealedSecrets;
 
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs until `stop` is cancelled. Every notifier does this; the rounds of several do not disturb each other.
-pub(crate) async fn keep_webhooks(store: Store, settings: WebhookSettings, metrics: WebhookMetrics, stop: CancellationToken) {
+pub(crate) async fn keep_webhooks(
+    store: Store,
+    sealing: SealingKeys,
+    settings: WebhookSettings,
+    metrics: WebhookMetrics,
+    stop: CancellationToken,
+) {
+    let mut are_sealed = false;
     loop {
-        let more = match round(&store, &settings, &metrics).await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::warn!(%error, "the deliveries to webhooks cannot be checked; trying again");
-                false
-            }
-        };
+        if !are_sealed {
+            are_sealed = seal_again(&store, &sealing).await.inspect_err(warn).is_ok();
+        }
+        let more = round(&store, &settings, &metrics).await.inspect_err(warn).unwrap_or(false);
         let pause = if more { Duration::ZERO } else { INTERVAL };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+fn warn(error: &DatabaseError) {
+    tracing::warn!(%error, "webhooks cannot be checked; trying again");
+}
+
+/// Seals all secrets with the current key, so that operators can remove an old one after the start of a notifier.
+async fn seal_again(store: &Store, sealing: &SealingKeys) -> Result<(), DatabaseError> {
+    for (webhook, old) in store.sealed_secrets().await? {
+        let previous = old.previous.as_deref().map(|previous| Secret::reseal(sealing, previous)).transpose();
+        match Secret::reseal(sealing, &old.secret).and_then(|secret| Ok(SealedSecrets { secret, previous: previous? })) {
+            Ok(new) => store.replace_secrets(webhook, old, new).await?,
+            Err(error) => {
+                tracing::error!(%webhook, %error, "the secret of a webhook cannot be opened; rotate it, or restore the old sealing key");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs one round. Returns whether old rows are left.

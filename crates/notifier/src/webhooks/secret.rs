@@ -41,6 +41,12 @@ impl Secret {
         keys.open::<String>(PURPOSE, sealed).map(|secret| Self(secret.into()))
     }
 
+    /// Seals a sealed secret again, with the current key.
+    pub(super) fn reseal(keys: &SealingKeys, sealed: &str) -> Result<String, String> {
+        let secret = Self::open(keys, sealed).map_err(|error| error.to_string())?;
+        secret.seal(keys).map_err(|error| error.to_string())
+    }
+
     /// Returns the signature of a request in version 1 of the specification.
     fn sign(&self, id: &str, timestamp: i64, body: &str) -> Option<String> {
         let key = STANDARD.decode(self.expose().strip_prefix(PREFIX)?).ok()?;

@@ -4,7 +4,7 @@ use rowlock_messaging::amqp::{OutboundMessage, dead_letters};
 use rowlock_test_support::wait::until;
 use serde_json::json;
 
-use crate::fixture::{Fixture, about_tickets, message};
+use crate::fixture::{Fixture, about_tickets, changed, message};
 use crate::people::person;
 use crate::smtp_server::SmtpServer;
 
@@ -43,10 +43,11 @@ async fn unreadable_messages_become_dead_letters_and_block_no_others() {
     // PostgreSQL stores no null character.
     let refused = message("account.notice", &json!({"accountId": person(4), "sealed": "\0"}));
     fixture.publish_raw(vec![OutboundMessage::event("booking.confirmed", "poison", "not json")]).await;
-    fixture.publish([future, incomplete, refused, about_tickets("booking.confirmed", 1)]).await;
+    let refused_change = changed(person(7), 1, &json!({"venue": {"from": "\0", "to": null}}));
+    fixture.publish([future, incomplete, refused, refused_change, about_tickets("booking.confirmed", 1)]).await;
     fixture.settled(1, "sent").await;
     let topology = fixture.broker.notifications();
-    until("all are dead letters", async || fixture.broker.depth(&topology.dead_queue).await == Some(4)).await;
+    until("all are dead letters", async || fixture.broker.depth(&topology.dead_queue).await == Some(5)).await;
     fixture.consumed().await;
     let letters = dead_letters::list(&fixture.broker.settings(), &topology, 10).await.unwrap();
     let reasons: Vec<_> = letters.iter().map(|letter| letter.reason.as_str()).collect();

@@ -1,5 +1,6 @@
 //! Everything that a test of the notifier needs.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -78,6 +79,9 @@ impl Fixture {
             ("mail.from", "Box office <tickets@box.example>".to_owned()),
             ("mail.retry_delays_ms", "20".to_owned()),
             ("notifier.poll_interval_ms", "20".to_owned()),
+            ("broadcasts.change_delay_ms", "0".to_owned()),
+            ("broadcasts.interval_ms", "20".to_owned()),
+            ("broadcasts.lease_ms", "1000".to_owned()),
             ("smtp.host", smtp.ip().to_string()),
             ("smtp.port", smtp.port().to_string()),
             ("smtp.security", "none".to_owned()),
@@ -124,6 +128,11 @@ impl Fixture {
     /// Returns the deliveries to a person.
     pub(crate) async fn rows_of(&mut self, n: u128) -> Vec<Row> {
         let sql = format!("SELECT status, attempts, detail FROM deliveries WHERE recipient = '{}' ORDER BY created_at", person(n));
+        self.rows(&sql).await
+    }
+
+    /// Returns the rows of a query with the columns of [`Row`].
+    pub(crate) async fn rows(&mut self, sql: &str) -> Vec<Row> {
         diesel::sql_query(sql).load(&mut self.conn).await.unwrap()
     }
 
@@ -138,6 +147,12 @@ impl Fixture {
         last.swap_remove(0)
     }
 
+    /// Waits until this number of deliveries were tried and are pending. They are tried again some seconds later.
+    pub(crate) async fn postponed(&mut self, count: usize) {
+        let sql = "SELECT status, attempts, detail FROM deliveries WHERE status = 'pending' AND detail IS NOT NULL";
+        until("the deliveries wait", async || diesel::sql_query(sql).load::<Row>(&mut self.conn).await.unwrap().len() == count).await;
+    }
+
     /// Returns the number of deliveries with a status.
     pub(crate) async fn count(&mut self, status: &str) -> usize {
         let sql = format!("SELECT status, attempts, detail FROM deliveries WHERE status = '{status}'");
@@ -147,6 +162,23 @@ impl Fixture {
     /// Executes a statement as the superuser.
     pub(crate) async fn execute(&mut self, sql: &str) {
         self.conn.batch_execute(sql).await.unwrap();
+    }
+
+    /// Returns the status, the number of recipients and the detail of each broadcast, ordered by version and age.
+    pub(crate) async fn broadcasts(&mut self) -> Vec<Row> {
+        let sql = "SELECT status, recipients AS attempts, detail FROM broadcasts ORDER BY coalesce(event_version, 0), created_at";
+        diesel::sql_query(sql).load(&mut self.conn).await.unwrap()
+    }
+
+    /// Waits until the broadcasts are as expected.
+    pub(crate) async fn broadcasts_are(&mut self, expected: &[(&str, i32)]) -> Vec<Row> {
+        let mut last = Vec::new();
+        until(&format!("the broadcasts are {expected:?}"), async || {
+            last = self.broadcasts().await;
+            last.iter().map(|row| (row.status.as_str(), row.attempts)).eq(expected.iter().copied())
+        })
+        .await;
+        last
     }
 
     /// Returns the column `data` of all deliveries as text.
@@ -164,6 +196,11 @@ impl Fixture {
     }
 }
 
+/// Returns a Python with the packages of scripts/requirements-test.txt.
+pub(crate) fn python() -> OsString {
+    std::env::var_os("ROWLOCK_TEST_PYTHON").expect("ROWLOCK_TEST_PYTHON is set by `make test` and by `scripts/test-servers.sh env`")
+}
+
 /// Returns a message about tickets for a person, with an id of its own.
 pub(crate) fn about_tickets(message_type: &str, n: u128) -> Value {
     message(
@@ -171,6 +208,13 @@ pub(crate) fn about_tickets(message_type: &str, n: u128) -> Value {
         &json!({"eventId": Uuid::from_u128(7), "ticketTypeId": Uuid::from_u128(8), "bookingId": Uuid::from_u128(9),
         "waitlistEntryId": Uuid::from_u128(9), "accountId": person(n), "quantity": 2, "returned": 2, "number": 1}),
     )
+}
+
+/// Returns a message that an event was changed.
+pub(crate) fn changed(event: Uuid, version: i64, changes: &Value) -> Value {
+    let mut message = message("event.updated", &json!({"eventId": event, "status": "published", "changes": changes}));
+    message["sequence"] = json!(version.to_string());
+    message
 }
 
 /// Returns a message with an id of its own.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod at_most_once;
+mod broadcasts;
 mod commands;
 mod consuming;
 mod contents;
@@ -11,6 +12,7 @@ mod fixture;
 mod people;
 mod real;
 mod real_smtp;
+mod reminders;
 mod schema;
 mod speed;
 mod trouble;

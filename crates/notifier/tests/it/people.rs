@@ -1,11 +1,13 @@
 //! A stand-in for the services that know people and events.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use chrono::{DateTime, TimeDelta, Utc};
+use rowlock_platform::clock::Clock;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,6 +30,50 @@ pub(crate) struct World {
     pub(crate) german: HashSet<Uuid>,
     pub(crate) deleted_events: HashSet<Uuid>,
     pub(crate) cancelled_events: HashSet<Uuid>,
+    /// Accounts that do not want reminders.
+    pub(crate) unreminded: HashSet<Uuid>,
+    /// Events with other details than the default, which the list of events contains.
+    pub(crate) events: HashMap<Uuid, Details>,
+    /// The persons who hold tickets of an event, in the order of their bookings.
+    pub(crate) holders: HashMap<Uuid, Vec<Holder>>,
+    /// Maximum number of holders on a page.
+    pub(crate) page: usize,
+    /// Number of pages of holders after which the server does not answer any more.
+    pub(crate) pages_left: Option<usize>,
+    /// Whether holders cannot be listed.
+    pub(crate) holders_down: bool,
+    /// Number of times that the list of events was read.
+    pub(crate) lists: usize,
+}
+
+/// An event with other details than the default.
+#[derive(Debug, Clone)]
+pub(crate) struct Details {
+    pub(crate) version: i64,
+    pub(crate) starts_at: DateTime<Utc>,
+    pub(crate) venue: &'static str,
+}
+
+/// A person who holds two tickets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder {
+    pub(crate) account: Uuid,
+    pub(crate) booked_at: DateTime<Utc>,
+}
+
+impl World {
+    /// Adds an event that starts in some hours, with holders who booked a week ago.
+    pub(crate) fn add_event(&mut self, event: Uuid, hours: i64, holders: impl IntoIterator<Item = u128>) {
+        let booked_at = in_hours(-168);
+        self.events.insert(event, Details { version: 1, starts_at: in_hours(hours), venue: "The hall" });
+        self.holders.insert(event, holders.into_iter().map(|n| Holder { account: person(n), booked_at }).collect());
+        self.page = 10;
+    }
+}
+
+/// Returns the time that many hours from now.
+pub(crate) fn in_hours(hours: i64) -> DateTime<Utc> {
+    Clock::system().now() + TimeDelta::hours(hours)
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -47,7 +93,9 @@ impl People {
             App::new()
                 .app_data(shared.clone())
                 .route("/internal/contacts", web::post().to(contacts))
+                .route("/api/events", web::get().to(events))
                 .route("/api/events/{id}", web::get().to(event))
+                .route("/internal/events/{id}/holders", web::get().to(holders))
         })
         .workers(1)
         .disable_signals()
@@ -76,7 +124,7 @@ async fn contacts(world: web::Data<Shared>, body: web::Json<Value>) -> HttpRespo
         json!({
             "id": id, "username": "ada", "name": null, "email": format!("{}@people.example", id.simple()),
             "language": world.german.contains(id).then_some("de"),
-            "notifications": {"waitlist": !world.unwilling.contains(id), "reminders": true},
+            "notifications": {"waitlist": !world.unwilling.contains(id), "reminders": !world.unreminded.contains(id)},
         })
     };
     let items: Vec<Value> = ids.iter().filter(|id| !world.erased.contains(id)).map(contact).collect();
@@ -88,9 +136,58 @@ async fn event(world: web::Data<Shared>, id: web::Path<Uuid>) -> HttpResponse {
     if world.deleted_events.contains(&id) {
         return HttpResponse::NotFound().json(json!({"code": "not-found"}));
     }
+    let version = world.events.get(&id).map_or(1, |details| details.version);
+    HttpResponse::Ok().insert_header(("etag", format!("\"{version}.77\""))).json(resource(&world, *id))
+}
+
+/// Returns an event as the API shows it.
+fn resource(world: &World, id: Uuid) -> Value {
     let status = if world.cancelled_events.contains(&id) { "cancelled" } else { "published" };
-    HttpResponse::Ok().json(json!({
-        "id": *id, "name": "Chess", "venue": "The hall", "startsAt": "2026-08-14T18:00:00Z", "timeZone": "Europe/Berlin", "status": status,
-        "totalTickets": 3, "ticketTypes": [],
-    }))
+    let details = world.events.get(&id);
+    let starts_at = details.map_or_else(|| json!("2026-08-14T18:00:00Z"), |details| json!(details.starts_at));
+    json!({
+        "id": id, "name": "Chess", "venue": details.map_or("The hall", |details| details.venue), "startsAt": starts_at,
+        "timeZone": "Europe/Berlin", "status": status, "totalTickets": 3, "ticketTypes": [],
+    })
+}
+
+/// Lists the events that have not been called off, two on a page.
+async fn events(world: web::Data<Shared>, query: web::Query<HashMap<String, String>>) -> HttpResponse {
+    let mut world = world.lock().unwrap();
+    world.lists += 1;
+    let [from, to] = ["from", "to"].map(|name| query[name].parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(query["limit"], "100");
+    let mut listed: Vec<_> = world.events.iter().map(|(id, details)| (details.starts_at, *id)).collect();
+    // Events run for an hour.
+    listed.retain(|(start, id)| *start + TimeDelta::hours(1) >= from && *start <= to && !world.cancelled_events.contains(id));
+    listed.sort_unstable();
+    let first: usize = query["cursor"].parse().unwrap_or_default();
+    let items: Vec<Value> = listed.iter().skip(first).take(2).map(|(_, id)| resource(&world, *id)).collect();
+    HttpResponse::Ok().json(json!({"items": items, "nextCursor": (listed.len() > first + 2).then(|| (first + 2).to_string())}))
+}
+
+async fn holders(world: web::Data<Shared>, id: web::Path<Uuid>, query: web::Query<HashMap<String, String>>) -> HttpResponse {
+    if world.lock().unwrap().holders_down {
+        return HttpResponse::ServiceUnavailable().finish();
+    }
+    let page = page_of_holders(&mut world.lock().unwrap(), *id, &query);
+    match page {
+        Some(page) => HttpResponse::Ok().json(page),
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns a page, or `None` if the server does not answer any more.
+fn page_of_holders(world: &mut World, id: Uuid, query: &HashMap<String, String>) -> Option<Value> {
+    world.pages_left = match world.pages_left {
+        None => None,
+        Some(left) => Some(left.checked_sub(1)?),
+    };
+    assert_eq!(query["limit"], "1000");
+    let first: usize = query["cursor"].parse().unwrap_or_default();
+    let next = first + world.page;
+    let all = world.holders.get(&id).map_or(&[][..], Vec::as_slice);
+    let item = |holder: &Holder| json!({"accountId": holder.account, "quantity": 2, "bookedAt": holder.booked_at});
+    let items: Vec<_> = all.iter().skip(first).take(world.page).map(item).collect();
+    Some(json!({"items": items, "nextCursor": (next < all.len()).then(|| next.to_string())}))
 }

@@ -1,5 +1,6 @@
 //! The notifier with the real booking-service and worker: their messages and events are as the notifier expects them.
 
+use diesel_async::SimpleAsyncConnection;
 use mail_parser::MessageParser;
 use rowlock_messaging::amqp::Consumer;
 use rowlock_test_support::system::System;
@@ -7,7 +8,8 @@ use rowlock_test_support::wait::until;
 use serde_json::json;
 
 use crate::fixture::Fixture;
-use crate::smtp_server::SmtpServer;
+use crate::people::in_hours;
+use crate::smtp_server::{Received, SmtpServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_told_about_their_tickets_and_places() {
@@ -53,6 +55,59 @@ async fn people_are_told_about_their_tickets_and_places() {
     ];
     expected.sort();
     assert_eq!(told, expected);
+    notifier.stop().await.unwrap();
+    system.stop().await;
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holders_are_reminded_of_an_event_and_told_about_its_change() {
+    let fixture = Fixture::new().await;
+    let system = System::new().await;
+    let amqp = system.broker.settings();
+    Consumer::connect_to(system.broker.notifications(), &amqp, 1).await.unwrap().close().await;
+    let details = json!({"name": "Chess", "totalTickets": 9, "startsAt": in_hours(20), "timeZone": "Europe/Berlin", "venue": "The hall"});
+    let event = system.event_like(details).await["id"].as_str().unwrap().to_owned();
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    ada.must_book(&event, 2).await;
+    ada.must_book(&event, 1).await;
+    let returned = ben.must_book(&event, 1).await;
+    ben.cancel(&returned).await.expect(200);
+    let mut conn = system.booking_database.admin().await;
+    conn.batch_execute("UPDATE bookings SET booked_at = booked_at - interval '2 days'").await.unwrap();
+
+    let smtp = SmtpServer::new().await;
+    let booking_url = system.booking_urls().swap_remove(0);
+    let settings = [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url)];
+    let notifier = fixture.start(smtp.address, &settings).await;
+    let subjects = || {
+        let subject = |mail: &Received| MessageParser::default().parse(&mail.content).unwrap().subject().unwrap().to_owned();
+        smtp.received().iter().map(|mail| (mail.recipient.clone(), subject(mail))).collect::<Vec<_>>()
+    };
+    let told = async |subject: &str| until(subject, async || subjects().iter().any(|(_, sent)| sent == subject)).await;
+    told("Reminder: Chess").await;
+    let change = json!({"name": "Go", "startsAt": "2036-08-14T18:00:00Z", "venue": null});
+    system.admin().client.patch(&format!("/admin/events/{event}"), change).await.expect(200);
+    told("Changed: Go").await;
+    system.quiet().await;
+    let address = format!("{}@people.example", ada.id.replace('-', ""));
+    for subject in ["Reminder: Chess", "Changed: Go"] {
+        let recipients: Vec<_> = subjects().into_iter().filter(|(_, sent)| sent == subject).map(|(recipient, _)| recipient).collect();
+        assert_eq!(recipients, [address.as_str()], "{subject}");
+    }
+    let changed = smtp.received().pop().unwrap();
+    let parsed = MessageParser::default().parse(&changed.content).unwrap();
+    let text = parsed.body_text(0).unwrap();
+    for part in [
+        "New name: Go",
+        "Previous name: Chess",
+        "New time: Thursday, 14 August 2036, 20:00 (Berlin time)",
+        "New place: not known",
+        "Previous place: The hall",
+        "Tickets: 3 tickets",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
     notifier.stop().await.unwrap();
     system.stop().await;
     fixture.close().await;

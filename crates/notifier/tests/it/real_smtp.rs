@@ -7,7 +7,7 @@ use mail_parser::MessageParser;
 use serde::Deserialize;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::fixture::{Fixture, about_tickets};
+use crate::fixture::{Fixture, about_tickets, python};
 use crate::people::address;
 
 /// A mail that the server has taken.
@@ -43,10 +43,8 @@ impl RealServer {
         let [certificate_file, key_file] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
         std::fs::write(&certificate_file, &certificate).unwrap();
         std::fs::write(&key_file, made.signing_key.serialize_pem()).unwrap();
-        let python =
-            std::env::var_os("ROWLOCK_TEST_PYTHON").expect("ROWLOCK_TEST_PYTHON is set by `make test` and `scripts/test-servers.sh env`");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/real_smtp.py");
-        let mut command = Command::new(python);
+        let mut command = Command::new(python());
         command.arg(script).arg(security).args([&certificate_file, &key_file]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

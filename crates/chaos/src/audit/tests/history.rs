@@ -158,6 +158,7 @@ pub(super) fn consistent_history() -> Evidence {
         },
         requests,
         deliveries,
+        webhook_messages: [5, 7].map(message_id).into(),
         mails_taken: mails.iter().filter(|row| row.status == "sent").map(DeliveryRow::id).collect(),
         ..Evidence::default()
     };

@@ -34,7 +34,7 @@ fn a_consistent_history_has_no_violations() {
 
     assert_eq!(verdict.violations, []);
     assert_eq!((verdict.audited_responses, verdict.replayed), (8, 10));
-    assert_eq!((verdict.told, verdict.unclear), (5, 1));
+    assert_eq!((verdict.told, verdict.unclear, verdict.handed_on), (5, 1, 2));
     // Two tickets, from the cancellation to the promotion.
     assert_eq!(verdict.delays, [2_000, 2_000]);
 }
@@ -196,6 +196,16 @@ fn somebody_who_is_not_told_once_is_detected() {
     assert_detected("no mail is sent twice", |evidence| evidence.mails_taken.push(evidence.mails_taken[0]));
     assert_detected("nobody is told what did not happen", |evidence| evidence.tables.mails[0].recipient = BEN);
     assert_detected("nobody is told what did not happen", |evidence| evidence.unknown_mails.push("no Message-ID".to_owned()));
+}
+
+#[test]
+fn a_message_that_a_webhook_did_not_get_is_detected() {
+    assert_detected("every message that a webhook is for is handed to its receiver", |evidence| {
+        evidence.webhook_messages.remove(&message_id(7));
+    });
+    assert_detected("nobody is told what did not happen", |evidence| {
+        evidence.webhook_messages.insert(UNKNOWN_ID);
+    });
 }
 
 #[test]

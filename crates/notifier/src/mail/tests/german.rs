@@ -4,7 +4,7 @@ use super::*;
 
 const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Ortszeit Berlin)";
 
-const ABOUT_TICKETS: [TicketCase; 7] = [
+const ABOUT_TICKETS: [TicketCase; 8] = [
     (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "Sie stehen auf der Warteliste für Chess", &["3 Tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "Sie haben Tickets für Chess bekommen", &["3 Tickets für Sie", WHEN], TICKETS),
@@ -12,6 +12,20 @@ const ABOUT_TICKETS: [TicketCase; 7] = [
     (Kind::Returned, "cancelled", "Abgesagt: Chess", &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "Die Warteliste für Chess ist geschlossen", &["keine Tickets", WHEN], PAGE),
     (Kind::WaitlistClosed, "cancelled", "Abgesagt: Chess", &["nicht mehr auf der Warteliste", WHEN], PAGE),
+    (Kind::Reminder, "published", "Erinnerung: Chess", &["Chess beginnt bald", "3 Tickets für Chess haben", WHEN], TICKETS),
+];
+
+const CHANGES: [ChangeCase; 2] = [
+    (
+        r#"{"startsAt": "2026-08-13T17:30:00Z"}"#,
+        &[WHEN, "Neue Zeit", "Bisherige Zeit", "Donnerstag, 13. August 2026, 19:30 Uhr (Ortszeit Berlin)", "bleiben gültig"],
+        &["Bisheriger Ort", "Bisheriger Name"],
+    ),
+    (
+        r#"{"name": "Go", "venue": null}"#,
+        &["Neuer Name", "Bisheriger Name", "Neuer Ort", "Bisheriger Ort", "nicht bekannt"],
+        &["Neue Zeit"],
+    ),
 ];
 
 const NOTICES: [NoticeCase; 5] = [
@@ -25,6 +39,7 @@ const NOTICES: [NoticeCase; 5] = [
 #[test]
 fn every_kind_is_written_in_german() {
     assert_about_tickets(Language::German, &ABOUT_TICKETS);
+    assert_changes(Language::German, "Geändert: Chess", &CHANGES);
     assert_notices(Language::German, &NOTICES);
     let subject = "Ihr Webhook wurde abgeschaltet: CRM";
     assert_about_webhooks(Language::German, &[("failing", subject, "Einen Tag lang"), ("gone", subject, "keine Nachrichten mehr haben")]);

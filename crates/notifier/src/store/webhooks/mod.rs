@@ -7,6 +7,7 @@ mod insert;
 mod keys;
 mod maintain;
 mod rows;
+mod secrets;
 mod settle;
 
 pub(crate) use change::{NewWebhook, WebhookChange, create, delete, find, list, rotate, set_enabled, update};
@@ -15,3 +16,4 @@ pub(super) use insert::insert_requests;
 pub(crate) use keys::{Change, Changed, WebhookError};
 pub(crate) use maintain::WebhookBacklog;
 pub(crate) use rows::{DeliveryRow, WebhookRow};
+pub(crate) use secrets::SealedSecrets;

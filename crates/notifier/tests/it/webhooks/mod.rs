@@ -4,6 +4,7 @@ mod delivering;
 mod official;
 mod receiver;
 mod routes;
+mod schema;
 mod switching_off;
 mod targets;
 
@@ -115,6 +116,13 @@ impl Setup {
     async fn received(&self, path: &str, count: usize) -> Vec<Received> {
         until(&format!("{path} got {count} requests"), async || self.receiver.received(path).len() >= count).await;
         self.receiver.received(path)
+    }
+
+    /// Replaces the notifier by one with other settings.
+    async fn restarted(self, more: &[(&str, &str)]) -> Self {
+        self.notifier.stop().await.unwrap();
+        let notifier = start(&self.fixture, &self.auth, &self.smtp, more).await;
+        Self { notifier, ..self }
     }
 
     async fn stop(self) {

@@ -1,5 +1,4 @@
-//! The official library for Python verifies our requests. It is not part of the toolchain, so the test runs only on request:
-//! `scripts/test-webhooks.sh`.
+//! The official library for Python verifies our requests.
 
 use std::process::Command;
 
@@ -7,7 +6,7 @@ use serde_json::json;
 
 use super::Setup;
 use super::receiver::TAKEN;
-use crate::fixture::about_tickets;
+use crate::fixture::{about_tickets, python};
 
 const VERIFY: &str = "
 import json, sys
@@ -26,7 +25,6 @@ print('verified')
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs ROWLOCK_WEBHOOKS_PYTHON, a Python with the package standardwebhooks"]
 async fn the_official_library_verifies_a_request() {
     let mut setup = Setup::new(|_, _| TAKEN, &[]).await;
     let webhook = setup.create("/hook", json!({})).await;
@@ -40,8 +38,7 @@ async fn the_official_library_verifies_a_request() {
     });
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), input.to_string()).unwrap();
-    let python = std::env::var_os("ROWLOCK_WEBHOOKS_PYTHON").expect("ROWLOCK_WEBHOOKS_PYTHON is set");
-    let output = Command::new(python).args(["-c", VERIFY]).stdin(file.reopen().unwrap()).output().unwrap();
+    let output = Command::new(python()).args(["-c", VERIFY]).stdin(file.reopen().unwrap()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "verified", "{}", String::from_utf8_lossy(&output.stderr));
     setup.stop().await;
 }

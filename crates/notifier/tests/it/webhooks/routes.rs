@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::receiver::TAKEN;
 use super::{Setup, id};
-use crate::fixture::about_tickets;
+use crate::fixture::{KEY, about_tickets};
 
 const UNKNOWN: &str = "01920000-0000-7000-8000-000000000000";
 
@@ -191,5 +191,23 @@ async fn changes_are_limited_per_minute_and_account() {
     let large = vec![b' '; 70_000];
     let other = setup.auth.administrator(AdminRole::Organiser).await.1.at(format!("http://{}", setup.notifier.http_addr().unwrap()));
     other.send(Method::POST, "/admin/webhooks", &[], Some(large)).await.refused(413, "body-too-large");
+    setup.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_survive_the_replacement_of_the_sealing_key() {
+    const NEW_KEY: &str = "fedcba9876543210fedcba9876543210";
+    let mut setup = Setup::new(|_, _| TAKEN, &[]).await;
+    let webhook = setup.create("/hook", json!({})).await;
+    let rotated = setup.post(&webhook, "rotatesecret", json!({})).await;
+    let both = [("sealing.key", NEW_KEY), ("sealing.old_keys", KEY)];
+    let sealed = "SELECT secret AS status, 0 AS attempts, previous_secret AS detail FROM webhooks";
+    let before = setup.fixture.rows(sealed).await;
+    setup = setup.restarted(&both).await;
+    until("the secrets are sealed again", async || setup.fixture.rows(sealed).await != before).await;
+    setup = setup.restarted(&[("sealing.key", NEW_KEY)]).await;
+    setup.fixture.publish([about_tickets("booking.confirmed", 1)]).await;
+    let received = setup.received("/hook", 1).await.swap_remove(0);
+    assert_eq!((received.signed_by(&webhook["secret"]), received.signed_by(&rotated["secret"])), (1, 1));
     setup.stop().await;
 }

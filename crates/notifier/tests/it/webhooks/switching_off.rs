@@ -108,3 +108,30 @@ async fn a_webhook_that_fails_often_gets_one_request_at_a_time_and_pauses() {
     assert_eq!(setup.receiver.received("/hook").len(), 35);
     setup.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_deliveries_and_deleted_webhooks_are_removed() {
+    let mut setup = Setup::new(|_, _| TAKEN, &[]).await;
+    let (kept, deleted) = (setup.create("/kept", json!({})).await, setup.create("/deleted", json!({})).await);
+    setup.fixture.publish((0..2).map(|n| about_tickets("waitlist.left", n))).await;
+    until("all messages are delivered", async || {
+        setup.deliveries(&kept).await.iter().filter(|delivery| delivery["status"] == "delivered").count() == 2
+    })
+    .await;
+    let old = id(&setup.deliveries(&kept).await[0]).to_owned();
+    setup.received("/deleted", 2).await;
+    let path = format!("/admin/webhooks/{}", id(&deleted));
+    assert_eq!(setup.admin.send(reqwest::Method::DELETE, &path, &[], None).await.status, 204);
+    let age = format!("UPDATE webhook_deliveries SET settled_at = settled_at - interval '31 days' WHERE message_id = '{old}'");
+    setup.fixture.execute(&age).await;
+    // A notifier that starts checks at once.
+    setup = setup.restarted(&[]).await;
+    let left = "SELECT url AS status, (SELECT count(*) FROM webhook_deliveries AS d WHERE d.webhook_id = w.id)::integer AS attempts,
+                    NULL AS detail FROM webhooks AS w";
+    until("the old delivery and the deleted webhook are removed", async || {
+        let rows = setup.fixture.rows(left).await;
+        matches!(&rows[..], [row] if row.status == kept["url"].as_str().unwrap() && row.attempts == 1)
+    })
+    .await;
+    setup.stop().await;
+}
