@@ -32,7 +32,8 @@ async fn an_organizer_manages_a_webhook_of_the_notifier() {
     let again = root.submit(&refused, path, &entered("https://crm.example/rowlock")).await;
     assert_eq!(secret(&again), first, "a reload of the page creates no second webhook");
     let list = root.get("/desk/webhooks").await;
-    let id = list.expect(200).split("href=\"/desk/webhooks/").filter_map(|rest| rest.split('"').next()).find(|id| *id != "new").unwrap();
+    let id =
+        list.expect(200).split("href=\"/desk/webhooks/").skip(1).filter_map(|rest| rest.split('"').next()).find(|id| *id != "new").unwrap();
     let here = format!("/desk/webhooks/{id}");
 
     web.system.user("ada").await.must_book(&event, 1).await;
