@@ -62,6 +62,10 @@ impl Ports {
     pub fn hello_page(self) -> u16 {
         self.first + 15
     }
+    /// Returns the port of the notifier, which takes those of workers that only other measurements start.
+    pub fn notifier(self) -> u16 {
+        self.first + 8
+    }
     fn worker(self, index: u16) -> u16 {
         self.first + 6 + index
     }
@@ -93,6 +97,8 @@ pub struct BenchEnvironment {
     pub auth: Service,
     /// The instance of the web site; started when it is first used.
     pub web: Option<Service>,
+    /// The notifier; started by the measurement of the mails.
+    pub notifier: Option<Service>,
     /// Workers; the first one always runs.
     pub workers: Vec<Service>,
     /// Servers of the HTTP baseline.
@@ -137,6 +143,7 @@ impl BenchEnvironment {
             single,
             auth,
             web: None,
+            notifier: None,
             workers,
             hello: Vec::new(),
             launcher,
@@ -192,6 +199,19 @@ impl BenchEnvironment {
         Ok(())
     }
 
+    /// Starts the notifier with a mail server on this port. It has a low priority, as in an installation in which it has processors of
+    /// its own: here all processes share the same ones.
+    pub async fn start_notifier(&mut self, mail_port: u16) -> Fallible<()> {
+        let settings = Settings { options: &self.options, ports: self.ports }.notifier(mail_port)?;
+        self.notifier = Some(self.launcher.start_politely("notifier", self.ports.notifier() + 1, &settings).await?);
+        Ok(())
+    }
+
+    /// Opens a connection to `rowlock_auth`.
+    pub async fn auth_database(&self) -> Fallible<Database> {
+        Database::connect(self.options.pg_port, &secret(&self.options, "postgres")?, "rowlock_auth").await
+    }
+
     async fn create_login_accounts(&self) -> Fallible<()> {
         for index in 0..LOGINS {
             let (name, email) = (format!("visitor{index}"), login_email(index));
@@ -241,7 +261,7 @@ impl BenchEnvironment {
     pub fn processes(&self, service: u32) -> MeteredProcesses {
         let options = &self.options;
         let mut others = vec![options.broker_pid, options.gateway_pid, self.booking.pid, self.single.pid, self.auth.pid];
-        others.extend(self.workers.iter().chain(&self.hello).chain(&self.web).map(|service| service.pid));
+        others.extend(self.workers.iter().chain(&self.hello).chain(&self.web).chain(&self.notifier).map(|service| service.pid));
         others.retain(|pid| *pid != service);
         MeteredProcesses { postgres: options.pg_pid, observer: self.database.backend, service, others }
     }
@@ -249,7 +269,7 @@ impl BenchEnvironment {
     /// Stops the services.
     pub async fn tear_down(self) -> Fallible<()> {
         let all = [self.booking, self.single, self.auth].into_iter().chain(self.workers).chain(self.hello).chain(self.web);
-        for service in all {
+        for service in all.chain(self.notifier) {
             service.stop().await?;
         }
         Ok(())
@@ -320,6 +340,24 @@ impl Settings<'_> {
             ("ROWLOCK__API__BOOKING_URL", format!("http://127.0.0.1:{}", self.ports.booking())),
             ("ROWLOCK__SESSION__KEY", "a key of the benchmark with 32 characters".to_owned()),
         ]
+    }
+
+    fn notifier(&self, mail_port: u16) -> Fallible<Vec<Setting>> {
+        let (auth, booking) = (self.ports.auth(), self.ports.booking());
+        Ok(vec![
+            self.database("rowlock_notifier")?,
+            self.broker()?,
+            ("ROWLOCK__HTTP__LISTEN", format!("127.0.0.1:{}", self.ports.notifier())),
+            ("ROWLOCK__TOKENS__JWKS_URL", format!("http://127.0.0.1:{}/keys", self.ports.keys())),
+            ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("http://127.0.0.1:{auth}/internal/revocations")),
+            ("ROWLOCK__API__AUTH_URL", format!("http://127.0.0.1:{auth}")),
+            ("ROWLOCK__API__BOOKING_URL", format!("http://127.0.0.1:{booking}")),
+            ("ROWLOCK__SEALING__KEY", "a key of the benchmark with 32 characters".to_owned()),
+            ("ROWLOCK__MAIL__FROM", "Box office <tickets@box.example>".to_owned()),
+            ("ROWLOCK__SMTP__HOST", "127.0.0.1".to_owned()),
+            ("ROWLOCK__SMTP__PORT", mail_port.to_string()),
+            ("ROWLOCK__SMTP__SECURITY", "none".to_owned()),
+        ])
     }
 
     fn worker(&self) -> Fallible<Vec<Setting>> {

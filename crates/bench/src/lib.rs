@@ -11,6 +11,7 @@ pub mod hello;
 pub mod http;
 pub mod live;
 pub mod load;
+pub mod mails;
 pub mod meters;
 pub mod numbers;
 pub mod options;
@@ -90,6 +91,10 @@ async fn run(options: RunOptions) -> Fallible<()> {
     if selected("live") {
         eprintln!("live");
         figures.extend(live::run(&mut environment, &scale).await?);
+    }
+    if selected("mails") {
+        eprintln!("mails");
+        figures.extend(mails::run(&mut environment, &scale).await?);
     }
     figures.extend(extras::of_samples(&samples));
     figures.extend(extras::memory(&environment).await?);

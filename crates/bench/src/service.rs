@@ -38,6 +38,16 @@ impl Launcher {
         self.run(command, &format!("{name}-{management}"), management, "/health/ready").await
     }
 
+    /// Like [`start`](Self::start), with the lowest priority.
+    pub async fn start_politely(&self, name: &str, management: u16, settings: &[(&str, String)]) -> Fallible<Service> {
+        let mut command = Command::new("nice");
+        command.args(["-n", "19"]).arg(self.bin_dir.join(name)).arg("serve").env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        command.env("ROWLOCK__MANAGEMENT__LISTEN", format!("127.0.0.1:{management}"));
+        self.run(command, &format!("{name}-{management}"), management, "/health/ready").await
+    }
+
     /// Starts the `hello` command of this program.
     pub async fn start_hello(&self, port: u16, body: &Path) -> Fallible<Service> {
         let mut command = Command::new(std::env::current_exe()?);

@@ -76,7 +76,7 @@ impl VisitorTokens {
 }
 
 /// Returns the account id of a visitor. The SQL fixtures build the same ids.
-fn account(index: u64) -> String {
+pub fn account(index: u64) -> String {
     format!("01990000-0000-7000-8000-{index:012x}")
 }
 

@@ -1,0 +1,189 @@
+//! Measures the notifier: what bookings lose while it consumes their messages, the time from a booking to its mail, and the rate at
+//! which mails are handed to a mail server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::Fallible;
+use crate::environment::{BenchEnvironment, VISITORS};
+use crate::figures::{Figure, Goal};
+use crate::fixtures::Stock;
+use crate::numbers::{count, float};
+use crate::sample::{BenchSample, Scale, finish, measure};
+use crate::tokens::account;
+use crate::workload::Workload;
+
+/// Pause between two bookings whose mails are timed.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Maximum time until the mails of these bookings have arrived.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long mails that have piled up are counted.
+const COUNTED: Duration = Duration::from_secs(5);
+
+/// The time of the latest mail by recipient, and the number of mails.
+#[derive(Debug, Default)]
+struct Arrivals {
+    by_recipient: HashMap<String, Instant>,
+    mails: u64,
+}
+
+/// A mail server that takes everything and stores nothing but the times.
+#[derive(Debug)]
+struct MailSink {
+    port: u16,
+    arrivals: Arc<Mutex<Arrivals>>,
+}
+
+impl MailSink {
+    /// Starts a server that runs until the program exits.
+    async fn start() -> Fallible<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (port, arrivals) = (listener.local_addr()?.port(), Arc::<Mutex<Arrivals>>::default());
+        let sink = arrivals.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let sink = sink.clone();
+                // An error ends the connection; the notifier opens another one.
+                tokio::spawn(async move { drop(converse(stream, &sink).await) });
+            }
+        });
+        Ok(Self { port, arrivals })
+    }
+
+    fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        lock(&self.arrivals)
+    }
+}
+
+fn lock(arrivals: &Mutex<Arrivals>) -> MutexGuard<'_, Arrivals> {
+    arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Serves one connection with the commands that a mail needs.
+async fn converse(stream: TcpStream, arrivals: &Mutex<Arrivals>) -> Fallible<()> {
+    stream.set_nodelay(true)?;
+    let mut stream = BufReader::with_capacity(64 * 1024, stream);
+    stream.write_all(b"220 sink\r\n").await?;
+    let (mut line, mut recipient, mut in_content) = (Vec::new(), String::new(), false);
+    loop {
+        line.clear();
+        if stream.read_until(b'\n', &mut line).await? == 0 {
+            return Ok(());
+        }
+        if in_content {
+            if line != b".\r\n" {
+                continue;
+            }
+            in_content = false;
+            let mut arrivals = lock(arrivals);
+            arrivals.mails += 1;
+            arrivals.by_recipient.insert(std::mem::take(&mut recipient), Instant::now());
+        }
+        let answer: &[u8] = match line.get(..4).unwrap_or_default() {
+            b"EHLO" => b"250-sink\r\n250 8BITMIME\r\n",
+            b"DATA" => {
+                in_content = true;
+                b"354 go on\r\n"
+            }
+            b"RCPT" => {
+                let text = String::from_utf8_lossy(&line);
+                recipient = text.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                b"250 ok\r\n"
+            }
+            _ => b"250 ok\r\n",
+        };
+        stream.write_all(answer).await?;
+    }
+}
+
+fn address(visitor: u64) -> String {
+    format!("{}@people.example", account(visitor))
+}
+
+/// Creates the accounts of all visitors, to whom the mails go.
+async fn create_accounts(environment: &BenchEnvironment) -> Fallible<()> {
+    let hash = format!("$2b$04${}", "a".repeat(53));
+    let sql = format!(
+        "INSERT INTO accounts (id, name, name_normalized, username, username_normalized, username_key, email, email_normalized, email_key,
+             role, password_hash, created_at)
+         SELECT id::uuid, 'Visitor ' || index, 'visitor ' || index, 'bench' || index, 'bench' || index, 'bench' || index,
+             id || '@people.example', id || '@people.example', id || '@people.example', 'user', '{hash}', now()
+         FROM (SELECT index, '01990000-0000-7000-8000-' || lpad(to_hex(index), 12, '0') AS id FROM generate_series(0, {VISITORS} - 1) AS index) AS visitors
+         ON CONFLICT DO NOTHING"
+    );
+    environment.auth_database().await?.run(&sql).await
+}
+
+/// Measures bookings without and with a notifier that consumes their messages, and the notifier itself.
+pub async fn run(environment: &mut BenchEnvironment, scale: &Scale) -> Fallible<Vec<Figure>> {
+    let rounds = scale.rounds.min(3);
+    let mut without = Vec::new();
+    for _ in 0..rounds {
+        without.push(measure(environment, scale, Workload::Hot(64)).await?);
+    }
+    create_accounts(environment).await?;
+    let sink = MailSink::start().await?;
+    environment.start_notifier(sink.port).await?;
+    let mut delays = delays(environment, &sink, if scale.rounds > 2 { 500 } else { 200 }).await?;
+    let mut with = Vec::new();
+    for _ in 0..rounds {
+        with.push(measure(environment, scale, Workload::Hot(64)).await?);
+    }
+    let (start, before) = (Instant::now(), sink.arrivals().mails);
+    tokio::time::sleep(COUNTED).await;
+    let rate = float(sink.arrivals().mails - before) / start.elapsed().as_secs_f64();
+    if let Some(notifier) = environment.notifier.take() {
+        notifier.stop().await?;
+    }
+
+    let ratios =
+        |of: fn(&BenchSample) -> f64| -> Vec<f64> { with.iter().zip(&without).map(|(with, without)| of(with) / of(without)).collect() };
+    delays.sort_unstable();
+    let milliseconds = |percent: usize| {
+        delays.get((delays.len() * percent / 100).min(delays.len().saturating_sub(1))).map_or(0.0, |delay| delay.as_secs_f64() * 1000.0)
+    };
+    let figures = [
+        Figure::new("hot_with_notifier_vs_without", &ratios(|sample| sample.rate), "", Some(Goal::AtLeast(0.97))),
+        Figure::new("cpu_per_booking_with_notifier_vs_without", &ratios(|sample| sample.service_us + sample.postgres_us), "", None),
+        Figure::new("mail_delay_p50", &[milliseconds(50)], "ms", None),
+        Figure::new("mail_delay_p99", &[milliseconds(99)], "ms", Some(Goal::AtMost(2000.0))),
+        Figure::new("mails_handed_over", &[rate], "/s", Some(Goal::AtLeast(2000.0))),
+    ];
+    Ok(figures.into_iter().flatten().collect())
+}
+
+/// Books at a moderate rate and returns the time from each response to the arrival of the mail.
+async fn delays(environment: &mut BenchEnvironment, sink: &MailSink, bookings: u64) -> Fallible<Vec<Duration>> {
+    let fixture = environment.next_fixture(1);
+    fixture.create(&environment.database, Stock { available: 1_000_000, ..Stock::default() }, VISITORS).await?;
+    let body = format!(r#"{{"eventId":"{}","ticketTypeId":"{}"}}"#, fixture.event(1), fixture.ticket_type(1));
+    let mut booked = Vec::new();
+    for visitor in 0..bookings {
+        let token = environment.tokens.token(visitor).to_owned();
+        match environment.call(environment.ports.booking(), "POST", "/api/book", &token, &body).await? {
+            201 => booked.push((address(visitor), Instant::now())),
+            status => return Err(format!("a booking was answered with status {status}").into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let start = Instant::now();
+    while sink.arrivals().mails < bookings {
+        if start.elapsed() > TIMEOUT {
+            return Err(format!("{} of {bookings} mails have arrived after {} s", sink.arrivals().mails, TIMEOUT.as_secs()).into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let delays: Vec<_> = {
+        let arrivals = sink.arrivals();
+        booked.iter().filter_map(|(recipient, at)| Some(arrivals.by_recipient.get(recipient)?.saturating_duration_since(*at))).collect()
+    };
+    if count(delays.len()) != bookings {
+        return Err(format!("mails went to {} of {bookings} visitors only", delays.len()).into());
+    }
+    finish(environment, fixture, &mut BenchSample::default()).await?;
+    Ok(delays)
+}
