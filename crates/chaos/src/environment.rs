@@ -261,7 +261,7 @@ impl Settings<'_> {
                 ("ROWLOCK__SMTP__HOST", "127.0.0.1".to_owned()),
                 ("ROWLOCK__SMTP__PORT", self.mail.to_string()),
                 ("ROWLOCK__SMTP__SECURITY", "none".to_owned()),
-                ("ROWLOCK__SMTP__TIMEOUT_MS", "2000".to_owned()),
+                ("ROWLOCK__SMTP__TIMEOUT_MS", "600".to_owned()),
             ]),
         }
         Ok(settings)
