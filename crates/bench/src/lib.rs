@@ -18,6 +18,7 @@ pub mod options;
 pub mod overload;
 pub mod pgbench;
 pub mod plan;
+pub mod ports;
 pub mod reallocation;
 pub mod report;
 pub mod sales;
