@@ -93,7 +93,8 @@ async fn run(options: RunOptions) -> Fallible<()> {
         eprintln!("live");
         figures.extend(live::run(&mut environment, &scale).await?);
     }
-    if selected("mails") {
+    // Mails pile up while they are measured, so a quick run includes that only on request.
+    if selected("mails") && (!environment.options.quick || only.is_some()) {
         eprintln!("mails");
         figures.extend(mails::run(&mut environment, &scale).await?);
     }

@@ -39,6 +39,8 @@ pub(crate) fn control(checkout: &Checkout, action: Action) -> Result<()> {
     match action {
         Action::Start => {
             tools::need(checkout, &[Server::Postgres, Server::RabbitMq, Server::Nginx])?;
+            // Installed here and not by `env`, whose output a shell executes.
+            python(checkout)?;
             if !servers.run() {
                 servers.start()?;
             }
@@ -49,7 +51,10 @@ pub(crate) fn control(checkout: &Checkout, action: Action) -> Result<()> {
             println!("The tests' servers are stopped.");
         }
         Action::Env => {
-            ensure!(servers.run(), "The tests' servers do not run. Start them with 'scripts/test-servers.sh start'.");
+            ensure!(
+                servers.run() && python_folder(checkout)?.is_some(),
+                "The tests' servers do not run, or were started before the tests needed more packages. Start them with 'scripts/test-servers.sh start'."
+            );
             for (name, value) in environment(checkout, &servers)? {
                 println!("export {name}={value}");
             }
@@ -72,10 +77,21 @@ pub(crate) fn environment(checkout: &Checkout, servers: &PrivateServers) -> Resu
     ])
 }
 
-/// Returns a Python with the packages that the tests run against.
+/// Name of the Python environment of the tests.
+const PYTHON: &str = "test-packages";
+
+fn requirements(checkout: &Checkout) -> PathBuf {
+    checkout.root().join("scripts/requirements-test.txt")
+}
+
+/// Returns a Python with the packages that the tests run against, which it installs if they are missing.
 fn python(checkout: &Checkout) -> Result<PathBuf> {
-    let requirements = checkout.root().join("scripts/requirements-test.txt");
-    Ok(tools::python_environment(checkout, "test-packages", &requirements)?.join("bin/python"))
+    Ok(tools::python_environment(checkout, PYTHON, &requirements(checkout))?.join("bin/python"))
+}
+
+/// Returns the environment of that Python if it is installed.
+fn python_folder(checkout: &Checkout) -> Result<Option<PathBuf>> {
+    tools::complete_python_environment(checkout, PYTHON, &requirements(checkout))
 }
 
 /// Runs `cargo test` with these arguments, and the test of the backups if there are none.

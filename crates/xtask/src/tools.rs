@@ -127,15 +127,29 @@ pub(crate) fn install(checkout: &Checkout, packages: &[&str]) -> Result<()> {
     run_logged(&mut command, &checkout.state().join("log/install.log"), &format!("Installing {list} failed."))
 }
 
+/// Returns the folder of the Python environment with the packages of a requirements file. Each content of that file has one.
+fn python_environment_folder(checkout: &Checkout, name: &str, requirements: &Path) -> Result<PathBuf> {
+    let id: String = files::checksum(requirements)?.chars().take(12).collect();
+    Ok(checkout.state().join("tools").join(format!("{name}-{id}")))
+}
+
+/// Name of the file that marks a complete Python environment.
+const COMPLETE: &str = "complete";
+
+/// Returns the Python environment with the packages of a requirements file if it is installed.
+pub(crate) fn complete_python_environment(checkout: &Checkout, name: &str, requirements: &Path) -> Result<Option<PathBuf>> {
+    let folder = python_environment_folder(checkout, name, requirements)?;
+    Ok(folder.join(COMPLETE).exists().then_some(folder))
+}
+
 /// Returns a Python environment in `.local/tools` with the packages of a requirements file, which it installs once per content of
 /// that file.
 pub(crate) fn python_environment(checkout: &Checkout, name: &str, requirements: &Path) -> Result<PathBuf> {
-    let id: String = files::checksum(requirements)?.chars().take(12).collect();
-    let folder = checkout.state().join("tools").join(format!("{name}-{id}"));
-    let complete = folder.join("complete");
-    if complete.exists() {
+    if let Some(folder) = complete_python_environment(checkout, name, requirements)? {
         return Ok(folder);
     }
+    let folder = python_environment_folder(checkout, name, requirements)?;
+    let complete = folder.join(COMPLETE);
     if !crate::shell::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         install(checkout, &["python3", "python3-venv"])?;
     }

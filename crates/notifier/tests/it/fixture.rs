@@ -20,7 +20,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::people::{People, person};
+use crate::people::{ServicesStandIn, person};
 
 /// The key of the tests.
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -40,7 +40,7 @@ pub(crate) struct Row {
 pub(crate) struct Fixture {
     pub(crate) database: TestDatabase,
     pub(crate) broker: TestBroker,
-    pub(crate) people: People,
+    pub(crate) people: ServicesStandIn,
     conn: AsyncPgConnection,
     publisher: Publisher,
 }
@@ -54,7 +54,7 @@ impl Fixture {
         Consumer::connect_to(broker.notifications(), &settings, 1).await.unwrap().close().await;
         let publisher = Publisher::connect(&settings).await.unwrap();
         let conn = database.admin().await;
-        Self { database, broker, people: People::start(), conn, publisher }
+        Self { database, broker, people: ServicesStandIn::start(), conn, publisher }
     }
 
     /// Returns the environment variables of a notifier that sends to this SMTP server.

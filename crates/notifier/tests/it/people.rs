@@ -79,13 +79,13 @@ pub(crate) fn in_hours(hours: i64) -> DateTime<Utc> {
 type Shared = Arc<Mutex<World>>;
 
 /// A server with the routes of both services.
-pub(crate) struct People {
+pub(crate) struct ServicesStandIn {
     pub(crate) address: SocketAddr,
     pub(crate) world: Shared,
     server: ServerHandle,
 }
 
-impl People {
+impl ServicesStandIn {
     pub(crate) fn start() -> Self {
         let world = Shared::default();
         let shared = web::Data::new(world.clone());
