@@ -21,6 +21,8 @@ use crate::workload::Workload;
 const PAUSE: Duration = Duration::from_millis(10);
 /// Maximum time until the mails of these bookings have arrived.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Time after a sale until the notifier takes messages as fast as mails leave.
+const CALM: Duration = Duration::from_secs(3);
 /// How long mails that have piled up are counted.
 const COUNTED: Duration = Duration::from_secs(5);
 
@@ -139,22 +141,30 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale) -> Fallible<
     for _ in 0..rounds {
         with.push(measure(environment, scale, Workload::Hot(64)).await?);
     }
+    tokio::time::sleep(CALM).await;
     let (start, before) = (Instant::now(), sink.arrivals().mails);
     tokio::time::sleep(COUNTED).await;
     let rate = float(sink.arrivals().mails - before) / start.elapsed().as_secs_f64();
     if let Some(notifier) = environment.notifier.take() {
         notifier.stop().await?;
     }
+    // The queues stay bound, so the broker stores the messages, and nothing else happens.
+    let mut queued = Vec::new();
+    for _ in 0..rounds {
+        queued.push(measure(environment, scale, Workload::Hot(64)).await?);
+    }
 
-    let ratios =
-        |of: fn(&BenchSample) -> f64| -> Vec<f64> { with.iter().zip(&without).map(|(with, without)| of(with) / of(without)).collect() };
+    let ratios = |samples: &[BenchSample], of: fn(&BenchSample) -> f64| -> Vec<f64> {
+        samples.iter().zip(&without).map(|(sample, without)| of(sample) / of(without)).collect()
+    };
     delays.sort_unstable();
     let milliseconds = |percent: usize| {
         delays.get((delays.len() * percent / 100).min(delays.len().saturating_sub(1))).map_or(0.0, |delay| delay.as_secs_f64() * 1000.0)
     };
     let figures = [
-        Figure::new("hot_with_notifier_vs_without", &ratios(|sample| sample.rate), "", Some(Goal::AtLeast(0.97))),
-        Figure::new("cpu_per_booking_with_notifier_vs_without", &ratios(|sample| sample.service_us + sample.postgres_us), "", None),
+        Figure::new("hot_with_notifier_vs_without", &ratios(&with, |sample| sample.rate), "", Some(Goal::AtLeast(0.97))),
+        Figure::new("hot_with_its_queue_alone_vs_without", &ratios(&queued, |sample| sample.rate), "", None),
+        Figure::new("cpu_per_booking_with_notifier_vs_without", &ratios(&with, |sample| sample.service_us + sample.postgres_us), "", None),
         Figure::new("mail_delay_p50", &[milliseconds(50)], "ms", None),
         Figure::new("mail_delay_p99", &[milliseconds(99)], "ms", Some(Goal::AtMost(2000.0))),
         Figure::new("mails_handed_over", &[rate], "/s", Some(Goal::AtLeast(2000.0))),

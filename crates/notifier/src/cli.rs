@@ -68,7 +68,7 @@ pub async fn run() -> ExitCode {
         Command::DeadLetters { action } => {
             let read = |reader: &mut _| AmqpSettings::read(reader, "notifier dead-letters");
             match MaintenanceSettings::load(config, environment(), read) {
-                Ok(settings) => run_dead_letters_command(&settings.part, &[Topology::notifications(&settings.part)], action).await,
+                Ok(settings) => run_dead_letters_command(&settings.part, &Topology::all_notifications(&settings.part), action).await,
                 Err(error) => fail(BAD_SETTINGS, error),
             }
         }

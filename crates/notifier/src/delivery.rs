@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, EventId, MessageId};
-use rowlock_domain::messages::{Notification, SealedNotice, TicketNotification};
+use rowlock_domain::messages::{HistoryPlace, Notification, SealedNotice, TicketNotification};
 use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,7 +73,7 @@ impl Kind {
 
     /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
     pub(crate) const fn is_urgent(self) -> bool {
-        matches!(self, Self::AccountNotice)
+        matches!(self, Self::AccountNotice | Self::Promoted)
     }
 }
 
@@ -174,6 +174,8 @@ pub(crate) struct NewDelivery {
     pub(crate) key: DeliveryKey,
     pub(crate) kind: Kind,
     pub(crate) data: Value,
+    /// The place in the history of a booking or entry, if it is about one.
+    pub(crate) place: Option<HistoryPlace>,
 }
 
 /// A row that is not stored yet.
@@ -188,9 +190,9 @@ pub(crate) enum NewRow {
 impl NewRow {
     /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
-        let of_tickets = |kind, TicketNotification { event, account, quantity, remaining }| {
+        let of_tickets = |kind, TicketNotification { event, account, quantity, remaining, place }| {
             let data = serde_json::json!(TicketData { event_id: event, quantity, remaining });
-            Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data })
+            Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data, place })
         };
         match notification {
             Notification::Booked(tickets) => of_tickets(Kind::Confirmed, tickets),
@@ -203,6 +205,7 @@ impl NewRow {
                 key: DeliveryKey { message, recipient: account },
                 kind: Kind::AccountNotice,
                 data: serde_json::json!({"sealed": sealed.0}),
+                place: None,
             }),
         }
     }
@@ -219,6 +222,26 @@ pub(crate) struct ClaimedDelivery {
     pub(crate) attempts: u32,
     /// Identifies the claim.
     pub(crate) claimed_at: Timestamp,
+}
+
+/// The reason why a claimed delivery must not be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutOfOrder {
+    /// There is a later delivery about the same booking or waiting-list entry.
+    Overtaken,
+    /// An earlier delivery about the same booking or entry is being sent.
+    TooEarly,
+}
+
+impl From<OutOfOrder> for Outcome {
+    fn from(reason: OutOfOrder) -> Self {
+        match reason {
+            OutOfOrder::Overtaken => Self::Skipped("there is a later change of the same booking or waiting-list entry".to_owned()),
+            OutOfOrder::TooEarly => {
+                Self::Postponed("the mail about an earlier change of the same booking or waiting-list entry is being sent".to_owned())
+            }
+        }
+    }
 }
 
 /// The result of an attempt to send a claimed delivery.

@@ -8,7 +8,7 @@ use rowlock_http::management::{self, Readiness};
 use rowlock_http::revocations::Revocations;
 use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_http::{GracefulShutdown, HttpSettings, RateLimit, service_client};
-use rowlock_messaging::amqp::LinkMetrics;
+use rowlock_messaging::amqp::{LinkMetrics, Topology};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
 use rowlock_platform::lifecycle::{Lifecycle, ShutdownSettings};
@@ -90,6 +90,9 @@ struct Notifier {
     pool: Pool,
     lifecycle: Lifecycle,
     store: Store,
+    /// Consumes the urgent messages.
+    urgent: MessageConsumer,
+    /// Consumes the others.
     consumer: MessageConsumer,
     sender: Sender,
     broadcaster: Broadcaster,
@@ -118,10 +121,12 @@ impl Notifier {
         let [wake, wake_webhooks] = [(); 2].map(|()| Arc::new(Notify::new()));
         let dispatcher = Self::dispatcher(&settings, &store, &clock, &metrics, &wake_webhooks, &lifecycle);
         let api = Api::new(&settings, &store, &clock, &wake_webhooks)?;
-        let consumer = MessageConsumer {
+        let urgent = MessageConsumer {
             store: store.clone(),
             amqp: settings.amqp.clone(),
+            topology: Topology::urgent_notifications(&settings.amqp),
             prefetch: settings.work.prefetch,
+            pace: None,
             change_delay: settings.broadcasts.change_delay,
             clock: clock.clone(),
             link_metrics,
@@ -130,9 +135,11 @@ impl Notifier {
             wake_webhooks,
             stop: lifecycle.draining.clone(),
         };
+        let topology = Topology::notifications(&settings.amqp);
+        let consumer = MessageConsumer { topology, pace: Some(settings.work.pace), ..urgent.clone() };
         let (broadcaster, reminders) = Self::broadcasts(&settings, &store, &clock, &delivery_metrics, &wake, &lifecycle)?;
         let sender = Self::sender(settings, &store, clock, &delivery_metrics, wake, &lifecycle)?;
-        Ok(Self { pool, lifecycle, store, consumer, sender, broadcaster, reminders, dispatcher, api, metrics, delivery_metrics })
+        Ok(Self { pool, lifecycle, store, urgent, consumer, sender, broadcaster, reminders, dispatcher, api, metrics, delivery_metrics })
     }
 
     fn sender(
@@ -246,8 +253,8 @@ impl Notifier {
             let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(self.sender.clone().run())).collect();
             let dispatcher = tokio::spawn(self.dispatcher.run());
             let api = self.api.serve(public, draining.clone(), &self.metrics, &traces);
-            let consuming =
-                async { tokio::join!(self.consumer.run(), self.broadcaster.run(), self.reminders.run(), house, draining.cancelled()) };
+            let consuming = async { tokio::join!(self.urgent.run(), self.consumer.run()) };
+            let consuming = async { tokio::join!(consuming, self.broadcaster.run(), self.reminders.run(), house, draining.cancelled()) };
             (served, _) = tokio::join!(api, consuming);
             for sender in senders {
                 if let Err(error) = sender.await {
