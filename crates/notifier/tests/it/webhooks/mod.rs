@@ -1,5 +1,6 @@
 //! Webhooks: a notifier, a real receiver, and administrators with tokens of a real auth-service.
 
+mod audit_log;
 mod delivering;
 mod official;
 mod receiver;
