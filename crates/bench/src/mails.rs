@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use rowlock_test_support::smtp_server::SmtpServer;
 
 use crate::Fallible;
 use crate::environment::{BenchEnvironment, VISITORS};
@@ -34,26 +33,22 @@ struct Arrivals {
 }
 
 /// A mail server that takes everything and stores nothing but the times.
-#[derive(Debug)]
 struct MailSink {
-    port: u16,
+    server: SmtpServer,
     arrivals: Arc<Mutex<Arrivals>>,
 }
 
 impl MailSink {
-    /// Starts a server that runs until the program exits.
-    async fn start() -> Fallible<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let (port, arrivals) = (listener.local_addr()?.port(), Arc::<Mutex<Arrivals>>::default());
+    /// Starts a server that runs until it is dropped.
+    async fn start() -> Self {
+        let arrivals = Arc::<Mutex<Arrivals>>::default();
         let sink = arrivals.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let sink = sink.clone();
-                // An error ends the connection; the notifier opens another one.
-                tokio::spawn(async move { drop(converse(stream, &sink).await) });
-            }
+        let server = SmtpServer::observed(move |recipient| {
+            let mut arrivals = lock(&sink);
+            arrivals.mails += 1;
+            arrivals.by_recipient.insert(recipient.to_owned(), Instant::now());
         });
-        Ok(Self { port, arrivals })
+        Self { server: server.await, arrivals }
     }
 
     fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
@@ -69,43 +64,6 @@ impl MailSink {
 
 fn lock(arrivals: &Mutex<Arrivals>) -> MutexGuard<'_, Arrivals> {
     arrivals.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Serves one connection with the commands that a mail needs.
-async fn converse(stream: TcpStream, arrivals: &Mutex<Arrivals>) -> Fallible<()> {
-    stream.set_nodelay(true)?;
-    let mut stream = BufReader::with_capacity(64 * 1024, stream);
-    stream.write_all(b"220 sink\r\n").await?;
-    let (mut line, mut recipient, mut in_content) = (Vec::new(), String::new(), false);
-    loop {
-        line.clear();
-        if stream.read_until(b'\n', &mut line).await? == 0 {
-            return Ok(());
-        }
-        if in_content {
-            if line != b".\r\n" {
-                continue;
-            }
-            in_content = false;
-            let mut arrivals = lock(arrivals);
-            arrivals.mails += 1;
-            arrivals.by_recipient.insert(std::mem::take(&mut recipient), Instant::now());
-        }
-        let answer: &[u8] = match line.get(..4).unwrap_or_default() {
-            b"EHLO" => b"250-sink\r\n250 8BITMIME\r\n",
-            b"DATA" => {
-                in_content = true;
-                b"354 go on\r\n"
-            }
-            b"RCPT" => {
-                let text = String::from_utf8_lossy(&line);
-                recipient = text.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
-                b"250 ok\r\n"
-            }
-            _ => b"250 ok\r\n",
-        };
-        stream.write_all(answer).await?;
-    }
 }
 
 fn address(visitor: u64) -> String {
@@ -134,8 +92,8 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale) -> Fallible<
         without.push(measure(environment, scale, Workload::Hot(64)).await?);
     }
     create_accounts(environment).await?;
-    let sink = MailSink::start().await?;
-    environment.start_notifier(sink.port).await?;
+    let sink = MailSink::start().await;
+    environment.start_notifier(sink.server.address.port()).await?;
     let mut delays = delays(environment, &sink, if scale.rounds > 2 { 500 } else { 200 }).await?;
     let mut with = Vec::new();
     for _ in 0..rounds {

@@ -252,14 +252,23 @@ mod tests {
         let (booking, entry) = (Some(booking_id), Some(waitlist_entry_id));
         for (domain_event, expected) in [
             (DomainEvent::BookingConfirmed { booking_id, account_id, quantity }, Some(Notification::Booked(of(3, 3, booking, None)))),
-            (DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2 }, Some(Notification::Returned(of(2, 3, booking, None)))),
+            (
+                DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2 },
+                Some(Notification::Returned(of(2, 3, booking, None))),
+            ),
             (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4 }, Some(Notification::Returned(of(4, 0, booking, None)))),
-            (DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number }, Some(Notification::Joined(of(3, 3, None, entry)))),
+            (
+                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
+                Some(Notification::Joined(of(3, 3, None, entry))),
+            ),
             (
                 DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
                 Some(Notification::Promoted(of(3, 3, booking, entry))),
             ),
-            (DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number }, Some(Notification::Closed(of(3, 3, None, entry)))),
+            (
+                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+                Some(Notification::Closed(of(3, 3, None, entry))),
+            ),
             (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
             (DomainEvent::EventCancelled {}, None),
         ] {

@@ -184,7 +184,8 @@ impl Consumer {
     /// Returns the number of messages in the work queue that have not been delivered yet.
     pub async fn depth(&mut self) -> Result<u32, LinkError> {
         let declaration = QueueDeclareArguments::new(&self.queue).passive(true).finish();
-        let declared = self.link.call("reading the queue's depth", |channel| async move { channel.queue_declare(declaration).await }).await?;
+        let declared =
+            self.link.call("reading the queue's depth", |channel| async move { channel.queue_declare(declaration).await }).await?;
         Ok(declared.map_or(0, |(_, messages, _)| messages))
     }
 

@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 use rowlock_test_support::wait::until;
+use rowlock_test_support::webhook_receiver::TAKEN;
 use serde_json::{Value, json};
 
-use super::receiver::TAKEN;
 use super::{Setup, id};
 
 /// Returns the entries about webhooks among messages for booking-service.
@@ -45,10 +45,7 @@ async fn each_change_of_a_webhook_is_recorded_once() {
     let recorded: Vec<_> = entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["details"].clone())).collect();
     let expected = [
         ("webhook.create", json!({"host": "127.0.0.1", "description": "CRM", "types": ["booking.confirmed"]})),
-        (
-            "webhook.change",
-            json!({"description": {"from": "CRM", "to": "ERP"}, "types": {"from": ["booking.confirmed"], "to": null}}),
-        ),
+        ("webhook.change", json!({"description": {"from": "CRM", "to": "ERP"}, "types": {"from": ["booking.confirmed"], "to": null}})),
         ("webhook.disable", json!({})),
         ("webhook.enable", json!({})),
         ("webhook.rotate", json!({"revokedPrevious": true})),
