@@ -55,7 +55,7 @@ struct Log {
     commands: Vec<String>,
 }
 
-/// What a server does with the mails and commands that it gets.
+/// The way in which a server records the mails and commands that it gets.
 #[derive(Clone)]
 enum Recorder {
     /// Keeps everything.

@@ -143,7 +143,7 @@ async fn serve(stream: TcpStream, script: &Script, log: &Mutex<Log>) -> std::io:
         Reply::Close => return Ok(()),
         Reply::Hang => return std::future::pending().await,
     };
-    // A response with status 204 has no body and no length.
+    // A response with status 204 has neither a body nor a length.
     let length = if status == 204 { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     stream.write_all(format!("HTTP/1.1 {status} x\r\nconnection: close\r\n{location}{length}\r\n{body}").as_bytes()).await
 }

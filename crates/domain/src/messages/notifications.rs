@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::envelope::is_readable_schema;
 use super::{EventChanges, UnreadableMessage};
+use crate::Timestamp;
 use crate::ids::{AccountId, BookingId, EventId, MessageId, WaitlistEntryId};
-use crate::states::EventStatus;
+use crate::states::{BookingOrigin, EventStatus};
 
 /// The topic patterns of the messages that the notifier takes at once: somebody waits for them, or they are few.
 pub const URGENT_NOTIFICATION_PATTERNS: [&str; 4] = ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice"];
@@ -22,10 +23,23 @@ pub enum Notification {
     Booked(TicketNotification),
     /// All or some tickets of a booking were returned.
     Returned(TicketNotification),
+    /// Reserved tickets, which had not been sold, were returned.
+    Withdrawn(TicketNotification),
     /// The account joined a waiting list.
     Joined(TicketNotification),
     /// The account got tickets from the waiting list.
     Promoted(TicketNotification),
+    /// The account was offered tickets from the waiting list, which it must accept in time.
+    Offered {
+        /// The tickets.
+        tickets: TicketNotification,
+        /// The reserved booking.
+        booking: BookingId,
+        /// The time at which the offer ends.
+        expires_at: Timestamp,
+    },
+    /// An offer was not accepted in time.
+    OfferLapsed(TicketNotification),
     /// The entry in the waiting list was closed.
     Closed(TicketNotification),
     /// An event was changed, which all holders of its tickets are told.
@@ -128,9 +142,24 @@ struct ReturnedData {
     account_id: AccountId,
     booking_id: Option<BookingId>,
     returned: u32,
+    /// Absent if the tickets had been sold.
+    #[serde(default)]
+    reserved: bool,
     /// Absent if the whole booking was cancelled.
     #[serde(default)]
     quantity: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfferData {
+    booking_id: BookingId,
+    expires_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct ExpiredData {
+    origin: BookingOrigin,
 }
 
 #[derive(Deserialize)]
@@ -161,12 +190,14 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
 }
 
 /// The types of messages that people are told about.
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 10] = [
     "booking.confirmed",
+    "booking.expired",
     "booking.reduced",
     "booking.cancelled",
     "waitlist.joined",
     "waitlist.promoted",
+    "waitlist.offered",
     "waitlist.closed",
     "event.updated",
     "account.notice",
@@ -186,6 +217,15 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
         "waitlist.joined" => Notification::Joined(tickets(data, sequence)?),
         "waitlist.promoted" => Notification::Promoted(tickets(data, sequence)?),
         "waitlist.closed" => Notification::Closed(tickets(data, sequence)?),
+        "waitlist.offered" => {
+            let OfferData { booking_id: booking, expires_at } = OfferData::deserialize(&data)?;
+            Notification::Offered { tickets: tickets(data, sequence)?, booking, expires_at }
+        }
+        "booking.expired" => match ExpiredData::deserialize(&data)?.origin {
+            BookingOrigin::Waitlist => Notification::OfferLapsed(tickets(data, sequence)?),
+            // The holder left the checkout.
+            BookingOrigin::Direct => return Ok(None),
+        },
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
             if status != EventStatus::Published || changes.is_empty() {
@@ -199,10 +239,11 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             Notification::Account { account: account_id, sealed }
         }
         _ => {
-            let ReturnedData { event_id: event, account_id: account, booking_id, returned, quantity: remaining } =
+            let ReturnedData { event_id: event, account_id: account, booking_id, returned, reserved, quantity: remaining } =
                 serde_json::from_value(data)?;
             let place = HistoryPlace::of(booking_id, None, sequence);
-            Notification::Returned(TicketNotification { event, account, quantity: returned, remaining, place })
+            let tickets = TicketNotification { event, account, quantity: returned, remaining, place };
+            if reserved { Notification::Withdrawn(tickets) } else { Notification::Returned(tickets) }
         }
     }))
 }
@@ -286,6 +327,36 @@ mod tests {
         for routing_key in TYPES.into_iter().chain(WEBHOOK_TYPES) {
             let patterns = URGENT_NOTIFICATION_PATTERNS.into_iter().chain(NOTIFICATION_ROUTING_PATTERNS);
             assert_eq!(patterns.filter(|pattern| matches(pattern, routing_key)).count(), 1, "{routing_key}");
+        }
+    }
+
+    #[test]
+    fn offers_are_told_and_reservations_of_a_checkout_are_not() {
+        let (booking, entry) = (BookingId::from_uuid(Uuid::from_u128(4)), WaitlistEntryId::from_uuid(Uuid::from_u128(6)));
+        let read = |message_type: &str, more: serde_json::Value| {
+            let written = message(DomainEvent::TicketsReleased {}).replace("tickets.released", message_type);
+            let mut written: serde_json::Value = serde_json::from_str(&written).unwrap();
+            let data = written["data"].as_object_mut().unwrap();
+            data.extend(serde_json::json!({"bookingId": booking, "accountId": ACCOUNT, "quantity": 3}).as_object().unwrap().clone());
+            data.extend(more.as_object().unwrap().clone());
+            parse_notification_message(written.to_string().as_bytes()).map(|read| read.notification)
+        };
+        let of = |quantity, remaining, entry| {
+            let place = Some(HistoryPlace { booking: Some(booking), entry, sequence: 42 });
+            TicketNotification { event: EVENT, account: ACCOUNT, quantity, remaining, place }
+        };
+        let offered = serde_json::json!({"waitlistEntryId": entry, "number": 7, "expiresAt": "1970-01-01T00:00:00Z"});
+        let expected = Notification::Offered { tickets: of(3, 3, Some(entry)), booking, expires_at: chrono::DateTime::UNIX_EPOCH };
+        assert_eq!(read("waitlist.offered", offered).unwrap(), Some(expected));
+        let expired = |origin: &str| read("booking.expired", serde_json::json!({"expiresAt": "1970-01-01T00:00:00Z", "origin": origin}));
+        assert_eq!(expired("waitlist").unwrap(), Some(Notification::OfferLapsed(of(3, 3, None))));
+        assert_eq!(expired("direct").unwrap(), None);
+        assert_eq!(read("booking.reserved", serde_json::json!({})).unwrap(), None);
+        let returned = |reserved: bool| read("booking.reduced", serde_json::json!({"returned": 1, "reserved": reserved}));
+        assert_eq!(returned(false).unwrap(), Some(Notification::Returned(of(1, 3, None))));
+        assert_eq!(returned(true).unwrap(), Some(Notification::Withdrawn(of(1, 3, None))));
+        for incomplete in ["waitlist.offered", "booking.expired"] {
+            assert!(read(incomplete, serde_json::json!({})).is_err(), "{incomplete}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a receiver does with a request.
+//! Reads the signatures and the contents of received requests.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
