@@ -117,6 +117,10 @@ impl MessageConsumer {
             consumer.ack(&tags).await?;
             if let Some(pace) = &mut pace {
                 pace.took(batch.len(), Instant::now());
+                if batch.len() < max {
+                    // The next look at the queue may be long after the next message.
+                    self.metrics.show_waiting(0);
+                }
             }
         }
         // The broker requeues the deliveries that are still unacknowledged.
@@ -134,6 +138,7 @@ impl MessageConsumer {
             if pace.should_look(Instant::now()) {
                 let depth = consumer.depth().await?;
                 pace.looked(depth, Instant::now());
+                self.metrics.show_waiting(depth);
             }
             let delay = match pace.permit(Instant::now()) {
                 Permit::Take(max) => return Ok(Some(max)),

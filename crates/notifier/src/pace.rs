@@ -68,7 +68,7 @@ impl Pace {
 
     /// Returns whether the depth of the queue should be reported.
     pub(crate) fn should_look(&self, now: Instant) -> bool {
-        self.settings.busy_from > 0 && self.look.is_none_or(|look| now.duration_since(look.at) >= LOOK_INTERVAL)
+        self.look.is_none_or(|look| now.duration_since(look.at) >= LOOK_INTERVAL)
     }
 
     /// Reports the number of messages in the queue.
@@ -78,7 +78,7 @@ impl Pace {
             let arrived = depth.saturating_add(look.taken).saturating_sub(look.depth);
             // Messages per second above the limit, without a division.
             let elapsed = now.duration_since(look.at).as_millis();
-            if u128::from(arrived) * 1_000 > u128::from(self.settings.busy_from) * elapsed {
+            if self.settings.busy_from > 0 && u128::from(arrived) * 1_000 > u128::from(self.settings.busy_from) * elapsed {
                 self.busy_until = Some(now + CALM_AFTER);
             }
         }
@@ -195,6 +195,10 @@ mod tests {
     #[test]
     fn the_box_office_is_never_busy_without_a_limit() {
         let start = Instant::now();
-        assert!(!Pace::new(PaceSettings { busy_from: 0, ..SETTINGS }, start).should_look(start));
+        let mut pace = Pace::new(PaceSettings { busy_from: 0, ..SETTINGS }, start);
+        pace.counted(0, start);
+        pace.looked(0, start);
+        pace.looked(1_000_000, start + millis(100));
+        assert_eq!(pace.permit(start + millis(100)), Permit::Take(500));
     }
 }
