@@ -215,8 +215,9 @@ pub(crate) fn about_tickets(message_type: &str, n: u128) -> Value {
 pub(crate) fn in_history(message_type: &str, n: u128, booking: u128, sequence: i64) -> Value {
     let mut message = about_tickets(message_type, n);
     message["sequence"] = json!(sequence.to_string());
-    let id = if message_type.starts_with("booking") { "bookingId" } else { "waitlistEntryId" };
+    let [id, other] = if message_type.starts_with("booking") { ["bookingId", "waitlistEntryId"] } else { ["waitlistEntryId", "bookingId"] };
     message["data"][id] = json!(Uuid::from_u128(booking));
+    message["data"].as_object_mut().unwrap().remove(other);
     message
 }
 
