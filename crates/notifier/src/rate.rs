@@ -34,7 +34,10 @@ impl Rate {
         let Some((interval, burst)) = self.limit else { return Ok(u128::MAX) };
         let ahead = self.accounted.saturating_duration_since(now);
         let room = (interval * burst).saturating_sub(ahead);
-        if room < interval { Err(interval - room) } else { Ok(room.as_nanos() / interval.as_nanos()) }
+        match interval.saturating_sub(room) {
+            Duration::ZERO => Ok(room.as_nanos() / interval.as_nanos()),
+            wait => Err(wait),
+        }
     }
 
     /// Accounts for mails that are about to be sent.
