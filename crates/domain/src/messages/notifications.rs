@@ -282,7 +282,7 @@ mod tests {
     fn each_type_that_people_are_told_about_is_read() {
         let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), ACCOUNT);
         let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
-        let (quantity, number) = (3, 7);
+        let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
         let of = |quantity, remaining, booking, entry| TicketNotification {
             event: EVENT,
             account: ACCOUNT,
@@ -291,13 +291,24 @@ mod tests {
             place: Some(HistoryPlace { booking, entry, sequence: 42 }),
         };
         let (booking, entry) = (Some(booking_id), Some(waitlist_entry_id));
+        let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
+        let expired = |origin| DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin };
+        let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
+        let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved };
         for (domain_event, expected) in [
-            (DomainEvent::BookingConfirmed { booking_id, account_id, quantity }, Some(Notification::Booked(of(3, 3, booking, None)))),
+            (confirmed(BookingOrigin::Direct), Some(Notification::Booked(of(3, 3, booking, None)))),
+            (confirmed(BookingOrigin::Waitlist), Some(Notification::Booked(of(3, 3, booking, None)))),
+            (reduced(false), Some(Notification::Returned(of(2, 3, booking, None)))),
+            (reduced(true), Some(Notification::Withdrawn(of(2, 3, booking, None)))),
+            (cancelled(false), Some(Notification::Returned(of(4, 0, booking, None)))),
+            (cancelled(true), Some(Notification::Withdrawn(of(4, 0, booking, None)))),
+            (DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at }, None),
+            (expired(BookingOrigin::Direct), None),
+            (expired(BookingOrigin::Waitlist), Some(Notification::OfferLapsed(of(3, 3, booking, None)))),
             (
-                DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2 },
-                Some(Notification::Returned(of(2, 3, booking, None))),
+                DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at },
+                Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
             ),
-            (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4 }, Some(Notification::Returned(of(4, 0, booking, None)))),
             (
                 DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
                 Some(Notification::Joined(of(3, 3, None, entry))),
@@ -327,36 +338,6 @@ mod tests {
         for routing_key in TYPES.into_iter().chain(WEBHOOK_TYPES) {
             let patterns = URGENT_NOTIFICATION_PATTERNS.into_iter().chain(NOTIFICATION_ROUTING_PATTERNS);
             assert_eq!(patterns.filter(|pattern| matches(pattern, routing_key)).count(), 1, "{routing_key}");
-        }
-    }
-
-    #[test]
-    fn offers_are_told_and_reservations_of_a_checkout_are_not() {
-        let (booking, entry) = (BookingId::from_uuid(Uuid::from_u128(4)), WaitlistEntryId::from_uuid(Uuid::from_u128(6)));
-        let read = |message_type: &str, more: serde_json::Value| {
-            let written = message(DomainEvent::TicketsReleased {}).replace("tickets.released", message_type);
-            let mut written: serde_json::Value = serde_json::from_str(&written).unwrap();
-            let data = written["data"].as_object_mut().unwrap();
-            data.extend(serde_json::json!({"bookingId": booking, "accountId": ACCOUNT, "quantity": 3}).as_object().unwrap().clone());
-            data.extend(more.as_object().unwrap().clone());
-            parse_notification_message(written.to_string().as_bytes()).map(|read| read.notification)
-        };
-        let of = |quantity, remaining, entry| {
-            let place = Some(HistoryPlace { booking: Some(booking), entry, sequence: 42 });
-            TicketNotification { event: EVENT, account: ACCOUNT, quantity, remaining, place }
-        };
-        let offered = serde_json::json!({"waitlistEntryId": entry, "number": 7, "expiresAt": "1970-01-01T00:00:00Z"});
-        let expected = Notification::Offered { tickets: of(3, 3, Some(entry)), booking, expires_at: chrono::DateTime::UNIX_EPOCH };
-        assert_eq!(read("waitlist.offered", offered).unwrap(), Some(expected));
-        let expired = |origin: &str| read("booking.expired", serde_json::json!({"expiresAt": "1970-01-01T00:00:00Z", "origin": origin}));
-        assert_eq!(expired("waitlist").unwrap(), Some(Notification::OfferLapsed(of(3, 3, None))));
-        assert_eq!(expired("direct").unwrap(), None);
-        assert_eq!(read("booking.reserved", serde_json::json!({})).unwrap(), None);
-        let returned = |reserved: bool| read("booking.reduced", serde_json::json!({"returned": 1, "reserved": reserved}));
-        assert_eq!(returned(false).unwrap(), Some(Notification::Returned(of(1, 3, None))));
-        assert_eq!(returned(true).unwrap(), Some(Notification::Withdrawn(of(1, 3, None))));
-        for incomplete in ["waitlist.offered", "booking.expired"] {
-            assert!(read(incomplete, serde_json::json!({})).is_err(), "{incomplete}");
         }
     }
 
@@ -428,6 +409,9 @@ mod tests {
             (good.replace("quantity", "amount"), "envelope"),
             (good.replace("\"1.0\"", "\"2.0\""), "type"),
             (good.replace("joined:1", "joined:9"), "schema"),
+            // Without a deadline, and without an origin.
+            (good.replace("waitlist.joined", "waitlist.offered"), "envelope"),
+            (good.replace("waitlist.joined", "booking.expired"), "envelope"),
         ] {
             let error = parse_notification_message(body.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
