@@ -214,7 +214,8 @@ impl ClientLoad {
 async fn settle(environment: &ChaosEnvironment, amqp: &AmqpSettings) -> Fallible<Vec<String>> {
     let reader = database(environment, "rowlock_booking").await?;
     let notifier = database(environment, "rowlock_notifier").await?;
-    let families = [Topology::new(amqp), Topology::notifications(amqp)];
+    let [urgent, others] = Topology::all_notifications(amqp);
+    let families = [Topology::new(amqp), urgent, others];
     let start = Instant::now();
     loop {
         let rows = reader.in_flight().await?;
@@ -257,7 +258,7 @@ async fn collect_evidence(
     let (mails_taken, unknown_mails) = environment.mail_server.taken();
     let (deliveries, unreadable) = messages::read_all(amqp).await?;
     let mut dead_letters = 0;
-    for topology in Topology::all(amqp).into_iter().chain([Topology::notifications(amqp)]) {
+    for topology in Topology::all(amqp).into_iter().chain(Topology::all_notifications(amqp)) {
         dead_letters += u64::from(queue_depth(amqp, &topology.dead_queue).await?.unwrap_or_default());
     }
     let mut command = Command::new(environment.options.bin_dir.join("booking-service"));
