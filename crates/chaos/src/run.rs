@@ -79,6 +79,13 @@ pub async fn run(options: Options) -> Fallible<bool> {
     environment.mail_server.recover();
     environment.webhook_receiver.recover();
     violations.extend(settle(&environment, &amqp).await?);
+    let reader = database(&environment, "rowlock_booking").await?;
+    match reader.overdue_reservations().await? {
+        0 => {}
+        overdue => violations.push(format!("{overdue} bookings are still reserved although their time is over")),
+    }
+    reader.freeze_reservations().await?;
+    violations.extend(settle(&environment, &amqp).await?);
     let (evidence, invariants) = collect_evidence(&environment, &amqp, load, &summary).await?;
     let mut verdict = audit(&evidence);
     for what in summary.violations.iter().chain(&violations) {

@@ -101,7 +101,10 @@ fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Opti
         MessageContent::Confirmed(booking) | MessageContent::Reduced { booking, .. } => booking.account,
         MessageContent::Joined { entry, .. } | MessageContent::Promoted { entry, .. } => entry.account,
         MessageContent::Cancelled { booking, .. } => *accounts.get(booking)?,
-        MessageContent::Changed { .. }
+        MessageContent::Reserved { .. }
+        | MessageContent::Expired { .. }
+        | MessageContent::Offered { .. }
+        | MessageContent::Changed { .. }
         | MessageContent::Left { .. }
         | MessageContent::Released
         | MessageContent::Reallocated { .. }
