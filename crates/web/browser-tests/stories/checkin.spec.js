@@ -179,11 +179,11 @@ async function film(page, path) {
   writeFileSync(path, Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`), frame, frame]));
 }
 
-test("the camera reads the QR code that a buyer shows", async ({ page, baseURL, launchOptions }, { outputPath }) => {
+test("the camera reads the QR code that a buyer shows", async ({ page, baseURL, launchOptions }, testInfo) => {
   const { event, ada, door, booking } = await atTheDoor(page, 1);
   await page.context().clearCookies();
   await signIn(page, ada, `/tickets/${booking.id}`);
-  const path = outputPath("camera.y4m");
+  const path = testInfo.outputPath("camera.y4m");
   await film(page, path);
   const args = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${path}`];
   const browser = await chromium.launch({ ...launchOptions, args });
