@@ -102,6 +102,8 @@ pub(crate) struct Booking {
 pub(crate) struct IssuedTicket {
     /// Number within the booking, from 0.
     pub(crate) number: u32,
+    /// Short name of the ticket for people, which is also printed on it.
+    pub(crate) reference: String,
     pub(crate) holder_name: String,
     /// When its holder was admitted.
     pub(crate) used_at: Option<Timestamp>,

@@ -6,16 +6,16 @@ use askama::Template;
 use chrono_tz::Tz;
 use futures_util::TryStreamExt;
 use rowlock_domain::ids::BookingId;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::Call;
-use crate::api::models::{Event, IssuedTicket, List};
+use crate::api::models::{Event, IssuedTicket};
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
 use crate::pages::tickets::{Ticket, bookings, events_of};
 use crate::redirect::see_other;
 use crate::view::page::Page;
-use crate::view::words::reference;
 use crate::visitor::{Visitor, render, render_status};
 
 #[derive(Template)]
@@ -26,6 +26,12 @@ struct BookingTicketsPage {
     notice: Option<String>,
     booking: Ticket,
     tickets: Vec<TicketCard>,
+}
+
+/// The tickets of a booking.
+#[derive(Deserialize)]
+struct TicketList {
+    items: Vec<IssuedTicket>,
 }
 
 /// One ticket on the page.
@@ -45,8 +51,7 @@ struct ReplacePage {
     page: Page,
     errors: FormErrors,
     booking: Ticket,
-    number: u32,
-    reference: String,
+    ticket: IssuedTicket,
     key: String,
 }
 
@@ -59,22 +64,28 @@ async fn read_booking(visitor: &Visitor, id: BookingId) -> Result<(Ticket, Tz), 
     Ok((Ticket::new(&booking, event, visitor), event.map_or(Tz::UTC, Event::zone)))
 }
 
+/// Reads the tickets of a booking, of which there are none if it is not confirmed.
+async fn read_tickets(visitor: &Visitor, id: BookingId) -> Result<Vec<IssuedTicket>, PageError> {
+    let path = format!("/api/bookings/{id}/tickets");
+    let list: TicketList = visitor.call(Call::get(&path)).await?;
+    Ok(list.items)
+}
+
 /// Shows the tickets of a booking.
 pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     let id: BookingId = id.parse().map_err(|_| PageError::NotFound)?;
     let (booking, zone) = read_booking(&visitor, id).await?;
-    let path = format!("/api/bookings/{id}/tickets");
-    let issued: List<IssuedTicket> = visitor.call(Call::get(&path)).await?;
+    let issued = read_tickets(&visitor, id).await?;
     let locale = &visitor.locale;
     let card = |ticket: IssuedTicket| TicketCard {
         number: ticket.number,
-        reference: reference(&id, ticket.number),
+        reference: ticket.reference,
         holder: ticket.holder_name,
         used: ticket.used_at.map(|at| locale.with("ticket-used-at", [("when", locale.date_time(at, zone).into())])),
     };
     let notice = (visitor.query("done") == "replaced").then(|| locale.text("notice-code-replaced"));
     let page = visitor.page(locale.text("your-tickets")).in_section("tickets");
-    render(&BookingTicketsPage { page, notice, booking, tickets: issued.items.into_iter().map(card).collect() })
+    render(&BookingTicketsPage { page, notice, booking, tickets: issued.into_iter().map(card).collect() })
 }
 
 /// Returns the QR code of a ticket.
@@ -103,7 +114,7 @@ async fn forward(visitor: &Visitor, path: &str, media_type: &'static str, name: 
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "private, no-store")).content_type(media_type);
     if let Some(name) = name {
-        response.insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}\"")));
+        response.insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
     }
     Ok(response.streaming(file.bytes_stream().map_err(actix_web::error::ErrorBadGateway)))
 }
@@ -131,6 +142,8 @@ pub(crate) async fn replace(visitor: Visitor, path: web::Path<(String, u32)>, fo
 async fn question(visitor: &Visitor, path: &(String, u32), status: StatusCode, errors: FormErrors) -> Result<HttpResponse, PageError> {
     let id: BookingId = path.0.parse().map_err(|_| PageError::NotFound)?;
     let (booking, _) = read_booking(visitor, id).await?;
+    let tickets = read_tickets(visitor, id).await?;
+    let ticket = tickets.into_iter().find(|ticket| ticket.number == path.1).ok_or(PageError::NotFound)?;
     let page = visitor.page(visitor.locale.text("replace-code")).in_section("tickets");
-    render_status(status, &ReplacePage { page, errors, booking, number: path.1, reference: reference(&id, path.1), key: new_key() })
+    render_status(status, &ReplacePage { page, errors, booking, ticket, key: new_key() })
 }

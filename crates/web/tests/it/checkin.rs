@@ -31,7 +31,7 @@ fn event() -> Value {
 
 fn listed(name: &str, number: u32, checkin: Option<&str>) -> Value {
     json!({
-        "bookingId": BOOKING, "number": number, "holderName": name, "ticketType": "Stalls", "checkinId": checkin,
+        "bookingId": BOOKING, "number": number, "reference": format!("00000002-{number}"), "holderName": name, "ticketType": "Stalls", "checkinId": checkin,
         "checkedInAt": checkin.map(|_| "2026-11-29T19:14:00Z"), "door": checkin.map(|_| "Door B")
     })
 }
@@ -78,7 +78,7 @@ async fn a_code_that_is_typed_admits_once_and_the_door_is_remembered() {
     api.respond(checkins(), 201, admitted());
     let answer = door.submit(&page, &path(), &[("code", " CODE "), ("door", "Door B")]).await;
     answer.expect(200);
-    shows(&answer, "admitted", &["Admitted", "Ada Lovelace", "Stalls", "Ticket 00000002-1", "Door B", CHECKIN]);
+    shows(&answer, "admitted", &["Admitted", "Ada Lovelace", "Stalls", "Door B", CHECKIN]);
     let [sent] = api.take_changes().try_into().unwrap();
     assert_eq!(sent.body, json!({"code": "CODE", "door": "Door B"}));
     assert!(sent.key.is_some());
@@ -116,7 +116,7 @@ async fn every_refusal_says_why() {
     nothing.expect(422);
     shows(&nothing, "refused", &["Unreadable"]);
     assert_eq!(api.take_changes(), []);
-    // What is no verdict is an error page: nobody may take it for one.
+    // Any other response is an error page, which nobody can take for a verdict.
     api.refuse(checkins(), 503, "unavailable", &[]);
     let failed = door.submit(&page, &path(), &[("code", "CODE")]).await;
     assert!(!failed.expect(503).contains("class=\"verdict"));
@@ -154,9 +154,9 @@ async fn scans_without_a_network_are_sent_with_their_times() {
     let (web, api, mut door) = at_the_door().await;
     let page = door.get(&path()).await;
     let results = json!({"results": [
-        {"status": "checked-in", "id": CHECKIN, "holderName": "Ada Lovelace", "ticketType": "Stalls", "checkedInAt": "2026-11-29T19:14:00Z"},
-        {"status": "already-checked-in", "checkedInAt": "2026-11-29T19:00:00Z", "door": "Door A"},
-        {"status": "ticket-void", "reason": "replaced"},
+        {"status": "checked-in", "checkin": admitted()},
+        {"status": "already-checked-in", "detail": "No", "checkin": {"checkedInAt": "2026-11-29T19:00:00Z", "door": "Door A"}},
+        {"status": "ticket-void", "detail": "No", "reason": "replaced"},
     ]});
     api.respond(format!("POST /admin/events/{EVENT}/checkins/batch"), 200, results);
     let scans = json!([{"code": "A", "door": "Door B", "scannedAt": "2026-11-29T19:14:00Z"}]);

@@ -25,7 +25,7 @@ use crate::redirect::see_other;
 use crate::view::links;
 use crate::view::page::Page;
 use crate::visitor::{Visitor, render, render_status};
-use models::{BatchResults, ListedTicket, Summary};
+use models::{BatchResult, BatchResults, ListedTicket, Summary};
 use verdict::{Kind, Verdict};
 
 /// Maximum length of the name of a door, in characters.
@@ -184,7 +184,11 @@ async fn submit_batch(visitor: Visitor, id: web::Path<String>, form: Form) -> Re
     let answer: BatchResults = visitor.call(Call::post(&path, json!({"scans": scans})).key(&key)).await?;
     let (event, _) = DeskEvent::read(&visitor, id).await?;
     let (zone, now) = (event.zone(), visitor.site.clock.now());
-    let verdicts = answer.results.iter().map(|result| Verdict::of(&visitor.locale, zone, now, result.status(), result.members())).collect();
+    let verdict = |result: BatchResult| {
+        let status = result.status.clone();
+        Verdict::of(&visitor.locale, zone, now, &status, &result.members())
+    };
+    let verdicts = answer.results.into_iter().map(verdict).collect();
     render(&BatchPart { verdicts })
 }
 

@@ -5,8 +5,6 @@ use rowlock_domain::ids::BookingId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::view::words::reference;
-
 /// How many people have come, and how many are expected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,18 +30,13 @@ pub(super) struct ListedTicket {
     pub(super) booking_id: BookingId,
     /// Number within the booking, from 0.
     pub(super) number: u32,
+    /// Short name of the ticket for people, which is also printed on it.
+    pub(super) reference: String,
     pub(super) holder_name: String,
     pub(super) ticket_type: String,
     pub(super) checked_in_at: Option<Timestamp>,
     pub(super) door: Option<String>,
     pub(super) checkin_id: Option<String>,
-}
-
-impl ListedTicket {
-    /// Returns the short name of the ticket for people.
-    pub(super) fn reference(&self) -> String {
-        reference(&self.booking_id, self.number)
-    }
 }
 
 /// Response to a batch of scans.
@@ -54,15 +47,19 @@ pub(super) struct BatchResults {
 
 /// The result of one scan of a batch.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct BatchResult(Map<String, Value>);
+pub(super) struct BatchResult {
+    /// `checked-in` or the code of a problem.
+    pub(super) status: String,
+    reason: Option<String>,
+    /// The check-in that counts, if the ticket is checked in.
+    checkin: Option<Map<String, Value>>,
+}
 
 impl BatchResult {
-    /// Returns `checked-in` or the code of a problem.
-    pub(super) fn status(&self) -> &str {
-        self.0.get("status").and_then(Value::as_str).unwrap_or_default()
-    }
-
-    pub(super) fn members(&self) -> &Map<String, Value> {
-        &self.0
+    /// Returns the members that the response to a single scan would have.
+    pub(super) fn members(self) -> Map<String, Value> {
+        let mut members = self.checkin.unwrap_or_default();
+        members.extend(self.reason.map(|reason| ("reason".to_owned(), Value::String(reason))));
+        members
     }
 }

@@ -5,14 +5,12 @@ use rowlock_domain::Timestamp;
 use rowlock_locale::Locale;
 use serde_json::{Map, Value};
 
-use crate::view::words::reference;
-
 /// Status of a scan that admitted somebody.
 pub(super) const CHECKED_IN: &str = "checked-in";
 
 /// Problems that are a verdict on the ticket. All others concern the request.
-const VERDICTS: [&str; 6] =
-    ["already-checked-in", "ticket-invalid", "ticket-cancelled", "ticket-void", "ticket-not-found", "invalid-input"];
+const VERDICTS: [&str; 7] =
+    ["already-checked-in", "ticket-invalid", "ticket-cancelled", "ticket-void", "ticket-not-found", "booking-not-found", "invalid-input"];
 
 /// Returns whether a problem is a verdict on the ticket.
 pub(super) fn is_verdict(code: &str) -> bool {
@@ -62,9 +60,6 @@ impl Verdict {
         let (at, door) = (text("checkedInAt"), text("door"));
         let when = at.parse::<Timestamp>().ok().map(|at| moment(locale, zone, now, at));
         let mut details = Vec::new();
-        if let (Kind::Admitted, Some(reference)) = (kind, members.get("ticket").and_then(reference_of)) {
-            details.push(locale.with("ticket-number", [("number", reference.into())]));
-        }
         match (&when, door.is_empty()) {
             (Some(when), true) => details.push(locale.with("checkin-at", [("when", when.clone().into())])),
             (Some(when), false) => {
@@ -110,13 +105,6 @@ impl Verdict {
             Kind::Queued => "…",
         }
     }
-}
-
-/// Returns the short name of the ticket in a document.
-fn reference_of(ticket: &Value) -> Option<String> {
-    let booking = ticket.get("bookingId")?.as_str()?.parse().ok()?;
-    let number = ticket.get("number")?.as_u64()?;
-    Some(reference(&booking, u32::try_from(number).ok()?))
 }
 
 /// Returns the time of day, with the date if it is another day than today in the zone of the event.
