@@ -1,5 +1,5 @@
-//! Metrics for held tickets, polled from the database: the number held and the age of the oldest. They show whether the
-//! reallocation worker keeps up.
+//! Metrics for held tickets and overdue reservations, polled from the database: the number held, the age of the oldest, and by how
+//! long a reservation is overdue. They show whether the reallocation worker keeps up.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -18,10 +18,16 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct HeldTicketMetrics {
     tickets: Gauge,
     oldest_age: Gauge<f64, AtomicU64>,
+    overdue: Gauge<f64, AtomicU64>,
 }
 
 impl HeldTicketMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "reservations_overdue_seconds",
+            "Longest time in seconds for which a booking has been reserved after its time was over",
+            self.overdue.clone(),
+        );
         let registry = registry.sub_registry_with_prefix("held");
         registry.register("tickets", "Tickets held for the waiting lists, over all ticket types", self.tickets.clone());
         registry.register(
@@ -38,6 +44,7 @@ impl HeldTicketMetrics {
                 Ok(held) => {
                     self.tickets.set(held.tickets);
                     self.oldest_age.set(held.oldest_seconds);
+                    self.overdue.set(held.overdue_seconds);
                 }
                 Err(error) => tracing::debug!(%error, "could not count the held tickets"),
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
-use rowlock_domain::allocation::{BookRefusal, ReturnRefusal};
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::REPLAYED_HEADER;
 use rowlock_http::problem::{FieldError, Problem};
@@ -13,14 +13,19 @@ use rowlock_inventory::command::{RenderedResponse, SalesHistory};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
 
 use crate::etag::event_etag;
-use crate::resources::{ChangedEntryResponse, ChangedEventResource, ConfirmedResponse, LeftResponse, ReturnedResponse, WaitlistedResponse};
+use crate::resources::{
+    BookedResponse, ChangedEntryResponse, ChangedEventResource, ConfirmedResponse, LeftResponse, ReturnedResponse, WaitlistedResponse,
+};
 
 /// Returns the response to a successful command, which is also stored for retries with the same idempotency key. Returns `None`
 /// for outcomes that are not stored, such as refusals.
 pub(crate) fn render(outcome: &Outcome) -> Option<RenderedResponse> {
     let mut etag = None;
     let (status, body) = match outcome {
-        Outcome::Booked(booking) => (201, serde_json::to_string(&ConfirmedResponse { status: "confirmed", booking: booking.into() })),
+        Outcome::Booked(booking) => {
+            (201, serde_json::to_string(&BookedResponse { status: booking.booking.status.as_str(), booking: booking.into() }))
+        }
+        Outcome::Confirmed(booking) => (200, serde_json::to_string(&ConfirmedResponse { booking: booking.into() })),
         Outcome::Waitlisted(entry) => {
             (202, serde_json::to_string(&WaitlistedResponse { status: "waitlisted", waitlist_entry: entry.into() }))
         }
@@ -31,7 +36,12 @@ pub(crate) fn render(outcome: &Outcome) -> Option<RenderedResponse> {
             etag = Some(event_etag(&changed.event).to_string());
             (200, serde_json::to_string(&ChangedEventResource::from(&**changed)))
         }
-        Outcome::Deleted | Outcome::Reallocated(_) | Outcome::Replayed(_) | Outcome::Refused(_) | Outcome::Skipped => return None,
+        Outcome::Deleted
+        | Outcome::Reallocated(_)
+        | Outcome::Expired(_)
+        | Outcome::Replayed(_)
+        | Outcome::Refused(_)
+        | Outcome::Skipped => return None,
     };
     Some(RenderedResponse { status, body: body.ok()?, etag })
 }
@@ -131,15 +141,8 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         Refusal::VersionMismatch => {
             Problem::new(ProblemCode::PreconditionFailed, "The event has changed since you read it. Read it again and repeat your change.")
         }
-        Refusal::CapacityBelowBooked(id, error) => Problem::new(
-            ProblemCode::CapacityBelowBooked,
-            match error.booked {
-                1 => "1 ticket of this type is booked, so it cannot have fewer than 1.".to_owned(),
-                booked => format!("{booked} tickets of this type are booked, so it cannot have fewer than {booked}."),
-            },
-        )
-        .with("ticketTypeId", id.to_string())
-        .with("bookedTickets", error.booked),
+        Refusal::CapacityBelowBooked(id, error) => problem_of_capacity(error).with("ticketTypeId", id.to_string()),
+        Refusal::Confirm(refusal) => problem_of_confirmation(refusal),
         Refusal::Return(ReturnRefusal::EventBegun) => {
             Problem::new(ProblemCode::EventBegun, "The event has started, so its tickets can no longer be returned.")
         }
@@ -180,6 +183,35 @@ fn problem_of_bookings_on_record(SalesHistory { bookings, entries }: SalesHistor
     Problem::new(ProblemCode::EventHasBookings, detail).with("bookings", bookings).with("waitlistEntries", entries)
 }
 
+fn problem_of_capacity(CapacityBelowBooked { booked, reserved }: CapacityBelowBooked) -> Problem {
+    let detail = match (booked, reserved) {
+        (1, 0) => "1 ticket of this type is booked, so it cannot have fewer than 1.".to_owned(),
+        (booked, 0) => format!("{booked} tickets of this type are booked, so it cannot have fewer than {booked}."),
+        (booked, reserved) => {
+            let taken = booked.saturating_add(reserved);
+            format!("Of this type, {booked} tickets are booked and {reserved} are reserved, so it cannot have fewer than {taken}.")
+        }
+    };
+    Problem::new(ProblemCode::CapacityBelowBooked, detail).with("bookedTickets", booked).with("reservedTickets", reserved)
+}
+
+fn problem_of_confirmation(refusal: ConfirmRefusal) -> Problem {
+    match refusal {
+        ConfirmRefusal::Expired { expired_at } => {
+            let expired_at = expired_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let detail = format!("The booking had to be confirmed before {expired_at}. Book again, or join the waiting list.");
+            Problem::new(ProblemCode::ReservationExpired, detail).with("expiresAt", expired_at)
+        }
+        ConfirmRefusal::BookingCancelled => {
+            Problem::new(ProblemCode::BookingCancelled, "The booking is cancelled, so it cannot be confirmed. Book again.")
+        }
+        ConfirmRefusal::EventCancelled => {
+            Problem::new(ProblemCode::EventCancelled, "The event is cancelled, so its bookings cannot be confirmed.")
+        }
+        ConfirmRefusal::EventOver => Problem::new(ProblemCode::EventOver, "The event is over, so its bookings cannot be confirmed."),
+    }
+}
+
 fn problem_of_booking(refusal: BookRefusal) -> Problem {
     match refusal {
         BookRefusal::NotPublic => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
@@ -200,7 +232,7 @@ fn problem_of_booking(refusal: BookRefusal) -> Problem {
         }
         BookRefusal::AccountLimit { max } => Problem::new(
             ProblemCode::AccountLimit,
-            format!("An account may have at most {max} of these tickets, booked and waited for together."),
+            format!("An account may have at most {max} of these tickets, booked, reserved and waited for together."),
         )
         .with("maxPerAccount", max),
         BookRefusal::AlreadyWaiting => {

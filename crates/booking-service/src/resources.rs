@@ -11,7 +11,9 @@ mod waitlist_entry;
 
 pub(crate) use self::availability::AvailabilityResource;
 pub(crate) use self::booking::{BookingResource, HeldBookingResource};
-pub(crate) use self::command_response::{ChangedEntryResponse, ConfirmedResponse, LeftResponse, ReturnedResponse, WaitlistedResponse};
+pub(crate) use self::command_response::{
+    BookedResponse, ChangedEntryResponse, ConfirmedResponse, LeftResponse, ReturnedResponse, WaitlistedResponse,
+};
 pub(crate) use self::event::{ChangedEventResource, EventImageResource, EventResource, ListedEventResource};
 pub(crate) use self::event_status::EventStatusResource;
 pub(crate) use self::timeline::TimelineResource;

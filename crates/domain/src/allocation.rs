@@ -3,7 +3,7 @@
 //! [`Stock`] contains the counters of one ticket type. Only its methods move tickets, and each preserves these invariants:
 //!
 //! ```text
-//! capacity = available + booked + held
+//! capacity = available + booked + reserved + held
 //! held > 0  ⇒  available = 0 and waiting > 0
 //! ```
 //!
@@ -14,12 +14,18 @@
 //! A returned ticket is held for the waiting list, and an allocation pass gives it to the first entry that it fits:
 //!
 //! ```
-//! use rowlock_domain::allocation::{BookRequest, BookingDecision, BookingLimits, EventPhase, ReturnDestination, Stock};
+//! use rowlock_domain::allocation::{BookRequest, BookingDecision, BookingLimits, Commitment, EventPhase, ReturnDestination, Stock};
 //! use rowlock_domain::queue::QueueHeads;
 //!
 //! let limits = BookingLimits { max_per_booking: 4, max_per_account: None };
-//! let mut stock = Stock { capacity: 2, available: 2, booked: 0, held: 0, waiting: 0, next_number: 1, version: 0 };
-//! let request = |quantity| BookRequest { quantity, join_waitlist: true, account_total: 0, already_waiting: false };
+//! let mut stock = Stock::new(2);
+//! let request = |quantity| BookRequest {
+//!     quantity,
+//!     commitment: Commitment::Confirmed,
+//!     join_waitlist: true,
+//!     account_total: 0,
+//!     already_waiting: false,
+//! };
 //!
 //! // Ada books both tickets, and Ben joins the waiting list.
 //! assert_eq!(stock.book(request(2), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Confirmed));
@@ -35,18 +41,42 @@
 //! // The worker runs an allocation pass over the queue, which contains Ben's entry.
 //! let mut heads = QueueHeads::default();
 //! heads.push(1, 1);
-//! let pass = stock.reallocate(&mut heads, limits, 100);
+//! let pass = stock.reallocate(&mut heads, limits, 100, Commitment::Confirmed);
 //! assert_eq!(pass.promoted, [(1, 1)]);
 //! assert_eq!((stock.booked, stock.held, stock.waiting), (2, 0, 0));
 //! assert!(stock.is_consistent());
 //! ```
+//!
+//! An event can require that bookings are confirmed within a time. Until then they are reserved:
+//!
+//! ```
+//! # use rowlock_domain::allocation::{BookRequest, BookingDecision, BookingLimits, Commitment, EventPhase, ReturnDestination, Stock};
+//! # let limits = BookingLimits { max_per_booking: 4, max_per_account: None };
+//! let mut stock = Stock::new(5);
+//! let request = |quantity| BookRequest {
+//!     quantity,
+//!     commitment: Commitment::Reserved,
+//!     join_waitlist: true,
+//!     account_total: 0,
+//!     already_waiting: false,
+//! };
+//! assert_eq!(stock.book(request(2), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved));
+//! assert_eq!(stock.book(request(3), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved));
+//! assert_eq!((stock.available, stock.reserved, stock.booked), (0, 5, 0));
+//!
+//! // One account confirms in time. The reservation of the other expires, and anybody can book its tickets.
+//! stock.confirm(2);
+//! assert_eq!(stock.return_reserved_tickets(3, EventPhase::WaitlistOpen), ReturnDestination::Available);
+//! assert_eq!((stock.available, stock.reserved, stock.booked), (3, 0, 2));
+//! ```
 
+mod pass;
 mod request;
 mod schedule;
 
-pub use self::request::{BookRefusal, BookRequest, BookingDecision, EntryChange, EntryChangeResult};
-pub use self::schedule::{EventPhase, ReturnRefusal, Schedule};
-use crate::queue::{Candidate, QueueHeads};
+pub use self::pass::AllocationPass;
+pub use self::request::{BookRefusal, BookRequest, BookingDecision, Commitment, EntryChange, EntryChangeResult};
+pub use self::schedule::{ConfirmRefusal, EventPhase, ReturnRefusal, Schedule};
 
 /// The counters of one ticket type, read under its row lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +87,9 @@ pub struct Stock {
     pub available: u32,
     /// The number of tickets in confirmed bookings.
     pub booked: u32,
-    /// The number of tickets that are reserved for the waiting list until the worker has reallocated them.
+    /// The number of tickets in reserved bookings, which are confirmed, cancelled or expire.
+    pub reserved: u32,
+    /// The number of tickets that are set aside for the waiting list until the worker has reallocated them.
     pub held: u32,
     /// The number of waiting entries.
     pub waiting: u32,
@@ -72,7 +104,7 @@ pub struct Stock {
 pub struct BookingLimits {
     /// The largest quantity of one booking.
     pub max_per_booking: u32,
-    /// The maximum number of tickets that one account may have booked and wait for together.
+    /// The maximum number of tickets that one account may have booked, reserved and wait for together.
     pub max_per_account: Option<u32>,
 }
 
@@ -86,28 +118,22 @@ pub enum ReturnDestination {
     Held,
 }
 
-/// The error of a capacity that is below the number of booked tickets.
+/// The error of a capacity that is below the number of booked and reserved tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{booked} tickets are booked")]
+#[error("{booked} tickets are booked and {reserved} are reserved")]
 pub struct CapacityBelowBooked {
     /// The number of booked tickets.
     pub booked: u32,
-}
-
-/// The result of one allocation pass over the waiting list.
-#[must_use = "the promoted entries have to be stored, and an unfinished pass needs a `tickets.released` message"]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AllocationPass {
-    /// The sequence numbers and quantities of the promoted entries, in the order of promotion.
-    pub promoted: Vec<(i64, u32)>,
-    /// The number of tickets that became available because no waiting entry could take them.
-    pub leftover: u32,
-    /// True if the pass stopped early. The remaining tickets are still held, and the caller must send another `tickets.released`
-    /// message.
-    pub unfinished: bool,
+    /// The number of reserved tickets.
+    pub reserved: u32,
 }
 
 impl Stock {
+    /// Returns the counters of a new ticket type, all of whose tickets are available.
+    pub const fn new(capacity: u32) -> Self {
+        Self { capacity, available: capacity, booked: 0, reserved: 0, held: 0, waiting: 0, next_number: 1, version: 0 }
+    }
+
     /// Returns the largest quantity that can currently be booked. An entry can exceed it if the capacity or the limit was lowered
     /// after the entry had joined. Such an entry keeps its place and is skipped until the values are raised again.
     pub fn largest_quantity(&self, limits: BookingLimits) -> u32 {
@@ -116,7 +142,7 @@ impl Stock {
 
     /// Returns whether the counters satisfy the invariants that must hold at every commit.
     pub fn is_consistent(&self) -> bool {
-        let sum = u64::from(self.available) + u64::from(self.booked) + u64::from(self.held);
+        let sum = [self.available, self.booked, self.reserved, self.held].map(u64::from).iter().sum::<u64>();
         sum == u64::from(self.capacity) && (self.held == 0 || (self.available == 0 && self.waiting > 0))
     }
 
@@ -126,7 +152,7 @@ impl Stock {
         self.version
     }
 
-    /// Books all requested tickets, or joins the waiting list, or returns the reason for rejecting the request. The caller has
+    /// Books or reserves all requested tickets, or joins the waiting list, or returns the reason for rejecting the request. The caller has
     /// checked that the event is on sale.
     pub fn book(&mut self, request: BookRequest, limits: BookingLimits, phase: EventPhase) -> Result<BookingDecision, BookRefusal> {
         if request.quantity > limits.max_per_booking {
@@ -145,8 +171,11 @@ impl Stock {
         }
         if self.held == 0 && self.available >= request.quantity {
             self.available -= request.quantity;
-            self.booked += request.quantity;
-            return Ok(BookingDecision::Confirmed);
+            self.commit(request.quantity, request.commitment);
+            return Ok(match request.commitment {
+                Commitment::Confirmed => BookingDecision::Confirmed,
+                Commitment::Reserved => BookingDecision::Reserved,
+            });
         }
         // No entry is promoted after the waiting list has ended, so joining it would be pointless.
         if !request.join_waitlist || phase != EventPhase::WaitlistOpen {
@@ -159,6 +188,19 @@ impl Stock {
         self.next_number += 1;
         self.waiting += 1;
         Ok(BookingDecision::Waitlisted { number, position: self.waiting })
+    }
+
+    const fn commit(&mut self, quantity: u32, commitment: Commitment) {
+        match commitment {
+            Commitment::Confirmed => self.booked += quantity,
+            Commitment::Reserved => self.reserved += quantity,
+        }
+    }
+
+    /// Confirms a reserved booking, whose tickets the caller guarantees to be reserved.
+    pub const fn confirm(&mut self, quantity: u32) {
+        self.reserved -= quantity;
+        self.booked += quantity;
     }
 
     /// Changes the quantity of a waiting entry. The event must be in [`EventPhase::WaitlistOpen`], and on sale if the quantity
@@ -196,9 +238,16 @@ impl Stock {
         Ok(changed)
     }
 
-    /// Takes back `quantity` tickets of a booking, which the caller guarantees to have that many.
+    /// Takes back `quantity` tickets of a confirmed booking, which the caller guarantees to have that many.
     pub fn return_tickets(&mut self, quantity: u32, phase: EventPhase) -> ReturnDestination {
         self.booked -= quantity;
+        self.add_tickets(quantity, phase)
+    }
+
+    /// Takes back `quantity` tickets of a reserved booking that expires, or whose account no longer wants them. The caller
+    /// guarantees that the booking has that many.
+    pub fn return_reserved_tickets(&mut self, quantity: u32, phase: EventPhase) -> ReturnDestination {
+        self.reserved -= quantity;
         self.add_tickets(quantity, phase)
     }
 
@@ -238,10 +287,10 @@ impl Stock {
     }
 
     /// Changes the capacity. Added tickets are treated like returned ones; removed tickets are taken from the available ones
-    /// first, then from the held ones. Fails if `capacity` is below the number of booked tickets.
+    /// first, then from the held ones. Fails if `capacity` is below the number of booked and reserved tickets.
     pub fn set_capacity(&mut self, capacity: u32, phase: EventPhase) -> Result<ReturnDestination, CapacityBelowBooked> {
-        if capacity < self.booked {
-            return Err(CapacityBelowBooked { booked: self.booked });
+        if capacity < self.booked + self.reserved {
+            return Err(CapacityBelowBooked { booked: self.booked, reserved: self.reserved });
         }
         if capacity >= self.capacity {
             let more = capacity - self.capacity;
@@ -264,37 +313,6 @@ impl Stock {
         let held = std::mem::take(&mut self.held);
         self.available += held;
         held
-    }
-
-    /// Goes through the waiting list in the order of joining and promotes each entry that fits in the held tickets.
-    ///
-    /// An entry that is larger than the held tickets or than the limit per booking keeps its place and does not block the entries
-    /// behind it. The pass stops after `limit` promotions, or where `heads` does not know the rest of a queue; in both cases the
-    /// remaining tickets stay held.
-    pub fn reallocate(&mut self, heads: &mut QueueHeads, limits: BookingLimits, limit: usize) -> AllocationPass {
-        let mut promoted = Vec::new();
-        let mut unfinished = false;
-        while self.held > 0 && self.waiting > 0 {
-            if promoted.len() == limit {
-                unfinished = true;
-                break;
-            }
-            match heads.take_first_fitting(self.held.min(limits.max_per_booking)) {
-                Candidate::Entry { number, quantity } => {
-                    self.held -= quantity;
-                    self.booked += quantity;
-                    self.waiting -= 1;
-                    promoted.push((number, quantity));
-                }
-                Candidate::NoneFits => break,
-                Candidate::Unknown => {
-                    unfinished = true;
-                    break;
-                }
-            }
-        }
-        let leftover = if unfinished { 0 } else { self.make_held_available() };
-        AllocationPass { promoted, leftover, unfinished }
     }
 }
 

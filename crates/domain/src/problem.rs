@@ -108,6 +108,12 @@ codes! {
     EventBegun = 409 "event-begun" "The event has already begun",
     /// Tickets can no longer be returned, because the event's cancellation deadline has passed.
     CancellationClosed = 409 "cancellation-closed" "The cancellation deadline has passed",
+    /// The reservation was not confirmed in time.
+    ReservationExpired = 409 "reservation-expired" "The reservation has expired",
+    /// The booking was cancelled, so it cannot be confirmed.
+    BookingCancelled = 409 "booking-cancelled" "The booking is cancelled",
+    /// The event has ended.
+    EventOver = 409 "event-over" "The event is over",
     /// The change would close a waiting list that has entries.
     WaitlistWouldClose = 409 "waitlist-would-close" "The change would close the waiting list",
     /// More than one booking matches.
@@ -116,7 +122,7 @@ codes! {
     AmbiguousWaitlistEntry = 409 "ambiguous-waitlist-entry" "More than one waiting-list entry matches",
     /// The entry has already become a booking.
     AlreadyPromoted = 409 "already-promoted" "The waiting-list entry has become a booking",
-    /// The new capacity is below the number of booked tickets.
+    /// The new capacity is below the number of booked and reserved tickets.
     CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below the number of booked tickets",
     /// The webhook is disabled, so it delivers nothing.
     WebhookDisabled = 409 "webhook-disabled" "The webhook is disabled",

@@ -90,10 +90,14 @@ state! {
 state! {
     /// The status of a booking.
     BookingStatus ("status of a booking") {
+        /// The tickets are set aside for the holder, who must confirm the booking in time.
+        Reserved = "reserved",
         /// The holder has the tickets.
         Confirmed = "confirmed",
         /// All tickets were returned.
         Cancelled = "cancelled",
+        /// The booking was not confirmed in time.
+        Expired = "expired",
     }
 }
 
@@ -112,12 +116,14 @@ state! {
     WaitlistStatus ("status of a waiting-list entry") {
         /// The entry is in the queue.
         Waiting = "waiting",
-        /// The entry became a booking.
+        /// The entry became a booking, which may still have to be confirmed.
         Promoted = "promoted",
-        /// The holder left the waiting list.
+        /// The holder left the waiting list, or declined the offer of a promoted entry.
         Left = "left",
         /// The entry was closed, because its waiting list ended or its event was cancelled.
         Closed = "closed",
+        /// The entry was promoted, and its holder did not accept the offer in time.
+        Expired = "expired",
     }
 }
 
@@ -158,6 +164,21 @@ impl AdminRole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the event is {0}")]
 pub struct InvalidTransition(pub EventStatus);
+
+impl BookingStatus {
+    /// Returns whether the booking holds tickets, sold or reserved.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Reserved | Self::Confirmed)
+    }
+}
+
+impl BookingOrigin {
+    /// Returns whether the tickets were sold from the available ones.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(crate) const fn is_direct(&self) -> bool {
+        matches!(self, Self::Direct)
+    }
+}
 
 impl EventStatus {
     /// Publishes a draft. A published event stays published. Fails if the event is cancelled.

@@ -48,7 +48,8 @@ impl Capacity {
     }
 }
 
-/// The maximum number of tickets of one type that an account may have booked and wait for, from 1 to [`Capacity::MAX`].
+/// The maximum number of tickets of one type that an account may have booked, reserved and wait for, from 1 to
+/// [`Capacity::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct AccountLimit(u32);
@@ -57,6 +58,46 @@ impl AccountLimit {
     /// Returns the limit, or an error if `value` is not from 1 to [`Capacity::MAX`].
     pub fn new(value: i64) -> Result<Self, InvalidValue> {
         in_range(value, 1, Capacity::MAX).map(Self)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// The number of minutes for which a booking is reserved during the checkout, from 1 to [`CheckoutMinutes::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct CheckoutMinutes(u32);
+
+impl CheckoutMinutes {
+    /// One day.
+    pub const MAX: u32 = 1_440;
+
+    /// Returns the number of minutes, or an error if `value` is not from 1 to [`CheckoutMinutes::MAX`].
+    pub fn new(value: i64) -> Result<Self, InvalidValue> {
+        in_range(value, 1, Self::MAX).map(Self)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// The number of minutes for which tickets are offered to a promoted waiting-list entry, from 1 to [`OfferMinutes::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct OfferMinutes(u32);
+
+impl OfferMinutes {
+    /// One week.
+    pub const MAX: u32 = 10_080;
+
+    /// Returns the number of minutes, or an error if `value` is not from 1 to [`OfferMinutes::MAX`].
+    pub fn new(value: i64) -> Result<Self, InvalidValue> {
+        in_range(value, 1, Self::MAX).map(Self)
     }
 
     /// Returns the number.

@@ -55,10 +55,10 @@ statement! {
 }
 
 statement! {
-    /// Finds the bookings that can be returned: confirmed ones of published events that have not begun.
+    /// Finds the bookings that can be returned: reserved ones, and confirmed ones of published events that have not begun.
     struct ReturnableBookings { account: SqlUuid = Uuid, limit: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
     "SELECT b.event_id, b.id, b.ticket_type_id FROM bookings b JOIN events e ON e.id = b.event_id
-     WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
+     WHERE b.account_id = $1 AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())))
      ORDER BY b.id LIMIT $2"
 }
 
@@ -83,14 +83,19 @@ statement! {
     "UPDATE bookings SET account_id = $1, holder_name = '', holder_email = ''
      WHERE (event_id, id) IN (
          SELECT b.event_id, b.id FROM bookings b JOIN events e ON e.id = b.event_id
-         WHERE b.account_id = $2 AND NOT (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now()))
+         WHERE b.account_id = $2 AND NOT (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())))
          LIMIT 1)"
 }
 
 statement! {
+    /// Anonymizes one entry that has ended. An entry whose offer is open keeps its account, by which it is found when the offer ends.
     struct AnonymizeEntry { erased_account: SqlUuid = Uuid, account: SqlUuid = Uuid }
     "UPDATE waitlist_entries SET account_id = $1, holder_name = '', holder_email = ''
-     WHERE (event_id, id) IN (SELECT event_id, id FROM waitlist_entries WHERE account_id = $2 AND status <> 'waiting' LIMIT 1)"
+     WHERE (event_id, id) IN (
+         SELECT w.event_id, w.id FROM waitlist_entries w
+         WHERE w.account_id = $2 AND w.status <> 'waiting'
+           AND NOT EXISTS (SELECT FROM bookings b WHERE b.event_id = w.event_id AND b.id = w.booking_id AND b.status = 'reserved')
+         LIMIT 1)"
 }
 
 statement! {
@@ -99,7 +104,7 @@ statement! {
     "UPDATE account_states SET settled_at = now() WHERE account_id = $1 AND version = $2 AND state = 'disabled'
         AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
         AND NOT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id WHERE b.account_id = $1
-                        AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now()))"
+                        AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now()))))"
 }
 
 statement! {

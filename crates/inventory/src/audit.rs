@@ -26,14 +26,18 @@ pub async fn check(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Finding>> {
 
 const INVARIANTS: &str = "
 WITH sold AS (SELECT event_id, ticket_type_id, sum(quantity) AS tickets FROM bookings WHERE status = 'confirmed' GROUP BY 1, 2),
+     promised AS (SELECT event_id, ticket_type_id, sum(quantity) AS tickets FROM bookings WHERE status = 'reserved' GROUP BY 1, 2),
      queued AS (SELECT event_id, ticket_type_id, count(*) AS entries FROM waitlist_entries WHERE status = 'waiting' GROUP BY 1, 2),
      leveled AS (SELECT event_id, ticket_type_id, level, number / (64 ^ (level + 1))::bigint AS bucket, count(*) AS entries
                    FROM waitlist_entries CROSS JOIN generate_series(0, 2) AS level WHERE status = 'waiting' GROUP BY 1, 2, 3, 4)
 SELECT 'ticket types whose counters do not add up' AS violation, count(*) AS count, min(event_id || ' ' || id) AS example FROM ticket_types
- WHERE capacity <> available + booked + held OR least(available, booked, held, waiting) < 0 OR (held > 0 AND (available > 0 OR waiting = 0))
+ WHERE capacity <> available + booked + reserved + held OR least(available, booked, reserved, held, waiting) < 0 OR (held > 0 AND (available > 0 OR waiting = 0))
 UNION ALL
 SELECT 'ticket types whose booked counter differs from the sum of their confirmed bookings', count(*), min(coalesce(t.event_id || ' ' || t.id, s.event_id || ' ' || s.ticket_type_id))
   FROM ticket_types t FULL JOIN sold s ON s.event_id = t.event_id AND s.ticket_type_id = t.id WHERE t.booked IS DISTINCT FROM coalesce(s.tickets, 0)
+UNION ALL
+SELECT 'ticket types whose reserved counter differs from the sum of their reserved bookings', count(*), min(coalesce(t.event_id || ' ' || t.id, s.event_id || ' ' || s.ticket_type_id))
+  FROM ticket_types t FULL JOIN promised s ON s.event_id = t.event_id AND s.ticket_type_id = t.id WHERE t.reserved IS DISTINCT FROM coalesce(s.tickets, 0)
 UNION ALL
 SELECT 'ticket types whose waiting counter differs from the number of waiting entries', count(*), min(coalesce(t.event_id || ' ' || t.id, q.event_id || ' ' || q.ticket_type_id))
   FROM ticket_types t FULL JOIN queued q ON q.event_id = t.event_id AND q.ticket_type_id = t.id WHERE t.waiting IS DISTINCT FROM coalesce(q.entries, 0)
@@ -50,12 +54,16 @@ SELECT 'waiting-list entries whose number was never assigned', count(*), min(w.e
 UNION ALL
 SELECT 'promoted waiting-list entries without a matching booking', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w LEFT JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
- WHERE w.status = 'promoted' AND (b.origin = 'waitlist' AND b.account_id = w.account_id AND b.ticket_type_id = w.ticket_type_id) IS NOT TRUE
+ WHERE w.booking_id IS NOT NULL AND (b.origin = 'waitlist' AND b.account_id = w.account_id AND b.ticket_type_id = w.ticket_type_id) IS NOT TRUE
 UNION ALL
 SELECT 'bookings from the waiting list that do not belong to exactly one entry', count(*), min(b.event_id || ' ' || b.id)
   FROM bookings b LEFT JOIN (SELECT event_id, booking_id, count(*) AS entries FROM waitlist_entries WHERE booking_id IS NOT NULL GROUP BY 1, 2) w
        ON w.event_id = b.event_id AND w.booking_id = b.id
  WHERE b.origin = 'waitlist' AND w.entries IS DISTINCT FROM 1
+UNION ALL
+SELECT 'waiting-list entries whose offer does not have the status of their booking', count(*), min(w.event_id || ' ' || w.id)
+  FROM waitlist_entries w JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
+ WHERE (w.status = 'expired') <> (b.status = 'expired') OR (w.status = 'left' AND b.status <> 'cancelled')
 UNION ALL
 SELECT 'waiting-list entries that could be booked from the available tickets', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id

@@ -13,14 +13,16 @@ use rowlock_domain::trace::TraceContext;
 
 pub use self::actor::{Authority, ByAdministrator, Idempotency};
 pub use self::event::{ChangeEvent, DeleteEvent, StatusTransition, TypeChange};
-pub use self::outcome::{ChangedEvent, CommandError, Outcome, ReallocationSummary, Refusal, RenderedResponse, SalesHistory};
-pub use self::tickets::{Book, CancelBooking, ChangeEntry, LeaveWaitlist, Reallocate, Target};
+pub use self::outcome::{ChangedEvent, CommandError, ExpirySummary, Outcome, ReallocationSummary, Refusal, RenderedResponse, SalesHistory};
+pub use self::tickets::{Book, CancelBooking, ChangeEntry, ConfirmBooking, ExpireReservations, LeaveWaitlist, Reallocate, Target};
 
 /// An operation that runs in a transaction.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Books tickets, or joins the waiting list.
+    /// Books or reserves tickets, or joins the waiting list.
     Book(Book),
+    /// Confirms a reserved booking.
+    Confirm(ConfirmBooking),
     /// Returns all or some of the tickets of a booking.
     CancelBooking(CancelBooking),
     /// Leaves the waiting list.
@@ -34,6 +36,8 @@ pub enum Command {
     /// Promotes waiting entries with held tickets. If the waiting list has ended or the event is cancelled, closes what is still
     /// open.
     Reallocate(Reallocate),
+    /// Ends reserved bookings whose time is over.
+    Expire(ExpireReservations),
 }
 
 impl Command {
@@ -41,12 +45,14 @@ impl Command {
     pub const fn event(&self) -> EventId {
         match self {
             Self::Book(book) => book.key.event,
+            Self::Confirm(confirm) => confirm.key.event,
             Self::CancelBooking(cancel) => cancel.event,
             Self::LeaveWaitlist(leave) => leave.event,
             Self::ChangeEntry(change) => change.event,
             Self::ChangeEvent(change) => change.event,
             Self::DeleteEvent(delete) => delete.event,
             Self::Reallocate(reallocate) => reallocate.key.event,
+            Self::Expire(expire) => expire.key.event,
         }
     }
 
@@ -55,7 +61,9 @@ impl Command {
         let event = self.event();
         let ticket_type = match self {
             Self::Book(book) => return Some(book.key),
+            Self::Confirm(confirm) => return Some(confirm.key),
             Self::Reallocate(reallocate) => return Some(reallocate.key),
+            Self::Expire(expire) => return Some(expire.key),
             Self::CancelBooking(cancel) => match cancel.target {
                 Target::ById(_, ticket_type) | Target::OnlyAtEvent(Some(ticket_type)) => ticket_type,
                 Target::OnlyAtEvent(None) => return None,
@@ -78,6 +86,7 @@ impl Command {
     pub(crate) fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
         let (account, by, [own, for_others], idempotency) = match self {
             Self::Book(book) => (book.holder.account, book.for_guest.as_deref(), ["book", "admin-book"], &book.idempotency),
+            Self::Confirm(confirm) => (confirm.account, None, ["confirm"; 2], &confirm.idempotency),
             Self::CancelBooking(cancel) => {
                 (cancel.account, cancel.authority.administrator(), ["cancel", "admin-cancel"], &cancel.idempotency)
             }
@@ -87,7 +96,7 @@ impl Command {
                 let operation = if change.transition == Some(StatusTransition::Cancel) { "cancel-event" } else { "change-event" };
                 return Some((change.actor.as_ref()?.account_id?, operation, change.idempotency.as_ref()?));
             }
-            Self::DeleteEvent(_) | Self::Reallocate(_) => return None,
+            Self::DeleteEvent(_) | Self::Reallocate(_) | Self::Expire(_) => return None,
         };
         let idempotency = idempotency.as_ref()?;
         match by {

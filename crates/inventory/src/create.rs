@@ -11,7 +11,7 @@ use rowlock_domain::messages::{DomainEvent, Message, Subject};
 use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{AccountLimit, Capacity, Price, Quantity};
+use rowlock_domain::values::{AccountLimit, Capacity, CheckoutMinutes, OfferMinutes, Price, Quantity};
 use rowlock_postgres::{Connection, DatabaseError, Fault, Pool, checkout};
 
 use crate::auditlog::record;
@@ -39,6 +39,10 @@ pub struct NewEvent {
     pub times: EventTimes,
     /// The point in time at which the waiting list ends.
     pub waitlist_until: WaitlistUntil,
+    /// The number of minutes for which bookings are reserved. `None` confirms bookings at once.
+    pub checkout_minutes: Option<CheckoutMinutes>,
+    /// The number of minutes for which promoted entries can be accepted. `None` confirms them at once.
+    pub offer_minutes: Option<OfferMinutes>,
     /// Whether the event is published immediately. Otherwise it is a draft.
     pub publish: bool,
     /// The administrator who creates the event.
@@ -163,6 +167,8 @@ fn build_rows(new: NewEvent, now: Timestamp) -> NewEventRows {
         sales_end_at: new.times.sales_end_at,
         waitlist_until: new.waitlist_until,
         cancel_until: new.times.cancel_until,
+        checkout_minutes: new.checkout_minutes.map(CheckoutMinutes::get),
+        offer_minutes: new.offer_minutes.map(OfferMinutes::get),
         status: if new.publish { EventStatus::Published } else { EventStatus::Draft },
         published_at: new.publish.then_some(now),
         version: 1,
@@ -176,15 +182,7 @@ fn build_rows(new: NewEvent, now: Timestamp) -> NewEventRows {
         name: new_type.name.into_string(),
         price_minor: new_type.price.amount_minor,
         currency: new_type.price.currency.as_str().to_owned(),
-        stock: Stock {
-            capacity: new_type.capacity.get(),
-            available: new_type.capacity.get(),
-            booked: 0,
-            held: 0,
-            waiting: 0,
-            next_number: 1,
-            version: 0,
-        },
+        stock: Stock::new(new_type.capacity.get()),
         limits: BookingLimits {
             max_per_booking: new_type.max_per_booking.get(),
             max_per_account: new_type.max_per_account.map(AccountLimit::get),
@@ -209,6 +207,8 @@ async fn insert(conn: &mut AsyncPgConnection, rows: &NewEventRows, source: &str)
             events::sales_end_at.eq(event.sales_end_at),
             events::waitlist_until.eq(event.waitlist_until.as_str()),
             events::cancel_until.eq(event.cancel_until),
+            events::checkout_minutes.eq(event.checkout_minutes.map(to_int).transpose()?),
+            events::offer_minutes.eq(event.offer_minutes.map(to_int).transpose()?),
             events::status.eq(event.status.as_str()),
             events::published_at.eq(event.published_at),
             events::version.eq(event.version),

@@ -21,6 +21,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         time_zone -> Text,
         picture -> Nullable<Jsonb>,
+        checkout_minutes -> Nullable<Integer>,
+        offer_minutes -> Nullable<Integer>,
     }
 }
 
@@ -50,6 +52,7 @@ diesel::table! {
         max_per_booking -> Integer,
         max_per_account -> Nullable<Integer>,
         held_since -> Nullable<Timestamptz>,
+        reserved -> Integer,
     }
 }
 
@@ -66,6 +69,7 @@ diesel::table! {
         origin -> Text,
         booked_at -> Timestamptz,
         cancelled_at -> Nullable<Timestamptz>,
+        expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -83,6 +87,7 @@ diesel::table! {
         booking_id -> Nullable<Uuid>,
         joined_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        for_guest -> Bool,
     }
 }
 

@@ -61,6 +61,10 @@ pub struct Event {
     pub waitlist_until: WaitlistUntil,
     /// The time until which holders can return tickets. If absent, they can until the event starts.
     pub cancel_until: Option<Timestamp>,
+    /// The number of minutes for which bookings are reserved. If absent, bookings are confirmed at once.
+    pub checkout_minutes: Option<u32>,
+    /// The number of minutes for which promoted entries can be accepted. If absent, they are confirmed at once.
+    pub offer_minutes: Option<u32>,
     /// The status.
     pub status: EventStatus,
     /// The time at which the event was first published.
@@ -145,7 +149,7 @@ pub struct Booking {
     pub key: TypeKey,
     /// The holder.
     pub holder: Holder,
-    /// The number of tickets. A cancelled booking keeps the number that it last had.
+    /// The number of tickets. A cancelled or expired booking keeps the number that it last had.
     pub quantity: u32,
     /// The status.
     pub status: BookingStatus,
@@ -155,6 +159,16 @@ pub struct Booking {
     pub booked_at: Timestamp,
     /// The time at which all tickets were returned.
     pub cancelled_at: Option<Timestamp>,
+    /// The time at which the reservation ends or ended. It is absent if the tickets were sold: it is cleared when the booking is
+    /// confirmed, and kept when the booking is cancelled or expires before that.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Booking {
+    /// Returns whether the booking is reserved and its time is over, although it has not been ended yet.
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.status == BookingStatus::Reserved && self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
 }
 
 /// An entry of a waiting list.
@@ -178,6 +192,8 @@ pub struct WaitlistEntry {
     pub joined_at: Timestamp,
     /// The time at which the entry stopped waiting.
     pub ended_at: Option<Timestamp>,
+    /// Whether the holder is a guest without an account, who cannot accept offers.
+    pub for_guest: bool,
 }
 
 /// A booking with the name of its event.

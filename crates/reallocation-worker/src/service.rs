@@ -1,4 +1,4 @@
-//! The running worker: management port, consumer and sweep.
+//! The running worker: management port, consumer, sweep and expiry.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetric
 use rowlock_postgres::{DatabaseError, Pool, build_keyed_pool};
 
 use crate::consume::ReleasedTicketsConsumer;
+use crate::expiry::Expirer;
 use crate::metrics::WorkerMetrics;
 use crate::reallocator::Reallocator;
 use crate::settings::WorkerSettings;
@@ -74,8 +75,8 @@ impl Worker {
         if wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
             tracing::info!("ready");
             let reallocator = self.reallocator();
-            let (consuming, sweeping) = (self.consume(reallocator.clone()), self.sweep(reallocator));
-            tokio::join!(consuming, sweeping, draining.cancelled());
+            let (consuming, sweeping) = (self.consume(reallocator.clone()), self.sweep(reallocator.clone()));
+            tokio::join!(consuming, sweeping, self.expire(reallocator), draining.cancelled());
         }
         self.lifecycle.shut_down().await;
         self.traces.stop().await;
@@ -126,6 +127,15 @@ impl Worker {
             stop: self.lifecycle.draining.clone(),
         };
         consumer.run().await;
+    }
+
+    async fn expire(&self, reallocator: Reallocator) {
+        let settings = self.settings.work;
+        if settings.expiry {
+            let response_timeout = self.settings.database.limits.response_timeout();
+            let expirer = Expirer { reallocator, pool: self.pool.clone(), response_timeout, interval: settings.expiry_interval };
+            expirer.run(self.lifecycle.draining.clone()).await;
+        }
     }
 
     async fn sweep(&self, reallocator: Reallocator) {

@@ -211,6 +211,18 @@ impl Person {
         body["booking"]["id"].as_str().expect("a booking has an id").to_owned()
     }
 
+    /// Reserves tickets and returns the id of the booking. Panics if the booking is not reserved.
+    pub async fn must_reserve(&self, event: &str, quantity: u32) -> String {
+        let body = self.book(event, quantity).await.expect(201);
+        assert_eq!((&body["status"], &body["booking"]["status"]), (&json!("reserved"), &json!("reserved")));
+        body["booking"]["id"].as_str().expect("a booking has an id").to_owned()
+    }
+
+    /// Confirms a reserved booking.
+    pub async fn confirm(&self, booking: &str) -> TestResponse {
+        self.client.post("/api/confirmbooking", json!({"bookingId": booking})).await
+    }
+
     /// Joins the waiting list and returns the entry's id and position. Panics if the request is not placed on the waiting
     /// list.
     pub async fn must_wait(&self, event: &str, quantity: u32) -> (String, u64) {

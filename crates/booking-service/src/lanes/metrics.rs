@@ -29,19 +29,22 @@ impl CommandLabels {
     pub(super) const fn new(command: &Command, result: &CommandResult) -> Self {
         let command = match command {
             Command::Book(_) => "book",
+            Command::Confirm(_) => "confirm",
             Command::CancelBooking(_) => "cancel",
             Command::LeaveWaitlist(_) => "leave",
             Command::ChangeEntry(_) => "change-entry",
             Command::ChangeEvent(_) => "change",
             Command::DeleteEvent(_) => "delete",
             Command::Reallocate(_) => "reallocate",
+            Command::Expire(_) => "expire",
         };
         let outcome = match result {
             Ok(Outcome::Booked(_)) => "booked",
+            Ok(Outcome::Confirmed(_)) => "confirmed",
             Ok(Outcome::Waitlisted(_)) => "waitlisted",
             Ok(Outcome::Returned(_)) => "returned",
             Ok(Outcome::Left(_)) => "left",
-            Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Deleted | Outcome::Reallocated(_)) => "done",
+            Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Deleted | Outcome::Reallocated(_) | Outcome::Expired(_)) => "done",
             Ok(Outcome::Replayed(_)) => "replayed",
             Ok(Outcome::Refused(_)) => "refused",
             Ok(Outcome::Skipped) => "skipped",

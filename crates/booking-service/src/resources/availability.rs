@@ -41,11 +41,18 @@ pub(crate) struct AvailabilityResource {
     /// Last moment at which holders can return tickets; null for the start of the event.
     #[schema(value_type = Option<DateTime>, required)]
     cancel_until: Option<Timestamp>,
+    /// Minutes for which a booking is reserved until it is confirmed; null if bookings are confirmed at once.
+    #[schema(required, minimum = 1, maximum = 1440)]
+    checkout_minutes: Option<u32>,
+    /// Minutes for which a promoted waiting-list entry is offered its tickets; null if promoted entries are confirmed at once.
+    #[schema(required, minimum = 1, maximum = 10080)]
+    offer_minutes: Option<u32>,
     #[schema(value_type = enums::EventStatus)]
     status: EventStatus,
     total_tickets: u64,
     available_tickets: u64,
     booked_tickets: u64,
+    reserved_tickets: u64,
     waitlist_length: u64,
     pub(super) ticket_types: Vec<TicketTypeResource>,
 }
@@ -66,10 +73,13 @@ impl From<&EventWithTypes> for AvailabilityResource {
             sales_end_at: event.sales_end_at,
             waitlist_until: event.waitlist_until,
             cancel_until: event.cancel_until,
+            checkout_minutes: event.checkout_minutes,
+            offer_minutes: event.offer_minutes,
             status: event.status,
             total_tickets: totals.total,
             available_tickets: totals.available,
             booked_tickets: totals.booked,
+            reserved_tickets: totals.reserved,
             waitlist_length: totals.waiting,
             ticket_types: row.types.iter().map(TicketTypeResource::new).collect(),
         }

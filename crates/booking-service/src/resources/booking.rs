@@ -29,6 +29,9 @@ pub(crate) struct BookingResource {
     booked_at: Timestamp,
     #[schema(value_type = Option<DateTime>, required)]
     cancelled_at: Option<Timestamp>,
+    /// When the reservation ends or ended; null unless the status is `reserved` or `expired`.
+    #[schema(value_type = Option<DateTime>, required)]
+    expires_at: Option<Timestamp>,
 }
 
 impl From<&NamedBooking> for BookingResource {
@@ -44,6 +47,7 @@ impl From<&NamedBooking> for BookingResource {
             origin: booking.origin,
             booked_at: booking.booked_at,
             cancelled_at: booking.cancelled_at,
+            expires_at: booking.expires_at.filter(|_| booking.status != BookingStatus::Cancelled),
         }
     }
 }

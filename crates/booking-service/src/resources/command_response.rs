@@ -6,13 +6,20 @@ use utoipa::ToSchema;
 use super::booking::BookingResource;
 use super::waitlist_entry::WaitlistEntryResource;
 
-/// The request was fulfilled: the tickets are booked.
+/// The request was fulfilled: the tickets are booked, or reserved until the booking is confirmed.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Confirmed)]
-pub(crate) struct ConfirmedResponse {
-    /// Always `confirmed`.
-    #[schema(pattern = "^confirmed$")]
+#[schema(as = Booked)]
+pub(crate) struct BookedResponse {
+    /// The status of the booking: `reserved` if the event has `checkoutMinutes`, `confirmed` otherwise.
+    #[schema(pattern = "^(confirmed|reserved)$")]
     pub(crate) status: &'static str,
+    pub(crate) booking: BookingResource,
+}
+
+/// The booking after it was confirmed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConfirmedBooking)]
+pub(crate) struct ConfirmedResponse {
     pub(crate) booking: BookingResource,
 }
 

@@ -16,6 +16,7 @@ pub(super) struct Totals {
     pub(super) available: u64,
     pub(super) held: u64,
     pub(super) booked: u64,
+    pub(super) reserved: u64,
     pub(super) waiting: u64,
 }
 
@@ -26,6 +27,7 @@ impl Totals {
             available: sum.available + u64::from(stock.available),
             held: sum.held + u64::from(stock.held),
             booked: sum.booked + u64::from(stock.booked),
+            reserved: sum.reserved + u64::from(stock.reserved),
             waiting: sum.waiting + u64::from(stock.waiting),
         })
     }

@@ -53,6 +53,7 @@ pub(crate) struct EventStatusResource {
     available_tickets: u64,
     held_tickets: u64,
     booked_tickets: u64,
+    reserved_tickets: u64,
     waitlist_length: u64,
     /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow.
     unservable_entries: u64,
@@ -95,6 +96,7 @@ impl EventStatusResource {
             available_tickets: totals.available,
             held_tickets: totals.held,
             booked_tickets: totals.booked,
+            reserved_tickets: totals.reserved,
             waitlist_length: totals.waiting,
             unservable_entries: unservable.values().copied().map(u64::from).sum(),
             ticket_types: event.types.iter().map(|ticket_type| TicketTypeResource::for_admin(ticket_type, &unservable)).collect(),

@@ -32,11 +32,14 @@ pub(crate) struct TicketTypeResource {
     total_tickets: u32,
     /// Tickets that anyone can book now. Held tickets are not included.
     available_tickets: u32,
+    /// Tickets of confirmed bookings.
     booked_tickets: u32,
+    /// Tickets of bookings that are reserved and not yet confirmed.
+    reserved_tickets: u32,
     waitlist_length: u32,
     max_per_booking: u32,
-    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; null for no
-    /// limit.
+    /// Maximum number of tickets that one account may have booked, reserved and requested on the waiting list, taken together;
+    /// null for no limit.
     #[schema(required)]
     max_per_account: Option<u32>,
     /// Returned tickets that are reserved for the waiting list. For administrators only.
@@ -69,6 +72,7 @@ impl TicketTypeResource {
             total_tickets: stock.capacity,
             available_tickets: stock.available,
             booked_tickets: stock.booked,
+            reserved_tickets: stock.reserved,
             waitlist_length: stock.waiting,
             max_per_booking: ticket_type.limits.max_per_booking,
             max_per_account: ticket_type.limits.max_per_account,

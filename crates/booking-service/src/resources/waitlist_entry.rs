@@ -28,7 +28,9 @@ pub(crate) struct WaitlistEntryResource {
     status: WaitlistStatus,
     #[schema(value_type = DateTime)]
     joined_at: Timestamp,
-    /// The booking that the entry was promoted to; null if it was not promoted.
+    /// The booking that the entry was promoted to; null if it was not promoted. While the booking is reserved, its tickets are
+    /// offered to the holder, who must confirm it. If the holder declines, the status of the entry becomes `left`; if the time
+    /// passes, `expired`.
     #[schema(value_type = Option<Uuid>, required)]
     booking_id: Option<BookingId>,
 }

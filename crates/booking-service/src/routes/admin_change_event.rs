@@ -11,7 +11,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{AccountLimit, Quantity};
+use rowlock_domain::values::{AccountLimit, CheckoutMinutes, OfferMinutes, Quantity};
 use rowlock_http::openapi::{EventVersionHeader, IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::{FieldError, Problem};
 use rowlock_http::route_problems;
@@ -79,6 +79,16 @@ pub(super) struct ChangeEvent {
     #[deserr(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     cancel_until: Patch<Timestamp>,
+    /// Minutes for which a booking is reserved until it is confirmed; null to confirm bookings at once. Reservations that exist keep
+    /// their time.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1440)]
+    checkout_minutes: Patch<CheckoutMinutes>,
+    /// Minutes for which a promoted waiting-list entry is offered its tickets; null to confirm promoted entries at once. Offers that
+    /// exist keep their time.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 10080)]
+    offer_minutes: Patch<OfferMinutes>,
     /// Confirms that the change may end a waiting list that has entries. Without it, such a change is rejected with 409
     /// `waitlist-would-close` and the number of entries. If the end is later moved back into the future, the closed entries wait
     /// again in their old order.
@@ -108,15 +118,15 @@ pub(super) struct ChangeTicketType {
     #[deserr(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, nullable = false)]
     name: NonNullPatch<Title>,
-    /// The new total, not the difference. At least the number of booked tickets.
+    /// The new total, not the difference. At least the number of booked and reserved tickets.
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 10_000_000, nullable = false)]
     total_tickets: NonNullPatch<NewCapacity>,
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
     max_per_booking: NonNullPatch<Quantity>,
-    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; null for no
-    /// limit.
+    /// Maximum number of tickets that one account may have booked, reserved and requested on the waiting list, taken together;
+    /// null for no limit.
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 10_000_000)]
     max_per_account: Patch<AccountLimit>,
@@ -174,6 +184,8 @@ impl ChangeEvent {
             sales_end_at: change_of(self.sales_end_at),
             waitlist_until: self.waitlist_until.into_option().map(|WaitlistEnd(end)| end),
             cancel_until: change_of(self.cancel_until),
+            checkout_minutes: change_of(self.checkout_minutes),
+            offer_minutes: change_of(self.offer_minutes),
             close_waitlist: self.close_waitlist.into_option().unwrap_or_default(),
             transition: self.status.into_option().map(|NewStatus(transition)| transition),
             types: self.ticket_types.into_iter().flat_map(|BoundedVec(types)| types).map(TypeChange::from).collect(),

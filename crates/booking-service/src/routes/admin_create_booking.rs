@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::command::{CommandBody, check_command, run};
 use super::examples;
 use super::targets::{event_in_path, ticket_type_to_book};
-use crate::resources::{ConfirmedResponse, WaitlistedResponse};
+use crate::resources::{BookedResponse, WaitlistedResponse};
 use crate::state::AppState;
 
 /// The guest and the number of tickets.
@@ -73,7 +73,8 @@ route_problems!(
 
 /// Book for a guest who has no account.
 ///
-/// The same rules apply as for `POST /api/book`, and the guest has no priority over the waiting list. The guest gets a generated
+/// The same rules apply as for `POST /api/book`, and the guest has no priority over the waiting list. The booking of a guest is
+/// confirmed at once, also if the event has `checkoutMinutes` or `offerMinutes`, because a guest cannot confirm it. The guest gets a generated
 /// account id, which belongs to no account; the list of bookings contains it. The audit log records the administrator and the
 /// reason.
 #[utoipa::path(
@@ -87,7 +88,7 @@ route_problems!(
         (
             status = 201,
             description = "The tickets are booked.",
-            body = ConfirmedResponse,
+            body = BookedResponse,
             headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             example = json!({"status": "confirmed", "booking": examples::booking()})
         ),

@@ -17,7 +17,7 @@ use super::caller::{holder_of, record_enabled_account};
 use super::command::{CommandBody, check_user_command, run};
 use super::examples;
 use super::targets::ticket_type_to_book;
-use crate::resources::{ConfirmedResponse, WaitlistedResponse};
+use crate::resources::{BookedResponse, WaitlistedResponse};
 use crate::state::AppState;
 
 /// The tickets to book.
@@ -58,7 +58,11 @@ route_problems!(
 /// Book tickets, or join the waiting list.
 ///
 /// A request is fulfilled in full or placed on the waiting list in full. When the entry is promoted, the booking is created
-/// automatically; no further request is needed.
+/// automatically; no further request is needed unless the event has `offerMinutes`.
+///
+/// If the event has `checkoutMinutes`, the tickets are reserved until `expiresAt` of the booking. Nobody else can have them until
+/// then. `POST /api/confirmbooking` confirms the booking, `POST /api/cancelbooking` gives the tickets back; otherwise the booking
+/// expires. If the event has `offerMinutes`, the same applies to the booking of a promoted waiting-list entry.
 ///
 /// An account can have one open waiting-list entry per ticket type. If it has one and the request would have to wait, the
 /// response is 409 `already-waiting` with `waitlistEntryId`, `quantity` and `position` of the entry; `POST /api/changewaitlist`
@@ -76,10 +80,13 @@ route_problems!(
     responses(
         (
             status = 201,
-            description = "The tickets are booked.",
-            body = ConfirmedResponse,
+            description = "The tickets are booked, or reserved if the event has `checkoutMinutes`.",
+            body = BookedResponse,
             headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
-            example = json!({"status": "confirmed", "booking": examples::booking()})
+            examples(
+                ("confirmed" = (summary = "A confirmed booking", value = json!({"status": "confirmed", "booking": examples::booking()}))),
+                ("reserved" = (summary = "A reserved booking", value = json!({"status": "reserved", "booking": examples::reserved_booking()})))
+            )
         ),
         (
             status = 202,

@@ -19,7 +19,8 @@ use super::targets::users_booking;
 use crate::resources::ReturnedResponse;
 use crate::state::AppState;
 
-/// The booking to cancel: `bookingId`, or `eventId` for the only confirmed booking at that event. Exactly one of the two.
+/// The booking to cancel: `bookingId`, or `eventId` for the only confirmed or reserved booking at that event. Exactly one of the
+/// two.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -55,13 +56,14 @@ route_problems!(
 
 /// Cancel a booking or return some of its tickets.
 ///
-/// Returned tickets go to the waiting list. Tickets can be returned until the event starts, or until its `cancelUntil`.
+/// Returned tickets go to the waiting list. Tickets can be returned until the event starts, or until its `cancelUntil`. A
+/// reservation or an offer can be given up at any time. A booking that has expired is returned unchanged.
 ///
 /// A repeated request never cancels another booking. With `bookingId`, a booking that is already cancelled is returned
-/// unchanged. With `eventId`, an account without a confirmed booking gets the booking that was cancelled last, unchanged; an
-/// account with several confirmed bookings, or with one that it booked after it had cancelled another, gets 409
+/// unchanged. With `eventId`, an account without an open booking gets the booking that ended last, unchanged; an
+/// account with several open bookings, or with one that it booked after another had ended, gets 409
 /// `ambiguous-booking`, because the request could be the repetition of an older one. An `Idempotency-Key` resolves that: a
-/// request with a new key is a new request, so the only confirmed booking is cancelled whatever was cancelled before.
+/// request with a new key is a new request, so the only open booking is cancelled whatever ended before.
 #[utoipa::path(
     post,
     path = "/api/cancelbooking",

@@ -1,6 +1,10 @@
 //! Examples of the API description. A test validates them against its schemas and sends those that are requests.
 
+mod bookings;
+
 use serde_json::{Value, json};
+
+pub(super) use self::bookings::*;
 
 /// Id of the event in the examples.
 pub(super) const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
@@ -57,6 +61,8 @@ pub(super) fn festival() -> Value {
         "salesEndAt": "2036-12-28T12:00:00Z",
         "waitlistUntil": "salesEnd",
         "cancelUntil": "2036-12-27T23:59:59+01:00",
+        "checkoutMinutes": 10,
+        "offerMinutes": 1440,
         "status": "published",
         "ticketTypes": [
             {"name": "Three days", "totalTickets": 900, "price": {"amountMinor": 9900, "currency": "EUR"}, "maxPerAccount": 6},
@@ -81,6 +87,8 @@ pub(super) fn event_details() -> Value {
         "salesEndAt": "2036-12-31T12:00:00Z",
         "waitlistUntil": "start",
         "cancelUntil": null,
+        "checkoutMinutes": 15,
+        "offerMinutes": null,
         "closeWaitlist": false,
         "status": "published",
         "ticketTypes": [{"id": TICKET_TYPE, "name": "North bank", "maxPerBooking": 6, "maxPerAccount": null}],
@@ -95,6 +103,7 @@ fn ticket_type() -> Value {
         "totalTickets": 200,
         "availableTickets": 0,
         "bookedTickets": 200,
+        "reservedTickets": 0,
         "waitlistLength": 1,
         "maxPerBooking": 4,
         "maxPerAccount": 8,
@@ -128,10 +137,13 @@ pub(super) fn event() -> Value {
         "salesEndAt": null,
         "waitlistUntil": "start",
         "cancelUntil": null,
+        "checkoutMinutes": 10,
+        "offerMinutes": 1440,
         "status": "published",
         "totalTickets": 200,
         "availableTickets": 0,
         "bookedTickets": 200,
+        "reservedTickets": 0,
         "waitlistLength": 1,
         "ticketTypes": [ticket_type()],
     })
@@ -175,6 +187,7 @@ pub(super) fn event_status() -> Value {
         "availableTickets": 0,
         "heldTickets": 0,
         "bookedTickets": 200,
+        "reservedTickets": 0,
         "waitlistLength": 1,
         "unservableEntries": 0,
         "ticketTypes": [ticket_type_for_admin()],
@@ -223,90 +236,6 @@ pub(super) fn holdings() -> Value {
 
 fn holder() -> Value {
     json!({"id": ADA, "name": "Ada Lovelace", "email": "ada@example.org"})
-}
-
-pub(super) fn book_one() -> Value {
-    json!({"eventId": EVENT})
-}
-
-pub(super) fn book_several() -> Value {
-    json!({"eventId": EVENT, "ticketTypeId": TICKET_TYPE, "quantity": 2, "joinWaitlist": false})
-}
-
-pub(super) fn booking() -> Value {
-    json!({
-        "id": BOOKING,
-        "eventId": EVENT,
-        "eventName": "Boat race",
-        "ticketTypeId": TICKET_TYPE,
-        "quantity": 2,
-        "status": "confirmed",
-        "origin": "direct",
-        "bookedAt": "2026-11-27T18:20:00.654321Z",
-        "cancelledAt": null,
-    })
-}
-
-/// A booking as administrators see it.
-pub(super) fn held_booking() -> Value {
-    with(booking(), json!({"account": holder()}))
-}
-
-pub(super) fn cancel_part() -> Value {
-    json!({"bookingId": BOOKING, "quantity": 1})
-}
-
-pub(super) fn cancel_all() -> Value {
-    json!({"eventId": EVENT})
-}
-
-pub(super) fn admin_cancel() -> Value {
-    json!({"quantity": 1, "reason": "Refunded at the desk"})
-}
-
-pub(super) fn book_for_guest() -> Value {
-    json!({
-        "name": "Grace Hopper",
-        "email": "grace@example.org",
-        "ticketTypeId": TICKET_TYPE,
-        "quantity": 2,
-        "joinWaitlist": false,
-        "reason": "Paid in cash",
-    })
-}
-
-pub(super) fn waitlist_entry() -> Value {
-    json!({
-        "id": ENTRY,
-        "eventId": EVENT,
-        "eventName": "Boat race",
-        "ticketTypeId": TICKET_TYPE,
-        "quantity": 2,
-        "position": 1,
-        "status": "waiting",
-        "joinedAt": "2026-11-27T18:25:30.25Z",
-        "bookingId": null,
-    })
-}
-
-pub(super) fn left_entry() -> Value {
-    with(waitlist_entry(), json!({"position": null, "status": "left"}))
-}
-
-pub(super) fn leave_entry() -> Value {
-    json!({"waitlistEntryId": ENTRY})
-}
-
-pub(super) fn leave_event() -> Value {
-    json!({"eventId": EVENT})
-}
-
-pub(super) fn change_entry() -> Value {
-    json!({"waitlistEntryId": ENTRY, "quantity": 1})
-}
-
-pub(super) fn change_event_entry() -> Value {
-    json!({"eventId": EVENT, "quantity": 3})
 }
 
 pub(super) fn audit_entry() -> Value {

@@ -20,6 +20,7 @@ mod caller;
 mod cancel_booking;
 mod change_waitlist;
 mod command;
+mod confirm_booking;
 mod description;
 mod event_fields;
 mod event_holders;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Routes {
     Routes::default()
         .post("/api/book", book::book)
         .post("/api/cancelbooking", cancel_booking::cancel_booking)
+        .post("/api/confirmbooking", confirm_booking::confirm_booking)
         .get("/api/events", events::list)
         .post("/api/leavewaitlist", leave_waitlist::leave_waitlist)
         .post("/api/changewaitlist", change_waitlist::change_waitlist)
@@ -80,6 +82,7 @@ pub(crate) fn routes() -> Routes {
     paths(
         book::book,
         cancel_booking::cancel_booking,
+        confirm_booking::confirm_booking,
         events::list,
         leave_waitlist::leave_waitlist,
         change_waitlist::change_waitlist,

@@ -8,7 +8,7 @@ use rowlock_domain::ids::{AuditEntryId, EventId, MessageId, TicketTypeId};
 use rowlock_domain::states::{EventStatus, WaitlistUntil};
 use rowlock_domain::text::{Description, InvalidValue, Title};
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{AccountLimit, Capacity, Currency, Price, Quantity};
+use rowlock_domain::values::{AccountLimit, Capacity, CheckoutMinutes, Currency, OfferMinutes, Price, Quantity};
 use rowlock_http::{Administrator, BoundedVec, InvalidBody, JsonBody, WholeNumber};
 use rowlock_inventory::create::{NewEvent, NewTicketType};
 use rowlock_inventory::event_times::EventTimes;
@@ -79,6 +79,16 @@ pub(super) struct InitializeEvent {
     #[deserr(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     cancel_until: Option<Timestamp>,
+    /// Minutes for which a booking is reserved. Until then, its holder must confirm it, or it expires. If omitted, bookings are
+    /// confirmed at once.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1440)]
+    checkout_minutes: Option<CheckoutMinutes>,
+    /// Minutes for which a promoted waiting-list entry is offered its tickets. Until then, its holder must confirm the booking, or
+    /// the tickets go to the next in line. If omitted, promoted entries are confirmed at once.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 10080)]
+    offer_minutes: Option<OfferMinutes>,
     /// `draft` or `published`; `published` if omitted.
     #[deserr(default)]
     #[schema(value_type = Option<String>, pattern = "^(draft|published)$")]
@@ -98,8 +108,8 @@ pub(super) struct InitializeEvent {
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
     max_per_booking: Option<Quantity>,
-    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; no limit if
-    /// omitted. Not allowed together with `ticketTypes`.
+    /// Maximum number of tickets that one account may have booked, reserved and requested on the waiting list, taken together; no
+    /// limit if omitted. Not allowed together with `ticketTypes`.
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 10_000_000)]
     max_per_account: Option<AccountLimit>,
@@ -123,8 +133,8 @@ pub(super) struct InitializeTicketType {
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
     max_per_booking: Option<Quantity>,
-    /// Maximum number of tickets that one account may have booked and requested on the waiting list, taken together; no limit if
-    /// omitted.
+    /// Maximum number of tickets that one account may have booked, reserved and requested on the waiting list, taken together; no
+    /// limit if omitted.
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 10_000_000)]
     max_per_account: Option<AccountLimit>,
@@ -246,6 +256,8 @@ impl InitializeEvent {
                 cancel_until: self.cancel_until,
             },
             waitlist_until: self.waitlist_until.map_or(WaitlistUntil::Start, |WaitlistEnd(end)| end),
+            checkout_minutes: self.checkout_minutes,
+            offer_minutes: self.offer_minutes,
             publish: self.status.is_none_or(|InitialStatus(status)| status != EventStatus::Draft),
             created_by: admin.sub,
             types,

@@ -20,6 +20,11 @@ pub(super) fn event_not_found() -> Problem {
     Problem::new(ProblemCode::EventNotFound, "There is no event with this id.")
 }
 
+/// Returns the problem for a booking that does not exist or belongs to another account.
+pub(super) fn booking_not_found() -> Problem {
+    Problem::new(ProblemCode::BookingNotFound, "You have no such booking.")
+}
+
 /// Returns the ticket type to book: the given one, or the only one of the event. The types of an event never change, so a cached
 /// value is current.
 ///
@@ -44,9 +49,8 @@ pub(super) async fn users_booking(
     id: Option<BookingId>,
     event: Option<EventId>,
 ) -> Result<(EventId, Target<BookingId>), Problem> {
-    let not_found = || Problem::new(ProblemCode::BookingNotFound, "You have no such booking.");
-    let Some(id) = id else { return only_at_event(state, event.ok_or_else(not_found)?).await };
-    let key = state.reader.run(async |conn| queries::booking_key(conn, account, id).await).await?.ok_or_else(not_found)?;
+    let Some(id) = id else { return only_at_event(state, event.ok_or_else(booking_not_found)?).await };
+    let key = state.reader.run(async |conn| queries::booking_key(conn, account, id).await).await?.ok_or_else(booking_not_found)?;
     Ok((key.event, Target::ById(id, key.ticket_type)))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::SimpleAsyncConnection;
 use jsonschema::{Draft, Validator};
 use reqwest::Method;
 use rowlock_messaging::amqp::{AmqpSettings, Delivery, Topology};
@@ -10,7 +11,7 @@ use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::{PASSWORD, Plan, System};
 use rowlock_test_support::wait::WAIT_TIMEOUT;
-use rowlock_test_support::wait::until;
+use rowlock_test_support::wait::{until, until_some};
 use serde_json::{Value, json};
 
 /// Reads the AsyncAPI document.
@@ -167,6 +168,24 @@ async fn do_everything(system: &System) {
     admin.patch(&format!("/admin/events/{unwanted}"), json!({"status": "draft"})).await.expect(200);
     admin.send(Method::DELETE, &format!("/admin/events/{unwanted}"), &[], None).await.expect(204);
 
+    // Reservations: one is confirmed, one expires, and its tickets are offered to the next in line.
+    let checkout = json!({"name": "Checkout", "totalTickets": 2, "checkoutMinutes": 10, "offerMinutes": 10});
+    let checkout = system.event_like(checkout).await["id"].as_str().unwrap().to_owned();
+    let [kept, lapsing] = [ada.must_reserve(&checkout, 1).await, ada.must_reserve(&checkout, 1).await];
+    ada.confirm(&kept).await.expect(200);
+    ben.must_wait(&checkout, 1).await;
+    let lapse = format!("UPDATE bookings SET expires_at = now() WHERE id = '{lapsing}'");
+    system.booking_database.admin().await.batch_execute(&lapse).await.unwrap();
+    let offered = until_some("the ticket is offered", async || {
+        ben.bookings().await.into_iter().find(|booking| booking["status"] == "reserved").map(|booking| booking["id"].clone())
+    })
+    .await;
+    ben.confirm(offered.as_str().unwrap()).await.expect(200);
+    let given_up = system.event_like(json!({"name": "Given up", "totalTickets": 2, "checkoutMinutes": 10})).await;
+    let given_up = ada.must_reserve(given_up["id"].as_str().unwrap(), 2).await;
+    ada.cancel_part(&given_up, 1).await.expect(200);
+    ada.cancel(&given_up).await.expect(200);
+
     // Accounts that are disabled, enabled and erased, and a new administrator.
     let path = format!("/admin/accounts/{}", cid.id);
     auth(admin).post(&format!("{path}/disable"), json!({"reason": "resold tickets"})).await.expect(200);
@@ -207,7 +226,10 @@ impl Contracts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_matches_its_description_and_every_described_message_is_sent() {
-    let plan = Plan::default().worker_setting("worker.sweep_interval_ms", "50").auth_setting("mail.enabled", "true");
+    let plan = Plan::default()
+        .worker_setting("worker.sweep_interval_ms", "50")
+        .worker_setting("worker.expiry_interval_ms", "1000")
+        .auth_setting("mail.enabled", "true");
     let system = plan.start().await;
     let contracts = Contracts::of(&document());
     let mut log = system.broker.tap().await;

@@ -120,12 +120,15 @@ pub(crate) fn bodies(stock: &Stock) -> Vec<Body> {
         ("salesStartAt", Time, Optional),
         ("salesEndAt", Time, Optional),
         ("cancelUntil", Time, Optional),
+        ("checkoutMinutes", Number(1, 1440), Optional),
+        ("offerMinutes", Number(1, 10_080), Optional),
     ];
     let with_details = |fields: Vec<(&'static str, Kind, Presence)>| fields.into_iter().chain(details.clone()).collect();
     let good_details = |mut good: Value| {
         let details = json!({
             "description": "First\n\tsecond", "venue": "Salle n° 3 🎭", "timeZone": "Asia/Kathmandu", "startsAt": "2035-06-01T20:00:00+02:00", "endsAt": "2035-06-01T22:00:00Z",
             "salesStartAt": "2024-01-01T00:00:00Z", "salesEndAt": "2035-06-01T12:00:00Z", "cancelUntil": "2035-05-01T12:00:00Z",
+            "checkoutMinutes": 15, "offerMinutes": 10080,
         });
         good.as_object_mut().unwrap().append(&mut details.as_object().cloned().unwrap());
         good
@@ -139,6 +142,7 @@ pub(crate) fn bodies(stock: &Stock) -> Vec<Body> {
             201,
             vec![("eventId", Id, Required), ("ticketTypeId", Id, Optional), quantity, ("joinWaitlist", Bool, Optional)],
         ),
+        body("/api/confirmbooking", json!({"bookingId": stock.booking}), 200, vec![("bookingId", Id, Required)]),
         body("/api/cancelbooking", json!({"bookingId": stock.booking, "quantity": 1}), 200, vec![("bookingId", Id, Optional), quantity]),
         body("/api/cancelbooking", json!({"eventId": event[2], "quantity": 1}), 200, vec![("eventId", Id, Optional), quantity]),
         body(

@@ -20,7 +20,7 @@ fn plan(check_interval: &str) -> Plan {
 }
 
 /// A system that counts stored bookings, without messages.
-fn stored() -> Plan {
+pub(crate) fn stored() -> Plan {
     checked_every("50")
 }
 

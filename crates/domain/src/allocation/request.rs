@@ -1,13 +1,24 @@
 //! Requests that the allocation rule decides, its decisions, and the reasons for rejecting a request.
 
+/// How firm a new booking is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commitment {
+    /// The booking is confirmed at once, and its tickets are sold.
+    Confirmed,
+    /// The booking is reserved until its account confirms it, or until its time is over.
+    Reserved,
+}
+
 /// A request to book tickets.
 #[derive(Debug, Clone, Copy)]
 pub struct BookRequest {
     /// The number of tickets.
     pub quantity: u32,
+    /// Whether the booking is confirmed at once or reserved.
+    pub commitment: Commitment,
     /// Whether to join the waiting list if there are not enough tickets.
     pub join_waitlist: bool,
-    /// The account's booked and waiting tickets of this type. It is used only if there is a limit per account.
+    /// The account's booked, reserved and waiting tickets of this type. It is used only if there is a limit per account.
     pub account_total: u32,
     /// Whether the account has an open waiting-list entry for this type. It is used only if the request has to wait.
     pub already_waiting: bool,
@@ -18,6 +29,8 @@ pub struct BookRequest {
 pub enum BookingDecision {
     /// All requested tickets were booked.
     Confirmed,
+    /// All requested tickets were reserved.
+    Reserved,
     /// The request was put on the waiting list.
     Waitlisted {
         /// The sequence number that orders the list.
@@ -72,8 +85,8 @@ pub struct EntryChange {
     pub previous_quantity: u32,
     /// The requested quantity.
     pub quantity: u32,
-    /// The account's booked and waiting tickets of this type, including this entry. It is used only if there is a limit per
-    /// account.
+    /// The account's booked, reserved and waiting tickets of this type, including this entry. It is used only if there is a limit
+    /// per account.
     pub account_total: u32,
 }
 

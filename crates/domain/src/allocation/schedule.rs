@@ -95,6 +95,17 @@ impl Schedule {
         }
     }
 
+    /// Checks whether a reserved booking can be confirmed at `now`. It can after sales have ended, because it was reserved before.
+    pub fn accepts_confirmations(&self, now: Timestamp) -> Result<(), ConfirmRefusal> {
+        if self.status == EventStatus::Cancelled {
+            return Err(ConfirmRefusal::EventCancelled);
+        }
+        match self.ends_at.or(self.starts_at) {
+            Some(end) if end <= now => Err(ConfirmRefusal::EventOver),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks whether tickets are on sale at `now`.
     pub fn on_sale(&self, now: Timestamp) -> Result<(), BookRefusal> {
         match self.status {
@@ -125,6 +136,26 @@ pub enum ReturnRefusal {
         /// The deadline.
         deadline: Timestamp,
     },
+}
+
+/// The reason why a reserved booking cannot be confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConfirmRefusal {
+    /// The time of the reservation is over.
+    #[error("the reservation ended at {expired_at}")]
+    Expired {
+        /// The time at which it ended.
+        expired_at: Timestamp,
+    },
+    /// The booking was cancelled.
+    #[error("the booking is cancelled")]
+    BookingCancelled,
+    /// The event is cancelled.
+    #[error("the event is cancelled")]
+    EventCancelled,
+    /// The event has ended.
+    #[error("the event is over")]
+    EventOver,
 }
 
 #[cfg(test)]
@@ -193,5 +224,19 @@ mod tests {
         assert_eq!(with_deadline.accepts_returns(at(10)), Err(ReturnRefusal::DeadlinePassed { deadline: at(10) }));
         assert_eq!(with_deadline.accepts_returns(at(20)), Err(ReturnRefusal::EventBegun));
         assert_eq!(Schedule { starts_at: None, ..schedule }.accepts_returns(at(1_000)), Ok(()));
+    }
+
+    #[test]
+    fn reservations_are_confirmed_until_the_event_ends() {
+        let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+        let schedule = Schedule { sales_end_at: Some(at(10)), ends_at: Some(at(40)), ..published(at(20)) };
+        assert_eq!(schedule.accepts_confirmations(at(39)), Ok(()), "after the end of sales and the start");
+        assert_eq!(schedule.accepts_confirmations(at(40)), Err(ConfirmRefusal::EventOver));
+        let without_end = Schedule { ends_at: None, ..schedule };
+        assert_eq!(without_end.accepts_confirmations(at(19)), Ok(()));
+        assert_eq!(without_end.accepts_confirmations(at(20)), Err(ConfirmRefusal::EventOver));
+        assert_eq!(Schedule { starts_at: None, ..without_end }.accepts_confirmations(at(1_000)), Ok(()));
+        let cancelled = Schedule { status: EventStatus::Cancelled, ..schedule };
+        assert_eq!(cancelled.accepts_confirmations(at(1)), Err(ConfirmRefusal::EventCancelled));
     }
 }

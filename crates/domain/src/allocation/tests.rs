@@ -3,15 +3,20 @@
 mod histories;
 
 use super::*;
+use crate::queue::QueueHeads;
 
 const LIMITS: BookingLimits = BookingLimits { max_per_booking: 10, max_per_account: None };
 
 fn stock(capacity: u32) -> Stock {
-    Stock { capacity, available: capacity, booked: 0, held: 0, waiting: 0, next_number: 1, version: 0 }
+    Stock::new(capacity)
 }
 
 fn ask(quantity: u32) -> BookRequest {
-    BookRequest { quantity, join_waitlist: true, account_total: 0, already_waiting: false }
+    BookRequest { quantity, commitment: Commitment::Confirmed, join_waitlist: true, account_total: 0, already_waiting: false }
+}
+
+fn reserve(quantity: u32) -> BookRequest {
+    BookRequest { commitment: Commitment::Reserved, ..ask(quantity) }
 }
 
 fn heads(entries: &[(i64, u32)]) -> QueueHeads {
@@ -45,7 +50,7 @@ fn a_newcomer_cannot_take_tickets_that_a_waiting_party_could_use() {
     assert_eq!(stock.return_tickets(1, EventPhase::WaitlistOpen), ReturnDestination::Held);
     assert_eq!((stock.available, stock.held), (0, 3));
     assert_eq!(stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 2, position: 2 }));
-    let walk = stock.reallocate(&mut heads(&[(1, 3), (2, 2)]), LIMITS, 100);
+    let walk = stock.reallocate(&mut heads(&[(1, 3), (2, 2)]), LIMITS, 100, Commitment::Confirmed);
     assert_eq!(walk, AllocationPass { promoted: vec![(1, 3)], leftover: 0, unfinished: false });
 }
 
@@ -74,10 +79,16 @@ fn a_party_above_a_lowered_limit_is_passed_over_until_the_limit_is_raised() {
     let _ = stock.return_tickets(4, EventPhase::WaitlistOpen);
     let lowered = BookingLimits { max_per_booking: 2, ..LIMITS };
     let mut heads = heads(&[(1, 3), (2, 1)]);
-    assert_eq!(stock.reallocate(&mut heads, lowered, 100), AllocationPass { promoted: vec![(2, 1)], leftover: 3, unfinished: false });
+    assert_eq!(
+        stock.reallocate(&mut heads, lowered, 100, Commitment::Confirmed),
+        AllocationPass { promoted: vec![(2, 1)], leftover: 3, unfinished: false }
+    );
     assert_eq!((stock.available, stock.waiting), (3, 1));
     assert!(stock.hold_available());
-    assert_eq!(stock.reallocate(&mut heads, LIMITS, 100), AllocationPass { promoted: vec![(1, 3)], leftover: 0, unfinished: false });
+    assert_eq!(
+        stock.reallocate(&mut heads, LIMITS, 100, Commitment::Confirmed),
+        AllocationPass { promoted: vec![(1, 3)], leftover: 0, unfinished: false }
+    );
 }
 
 #[test]
@@ -86,7 +97,7 @@ fn leftover_tickets_become_available() {
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
     let _ = stock.return_tickets(3, EventPhase::WaitlistOpen);
-    let walk = stock.reallocate(&mut heads(&[(1, 4)]), LIMITS, 100);
+    let walk = stock.reallocate(&mut heads(&[(1, 4)]), LIMITS, 100, Commitment::Confirmed);
     assert_eq!(walk, AllocationPass { promoted: vec![], leftover: 3, unfinished: false });
     assert_eq!((stock.available, stock.held, stock.waiting), (3, 0, 1));
 }
@@ -100,9 +111,15 @@ fn a_pass_that_reaches_its_limit_leaves_the_rest_held() {
     }
     let _ = stock.return_tickets(3, EventPhase::WaitlistOpen);
     let mut heads = heads(&[(1, 1), (2, 1), (3, 1)]);
-    assert_eq!(stock.reallocate(&mut heads, LIMITS, 2), AllocationPass { promoted: vec![(1, 1), (2, 1)], leftover: 0, unfinished: true });
+    assert_eq!(
+        stock.reallocate(&mut heads, LIMITS, 2, Commitment::Confirmed),
+        AllocationPass { promoted: vec![(1, 1), (2, 1)], leftover: 0, unfinished: true }
+    );
     assert_eq!(stock.held, 1);
-    assert_eq!(stock.reallocate(&mut heads, LIMITS, 2), AllocationPass { promoted: vec![(3, 1)], leftover: 0, unfinished: false });
+    assert_eq!(
+        stock.reallocate(&mut heads, LIMITS, 2, Commitment::Confirmed),
+        AllocationPass { promoted: vec![(3, 1)], leftover: 0, unfinished: false }
+    );
 }
 
 #[test]
@@ -123,7 +140,7 @@ fn capacity_is_taken_from_available_then_from_held_and_never_from_booked() {
     let _ = stock.return_tickets(2, EventPhase::WaitlistOpen);
     assert_eq!(stock.set_capacity(3, EventPhase::WaitlistOpen), Ok(ReturnDestination::Available));
     assert_eq!((stock.available, stock.held, stock.booked), (0, 1, 2));
-    assert_eq!(stock.set_capacity(1, EventPhase::WaitlistOpen), Err(CapacityBelowBooked { booked: 2 }));
+    assert_eq!(stock.set_capacity(1, EventPhase::WaitlistOpen), Err(CapacityBelowBooked { booked: 2, reserved: 0 }));
     assert_eq!(stock.set_capacity(5, EventPhase::WaitlistOpen), Ok(ReturnDestination::Held));
     assert_eq!(stock.held, 3);
 }
@@ -132,7 +149,7 @@ fn capacity_is_taken_from_available_then_from_held_and_never_from_booked() {
 fn the_account_limit_counts_what_is_booked_and_waited_for() {
     let limits = BookingLimits { max_per_booking: 10, max_per_account: Some(3) };
     let mut stock = stock(10);
-    let request = BookRequest { quantity: 2, join_waitlist: true, account_total: 2, already_waiting: false };
+    let request = BookRequest { account_total: 2, ..ask(2) };
     assert_eq!(stock.book(request, limits, EventPhase::WaitlistOpen), Err(BookRefusal::AccountLimit { max: 3 }));
     assert_eq!(stock.book(ask(11), limits, EventPhase::WaitlistOpen), Err(BookRefusal::QuantityTooLarge { max: 10 }));
 }
@@ -165,7 +182,7 @@ fn when_the_event_is_postponed_those_who_still_wait_come_first_again() {
     let _ = stock.return_tickets(3, EventPhase::WaitlistClosed);
     assert!(stock.hold_available());
     assert_eq!(stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 2, position: 2 }));
-    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), LIMITS, 9).promoted, [(1, 2), (2, 1)]);
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), LIMITS, 9, Commitment::Confirmed).promoted, [(1, 2), (2, 1)]);
 }
 
 #[test]
@@ -218,6 +235,51 @@ fn a_party_that_shrinks_to_what_is_available_gets_it() {
     assert_eq!((stock.available, stock.held), (2, 0), "3 are still more than what is available");
     assert_eq!(stock.change_entry(change(3, 2), LIMITS), Ok(EntryChangeResult::KeptPlace));
     assert_eq!((stock.available, stock.held), (0, 2));
-    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), LIMITS, 9).promoted, [(1, 2)]);
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), LIMITS, 9, Commitment::Confirmed).promoted, [(1, 2)]);
     assert!(stock.is_consistent());
+}
+
+#[test]
+fn reserved_tickets_are_for_nobody_else_until_they_are_returned() {
+    let mut stock = stock(3);
+    assert_eq!(stock.book(reserve(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved));
+    assert_eq!((stock.available, stock.reserved, stock.booked), (1, 2, 0));
+    assert_eq!(stock.book(reserve(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 1, position: 1 }));
+    // The reservation expires. Its tickets and the available one are held for the party that waits.
+    assert_eq!(stock.return_reserved_tickets(2, EventPhase::WaitlistOpen), ReturnDestination::Held);
+    assert_eq!((stock.available, stock.reserved, stock.held), (0, 0, 3));
+    let pass = stock.reallocate(&mut heads(&[(1, 2)]), LIMITS, 9, Commitment::Reserved);
+    assert_eq!(pass, AllocationPass { promoted: vec![(1, 2)], leftover: 1, unfinished: false });
+    assert_eq!((stock.available, stock.reserved, stock.booked), (1, 2, 0));
+    stock.confirm(2);
+    assert_eq!((stock.available, stock.reserved, stock.booked), (1, 0, 2));
+    assert!(stock.is_consistent());
+}
+
+#[test]
+fn an_offer_that_lapses_goes_to_the_next_in_line() {
+    let mut stock = stock(1);
+    stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();
+    for _ in 0..2 {
+        stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();
+    }
+    let _ = stock.return_tickets(1, EventPhase::WaitlistOpen);
+    let mut heads = heads(&[(1, 1), (2, 1)]);
+    assert_eq!(stock.reallocate(&mut heads, LIMITS, 9, Commitment::Reserved).promoted, [(1, 1)]);
+    assert_eq!(stock.return_reserved_tickets(1, EventPhase::WaitlistOpen), ReturnDestination::Held);
+    assert_eq!(stock.reallocate(&mut heads, LIMITS, 9, Commitment::Reserved).promoted, [(2, 1)]);
+    // After the waiting list has ended, an offer that lapses is for everybody.
+    assert_eq!(stock.return_reserved_tickets(1, EventPhase::WaitlistClosed), ReturnDestination::Available);
+    assert_eq!((stock.available, stock.reserved, stock.held, stock.waiting), (1, 0, 0, 0));
+}
+
+#[test]
+fn capacity_is_never_taken_from_reserved_tickets() {
+    let mut stock = stock(5);
+    stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();
+    stock.book(reserve(2), LIMITS, EventPhase::WaitlistOpen).unwrap();
+    let refused = Err(CapacityBelowBooked { booked: 1, reserved: 2 });
+    assert_eq!(stock.set_capacity(2, EventPhase::WaitlistOpen), refused);
+    assert_eq!(stock.set_capacity(3, EventPhase::WaitlistOpen), Ok(ReturnDestination::Available));
+    assert_eq!((stock.available, stock.reserved, stock.booked), (0, 2, 1));
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::EventChanges;
+use crate::Timestamp;
 use crate::ids::{AccountId, BookingId, WaitlistEntryId};
-use crate::states::EventStatus;
+use crate::states::{BookingOrigin, EventStatus};
 
 /// A domain event: a change to an event, a ticket type, a booking or a waiting-list entry.
 ///
@@ -13,14 +14,41 @@ use crate::states::EventStatus;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum DomainEvent {
-    /// A request was booked from the available tickets.
+    /// A request was booked from the available tickets, or a reserved booking was confirmed.
     BookingConfirmed {
-        /// The new booking.
+        /// The confirmed booking.
         booking_id: BookingId,
         /// The account that holds the booking.
         account_id: AccountId,
         /// The number of booked tickets.
         quantity: u32,
+        /// The origin of the booking: omitted if the tickets were available, `waitlist` if an offer was accepted.
+        #[serde(skip_serializing_if = "BookingOrigin::is_direct")]
+        origin: BookingOrigin,
+    },
+    /// Available tickets were reserved for an account, which must confirm the booking in time.
+    BookingReserved {
+        /// The new booking.
+        booking_id: BookingId,
+        /// The account that holds the booking.
+        account_id: AccountId,
+        /// The number of reserved tickets.
+        quantity: u32,
+        /// The time at which the reservation ends.
+        expires_at: Timestamp,
+    },
+    /// A reserved booking was not confirmed in time.
+    BookingExpired {
+        /// The expired booking.
+        booking_id: BookingId,
+        /// The account that held the booking.
+        account_id: AccountId,
+        /// The number of tickets that were reserved.
+        quantity: u32,
+        /// The time at which the reservation ended.
+        expires_at: Timestamp,
+        /// The origin of the booking: `waitlist` if an offer was not accepted.
+        origin: BookingOrigin,
     },
     /// Some of the tickets of a booking were returned.
     BookingReduced {
@@ -32,6 +60,9 @@ pub enum DomainEvent {
         quantity: u32,
         /// The number of returned tickets.
         returned: u32,
+        /// True if the booking is reserved, so that the returned tickets had not been sold. Omitted if it is confirmed.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reserved: bool,
     },
     /// A booking was cancelled by itself or together with its event.
     BookingCancelled {
@@ -41,6 +72,9 @@ pub enum DomainEvent {
         account_id: AccountId,
         /// The number of returned tickets.
         returned: u32,
+        /// True if the booking was reserved, so that the returned tickets had not been sold. Omitted if it was confirmed.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reserved: bool,
     },
     /// An account joined the waiting list.
     WaitlistJoined {
@@ -65,6 +99,21 @@ pub enum DomainEvent {
         quantity: u32,
         /// The number that the entry had in the waiting list.
         number: i64,
+    },
+    /// A waiting-list entry was promoted to a reserved booking, which its account must confirm in time.
+    WaitlistOffered {
+        /// The promoted entry.
+        waitlist_entry_id: WaitlistEntryId,
+        /// The reserved booking.
+        booking_id: BookingId,
+        /// The account that holds the booking.
+        account_id: AccountId,
+        /// The number of reserved tickets.
+        quantity: u32,
+        /// The number that the entry had in the waiting list.
+        number: i64,
+        /// The time at which the offer ends.
+        expires_at: Timestamp,
     },
     /// An account left the waiting list.
     WaitlistLeft {
@@ -151,10 +200,13 @@ impl DomainEvent {
     pub const fn routing_key(&self) -> &'static str {
         match self {
             Self::BookingConfirmed { .. } => "booking.confirmed",
+            Self::BookingReserved { .. } => "booking.reserved",
+            Self::BookingExpired { .. } => "booking.expired",
             Self::BookingReduced { .. } => "booking.reduced",
             Self::BookingCancelled { .. } => "booking.cancelled",
             Self::WaitlistJoined { .. } => "waitlist.joined",
             Self::WaitlistPromoted { .. } => "waitlist.promoted",
+            Self::WaitlistOffered { .. } => "waitlist.offered",
             Self::WaitlistLeft { .. } => "waitlist.left",
             Self::WaitlistChanged { .. } => "waitlist.changed",
             Self::WaitlistClosed { .. } => "waitlist.closed",

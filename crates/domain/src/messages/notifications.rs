@@ -197,6 +197,7 @@ mod tests {
     use super::*;
     use crate::ids::{BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
     use crate::messages::{Change, DomainEvent, Message, Subject};
+    use crate::states::BookingOrigin;
 
     const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
     const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
@@ -212,12 +213,19 @@ mod tests {
     fn each_type_that_people_are_told_about_is_read() {
         let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), ACCOUNT);
         let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
-        let (quantity, number) = (3, 7);
+        let (quantity, number, reserved) = (3, 7, false);
+        let (origin, expires_at) = (BookingOrigin::Direct, chrono::DateTime::UNIX_EPOCH);
         let of = |quantity, remaining| TicketNotification { event: EVENT, account: ACCOUNT, quantity, remaining };
         for (domain_event, expected) in [
-            (DomainEvent::BookingConfirmed { booking_id, account_id, quantity }, Some(Notification::Booked(of(3, 3)))),
-            (DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2 }, Some(Notification::Returned(of(2, 3)))),
-            (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4 }, Some(Notification::Returned(of(4, 0)))),
+            (DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin }, Some(Notification::Booked(of(3, 3)))),
+            (
+                DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved },
+                Some(Notification::Returned(of(2, 3))),
+            ),
+            (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved }, Some(Notification::Returned(of(4, 0)))),
+            (DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at }, None),
+            (DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin }, None),
+            (DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at }, None),
             (DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number }, Some(Notification::Joined(of(3, 3)))),
             (
                 DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },

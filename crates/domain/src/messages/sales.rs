@@ -10,6 +10,7 @@ use super::UnreadableMessage;
 use super::envelope::is_readable_schema;
 use crate::Timestamp;
 use crate::ids::{EventId, TicketTypeId, TypeKey};
+use crate::states::BookingOrigin;
 
 /// The topic patterns of the messages about ticket types. A message that increments the version of a ticket type must match one
 /// of them: otherwise its readers would wait for a message that never arrives.
@@ -18,11 +19,11 @@ pub const SALES_ROUTING_PATTERNS: [&str; 3] = ["booking.*", "waitlist.*", "ticke
 /// The change that a message about a ticket type makes to the figures of its sales.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SalesChange {
-    /// The number of tickets that were booked from the available ones.
+    /// The number of tickets that were booked from the available ones. Reserved tickets count when they are confirmed.
     pub booked: u32,
-    /// The number of tickets that were returned, with the tickets of cancelled bookings.
+    /// The number of sold tickets that were returned, with the tickets of cancelled bookings.
     pub returned: u32,
-    /// The number of tickets that went to waiting-list entries.
+    /// The number of tickets that went to waiting-list entries. Offered tickets count when they are accepted.
     pub promoted: u32,
     /// The number of waiting-list entries that were promoted.
     pub promotions: u32,
@@ -66,6 +67,11 @@ struct Data {
     quantity: Option<u32>,
     returned: Option<u32>,
     capacity: Option<u32>,
+    /// Omitted for bookings of available tickets.
+    origin: Option<BookingOrigin>,
+    /// Omitted for bookings whose tickets were sold.
+    #[serde(default)]
+    reserved: bool,
 }
 
 impl Data {
@@ -74,10 +80,13 @@ impl Data {
         let returned = || self.returned.ok_or_else(|| Error::missing_field("returned"));
         let none = SalesChange::default();
         Ok(match routing_key {
+            "booking.confirmed" if self.origin == Some(BookingOrigin::Waitlist) => SalesChange { promoted: quantity()?, ..none },
             "booking.confirmed" => SalesChange { booked: quantity()?, ..none },
+            "booking.reduced" | "booking.cancelled" if self.reserved => none,
             "booking.reduced" | "booking.cancelled" => SalesChange { returned: returned()?, ..none },
             "waitlist.joined" | "waitlist.reopened" => SalesChange { joined: 1, ..none },
             "waitlist.promoted" => SalesChange { promoted: quantity()?, promotions: 1, ..none },
+            "waitlist.offered" => SalesChange { promotions: 1, ..none },
             "waitlist.left" | "waitlist.closed" => SalesChange { left: 1, ..none },
             "tickets.capacity_changed" => {
                 SalesChange { capacity: Some(self.capacity.ok_or_else(|| Error::missing_field("capacity"))?), ..none }
@@ -128,12 +137,24 @@ mod tests {
         let booking_id = BookingId::from_uuid(Uuid::from_u128(4));
         let account_id = AccountId::from_uuid(Uuid::from_u128(5));
         let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
-        let (quantity, number) = (3, 7);
+        let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
         let none = SalesChange::default();
+        let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
+        let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
+        let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved };
         let all = [
-            (DomainEvent::BookingConfirmed { booking_id, account_id, quantity }, SalesChange { booked: 3, ..none }),
-            (DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2 }, SalesChange { returned: 2, ..none }),
-            (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4 }, SalesChange { returned: 4, ..none }),
+            (confirmed(BookingOrigin::Direct), SalesChange { booked: 3, ..none }),
+            (confirmed(BookingOrigin::Waitlist), SalesChange { promoted: 3, ..none }),
+            (DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at }, none),
+            (DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin: BookingOrigin::Waitlist }, none),
+            (reduced(false), SalesChange { returned: 2, ..none }),
+            (reduced(true), none),
+            (cancelled(false), SalesChange { returned: 4, ..none }),
+            (cancelled(true), none),
+            (
+                DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at },
+                SalesChange { promotions: 1, ..none },
+            ),
             (DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number }, SalesChange { joined: 1, ..none }),
             (
                 DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },

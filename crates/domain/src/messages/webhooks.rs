@@ -10,12 +10,15 @@ use crate::ids::{EventId, MessageId};
 
 /// The types of messages that webhooks offer: all changes of bookings, waiting lists and events. Messages about accounts contain
 /// sealed notices, and those about held tickets are requests for work, so no webhook gets them.
-pub const WEBHOOK_TYPES: [&str; 13] = [
+pub const WEBHOOK_TYPES: [&str; 16] = [
+    "booking.reserved",
     "booking.confirmed",
+    "booking.expired",
     "booking.reduced",
     "booking.cancelled",
     "waitlist.joined",
     "waitlist.promoted",
+    "waitlist.offered",
     "waitlist.left",
     "waitlist.changed",
     "waitlist.closed",
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
     use crate::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
     use crate::messages::{DomainEvent, Message, Subject};
-    use crate::states::EventStatus;
+    use crate::states::{BookingOrigin, EventStatus};
 
     const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
 
@@ -100,13 +103,17 @@ mod tests {
     fn every_type_about_bookings_waiting_lists_and_events_is_offered_and_no_other() {
         let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), AccountId::from_uuid(Uuid::from_u128(5)));
         let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
-        let (quantity, number, returned) = (3, 7, 2);
+        let (quantity, number, returned, reserved) = (3, 7, 2, false);
+        let (origin, expires_at) = (BookingOrigin::Direct, chrono::DateTime::UNIX_EPOCH);
         let all = [
-            DomainEvent::BookingConfirmed { booking_id, account_id, quantity },
-            DomainEvent::BookingReduced { booking_id, account_id, quantity, returned },
-            DomainEvent::BookingCancelled { booking_id, account_id, returned },
+            DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at },
+            DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin },
+            DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin },
+            DomainEvent::BookingReduced { booking_id, account_id, quantity, returned, reserved },
+            DomainEvent::BookingCancelled { booking_id, account_id, returned, reserved },
             DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
+            DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at },
             DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
             DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: 1, number },
             DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },

@@ -9,7 +9,7 @@ use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId
 use rowlock_domain::states::Language;
 use rowlock_domain::text::{Description, Email, InvalidValue, LoginEmail, Password, PersonName, Title, Username};
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{AccountLimit, Capacity, Currency, Quantity};
+use rowlock_domain::values::{AccountLimit, Capacity, CheckoutMinutes, Currency, OfferMinutes, Quantity};
 
 use super::InvalidBody;
 
@@ -69,7 +69,7 @@ impl Deserr<InvalidBody> for Language {
     }
 }
 
-integer_fields!(AccountLimit, Capacity, Quantity);
+integer_fields!(AccountLimit, Capacity, CheckoutMinutes, OfferMinutes, Quantity);
 
 /// A whole number whose range is checked later. Values that exceed `i64` become `i64::MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

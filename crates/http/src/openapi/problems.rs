@@ -64,12 +64,18 @@ pub struct ProblemDocument {
     /// With `capacity-below-booked`: the number of its booked tickets.
     #[schema(nullable = false)]
     booked_tickets: Option<u32>,
+    /// With `capacity-below-booked`: the number of its reserved tickets.
+    #[schema(nullable = false)]
+    reserved_tickets: Option<u32>,
     /// With `account-limit`: the maximum number of tickets of the type per account.
     #[schema(nullable = false)]
     max_per_account: Option<u32>,
     /// With `cancellation-closed`: the time until which tickets could be returned.
     #[schema(nullable = false, value_type = Option<DateTime>)]
     cancel_until: Option<String>,
+    /// With `reservation-expired`: the time at which the reservation ended.
+    #[schema(nullable = false, value_type = Option<DateTime>)]
+    expires_at: Option<String>,
     /// With `event-has-bookings`: the number of bookings that the event has ever had, including cancelled ones. Counted up to 1,000.
     #[schema(nullable = false)]
     bookings: Option<u32>,
@@ -256,6 +262,12 @@ fn example(code: ProblemCode) -> Problem {
             "Tickets could be returned until 2036-12-30T12:00:00Z; see cancelUntil of the event.",
             &[("cancelUntil", json!("2036-12-30T12:00:00Z"))],
         ),
+        ProblemCode::ReservationExpired => (
+            "The booking had to be confirmed before 2026-11-27T18:30:00.654321Z. Book again, or join the waiting list.",
+            &[("expiresAt", json!("2026-11-27T18:30:00.654321Z"))],
+        ),
+        ProblemCode::BookingCancelled => ("The booking is cancelled, so it cannot be confirmed. Book again.", &[]),
+        ProblemCode::EventOver => ("The event is over, so its bookings cannot be confirmed.", &[]),
         ProblemCode::WaitlistWouldClose => (
             "The change would end the waiting list now and close its entries. Send closeWaitlist: true to confirm.",
             &[("waitlistEntries", json!(12)), ("heldTickets", json!(0))],
@@ -274,7 +286,7 @@ fn example(code: ProblemCode) -> Problem {
         ),
         ProblemCode::CapacityBelowBooked => (
             "180 tickets of this type are booked, so it cannot have fewer than 180.",
-            &[("ticketTypeId", json!(TICKET_TYPE)), ("bookedTickets", json!(180))],
+            &[("bookedTickets", json!(180)), ("reservedTickets", json!(0)), ("ticketTypeId", json!(TICKET_TYPE))],
         ),
         ProblemCode::PreconditionFailed => ("The event has changed since you read it. Read it again and repeat your change.", &[]),
         ProblemCode::BodyTooLarge => ("The request body is larger than the limit of 65536 bytes.", &[]),

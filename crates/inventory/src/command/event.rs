@@ -6,7 +6,7 @@ use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::text::{Description, Title};
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
+use rowlock_domain::values::{AccountLimit, Capacity, CheckoutMinutes, OfferMinutes, Quantity};
 
 use super::actor::Idempotency;
 
@@ -37,6 +37,10 @@ pub struct ChangeEvent {
     pub waitlist_until: Option<WaitlistUntil>,
     /// The new cancellation deadline. The inner `None` removes it.
     pub cancel_until: Option<Option<Timestamp>>,
+    /// The new number of minutes for which bookings are reserved. The inner `None` confirms bookings at once.
+    pub checkout_minutes: Option<Option<CheckoutMinutes>>,
+    /// The new number of minutes for which promoted entries can be accepted. The inner `None` confirms them at once.
+    pub offer_minutes: Option<Option<OfferMinutes>>,
     /// Whether the change may end a waiting list that has entries. Otherwise such a change is rejected.
     pub close_waitlist: bool,
     /// The transition of the status.
@@ -65,6 +69,8 @@ impl ChangeEvent {
             sales_end_at: None,
             waitlist_until: None,
             cancel_until: None,
+            checkout_minutes: None,
+            offer_minutes: None,
             close_waitlist: false,
             transition: None,
             types: Vec::new(),
@@ -81,7 +87,8 @@ impl ChangeEvent {
     /// Returns whether the change affects nothing but name, description, venue and time zone.
     pub(crate) const fn is_text_only(&self) -> bool {
         let times = self.ends_at.is_some() || self.sales_start_at.is_some() || self.cancel_until.is_some() || self.moves_waitlist_end();
-        !times && self.transition.is_none() && self.types.is_empty()
+        let reservations = self.checkout_minutes.is_some() || self.offer_minutes.is_some();
+        !times && !reservations && self.transition.is_none() && self.types.is_empty()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ReturnRefusal};
+use chrono::TimeDelta;
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal};
 use rowlock_domain::ids::{BookingId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::EventStatus;
 use rowlock_postgres::DatabaseError;
@@ -13,8 +14,10 @@ use crate::views::{EventWithTypes, NamedBooking, NamedEntry};
 /// The result of a command. Except for `Refused` and `Skipped`, it is committed by the time the caller sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The tickets were booked.
+    /// The tickets were booked or reserved.
     Booked(NamedBooking),
+    /// The booking is confirmed, now or earlier. It is shown as it is now.
+    Confirmed(NamedBooking),
     /// The request was put on the waiting list.
     Waitlisted(NamedEntry),
     /// Tickets were returned, now or earlier. The booking is shown as it is now.
@@ -29,6 +32,8 @@ pub enum Outcome {
     Deleted,
     /// Held tickets were reallocated, or what was still open was closed.
     Reallocated(ReallocationSummary),
+    /// Reserved bookings whose time was over were ended.
+    Expired(ExpirySummary),
     /// The stored response to an identical earlier request.
     Replayed(RenderedResponse),
     /// The command cannot be executed. Nothing was changed.
@@ -58,6 +63,17 @@ pub struct ReallocationSummary {
     /// The number of bookings that were cancelled with their event.
     pub cancelled: u32,
     /// True if there is more to do.
+    pub unfinished: bool,
+}
+
+/// The result of ending reserved bookings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpirySummary {
+    /// The number of ended bookings.
+    pub expired: u32,
+    /// The longest time by which one of them was ended after its time was over.
+    pub longest_delay: TimeDelta,
+    /// True if there may be more to end.
     pub unfinished: bool,
 }
 
@@ -104,10 +120,12 @@ pub enum Refusal {
     KeyReused,
     /// The event has a different version from the expected one.
     VersionMismatch,
-    /// The new capacity of the ticket type is below the number of booked tickets.
+    /// The new capacity of the ticket type is below the number of booked and reserved tickets.
     CapacityBelowBooked(TicketTypeId, CapacityBelowBooked),
     /// The holder can no longer return tickets.
     Return(ReturnRefusal),
+    /// The booking can no longer be confirmed.
+    Confirm(ConfirmRefusal),
     /// The change would end a waiting list that has entries or tickets held for them.
     WaitlistWouldClose {
         /// The number of entries that would be closed.

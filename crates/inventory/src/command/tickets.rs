@@ -55,6 +55,28 @@ pub struct CancelBooking {
     pub authority: Authority,
 }
 
+/// A request to confirm a reserved booking.
+#[derive(Debug, Clone)]
+pub struct ConfirmBooking {
+    /// The ticket type of the booking.
+    pub key: TypeKey,
+    /// The account that holds the booking.
+    pub account: AccountId,
+    /// The booking to confirm.
+    pub booking: BookingId,
+    /// The idempotency key, if the client sent one.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A request to end the reserved bookings of a ticket type whose time is over.
+#[derive(Debug, Clone, Copy)]
+pub struct ExpireReservations {
+    /// The ticket type.
+    pub key: TypeKey,
+    /// The maximum number of bookings to end in this transaction.
+    pub limit: usize,
+}
+
 /// A request to leave the waiting list.
 #[derive(Debug, Clone)]
 pub struct LeaveWaitlist {

@@ -7,6 +7,7 @@ use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::{Change, DomainEvent, EventChanges};
 use rowlock_domain::states::{EventStatus, WaitlistStatus};
+use rowlock_domain::values::{CheckoutMinutes, OfferMinutes};
 
 use serde_json::{Map, Value, json};
 
@@ -258,6 +259,8 @@ fn audit_details<'a>(before: &Event, after: &Event, types: impl Iterator<Item = 
     note("salesEndAt", json!(before.sales_end_at), json!(after.sales_end_at));
     note("waitlistUntil", json!(before.waitlist_until), json!(after.waitlist_until));
     note("cancelUntil", json!(before.cancel_until), json!(after.cancel_until));
+    note("checkoutMinutes", json!(before.checkout_minutes), json!(after.checkout_minutes));
+    note("offerMinutes", json!(before.offer_minutes), json!(after.offer_minutes));
     note("status", json!(before.status.as_str()), json!(after.status.as_str()));
     for (before, after) in types {
         let mut note = |name: &str, from: Value, to: Value| note(&format!("ticketTypes.{}.{name}", before.key.ticket_type), from, to);
@@ -292,6 +295,12 @@ fn apply_details(before: &Event, change: &ChangeEvent) -> Event {
     event.sales_end_at = change.sales_end_at.unwrap_or(event.sales_end_at);
     event.waitlist_until = change.waitlist_until.unwrap_or(event.waitlist_until);
     event.cancel_until = change.cancel_until.unwrap_or(event.cancel_until);
+    if let Some(minutes) = change.checkout_minutes {
+        event.checkout_minutes = minutes.map(CheckoutMinutes::get);
+    }
+    if let Some(minutes) = change.offer_minutes {
+        event.offer_minutes = minutes.map(OfferMinutes::get);
+    }
     event
 }
 

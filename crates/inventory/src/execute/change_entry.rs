@@ -14,7 +14,7 @@ impl UnitOfWork {
         let id = self.find_entry_to_change(change)?;
         let scope = (change.event, id);
         let entry = self.entries.get(&scope).filter(|entry| entry.holder.account == change.account).ok_or(Refusal::EntryNotFound)?;
-        if let Some(booking) = entry.booking {
+        if let (WaitlistStatus::Promoted, Some(booking)) = (entry.status, entry.booking) {
             return Err(Refusal::AlreadyPromoted(booking));
         }
         if entry.status != WaitlistStatus::Waiting {

@@ -1,6 +1,7 @@
 //! Decides commands in the order of arrival, on rows in memory. The rule itself is in `rowlock_domain::allocation`.
 
-use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, EventPhase};
+use rowlock_domain::Timestamp;
+use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase};
 use rowlock_domain::auditlog::Action;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::messages::DomainEvent;
@@ -34,12 +35,14 @@ impl UnitOfWork {
     fn decide_new_command(&mut self, command: &Command) -> Outcome {
         let result = match command {
             Command::Book(book) => self.book(book),
+            Command::Confirm(confirm) => self.confirm(confirm),
             Command::CancelBooking(cancel) => self.cancel(cancel),
             Command::LeaveWaitlist(leave) => self.leave(leave),
             Command::ChangeEntry(change) => self.change_entry(change),
             Command::ChangeEvent(change) => self.change_event(change),
             Command::DeleteEvent(delete) => self.delete_event(delete),
             Command::Reallocate(reallocate) => self.reallocate(*reallocate),
+            Command::Expire(expire) => self.expire(*expire),
         };
         result.unwrap_or_else(Outcome::Refused)
     }
@@ -56,6 +59,8 @@ impl UnitOfWork {
         let event = event.ok_or(Refusal::EventNotFound)?;
         let on_sale = event.schedule().on_sale(self.now);
         let phase = event.schedule().phase(self.now);
+        // A guest has no account with which the booking could be confirmed.
+        let expires_at = if book.for_guest.is_none() { self.end_of_reservation(event.checkout_minutes) } else { None };
         match on_sale {
             Err(BookRefusal::NotPublic) => return Err(Refusal::EventNotFound),
             Err(refusal) => return Err(Refusal::Book(refusal)),
@@ -67,6 +72,7 @@ impl UnitOfWork {
         let limits = ticket_type.get().limits;
         let request = BookRequest {
             quantity: book.quantity.get(),
+            commitment: if expires_at.is_some() { Commitment::Reserved } else { Commitment::Confirmed },
             join_waitlist: book.join_waitlist,
             account_total,
             already_waiting: open_entry.is_some(),
@@ -86,8 +92,8 @@ impl UnitOfWork {
         let event_name = self.event_name(key.event);
         self.add_to_total(key, book.holder.account, quantity);
         if let Some(by) = &book.for_guest {
-            let subject = if matches!(booked, BookingDecision::Confirmed) { book.booking.as_uuid() } else { book.entry.as_uuid() };
             let waitlisted = matches!(booked, BookingDecision::Waitlisted { .. });
+            let subject = if waitlisted { book.entry.as_uuid() } else { book.booking.as_uuid() };
             self.record_audit_entry(
                 by,
                 Action::CreateBooking,
@@ -97,8 +103,8 @@ impl UnitOfWork {
             );
         }
         Ok(match booked {
-            BookingDecision::Confirmed => {
-                let booking = self.new_booking(book, quantity);
+            BookingDecision::Confirmed | BookingDecision::Reserved => {
+                let booking = self.new_booking(book, quantity, expires_at);
                 Outcome::Booked(NamedBooking { event_name, booking })
             }
             BookingDecision::Waitlisted { number, position } => {
@@ -109,22 +115,26 @@ impl UnitOfWork {
         })
     }
 
-    fn new_booking(&mut self, book: &Book, quantity: u32) -> Booking {
+    fn new_booking(&mut self, book: &Book, quantity: u32, expires_at: Option<Timestamp>) -> Booking {
+        let origin = BookingOrigin::Direct;
         let booking = Booking {
             id: book.booking,
             key: book.key,
             holder: book.holder.clone(),
             quantity,
-            status: BookingStatus::Confirmed,
-            origin: BookingOrigin::Direct,
+            status: if expires_at.is_some() { BookingStatus::Reserved } else { BookingStatus::Confirmed },
+            origin,
             booked_at: self.now,
             cancelled_at: None,
+            expires_at,
         };
         self.bookings.insert_new((book.key.event, book.booking), booking.clone());
-        self.emit_for_type(
-            book.key,
-            DomainEvent::BookingConfirmed { booking_id: booking.id, account_id: booking.holder.account, quantity },
-        );
+        let (booking_id, account_id) = (booking.id, booking.holder.account);
+        let domain_event = match expires_at {
+            Some(expires_at) => DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at },
+            None => DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin },
+        };
+        self.emit_for_type(book.key, domain_event);
         booking
     }
 
@@ -139,6 +149,7 @@ impl UnitOfWork {
             booking: None,
             joined_at: self.now,
             ended_at: None,
+            for_guest: book.for_guest.is_some(),
         };
         self.entries.insert_new((book.key.event, book.entry), entry.clone());
         self.entry_by_number.insert((book.key, number), book.entry);

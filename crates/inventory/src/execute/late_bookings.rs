@@ -22,7 +22,7 @@ impl LateBookingBudget {
     /// Computes the room that the commands of a batch leave, regardless of their order.
     pub(super) fn of(commands: &[&Command], work: &UnitOfWork) -> Self {
         let mut requested: HashMap<TypeKey, u32> = HashMap::new();
-        // Returns, and entries whose quantity is lowered, can turn available tickets into held ones. A change of the event can do
+        // Returns, reservations that expire, and entries whose quantity is lowered, can turn available tickets into held ones. A change of the event can do
         // anything.
         let (mut unsettled, mut changed) = (HashSet::new(), HashSet::new());
         for command in commands {
@@ -31,9 +31,9 @@ impl LateBookingBudget {
                     let sum = requested.entry(book.key).or_default();
                     *sum = sum.saturating_add(book.quantity.get());
                 }
-                Command::CancelBooking(_) | Command::ChangeEntry(_) => _ = unsettled.insert(command.event()),
+                Command::CancelBooking(_) | Command::ChangeEntry(_) | Command::Expire(_) => _ = unsettled.insert(command.event()),
                 Command::ChangeEvent(_) => _ = changed.insert(command.event()),
-                Command::LeaveWaitlist(_) | Command::DeleteEvent(_) | Command::Reallocate(_) => {}
+                Command::Confirm(_) | Command::LeaveWaitlist(_) | Command::DeleteEvent(_) | Command::Reallocate(_) => {}
             }
         }
         let mut budget = Self::default();

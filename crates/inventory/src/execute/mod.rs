@@ -12,6 +12,7 @@ mod delete;
 mod late_bookings;
 mod read;
 mod reallocate;
+mod reservations;
 mod returns;
 mod statements;
 mod target;

@@ -4,6 +4,7 @@ mod dependent;
 mod locks;
 mod reallocation;
 mod referenced;
+mod reservations;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -20,6 +21,7 @@ pub(super) use self::locks::{LockSet, find_lock_set, lock_types};
 use self::locks::{begin_transaction, find_blocked_types};
 use self::reallocation::read_for_reallocation;
 use self::referenced::ReferencedRows;
+use self::reservations::{read_due_reservations, read_offered_entries};
 use super::late_bookings::LateBookingBudget;
 use super::statements as sql;
 use super::unit_of_work::{Tracked, UnitOfWork};
@@ -95,7 +97,9 @@ pub(super) async fn read_dependent_rows(
     read_closed_entries(conn, commands, work).await?;
     read_oversized_entries(conn, commands, work).await?;
     read_ever_sold(conn, commands, work).await?;
-    read_for_reallocation(conn, commands, work).await
+    read_for_reallocation(conn, commands, work).await?;
+    read_due_reservations(conn, commands, work).await?;
+    read_offered_entries(conn, work).await
 }
 
 async fn read_clock(mut conn: &AsyncPgConnection) -> QueryResult<Timestamp> {

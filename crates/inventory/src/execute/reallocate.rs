@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use rowlock_domain::allocation::EventPhase;
+use rowlock_domain::Timestamp;
+use rowlock_domain::allocation::{Commitment, EventPhase};
 use rowlock_domain::ids::{AccountId, BookingId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
@@ -35,10 +36,13 @@ impl UnitOfWork {
             return Ok(Outcome::Reallocated(ReallocationSummary { unfinished: true, ..ReallocationSummary::default() }));
         };
         let limits = ticket_type.get().limits;
-        let pass = ticket_type.change().stock.reallocate(heads, limits, limit);
+        let offer_minutes = self.events.get(&key.event).and_then(|event| event.get().offer_minutes);
+        let commitment = if offer_minutes.is_some() { Commitment::Reserved } else { Commitment::Confirmed };
+        let pass = ticket_type.change().stock.reallocate(heads, limits, limit, commitment);
+        let expires_at = self.end_of_reservation(offer_minutes);
         let tickets: u32 = pass.promoted.iter().map(|(_, quantity)| quantity).sum();
         for &(number, _) in &pass.promoted {
-            self.promote(key, number)?;
+            self.promote(key, number, expires_at)?;
         }
         if tickets > 0 || pass.leftover > 0 {
             self.emit_for_type(key, DomainEvent::TicketsReallocated { promoted: tickets, leftover: pass.leftover });
@@ -55,7 +59,8 @@ impl UnitOfWork {
         }))
     }
 
-    fn promote(&mut self, key: TypeKey, number: i64) -> Result<(), Refusal> {
+    /// Stores the booking of a promoted entry, which is reserved until `expires_at` if that is given.
+    fn promote(&mut self, key: TypeKey, number: i64, expires_at: Option<Timestamp>) -> Result<(), Refusal> {
         let now = self.now;
         let id = *self.entry_by_number.get(&(key, number)).ok_or(Refusal::EntryNotFound)?;
         let booking_id = BookingId::from_uuid((self.new_id)());
@@ -63,20 +68,37 @@ impl UnitOfWork {
         entry.status = WaitlistStatus::Promoted;
         entry.booking = Some(booking_id);
         entry.ended_at = Some(now);
+        let offered = expires_at.is_some();
+        let expires_at = expires_at.filter(|_| !entry.for_guest);
         let booking = Booking {
             id: booking_id,
             key,
             holder: entry.holder.clone(),
             quantity: entry.quantity,
-            status: BookingStatus::Confirmed,
+            status: if expires_at.is_some() { BookingStatus::Reserved } else { BookingStatus::Confirmed },
             origin: BookingOrigin::Waitlist,
             booked_at: now,
             cancelled_at: None,
+            expires_at,
         };
         let (account_id, quantity): (AccountId, u32) = (booking.holder.account, booking.quantity);
         self.bookings.insert_new((key.event, booking_id), booking);
         self.mark_vacated(key, number);
-        self.emit_for_type(key, DomainEvent::WaitlistPromoted { waitlist_entry_id: id, booking_id, account_id, quantity, number });
+        let waitlist_entry_id = id;
+        let domain_event = match expires_at {
+            Some(expires_at) => {
+                self.entry_by_booking.insert(booking_id, id);
+                DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at }
+            }
+            None => {
+                if offered {
+                    // A guest cannot accept an offer.
+                    self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.confirm(quantity);
+                }
+                DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number }
+            }
+        };
+        self.emit_for_type(key, domain_event);
         Ok(())
     }
 
@@ -100,14 +122,14 @@ impl UnitOfWork {
         }
         while done.cancelled < limit {
             let Some(id) = self.to_cancel.get_mut(&key).and_then(VecDeque::pop_front) else { break };
-            let row = self.bookings.get(&(key.event, id)).map(|booking| (booking.status, booking.quantity));
-            if let Some((BookingStatus::Confirmed, quantity)) = row {
+            let open = self.bookings.get(&(key.event, id)).filter(|booking| booking.status.is_open());
+            if let Some(quantity) = open.map(|booking| booking.quantity) {
                 self.return_tickets((key.event, id), quantity)?;
                 done.cancelled += 1;
             }
         }
         let stock = &self.types.get(&key).ok_or_else(missing)?.get().stock;
-        done.unfinished = stock.waiting > 0 || (phase == EventPhase::Cancelled && stock.booked > 0);
+        done.unfinished = stock.waiting > 0 || (phase == EventPhase::Cancelled && stock.booked + stock.reserved > 0);
         Ok(Outcome::Reallocated(done))
     }
 }

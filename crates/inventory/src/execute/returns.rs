@@ -21,15 +21,21 @@ impl UnitOfWork {
         if administrator.is_none() && booking.holder.account != cancel.account {
             return Err(Refusal::BookingNotFound);
         }
-        let key = booking.key;
-        if booking.status == BookingStatus::Confirmed {
-            if matches!(cancel.authority, Authority::Holder) {
+        let (key, status) = (booking.key, booking.status);
+        if booking.has_lapsed(self.now) {
+            self.expire_booking((cancel.event, id))?;
+        } else if status.is_open() {
+            // A reservation can be given up at any time, because its tickets are not sold.
+            if matches!(cancel.authority, Authority::Holder) && status == BookingStatus::Confirmed {
                 let event = self.events.get(&cancel.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
                 event.schedule().accepts_returns(self.now).map_err(Refusal::Return)?;
             }
             let returned = cancel.quantity.map_or(booking.quantity, rowlock_domain::values::Quantity::get);
             if returned > booking.quantity {
                 return Err(Refusal::MoreThanBooked { booked: booking.quantity });
+            }
+            if status == BookingStatus::Reserved && returned == booking.quantity {
+                self.end_offer((cancel.event, id), WaitlistStatus::Left);
             }
             self.return_tickets((cancel.event, id), returned)?;
             if let Some(by) = administrator {
@@ -40,24 +46,25 @@ impl UnitOfWork {
         Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
     }
 
-    /// Returns `quantity` tickets of a confirmed booking, which may be all of them.
+    /// Returns `quantity` tickets of a confirmed or reserved booking, which may be all of them.
     pub(super) fn return_tickets(&mut self, booking: (EventId, BookingId), quantity: u32) -> Result<(), Refusal> {
         let now = self.now;
         let phase = self.phase(booking.0);
         let row = self.bookings.get(&booking).ok_or(Refusal::BookingNotFound)?;
-        let (key, account_id, booking_id) = (row.key, row.holder.account, row.id);
+        let (key, account_id, booking_id, reserved) = (row.key, row.holder.account, row.id, row.status == BookingStatus::Reserved);
         let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         let held = ticket_type.get().stock.held;
-        let returned = ticket_type.change().stock.return_tickets(quantity, phase);
+        let stock = &mut ticket_type.change().stock;
+        let returned = if reserved { stock.return_reserved_tickets(quantity, phase) } else { stock.return_tickets(quantity, phase) };
         let leftover = held.saturating_sub(ticket_type.get().stock.held);
         let row = self.bookings.change(&booking).ok_or(Refusal::BookingNotFound)?;
         let domain_event = if quantity == row.quantity {
             row.status = BookingStatus::Cancelled;
             row.cancelled_at = Some(now);
-            DomainEvent::BookingCancelled { booking_id, account_id, returned: quantity }
+            DomainEvent::BookingCancelled { booking_id, account_id, returned: quantity, reserved }
         } else {
             row.quantity -= quantity;
-            DomainEvent::BookingReduced { booking_id, account_id, quantity: row.quantity, returned: quantity }
+            DomainEvent::BookingReduced { booking_id, account_id, quantity: row.quantity, returned: quantity, reserved }
         };
         self.take_from_total(key, account_id, quantity);
         self.emit_for_type(key, domain_event);
@@ -76,7 +83,7 @@ impl UnitOfWork {
             return Err(Refusal::EntryNotFound);
         }
         let (key, quantity) = (entry.key, entry.quantity);
-        if let Some(booking) = entry.booking {
+        if let (WaitlistStatus::Promoted, Some(booking)) = (entry.status, entry.booking) {
             return Err(Refusal::AlreadyPromoted(booking));
         }
         if entry.status == WaitlistStatus::Waiting {

@@ -45,7 +45,7 @@ impl<Id: Copy + Ord> TargetCandidates<Id> {
 }
 
 impl UnitOfWork {
-    /// Returns the booking that a cancellation refers to. It may already be cancelled.
+    /// Returns the booking that a cancellation refers to. It may already be cancelled or have expired.
     pub(super) fn find_booking_to_cancel(&self, cancel: &CancelBooking) -> Result<BookingId, Refusal> {
         if let Target::ById(id, _) = cancel.target {
             return Ok(id);
@@ -54,8 +54,9 @@ impl UnitOfWork {
         let bookings = self.bookings.iter().map(Tracked::get);
         for booking in bookings.filter(|booking| booking.key.event == cancel.event && booking.holder.account == cancel.account) {
             match booking.status {
-                BookingStatus::Confirmed => candidates.open.push((booking.booked_at, booking.id)),
+                BookingStatus::Reserved | BookingStatus::Confirmed => candidates.open.push((booking.booked_at, booking.id)),
                 BookingStatus::Cancelled => candidates.ended.push((booking.cancelled_at, booking.id)),
+                BookingStatus::Expired => candidates.ended.push((booking.expires_at, booking.id)),
             }
         }
         match candidates.resolve(cancel.idempotency.is_some()) {
@@ -87,7 +88,7 @@ impl UnitOfWork {
         for entry in entries.filter(|entry| entry.key.event == event && entry.holder.account == account) {
             match entry.status {
                 WaitlistStatus::Waiting => candidates.open.push((entry.joined_at, entry.id)),
-                WaitlistStatus::Promoted | WaitlistStatus::Left | WaitlistStatus::Closed => {
+                WaitlistStatus::Promoted | WaitlistStatus::Left | WaitlistStatus::Closed | WaitlistStatus::Expired => {
                     candidates.ended.push((entry.ended_at, entry.id));
                 }
             }

@@ -132,6 +132,10 @@ pub(super) struct UnitOfWork {
     /// The number of stored waiting entries for each large quantity, for types whose event is changed in this batch.
     pub(super) oversized_entries: HashMap<TypeKey, Vec<(u32, u32)>>,
     pub(super) queue_heads: HashMap<TypeKey, QueueHeads>,
+    /// The entries whose promotion created a reserved booking.
+    pub(super) entry_by_booking: HashMap<BookingId, WaitlistEntryId>,
+    /// The reserved bookings whose time is over, for types whose reservations the batch ends.
+    pub(super) to_expire: HashMap<TypeKey, VecDeque<BookingId>>,
     pub(super) entry_by_number: HashMap<(TypeKey, i64), WaitlistEntryId>,
     /// The entries to close and the bookings to cancel, for events whose waiting list has ended or that are cancelled.
     pub(super) to_close: HashMap<TypeKey, VecDeque<WaitlistEntryId>>,
@@ -167,6 +171,8 @@ impl UnitOfWork {
             vacated: HashMap::new(),
             oversized_entries: HashMap::new(),
             queue_heads: HashMap::new(),
+            entry_by_booking: HashMap::new(),
+            to_expire: HashMap::new(),
             entry_by_number: HashMap::new(),
             to_close: HashMap::new(),
             to_cancel: HashMap::new(),

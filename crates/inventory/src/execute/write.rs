@@ -68,7 +68,7 @@ impl BatchWrites {
             limits: changed_limits(work)?,
             lowered,
             marker_row: first_key.is_none().then_some(marker_row),
-            events: changed_events(work),
+            events: changed_events(work)?,
             deleted: EventDeletions::of(work)?,
             audit_entries: work.audit_entries.iter().map(InsertAuditEntry::from).collect(),
             sales,

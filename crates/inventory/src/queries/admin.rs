@@ -124,7 +124,7 @@ statement! {
     "SELECT count(*), coalesce(sum(b.quantity), 0)::bigint,
             (SELECT count(*) FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
        FROM bookings b JOIN events e ON e.id = b.event_id
-      WHERE b.account_id = $1 AND b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())"
+      WHERE b.account_id = $1 AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())))"
 }
 
 /// Counts what an account loses when it is disabled: its returnable bookings, their tickets, and its waiting-list entries.

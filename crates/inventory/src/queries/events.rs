@@ -17,7 +17,7 @@ statement! {
     /// Reads the ticket types of events.
     struct TypesOfEvents { events: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
     "SELECT event_id, id, position, name, price_minor, currency, capacity, available, booked, held, waiting, next_waitlist_number, version,
-            max_per_booking, max_per_account
+            max_per_booking, max_per_account, reserved
        FROM ticket_types WHERE event_id = ANY($1) ORDER BY event_id, position"
 }
 

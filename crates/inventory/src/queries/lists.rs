@@ -121,7 +121,7 @@ pub struct EventFilter {
 
 /// The columns of an [`EventRow`].
 const COLUMNS: &str = "id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, \
-                       published_at, version, created_by, created_at, updated_at, time_zone, picture";
+                       published_at, version, created_by, created_at, updated_at, time_zone, picture, checkout_minutes, offer_minutes";
 
 /// The index of the first parameter that is a word. Both statements have the same parameters before it.
 const FIRST_WORD: usize = 8;

@@ -15,4 +15,4 @@ pub use find::{find_booking, find_entry};
 pub use holders::{EventHolder, holders_of_event};
 pub use lists::{EventCursor, EventFilter, EventPeriod, EventStatuses, list_events};
 pub use own::{AccountSnapshot, account_snapshot, booking_key, bookings_of_account, entries_of_account, entry_key, queue_positions};
-pub use sweep::{HeldTickets, held_tickets, settle_events, types_to_reallocate};
+pub use sweep::{HeldTickets, held_tickets, settle_events, time_until_next_expiry, types_to_reallocate, types_with_lapsed_reservations};

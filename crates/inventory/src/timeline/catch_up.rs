@@ -52,24 +52,27 @@ statement! {
 type TypeRow = (i64, i32, i32, i32, Option<i64>, Option<Timestamp>, Option<i32>, Timestamp);
 
 statement! {
-    /// Counts the bookings and the waiting-list entries of a type per minute, from a minute on or all of them. They do not tell
-    /// when a part of a booking was returned or a closed entry was reopened.
+    /// Counts the bookings and the waiting-list entries of a type per minute, from a minute on or all of them. A booking that was
+    /// reserved is sold when it is confirmed, and never if it still has a time at which it expires. The rows do not tell when a part
+    /// of a booking was returned or a closed entry was reopened.
     struct CountRows { event: SqlUuid = Uuid, id: SqlUuid = Uuid, from: Nullable<Timestamptz> = Option<Timestamp> } ->
         (Timestamptz, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
     "SELECT date_trunc('minute', c.at), sum(c.booked)::bigint, sum(c.returned)::bigint, sum(c.promoted)::bigint, sum(c.promotions)::bigint,
             sum(c.joined)::bigint, sum(c.withdrawn)::bigint
-       FROM (SELECT b.booked_at AS at, CASE b.origin WHEN 'waitlist' THEN 0 ELSE b.quantity END AS booked, 0 AS returned,
-                    CASE b.origin WHEN 'waitlist' THEN b.quantity ELSE 0 END AS promoted, CASE b.origin WHEN 'waitlist' THEN 1 ELSE 0 END AS promotions,
-                    0 AS joined, 0 AS withdrawn
-               FROM bookings b WHERE b.event_id = $1 AND b.ticket_type_id = $2
+       FROM (SELECT coalesce(b.confirmed_at, b.booked_at) AS at, CASE b.origin WHEN 'waitlist' THEN 0 ELSE b.quantity END AS booked, 0 AS returned,
+                    CASE b.origin WHEN 'waitlist' THEN b.quantity ELSE 0 END AS promoted, 0 AS promotions, 0 AS joined, 0 AS withdrawn
+               FROM bookings b WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.expires_at IS NULL
+             UNION ALL
+             SELECT b.booked_at, 0, 0, 0, 1, 0, 0 FROM bookings b
+              WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.origin = 'waitlist'
              UNION ALL
              SELECT b.cancelled_at, 0, b.quantity, 0, 0, 0, 0 FROM bookings b
-              WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.status = 'cancelled'
+              WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.status = 'cancelled' AND b.expires_at IS NULL
              UNION ALL
              SELECT w.joined_at, 0, 0, 0, 0, 1, 0 FROM waitlist_entries w WHERE w.event_id = $1 AND w.ticket_type_id = $2
              UNION ALL
              SELECT w.ended_at, 0, 0, 0, 0, 0, 1 FROM waitlist_entries w
-              WHERE w.event_id = $1 AND w.ticket_type_id = $2 AND w.status IN ('left', 'closed')) c
+              WHERE w.event_id = $1 AND w.ticket_type_id = $2 AND w.status IN ('left', 'closed') AND w.booking_id IS NULL) c
       WHERE c.at >= coalesce($3, '-infinity'::timestamptz) GROUP BY 1"
 }
 

@@ -218,6 +218,8 @@ mod tests {
             sales_end_at: None,
             waitlist_until: WaitlistUntil::Start,
             cancel_until: None,
+            checkout_minutes: None,
+            offer_minutes: None,
             status: EventStatus::Published,
             published_at: Some(time(1, 8, 0)),
             version: 1,

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookingLimits, Stock};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
@@ -43,6 +43,8 @@ pub(crate) type EventColumns = (
     Timestamptz,
     Text,
     Nullable<Jsonb>,
+    Nullable<Integer>,
+    Nullable<Integer>,
 );
 
 #[derive(Queryable, QueryableByName, Selectable)]
@@ -66,6 +68,8 @@ pub(crate) struct EventRow {
     pub(crate) updated_at: Timestamp,
     pub(crate) time_zone: String,
     pub(crate) picture: Option<serde_json::Value>,
+    pub(crate) checkout_minutes: Option<i32>,
+    pub(crate) offer_minutes: Option<i32>,
 }
 
 impl TryFrom<EventRow> for Event {
@@ -85,6 +89,8 @@ impl TryFrom<EventRow> for Event {
             sales_end_at: row.sales_end_at,
             waitlist_until: row.waitlist_until.parse().map_err(unreadable)?,
             cancel_until: row.cancel_until,
+            checkout_minutes: row.checkout_minutes.map(count).transpose()?,
+            offer_minutes: row.offer_minutes.map(count).transpose()?,
             status: row.status.parse().map_err(unreadable)?,
             published_at: row.published_at,
             version: row.version,
@@ -112,6 +118,7 @@ pub(crate) type TypeColumns = (
     BigInt,
     Integer,
     Nullable<Integer>,
+    Integer,
 );
 
 #[derive(Queryable, Selectable)]
@@ -132,6 +139,7 @@ pub(crate) struct TypeRow {
     pub(crate) version: i64,
     pub(crate) max_per_booking: i32,
     pub(crate) max_per_account: Option<i32>,
+    pub(crate) reserved: i32,
 }
 
 impl TryFrom<TypeRow> for TicketType {
@@ -148,6 +156,7 @@ impl TryFrom<TypeRow> for TicketType {
                 capacity: count(row.capacity)?,
                 available: count(row.available)?,
                 booked: count(row.booked)?,
+                reserved: count(row.reserved)?,
                 held: count(row.held)?,
                 waiting: count(row.waiting)?,
                 next_number: row.next_waitlist_number,
@@ -162,7 +171,8 @@ impl TryFrom<TypeRow> for TicketType {
 }
 
 /// The columns of `bookings`, in the order of [`BookingRow`].
-pub(crate) type BookingColumns = (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, Text, Text, Timestamptz, Nullable<Timestamptz>);
+pub(crate) type BookingColumns =
+    (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = crate::schema::bookings)]
@@ -178,6 +188,7 @@ pub(crate) struct BookingRow {
     pub(crate) origin: String,
     pub(crate) booked_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl TryFrom<BookingRow> for Booking {
@@ -193,13 +204,14 @@ impl TryFrom<BookingRow> for Booking {
             origin: row.origin.parse().map_err(unreadable)?,
             booked_at: row.booked_at,
             cancelled_at: row.cancelled_at,
+            expires_at: row.expires_at,
         })
     }
 }
 
 /// The columns of `waitlist_entries`, in the order of [`EntryRow`].
 pub(crate) type EntryColumns =
-    (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, BigInt, Text, Nullable<SqlUuid>, Timestamptz, Nullable<Timestamptz>);
+    (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, BigInt, Text, Nullable<SqlUuid>, Timestamptz, Nullable<Timestamptz>, Bool);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = crate::schema::waitlist_entries)]
@@ -216,6 +228,7 @@ pub(crate) struct EntryRow {
     pub(crate) booking_id: Option<Uuid>,
     pub(crate) joined_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) for_guest: bool,
 }
 
 impl TryFrom<EntryRow> for WaitlistEntry {
@@ -232,6 +245,7 @@ impl TryFrom<EntryRow> for WaitlistEntry {
             booking: row.booking_id.map(BookingId::from_uuid),
             joined_at: row.joined_at,
             ended_at: row.ended_at,
+            for_guest: row.for_guest,
         })
     }
 }

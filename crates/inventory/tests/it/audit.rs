@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 12] = [
+const PLANTED: [(&str, &str); 15] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -17,6 +17,12 @@ const PLANTED: [(&str, &str); 12] = [
         "sum of their confirmed bookings",
     ),
     ("UPDATE bookings SET quantity = quantity + 1 WHERE status = 'confirmed'", "sum of their confirmed bookings"),
+    (
+        "UPDATE bookings SET status = 'reserved', expires_at = now() WHERE origin = 'direct' AND status = 'confirmed'",
+        "sum of their reserved bookings",
+    ),
+    ("UPDATE waitlist_entries SET status = 'expired' WHERE status = 'promoted'", "does not have the status of their booking"),
+    ("UPDATE waitlist_entries SET status = 'left' WHERE status = 'promoted'", "does not have the status of their booking"),
     ("DELETE FROM waitlist_entries WHERE status = 'waiting'", "number of waiting entries"),
     ("UPDATE waitlist_counts SET waiting = waiting + 1 WHERE level = 1", "queue buckets"),
     ("UPDATE waitlist_entries SET ticket_type_id = gen_random_uuid() WHERE status = 'promoted'", "ticket type does not exist"),

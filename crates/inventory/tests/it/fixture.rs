@@ -9,7 +9,7 @@ use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{Capacity, Price, Quantity};
+use rowlock_domain::values::{Capacity, CheckoutMinutes, OfferMinutes, Price, Quantity};
 use rowlock_inventory::command::{
     Authority, Book, CancelBooking, ChangeEntry, ChangeEvent, LeaveWaitlist, Reallocate, RenderedResponse, Target, TypeChange,
 };
@@ -54,6 +54,11 @@ impl InventoryFixture {
     }
 
     pub(crate) async fn event(&self, capacity: u32) -> TypeKey {
+        self.event_with(capacity, None, None).await
+    }
+
+    /// Creates an event whose bookings are reserved for `checkout` minutes and whose promoted entries for `offer` minutes.
+    pub(crate) async fn event_with(&self, capacity: u32, checkout: Option<i64>, offer: Option<i64>) -> TypeKey {
         let id = EventId::from_uuid(self.clock.uuid());
         let ticket_type = TicketTypeId::from_uuid(self.clock.uuid());
         let only = NewTicketType {
@@ -72,6 +77,8 @@ impl InventoryFixture {
             time_zone: TimeZoneName::UTC,
             times: EventTimes::default(),
             waitlist_until: WaitlistUntil::Start,
+            checkout_minutes: checkout.map(|minutes| CheckoutMinutes::new(minutes).unwrap()),
+            offer_minutes: offer.map(|minutes| OfferMinutes::new(minutes).unwrap()),
             publish: true,
             created_by: AccountId::from_uuid(self.clock.uuid()),
             types: vec![only],

@@ -11,4 +11,5 @@ mod deletes;
 mod fixture;
 mod one_entry;
 mod positions;
+mod reservations;
 mod timeline;

@@ -33,7 +33,7 @@ pub(super) struct CreateWebhook {
     description: Option<Title>,
     /// The types of messages that the webhook gets; null for all.
     #[deserr(default)]
-    #[schema(value_type = Option<Vec<MessageType>>, min_items = 1, max_items = 13)]
+    #[schema(value_type = Option<Vec<MessageType>>, min_items = 1, max_items = 16)]
     types: Option<MessageTypes>,
     /// The event whose messages the webhook gets; null for all events.
     #[deserr(default)]
@@ -55,7 +55,7 @@ pub(super) struct ChangeWebhook {
     description: Patch<Title>,
     /// The types of messages that the webhook gets; null for all.
     #[deserr(default)]
-    #[schema(value_type = Option<Vec<MessageType>>, min_items = 1, max_items = 13)]
+    #[schema(value_type = Option<Vec<MessageType>>, min_items = 1, max_items = 16)]
     types: Patch<MessageTypes>,
     /// The event whose messages the webhook gets; null for all events.
     #[deserr(default)]

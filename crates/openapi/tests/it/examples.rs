@@ -132,12 +132,12 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             body["ticketTypes"][0]["id"] = event["ticketTypes"][0]["id"].clone();
             root.client.clone()
         }
-        "book" | "cancelBooking" | "leaveWaitlist" | "changeWaitlist" => {
+        "book" | "confirmBooking" | "cancelBooking" | "leaveWaitlist" | "changeWaitlist" => {
             let person = system.user(&format!("{}-{}", example.id, example.name.replace(' ', "-"))).await;
             let event = system.event_like(json!({"name": "On sale", "totalTickets": 4})).await;
             let id = event["id"].as_str().unwrap().to_owned();
             let mut ids = BTreeMap::from([("eventId", event["id"].clone()), ("ticketTypeId", event["ticketTypes"][0]["id"].clone())]);
-            if example.id == "cancelBooking" {
+            if example.id == "confirmBooking" || example.id == "cancelBooking" {
                 ids.insert("bookingId", person.must_book(&id, 2).await.into());
             }
             if example.id.ends_with("Waitlist") {

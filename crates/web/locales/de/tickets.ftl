@@ -45,3 +45,5 @@ leave-explained = Sie verlieren Ihren Platz sofort und bekommen ihn nicht zurüc
 entry-promoted = Sie haben Tickets bekommen
 entry-left = Sie sind gegangen
 entry-closed = Die Warteliste wurde geschlossen
+booking-expired = Nicht rechtzeitig bestätigt
+entry-expired = Sie haben die Tickets nicht rechtzeitig angenommen

@@ -45,3 +45,5 @@ leave-explained = You lose your place at once, and cannot get it back.
 entry-promoted = You got tickets
 entry-left = You left
 entry-closed = The queue was closed
+booking-expired = Not confirmed in time
+entry-expired = You did not accept the tickets in time

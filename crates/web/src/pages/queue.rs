@@ -83,6 +83,7 @@ impl QueuePlace {
             WaitlistStatus::Promoted => Some("entry-promoted"),
             WaitlistStatus::Left => Some("entry-left"),
             WaitlistStatus::Closed => Some("entry-closed"),
+            WaitlistStatus::Expired => Some("entry-expired"),
         };
         Self {
             id: entry.id.to_string(),

@@ -72,8 +72,9 @@ impl Ticket {
                 let at = booking.cancelled_at.unwrap_or(booking.booked_at);
                 Some(locale.with("given-back-at", [("when", locale.date_time(at, zone).into())]))
             }
-            (BookingStatus::Confirmed, Some(SaleState::Past)) => Some(locale.text("state-past")),
-            (BookingStatus::Confirmed, _) => None,
+            (BookingStatus::Expired, _) => Some(locale.text("booking-expired")),
+            (BookingStatus::Confirmed | BookingStatus::Reserved, Some(SaleState::Past)) => Some(locale.text("state-past")),
+            (BookingStatus::Confirmed | BookingStatus::Reserved, _) => None,
         };
         let until = event.and_then(|event| event.cancel_until.or(event.starts_at));
         Self {

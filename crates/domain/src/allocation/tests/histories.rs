@@ -12,11 +12,23 @@ struct NaiveModel {
     capacity: u32,
     available: u32,
     held: u32,
-    bookings: Vec<u32>,
+    bookings: Vec<NaiveBooking>,
     queue: Vec<(i64, u32)>,
     next: i64,
     waitlist_closed: bool,
     limit: u32,
+    /// The current minute.
+    now: u32,
+    /// The number of minutes for which bookings and offers are reserved.
+    checkout: Option<u32>,
+    offer: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct NaiveBooking {
+    quantity: u32,
+    /// The minute in which the reservation ends, or `None` if the booking is confirmed.
+    reserved_until: Option<u32>,
 }
 
 impl NaiveModel {
@@ -31,7 +43,7 @@ impl NaiveModel {
         let confirmed = self.held == 0 && quantity <= self.available;
         if confirmed {
             self.available -= quantity;
-            self.bookings.push(quantity);
+            self.bookings.push(NaiveBooking { quantity, reserved_until: self.checkout.map(|minutes| self.now + minutes) });
         } else if self.waitlist_closed {
             return None;
         } else {
@@ -69,6 +81,28 @@ impl NaiveModel {
         }
     }
 
+    /// Confirms a booking. Returns whether it was reserved and its time is not over.
+    fn confirm(&mut self, which: usize) -> bool {
+        let booking = &mut self.bookings[which];
+        let in_time = booking.reserved_until.is_some_and(|until| until > self.now);
+        if in_time {
+            booking.reserved_until = None;
+        }
+        in_time
+    }
+
+    /// Ends the first reservation whose time is over, and returns its quantity.
+    fn expire_one(&mut self) -> Option<u32> {
+        let due = self.bookings.iter().position(|booking| booking.reserved_until.is_some_and(|until| until <= self.now))?;
+        let quantity = self.bookings.remove(due).quantity;
+        self.put_back(quantity);
+        Some(quantity)
+    }
+
+    fn tickets(&self, reserved: bool) -> u32 {
+        self.bookings.iter().filter(|booking| booking.reserved_until.is_some() == reserved).map(|booking| booking.quantity).sum()
+    }
+
     fn walk(&mut self, limit: usize) -> Vec<(i64, u32)> {
         let mut promoted = Vec::new();
         let mut index = 0;
@@ -76,7 +110,8 @@ impl NaiveModel {
             if self.queue[index].1 <= self.held.min(self.limit) {
                 let entry = self.queue.remove(index);
                 self.held -= entry.1;
-                self.bookings.push(entry.1);
+                let reserved_until = self.offer.map(|minutes| self.now + minutes);
+                self.bookings.push(NaiveBooking { quantity: entry.1, reserved_until });
                 promoted.push(entry);
             } else {
                 index += 1;
@@ -106,10 +141,29 @@ enum Step {
         limit: usize,
         known: usize,
     },
+    /// A holder tries to confirm a booking.
+    Confirm(usize),
+    /// Time passes, and reservations whose time is over end.
+    Pass {
+        minutes: u32,
+    },
+    /// The administrator changes for how long bookings and offers are reserved.
+    ReserveFor {
+        checkout: Option<u32>,
+        offer: Option<u32>,
+    },
     /// The event begins, so no entry is promoted any more.
     Begin,
     /// The event is postponed.
     Postpone,
+}
+
+fn minutes() -> impl Strategy<Value = Option<u32>> {
+    prop_oneof![Just(None), (1u32..=5).prop_map(Some)]
+}
+
+fn commitment(minutes: Option<u32>) -> Commitment {
+    if minutes.is_some() { Commitment::Reserved } else { Commitment::Confirmed }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -121,6 +175,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u32..=20).prop_map(Step::Capacity),
         1 => (1u32..=6).prop_map(Step::MaxPerBooking),
         1 => prop_oneof![Just(Step::Begin), Just(Step::Postpone)],
+        3 => any::<usize>().prop_map(Step::Confirm),
+        2 => (0u32..=4).prop_map(|minutes| Step::Pass { minutes }),
+        2 => (minutes(), minutes()).prop_map(|(checkout, offer)| Step::ReserveFor { checkout, offer }),
         3 => (1usize..=4, 0usize..=3).prop_map(|(limit, known)| Step::AllocationPass { limit, known }),
     ];
     prop::collection::vec(step, 1..120)
@@ -163,10 +220,12 @@ proptest! {
                 Step::Book(quantity) => {
                     // A rejected request leaves no trace, because the transaction works on a copy.
                     let mut tried = stock.clone();
-                    let outcome = tried.book(ask(quantity), limits, phase);
+                    let commitment = commitment(naive.checkout);
+                    let outcome = tried.book(BookRequest { commitment, ..ask(quantity) }, limits, phase);
                     let mut naive_tried = naive.clone();
                     let sold = naive_tried.book(quantity);
-                    prop_assert_eq!(outcome.ok().map(|outcome| outcome == BookingDecision::Confirmed), sold);
+                    let booked = if commitment == Commitment::Reserved { BookingDecision::Reserved } else { BookingDecision::Confirmed };
+                    prop_assert_eq!(outcome.ok().map(|outcome| outcome == booked), sold);
                     if sold.is_some() {
                         stock = tried;
                         naive = naive_tried;
@@ -178,14 +237,32 @@ proptest! {
                 }
                 Step::GiveBack { which, part } if !naive.bookings.is_empty() => {
                     let which = which % naive.bookings.len();
-                    let part = part.min(naive.bookings[which]);
-                    naive.bookings[which] -= part;
-                    if naive.bookings[which] == 0 {
+                    let NaiveBooking { quantity, reserved_until } = naive.bookings[which];
+                    let part = part.min(quantity);
+                    naive.bookings[which].quantity -= part;
+                    if part == quantity {
                         naive.bookings.swap_remove(which);
                     }
                     naive.put_back(part);
-                    let _ = stock.return_tickets(part, phase);
+                    let _ = match reserved_until {
+                        Some(_) => stock.return_reserved_tickets(part, phase),
+                        None => stock.return_tickets(part, phase),
+                    };
                 }
+                Step::Confirm(which) if !naive.bookings.is_empty() => {
+                    let which = which % naive.bookings.len();
+                    if naive.confirm(which) {
+                        stock.confirm(naive.bookings[which].quantity);
+                    }
+                }
+                Step::Pass { minutes } => {
+                    naive.now += minutes;
+                    while let Some(quantity) = naive.expire_one() {
+                        let _ = stock.return_reserved_tickets(quantity, phase);
+                    }
+                }
+                // Reservations that exist keep their time.
+                Step::ReserveFor { checkout, offer } => (naive.checkout, naive.offer) = (checkout, offer),
                 Step::Leave(which) if !naive.queue.is_empty() => {
                     let which = which % naive.queue.len();
                     naive.queue.remove(which);
@@ -205,10 +282,10 @@ proptest! {
                     }
                 }
                 Step::Capacity(capacity) => {
-                    let booked: u32 = naive.bookings.iter().sum();
+                    let taken: u32 = naive.tickets(false) + naive.tickets(true);
                     let outcome = stock.set_capacity(capacity, phase);
-                    prop_assert_eq!(outcome.is_err(), capacity < booked);
-                    if capacity >= booked {
+                    prop_assert_eq!(outcome.is_err(), capacity < taken);
+                    if capacity >= taken {
                         if capacity > naive.capacity {
                             naive.put_back(capacity - naive.capacity);
                         } else {
@@ -232,7 +309,7 @@ proptest! {
                     // With heads that were read in part, the pass may stop early, but it must have done what the naive model does
                     // first.
                     let mut heads = read_heads(&naive.queue, known);
-                    let walk = stock.reallocate(&mut heads, limits, limit);
+                    let walk = stock.reallocate(&mut heads, limits, limit, commitment(naive.offer));
                     let walked_by_naive = if walk.unfinished { walk.promoted.len() } else { usize::MAX };
                     if !(walk.unfinished && walk.promoted.is_empty()) {
                         prop_assert_eq!(&walk.promoted, &naive.walk(walked_by_naive));
@@ -241,18 +318,18 @@ proptest! {
                         prop_assert!(!walk.unfinished || walk.promoted.len() == limit, "enough heads: only the limit stops a walk");
                     }
                 }
-                Step::GiveBack { .. } | Step::Leave(_) | Step::ChangeEntry(..) | Step::AllocationPass { .. } => {}
+                Step::GiveBack { .. } | Step::Confirm(_) | Step::Leave(_) | Step::ChangeEntry(..) | Step::AllocationPass { .. } => {}
             }
             prop_assert!(stock.is_consistent(), "{:?}", stock);
             prop_assert_eq!((stock.capacity, stock.available, stock.held), (naive.capacity, naive.available, naive.held));
-            prop_assert_eq!(stock.booked, naive.bookings.iter().sum::<u32>());
+            prop_assert_eq!((stock.booked, stock.reserved), (naive.tickets(false), naive.tickets(true)));
             prop_assert_eq!(usize::try_from(stock.waiting).unwrap(), naive.queue.len());
         }
         if naive.waitlist_closed {
             return Ok(());
         }
         // With no reallocation pending, no tickets are held, and no entry waits for tickets that it could have.
-        let _ = stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), limits, usize::MAX);
+        let _ = stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), limits, usize::MAX, commitment(naive.offer));
         naive.walk(usize::MAX);
         prop_assert_eq!(stock.held, 0);
         prop_assert!(naive.queue.iter().all(|entry| entry.1 > stock.available.min(naive.limit)));

@@ -29,7 +29,7 @@ struct AllocationReadPlan {
 pub(super) async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands: &[&Command], work: &mut UnitOfWork) -> QueryResult<()> {
     let mut heads = sql::QueueHeads { events: Vec::new(), types: Vec::new(), pools: Vec::new(), limits: Vec::new(), spares: Vec::new() };
     let mut waiting = sql::FirstWaiting { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
-    let mut confirmed = sql::FirstConfirmed { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
+    let mut open_bookings = sql::FirstOpen { events: Vec::new(), types: Vec::new(), limits: Vec::new() };
     let mut plans: BTreeMap<TypeKey, AllocationReadPlan> = BTreeMap::new();
     let mut closings: BTreeMap<TypeKey, (i32, bool)> = BTreeMap::new();
     for Reallocate { key, limit } in
@@ -76,9 +76,9 @@ pub(super) async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands
         waiting.types.push(key.ticket_type.as_uuid());
         waiting.limits.push(max_rows);
         if cancelled {
-            confirmed.events.push(key.event.as_uuid());
-            confirmed.types.push(key.ticket_type.as_uuid());
-            confirmed.limits.push(max_rows);
+            open_bookings.events.push(key.event.as_uuid());
+            open_bookings.types.push(key.ticket_type.as_uuid());
+            open_bookings.limits.push(max_rows);
         }
     }
     plans.retain(|_, plan| plan.max_held > 0);
@@ -101,8 +101,8 @@ pub(super) async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands
             work.entries.insert_stored((entry.key.event, entry.id), entry);
         }
     }
-    if !confirmed.events.is_empty() {
-        let rows: Vec<BookingRow> = confirmed.load(&mut conn).await?;
+    if !open_bookings.events.is_empty() {
+        let rows: Vec<BookingRow> = open_bookings.load(&mut conn).await?;
         for booking in rows.into_iter().map(Booking::try_from) {
             let booking = booking?;
             work.to_cancel.entry(booking.key).or_default().push_back(booking.id);

@@ -33,6 +33,9 @@ impl ReferencedRows {
             self.keys.push((event, account, idempotency.key.as_str().to_owned()));
         }
         match command {
+            Command::Confirm(confirm) => {
+                self.bookings.insert((event, confirm.booking));
+            }
             Command::CancelBooking(cancel) => match cancel.target {
                 Target::ById(id, _) => {
                     self.bookings.insert((event, id));
@@ -57,7 +60,7 @@ impl ReferencedRows {
                     self.entries_of_account.insert((event, change.account));
                 }
             },
-            Command::Book(_) | Command::ChangeEvent(_) | Command::DeleteEvent(_) | Command::Reallocate(_) => {}
+            Command::Book(_) | Command::ChangeEvent(_) | Command::DeleteEvent(_) | Command::Reallocate(_) | Command::Expire(_) => {}
         }
     }
 

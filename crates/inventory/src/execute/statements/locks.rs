@@ -26,7 +26,7 @@ macro_rules! select_types {
     ($from:literal, $clause:literal) => {
         concat!(
             "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
-            t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account
+            t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account, t.reserved
        FROM ",
             $from,
             locking_clause!($clause)

@@ -1,6 +1,7 @@
 //! Statements that read rows under the locks.
 
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use rowlock_domain::Timestamp;
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::views::rows::{BookingColumns, EntryColumns, EventColumns};
 macro_rules! select_bookings {
     ($from:literal) => {
         concat!(
-            "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at
+            "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at, b.expires_at
        FROM ",
             $from
         )
@@ -21,7 +22,7 @@ macro_rules! select_bookings {
 macro_rules! select_entries {
     ($from:literal) => {
         concat!(
-            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at
+            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest
        FROM ",
             $from
         )
@@ -38,7 +39,7 @@ statement! {
     /// Reads the events of the locked types, and the database's clock. The statement runs after the locks were acquired.
     pub(in crate::execute) struct EventsById { ids: Array<SqlUuid> = Vec<Uuid> } -> (EventColumns, Timestamptz);
     "SELECT id, name, description, venue, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until, status, published_at, version, created_by, created_at, updated_at,
-            time_zone, picture, clock_timestamp()
+            time_zone, picture, checkout_minutes, offer_minutes, clock_timestamp()
        FROM events WHERE id = ANY($1)"
 }
 
@@ -61,18 +62,19 @@ statement! {
 }
 
 statement! {
-    /// Reads the confirmed bookings of accounts at events, and for each account the first and the last cancelled one.
+    /// Reads the confirmed and reserved bookings of accounts at events, and for each account the first and the last one that was
+    /// cancelled or has expired.
     pub(in crate::execute) struct BookingsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> BookingColumns;
     select_bookings!(
         "unnest($1, $2) AS k (event_id, account_id)
       CROSS JOIN LATERAL (
-            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'confirmed')
+            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status IN ('confirmed', 'reserved'))
              UNION
-            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'cancelled'
-              ORDER BY c.cancelled_at, c.id LIMIT 1)
+            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status IN ('cancelled', 'expired')
+              ORDER BY coalesce(c.cancelled_at, c.expires_at), c.id LIMIT 1)
              UNION
-            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status = 'cancelled'
-              ORDER BY c.cancelled_at DESC, c.id DESC LIMIT 1)) AS b
+            (SELECT * FROM bookings c WHERE c.account_id = k.account_id AND c.event_id = k.event_id AND c.status IN ('cancelled', 'expired')
+              ORDER BY coalesce(c.cancelled_at, c.expires_at) DESC, c.id DESC LIMIT 1)) AS b
       ORDER BY b.id"
     )
 }
@@ -128,12 +130,12 @@ statement! {
 }
 
 statement! {
-    /// Sums the tickets that accounts have booked and wait for, for types with a limit per account.
+    /// Sums the tickets that accounts have booked, reserved and wait for, for types with a limit per account.
     pub(in crate::execute) struct AccountTotals { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
     -> (SqlUuid, SqlUuid, SqlUuid, BigInt);
     "SELECT k.event_id, k.ticket_type_id, k.account_id,
             (SELECT coalesce(sum(b.quantity), 0) FROM bookings b
-              WHERE b.account_id = k.account_id AND b.event_id = k.event_id AND b.ticket_type_id = k.ticket_type_id AND b.status = 'confirmed')
+              WHERE b.account_id = k.account_id AND b.event_id = k.event_id AND b.ticket_type_id = k.ticket_type_id AND b.status IN ('confirmed', 'reserved'))
           + (SELECT coalesce(sum(w.quantity), 0) FROM waitlist_entries w
               WHERE w.account_id = k.account_id AND w.event_id = k.event_id AND w.ticket_type_id = k.ticket_type_id AND w.status = 'waiting')
        FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, account_id)"
@@ -183,11 +185,36 @@ statement! {
 }
 
 statement! {
-    /// Reads confirmed bookings of types, which are to be cancelled with their event.
-    pub(in crate::execute) struct FirstConfirmed { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> BookingColumns;
+    /// Reads the entries whose promotion created bookings. They belong to the accounts of the bookings, so the index by account
+    /// finds them.
+    pub(in crate::execute) struct EntriesOfBookings { events: Array<SqlUuid> = Vec<Uuid>, bookings: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> }
+    -> EntryColumns;
+    select_entries!(
+        "unnest($1, $2, $3) AS k (event_id, booking_id, account_id)
+       JOIN waitlist_entries w ON w.account_id = k.account_id AND w.event_id = k.event_id AND w.booking_id = k.booking_id"
+    )
+}
+
+statement! {
+    /// Reads reserved bookings of types whose time is over, those that ended first.
+    pub(in crate::execute) struct DueReservations {
+        events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32>, now: Timestamptz = Timestamp,
+    }
+    -> BookingColumns;
+    select_bookings!(
+        "unnest($1, $2, $3) AS k (event_id, ticket_type_id, most) CROSS JOIN (SELECT $4 AS at) AS n
+      CROSS JOIN LATERAL (SELECT * FROM bookings c
+                           WHERE c.event_id = k.event_id AND c.ticket_type_id = k.ticket_type_id AND c.status = 'reserved' AND c.expires_at <= n.at
+                           ORDER BY c.expires_at, c.id LIMIT k.most) AS b"
+    )
+}
+
+statement! {
+    /// Reads confirmed and reserved bookings of types, which are to be cancelled with their event.
+    pub(in crate::execute) struct FirstOpen { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32> } -> BookingColumns;
     select_bookings!(
         "unnest($1, $2, $3) AS k (event_id, ticket_type_id, most)
-      CROSS JOIN LATERAL (SELECT * FROM bookings c WHERE c.event_id = k.event_id AND c.ticket_type_id = k.ticket_type_id AND c.status = 'confirmed'
+      CROSS JOIN LATERAL (SELECT * FROM bookings c WHERE c.event_id = k.event_id AND c.ticket_type_id = k.ticket_type_id AND c.status IN ('confirmed', 'reserved')
                            ORDER BY c.id LIMIT k.most) AS b"
     )
 }

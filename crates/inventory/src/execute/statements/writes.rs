@@ -1,6 +1,6 @@
 //! Statements that write the changes of a transaction.
 
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use rowlock_domain::Timestamp;
 use rowlock_postgres::statement;
 use uuid::Uuid;
@@ -12,26 +12,27 @@ statement! {
     pub(in crate::execute) struct WriteSales {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
-        statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
+        statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
+        expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
         stock_events: Array<SqlUuid> = Vec<Uuid>, stock_ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>,
         versions: Array<BigInt> = Vec<i64>, capacities: Array<Integer> = Vec<i32>, available: Array<Integer> = Vec<i32>,
-        booked: Array<Integer> = Vec<i32>, held: Array<Integer> = Vec<i32>, waiting: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
+        booked: Array<Integer> = Vec<i32>, reserved: Array<Integer> = Vec<i32>, held: Array<Integer> = Vec<i32>, waiting: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
         subjects: Array<SqlUuid> = Vec<Uuid>, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>,
         payloads: Array<Text> = Vec<String>,
     }
     "WITH sold AS (
-        INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, booked_at)
-        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS r CROSS JOIN (SELECT $11 AS at) AS n),
+        INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, expires_at, booked_at)
+        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n),
      counted AS (
         UPDATE ticket_types t SET version = CASE t.version WHEN r.before THEN r.version END, capacity = r.capacity, available = r.available,
-               booked = r.booked, held = r.held, waiting = r.waiting, next_waitlist_number = r.number,
-               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $11) END
-          FROM unnest($12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-               AS r (event_id, id, before, version, capacity, available, booked, held, waiting, number)
+               booked = r.booked, reserved = r.reserved, held = r.held, waiting = r.waiting, next_waitlist_number = r.number,
+               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $12) END
+          FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+               AS r (event_id, id, before, version, capacity, available, booked, reserved, held, waiting, number)
          WHERE t.event_id = r.event_id AND t.id = r.id)
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
-     SELECT r.event_id, r.id, r.key, r.payload, $11
-       FROM unnest($22, $23, $24, $25) WITH ORDINALITY AS r (event_id, id, key, payload, n) ORDER BY r.n"
+     SELECT r.event_id, r.id, r.key, r.payload, $12
+       FROM unnest($24, $25, $26, $27) WITH ORDINALITY AS r (event_id, id, key, payload, n) ORDER BY r.n"
 }
 
 statement! {
@@ -41,27 +42,31 @@ statement! {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
         statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
-        ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
+        ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, for_guests: Array<Bool> = Vec<bool>, now: Timestamptz = Timestamp,
         count_events: Array<SqlUuid> = Vec<Uuid>, count_types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>,
         buckets: Array<BigInt> = Vec<i64>, by: Array<Integer> = Vec<i32>,
     }
     "WITH joined AS (
-        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, joined_at, one_per_account)
-        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n)
-     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($13, $14, $15, $16, $17)
+        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, joined_at, one_per_account)
+        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS r CROSS JOIN (SELECT $13 AS at) AS n)
+     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($14, $15, $16, $17, $18)
      ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
 }
 
 statement! {
-    /// Updates bookings of which tickets were returned. If a booking is not as it was read, its new status is NULL and the NOT
-    /// NULL constraint aborts the statement.
+    /// Updates bookings that were confirmed or have expired, or of which tickets were returned. If a booking is not as it was read,
+    /// its new status is NULL and the NOT NULL constraint aborts the statement.
     pub(in crate::execute) struct UpdateBookings {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<Integer> = Vec<i32>, quantities: Array<Integer> = Vec<i32>,
-        statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
+        statuses_before: Array<Text> = Vec<&'static str>, statuses: Array<Text> = Vec<&'static str>,
+        cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
+        now: Timestamptz = Timestamp,
     }
-    "UPDATE bookings b SET quantity = r.quantity, cancelled_at = r.cancelled_at,
-            status = CASE WHEN b.status = 'confirmed' AND b.quantity = r.before THEN r.status END
-       FROM unnest($1, $2, $3, $4, $5, $6) AS r (event_id, id, before, quantity, status, cancelled_at)
+    "UPDATE bookings b SET quantity = r.quantity, cancelled_at = r.cancelled_at, expires_at = r.expires_at,
+            status = CASE WHEN b.status = r.status_before AND b.quantity = r.before THEN r.status END,
+            confirmed_at = CASE WHEN b.expires_at IS NOT NULL AND r.expires_at IS NULL THEN n.at ELSE b.confirmed_at END
+       FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r (event_id, id, before, quantity, status_before, status, cancelled_at, expires_at)
+      CROSS JOIN (SELECT $9 AS at) AS n
       WHERE b.event_id = r.event_id AND b.id = r.id"
 }
 
@@ -157,15 +162,17 @@ statement! {
         venue: Nullable<Text> = Option<String>, starts_at: Nullable<Timestamptz> = Option<Timestamp>, ends_at: Nullable<Timestamptz> = Option<Timestamp>,
         sales_start_at: Nullable<Timestamptz> = Option<Timestamp>, sales_end_at: Nullable<Timestamptz> = Option<Timestamp>, status: Text = &'static str,
         published_at: Nullable<Timestamptz> = Option<Timestamp>, updated_at: Timestamptz = Timestamp, waitlist_until: Text = &'static str,
-        cancel_until: Nullable<Timestamptz> = Option<Timestamp>, time_zone: Text = String,
+        cancel_until: Nullable<Timestamptz> = Option<Timestamp>, time_zone: Text = String, checkout_minutes: Nullable<Integer> = Option<i32>,
+        offer_minutes: Nullable<Integer> = Option<i32>,
     }
     "WITH r AS (SELECT $1 AS id, $2 AS before, $3 AS version, $4 AS name, $5 AS description, $6 AS venue, $7 AS starts_at, $8 AS ends_at,
                        $9 AS sales_start_at, $10 AS sales_end_at, $11 AS status, $12 AS published_at, $13 AS updated_at, $14 AS waitlist_until,
-                       $15 AS cancel_until, $16 AS time_zone),
+                       $15 AS cancel_until, $16 AS time_zone, $17 AS checkout_minutes, $18 AS offer_minutes),
           done AS (
      UPDATE events e SET version = r.version, name = r.name, description = r.description, venue = r.venue, starts_at = r.starts_at, ends_at = r.ends_at,
             sales_start_at = r.sales_start_at, sales_end_at = r.sales_end_at, status = r.status, published_at = r.published_at, updated_at = r.updated_at,
-            waitlist_until = r.waitlist_until, cancel_until = r.cancel_until, time_zone = r.time_zone, settled_at = NULL
+            waitlist_until = r.waitlist_until, cancel_until = r.cancel_until, time_zone = r.time_zone, checkout_minutes = r.checkout_minutes,
+            offer_minutes = r.offer_minutes, settled_at = NULL
        FROM r WHERE e.id = r.id AND e.version = r.before RETURNING 1)
      SELECT expect_rows(count(*), 1, 'events') FROM done"
 }
@@ -181,7 +188,7 @@ statement! {
     /// by a foreign key of its bookings. In both cases the batch fails.
     pub(in crate::execute) struct DeleteTypes { event: SqlUuid = Uuid, count: BigInt = i64 }
     "WITH done AS (
-     DELETE FROM ticket_types t WHERE t.event_id = $1 AND t.booked = 0 AND t.held = 0 AND t.waiting = 0 AND t.next_waitlist_number = 1 RETURNING 1)
+     DELETE FROM ticket_types t WHERE t.event_id = $1 AND t.booked = 0 AND t.reserved = 0 AND t.held = 0 AND t.waiting = 0 AND t.next_waitlist_number = 1 RETURNING 1)
      SELECT expect_rows(count(*), $2, 'ticket types') FROM done"
 }
 

@@ -18,16 +18,21 @@ pub(super) fn changed_bookings(work: &UnitOfWork) -> QueryResult<sql::UpdateBook
         ids: Vec::new(),
         before: Vec::new(),
         quantities: Vec::new(),
+        statuses_before: Vec::new(),
         statuses: Vec::new(),
         cancelled: Vec::new(),
+        expires: Vec::new(),
+        now: work.now,
     };
     for (before, booking) in work.bookings.iter().filter_map(|row| Some((row.original()?, row.get()))) {
         rows.events.push(booking.key.event.as_uuid());
         rows.ids.push(booking.id.as_uuid());
         rows.before.push(to_int(before.quantity)?);
         rows.quantities.push(to_int(booking.quantity)?);
+        rows.statuses_before.push(before.status.as_str());
         rows.statuses.push(booking.status.as_str());
         rows.cancelled.push(booking.cancelled_at);
+        rows.expires.push(booking.expires_at);
     }
     Ok(rows)
 }
@@ -82,6 +87,7 @@ pub(super) fn add_counters(work: &UnitOfWork, rows: &mut sql::WriteSales) -> Que
             rows.capacities.push(to_int(row.stock.capacity)?);
             rows.available.push(to_int(row.stock.available)?);
             rows.booked.push(to_int(row.stock.booked)?);
+            rows.reserved.push(to_int(row.stock.reserved)?);
             rows.held.push(to_int(row.stock.held)?);
             rows.waiting.push(to_int(row.stock.waiting)?);
             rows.numbers.push(row.stock.next_number);
@@ -143,26 +149,30 @@ pub(super) fn change_counts(work: &UnitOfWork, raised: &mut sql::WriteEntries) -
     lowered
 }
 
-pub(super) fn changed_events(work: &UnitOfWork) -> Vec<sql::UpdateEvent> {
+pub(super) fn changed_events(work: &UnitOfWork) -> QueryResult<Vec<sql::UpdateEvent>> {
     let changed = work.events.values().filter_map(|row| Some((row.original()?, row.get())));
     changed
-        .map(|(before, event)| sql::UpdateEvent {
-            id: event.id.as_uuid(),
-            before: before.version,
-            version: event.version,
-            name: event.name.clone(),
-            description: event.description.clone(),
-            venue: event.venue.clone(),
-            starts_at: event.starts_at,
-            ends_at: event.ends_at,
-            sales_start_at: event.sales_start_at,
-            sales_end_at: event.sales_end_at,
-            status: event.status.as_str(),
-            published_at: event.published_at,
-            updated_at: event.updated_at,
-            waitlist_until: event.waitlist_until.as_str(),
-            cancel_until: event.cancel_until,
-            time_zone: event.time_zone.clone(),
+        .map(|(before, event)| {
+            Ok(sql::UpdateEvent {
+                id: event.id.as_uuid(),
+                before: before.version,
+                version: event.version,
+                name: event.name.clone(),
+                description: event.description.clone(),
+                venue: event.venue.clone(),
+                starts_at: event.starts_at,
+                ends_at: event.ends_at,
+                sales_start_at: event.sales_start_at,
+                sales_end_at: event.sales_end_at,
+                status: event.status.as_str(),
+                published_at: event.published_at,
+                updated_at: event.updated_at,
+                waitlist_until: event.waitlist_until.as_str(),
+                cancel_until: event.cancel_until,
+                time_zone: event.time_zone.clone(),
+                checkout_minutes: event.checkout_minutes.map(to_int).transpose()?,
+                offer_minutes: event.offer_minutes.map(to_int).transpose()?,
+            })
         })
         .collect()
 }

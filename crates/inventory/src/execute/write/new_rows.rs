@@ -36,6 +36,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         origins: Vec::new(),
         statuses: Vec::new(),
         cancelled: Vec::new(),
+        expires: Vec::new(),
         now: work.now,
         stock_events: Vec::new(),
         stock_ids: Vec::new(),
@@ -44,6 +45,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         capacities: Vec::new(),
         available: Vec::new(),
         booked: Vec::new(),
+        reserved: Vec::new(),
         held: Vec::new(),
         waiting: Vec::new(),
         numbers: Vec::new(),
@@ -63,6 +65,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         rows.origins.push(booking.origin.as_str());
         rows.statuses.push(booking.status.as_str());
         rows.cancelled.push(booking.cancelled_at);
+        rows.expires.push(booking.expires_at);
     }
     Ok(rows)
 }
@@ -86,6 +89,7 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         statuses: Vec::new(),
         bookings: Vec::new(),
         ended: Vec::new(),
+        for_guests: Vec::new(),
         now: work.now,
     };
     for entry in work.entries.iter().filter(|row| row.is_new()).map(Tracked::get) {
@@ -100,6 +104,7 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         rows.statuses.push(entry.status.as_str());
         rows.bookings.push(entry.booking.map(BookingId::as_uuid));
         rows.ended.push(entry.ended_at);
+        rows.for_guests.push(entry.for_guest);
     }
     Ok(rows)
 }

@@ -13,10 +13,18 @@ use crate::visitor::Visitor;
 
 /// The types of messages by subject: the id of its name, and the types.
 pub(super) const TYPES: [(&str, &[&str]); 3] = [
-    ("webhook-about-tickets", &["booking.confirmed", "booking.reduced", "booking.cancelled"]),
+    ("webhook-about-tickets", &["booking.reserved", "booking.confirmed", "booking.expired", "booking.reduced", "booking.cancelled"]),
     (
         "webhook-about-waiting-lists",
-        &["waitlist.joined", "waitlist.promoted", "waitlist.left", "waitlist.changed", "waitlist.closed", "waitlist.reopened"],
+        &[
+            "waitlist.joined",
+            "waitlist.promoted",
+            "waitlist.offered",
+            "waitlist.left",
+            "waitlist.changed",
+            "waitlist.closed",
+            "waitlist.reopened",
+        ],
     ),
     ("webhook-about-events", &["event.created", "event.updated", "event.cancelled", "event.deleted"]),
 ];
