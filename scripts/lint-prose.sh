@@ -14,7 +14,7 @@ need_python_tools lint "$ROOT/scripts/requirements-lint.txt"
 cd "$ROOT"
 files=("$@")
 [ $# -gt 0 ] || mapfile -t files < <(git ls-files --cached --others --exclude-standard -- ':!LICENSE-*' ':!*.lock' ':!scripts/prose/*.txt' \
-  ':!crates/web/assets/vendor' ':!crates/locale/locales/de' ':!crates/locale/src/tests.rs' ':!crates/notifier/locales/de' ':!crates/web/locales/de')
+  ':!crates/web/assets/vendor' ':!crates/locale/locales/de' ':!crates/locale/src/tests.rs' ':!crates/notifier/locales/de' ':!crates/tickets/locales/de' ':!crates/web/locales/de')
 # Files that were deleted but not yet committed.
 for index in "${!files[@]}"; do [ -f "${files[index]}" ] || unset "files[index]"; done
 

@@ -17,6 +17,7 @@ SELECT create_distributed_table('events', 'id');
 SELECT create_distributed_table('ticket_types', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('event_pictures', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('bookings', 'event_id', colocate_with => 'events');
+SELECT create_distributed_table('checkins', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('waitlist_entries', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('waitlist_counts', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('idempotency_keys', 'event_id', colocate_with => 'events');
@@ -32,6 +33,7 @@ SELECT create_distributed_function('expect_rows(bigint, bigint, text)');
 -- local: outbox (the relay reads all messages in the order of the key, which contains no event)
 -- local: outbox_failed (like the outbox; almost always empty)
 -- local: account_states (belongs to accounts, not to events; one row per account that was disabled or erased)
+-- local: ticket_keys (belongs to no event; one row per key)
 -- local: audit_log (belongs to no event; a distributed table cannot have its trigger)
 
 COMMIT;

@@ -68,6 +68,8 @@ for folder in notifier notifier-migrate; do
 done
 for folder in auth-service notifier; do
   give "$folder" amqp-url "$amqp"
+done
+for folder in auth-service booking-service notifier; do
   give "$folder" sealing-key "$(of sealing-key)"
 done
 # Unlike the other secrets, the value in .env replaces it at every start.

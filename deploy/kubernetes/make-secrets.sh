@@ -46,7 +46,7 @@ notifier=$(url rowlock_notifier rowlock_notifier)
 secret auth-service Opaque database-url "$auth" encryption-key "$encryption_key" sealing-key "$sealing_key"
 secret auth-migrate Opaque database-url "$auth" migration-url "$(url rowlock_auth_owner rowlock_auth)"
 secret create-admin Opaque database-url "$auth" password "$admin_password"
-secret booking-service Opaque database-url "$booking"
+secret booking-service Opaque database-url "$booking" sealing-key "$sealing_key"
 secret booking-migrate Opaque database-url "$booking" migration-url "$(url rowlock_booking_owner rowlock_booking)"
 secret reallocation-worker Opaque database-url "$booking"
 secret notifier Opaque database-url "$notifier" sealing-key "$sealing_key" smtp-password "${ROWLOCK_SMTP_PASSWORD:-}"

@@ -282,6 +282,7 @@ impl Settings<'_> {
             ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("http://127.0.0.1:{}/internal/revocations", self.ports.auth())),
             // The benchmark measures 40,000 accounts that send 20,000 requests per second, so the rate limit is disabled.
             ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
+            ("ROWLOCK__SEALING__KEY", "a key of the benchmark with 32 characters".to_owned()),
         ])
     }
 

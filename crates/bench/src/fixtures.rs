@@ -47,6 +47,11 @@ impl SampleFixture {
         format!("{}{number:012x}", self.type_prefix())
     }
 
+    /// Returns the id of a booking of the first event. Bookings are numbered from 0.
+    pub fn booking(self, number: u64) -> String {
+        format!("{}{:012x}", self.prefix("019d"), 16_777_216 + number)
+    }
+
     /// Returns the number of the event for a request, so that requests cycle through the events.
     pub fn event_number(self, index: u64) -> u64 {
         1 + index % u64::from(self.events.max(1))

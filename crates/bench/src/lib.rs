@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub mod chart;
+pub mod checkins;
 pub mod database;
 pub mod environment;
 pub mod extras;
@@ -97,6 +98,11 @@ async fn run(options: RunOptions) -> Fallible<()> {
     if selected("mails") && (!environment.options.quick || only.is_some()) {
         eprintln!("mails");
         figures.extend(mails::run(&mut environment, &scale).await?);
+    }
+    // The doors need almost a minute, so a quick run includes them only on request.
+    if selected("checkins") && (!environment.options.quick || only.is_some()) {
+        eprintln!("checkins");
+        figures.extend(checkins::run(&mut environment).await?);
     }
     figures.extend(extras::of_samples(&samples));
     figures.extend(extras::memory(&environment).await?);

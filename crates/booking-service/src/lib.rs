@@ -4,6 +4,7 @@
 //! command does and contains all SQL.
 
 mod accounts;
+mod checkins;
 pub mod cli;
 mod consumer_loop;
 mod etag;
@@ -20,6 +21,8 @@ mod service;
 mod settings;
 mod spreadsheet;
 mod state;
+mod ticket_keys;
+mod ticket_printer;
 
 pub use lanes::LaneSettings;
 pub use live::LiveSettings;

@@ -125,6 +125,7 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         Refusal::MoreThanBooked { booked } => {
             Problem::invalid_field("quantity", format!("must be at most {booked}, the number of tickets in the booking"))
         }
+        Refusal::CheckedIn { unused } => problem_of_used_tickets(unused),
         Refusal::EntryNotFound => Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry."),
         Refusal::AmbiguousEntry(ids) => {
             Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You have, or had, several waiting-list entries at this event, so eventId alone is ambiguous. Send one of waitlistEntryIds as waitlistEntryId.")
@@ -165,6 +166,16 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
             wrong.into_iter().map(|time| FieldError { field: time.field.to_owned(), message: time.reason.to_owned() }).collect(),
         ),
     }
+}
+
+/// Returns the problem for a return of tickets of which too many were checked in.
+fn problem_of_used_tickets(unused: u32) -> Problem {
+    let detail = match unused {
+        0 => "All tickets of this booking are checked in, so none can be returned.".to_owned(),
+        1 => "Checked-in tickets cannot be returned. Only 1 ticket of this booking is not checked in.".to_owned(),
+        unused => format!("Checked-in tickets cannot be returned. Only {unused} tickets of this booking are not checked in."),
+    };
+    Problem::new(ProblemCode::AlreadyCheckedIn, detail).with("returnable", unused)
 }
 
 /// Returns the problem for an event that can be neither deleted nor turned back into a draft, because it has or had bookings or

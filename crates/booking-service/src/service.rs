@@ -19,6 +19,7 @@ use rowlock_platform::lifecycle::Lifecycle;
 use rowlock_platform::running::Running;
 use rowlock_platform::telemetry::{Metrics, TraceError, Traces, TransactionMetrics};
 use rowlock_postgres::{DatabaseError, Pool, Reader, build_keyed_pool, checkout};
+use rowlock_tickets::PdfError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,8 @@ use crate::routes;
 use crate::sales::{SalesConsumer, repair_timelines, stop_messages};
 use crate::settings::BookingSettings;
 use crate::state::{AppState, SOURCE};
+use crate::ticket_keys::TicketKeys;
+use crate::ticket_printer::TicketPrinter;
 
 /// Reasons why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,9 @@ pub enum StartError {
     /// The trace exporter cannot be created.
     #[error("cannot send traces to telemetry.otlp_endpoint: {0}")]
     Traces(#[from] TraceError),
+    /// The fonts and texts of printed tickets cannot be read.
+    #[error(transparent)]
+    Printer(#[from] PdfError),
     /// The HTTP client for the token keys or the revocation list cannot be created.
     #[error("cannot create the HTTP client for the token keys and the revocation list: {0}")]
     Client(String),
@@ -67,7 +73,8 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let stop = lifecycle.draining.clone();
     let metrics = Metrics::default();
     metrics.register_pool(&pool);
-    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle };
+    let printer = TicketPrinter::new()?;
+    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle, printer };
     service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -83,6 +90,7 @@ struct Service {
     metrics: Metrics,
     traces: Traces,
     lifecycle: Lifecycle,
+    printer: TicketPrinter,
 }
 
 impl Service {
@@ -222,6 +230,8 @@ impl Service {
             inventory,
             event_cache: PublicEventCache::new(reader.clone(), self.settings.event_cache_lifetime),
             pictures: PictureIntake::default(),
+            ticket_keys: TicketKeys::new(self.pool.clone(), self.settings.sealing.clone()),
+            printer: self.printer.clone(),
             reader: reader.clone(),
             pool: self.pool.clone(),
             clock: self.clock.clone(),

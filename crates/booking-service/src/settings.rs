@@ -13,6 +13,7 @@ use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
+use rowlock_sealing::SealingKeys;
 
 use crate::lanes::LaneSettings;
 use crate::live::LiveSettings;
@@ -42,6 +43,8 @@ pub struct BookingSettings {
     pub timeline_from_messages: bool,
     /// How often the sales timeline is checked for ticket types that are behind.
     pub timeline_check_interval: Duration,
+    /// Seals the private keys of tickets in the database.
+    pub sealing: SealingKeys,
     /// Number and limits of the lanes.
     pub lanes: LaneSettings,
     /// Limits of the live streams.
@@ -97,6 +100,7 @@ impl BookingSettings {
         let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
         let timeline_from_messages = reader.value::<bool>("timeline.from_messages");
         let timeline_check_interval = reader.millis("timeline.check_interval_ms", 50..=3_600_000);
+        let sealing = SealingKeys::read(reader);
         let lanes = LaneSettings::read(reader);
         let live = LiveSettings::read(reader, http.as_ref().map(|http| http.send_timeout));
         let event_cache_lifetime = reader.millis("reads.keep_ms", 0..=60_000);
@@ -126,6 +130,7 @@ impl BookingSettings {
             email_domains: email_domains?,
             timeline_from_messages: timeline_from_messages?,
             timeline_check_interval: timeline_check_interval?,
+            sealing: sealing?,
             lanes: lanes?,
             live: live?,
             event_cache_lifetime: event_cache_lifetime?,

@@ -5,6 +5,9 @@
 //! module therefore considers every place in a text where a cell could begin: at its start and after each comma, semicolon,
 //! colon, tab, vertical bar, quote and line break. It inserts an apostrophe before a formula sign in such a place.
 
+/// Marks a file as UTF-8. Without it, Excel decodes the text in the code page of its locale.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Returns whether a spreadsheet may end a cell at this character and begin another.
 const fn is_separator(character: char) -> bool {
     matches!(character, ',' | ';' | ':' | '|' | '"' | '\t' | '\n' | '\r' | '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}')

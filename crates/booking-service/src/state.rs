@@ -14,6 +14,8 @@ use crate::event_cache::PublicEventCache;
 use crate::lanes::Lanes;
 use crate::live::Live;
 use crate::pictures::PictureIntake;
+use crate::ticket_keys::TicketKeys;
+use crate::ticket_printer::TicketPrinter;
 
 /// CloudEvents `source` of the messages that this service publishes.
 pub(crate) const SOURCE: &str = "/rowlock/booking-service";
@@ -28,6 +30,10 @@ pub(crate) struct AppState {
     pub(crate) event_cache: PublicEventCache,
     /// Admission of uploaded pictures.
     pub(crate) pictures: PictureIntake,
+    /// Signs and verifies the codes of tickets.
+    pub(crate) ticket_keys: TicketKeys,
+    /// Makes PDF files of tickets.
+    pub(crate) printer: TicketPrinter,
     /// Uncached reads.
     pub(crate) reader: Reader,
     /// Connections for creating events and recording account states.

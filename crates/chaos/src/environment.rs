@@ -233,6 +233,7 @@ impl Settings<'_> {
                 ("ROWLOCK__TOKENS__JWKS_URL", self.auth_url("/.well-known/jwks.json")?),
                 ("ROWLOCK__TOKENS__REVOCATIONS_URL", self.auth_url("/internal/revocations")?),
                 ("ROWLOCK__LIMITS__BOOK_PER_ACCOUNT", "0".to_owned()),
+                ("ROWLOCK__SEALING__KEY", secret(self.options, "sealing-key")?),
             ]),
             ServiceId::Worker(_) => settings.extend([
                 self.database("rowlock_booking")?,

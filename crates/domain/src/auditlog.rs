@@ -77,6 +77,9 @@ pub enum Action {
     /// An administrator removed a person from a waiting list.
     #[serde(rename = "waitlist.remove")]
     RemoveFromWaitlist,
+    /// Somebody at a door undid a check-in.
+    #[serde(rename = "checkin.undo")]
+    UndoCheckin,
     /// An administrator account was created.
     #[serde(rename = "admin.create")]
     CreateAdmin,
@@ -110,6 +113,7 @@ impl Action {
         Self::CancelBooking,
         Self::CreateBooking,
         Self::RemoveFromWaitlist,
+        Self::UndoCheckin,
         Self::CreateAdmin,
         Self::DisableAccount,
         Self::EnableAccount,
@@ -129,6 +133,7 @@ impl Action {
             Self::CancelBooking => "booking.cancel",
             Self::CreateBooking => "booking.create",
             Self::RemoveFromWaitlist => "waitlist.remove",
+            Self::UndoCheckin => "checkin.undo",
             Self::CreateAdmin => "admin.create",
             Self::DisableAccount => "account.disable",
             Self::EnableAccount => "account.enable",

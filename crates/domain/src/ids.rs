@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
 use crate::Timestamp;
+use crate::tickets::TicketNumber;
 
 /// The error of a text that is not a hyphenated UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +87,10 @@ id! {
     WaitlistEntryId
 }
 id! {
+    /// The id of a check-in, which admitted the holder of one ticket.
+    CheckinId
+}
+id! {
     /// The id of a message, which is the `id` of its CloudEvents envelope.
     MessageId
 }
@@ -109,6 +114,25 @@ pub struct TypeKey {
     pub event: EventId,
     /// The ticket type.
     pub ticket_type: TicketTypeId,
+}
+
+/// A ticket: one number of one booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId {
+    /// The event.
+    pub event: EventId,
+    /// The booking.
+    pub booking: BookingId,
+    /// The number within the booking.
+    pub number: TicketNumber,
+}
+
+impl TicketId {
+    /// Returns a short name of the ticket for people, such as `89AB12CD-0`: the random end of the booking's id, and the number.
+    pub fn reference(&self) -> String {
+        let [.., a, b, c, d] = *self.booking.0.as_bytes();
+        format!("{:08X}-{}", u32::from_be_bytes([a, b, c, d]), self.number)
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod problem;
 pub mod queue;
 pub mod states;
 pub mod text;
+pub mod tickets;
 pub mod time_zone;
 pub mod trace;
 pub mod values;

@@ -66,6 +66,10 @@ codes! {
     EventNotFound = 404 "event-not-found" "The event does not exist",
     /// The account has no booking with this id.
     BookingNotFound = 404 "booking-not-found" "The booking does not exist",
+    /// The booking has no valid ticket with this number.
+    TicketNotFound = 404 "ticket-not-found" "The ticket does not exist",
+    /// The event has no check-in with this id.
+    CheckinNotFound = 404 "checkin-not-found" "The check-in does not exist",
     /// The account has no waiting-list entry with this id.
     WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "The waiting-list entry does not exist",
     /// The token of a link in an e-mail is unknown, expired or already used.
@@ -114,6 +118,16 @@ codes! {
     BookingCancelled = 409 "booking-cancelled" "The booking is cancelled",
     /// The event has ended.
     EventOver = 409 "event-over" "The event is over",
+    /// The ticket was used already, or too many tickets of the booking were used for some to be returned.
+    AlreadyCheckedIn = 409 "already-checked-in" "The ticket is already checked in",
+    /// The booking of the ticket was cancelled.
+    TicketCancelled = 409 "ticket-cancelled" "The booking of the ticket is cancelled",
+    /// The ticket was returned, transferred, or got another code.
+    TicketVoid = 409 "ticket-void" "The ticket is no longer valid",
+    /// The codes of a booking were replaced too often.
+    ReplacementLimit = 409 "replacement-limit" "The codes of the booking cannot be replaced again",
+    /// The event has no start yet, so it is in no calendar.
+    EventUndated = 409 "event-undated" "The event has no date yet",
     /// The change would close a waiting list that has entries.
     WaitlistWouldClose = 409 "waitlist-would-close" "The change would close the waiting list",
     /// More than one booking matches.
@@ -136,6 +150,8 @@ codes! {
     UnsupportedMediaType = 415 "unsupported-media-type" "The media type of the body is not supported",
     /// A value is missing, of the wrong type or out of its range.
     InvalidInput = 422 "invalid-input" "The input is not valid",
+    /// The code is not that of a ticket for the event.
+    TicketInvalid = 422 "ticket-invalid" "The code is not that of a ticket for this event",
     /// The idempotency key was used for a different request.
     IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for a different request",
     /// The body is not a picture that can be used.

@@ -128,6 +128,18 @@ state! {
 }
 
 state! {
+    /// The reason why a number of a booking is no longer a valid ticket.
+    VoidReason ("reason for a void ticket") {
+        /// The ticket was given back.
+        Returned = "returned",
+        /// The holder had the code of the ticket replaced.
+        Replaced = "replaced",
+        /// The ticket was transferred to another account.
+        Transferred = "transferred",
+    }
+}
+
+state! {
     /// The role of an account.
     Role ("role") {
         /// Books tickets.
@@ -140,7 +152,7 @@ state! {
 state! {
     /// The role of an administrator, which decides what the account may do besides booking tickets.
     AdminRole ("role of an administrator") {
-        /// Reads the list of events. Checking people in does not exist yet.
+        /// Checks people in, and reads the list of events.
         Door = "door",
         /// Manages events, bookings and waiting lists, and does everything that `Door` may do.
         Organiser = "organiser",

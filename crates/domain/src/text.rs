@@ -61,10 +61,14 @@ fn empty_or_visible(text: String) -> Result<String, InvalidValue> {
 
 /// Normalizes a displayed name: a single line of at most 200 characters in which each run of white space is one space.
 fn parse_display_name(text: &str) -> Result<String, InvalidValue> {
+    parse_short_name(text, 200)
+}
+
+fn parse_short_name(text: &str, max: usize) -> Result<String, InvalidValue> {
     let text = not_blank(check_text(text, usize::MAX, |_| false)?)?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() > 200 {
-        return Err(InvalidValue::new("must be at most 200 characters"));
+    if text.chars().count() > max {
+        return Err(InvalidValue::new(format!("must be at most {max} characters")));
     }
     if !visible::has_only_sequences(&text) {
         return Err(InvalidValue::new("must not contain invisible characters"));
@@ -148,6 +152,10 @@ text! {
 text! {
     /// The name of an event, ticket type or venue, or a reason: 1 to 200 characters, with the rules of [`PersonName`].
     Title, parse_display_name
+}
+text! {
+    /// The name of a door of a venue, 1 to 100 characters, with the rules of [`PersonName`].
+    DoorName, |text| parse_short_name(text, 100)
 }
 text! {
     /// The description of an event: up to 10,000 characters, including line breaks. Invisible characters may stand between

@@ -55,10 +55,12 @@ statement! {
 }
 
 statement! {
-    /// Finds the bookings that can be returned: reserved ones, and confirmed ones of published events that have not begun.
+    /// Finds the bookings that can be returned: reserved ones, and confirmed ones of published events that have not begun, of which a
+    /// ticket was not checked in.
     struct ReturnableBookings { account: SqlUuid = Uuid, limit: BigInt = i64 } -> (SqlUuid, SqlUuid, SqlUuid);
     "SELECT b.event_id, b.id, b.ticket_type_id FROM bookings b JOIN events e ON e.id = b.event_id
-     WHERE b.account_id = $1 AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())))
+     WHERE b.account_id = $1 AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
+       AND b.quantity > (SELECT count(*) FROM checkins c WHERE c.event_id = b.event_id AND c.booking_id = b.id)))
      ORDER BY b.id LIMIT $2"
 }
 
@@ -77,13 +79,14 @@ statement! {
 }
 
 statement! {
-    /// Anonymizes one booking that can no longer be returned, because it is cancelled or its event has begun, was cancelled or is
-    /// not public. Each statement changes one row, so that rows are never locked in a conflicting order.
+    /// Anonymizes one booking that can no longer be returned, because it is cancelled, its event has begun, was cancelled or is
+    /// not public, or all its tickets were checked in. Each statement changes one row, so that rows are never locked in a conflicting order.
     struct AnonymizeBooking { erased_account: SqlUuid = Uuid, account: SqlUuid = Uuid }
     "UPDATE bookings SET account_id = $1, holder_name = '', holder_email = ''
      WHERE (event_id, id) IN (
          SELECT b.event_id, b.id FROM bookings b JOIN events e ON e.id = b.event_id
-         WHERE b.account_id = $2 AND NOT (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())))
+         WHERE b.account_id = $2 AND NOT (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
+                AND b.quantity > (SELECT count(*) FROM checkins c WHERE c.event_id = b.event_id AND c.booking_id = b.id)))
          LIMIT 1)"
 }
 
@@ -104,7 +107,8 @@ statement! {
     "UPDATE account_states SET settled_at = now() WHERE account_id = $1 AND version = $2 AND state = 'disabled'
         AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1 AND w.status = 'waiting')
         AND NOT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id WHERE b.account_id = $1
-                        AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now()))))"
+                        AND (b.status = 'reserved' OR (b.status = 'confirmed' AND e.status = 'published' AND (e.starts_at IS NULL OR e.starts_at > now())
+                        AND b.quantity > (SELECT count(*) FROM checkins c WHERE c.event_id = b.event_id AND c.booking_id = b.id))))"
 }
 
 statement! {

@@ -69,6 +69,14 @@ SELECT 'waiting-list entries that could be booked from the available tickets', c
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
  WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= least(t.available, t.max_per_booking)
 UNION ALL
+SELECT 'bookings that list a void ticket number twice', count(*), min(event_id || ' ' || id) FROM bookings
+ WHERE void_numbers IS NOT NULL AND cardinality(void_numbers) <> (SELECT count(DISTINCT number) FROM unnest(void_numbers) AS number)
+UNION ALL
+SELECT 'check-ins of tickets that are void, cancelled or were never issued', count(*), min(c.event_id || ' ' || c.id)
+  FROM checkins c JOIN bookings b ON b.event_id = c.event_id AND b.id = c.booking_id JOIN events e ON e.id = c.event_id
+ WHERE c.number >= coalesce(b.issued, b.quantity) OR c.number = ANY (coalesce(b.void_numbers, '{}')) OR c.ticket_type_id <> b.ticket_type_id
+    OR (b.status <> 'confirmed' AND e.status <> 'cancelled')
+UNION ALL
 SELECT 'ticket types whose sales timeline is complete but differs from their counters', count(*), min(t.event_id || ' ' || t.id)
   FROM ticket_types t JOIN sales_progress p ON p.event_id = t.event_id AND p.ticket_type_id = t.id AND p.sequence = t.version
   LEFT JOIN (SELECT event_id, ticket_type_id, sum(booked + promoted - returned) AS tickets, sum(joined - promotions - withdrawn) AS entries

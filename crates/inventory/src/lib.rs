@@ -24,6 +24,7 @@ pub mod pictures;
 pub mod queries;
 mod run;
 mod schema;
+pub mod tickets;
 pub mod timeline;
 mod transaction;
 pub mod views;

@@ -70,6 +70,9 @@ diesel::table! {
         booked_at -> Timestamptz,
         cancelled_at -> Nullable<Timestamptz>,
         expires_at -> Nullable<Timestamptz>,
+        issued -> Nullable<Integer>,
+        void_numbers -> Nullable<Array<Integer>>,
+        void_reasons -> Nullable<Array<Text>>,
     }
 }
 

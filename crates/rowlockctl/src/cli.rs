@@ -63,6 +63,22 @@ pub(crate) enum Command {
         #[command(flatten)]
         limit: ListLimit,
     },
+    /// Counts check-ins.
+    #[command(subcommand)]
+    Checkins(Checkins),
+    /// Lists the tickets that a door expects, ordered by the names of their holders.
+    Doorlist {
+        /// The id of the event.
+        event: EventId,
+        /// Only holders with these words in their names.
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Prints the whole list as CSV, for a door without a network.
+        #[arg(long)]
+        csv: bool,
+        #[command(flatten)]
+        limit: ListLimit,
+    },
     /// Lists, shows, disables and enables accounts, and changes the roles of administrators.
     #[command(subcommand)]
     Accounts(Accounts),
@@ -115,12 +131,21 @@ pub(crate) enum Totp {
 /// The role of an administrator.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum AdminRole {
-    /// Reads the list of events. Checking people in does not exist yet.
+    /// Checks people in, and reads the list of events.
     Door,
     /// Manages events, bookings and waiting lists.
     Organiser,
     /// Does everything.
     Owner,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Checkins {
+    /// Shows how many tickets of each type were checked in, and how many are expected.
+    Summary {
+        /// The id of the event.
+        event: EventId,
+    },
 }
 
 #[derive(Debug, Subcommand)]

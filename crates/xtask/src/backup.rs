@@ -116,8 +116,10 @@ pub(crate) fn run_backup(checkout: &Checkout, folder: Option<PathBuf>) -> Result
         println!("be read, and every session is over. ROWLOCK_ENCRYPTION_KEY_FILE=FILE puts it beside the dumps.");
     }
     if !folder.join("sealing-key").exists() {
-        println!("It does NOT hold sealing.key of auth-service and notifier. Without it, notices that have not been sent cannot be, and");
-        println!("links with which people unsubscribe stop working. ROWLOCK_SEALING_KEY_FILE=FILE puts it beside the dumps.");
+        println!(
+            "It does NOT hold sealing.key of the services. Without it, no tickets can be issued, notices that have not been sent cannot"
+        );
+        println!("be, and links with which people unsubscribe stop working. ROWLOCK_SEALING_KEY_FILE=FILE puts it beside the dumps.");
     }
     Ok(())
 }

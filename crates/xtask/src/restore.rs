@@ -70,7 +70,7 @@ pub(crate) fn run_restore(checkout: &Checkout, folder: Option<&Path>) -> Result<
     }
     let key = folder.join("sealing-key");
     if !own && key.exists() {
-        println!("auth-service and notifier need the content of {} as their sealing.key.", key.display());
+        println!("auth-service, booking-service and notifier need the content of {} as their sealing.key.", key.display());
     }
     if own {
         println!("'make up' starts the services on them.");

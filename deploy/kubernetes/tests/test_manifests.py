@@ -309,7 +309,7 @@ def wrong_databases(docs):
 
 def wrong_mail_settings(docs):
     """Services that exchange sealed values have the same key, and auth-service and web count on the notifier."""
-    keys = {name: SECRETS[name].get("sealing-key") for name in ("auth-service", "notifier")}
+    keys = {name: SECRETS[name].get("sealing-key") for name in ("auth-service", "booking-service", "notifier")}
     found = [] if len(set(keys.values())) == 1 and all(keys.values()) else [f"the sealing keys differ: {sorted(keys)}"]
     for name, variable in (("auth-service", "ROWLOCK__MAIL__ENABLED"), ("web", "ROWLOCK__SITE__MAIL")):
         env = named(docs, "Deployment", name)["spec"]["template"]["spec"]["containers"][0]["env"]

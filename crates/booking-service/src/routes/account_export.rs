@@ -8,6 +8,7 @@ use rowlock_http::Caller;
 use rowlock_http::problem::Problem;
 use rowlock_inventory::accounts::{self, StoredHolder, StoredKey};
 use rowlock_inventory::queries;
+use rowlock_inventory::tickets::{AccountCheckin, checkins_of_account};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,6 +31,9 @@ pub(super) struct Stored {
     holders: Vec<StoredHolder>,
     #[schema(value_type = Vec<StoredKeySchema>)]
     idempotency_keys: Vec<StoredKey>,
+    /// The tickets of the account that were checked in.
+    #[schema(value_type = Vec<StoredCheckinSchema>)]
+    checkins: Vec<AccountCheckin>,
     #[schema(required)]
     account_state: Option<AccountState>,
 }
@@ -55,6 +59,23 @@ pub(super) struct StoredHolderSchema {
     id: Uuid,
     name: String,
     email: String,
+}
+
+/// A ticket that was checked in.
+#[derive(ToSchema)]
+#[schema(as = StoredCheckin)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes an AccountCheckin")]
+pub(super) struct StoredCheckinSchema {
+    event_id: Uuid,
+    booking_id: Uuid,
+    /// The number of the ticket within the booking.
+    number: u16,
+    #[schema(value_type = DateTime)]
+    checked_in_at: Timestamp,
+    /// The name of the door.
+    #[schema(required)]
+    door: Option<String>,
 }
 
 /// A stored idempotency key.
@@ -93,9 +114,10 @@ pub(super) async fn account_export(caller: Caller, state: web::Data<AppState>) -
         }
         let holders = accounts::stored_holders(conn, account).await?;
         let idempotency_keys = accounts::stored_keys(conn, account).await?;
+        let checkins = checkins_of_account(conn, account).await?;
         let state = accounts::stored_state(conn, account).await?;
         let account_state = state.map(|(state, received_at, settled_at)| AccountState { state, received_at, settled_at });
-        Ok(Stored { bookings, waitlist, holders, idempotency_keys, account_state })
+        Ok(Stored { bookings, waitlist, holders, idempotency_keys, checkins, account_state })
     });
     Ok(HttpResponse::Ok().json(stored.await?))
 }

@@ -19,11 +19,8 @@ use utoipa::IntoParams;
 use super::examples;
 use super::targets::{event_in_path, event_not_found};
 use crate::resources::HeldBookingResource;
-use crate::spreadsheet::{neutralised, neutralised_email};
+use crate::spreadsheet::{BYTE_ORDER_MARK, neutralised, neutralised_email};
 use crate::state::AppState;
-
-/// Marks the file as UTF-8. Without it, Excel decodes the text in the code page of its locale.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Number of rows read per query of an export. No connection is held between queries, so a slow client blocks nobody.
 const CHUNK: i64 = 1000;

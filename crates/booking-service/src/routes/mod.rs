@@ -6,8 +6,12 @@ mod admin_bookings;
 mod admin_cancel_booking;
 mod admin_cancel_event;
 mod admin_change_event;
+mod admin_check_in;
+mod admin_check_in_batch;
+mod admin_checkins;
 mod admin_create_booking;
 mod admin_delete_event;
+mod admin_door_list;
 mod admin_event_image;
 mod admin_events;
 mod admin_holdings;
@@ -32,6 +36,10 @@ mod live;
 mod new_event;
 mod own;
 mod targets;
+mod ticket_examples;
+mod ticket_files;
+mod ticket_keys;
+mod tickets;
 
 use actix_web::web;
 use rowlock_http::Routes;
@@ -49,6 +57,7 @@ pub(crate) fn routes() -> Routes {
         .post("/api/changewaitlist", change_waitlist::change_waitlist)
         .get("/api/bookings", own::bookings)
         .get("/api/waitlist", own::waitlist)
+        .post("/admin/events/{eventId}/checkins", admin_check_in::post)
         .get("/api/events/{eventId}", events::get)
         .get("/api/events/{eventId}/image", event_image::get)
         .get("/api/live", live::account)
@@ -71,6 +80,16 @@ pub(crate) fn routes() -> Routes {
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)
         .post("/admin/bookings/{bookingId}/cancel", admin_cancel_booking::cancel_booking)
         .post("/admin/waitlist/{entryId}/remove", admin_remove_entry::remove_entry)
+        .get("/api/bookings/{bookingId}/tickets", tickets::list)
+        .get("/api/bookings/{bookingId}/tickets/{file}", ticket_files::image)
+        .get("/api/bookings/{bookingId}/tickets.pdf", ticket_files::pdf)
+        .get("/api/bookings/{bookingId}/calendar.ics", ticket_files::calendar)
+        .post("/api/bookings/{bookingId}/tickets/{number}/replace", tickets::replace)
+        .post("/admin/events/{eventId}/checkins/batch", admin_check_in_batch::post)
+        .get("/admin/events/{eventId}/checkins/summary", admin_checkins::summary)
+        .delete("/admin/events/{eventId}/checkins/{checkinId}", admin_checkins::undo)
+        .get("/admin/events/{eventId}/doorlist", admin_door_list::door_list_of_event)
+        .get("/.well-known/ticket-keys.json", ticket_keys::keys)
         .get("/api/openapi.json", description::document)
         .get("/docs", description::to_page)
         .get("/docs/{file:.*}", description::page)
@@ -108,6 +127,17 @@ pub(crate) fn routes() -> Routes {
         admin_create_booking::create_booking,
         admin_cancel_booking::cancel_booking,
         admin_remove_entry::remove_entry,
+        tickets::list,
+        tickets::replace,
+        ticket_files::image,
+        ticket_files::pdf,
+        ticket_files::calendar,
+        ticket_keys::keys,
+        admin_check_in::post,
+        admin_check_in_batch::post,
+        admin_checkins::summary,
+        admin_checkins::undo,
+        admin_door_list::door_list_of_event,
         description::document,
     ),
     // auth-service includes this schema in its export.

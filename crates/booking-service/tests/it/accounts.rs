@@ -284,3 +284,33 @@ async fn late_bookings_of_an_erased_account_are_cancelled_too() {
     assert_eq!(rows(&system.booking_database, erased).await, ["1"], "it is processed until its tokens have expired");
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_account_keeps_the_places_that_were_used_and_nothing_names_it() {
+    let system = quick().start().await;
+    let event = system.event(4).await;
+    system.admin().client.patch(&format!("/admin/events/{event}"), json!({"startsAt": "2036-12-31T20:00:00Z"})).await.expect(200);
+    let ada = system.user("ada").await;
+    let booking = ada.must_book(&event, 3).await;
+    let whole = ada.must_book(&event, 1).await;
+    let door = &system.admin().client;
+    for (booking, number) in [(&booking, 0), (&whole, 0)] {
+        let scan = json!({"bookingId": booking, "number": number, "door": "North"});
+        door.post(&format!("/admin/events/{event}/checkins"), scan).await.expect(201);
+    }
+    let export = auth(&system, &ada).get("/api/account/export").await.expect(200);
+    let checkins = export["bookings"]["checkins"].as_array().unwrap();
+    assert_eq!((checkins.len(), &checkins[0]["bookingId"], &checkins[0]["door"]), (2, &json!(booking), &json!("North")));
+
+    erase(&system, &ada).await;
+    until("the account is settled", async || states(&system).await.is_empty()).await;
+
+    assert_eq!(system.counts(&event).await, (2, 2, 0, 0), "the unused tickets were returned");
+    let list = read_all(door, &format!("/admin/events/{event}/doorlist"), 10).await;
+    assert_eq!(list.len(), 2);
+    assert!(list.iter().all(|ticket| ticket["holderName"] == "" && ticket["checkinId"] != Value::Null), "{list:?}");
+    let everything = everything(&system.booking_database).await;
+    assert!(!everything.contains(&ada.id) && !everything.contains(&ada.name));
+    system.check().await;
+    system.stop().await;
+}

@@ -18,8 +18,9 @@ fn the_test_tables_contain_every_route() {
     let listed: BTreeSet<String> = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     assert_eq!(served.collect::<BTreeSet<_>>(), listed);
     let with_body: BTreeSet<&str> = bodies(&Stock::default()).iter().map(|body| body.path).collect();
-    // `on_behalf` tests the bodies of the commands on behalf of other people.
-    let elsewhere = |path: &str| ["/cancel", "/remove", "/bookings"].iter().any(|end| path.ends_with(end));
+    // `on_behalf` tests the bodies of the commands on behalf of other people, and `checkins` those of scans.
+    let elsewhere =
+        |path: &str| ["/cancel", "/remove", "/bookings", "/checkins", "/batch", "/replace"].iter().any(|end| path.ends_with(end));
     let taking_one: BTreeSet<&str> = ROUTES
         .iter()
         .filter(|(method, path, _)| ["POST", "PATCH"].contains(method) && !elsewhere(path))

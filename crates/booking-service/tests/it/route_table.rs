@@ -17,7 +17,7 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 30] = [
+pub(crate) const ROUTES: [Route; 41] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
@@ -46,23 +46,36 @@ pub(crate) const ROUTES: [Route; 30] = [
     ("POST", "/admin/waitlist/{entryId}/remove", Who::Admin(AdminRole::Organiser)),
     ("GET", "/admin/auditlog", Who::Admin(AdminRole::Owner)),
     ("GET", "/admin/holdings/{accountId}", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/api/bookings/{bookingId}/tickets", Who::User),
+    ("GET", "/api/bookings/{bookingId}/tickets/{file}", Who::User),
+    ("GET", "/api/bookings/{bookingId}/tickets.pdf", Who::User),
+    ("GET", "/api/bookings/{bookingId}/calendar.ics", Who::User),
+    ("POST", "/api/bookings/{bookingId}/tickets/{number}/replace", Who::User),
+    ("GET", "/.well-known/ticket-keys.json", Who::Anyone),
+    ("POST", "/admin/events/{eventId}/checkins", Who::Admin(AdminRole::Door)),
+    ("POST", "/admin/events/{eventId}/checkins/batch", Who::Admin(AdminRole::Door)),
+    ("GET", "/admin/events/{eventId}/checkins/summary", Who::Admin(AdminRole::Door)),
+    ("DELETE", "/admin/events/{eventId}/checkins/{checkinId}", Who::Admin(AdminRole::Door)),
+    ("GET", "/admin/events/{eventId}/doorlist", Who::Admin(AdminRole::Door)),
     ("GET", "/internal/account-export", Who::User),
     ("GET", "/internal/events/{eventId}/holders", Who::Anyone),
 ];
 
 /// The routes that return a page and take a cursor and a limit.
-pub(crate) const LISTS: [&str; 7] = [
+pub(crate) const LISTS: [&str; 8] = [
     "/api/events",
     "/api/bookings",
     "/api/waitlist",
     "/admin/events",
     "/admin/status/{eventId}",
     "/admin/events/{eventId}/bookings",
+    "/admin/events/{eventId}/doorlist",
     "/admin/auditlog",
 ];
 
 pub(crate) fn at(pattern: &str, event: &str) -> String {
-    pattern.replace("{eventId}", event).replace("{accountId}", event).replace("{bookingId}", event).replace("{entryId}", event)
+    let ids = ["{eventId}", "{accountId}", "{bookingId}", "{entryId}", "{checkinId}"];
+    ids.iter().fold(pattern.to_owned(), |path, id| path.replace(id, event)).replace("{number}", "0").replace("{file}", "0.svg")
 }
 
 pub(crate) fn method(name: &str) -> Method {

@@ -9,7 +9,7 @@ use rowlock_platform::running::Running;
 use rowlock_postgres::{ConnectionLimits, connect, migrate, revert_all};
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::database::{Template, TestDatabase};
-use rowlock_test_support::system::{System, environment, ready, start_auth};
+use rowlock_test_support::system::{SEALING_KEY, System, environment, ready, start_auth};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A template with roles but without a schema.
@@ -36,6 +36,7 @@ fn start_booking(database: &TestDatabase, broker: &TestBroker, auth: &Running) -
         ("database.url", database.service_url().expose_secret().to_owned()),
         ("amqp.url", broker.settings().url.expose_secret().to_owned()),
         ("amqp.prefix", broker.settings().prefix),
+        ("sealing.key", SEALING_KEY.to_owned()),
         ("tokens.jwks_url", format!("http://{}/.well-known/jwks.json", auth.http_addr().unwrap())),
     ];
     booking_service::start(booking_service::BookingSettings::load(None, environment(&settings, &[])).unwrap(), Clock::system()).unwrap()

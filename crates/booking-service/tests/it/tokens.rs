@@ -14,7 +14,7 @@ use reqwest::Method;
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::client::{Client, TestResponse};
 use rowlock_test_support::proxy::Proxy;
-use rowlock_test_support::system::{Plan, System, environment, ready};
+use rowlock_test_support::system::{Plan, SEALING_KEY, System, environment, ready};
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -217,6 +217,7 @@ async fn without_signing_keys_responses_are_503_until_they_can_be_fetched() {
         ("database.url", system.booking_database.service_url().expose_secret().to_owned()),
         ("amqp.url", system.broker.settings().url.expose_secret().to_owned()),
         ("amqp.prefix", system.broker.settings().prefix),
+        ("sealing.key", SEALING_KEY.to_owned()),
         ("tokens.jwks_url", format!("{}/.well-known/jwks.json", auth.trim_end_matches('/'))),
     ];
     let settings = booking_service::BookingSettings::load(None, environment(&settings, &[])).unwrap();
@@ -278,6 +279,7 @@ async fn concurrent_requests_fetch_the_signing_keys_once() {
         ("database.url", other.expose_secret().to_owned()),
         ("amqp.url", system.broker.settings().url.expose_secret().to_owned()),
         ("amqp.prefix", system.broker.settings().prefix),
+        ("sealing.key", SEALING_KEY.to_owned()),
         ("tokens.jwks_url", slow.url.clone()),
     ];
     let settings = booking_service::BookingSettings::load(None, environment(&settings, &[])).unwrap();

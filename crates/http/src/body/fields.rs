@@ -7,7 +7,8 @@ use deserr::{Deserr, IntoValue, Sequence, Value, ValuePointerRef};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::Language;
-use rowlock_domain::text::{Description, Email, InvalidValue, LoginEmail, Password, PersonName, Title, Username};
+use rowlock_domain::text::{Description, DoorName, Email, InvalidValue, LoginEmail, Password, PersonName, Title, Username};
+use rowlock_domain::tickets::TicketNumber;
 use rowlock_domain::time_zone::TimeZoneName;
 use rowlock_domain::values::{AccountLimit, Capacity, CheckoutMinutes, Currency, OfferMinutes, Quantity};
 
@@ -62,14 +63,14 @@ macro_rules! integer_fields {
 }
 
 text_fields!(AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId);
-text_fields!(Currency, Description, Email, LoginEmail, Password, PersonName, TimeZoneName, Title, Username);
+text_fields!(Currency, Description, DoorName, Email, LoginEmail, Password, PersonName, TimeZoneName, Title, Username);
 impl Deserr<InvalidBody> for Language {
     fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, InvalidBody> {
         text_field(&value, location, |text| text.parse().map_err(|_| InvalidValue::new("must be one of: en, de")))
     }
 }
 
-integer_fields!(AccountLimit, Capacity, CheckoutMinutes, OfferMinutes, Quantity);
+integer_fields!(AccountLimit, Capacity, CheckoutMinutes, OfferMinutes, Quantity, TicketNumber);
 
 /// A whole number whose range is checked later. Values that exceed `i64` become `i64::MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

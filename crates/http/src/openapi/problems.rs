@@ -86,6 +86,27 @@ pub struct ProblemDocument {
     /// With `waitlist-would-close`: the number of tickets held for those entries.
     #[schema(nullable = false)]
     held_tickets: Option<u32>,
+    /// With `already-checked-in`: the check-in of the ticket.
+    #[schema(nullable = false, format = Uuid)]
+    checkin_id: Option<String>,
+    /// With `already-checked-in`: the time of the check-in.
+    #[schema(nullable = false, value_type = Option<DateTime>)]
+    checked_in_at: Option<String>,
+    /// With `already-checked-in`: the door of the check-in, or null if it has no name.
+    door: Option<String>,
+    /// With `already-checked-in` at a door: the name of the holder.
+    #[schema(nullable = false)]
+    holder_name: Option<String>,
+    /// With `already-checked-in` at a door: the name of the ticket type.
+    #[schema(nullable = false)]
+    ticket_type: Option<String>,
+    /// With `already-checked-in` of a cancellation: the number of tickets that are not checked in and can be returned.
+    #[schema(nullable = false)]
+    returnable: Option<u32>,
+    /// With `ticket-invalid`: `unreadable`, `forged`, `other-event` or `unknown`. With `ticket-void`: `returned`, `replaced` or
+    /// `transferred`.
+    #[schema(nullable = false)]
+    reason: Option<String>,
 }
 
 /// Schema of the codes, which lists all of them.
@@ -199,6 +220,7 @@ pub(super) fn examples() -> impl Iterator<Item = (String, RefOr<Example>)> {
 
 const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
 const OTHER_BOOKING: &str = "01936f1e-9a10-7d21-8e44-6b1f0c7a5e06";
+const CHECKIN: &str = "01936f1f-1b20-7a00-92d3-7c5f6e4d3b09";
 const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
 const OTHER_ENTRY: &str = "01936f1f-2d40-7f00-b3c4-9e6f5a4d3c08";
 const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
@@ -228,6 +250,8 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::SessionNotFound => ("You have no session with this id.", &[]),
         ProblemCode::EventNotFound => ("There is no event with this id.", &[]),
         ProblemCode::BookingNotFound => ("You have no such booking.", &[]),
+        ProblemCode::TicketNotFound => ("The booking has no valid ticket with this number.", &[]),
+        ProblemCode::CheckinNotFound => ("The event has no check-in with this id.", &[]),
         ProblemCode::WaitlistEntryNotFound => ("You have no such waiting-list entry.", &[]),
         ProblemCode::LinkNotFound => ("The link is incomplete, expired or already used. Request a new one.", &[]),
         ProblemCode::WebhookNotFound => ("There is no webhook with this id.", &[]),
@@ -268,6 +292,15 @@ fn example(code: ProblemCode) -> Problem {
         ),
         ProblemCode::BookingCancelled => ("The booking is cancelled, so it cannot be confirmed. Book again.", &[]),
         ProblemCode::EventOver => ("The event is over, so its bookings cannot be confirmed.", &[]),
+        ProblemCode::AlreadyCheckedIn => (
+            "This ticket was checked in at 2036-12-31T13:05:12Z at the door North.",
+            &[("checkinId", json!(CHECKIN)), ("checkedInAt", json!("2036-12-31T13:05:12Z")), ("door", json!("North"))],
+        ),
+        ProblemCode::TicketCancelled => ("The booking of this ticket is cancelled. Do not admit anybody with it.", &[]),
+        ProblemCode::TicketVoid => ("This ticket was given back. Do not admit anybody with it.", &[("reason", json!("returned"))]),
+        ProblemCode::TicketInvalid => ("This ticket is for another event.", &[("reason", json!("other-event"))]),
+        ProblemCode::ReplacementLimit => ("The codes of this booking were replaced so often that it has no numbers left.", &[]),
+        ProblemCode::EventUndated => ("The event has no date yet, so there is no calendar entry for it.", &[]),
         ProblemCode::WaitlistWouldClose => (
             "The change would end the waiting list now and close its entries. Send closeWaitlist: true to confirm.",
             &[("waitlistEntries", json!(12)), ("heldTickets", json!(0))],

@@ -49,6 +49,7 @@ fn tags() -> Vec<Tag> {
         tag("events", "Events with tickets to book."),
         tag("bookings", "Book tickets, cancel bookings, and list your own."),
         tag("waiting list", "Join by booking sold-out tickets, list and change your entries, and leave."),
+        tag("check-in", "Admit people with their tickets. Every administrator may do this, also with the role `door`."),
         tag("accounts", "Your own account."),
         tag("sessions", "Log in, refresh the access token, and log out."),
         tag("administration", "Manage events, bookings and accounts. Every route except the log-in requires an administrator's token."),

@@ -110,6 +110,11 @@ pub enum Refusal {
         /// The number of tickets of the booking.
         booked: u32,
     },
+    /// Too many tickets of the booking were checked in.
+    CheckedIn {
+        /// The number of tickets that were not, which can be returned.
+        unused: u32,
+    },
     /// The account has no such entry.
     EntryNotFound,
     /// More than one entry matches.

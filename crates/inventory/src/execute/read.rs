@@ -45,13 +45,14 @@ pub(super) async fn begin_and_read(
         referenced.add(command);
     }
     let event_ids: BTreeSet<_> = lock_set.keys.iter().map(|key| key.event).chain(commands.iter().map(|command| command.event())).collect();
-    let ((), types, events, stored, by_id, of_accounts, entries_by_id, entries_of_accounts) = try_join!(
+    let ((), types, events, stored, by_id, of_accounts, tickets, entries_by_id, entries_of_accounts) = try_join!(
         begin_transaction(conn),
         lock_types(conn, &lock_set.keys, wait),
         read_events(conn, event_ids),
         referenced.read_keys(conn),
         referenced.read_bookings_by_id(conn),
         referenced.read_bookings_of_accounts(conn),
+        referenced.read_tickets(conn),
         referenced.read_entries_by_id(conn),
         referenced.read_entries_of_accounts(conn),
     )?;
@@ -71,6 +72,7 @@ pub(super) async fn begin_and_read(
     for booking in by_id.into_iter().chain(of_accounts) {
         work.bookings.insert_stored((booking.key.event, booking.id), booking);
     }
+    work.tickets = tickets.into_iter().collect();
     for entry in entries_by_id.into_iter().chain(entries_of_accounts) {
         work.entries.insert_stored((entry.key.event, entry.id), entry);
     }

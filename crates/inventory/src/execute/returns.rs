@@ -5,11 +5,12 @@ use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::states::{BookingStatus, WaitlistStatus};
+use rowlock_domain::tickets::{TicketNumbers, TooFewUnused};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::unit_of_work::{Tracked, UnitOfWork};
+use super::unit_of_work::{BookingTickets, Tracked, UnitOfWork};
 use crate::command::{Authority, ByAdministrator, CancelBooking, LeaveWaitlist, Outcome, Refusal};
 use crate::views::{NamedBooking, NamedEntry};
 
@@ -30,10 +31,11 @@ impl UnitOfWork {
                 let event = self.events.get(&cancel.event).map(Tracked::get).ok_or(Refusal::EventNotFound)?;
                 event.schedule().accepts_returns(self.now).map_err(Refusal::Return)?;
             }
-            let returned = cancel.quantity.map_or(booking.quantity, rowlock_domain::values::Quantity::get);
-            if returned > booking.quantity {
+            let wanted = cancel.quantity.map_or(booking.quantity, rowlock_domain::values::Quantity::get);
+            if wanted > booking.quantity {
                 return Err(Refusal::MoreThanBooked { booked: booking.quantity });
             }
+            let returned = self.returnable((cancel.event, id), booking.quantity, wanted, &cancel.authority)?;
             if status == BookingStatus::Reserved && returned == booking.quantity {
                 self.end_offer((cancel.event, id), WaitlistStatus::Left);
             }
@@ -44,6 +46,17 @@ impl UnitOfWork {
         }
         let booking = self.bookings.get(&(cancel.event, id)).ok_or(Refusal::BookingNotFound)?.clone();
         Ok(Outcome::Returned(NamedBooking { event_name: self.event_name(cancel.event), booking }))
+    }
+
+    /// Returns how many of the wanted tickets can be returned, which those that were checked in cannot. That is all of them or none,
+    /// except for an account that was closed: it returns what it can.
+    fn returnable(&self, booking: (EventId, BookingId), quantity: u32, wanted: u32, authority: &Authority) -> Result<u32, Refusal> {
+        let checked_in = self.tickets.get(&booking).map_or(0, BookingTickets::checked_in);
+        match (quantity.saturating_sub(checked_in), authority) {
+            (unused, _) if unused >= wanted => Ok(wanted),
+            (unused, Authority::ClosedAccount) if unused > 0 => Ok(unused),
+            (unused, _) => Err(Refusal::CheckedIn { unused }),
+        }
     }
 
     /// Returns `quantity` tickets of a confirmed or reserved booking, which may be all of them.
@@ -64,6 +77,15 @@ impl UnitOfWork {
             DomainEvent::BookingCancelled { booking_id, account_id, returned: quantity, reserved }
         } else {
             row.quantity -= quantity;
+            if let Some(tickets) = self.tickets.get_mut(&booking) {
+                if reserved {
+                    // A reserved booking has issued no numbers yet.
+                    tickets.numbers = TicketNumbers::unchanged(row.quantity);
+                } else {
+                    tickets.numbers.give_back(quantity, &tickets.used).map_err(|TooFewUnused { unused }| Refusal::CheckedIn { unused })?;
+                    tickets.is_changed = true;
+                }
+            }
             DomainEvent::BookingReduced { booking_id, account_id, quantity: row.quantity, returned: quantity, reserved }
         };
         self.take_from_total(key, account_id, quantity);

@@ -8,6 +8,7 @@ use rowlock_domain::auditlog::AuditEntry;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::{DomainEvent, Message, Subject};
 use rowlock_domain::queue::QueueHeads;
+use rowlock_domain::tickets::{TicketNumber, TicketNumbers};
 use rowlock_domain::trace::TraceContext;
 
 use crate::command::{RenderedResponse, SalesHistory};
@@ -108,6 +109,23 @@ pub(super) struct StoredResponse {
     pub(super) response: RenderedResponse,
 }
 
+/// The tickets of a booking.
+#[derive(Debug, Clone)]
+pub(super) struct BookingTickets {
+    pub(super) numbers: TicketNumbers,
+    /// The numbers that were checked in.
+    pub(super) used: BTreeSet<TicketNumber>,
+    /// True if `numbers` differs from what is stored.
+    pub(super) is_changed: bool,
+}
+
+impl BookingTickets {
+    /// Returns how many tickets were checked in.
+    pub(super) fn checked_in(&self) -> u32 {
+        u32::try_from(self.used.len()).unwrap_or(u32::MAX)
+    }
+}
+
 /// The event and the account to which an idempotency key belongs, and the key.
 pub(super) type IdempotencyScope = (EventId, AccountId, String);
 
@@ -120,6 +138,8 @@ pub(super) struct UnitOfWork {
     pub(super) types: BTreeMap<TypeKey, Tracked<TicketType>>,
     pub(super) events: HashMap<EventId, Tracked<Event>>,
     pub(super) bookings: Rows<(EventId, BookingId), Booking>,
+    /// The tickets of the bookings from which commands return some.
+    pub(super) tickets: HashMap<(EventId, BookingId), BookingTickets>,
     pub(super) entries: Rows<(EventId, WaitlistEntryId), WaitlistEntry>,
     /// The number of tickets that accounts have booked and wait for, for types with a limit.
     pub(super) totals: HashMap<(TypeKey, AccountId), u32>,
@@ -164,6 +184,7 @@ impl UnitOfWork {
             types: BTreeMap::new(),
             events: HashMap::new(),
             bookings: Rows::default(),
+            tickets: HashMap::new(),
             entries: Rows::default(),
             totals: HashMap::new(),
             open_entries: HashMap::new(),

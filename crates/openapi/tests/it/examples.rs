@@ -168,10 +168,32 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             path = path.replace("{eventId}", &id);
             root.client.clone()
         }
+        "checkIn" | "checkInBatch" => {
+            let event = system.event(2).await;
+            let booking = root.must_book(&event, 2).await;
+            let tickets = root.client.get(&format!("/api/bookings/{booking}/tickets")).await.expect(200);
+            path = path.replace("{eventId}", &event);
+            let scans = body.get_mut("scans").and_then(Value::as_array_mut);
+            for scan in scans.map_or_else(Vec::new, |scans| scans.iter_mut().collect::<Vec<_>>()) {
+                present(scan, &booking, &tickets);
+            }
+            present(&mut body, &booking, &tickets);
+            root.client.clone()
+        }
         id if id.contains("Webhook") => prepare_webhook(system, &mut path).await,
         other => panic!("{other} has a body; create here the resources that its example needs"),
     };
     (client, path, body)
+}
+
+/// Replaces the ticket in a scan of an example.
+fn present(scan: &mut Value, booking: &str, tickets: &Value) {
+    if scan.get("code").is_some() {
+        scan["code"] = tickets["items"][1]["code"].clone();
+    }
+    if scan.get("bookingId").is_some() {
+        scan["bookingId"] = booking.into();
+    }
 }
 
 async fn enable_totp(admin: &Client) -> String {

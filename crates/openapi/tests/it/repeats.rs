@@ -18,7 +18,7 @@ use crate::webhooks::webhook_requests;
 const NOT_STORED: [&str; 3] = ["logIn", "adminLogIn", "refreshToken"];
 
 /// Operations that are idempotent without a key, so that the services do not store their keys.
-const NATURALLY_IDEMPOTENT: [&str; 16] = [
+const NATURALLY_IDEMPOTENT: [&str; 17] = [
     "refreshToken",
     "logOut",
     "changeAccount",
@@ -35,6 +35,7 @@ const NATURALLY_IDEMPOTENT: [&str; 16] = [
     "disableTotp",
     "setEventImage",
     "removeEventImage",
+    "checkInBatch",
 ];
 
 /// A state-changing request and the status of its success.
@@ -81,6 +82,12 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     let unconfirmed = system.user("unconfirmed").await.client.at(system.mail_auth_url().await);
     let [event, unsold, pictured] = [system.event(2).await, system.event(2).await, system.event(2).await];
     let image = format!("/admin/events/{pictured}/image");
+    let entered = system.event(2).await;
+    let booking = system.admin().must_book(&entered, 2).await;
+    let scan = json!({"bookingId": booking, "number": 1});
+    let checkin = system.admin().client.post(&format!("/admin/events/{entered}/checkins"), scan).await.expect(201);
+    let checkin = format!("/admin/events/{entered}/checkins/{}", checkin["id"].as_str().unwrap());
+    let replaced = format!("/api/bookings/{booking}/tickets/0/replace");
     let file = Some(("image/webp", rowlock_test_support::PICTURE.to_vec()));
     all.push(Repeatable {
         id: "setEventImage",
@@ -97,6 +104,8 @@ async fn requests(system: &System) -> Vec<Repeatable> {
         ("enableTotp", root.clone(), Method::POST, "/admin/enabletotp".to_owned(), 200),
         ("eraseAccount", leaving.client.at(&auth), Method::DELETE, "/api/account".to_owned(), 204),
         ("enableAccount", root, Method::POST, format!("/admin/accounts/{disabled}/enable"), 200),
+        ("undoCheckIn", system.admin().client.clone(), Method::DELETE, checkin, 204),
+        ("replaceTicket", system.admin().client.clone(), Method::POST, replaced, 200),
         ("removeEventImage", system.admin().client.clone(), Method::DELETE, image, 204),
         ("deleteEvent", system.admin().client.clone(), Method::DELETE, format!("/admin/events/{unsold}"), 204),
         ("cancelEvent", system.admin().client.clone(), Method::POST, format!("/admin/events/{event}/cancel"), 200),
@@ -123,7 +132,7 @@ async fn rows(database: &TestDatabase, sql: &str) -> Vec<String> {
 async fn state(system: &System) -> Vec<String> {
     let booking =
         "SELECT e::text AS row FROM events e UNION ALL SELECT t::text FROM ticket_types t UNION ALL SELECT b::text FROM bookings b
-         UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
+         UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT c::text FROM checkins c UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
     // A repeated login ends the session of the first one, so that as many are alive; a repeated refresh returns the same successor.
     let auth = "SELECT a::text AS row FROM accounts a UNION ALL SELECT count(*)::text FROM idempotency_keys
          UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions WHERE end_reason IS DISTINCT FROM 'replaced' ORDER BY 1";

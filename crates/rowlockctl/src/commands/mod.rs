@@ -3,6 +3,7 @@
 mod accounts;
 mod auditlog;
 mod dead_letters;
+mod doors;
 mod events;
 mod export;
 mod login;
@@ -22,7 +23,7 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use crate::api::Api;
-use crate::cli::{Arguments, Bookings, Command, Events, Waitlist};
+use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Waitlist};
 use crate::error::Failure;
 use crate::logins::LoginFile;
 use crate::output::Output;
@@ -89,6 +90,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             let event = event.ok_or_else(|| Failure::Usage("No event given. See: rowlockctl waitlist --help".to_owned()))?;
             waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)
         }
+        Command::Checkins(Checkins::Summary { event }) => doors::summary(&context, event),
+        Command::Doorlist { event, search, csv, limit } => doors::door_list(&context, event, search, csv, limit),
         Command::Accounts(action) => accounts::run(&context, action),
         Command::Webhooks(action) => webhooks::run(&context, action),
         Command::Totp(action) => totp::run(&context, action),

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod dead_letters;
+mod doors;
 mod events;
 mod export;
 mod failures;

@@ -229,6 +229,7 @@ desk-action-event-cancel = Veranstaltung abgesagt
 desk-action-event-delete = Entwurf gelöscht
 desk-action-booking-create = Für einen Gast gebucht
 desk-action-booking-cancel = Buchung für eine Person storniert
+desk-action-checkin-undo = Einlass rückgängig gemacht
 desk-action-waitlist-remove = Gruppe aus der Warteschlange entfernt
 desk-done-created = Die Veranstaltung ist angelegt.
 desk-done-changed = Ihre Änderungen sind gespeichert.

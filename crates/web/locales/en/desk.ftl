@@ -229,6 +229,7 @@ desk-action-event-cancel = Event called off
 desk-action-event-delete = Draft deleted
 desk-action-booking-create = Booked for a guest
 desk-action-booking-cancel = Booking cancelled for a person
+desk-action-checkin-undo = Check-in undone
 desk-action-waitlist-remove = Party removed from the queue
 desk-done-created = The event has been created.
 desk-done-changed = Your changes are saved.

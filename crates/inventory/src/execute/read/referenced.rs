@@ -4,17 +4,40 @@ use std::collections::{BTreeSet, HashMap};
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::try_join;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
 use uuid::Uuid;
 
 use crate::command::{Command, RenderedResponse, Target};
 use crate::execute::statements as sql;
-use crate::execute::unit_of_work::{StoredResponse, Tracked};
+use crate::execute::unit_of_work::{BookingTickets, StoredResponse, Tracked};
+use crate::tickets::{stored_number, stored_numbers};
 use crate::views::rows::{BookingRow, EntryRow, unreadable};
 use crate::views::{Booking, WaitlistEntry};
 
 /// A stored response: event, account, key, operation, hash of the request, status, body and ETag.
 type KeyRow = (Uuid, Uuid, String, String, Vec<u8>, i16, String, Option<String>);
+
+/// The tickets of a booking; see [`sql::TicketColumns`].
+type TicketRow = (Uuid, Uuid, i32, Option<i32>, Option<Vec<i32>>, Option<Vec<String>>, Option<Vec<i32>>);
+
+fn tickets_of_row(row: TicketRow) -> QueryResult<((EventId, BookingId), BookingTickets)> {
+    let (event, id, quantity, issued, void, reasons, used) = row;
+    let numbers = stored_numbers(u32::try_from(quantity).map_err(unreadable)?, (issued, void, reasons))?;
+    let used = used.unwrap_or_default().into_iter().map(stored_number).collect::<QueryResult<_>>()?;
+    Ok(((EventId::from_uuid(event), BookingId::from_uuid(id)), BookingTickets { numbers, used, is_changed: false }))
+}
+
+/// Locks bookings in key order. Check-ins and replacements of codes wait for the transaction, which sees those that came before.
+async fn lock_bookings(mut conn: &AsyncPgConnection, events: Vec<Uuid>, ids: Vec<Uuid>) -> QueryResult<()> {
+    let _: Vec<Uuid> = match events.as_slice() {
+        &[event, ref others @ ..] if others.iter().all(|other| *other == event) => {
+            sql::LockBookingsOfEvent { event, ids }.load(&mut conn).await?
+        }
+        _ => sql::LockBookings { events, ids }.load(&mut conn).await?,
+    };
+    Ok(())
+}
 
 /// The rows that the commands refer to.
 #[derive(Default)]
@@ -88,22 +111,58 @@ impl ReferencedRows {
             .collect()
     }
 
-    pub(super) async fn read_bookings_by_id(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<Booking>> {
+    pub(super) async fn read_bookings_by_id(&self, conn: &AsyncPgConnection) -> QueryResult<Vec<Booking>> {
+        if self.bookings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (events, ids): (Vec<_>, Vec<_>) = self.bookings.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
+        let (_, rows) = try_join!(lock_bookings(conn, events.clone(), ids.clone()), async {
+            let rows: Vec<BookingRow> = sql::BookingsById { events, ids }.load(&mut { conn }).await?;
+            Ok(rows)
+        })?;
+        rows.into_iter().map(Booking::try_from).collect()
+    }
+
+    pub(super) async fn read_bookings_of_accounts(&self, conn: &AsyncPgConnection) -> QueryResult<Vec<Booking>> {
+        if self.bookings_of_account.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (events, accounts): (Vec<_>, Vec<_>) =
+            self.bookings_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
+        let lock = sql::LockBookingsOfAccounts { events: events.clone(), accounts: accounts.clone() };
+        let (_, rows) = try_join!(
+            async move {
+                let _: Vec<Uuid> = lock.load(&mut { conn }).await?;
+                Ok::<_, diesel::result::Error>(())
+            },
+            async {
+                let rows: Vec<BookingRow> = sql::BookingsOfAccounts { events, accounts }.load(&mut { conn }).await?;
+                Ok(rows)
+            }
+        )?;
+        rows.into_iter().map(Booking::try_from).collect()
+    }
+
+    /// Reads the tickets of the bookings, which were locked before.
+    pub(super) async fn read_tickets(&self, conn: &AsyncPgConnection) -> QueryResult<Vec<((EventId, BookingId), BookingTickets)>> {
+        let (by_id, of_accounts) = try_join!(self.read_tickets_by_id(conn), self.read_tickets_of_accounts(conn))?;
+        by_id.into_iter().chain(of_accounts).map(tickets_of_row).collect()
+    }
+
+    async fn read_tickets_by_id(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<TicketRow>> {
         if self.bookings.is_empty() {
             return Ok(Vec::new());
         }
         let (events, ids) = self.bookings.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
-        let rows: Vec<BookingRow> = sql::BookingsById { events, ids }.load(&mut conn).await?;
-        rows.into_iter().map(Booking::try_from).collect()
+        sql::TicketsById { events, ids }.load(&mut conn).await
     }
 
-    pub(super) async fn read_bookings_of_accounts(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<Booking>> {
+    async fn read_tickets_of_accounts(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<TicketRow>> {
         if self.bookings_of_account.is_empty() {
             return Ok(Vec::new());
         }
         let (events, accounts) = self.bookings_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
-        let rows: Vec<BookingRow> = sql::BookingsOfAccounts { events, accounts }.load(&mut conn).await?;
-        rows.into_iter().map(Booking::try_from).collect()
+        sql::TicketsOfAccounts { events, accounts }.load(&mut conn).await
     }
 
     pub(super) async fn read_entries_by_id(&self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<WaitlistEntry>> {

@@ -18,6 +18,22 @@ macro_rules! select_bookings {
     };
 }
 
+/// The event, the id and the quantity of a booking, its stored numbers, and the numbers that were checked in.
+pub(in crate::execute) type TicketColumns =
+    (SqlUuid, SqlUuid, Integer, Nullable<Integer>, Nullable<Array<Integer>>, Nullable<Array<Text>>, Nullable<Array<Integer>>);
+
+/// Selects [`TicketColumns`].
+macro_rules! select_tickets {
+    ($from:literal) => {
+        concat!(
+            "SELECT b.event_id, b.id, b.quantity, b.issued, b.void_numbers, b.void_reasons,
+            (SELECT array_agg(c.number) FROM checkins c WHERE c.event_id = b.event_id AND c.booking_id = b.id)
+       FROM ",
+            $from
+        )
+    };
+}
+
 /// Selects the columns of [`EntryColumns`].
 macro_rules! select_entries {
     ($from:literal) => {
@@ -51,6 +67,42 @@ statement! {
        FROM unnest($1, $2, $3) AS k (event_id, account_id, key)
        JOIN idempotency_keys i ON i.event_id = k.event_id AND i.account_id = k.account_id AND i.key = k.key
       WHERE i.created_at > now() - interval '24 hours'"
+}
+
+statement! {
+    /// Locks bookings against check-ins and replacements of codes. The key order keeps two transactions from waiting for each other.
+    pub(in crate::execute) struct LockBookings { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> SqlUuid;
+    "SELECT b.id FROM unnest($1, $2) AS k (event_id, id) JOIN bookings b ON b.event_id = k.event_id AND b.id = k.id
+      ORDER BY b.event_id, b.id FOR NO KEY UPDATE OF b"
+}
+
+statement! {
+    /// Locks bookings of one event; see [`LockBookings`]. A database that is distributed by event locks rows only if the statement
+    /// names the event.
+    pub(in crate::execute) struct LockBookingsOfEvent { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> SqlUuid;
+    "SELECT b.id FROM bookings b WHERE b.event_id = $1 AND b.id = ANY($2) ORDER BY b.id FOR NO KEY UPDATE"
+}
+
+statement! {
+    /// Locks the confirmed bookings of accounts at events; see [`LockBookings`].
+    pub(in crate::execute) struct LockBookingsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> SqlUuid;
+    "SELECT b.id FROM unnest($1, $2) AS k (event_id, account_id) JOIN bookings b ON b.account_id = k.account_id AND b.event_id = k.event_id
+      WHERE b.status = 'confirmed' ORDER BY b.event_id, b.id FOR NO KEY UPDATE OF b"
+}
+
+statement! {
+    /// Reads the numbers of bookings by id, and which of them were checked in. Runs after the bookings were locked.
+    pub(in crate::execute) struct TicketsById { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> TicketColumns;
+    select_tickets!("unnest($1, $2) AS k (event_id, id) JOIN bookings b ON b.event_id = k.event_id AND b.id = k.id")
+}
+
+statement! {
+    /// Reads the numbers of the confirmed bookings of accounts at events; see [`TicketsById`].
+    pub(in crate::execute) struct TicketsOfAccounts { events: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid> } -> TicketColumns;
+    select_tickets!(
+        "unnest($1, $2) AS k (event_id, account_id) JOIN bookings b ON b.account_id = k.account_id AND b.event_id = k.event_id
+      WHERE b.status = 'confirmed'"
+    )
 }
 
 statement! {

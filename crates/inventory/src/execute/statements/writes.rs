@@ -55,18 +55,23 @@ statement! {
 
 statement! {
     /// Updates bookings that were confirmed or have expired, or of which tickets were returned. If a booking is not as it was read,
-    /// its new status is NULL and the NOT NULL constraint aborts the statement.
+    /// its new status is NULL and the NOT NULL constraint aborts the statement. Numbers that are NULL are unchanged; the others are
+    /// array literals, because arrays of different lengths cannot be passed together.
     pub(in crate::execute) struct UpdateBookings {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<Integer> = Vec<i32>, quantities: Array<Integer> = Vec<i32>,
         statuses_before: Array<Text> = Vec<&'static str>, statuses: Array<Text> = Vec<&'static str>,
         cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
-        now: Timestamptz = Timestamp,
+        issued: Array<Nullable<Integer>> = Vec<Option<i32>>, void_numbers: Array<Nullable<Text>> = Vec<Option<String>>,
+        void_reasons: Array<Nullable<Text>> = Vec<Option<String>>, now: Timestamptz = Timestamp,
     }
     "UPDATE bookings b SET quantity = r.quantity, cancelled_at = r.cancelled_at, expires_at = r.expires_at,
+            issued = coalesce(r.issued, b.issued), void_numbers = coalesce(r.void_numbers::integer[], b.void_numbers),
+            void_reasons = coalesce(r.void_reasons::text[], b.void_reasons),
             status = CASE WHEN b.status = r.status_before AND b.quantity = r.before THEN r.status END,
             confirmed_at = CASE WHEN b.expires_at IS NOT NULL AND r.expires_at IS NULL THEN n.at ELSE b.confirmed_at END
-       FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS r (event_id, id, before, quantity, status_before, status, cancelled_at, expires_at)
-      CROSS JOIN (SELECT $9 AS at) AS n
+       FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            AS r (event_id, id, before, quantity, status_before, status, cancelled_at, expires_at, issued, void_numbers, void_reasons)
+      CROSS JOIN (SELECT $12 AS at) AS n
       WHERE b.event_id = r.event_id AND b.id = r.id"
 }
 

@@ -6,6 +6,7 @@ use diesel::QueryResult;
 use rowlock_domain::ids::{BookingId, TypeKey};
 use rowlock_domain::queue::BUCKET_SPANS;
 use rowlock_domain::states::WaitlistStatus;
+use rowlock_domain::tickets::TicketNumbers;
 
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::UnitOfWork;
@@ -23,6 +24,9 @@ pub(super) fn changed_bookings(work: &UnitOfWork) -> QueryResult<sql::UpdateBook
         cancelled: Vec::new(),
         expires: Vec::new(),
         now: work.now,
+        issued: Vec::new(),
+        void_numbers: Vec::new(),
+        void_reasons: Vec::new(),
     };
     for (before, booking) in work.bookings.iter().filter_map(|row| Some((row.original()?, row.get()))) {
         rows.events.push(booking.key.event.as_uuid());
@@ -33,8 +37,19 @@ pub(super) fn changed_bookings(work: &UnitOfWork) -> QueryResult<sql::UpdateBook
         rows.statuses.push(booking.status.as_str());
         rows.cancelled.push(booking.cancelled_at);
         rows.expires.push(booking.expires_at);
+        let numbers =
+            work.tickets.get(&(booking.key.event, booking.id)).filter(|tickets| tickets.is_changed).map(|tickets| &tickets.numbers);
+        let void = || numbers.map(TicketNumbers::void);
+        rows.issued.push(numbers.map(|numbers| to_int(numbers.issued())).transpose()?);
+        rows.void_numbers.push(void().map(|void| array_literal(void.iter().map(|(number, _)| number.to_string()))));
+        rows.void_reasons.push(void().map(|void| array_literal(void.iter().map(|(_, reason)| reason.to_string()))));
     }
     Ok(rows)
+}
+
+/// Returns an array of words as PostgreSQL writes it. Numbers and reasons need no quotes.
+fn array_literal(words: impl Iterator<Item = String>) -> String {
+    format!("{{{}}}", words.collect::<Vec<_>>().join(","))
 }
 
 pub(super) fn changed_entries(work: &UnitOfWork) -> QueryResult<sql::UpdateEntryQuantities> {

@@ -1,0 +1,111 @@
+//! `POST /admin/events/{eventId}/checkins`: admits the holder of a ticket.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use deserr::Deserr;
+use rowlock_domain::ids::{BookingId, EventId};
+use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::text::DoorName;
+use rowlock_domain::tickets::TicketNumber;
+use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
+use rowlock_http::problem::Problem;
+use rowlock_http::route_problems;
+use rowlock_http::{AdminCaller, Door, InvalidBody, JsonBody, REPLAYED_HEADER};
+use rowlock_inventory::queries;
+use rowlock_inventory::tickets::RequestKey;
+use utoipa::ToSchema;
+
+use super::command::{CommandBody, check_command};
+use super::targets::{event_in_path, event_not_found};
+use super::ticket_examples as examples;
+use crate::checkins::{Presented, PresentedTicket, Verdict, check_in, problem_of_refusal};
+use crate::resources::CheckinResource;
+use crate::state::AppState;
+
+/// A ticket that somebody presents: its code or, from the door list, its booking and number.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct CheckIn {
+    /// The content of the QR code.
+    #[deserr(default)]
+    code: Option<String>,
+    /// The booking. Required without `code`.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    booking_id: Option<BookingId>,
+    /// The number of the ticket within the booking. Required with `bookingId`.
+    #[deserr(default)]
+    #[schema(value_type = Option<u16>, maximum = 999)]
+    number: Option<TicketNumber>,
+    /// The name of the door.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    door: Option<DoorName>,
+}
+
+impl CommandBody for CheckIn {}
+
+route_problems!(
+    CheckInProblems = Problems::for_administrators().with_body().changing().and(&[
+        ProblemCode::EventNotFound,
+        ProblemCode::BookingNotFound,
+        ProblemCode::TicketNotFound,
+        ProblemCode::TicketInvalid,
+        ProblemCode::TicketCancelled,
+        ProblemCode::TicketVoid,
+        ProblemCode::AlreadyCheckedIn,
+        ProblemCode::IdempotencyKeyReused,
+    ])
+);
+
+/// Check a ticket in.
+///
+/// Each ticket is checked in once, also if several doors scan it at the same instant: the others get 409 `already-checked-in` with the
+/// time and the door of the check-in.
+#[utoipa::path(
+    post,
+    path = "/admin/events/{eventId}/checkins",
+    operation_id = "checkIn",
+    tag = "check-in",
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), IdempotencyKeyHeader),
+    request_body(content = CheckIn, examples(
+        ("by code" = (summary = "A scanned code", value = json!(examples::scan()))),
+        ("by name" = (summary = "A ticket of the door list", value = json!(examples::scan_of_list())))
+    )),
+    responses(
+        (
+            status = 201,
+            description = "The check-in.",
+            body = CheckinResource,
+            headers(("Idempotent-Replayed" = String, description = "`true` if this is the response to an earlier request with the same key.")),
+            example = json!(examples::checkin())
+        ),
+        CheckInProblems
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn post(
+    caller: AdminCaller<Door>,
+    path: web::Path<String>,
+    request: HttpRequest,
+    body: JsonBody<CheckIn>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let event = event_in_path(&path)?;
+    let (body, idempotency) = check_command(&request, body, &state)?;
+    let presented = Presented::new(body.code, body.booking_id, body.number).map_err(Problem::invalid_input)?;
+    let key = idempotency.map(|idempotency| RequestKey { account: caller.sub, idempotency });
+    match check_in(&state, event, PresentedTicket { presented, door: body.door, scanned_at: None }, key.as_ref()).await? {
+        Verdict::Admitted(admission) => Ok(HttpResponse::Created().json(CheckinResource::from(admission))),
+        Verdict::Repeated(admission) => Ok(HttpResponse::Created().insert_header(REPLAYED_HEADER).json(CheckinResource::from(admission))),
+        Verdict::Refused(refusal) => {
+            ensure_event_exists(&state, event).await?;
+            Err(problem_of_refusal(refusal))
+        }
+    }
+}
+
+/// Returns the problem 404 if the event does not exist. Called only after a refusal, so that an admission reads no more than it must.
+pub(super) async fn ensure_event_exists(state: &AppState, event: EventId) -> Result<(), Problem> {
+    state.reader.run(async |conn| queries::event(conn, event).await).await?.map(|_| ()).ok_or_else(event_not_found)
+}

@@ -1,0 +1,23 @@
+//! Tickets, check-ins and the keys that sign codes of tickets.
+//!
+//! A check-in, a replaced code and a return of tickets exclude each other by a lock on the row of the booking: a check-in shares it
+//! with other check-ins, the other two have it alone. Whichever comes second therefore sees what the first one did. A return locks the
+//! ticket type first, as always; the other two lock nothing but one booking.
+
+mod checkin;
+mod door_list;
+mod keyed;
+mod keys;
+mod read;
+mod replace;
+mod rows;
+mod summary;
+
+pub use checkin::{Admission, CheckinOutcome, CheckinRefusal, Scan, StoredCheckin, Undo, check_in, undo};
+pub use door_list::{DoorListCursor, DoorListFilter, DoorListRow, door_list};
+pub use keyed::{KeyedOutcome, RequestKey};
+pub use keys::{NewTicketKey, StoredTicketKey, insert_first_key, published_keys};
+pub use read::{AccountCheckin, TicketedBooking, checkins_of_account, tickets_of_booking};
+pub use replace::{ReplaceRefusal, replace_code};
+pub(crate) use rows::{stored_number, stored_numbers};
+pub use summary::{CheckinSummary, TypeSummary, summary};
