@@ -5,9 +5,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono_tz::Tz;
 use futures_util::TryStreamExt;
+use reqwest::Method;
 use rowlock_domain::ids::BookingId;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::api::Call;
 use crate::api::models::{Event, IssuedTicket};
@@ -129,7 +129,7 @@ pub(crate) async fn replace(visitor: Visitor, path: web::Path<(String, u32)>, fo
     let id: BookingId = path.0.parse().map_err(|_| PageError::NotFound)?;
     let (key, number) = (form.key(), path.1);
     let api_path = format!("/api/bookings/{id}/tickets/{number}/replace");
-    match visitor.call_empty(Call::post(&api_path, json!({})).key(&key)).await {
+    match visitor.call_empty(Call::new(Method::POST, &api_path).key(&key)).await {
         Ok(()) => Ok(see_other(&format!("/tickets/{id}?done=replaced"))),
         Err(error) => {
             let error = error.then(format!("/tickets/{id}/{number}/replace"));
