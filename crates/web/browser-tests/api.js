@@ -59,6 +59,11 @@ class Account {
     return (await this.call("GET", "/api/bookings?limit=100")).items.filter(({ status }) => status === "confirmed");
   }
 
+  /** The tickets of a booking with their codes. */
+  async tickets(booking) {
+    return (await this.call("GET", `/api/bookings/${booking.id}/tickets`)).items;
+  }
+
   async giveBack(booking, quantity = booking.quantity) {
     return this.call("POST", "/api/cancelbooking", { bookingId: booking.id, quantity });
   }
@@ -74,6 +79,14 @@ export async function newPerson(name = "Ada Lovelace") {
 
 /** The administrator, who is the organizer of all events. */
 export const organizer = new Account("Root", required("ROWLOCK_ADMIN_EMAIL"), required("ROWLOCK_ADMIN_PASSWORD"), "/admin/loginaccount");
+
+/** Creates an administrator who may only check people in. */
+export async function newDoorkeeper(name = "Dora Keeper") {
+  const username = `door${randomBytes(6).toString("hex")}`;
+  const email = `${username}@example.org`;
+  await organizer.call("POST", "/admin/createaccount", { name, username, email, password: PASSWORD, adminRole: "door" });
+  return new Account(name, email, PASSWORD, "/admin/loginaccount");
+}
 
 const ticketType = (name, totalTickets, minor, more) => ({ name, totalTickets, price: { amountMinor: minor, currency: "EUR" }, ...more });
 

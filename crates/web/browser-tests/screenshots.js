@@ -51,11 +51,13 @@ try {
       await take(page, `event${suffix}`, `/events/${shown.id}`);
       if (colorScheme === "light") {
         await take(page, "tickets", `/tickets?booked=${booking.id}`);
+        await take(page, "codes", `/tickets/${booking.id}`);
         await take(page, "queue", `/queue?joined=${entry.id}`);
         await context.clearCookies();
         const desk = await signedIn(context, organizer);
         await take(desk, "desk", "/desk");
         await take(desk, "desk-event", `/desk/events/${shown.id}`);
+        await take(desk, "checkin", `/desk/events/${shown.id}/checkin?q=lovelace`);
       }
       await context.close();
     }

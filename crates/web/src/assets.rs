@@ -18,8 +18,20 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
     ("htmx.js", "text/javascript; charset=utf-8", include_bytes!("../assets/vendor/htmx/htmx.min.js")),
     ("live.js", "text/javascript; charset=utf-8", include_bytes!("../assets/live.js")),
+    ("checkin.js", "text/javascript; charset=utf-8", CHECKIN_SCRIPT.as_bytes()),
+    ("qr-decode.js", "text/javascript; charset=utf-8", include_bytes!("../assets/vendor/qr/qr-decode.js")),
     ("display.woff2", "font/woff2", include_bytes!("../assets/vendor/bricolage-grotesque/bricolage-grotesque-latin-wght.woff2")),
 ];
+
+/// The parts of the script for check-in, which are one module.
+const CHECKIN_SCRIPT: &str = concat!(
+    include_str!("../assets/checkin/camera.js"),
+    include_str!("../assets/checkin/signals.js"),
+    include_str!("../assets/checkin/offline.js"),
+    include_str!("../assets/checkin/queue.js"),
+    include_str!("../assets/checkin/verdicts.js"),
+    include_str!("../assets/checkin/page.js"),
+);
 
 /// The parts of the stylesheet, in their order.
 const STYLES: &[&str] = &[
@@ -28,6 +40,7 @@ const STYLES: &[&str] = &[
     include_str!("../assets/css/components.css"),
     include_str!("../assets/css/pages.css"),
     include_str!("../assets/css/desk.css"),
+    include_str!("../assets/css/checkin.css"),
     include_str!("../assets/css/live.css"),
     include_str!("../assets/css/print.css"),
 ];

@@ -31,6 +31,8 @@ use crate::view::page::Page;
 const LANGUAGE: &str = "rowlock_language";
 /// Name of the cookie that holds the session.
 const SESSION: &str = "rowlock_session";
+/// Name of the cookie that holds the name of the door at which the visitor checks people in.
+const DOOR: &str = "rowlock_door";
 /// Name of the cookie to which form tokens belong.
 const VISITOR: &str = "rowlock_visitor";
 /// Maximum number of pages of a list that are read for one page of the site, which stands for thousands of bookings of one person.
@@ -242,6 +244,17 @@ impl Visitor {
     /// Sets the cookie of the language.
     pub(crate) fn choose_language(&self, language: Language) {
         self.set_cookie(LANGUAGE, language.as_str().to_owned(), YEAR);
+    }
+
+    /// Returns the name of the door at which the visitor last checked somebody in, or an empty text.
+    pub(crate) fn door(&self) -> String {
+        let cookie = self.request.cookie(&cookie_name(DOOR, self.site.settings.is_secure()));
+        cookie.map(|cookie| links::decode(cookie.value())).unwrap_or_default()
+    }
+
+    /// Sets the cookie with the name of the door.
+    pub(crate) fn remember_door(&self, door: &str) {
+        self.set_cookie(DOOR, links::encode(door), YEAR);
     }
 
     /// Returns the token for the forms of this visitor, who gets a visitor cookie if there is none.

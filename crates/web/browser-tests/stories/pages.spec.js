@@ -1,6 +1,6 @@
 // Every page at 360 and 1280 px, in light and dark: axe, no sideways scrolling, touch targets.
 import { checkPage, checkPath } from "../checks.js";
-import { expect, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
+import { expect, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
 
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenversteigerungsabend with all of its friends and relations";
 
@@ -39,7 +39,7 @@ test("personal pages", async ({ page }) => {
   await page.context().clearCookies();
   await signIn(page, ada);
   const paths = [
-    `/tickets?booked=${booking.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
+    `/tickets?booked=${booking.id}`, `/tickets/${booking.id}`, `/tickets/${booking.id}/0/replace`, `/tickets/${returned.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
     `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
   ];
   for (const path of paths) await checkPath(page, path);
@@ -55,6 +55,33 @@ test("personal pages", async ({ page }) => {
   await page.getByRole("button", { name: "Book 10 tickets" }).click();
   await expect(page.getByRole("alert")).toContainText("Someone was quicker");
   await checkPage(page, "a refused booking");
+});
+
+test("the door", async ({ page }) => {
+  const [event, ada, door] = await Promise.all([
+    newEvent({ name: LONG, ticketTypes: [ticketType("Stalls", 9, 1250), ticketType("The gallery behind the very wide pillars", 5, 900)] }),
+    newPerson(LONG), newDoorkeeper(),
+  ]);
+  const booking = await ada.book(event, 2, event.ticketTypes[1].id);
+  const [{ code }] = await ada.tickets(booking);
+  const path = `/desk/events/${event.id}`;
+  await signIn(page, door, "/desk");
+  for (const part of ["/desk", path, `${path}/checkin`, `${path}/checkin?q=nobody`, `${path}/checkin?q=donau`, `${path}/doorlist`, `${path}/doorlist?q=nobody`]) await checkPath(page, part);
+  // A verdict stays until it is tapped, so that it can be checked.
+  await page.addInitScript(() => {
+    const set = setTimeout;
+    globalThis.setTimeout = (act, ms, ...rest) => (ms >= 1500 && ms <= 5000 ? 0 : set(act, ms, ...rest));
+  });
+  for (const [text, kind] of [[code, "admitted"], [code, "again"], ["nothing", "refused"]]) {
+    await page.goto(`${path}/checkin`);
+    await page.getByLabel("Code of the ticket").fill(text);
+    await page.getByRole("button", { name: "Check in", exact: true }).click();
+    await expect(page.locator(".verdict")).toHaveClass(`verdict ${kind}`);
+    await checkPage(page, `the verdict ${kind}`);
+    await page.getByRole("button", { name: "Next ticket" }).click();
+    await checkPage(page, `the page after the verdict ${kind}`);
+  }
+  await checkPath(page, `${path}/doorlist`);
 });
 
 test("the desk: events", async ({ page }) => {

@@ -96,6 +96,19 @@ pub(crate) struct Booking {
     pub(crate) cancelled_at: Option<Timestamp>,
 }
 
+/// A ticket of a confirmed booking.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IssuedTicket {
+    /// Number within the booking, from 0.
+    pub(crate) number: u32,
+    /// Short name of the ticket for people, which is also printed on it.
+    pub(crate) reference: String,
+    pub(crate) holder_name: String,
+    /// When its holder was admitted.
+    pub(crate) used_at: Option<Timestamp>,
+}
+
 /// A waiting-list entry of the visitor.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 
 mod account;
 mod book;
+mod booking_tickets;
 mod desk;
 mod dev_mail;
 mod embed;
@@ -51,6 +52,12 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/embed.js", embed::script)
         .get("/tickets", tickets::show)
         .get("/tickets/live", live::tickets)
+        .get("/tickets/{bookingId}", booking_tickets::show)
+        .get("/tickets/{bookingId}/tickets.pdf", booking_tickets::pdf)
+        .get("/tickets/{bookingId}/calendar.ics", booking_tickets::calendar)
+        .get("/tickets/{bookingId}/{number}.svg", booking_tickets::code)
+        .get("/tickets/{bookingId}/{number}/replace", booking_tickets::ask_to_replace)
+        .post("/tickets/{bookingId}/{number}/replace", booking_tickets::replace)
         .get("/tickets/{bookingId}/return", return_tickets::show)
         .post("/tickets/{bookingId}/return", return_tickets::submit)
         .get("/queue", queue::show)

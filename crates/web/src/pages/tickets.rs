@@ -53,6 +53,8 @@ pub(crate) struct Ticket {
     pub(crate) booked: String,
     /// Why the booking is in the history.
     pub(crate) ended: Option<String>,
+    /// Whether the booking has tickets to show at the door.
+    pub(crate) has_codes: bool,
     pub(crate) can_return: bool,
     pub(crate) is_new: bool,
     starts_at: Option<Timestamp>,
@@ -85,6 +87,7 @@ impl Ticket {
             type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
             quantity: booking.quantity,
             booked: locale.date_time(booking.booked_at, zone),
+            has_codes: booking.status == BookingStatus::Confirmed && ended.is_none(),
             can_return: ended.is_none() && until.is_none_or(|until| until > now),
             ended,
             is_new: false,

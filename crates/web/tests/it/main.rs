@@ -4,6 +4,8 @@ mod stand_in;
 mod support;
 
 mod booking;
+mod booking_tickets;
+mod checkin;
 mod dashboard;
 mod desk;
 mod desk_charts;

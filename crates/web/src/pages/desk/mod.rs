@@ -1,4 +1,4 @@
-//! The organizers' desk: events with their figures, bookings and waiting lists, accounts, the audit log, webhooks, and the second factor.
+//! The organizers' desk: events with their figures, bookings and waiting lists, check-in, accounts, the audit log, webhooks, and the second factor.
 //!
 //! Every page needs the session of an administrator, and most need the role of an organizer. An action that changes or ends something first shows a page that says what will happen.
 
@@ -6,6 +6,7 @@ mod accounts;
 mod audit_log;
 mod bookings;
 mod capacity;
+mod checkin;
 mod confirm;
 mod edit;
 mod event;
@@ -28,7 +29,7 @@ use crate::visitor::Visitor;
 
 /// Adds the routes of the desk.
 pub(super) fn routes(routes: Routes) -> Routes {
-    webhooks::routes(routes)
+    checkin::routes(webhooks::routes(routes))
         .get("/desk", events::list)
         .get("/desk/events/new", edit::new)
         .post("/desk/events/new", edit::create)
