@@ -15,6 +15,7 @@ mod mail_links;
 mod preview;
 mod profile;
 mod queue;
+mod reservation;
 mod return_tickets;
 mod robots;
 mod sign_in;
@@ -51,6 +52,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/embed.js", embed::script)
         .get("/tickets", tickets::show)
         .get("/tickets/live", live::tickets)
+        .get("/tickets/{bookingId}/confirm", reservation::show)
+        .post("/tickets/{bookingId}/confirm", reservation::confirm)
+        .get("/tickets/{bookingId}/confirm/live", live::reservation)
         .get("/tickets/{bookingId}/return", return_tickets::show)
         .post("/tickets/{bookingId}/return", return_tickets::submit)
         .get("/queue", queue::show)
