@@ -8,6 +8,7 @@ use rowlock_test_support::wait::until;
 use serde_json::json;
 
 use crate::reservations::{checkout_event, event_with, only_booking, set_end, tickets, without_expiry};
+use crate::support::value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn confirming_twice_at_once_confirms_once() {
@@ -104,6 +105,9 @@ async fn the_reservations_of_a_disabled_or_erased_account_are_returned() {
     // An offer of an erased account is declined, and its entry becomes anonymous.
     ben.client.at(system.auth_url()).send(Method::DELETE, "/api/account", &[], None).await.expect(204);
     until("the tickets are offered to the second in line", async || !cid.bookings().await.is_empty()).await;
+    let unsettled = "SELECT count(*)::text AS value FROM account_states WHERE settled_at IS NULL";
+    let mut database = system.booking_database.admin().await;
+    until("both accounts are settled", async || value(&mut database, unsettled).await == "0").await;
     system.quiet().await;
     assert_eq!(tickets(&system, &event).await, [0, 2, 1, 0]);
     assert_eq!(system.status(&event).await["waitlistLength"], 1);
