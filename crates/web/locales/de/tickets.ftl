@@ -57,6 +57,7 @@ give-back-explained = Was Sie zurückgeben, geht sofort an die nächste Person i
 how-many-back = Wie viele Tickets geben Sie zurück?
 your-tickets = Ihre Tickets
 keep-tickets = Tickets behalten
+keep-offer = Angebot behalten
 cannot-give-back = Diese Tickets können nicht mehr zurückgegeben werden.
 back-to-tickets = Zurück zu meinen Tickets
 no-tickets-title = Noch keine Tickets

@@ -57,6 +57,7 @@ give-back-explained = What you give back goes to the next person in line at once
 how-many-back = How many tickets do you give back?
 your-tickets = Your tickets
 keep-tickets = Keep my tickets
+keep-offer = Keep the offer
 cannot-give-back = These tickets cannot be given back any more.
 back-to-tickets = Back to my tickets
 no-tickets-title = No tickets yet
