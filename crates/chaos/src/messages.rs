@@ -49,6 +49,8 @@ pub enum MessageContent {
         booking: TicketClaim,
         /// Time at which the reservation ended, in microseconds since 1970.
         expires: i64,
+        /// Whether it was an offer to a promoted entry.
+        offer: bool,
     },
     /// A part of a booking was cancelled.
     Reduced {
@@ -159,6 +161,7 @@ struct Data {
     #[serde(default)]
     reserved: bool,
     expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    origin: Option<String>,
     previous_quantity: Option<u32>,
     number: Option<i64>,
     promoted: Option<u32>,
@@ -190,7 +193,11 @@ impl Data {
         Some(match r#type {
             "booking.confirmed" => MessageContent::Confirmed(ticket(self.booking_id)?),
             "booking.reserved" => MessageContent::Reserved { booking: ticket(self.booking_id)?, expires: expires? },
-            "booking.expired" => MessageContent::Expired { booking: ticket(self.booking_id)?, expires: expires? },
+            "booking.expired" => MessageContent::Expired {
+                booking: ticket(self.booking_id)?,
+                expires: expires?,
+                offer: self.origin.as_deref() == Some("waitlist"),
+            },
             "booking.reduced" => MessageContent::Reduced { booking: ticket(self.booking_id)?, returned: self.returned?, reserved },
             "booking.cancelled" => MessageContent::Cancelled { booking: self.booking_id?, returned: self.returned?, reserved },
             "waitlist.joined" => MessageContent::Joined { entry: ticket(self.waitlist_entry_id)?, number: self.number? },

@@ -70,7 +70,7 @@ impl ReferenceModel {
         match &message.content {
             MessageContent::Confirmed(booking) => self.confirm(*booking, now),
             MessageContent::Reserved { booking, expires } => self.reserve(*booking, *expires),
-            MessageContent::Expired { booking, expires } => self.expire(*booking, *expires, now),
+            MessageContent::Expired { booking, expires, .. } => self.expire(*booking, *expires, now),
             MessageContent::Joined { entry, number } => self.join(*entry, *number),
             MessageContent::Changed { entry, before, number } => self.change_entry(*entry, *before, *number, now),
             MessageContent::Left { entry, number } => self.leave(*entry, *number),

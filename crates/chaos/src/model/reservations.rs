@@ -75,7 +75,7 @@ mod tests {
         let terms = Terms { checkout: true, offers: false };
         let reserved = (1, MessageContent::Reserved { booking: claim(1, 2), expires: END });
         let confirmed = MessageContent::Confirmed(claim(1, 2));
-        let expired = MessageContent::Expired { booking: claim(1, 2), expires: END };
+        let expired = MessageContent::Expired { booking: claim(1, 2), expires: END, offer: false };
         let model = replay(terms, &[reserved.clone(), (END - 1, confirmed.clone())]).unwrap();
         assert_eq!((model.available, model.reserved, model.booked), (1, 0, 2));
         let model = replay(terms, &[reserved.clone(), (END, expired.clone())]).unwrap();
@@ -86,8 +86,8 @@ mod tests {
             (END - 1, expired.clone()),
             (2, MessageContent::Confirmed(claim(1, 1))),
             (2, MessageContent::Confirmed(claim(2, 1))),
-            (END, MessageContent::Expired { booking: claim(2, 2), expires: END }),
-            (END, MessageContent::Expired { booking: claim(1, 2), expires: END - 1 }),
+            (END, MessageContent::Expired { booking: claim(2, 2), expires: END, offer: false }),
+            (END, MessageContent::Expired { booking: claim(1, 2), expires: END - 1, offer: false }),
             (2, MessageContent::Reserved { booking: claim(2, 2), expires: END }),
             (2, MessageContent::Cancelled { booking: Uuid::from_u128(1), returned: 2, reserved: false }),
             (2, MessageContent::Capacity(1)),
@@ -110,7 +110,7 @@ mod tests {
             (4, MessageContent::Cancelled { booking: Uuid::from_u128(1), returned: 3, reserved: false }),
             (5, offered(2, 1)),
             (6, MessageContent::Reallocated { promoted: 3, leftover: 0 }),
-            (END, MessageContent::Expired { booking: TicketClaim { id: Uuid::from_u128(12), ..claim(2, 3) }, expires: END }),
+            (END, MessageContent::Expired { booking: TicketClaim { id: Uuid::from_u128(12), ..claim(2, 3) }, expires: END, offer: false }),
         ];
         let model = replay(terms, &history).unwrap();
         assert_eq!((model.available, model.reserved, model.held, model.waiting.len()), (0, 0, 3, 1));
