@@ -43,9 +43,10 @@ fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, locat
         return verdict.add_violation(STORED_STATE, "the ticket type is missing", location);
     };
     let waiting = i64::try_from(model.waiting.len()).unwrap_or(i64::MAX);
-    let stored = ([row.capacity, row.available, row.booked, row.reserved, row.held].as_slice(), row.waiting);
-    let replayed = [model.capacity, model.available, model.booked, model.reserved, model.held].map(i64::from);
-    let replayed = (replayed.as_slice(), waiting);
+    let stored = [row.capacity, row.available, row.booked, row.reserved, row.held, row.waiting];
+    let counts = [model.capacity, model.available, model.booked, model.reserved, model.held];
+    let [capacity, available, booked, reserved, held] = counts.map(i64::from);
+    let replayed = [capacity, available, booked, reserved, held, waiting];
     if stored != replayed {
         let names = "capacity, available, booked, reserved, held, waiting";
         verdict.add_violation(STORED_STATE, format!("{names} are {stored:?}, but the messages amount to {replayed:?}"), location);
