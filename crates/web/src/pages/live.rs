@@ -24,7 +24,7 @@ pub(crate) async fn event(visitor: Visitor, id: web::Path<String>) -> Result<Htt
     Ok(respond(follow_event(&visitor.site.feeds, &visitor.site.live, guard, id, visitor.language())))
 }
 
-/// What a stream keeps between its updates.
+/// State that a stream keeps between its updates.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     /// The latest list of bookings, if the page needs it together with another one.

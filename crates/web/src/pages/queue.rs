@@ -88,7 +88,7 @@ struct QueuePlace {
 }
 
 impl QueuePlace {
-    /// `booking` is that of a promoted entry.
+    /// Describes the place of an entry. `booking` is that of a promoted entry.
     fn new(entry: &WaitlistEntry, event: Option<&Event>, booking: Option<&Booking>, visitor: &Visitor) -> Self {
         let locale = &visitor.locale;
         let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
@@ -155,7 +155,7 @@ pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     render(&QueuePage { page, list, notice })
 }
 
-/// What happened to entries while the page was open. They keep their place in it.
+/// Entries that were promoted or got an offer while the page was open. They keep their place in it.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     promoted: BTreeSet<WaitlistEntryId>,

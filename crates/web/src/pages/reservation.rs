@@ -65,7 +65,7 @@ struct ReservationPage {
     part: String,
 }
 
-/// What became of a reservation.
+/// The outcome of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -102,8 +102,8 @@ struct ReservationPart<'a> {
 }
 
 impl<'a> ReservationPart<'a> {
-    /// `is_refused` says that the API has refused the confirmation because the time has run out, whatever the clock of this service
-    /// says.
+    /// Describes a booking. `is_refused` says that the API has refused the confirmation because the time has run out, whatever the
+    /// clock of this service says.
     fn new(booking: &Booking, event: Option<&Event>, visitor: &'a Visitor, is_refused: bool) -> Self {
         let (locale, now) = (&visitor.locale, visitor.site.clock.now());
         let zone = event.map_or(Tz::UTC, Event::zone);
