@@ -31,6 +31,8 @@ pub(crate) enum KeyError {
     Damaged(String),
     #[error("the database has no ticket key")]
     Missing,
+    #[error("the ticket key could not be opened when it was read")]
+    CannotSign,
 }
 
 impl From<KeyError> for Problem {
@@ -48,7 +50,8 @@ impl From<KeyError> for Problem {
 /// The keys as they were last read.
 pub(crate) struct LoadedKeys {
     public: Vec<PublicTicketKey>,
-    signer: TicketSigner,
+    /// The key that signs, unless it cannot be opened. Codes can be verified all the same.
+    signer: Option<TicketSigner>,
 }
 
 impl LoadedKeys {
@@ -58,8 +61,12 @@ impl LoadedKeys {
     }
 
     /// Returns the code of a ticket.
-    pub(crate) fn sign(&self, ticket: TicketId) -> String {
-        self.signer.sign(ticket)
+    ///
+    /// # Errors
+    ///
+    /// Fails if the private key was sealed with another key.
+    pub(crate) fn sign(&self, ticket: TicketId) -> Result<String, KeyError> {
+        Ok(self.signer.as_ref().ok_or(KeyError::CannotSign)?.sign(ticket))
     }
 }
 
@@ -112,7 +119,8 @@ impl TicketKeys {
             }
             stored = self.stored().await?;
         }
-        let signer = self.open(stored.first().ok_or(KeyError::Missing)?)?;
+        let signer = self.open(stored.first().ok_or(KeyError::Missing)?);
+        let signer = signer.inspect_err(|error| tracing::error!(%error, "cannot sign tickets")).ok();
         let public =
             stored.iter().map(|key| PublicTicketKey::from_bytes(&key.public_key).ok_or_else(|| KeyError::Damaged(key.kid.clone())));
         let loaded = Arc::new(LoadedKeys { public: public.collect::<Result<_, _>>()?, signer });

@@ -1,4 +1,4 @@
-//! A ticket client that books, cancels, changes and leaves entries and reads its waiting list. It keeps track of what it was
+//! A ticket client that books, confirms, cancels, changes and leaves entries and reads its waiting list. It keeps track of what it was
 //! told and retries every failure.
 
 use std::time::Duration;
@@ -39,9 +39,9 @@ pub struct Booking {
     pub event_id: Uuid,
     /// Ticket type id.
     pub ticket_type_id: Uuid,
-    /// Number of tickets. A cancelled booking keeps the number that it had.
+    /// Number of tickets. A cancelled or expired booking keeps the number that it had.
     pub quantity: u32,
-    /// `confirmed` or `cancelled`.
+    /// `reserved`, `confirmed`, `cancelled` or `expired`.
     pub status: String,
     /// `direct` or `waitlist`.
     pub origin: String,
@@ -59,7 +59,7 @@ pub struct Entry {
     pub ticket_type_id: Uuid,
     /// Number of tickets that the entry waits for.
     pub quantity: u32,
-    /// `waiting`, `promoted`, `left` or `closed`.
+    /// `waiting`, `promoted`, `left`, `closed` or `expired`.
     pub status: String,
     /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
@@ -91,7 +91,12 @@ impl Client {
         while self.sender.stop_signal.sleep_unless_stopped(MAX_THINK_TIME.mul_f64(self.rng.random())).await {
             let holdings = self.bookings.len() + self.entries.len();
             let choice: f64 = self.rng.random();
-            if choice < 0.5 && holdings < MAX_HOLDINGS {
+            let reserved = self.bookings.iter().position(|booking| booking.status == "reserved");
+            if choice < 0.25
+                && let Some(index) = reserved
+            {
+                self.decide(index).await;
+            } else if choice < 0.5 && holdings < MAX_HOLDINGS {
                 self.book().await;
             } else if choice < 0.78 && !self.bookings.is_empty() {
                 self.cancel().await;
@@ -126,6 +131,19 @@ impl Client {
         }
     }
 
+    /// Confirms a reservation, or forgets it, so that it expires.
+    async fn decide(&mut self, index: usize) {
+        let booking = self.bookings.swap_remove(index);
+        if self.rng.random_bool(0.3) {
+            return;
+        }
+        let policy = self.draw_policy();
+        let operation = Operation::Confirm { event: booking.event_id, booking: booking.id };
+        let response = self.sender.send_until_final(&self.account, operation, policy).await;
+        let body = response.and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
+        self.bookings.extend(body.and_then(|body| body.booking));
+    }
+
     async fn cancel(&mut self) {
         let booking = self.bookings.swap_remove(self.rng.random_range(0..self.bookings.len()));
         let returned = (booking.quantity > 1 && self.rng.random_bool(0.3)).then(|| self.rng.random_range(1..booking.quantity));
@@ -133,7 +151,8 @@ impl Client {
         let operation = Operation::Cancel { event: booking.event_id, booking: booking.id, quantity: returned };
         let response = self.sender.send_until_final(&self.account, operation, policy).await;
         let body = response.and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
-        self.bookings.extend(body.and_then(|body| body.booking).filter(|booking| booking.status == "confirmed"));
+        self.bookings
+            .extend(body.and_then(|body| body.booking).filter(|booking| matches!(booking.status.as_str(), "confirmed" | "reserved")));
     }
 
     async fn change_entry(&mut self) {
@@ -145,7 +164,7 @@ impl Client {
         match serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.waitlist_entry) {
             Some(changed) => self.entries.push(changed),
             // After any other rejection, such as for a limit, the entry still waits.
-            None if response.code != "already-promoted" => self.entries.push(entry),
+            None if !matches!(response.code.as_str(), "already-promoted" | "waitlist-entry-not-found") => self.entries.push(entry),
             None => {}
         }
     }
@@ -157,7 +176,14 @@ impl Client {
         let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
         // If the entry was already promoted, the problem document contains the id of the booking.
         let booking = response.json().get("bookingId").and_then(serde_json::Value::as_str).and_then(|id| id.parse().ok());
-        self.bookings.extend(booking.map(|id| promoted_booking(&entry, id)));
+        let status = self.status_of_promoted(&entry);
+        self.bookings.extend(booking.map(|id| promoted_booking(&entry, id, status)));
+    }
+
+    /// Returns the status that the booking of a promoted entry begins with.
+    fn status_of_promoted(&self, entry: &Entry) -> &'static str {
+        let sale = self.catalog.small.iter().find(|sale| sale.event == entry.event_id);
+        if sale.is_some_and(|sale| sale.terms.offers) { "reserved" } else { "confirmed" }
     }
 
     /// Finds out which of the client's entries have been promoted.
@@ -168,19 +194,20 @@ impl Client {
         for seen in page.items {
             if let (Some(index), Some(booking)) = (self.entries.iter().position(|entry| entry.id == seen.id), seen.booking_id) {
                 let entry = self.entries.swap_remove(index);
-                self.bookings.push(promoted_booking(&entry, booking));
+                let status = self.status_of_promoted(&entry);
+                self.bookings.push(promoted_booking(&entry, booking, status));
             }
         }
     }
 }
 
-fn promoted_booking(entry: &Entry, id: Uuid) -> Booking {
+fn promoted_booking(entry: &Entry, id: Uuid, status: &str) -> Booking {
     Booking {
         id,
         event_id: entry.event_id,
         ticket_type_id: entry.ticket_type_id,
         quantity: entry.quantity,
-        status: "confirmed".to_owned(),
+        status: status.to_owned(),
         origin: "waitlist".to_owned(),
     }
 }

@@ -99,7 +99,7 @@ impl ChaosEnvironment {
     /// `seed` determines the failures of the servers that the notifiers send to.
     pub async fn start(options: Options, seed: u64) -> Fallible<Self> {
         let mail_server = MailServer::start(seed).await;
-        let webhook_receiver = WebhookReceiver::start(!seed).await?;
+        let webhook_receiver = WebhookReceiver::start(!seed).await;
         let mut services = Vec::new();
         for service_id in ServiceId::ALL {
             let database = Proxy::start(format!("127.0.0.1:{}", options.pg_port)).await;

@@ -34,14 +34,30 @@ pub struct Message {
 /// Content of a message. Quantities of bookings and entries are those after the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageContent {
-    /// A booking of available tickets was confirmed.
+    /// A booking of available tickets or a reserved one was confirmed.
     Confirmed(TicketClaim),
+    /// Available tickets were reserved.
+    Reserved {
+        /// The booking.
+        booking: TicketClaim,
+        /// Time at which the reservation ends, in microseconds since 1970.
+        expires: i64,
+    },
+    /// A reserved booking was not confirmed in time.
+    Expired {
+        /// The booking.
+        booking: TicketClaim,
+        /// Time at which the reservation ended, in microseconds since 1970.
+        expires: i64,
+    },
     /// A part of a booking was cancelled.
     Reduced {
         /// The booking after the change.
         booking: TicketClaim,
         /// Number of returned tickets.
         returned: u32,
+        /// Whether the booking is reserved.
+        reserved: bool,
     },
     /// A whole booking was cancelled.
     Cancelled {
@@ -49,6 +65,8 @@ pub enum MessageContent {
         booking: Uuid,
         /// Number of returned tickets.
         returned: u32,
+        /// Whether the booking was reserved.
+        reserved: bool,
     },
     /// An entry joined the waiting list.
     Joined {
@@ -65,6 +83,17 @@ pub enum MessageContent {
         number: i64,
         /// Id of the new booking.
         booking: Uuid,
+    },
+    /// An entry was promoted to a reserved booking.
+    Offered {
+        /// The entry.
+        entry: TicketClaim,
+        /// Number of the entry.
+        number: i64,
+        /// Id of the new booking.
+        booking: Uuid,
+        /// Time at which the offer ends, in microseconds since 1970.
+        expires: i64,
     },
     /// The quantity of an entry changed.
     Changed {
@@ -127,6 +156,9 @@ struct Data {
     account_id: Option<Uuid>,
     quantity: Option<u32>,
     returned: Option<u32>,
+    #[serde(default)]
+    reserved: bool,
+    expires_at: Option<chrono::DateTime<chrono::Utc>>,
     previous_quantity: Option<u32>,
     number: Option<i64>,
     promoted: Option<u32>,
@@ -153,14 +185,24 @@ pub fn read(body: &[u8]) -> Fallible<Message> {
 impl Data {
     fn content(&self, r#type: &str) -> Option<MessageContent> {
         let ticket = |id: Option<Uuid>| Some(TicketClaim { id: id?, account: self.account_id?, quantity: self.quantity? });
+        let expires = self.expires_at.map(|expires_at| expires_at.timestamp_micros());
+        let reserved = self.reserved;
         Some(match r#type {
             "booking.confirmed" => MessageContent::Confirmed(ticket(self.booking_id)?),
-            "booking.reduced" => MessageContent::Reduced { booking: ticket(self.booking_id)?, returned: self.returned? },
-            "booking.cancelled" => MessageContent::Cancelled { booking: self.booking_id?, returned: self.returned? },
+            "booking.reserved" => MessageContent::Reserved { booking: ticket(self.booking_id)?, expires: expires? },
+            "booking.expired" => MessageContent::Expired { booking: ticket(self.booking_id)?, expires: expires? },
+            "booking.reduced" => MessageContent::Reduced { booking: ticket(self.booking_id)?, returned: self.returned?, reserved },
+            "booking.cancelled" => MessageContent::Cancelled { booking: self.booking_id?, returned: self.returned?, reserved },
             "waitlist.joined" => MessageContent::Joined { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
             "waitlist.promoted" => {
                 MessageContent::Promoted { entry: ticket(self.waitlist_entry_id)?, number: self.number?, booking: self.booking_id? }
             }
+            "waitlist.offered" => MessageContent::Offered {
+                entry: ticket(self.waitlist_entry_id)?,
+                number: self.number?,
+                booking: self.booking_id?,
+                expires: expires?,
+            },
             "waitlist.changed" => {
                 MessageContent::Changed { entry: ticket(self.waitlist_entry_id)?, before: self.previous_quantity?, number: self.number? }
             }

@@ -2,10 +2,14 @@
 //! front. It shares no code with Rowlock. It replays the messages of a ticket type in the order of their `sequence` and
 //! reports where Rowlock deviated from the rule.
 
+mod reservations;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use uuid::Uuid;
 
+pub use self::reservations::Reservation;
+use crate::events::{Sale, Terms};
 use crate::messages::{Message, MessageContent, TicketClaim};
 
 /// A waiting-list entry.
@@ -26,15 +30,20 @@ pub struct ReferenceModel {
     pub available: u32,
     /// Number of booked tickets.
     pub booked: u32,
+    /// Number of reserved tickets.
+    pub reserved: u32,
     /// Number of tickets held for the waiting list.
     pub held: u32,
     /// Waiting-list entries in the order of joining.
     pub waiting: Vec<QueuedEntry>,
     /// Confirmed bookings.
     pub bookings: BTreeMap<Uuid, TicketClaim>,
+    /// Reserved bookings.
+    pub reservations: BTreeMap<Uuid, Reservation>,
     /// Time in microseconds from the return of each ticket until its promotion.
     pub delays: Vec<i64>,
     per_account: Option<u32>,
+    terms: Terms,
     last_number: i64,
     /// Tickets promoted since the last `tickets.reallocated` message.
     promoted_in_pass: u32,
@@ -44,25 +53,40 @@ pub struct ReferenceModel {
 
 impl ReferenceModel {
     /// Creates a ticket type without bookings.
-    pub fn new(capacity: u32, per_account: Option<u32>) -> Self {
-        Self { capacity, available: capacity, per_account, ..Self::default() }
+    pub fn new(sale: &Sale) -> Self {
+        Self { capacity: sale.capacity, available: sale.capacity, per_account: sale.per_account, terms: sale.terms, ..Self::default() }
     }
 
     /// Replays the next message. Returns an error that describes the deviation if the rule does not allow it.
     pub fn apply(&mut self, message: &Message) -> Result<(), String> {
         let now = message.micros;
-        if self.promoted_in_pass > 0 && !matches!(message.content, MessageContent::Promoted { .. } | MessageContent::Reallocated { .. }) {
+        let in_pass = matches!(
+            message.content,
+            MessageContent::Promoted { .. } | MessageContent::Offered { .. } | MessageContent::Reallocated { .. }
+        );
+        if self.promoted_in_pass > 0 && !in_pass {
             return Err("arrives in the middle of an allocation pass".to_owned());
         }
         match &message.content {
-            MessageContent::Confirmed(booking) => self.confirm(*booking),
+            MessageContent::Confirmed(booking) => self.confirm(*booking, now),
+            MessageContent::Reserved { booking, expires } => self.reserve(*booking, *expires),
+            MessageContent::Expired { booking, expires } => self.expire(*booking, *expires, now),
             MessageContent::Joined { entry, number } => self.join(*entry, *number),
             MessageContent::Changed { entry, before, number } => self.change_entry(*entry, *before, *number, now),
             MessageContent::Left { entry, number } => self.leave(*entry, *number),
-            MessageContent::Reduced { booking, returned } => self.return_from_booking(booking.id, *returned, booking.quantity, now),
-            MessageContent::Cancelled { booking, returned } => self.return_from_booking(*booking, *returned, 0, now),
+            MessageContent::Reduced { booking, returned, reserved } => {
+                self.return_from_booking(booking.id, *returned, booking.quantity, *reserved, now)
+            }
+            MessageContent::Cancelled { booking, returned, reserved } => self.return_from_booking(*booking, *returned, 0, *reserved, now),
             MessageContent::Capacity(capacity) => self.set_capacity(*capacity, now),
-            MessageContent::Promoted { entry, number, booking } => self.promote(*entry, *number, *booking, now),
+            MessageContent::Promoted { entry, number, booking } => self.promote(*entry, *number, now).and_then(|()| {
+                let claim = TicketClaim { id: *booking, ..*entry };
+                if self.terms.offers { Err("confirms a promoted entry at once".to_owned()) } else { self.add(claim) }
+            }),
+            MessageContent::Offered { entry, number, booking, expires } => self.promote(*entry, *number, now).and_then(|()| {
+                let claim = TicketClaim { id: *booking, ..*entry };
+                if self.terms.offers { self.add_reservation(claim, *expires) } else { Err("offers tickets to a promoted entry".to_owned()) }
+            }),
             MessageContent::Reallocated { promoted, leftover } => self.end_pass(*promoted, *leftover),
             MessageContent::Released if self.held == 0 => Err("reports held tickets, but the model holds none".to_owned()),
             MessageContent::Released => Ok(()),
@@ -73,11 +97,11 @@ impl ReferenceModel {
 
     /// Checks the invariants that hold after every message.
     fn check(&self) -> Result<(), String> {
-        let sum = u64::from(self.available) + u64::from(self.booked) + u64::from(self.held);
+        let sum: u64 = [self.available, self.booked, self.reserved, self.held].map(u64::from).iter().sum();
         if sum != u64::from(self.capacity) {
             return Err(format!(
-                "leaves {} tickets available, {} booked and {} held, which is not the capacity {}",
-                self.available, self.booked, self.held, self.capacity
+                "leaves {} tickets available, {} booked, {} reserved and {} held, which is not the capacity {}",
+                self.available, self.booked, self.reserved, self.held, self.capacity
             ));
         }
         // During an allocation pass tickets may be held although the last entry was promoted; the message that ends the pass
@@ -89,7 +113,23 @@ impl ReferenceModel {
         Ok(())
     }
 
-    fn confirm(&mut self, booking: TicketClaim) -> Result<(), String> {
+    /// Confirms a reserved booking before its time is over, or books available tickets.
+    fn confirm(&mut self, booking: TicketClaim, now: i64) -> Result<(), String> {
+        if let Some(Reservation { claim, expires }) = self.reservations.remove(&booking.id) {
+            if claim != booking || now >= expires {
+                return Err(format!("confirms the reservation {claim:?} as {booking:?}, {} µs after its end", now - expires));
+            }
+            self.reserved -= claim.quantity;
+            return self.add(booking);
+        }
+        if self.terms.checkout {
+            return Err(format!("confirms the booking {}, which is not reserved", booking.id));
+        }
+        self.take_available(booking)?;
+        self.add(booking)
+    }
+
+    fn take_available(&mut self, booking: TicketClaim) -> Result<(), String> {
         self.within_limit(booking)?;
         if self.held > 0 {
             return Err(format!(
@@ -102,7 +142,7 @@ impl ReferenceModel {
             return Err(format!("books {} tickets although only {} are available", booking.quantity, self.available));
         }
         self.available -= booking.quantity;
-        self.add(booking)
+        Ok(())
     }
 
     fn add(&mut self, booking: TicketClaim) -> Result<(), String> {
@@ -176,16 +216,20 @@ impl ReferenceModel {
         Ok(())
     }
 
-    fn return_from_booking(&mut self, id: Uuid, returned: u32, left: u32, now: i64) -> Result<(), String> {
-        let booking = self.bookings.get_mut(&id).ok_or_else(|| format!("returns tickets of the booking {id}, which is not confirmed"))?;
+    fn return_from_booking(&mut self, id: Uuid, returned: u32, left: u32, reserved: bool, now: i64) -> Result<(), String> {
+        let reservation = self.reservations.get_mut(&id).map(|reservation| &mut reservation.claim);
+        let booking = if reserved { reservation } else { self.bookings.get_mut(&id) };
+        let booking = booking.ok_or_else(|| format!("returns tickets of the booking {id}, which is not open (reserved: {reserved})"))?;
         if returned == 0 || booking.quantity != returned + left {
             return Err(format!("returns {returned} of {} tickets but leaves {left}", booking.quantity));
         }
         booking.quantity = left;
         if left == 0 {
             self.bookings.remove(&id);
+            self.reservations.remove(&id);
         }
-        self.booked -= returned;
+        let count = if reserved { &mut self.reserved } else { &mut self.booked };
+        *count -= returned;
         self.return_tickets(returned, now);
         Ok(())
     }
@@ -202,8 +246,9 @@ impl ReferenceModel {
     }
 
     fn set_capacity(&mut self, capacity: u32, now: i64) -> Result<(), String> {
-        if capacity < self.booked {
-            return Err(format!("sets the capacity to {capacity}, below the {} booked tickets", self.booked));
+        if capacity < self.booked + self.reserved {
+            let (booked, reserved) = (self.booked, self.reserved);
+            return Err(format!("sets the capacity to {capacity}, below the {booked} booked and {reserved} reserved tickets"));
         }
         if capacity >= self.capacity {
             let more = capacity - self.capacity;
@@ -228,7 +273,8 @@ impl ReferenceModel {
         self.waiting.iter().position(|waiting| waiting.entry.quantity <= self.held)
     }
 
-    fn promote(&mut self, entry: TicketClaim, number: i64, booking: Uuid, now: i64) -> Result<(), String> {
+    /// Removes the next entry from the waiting list and its tickets from the held ones.
+    fn promote(&mut self, entry: TicketClaim, number: i64, now: i64) -> Result<(), String> {
         let position = self
             .next_position()
             .ok_or_else(|| format!("promotes number {number} for {} tickets although only {} are held", entry.quantity, self.held))?;
@@ -244,7 +290,7 @@ impl ReferenceModel {
         for _ in 0..entry.quantity {
             self.delays.extend(self.returned.pop_front().map(|returned| now - returned));
         }
-        self.add(TicketClaim { id: booking, ..entry })
+        Ok(())
     }
 
     fn end_pass(&mut self, promoted: u32, leftover: u32) -> Result<(), String> {
@@ -274,7 +320,9 @@ impl ReferenceModel {
 
     fn within_limit(&self, more: TicketClaim) -> Result<(), String> {
         let Some(limit) = self.per_account else { return Ok(()) };
-        let booked = self.bookings.values().filter(|booking| booking.account == more.account).map(|booking| booking.quantity);
+        let reserved = self.reservations.values().map(|reservation| &reservation.claim);
+        let booked = self.bookings.values().chain(reserved).filter(|booking| booking.account == more.account);
+        let booked = booked.map(|booking| booking.quantity);
         let waiting = self.waiting.iter().map(|waiting| &waiting.entry).filter(|entry| entry.account == more.account);
         let total: u32 = booked.chain(waiting.map(|entry| entry.quantity)).sum::<u32>() + more.quantity;
         if total > limit {

@@ -58,6 +58,8 @@ pub struct Report {
     pub told: u64,
     /// Number of changes about which it is unknown whether the mail was sent.
     pub unclear: u64,
+    /// Changes whose mail a later one about the same booking or place has overtaken.
+    pub overtaken: u64,
     /// Number of messages that the receiver of webhooks has confirmed.
     #[serde(rename = "handedOn")]
     pub handed_on: usize,
@@ -112,6 +114,7 @@ impl Report {
             mails,
             told: verdict.told,
             unclear: verdict.unclear,
+            overtaken: verdict.overtaken,
             handed_on: verdict.handed_on,
             reallocation_delays,
             invariants,
@@ -144,7 +147,8 @@ impl Report {
             "\n{tickets} returned tickets were reallocated, with a delay of p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {worst_ms:.0} ms"
         );
         let _ = writeln!(text, "{} deliveries, {} messages replayed by the reference model", self.deliveries, self.replayed);
-        let _ = writeln!(text, "{} mails, {} changes told once, {} unclear", self.mails, self.told, self.unclear);
+        let _ =
+            writeln!(text, "{} mails, {} changes told once, {} unclear, {} overtaken", self.mails, self.told, self.unclear, self.overtaken);
         let _ = writeln!(text, "{} messages handed to a webhook", self.handed_on);
         let _ = writeln!(text, "{} successful responses audited, {} violations", self.audited_responses, self.violations.len());
         for violation in self.violations.iter().take(50) {

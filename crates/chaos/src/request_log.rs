@@ -23,6 +23,13 @@ pub enum Operation {
         /// Whether to join the waiting list if the tickets are not available.
         join: bool,
     },
+    /// Confirms a reserved booking.
+    Confirm {
+        /// Event id of the booking.
+        event: Uuid,
+        /// Booking id.
+        booking: Uuid,
+    },
     /// Cancels a booking or a part of it.
     Cancel {
         /// Event id of the booking.
@@ -64,6 +71,7 @@ impl Operation {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Book { .. } => "book",
+            Self::Confirm { .. } => "confirm",
             Self::Cancel { .. } => "cancel",
             Self::Leave { .. } => "leave",
             Self::ChangeEntry { .. } => "change entry",
@@ -75,6 +83,7 @@ impl Operation {
     pub fn event(&self) -> Uuid {
         match self {
             Self::Book { event, .. }
+            | Self::Confirm { event, .. }
             | Self::Cancel { event, .. }
             | Self::Leave { event, .. }
             | Self::ChangeEntry { event, .. }
@@ -91,6 +100,7 @@ impl Operation {
                 "/api/book".to_owned(),
                 json!({"eventId": event, "ticketTypeId": ticket_type, "quantity": quantity, "joinWaitlist": join}),
             ),
+            Self::Confirm { booking, .. } => (post, "/api/confirmbooking".to_owned(), json!({"bookingId": booking})),
             Self::Cancel { booking, quantity: None, .. } => (post, "/api/cancelbooking".to_owned(), json!({"bookingId": booking})),
             Self::Cancel { booking, quantity, .. } => {
                 (post, "/api/cancelbooking".to_owned(), json!({"bookingId": booking, "quantity": quantity}))

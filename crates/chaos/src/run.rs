@@ -79,6 +79,13 @@ pub async fn run(options: Options) -> Fallible<bool> {
     environment.mail_server.recover();
     environment.webhook_receiver.recover();
     violations.extend(settle(&environment, &amqp).await?);
+    let reader = database(&environment, "rowlock_booking").await?;
+    match reader.overdue_reservations().await? {
+        0 => {}
+        overdue => violations.push(format!("{overdue} bookings are still reserved although their time is over")),
+    }
+    reader.freeze_reservations().await?;
+    violations.extend(settle(&environment, &amqp).await?);
     let (evidence, invariants) = collect_evidence(&environment, &amqp, load, &summary).await?;
     let mut verdict = audit(&evidence);
     for what in summary.violations.iter().chain(&violations) {
@@ -207,7 +214,8 @@ impl ClientLoad {
 async fn settle(environment: &ChaosEnvironment, amqp: &AmqpSettings) -> Fallible<Vec<String>> {
     let reader = database(environment, "rowlock_booking").await?;
     let notifier = database(environment, "rowlock_notifier").await?;
-    let families = [Topology::new(amqp), Topology::notifications(amqp)];
+    let [urgent, others] = Topology::all_notifications(amqp);
+    let families = [Topology::new(amqp), urgent, others];
     let start = Instant::now();
     loop {
         let rows = reader.in_flight().await?;
@@ -250,7 +258,7 @@ async fn collect_evidence(
     let (mails_taken, unknown_mails) = environment.mail_server.taken();
     let (deliveries, unreadable) = messages::read_all(amqp).await?;
     let mut dead_letters = 0;
-    for topology in Topology::all(amqp).into_iter().chain([Topology::notifications(amqp)]) {
+    for topology in Topology::all(amqp).into_iter().chain(Topology::all_notifications(amqp)) {
         dead_letters += u64::from(queue_depth(amqp, &topology.dead_queue).await?.unwrap_or_default());
     }
     let mut command = Command::new(environment.options.bin_dir.join("booking-service"));

@@ -23,6 +23,8 @@ pub struct TypeRow {
     pub available: i64,
     /// Booked tickets.
     pub booked: i64,
+    /// Reserved tickets.
+    pub reserved: i64,
     /// Held tickets.
     pub held: i64,
     /// Number of waiting entries.
@@ -46,7 +48,7 @@ pub struct BookingRow {
     pub account_id: Uuid,
     /// Number of tickets.
     pub quantity: u32,
-    /// `confirmed` or `cancelled`.
+    /// `reserved`, `confirmed`, `cancelled` or `expired`.
     pub status: String,
     /// `direct` or `waitlist`.
     pub origin: String,
@@ -67,7 +69,7 @@ pub struct EntryRow {
     pub quantity: u32,
     /// Number that orders the waiting list.
     pub number: i64,
-    /// `waiting`, `promoted`, `left` or `closed`.
+    /// `waiting`, `promoted`, `left`, `closed` or `expired`.
     pub status: String,
     /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
@@ -187,6 +189,17 @@ impl DatabaseReader {
     pub async fn in_flight(&self) -> Fallible<u64> {
         Ok(self.count("outbox").await? + self.count("ticket_types WHERE held > 0").await?)
     }
+
+    /// Counts the bookings that are still reserved several seconds after their time.
+    pub async fn overdue_reservations(&self) -> Fallible<u64> {
+        self.count("bookings WHERE status = 'reserved' AND expires_at < now() - interval '5 seconds'").await
+    }
+
+    /// Postpones the end of all reservations, so that nothing changes any more while the evidence is collected.
+    pub async fn freeze_reservations(&self) -> Fallible<()> {
+        let sql = "UPDATE bookings SET expires_at = expires_at + interval '1 day' WHERE status = 'reserved'";
+        Ok(self.0.batch_execute(sql).await?)
+    }
 }
 
 impl Tables {
@@ -196,7 +209,9 @@ impl Tables {
         let tables = Self {
             events: booking.rows("SELECT id, version FROM events").await?,
             types: booking
-                .rows("SELECT event_id, id, capacity, available, booked, held, waiting, version, max_per_account FROM ticket_types")
+                .rows(
+                    "SELECT event_id, id, capacity, available, booked, reserved, held, waiting, version, max_per_account FROM ticket_types",
+                )
                 .await?,
             bookings: booking.rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin FROM bookings").await?,
             entries: booking

@@ -101,6 +101,24 @@ pub enum Action {
     /// An operator removed the second factor of an administrator who had lost it.
     #[serde(rename = "totp.reset")]
     ResetSecondFactor,
+    /// A webhook was created.
+    #[serde(rename = "webhook.create")]
+    CreateWebhook,
+    /// The target, the description or the selection of a webhook was changed.
+    #[serde(rename = "webhook.change")]
+    ChangeWebhook,
+    /// The secret of a webhook was replaced.
+    #[serde(rename = "webhook.rotate")]
+    RotateWebhookSecret,
+    /// A webhook was enabled.
+    #[serde(rename = "webhook.enable")]
+    EnableWebhook,
+    /// A webhook was disabled.
+    #[serde(rename = "webhook.disable")]
+    DisableWebhook,
+    /// A webhook was deleted.
+    #[serde(rename = "webhook.delete")]
+    DeleteWebhook,
 }
 
 impl Action {
@@ -121,6 +139,12 @@ impl Action {
         Self::EnableSecondFactor,
         Self::DisableSecondFactor,
         Self::ResetSecondFactor,
+        Self::CreateWebhook,
+        Self::ChangeWebhook,
+        Self::RotateWebhookSecret,
+        Self::EnableWebhook,
+        Self::DisableWebhook,
+        Self::DeleteWebhook,
     ];
 
     /// Returns the value that the database and the API use.
@@ -141,6 +165,12 @@ impl Action {
             Self::EnableSecondFactor => "totp.enable",
             Self::DisableSecondFactor => "totp.disable",
             Self::ResetSecondFactor => "totp.reset",
+            Self::CreateWebhook => "webhook.create",
+            Self::ChangeWebhook => "webhook.change",
+            Self::RotateWebhookSecret => "webhook.rotate",
+            Self::EnableWebhook => "webhook.enable",
+            Self::DisableWebhook => "webhook.disable",
+            Self::DeleteWebhook => "webhook.delete",
         }
     }
 }
@@ -157,7 +187,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// The action.
     pub action: Action,
-    /// The id of the event, booking, waiting-list entry or account that the action was applied to.
+    /// The id of the event, booking, waiting-list entry, account or webhook that the action was applied to.
     pub subject: Uuid,
     /// The old and new values, and the reason that an administrator gave. The services add no personal data.
     pub details: Map<String, Value>,

@@ -18,8 +18,8 @@ pub(crate) use self::envelope::{EnvelopeHeader, RawMessage, serialize_message};
 pub use self::envelope::{OLDEST_READABLE_VERSION, SCHEMA_VERSION, UnreadableMessage, trace_of_message};
 pub use self::event_changes::{Change, EventChanges};
 pub use self::notifications::{
-    ChangedEvent, NOTIFICATION_ROUTING_PATTERNS, Notification, NotificationMessage, SealedNotice, TicketNotification,
-    parse_notification_message,
+    ChangedEvent, HistoryPlace, NOTIFICATION_ROUTING_PATTERNS, Notification, NotificationMessage, SealedNotice, TicketNotification,
+    URGENT_NOTIFICATION_PATTERNS, parse_notification_message,
 };
 pub use self::sales::{SALES_ROUTING_PATTERNS, SalesChange, SalesMessage, parse_sales_message};
 pub use self::webhooks::{WEBHOOK_TYPES, WebhookMessage, parse_webhook_message};

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `migrate`, `deliveries`, `dead-letters`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `deliveries`, `dead-letters`, `failed-messages`, `healthcheck`.
 
 mod deliveries;
 
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rowlock_http::management::ManagementSettings;
 use rowlock_messaging::amqp::{AmqpSettings, Topology};
-use rowlock_messaging::cli::{DeadLetters, run_dead_letters_command};
+use rowlock_messaging::cli::{DeadLetters, FailedMessages, run_dead_letters_command, run_failed_messages_command};
 use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, healthcheck, run_migrations, run_until_stopped};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::DatabaseSettings;
@@ -41,6 +41,11 @@ enum Command {
         #[command(subcommand)]
         action: DeadLetters,
     },
+    /// Lists or replays failed messages: entries of the audit log that the broker rejected too often.
+    FailedMessages {
+        #[command(subcommand)]
+        action: FailedMessages,
+    },
     /// Checks whether the notifier that runs with the same settings is ready. Exits with 0 if it is.
     Healthcheck,
 }
@@ -68,10 +73,14 @@ pub async fn run() -> ExitCode {
         Command::DeadLetters { action } => {
             let read = |reader: &mut _| AmqpSettings::read(reader, "notifier dead-letters");
             match MaintenanceSettings::load(config, environment(), read) {
-                Ok(settings) => run_dead_letters_command(&settings.part, &[Topology::notifications(&settings.part)], action).await,
+                Ok(settings) => run_dead_letters_command(&settings.part, &Topology::all_notifications(&settings.part), action).await,
                 Err(error) => fail(BAD_SETTINGS, error),
             }
         }
+        Command::FailedMessages { action } => match MaintenanceSettings::load(config, environment(), DatabaseSettings::read) {
+            Ok(settings) => run_failed_messages_command(&settings.part, action).await,
+            Err(error) => fail(BAD_SETTINGS, error),
+        },
         Command::Healthcheck => match MaintenanceSettings::load(config, environment(), ManagementSettings::read) {
             Ok(settings) => healthcheck(settings.part.listen),
             Err(error) => fail(BAD_SETTINGS, error),

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowlock_domain::messages::{NotificationMessage, UnreadableMessage, parse_notification_message, parse_webhook_message};
 use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology, shorten};
@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::delivery::NewRow;
 use crate::metrics::DeliveryMetrics;
+use crate::pace::{Pace, Permit};
+use crate::settings::PaceSettings;
 use crate::store::{Inserted, Store};
 use crate::webhooks::OfferedMessage;
 
@@ -43,11 +45,16 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Consumes the messages that people are told about.
+/// Consumes one queue of messages that people are told about.
+#[derive(Clone)]
 pub(crate) struct MessageConsumer {
     pub(crate) store: Store,
     pub(crate) amqp: AmqpSettings,
+    /// The queue.
+    pub(crate) topology: Topology,
     pub(crate) prefetch: u16,
+    /// The pace of messages that can wait, or `None` if they are taken at once.
+    pub(crate) pace: Option<PaceSettings>,
     /// How long holders are told after a change of their event.
     pub(crate) change_delay: Duration,
     pub(crate) clock: Clock,
@@ -85,17 +92,22 @@ impl MessageConsumer {
 
     /// Connects and consumes until `stop` is cancelled or the link ends.
     async fn consume_link(&self, backoff: &mut Backoff) -> Result<(), LinkError> {
-        let connecting = Consumer::connect_to(Topology::notifications(&self.amqp), &self.amqp, self.prefetch);
+        let connecting = async {
+            // Before anything is consumed, so that no message is lost when an earlier version is replaced.
+            Topology::bind_notifications(&self.amqp).await?;
+            Consumer::connect_to(self.topology.clone(), &self.amqp, self.prefetch).await
+        };
         let mut consumer = tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
             consumer = connecting => consumer?.recording(&self.link_metrics),
         };
         backoff.reset();
-        tracing::info!("connected to RabbitMQ; consuming notifications");
-        loop {
+        tracing::info!(queue = self.topology.work_queue, "connected to RabbitMQ; consuming notifications");
+        let mut pace = self.pace.map(|settings| Pace::new(settings, Instant::now()));
+        while let Some(max) = self.permit(&mut consumer, pace.as_mut()).await? {
             let batch = tokio::select! {
                 () = self.stop.cancelled() => break,
-                batch = consumer.next_batch(self.prefetch.into()) => batch?,
+                batch = consumer.next_batch(max.min(self.prefetch.into())) => batch?,
             };
             let mut pending = self.read(&mut consumer, &batch).await?;
             if !self.store_all(&mut consumer, &mut pending).await? {
@@ -103,10 +115,48 @@ impl MessageConsumer {
             }
             let tags: Vec<u64> = batch.iter().map(|delivery| delivery.tag).collect();
             consumer.ack(&tags).await?;
+            if let Some(pace) = &mut pace {
+                pace.took(batch.len(), Instant::now());
+                if batch.len() < max {
+                    // The next look at the queue may be long after the next message.
+                    self.metrics.show_waiting(0);
+                }
+            }
         }
         // The broker requeues the deliveries that are still unacknowledged.
         consumer.close().await;
         Ok(())
+    }
+
+    /// Waits until messages may be taken and returns their maximum number, or `None` if `stop` is cancelled first.
+    async fn permit(&self, consumer: &mut Consumer, pace: Option<&mut Pace>) -> Result<Option<usize>, LinkError> {
+        let Some(pace) = pace else { return Ok(Some(self.prefetch.into())) };
+        loop {
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+            if pace.should_look(Instant::now()) {
+                let depth = consumer.depth().await?;
+                pace.looked(depth, Instant::now());
+                self.metrics.show_waiting(depth);
+            }
+            let delay = match pace.permit(Instant::now()) {
+                Permit::Take(max) => return Ok(Some(max)),
+                Permit::Count => match self.store.unsent_about_tickets(pace.max_backlog()).await {
+                    Ok(unsent) => {
+                        pace.counted(unsent, Instant::now());
+                        continue;
+                    }
+                    // The batch cannot be stored either, and then consuming is paused.
+                    Err(_) => return Ok(Some(1)),
+                },
+                Permit::Wait(delay) => delay,
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
     }
 
     /// Returns the rows that the messages lead to. Unreadable messages become dead letters.

@@ -1,81 +1,21 @@
 //! Deliveries: which person is told what, and what became of it.
 
+mod kind;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, EventId, MessageId};
-use rowlock_domain::messages::{Notification, SealedNotice, TicketNotification};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId};
+use rowlock_domain::messages::{HistoryPlace, Notification, SealedNotice, TicketNotification};
 use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::kind::Kind;
 use crate::broadcast::NewBroadcast;
 use crate::mail::single_line;
-
-/// The kind of a delivery. It decides which text is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Tickets were booked.
-    Confirmed,
-    /// The account waits for tickets.
-    Waitlisted,
-    /// The account got tickets from the waiting list.
-    Promoted,
-    /// Tickets were returned, or their event was called off.
-    Returned,
-    /// The waiting list was closed, or its event was called off.
-    WaitlistClosed,
-    /// The event was changed.
-    EventChanged,
-    /// The event starts soon.
-    Reminder,
-    /// A notice about the account.
-    AccountNotice,
-    /// A webhook of the account was switched off.
-    WebhookDisabled,
-}
-
-impl Kind {
-    /// All kinds.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Confirmed,
-        Self::Waitlisted,
-        Self::Promoted,
-        Self::Returned,
-        Self::WaitlistClosed,
-        Self::EventChanged,
-        Self::Reminder,
-        Self::AccountNotice,
-        Self::WebhookDisabled,
-    ];
-
-    /// Returns the name in the column `kind`.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Waitlisted => "waitlisted",
-            Self::Promoted => "promoted",
-            Self::Returned => "returned",
-            Self::WaitlistClosed => "waitlist-closed",
-            Self::EventChanged => "event-changed",
-            Self::Reminder => "reminder",
-            Self::AccountNotice => "account-notice",
-            Self::WebhookDisabled => "webhook-disabled",
-        }
-    }
-
-    /// Returns the kind with this name, or `None` if this build does not know it.
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
-    pub(crate) const fn is_urgent(self) -> bool {
-        matches!(self, Self::AccountNotice)
-    }
-}
 
 /// The status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +85,19 @@ pub(crate) struct TicketData {
     pub(crate) quantity: u32,
     /// The number of tickets that the booking still has.
     pub(crate) remaining: u32,
+    /// The offer, if the tickets are offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offer: Option<Offer>,
+}
+
+/// An offer of tickets from a waiting list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Offer {
+    /// The reserved booking.
+    pub(crate) booking_id: BookingId,
+    /// The time at which the offer ends.
+    pub(crate) expires_at: Timestamp,
 }
 
 /// The column `data` of a notice about an account.
@@ -174,6 +127,8 @@ pub(crate) struct NewDelivery {
     pub(crate) key: DeliveryKey,
     pub(crate) kind: Kind,
     pub(crate) data: Value,
+    /// The place in the history of a booking or entry, if it is about one.
+    pub(crate) place: Option<HistoryPlace>,
 }
 
 /// A row that is not stored yet.
@@ -188,21 +143,28 @@ pub(crate) enum NewRow {
 impl NewRow {
     /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
-        let of_tickets = |kind, TicketNotification { event, account, quantity, remaining }| {
-            let data = serde_json::json!(TicketData { event_id: event, quantity, remaining });
-            Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data })
+        let with_offer = |kind, TicketNotification { event, account, quantity, remaining, place }, offer| {
+            let data = serde_json::json!(TicketData { event_id: event, quantity, remaining, offer });
+            Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data, place })
         };
+        let of_tickets = |kind, tickets| with_offer(kind, tickets, None);
         match notification {
             Notification::Booked(tickets) => of_tickets(Kind::Confirmed, tickets),
             Notification::Returned(tickets) => of_tickets(Kind::Returned, tickets),
             Notification::Joined(tickets) => of_tickets(Kind::Waitlisted, tickets),
             Notification::Promoted(tickets) => of_tickets(Kind::Promoted, tickets),
+            Notification::Withdrawn(tickets) => of_tickets(Kind::Withdrawn, tickets),
+            Notification::Offered { tickets, booking: booking_id, expires_at } => {
+                with_offer(Kind::Offered, tickets, Some(Offer { booking_id, expires_at }))
+            }
+            Notification::OfferLapsed(tickets) => of_tickets(Kind::OfferLapsed, tickets),
             Notification::Closed(tickets) => of_tickets(Kind::WaitlistClosed, tickets),
             Notification::EventChanged(changed) => Self::Broadcast(NewBroadcast::of(message, *changed)),
             Notification::Account { account, sealed } => Self::Delivery(NewDelivery {
                 key: DeliveryKey { message, recipient: account },
                 kind: Kind::AccountNotice,
                 data: serde_json::json!({"sealed": sealed.0}),
+                place: None,
             }),
         }
     }
@@ -219,6 +181,26 @@ pub(crate) struct ClaimedDelivery {
     pub(crate) attempts: u32,
     /// Identifies the claim.
     pub(crate) claimed_at: Timestamp,
+}
+
+/// The reason why a claimed delivery must not be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutOfOrder {
+    /// There is a later delivery about the same booking or waiting-list entry.
+    Overtaken,
+    /// An earlier delivery about the same booking or entry is being sent.
+    TooEarly,
+}
+
+impl From<OutOfOrder> for Outcome {
+    fn from(reason: OutOfOrder) -> Self {
+        match reason {
+            OutOfOrder::Overtaken => Self::Skipped("there is a later change of the same booking or waiting-list entry".to_owned()),
+            OutOfOrder::TooEarly => {
+                Self::Postponed("the mail about an earlier change of the same booking or waiting-list entry is being sent".to_owned())
+            }
+        }
+    }
 }
 
 /// The result of an attempt to send a claimed delivery.

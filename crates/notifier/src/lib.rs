@@ -1,6 +1,7 @@
 //! The notifier: tells people by e-mail what happened to their tickets and accounts, and servers of organizers by webhooks.
 //!
-//! A consumer writes one row of `deliveries` for each message and recipient, and acknowledges the message after its commit. A sender
+//! A consumer writes one row of `deliveries` for each message and recipient, and acknowledges the message after its commit. Urgent
+//! messages have a queue of their own; the others are taken as fast as mails leave (see the module `pace`). A sender
 //! claims due rows, commits the claim, and only then hands the mail to the SMTP server. A mail is therefore sent at most once: if
 //! it is unknown whether the server has taken it, the row becomes `unclear`, and an operator decides. Webhooks get each message at
 //! least once; see the module `webhooks`.
@@ -18,6 +19,7 @@ mod holders;
 mod housekeeping;
 mod mail;
 mod metrics;
+mod pace;
 mod prepare;
 mod rate;
 mod routes;
@@ -32,7 +34,7 @@ mod webhooks;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use service::{StartError, start};
-pub use settings::{BroadcastSettings, MailSettings, MaintenanceSettings, NotifierSettings, Security, SmtpSettings};
+pub use settings::{BroadcastSettings, MailSettings, MaintenanceSettings, NotifierSettings, PaceSettings, Security, SmtpSettings};
 pub use webhooks::WebhookSettings;
 
 /// Migrations of `rowlock_notifier`.

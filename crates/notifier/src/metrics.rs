@@ -20,6 +20,7 @@ struct OutcomeLabel {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeliveryMetrics {
     stored: Counter,
+    waiting: Gauge,
     outcomes: Family<OutcomeLabel, Counter>,
     unclear: Gauge,
     oldest: Gauge<f64, AtomicU64>,
@@ -43,6 +44,11 @@ impl DeliveryMetrics {
         );
         let registry = registry.sub_registry_with_prefix("deliveries");
         registry.register("stored", "Deliveries stored for messages", self.stored.clone());
+        registry.register(
+            "waiting_messages",
+            "Messages about bookings and waiting lists that wait in their queue until they are taken",
+            self.waiting.clone(),
+        );
         registry.register("outcomes", "Attempts to send a delivery, by their outcome", self.outcomes.clone());
         registry.register("unclear", "Deliveries of which it is unknown whether they were sent", self.unclear.clone());
         registry.register("oldest_unsent_seconds", "Age of the oldest delivery that has not been sent", self.oldest.clone());
@@ -50,6 +56,11 @@ impl DeliveryMetrics {
         for outcome in ["sent", "retry", "failed", "unclear", "skipped", "postponed"] {
             drop(self.outcomes.get_or_create(&OutcomeLabel { outcome }));
         }
+    }
+
+    /// Shows the number of messages in the queue.
+    pub(crate) fn show_waiting(&self, messages: u32) {
+        self.waiting.set(messages.into());
     }
 
     /// Counts new deliveries.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use lettre::Address;
 use lettre::message::Mailbox;
 use rowlock_domain::ids::{AccountId, EventId};
-use rowlock_domain::states::Language;
+use rowlock_domain::states::{EventStatus, Language};
 use rowlock_platform::clock::Clock;
 use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList};
 use serde::Deserialize;
@@ -139,6 +139,15 @@ impl Preparer {
         let reason = if is_broadcast { reason_to_skip(kind, event, self.reminders, self.clock.now()) } else { None };
         if let Some(reason) = reason {
             return Err(skipped(reason));
+        }
+        let now = self.clock.now();
+        let is_called_off = event.status == EventStatus::Cancelled;
+        match kind {
+            Kind::Offered if is_called_off => return Err(skipped("the event was called off")),
+            Kind::Offered if tickets.offer.is_none_or(|offer| offer.expires_at <= now) => return Err(skipped("the offer has lapsed")),
+            // Nobody was told about the reservation.
+            Kind::Withdrawn if !is_called_off => return Err(skipped("the account returned tickets that were only reserved for it")),
+            _ => {}
         }
         let change = if kind == Kind::EventChanged { Some(visible_change(delivery, event)?) } else { None };
         let topic = match &change {

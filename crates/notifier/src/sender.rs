@@ -1,5 +1,6 @@
 //! The sender: claims due deliveries, sends them and stores what became of each.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use rowlock_postgres::DatabaseError;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::{ClaimedDelivery, Outcome, RetryPlan, Settlement};
+use crate::delivery::{ClaimedDelivery, DeliveryKey, OutOfOrder, Outcome, RetryPlan, Settlement};
 use crate::metrics::DeliveryMetrics;
 use crate::prepare::{LookedUp, Prepared, Preparer};
 use crate::rate::Rate;
@@ -44,6 +45,8 @@ pub(crate) struct Sender {
 /// The state of the batch that is being sent.
 struct Batch<'a> {
     looked_up: &'a LookedUp,
+    /// The deliveries that must not be sent now, or the reason why they are not known.
+    out_of_order: &'a Result<HashMap<DeliveryKey, OutOfOrder>, String>,
     claimed_since: Instant,
     /// Whether the server could not be reached for one of the mails.
     unreachable: AtomicBool,
@@ -99,8 +102,9 @@ impl Sender {
 
     /// Sends claimed deliveries and stores the outcomes. Returns false if the SMTP server or another service could not be reached.
     async fn send(&self, claimed: Vec<ClaimedDelivery>, claimed_since: Instant) -> bool {
-        let looked_up = self.preparer.look_up(&claimed).await;
-        let batch = Batch { looked_up: &looked_up, claimed_since, unreachable: AtomicBool::new(false) };
+        let (looked_up, out_of_order) = tokio::join!(self.preparer.look_up(&claimed), self.store.out_of_order(&claimed));
+        let out_of_order = out_of_order.map_err(|error| error.to_string());
+        let batch = Batch { looked_up: &looked_up, out_of_order: &out_of_order, claimed_since, unreachable: AtomicBool::new(false) };
         let settlements: Vec<Settlement> = stream::iter(claimed)
             .map(|delivery| {
                 let batch = &batch;
@@ -125,6 +129,14 @@ impl Sender {
         // The mail must have been sent, and its outcome stored, when the claim expires.
         if batch.claimed_since.elapsed() > self.work.lease / 2 {
             return Outcome::Postponed("the deliveries that were claimed before took too long".to_owned());
+        }
+        match batch.out_of_order {
+            Ok(out_of_order) => {
+                if let Some(reason) = out_of_order.get(&delivery.key) {
+                    return Outcome::from(*reason);
+                }
+            }
+            Err(reason) => return Outcome::Postponed(reason.clone()),
         }
         let mail = match self.preparer.prepare(delivery, batch.looked_up) {
             Prepared::Mail(mail) => mail,

@@ -8,7 +8,8 @@ use rowlock_http::management::{self, Readiness};
 use rowlock_http::revocations::Revocations;
 use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_http::{GracefulShutdown, HttpSettings, RateLimit, service_client};
-use rowlock_messaging::amqp::LinkMetrics;
+use rowlock_messaging::amqp::Topology;
+use rowlock_messaging::outbox::{Relay, RelayMetrics, RelaySettings};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::database::wait_for_schema;
 use rowlock_platform::lifecycle::{Lifecycle, ShutdownSettings};
@@ -90,12 +91,17 @@ struct Notifier {
     pool: Pool,
     lifecycle: Lifecycle,
     store: Store,
+    /// Consumes the urgent messages.
+    urgent: MessageConsumer,
+    /// Consumes the others.
     consumer: MessageConsumer,
     sender: Sender,
     broadcaster: Broadcaster,
     reminders: ReminderFinder,
     dispatcher: Dispatcher,
     api: Api,
+    /// Publishes entries of the audit log.
+    relay: (RelaySettings, RelayMetrics),
     metrics: Metrics,
     delivery_metrics: DeliveryMetrics,
 }
@@ -112,27 +118,46 @@ struct Api {
 impl Notifier {
     fn new(settings: NotifierSettings, clock: Clock, pool: Pool, metrics: Metrics, lifecycle: Lifecycle) -> Result<Self, StartError> {
         let store = Store::new(pool.clone(), settings.database.limits.response_timeout());
-        let (delivery_metrics, link_metrics) = (DeliveryMetrics::default(), LinkMetrics::default());
+        let (delivery_metrics, relay_metrics) = (DeliveryMetrics::default(), RelayMetrics::default());
         metrics.register(|registry| delivery_metrics.register(registry));
-        metrics.register(|registry| link_metrics.register(registry));
+        metrics.register(|registry| relay_metrics.register(registry));
+        let relay = RelaySettings::new(settings.database.url.clone(), settings.amqp.clone());
         let [wake, wake_webhooks] = [(); 2].map(|()| Arc::new(Notify::new()));
         let dispatcher = Self::dispatcher(&settings, &store, &clock, &metrics, &wake_webhooks, &lifecycle);
         let api = Api::new(&settings, &store, &clock, &wake_webhooks)?;
-        let consumer = MessageConsumer {
+        let urgent = MessageConsumer {
             store: store.clone(),
             amqp: settings.amqp.clone(),
+            topology: Topology::urgent_notifications(&settings.amqp),
             prefetch: settings.work.prefetch,
+            pace: None,
             change_delay: settings.broadcasts.change_delay,
             clock: clock.clone(),
-            link_metrics,
+            link_metrics: relay_metrics.link.clone(),
             metrics: delivery_metrics.clone(),
             wake: wake.clone(),
             wake_webhooks,
             stop: lifecycle.draining.clone(),
         };
+        let topology = Topology::notifications(&settings.amqp);
+        let consumer = MessageConsumer { topology, pace: Some(settings.work.pace), ..urgent.clone() };
         let (broadcaster, reminders) = Self::broadcasts(&settings, &store, &clock, &delivery_metrics, &wake, &lifecycle)?;
         let sender = Self::sender(settings, &store, clock, &delivery_metrics, wake, &lifecycle)?;
-        Ok(Self { pool, lifecycle, store, consumer, sender, broadcaster, reminders, dispatcher, api, metrics, delivery_metrics })
+        Ok(Self {
+            pool,
+            lifecycle,
+            store,
+            urgent,
+            consumer,
+            sender,
+            broadcaster,
+            reminders,
+            dispatcher,
+            api,
+            relay: (relay, relay_metrics),
+            metrics,
+            delivery_metrics,
+        })
     }
 
     fn sender(
@@ -238,6 +263,8 @@ impl Notifier {
         let mut served = Ok(());
         if wait_for_schema(&self.pool, &MIGRATIONS, draining).await {
             tracing::info!("ready");
+            let (relay, relay_metrics) = self.relay;
+            self.lifecycle.spawn(Relay::new(relay, relay_metrics, traces.clone()).run(stopping.clone()));
             let transport = self.sender.transport.clone();
             let house = keep_house(self.store.clone(), self.sender.work, self.delivery_metrics, draining.clone());
             let Dispatcher { sealing, settings, metrics, .. } = self.dispatcher.clone();
@@ -246,8 +273,8 @@ impl Notifier {
             let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(self.sender.clone().run())).collect();
             let dispatcher = tokio::spawn(self.dispatcher.run());
             let api = self.api.serve(public, draining.clone(), &self.metrics, &traces);
-            let consuming =
-                async { tokio::join!(self.consumer.run(), self.broadcaster.run(), self.reminders.run(), house, draining.cancelled()) };
+            let consuming = async { tokio::join!(self.urgent.run(), self.consumer.run()) };
+            let consuming = async { tokio::join!(consuming, self.broadcaster.run(), self.reminders.run(), house, draining.cancelled()) };
             (served, _) = tokio::join!(api, consuming);
             for sender in senders {
                 if let Err(error) = sender.await {

@@ -1,6 +1,7 @@
 //! Settings of `notifier`. `default.toml` documents each of them.
 
 mod broadcasts;
+mod pace;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::broadcasts::BroadcastSettings;
+pub use self::pace::PaceSettings;
 use crate::delivery::RetryPlan;
 use crate::webhooks::WebhookSettings;
 
@@ -70,6 +72,8 @@ pub struct NotifierSettings {
 pub struct WorkSettings {
     /// Maximum number of unacknowledged messages, from 1 to 10,000.
     pub prefetch: u16,
+    /// How fast messages about bookings and waiting lists are taken.
+    pub pace: PaceSettings,
     /// Maximum number of deliveries that are claimed at a time, from 1 to 500.
     pub batch: u16,
     /// Interval at which due deliveries are looked for.
@@ -235,11 +239,12 @@ impl NotifierSettings {
 impl WorkSettings {
     fn read(reader: &mut SettingsReader) -> Option<Self> {
         let prefetch = reader.number("notifier.prefetch", 1..=10_000);
+        let pace = PaceSettings::read(reader);
         let batch = reader.number("notifier.batch", 1..=500);
         let poll_interval = reader.millis("notifier.poll_interval_ms", 10..=60_000);
         let lease = reader.millis("notifier.lease_ms", 1_000..=3_600_000);
         let keep = reader.number("notifier.keep_days", 1..=3_650_u64).map(|days| Duration::from_secs(days.saturating_mul(86_400)));
-        Some(Self { prefetch: prefetch?, batch: batch?, poll_interval: poll_interval?, lease: lease?, keep: keep? })
+        Some(Self { prefetch: prefetch?, pace: pace?, batch: batch?, poll_interval: poll_interval?, lease: lease?, keep: keep? })
     }
 }
 

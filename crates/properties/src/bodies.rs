@@ -8,7 +8,7 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::EventStatus;
 use rowlock_domain::text::{Description, Email, InvalidValue, Password, PersonName, Title, Username};
 use rowlock_domain::time_zone::TimeZoneName;
-use rowlock_domain::values::{AccountLimit, Capacity, Currency, Price, Quantity};
+use rowlock_domain::values::{AccountLimit, Capacity, CheckoutMinutes, Currency, OfferMinutes, Price, Quantity};
 use rowlock_http::problem::Problem;
 use rowlock_http::{BoundedVec, InvalidBody, JsonBody, NonNullPatch, Patch, WholeNumber, text_field};
 use serde::Serialize;
@@ -80,6 +80,10 @@ struct Body {
     #[deserr(default)]
     max_per_account: Patch<AccountLimit>,
     #[deserr(default)]
+    checkout_minutes: Patch<CheckoutMinutes>,
+    #[deserr(default)]
+    offer_minutes: Patch<OfferMinutes>,
+    #[deserr(default)]
     venue: Patch<Title>,
     #[deserr(default)]
     time_zone: NonNullPatch<TimeZoneName>,
@@ -135,6 +139,8 @@ fn read(body: &[u8]) -> Result<Value, Problem> {
     record("salesStartAt", body.sales_start_at.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true).into()));
     record("status", body.status.into_option().map(|status| status.0.as_str().into()));
     record("maxPerAccount", patch_json(body.max_per_account));
+    record("checkoutMinutes", patch_json(body.checkout_minutes));
+    record("offerMinutes", patch_json(body.offer_minutes));
     record("venue", patch_json(body.venue));
     record("timeZone", body.time_zone.into_option().map(to_json));
     record("price", body.price.map(|price| price_json(&price)));

@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rowlock_inventory::command::{ExpirySummary, ReallocationSummary};
 
-/// Counters of reallocations, expiries and sweeps. Clones share their values.
+/// Counters of reallocations, ended reservations and sweeps. Clones share their values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WorkerMetrics {
     promotions: Counter,

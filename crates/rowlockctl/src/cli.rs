@@ -239,6 +239,10 @@ pub(crate) enum QueueFamily {
     Accounts,
     /// Messages to booking-service: changes of ticket types, from which it counts sales.
     Sales,
+    /// Messages to the notifier: promotions, events and notices about accounts.
+    UrgentNotifications,
+    /// Messages to the notifier: all others about bookings and waiting lists.
+    Notifications,
 }
 
 #[cfg(test)]

@@ -19,6 +19,27 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Ok(day.and_time(NaiveTime::MIN).and_utc())
 }
 
+/// A number of minutes, or `none`, which switches a setting off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Minutes(Option<u32>);
+
+impl Minutes {
+    pub(crate) fn json(self) -> Value {
+        self.0.into()
+    }
+}
+
+impl FromStr for Minutes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(None)),
+            number => number.parse().map(|minutes| Self(Some(minutes))).map_err(|_| "must be a number of minutes, or none".to_owned()),
+        }
+    }
+}
+
 /// Formats a time as the API does.
 pub(crate) fn time_json(time: Timestamp) -> Value {
     time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()

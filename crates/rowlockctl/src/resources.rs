@@ -48,6 +48,8 @@ pub(crate) struct TicketType {
     pub(crate) available_tickets: u64,
     pub(crate) booked_tickets: u64,
     #[serde(default)]
+    pub(crate) reserved_tickets: u64,
+    #[serde(default)]
     pub(crate) held_tickets: u64,
     pub(crate) waitlist_length: u64,
 }

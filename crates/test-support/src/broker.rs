@@ -71,9 +71,14 @@ impl TestBroker {
         Topology::sales(&self.settings)
     }
 
-    /// Returns the names of the exchange and queues for messages that people are told about.
+    /// Returns the names of the exchange and queues for messages about bookings and waiting lists that people are told about.
     pub fn notifications(&self) -> Topology {
         Topology::notifications(&self.settings)
+    }
+
+    /// Returns the names of the exchange and queues for the other messages that people are told about.
+    pub fn urgent_notifications(&self) -> Topology {
+        Topology::urgent_notifications(&self.settings)
     }
 
     /// Returns the names of the exchange and queues in this namespace.

@@ -22,6 +22,7 @@ pub mod system;
 pub mod templates;
 pub mod totp;
 pub mod wait;
+pub mod webhook_receiver;
 
 mod auth;
 mod environment;

@@ -45,6 +45,7 @@ pub struct Received {
 }
 
 type Script = Arc<dyn Fn(&str, usize) -> Behavior + Send + Sync>;
+type Observer = Arc<dyn Fn(&str) + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Log {
@@ -52,6 +53,39 @@ struct Log {
     /// The number of attempts by recipient.
     attempts: HashMap<String, usize>,
     commands: Vec<String>,
+}
+
+/// The way in which a server records the mails and commands that it gets.
+#[derive(Clone)]
+enum Recorder {
+    /// Keeps everything.
+    Log(Arc<Mutex<Log>>),
+    /// Calls this with the recipient of each mail and keeps nothing, for measurements.
+    Observer(Observer),
+}
+
+impl Recorder {
+    fn command(&self, line: &str) {
+        if let Self::Log(log) = self {
+            log.lock().unwrap().commands.push(line.to_owned());
+        }
+    }
+
+    /// Counts an attempt to reach a recipient and returns the number of earlier ones.
+    fn attempt(&self, recipient: &str) -> usize {
+        let Self::Log(log) = self else { return 0 };
+        let mut log = log.lock().unwrap();
+        let attempts = log.attempts.entry(recipient.to_owned()).or_default();
+        *attempts += 1;
+        *attempts - 1
+    }
+
+    fn mail(&self, recipient: &str, content: Vec<u8>, is_refused: bool) {
+        match self {
+            Self::Log(log) => log.lock().unwrap().received.push(Received { recipient: recipient.to_owned(), content, is_refused }),
+            Self::Observer(observe) => observe(recipient),
+        }
+    }
 }
 
 /// A server that runs until it is dropped.
@@ -82,14 +116,23 @@ impl SmtpServer {
 
     /// Starts a server at an address.
     pub async fn at(address: SocketAddr, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+        let log = Arc::<Mutex<Log>>::default();
+        Self::serve(address, Arc::new(script), Recorder::Log(log.clone()), log).await
+    }
+
+    /// Starts a server that takes every mail, calls `observe` with its recipient, and keeps nothing.
+    pub async fn observed(observe: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        let (script, recorder): (Script, _) = (Arc::new(|_, _| Behavior::Accept), Recorder::Observer(Arc::new(observe)));
+        Self::serve("127.0.0.1:0".parse().unwrap(), script, recorder, Arc::default()).await
+    }
+
+    async fn serve(address: SocketAddr, script: Script, recorder: Recorder, log: Arc<Mutex<Log>>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let log = Arc::<Mutex<Log>>::default();
-        let (script, seen): (Script, _) = (Arc::new(script), log.clone());
         let accepting = tokio::spawn(async move {
             let mut sessions = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                sessions.spawn(session(stream, script.clone(), seen.clone()));
+                sessions.spawn(session(stream, script.clone(), recorder.clone()));
             }
         });
         Self { address, log, accepting }
@@ -122,11 +165,11 @@ impl SmtpServer {
 }
 
 /// Serves one connection. An error ends it, as a lost connection would.
-async fn session(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) {
-    let _ = converse(stream, script, log).await;
+async fn session(stream: TcpStream, script: Script, recorder: Recorder) {
+    let _ = converse(stream, script, recorder).await;
 }
 
-async fn converse(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) -> std::io::Result<()> {
+async fn converse(stream: TcpStream, script: Script, recorder: Recorder) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 test\r\n").await?;
@@ -138,19 +181,13 @@ async fn converse(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) -> st
             return Ok(());
         }
         let line = line.trim_end().to_owned();
-        log.lock().unwrap().commands.push(line.clone());
+        recorder.command(&line);
         let answer = match line.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => "250-test\r\n250 8BITMIME",
             "MAIL" | "RSET" | "NOOP" => "250 ok",
             "RCPT" => {
                 line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut recipient);
-                let earlier = {
-                    let mut log = log.lock().unwrap();
-                    let attempts = log.attempts.entry(recipient.clone()).or_default();
-                    *attempts += 1;
-                    *attempts - 1
-                };
-                behavior = script(&recipient, earlier);
+                behavior = script(&recipient, recorder.attempt(&recipient));
                 match behavior {
                     Behavior::RefuseRecipient(answer) => answer,
                     Behavior::CloseAtRecipient => return Ok(()),
@@ -161,7 +198,7 @@ async fn converse(stream: TcpStream, script: Script, log: Arc<Mutex<Log>>) -> st
                 stream.write_all(b"354 go on\r\n").await?;
                 let content = content(&mut stream).await?;
                 let is_refused = matches!(behavior, Behavior::RefuseContent(_));
-                log.lock().unwrap().received.push(Received { recipient: recipient.clone(), content, is_refused });
+                recorder.mail(&recipient, content, is_refused);
                 match behavior {
                     Behavior::RefuseContent(answer) => answer,
                     Behavior::CloseAfterContent => return Ok(()),

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::tickets::{NO_STORE, booking_of_user, ticket_not_found, valid_tickets};
 use super::{examples, ticket_examples};
 use crate::state::AppState;
+use crate::ticket_keys::KeyError;
 
 /// A file.
 #[derive(ToSchema)]
@@ -48,7 +49,7 @@ pub(super) async fn image(caller: Caller, path: web::Path<(String, String)>, sta
     let (number, extension) = file.split_once('.').ok_or_else(ticket_not_found)?;
     let number: TicketNumber = number.parse().map_err(|_| ticket_not_found())?;
     let ticket = valid_tickets(&booking).into_iter().find(|ticket| ticket.number == number).ok_or_else(ticket_not_found)?;
-    let code = state.ticket_keys.get().await?.sign(ticket);
+    let code = state.ticket_keys.get().await?.sign(ticket)?;
     let failed = |error: rowlock_tickets::QrError| Problem::internal(&error);
     let (media_type, file) = match extension {
         "svg" => ("image/svg+xml", svg(&code).map_err(failed)?.into_bytes()),
@@ -92,6 +93,7 @@ pub(super) async fn pdf(
         return Err(Problem::new(ProblemCode::TicketNotFound, "The booking is not confirmed, so it has no tickets."));
     }
     let keys = state.ticket_keys.get().await?;
+    let printed_tickets = tickets.into_iter().map(|ticket| Ok(PrintedTicket { reference: ticket.reference(), code: keys.sign(ticket)? }));
     let printed = PrintedBooking {
         event_name: booking.event.name.clone(),
         starts_at: booking.event.starts_at,
@@ -99,7 +101,7 @@ pub(super) async fn pdf(
         venue: booking.event.venue.clone(),
         holder_name: booking.booking.holder.name.clone(),
         ticket_type: booking.ticket_type.clone(),
-        tickets: tickets.into_iter().map(|ticket| PrintedTicket { reference: ticket.reference(), code: keys.sign(ticket) }).collect(),
+        tickets: printed_tickets.collect::<Result<_, KeyError>>()?,
     };
     let file = state.printer.print(printed, preferred_language(&request)).await?;
     let name = format!("attachment; filename=\"tickets-{}.pdf\"", booking.booking.id);

@@ -18,6 +18,7 @@ use super::targets::booking_not_found;
 use super::{examples as booking_examples, ticket_examples as examples};
 use crate::resources::{TicketListResource, TicketResource, TicketStatus};
 use crate::state::AppState;
+use crate::ticket_keys::KeyError;
 
 /// Tickets are as good as money, so no cache may keep them.
 pub(super) const NO_STORE: (&str, &str) = ("cache-control", "private, no-store");
@@ -148,14 +149,14 @@ async fn tickets(state: &AppState, booking: &TicketedBooking) -> Result<TicketLi
     let keys = state.ticket_keys.get().await?;
     let items = valid_tickets(booking).into_iter().map(|ticket| {
         let used_at = booking.checkins.iter().find(|checkin| checkin.number == ticket.number).map(|checkin| checkin.checked_in_at);
-        TicketResource {
+        Ok(TicketResource {
             number: ticket.number,
-            code: keys.sign(ticket),
+            code: keys.sign(ticket)?,
             reference: ticket.reference(),
             holder_name: booking.booking.holder.name.clone(),
             status: if used_at.is_some() { TicketStatus::Used } else { TicketStatus::Valid },
             used_at,
-        }
+        })
     });
-    Ok(TicketListResource { items: items.collect() })
+    Ok(TicketListResource { items: items.collect::<Result<_, KeyError>>()? })
 }

@@ -103,7 +103,7 @@ fn the_document_names_the_declared_exchange_and_queues() {
     let document = document();
     let settings = AmqpSettings::new("amqp://localhost".into());
     // The queues of the notifier are declared by itself only.
-    let families: Vec<_> = Topology::all(&settings).into_iter().chain([Topology::notifications(&settings)]).collect();
+    let families: Vec<_> = Topology::all(&settings).into_iter().chain(Topology::all_notifications(&settings)).collect();
     assert_eq!(document["components"]["channelBindings"]["events"]["amqp"]["exchange"]["name"], families[0].exchange);
     let mut queues = BTreeSet::new();
     for channel in document["channels"].as_object().unwrap().values() {

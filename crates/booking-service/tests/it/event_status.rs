@@ -27,6 +27,7 @@ async fn the_status_of_an_event_contains_counts_and_the_waiting_list() {
         "eventId",
         "eventName",
         "heldTickets",
+        "reservedTickets",
         "startsAt",
         "status",
         "ticketTypes",

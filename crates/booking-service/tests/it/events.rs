@@ -22,11 +22,12 @@ async fn an_event_can_be_created_with_one_or_several_ticket_types() {
     let id = text(&plain["id"]);
     assert_eq!(answer.header("location"), Some(format!("/api/events/{id}").as_str()));
     let ticket_type = json!({"id": plain["ticketTypes"][0]["id"], "name": "General admission", "price": {"amountMinor": 0, "currency": "EUR"},
-        "totalTickets": 7, "availableTickets": 7, "bookedTickets": 0, "waitlistLength": 0, "maxPerBooking": 10, "maxPerAccount": null});
+        "totalTickets": 7, "availableTickets": 7, "bookedTickets": 0, "reservedTickets": 0, "waitlistLength": 0, "maxPerBooking": 10, "maxPerAccount": null});
     assert_eq!(
         plain,
         json!({"id": id, "name": "Plain", "description": null, "venue": null, "image": null, "timeZone": "UTC", "startsAt": null, "endsAt": null,
-            "salesStartAt": null, "salesEndAt": null, "waitlistUntil": "start", "cancelUntil": null, "status": "published", "totalTickets": 7, "availableTickets": 7, "bookedTickets": 0, "waitlistLength": 0,
+            "salesStartAt": null, "salesEndAt": null, "waitlistUntil": "start", "cancelUntil": null, "checkoutMinutes": null, "offerMinutes": null,
+            "status": "published", "totalTickets": 7, "availableTickets": 7, "bookedTickets": 0, "reservedTickets": 0, "waitlistLength": 0,
             "ticketTypes": [ticket_type]})
     );
     let seen = public_event(&system, &id).await;

@@ -38,7 +38,7 @@ async fn own_bookings_and_entries_are_paged_newest_first() {
     let newest = &ada.bookings().await[0];
     assert_eq!(
         fields(newest),
-        ["bookedAt", "cancelledAt", "eventId", "eventName", "id", "origin", "quantity", "status", "ticketTypeId"],
+        ["bookedAt", "cancelledAt", "eventId", "eventName", "expiresAt", "id", "origin", "quantity", "status", "ticketTypeId"],
         "no more than there should be"
     );
     assert_eq!((&newest["eventName"], &newest["eventId"], &newest["quantity"]), (&json!("First"), &json!(one), &json!(1)));

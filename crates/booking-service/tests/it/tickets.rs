@@ -93,6 +93,10 @@ async fn replicas_that_need_the_first_key_at_once_agree_on_it() {
     rowlock_test_support::system::ready(stranger.management_addr()).await;
     let client = ada.client.at(format!("http://{}", stranger.http_addr().unwrap()));
     client.get(&path).await.refused(503, "unavailable");
+    // It verifies codes all the same.
+    let door = system.admin().client.at(format!("http://{}", stranger.http_addr().unwrap()));
+    let scan = json!({"code": codes.first().unwrap()});
+    door.post(&format!("/admin/events/{event}/checkins"), scan).await.expect(201);
     stranger.stop().await;
     system.stop().await;
 }

@@ -15,10 +15,12 @@ const OUTBOX: &str = "the outbox is empty";
 pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     let tables = &evidence.tables;
     let mut booked: BTreeMap<Uuid, i64> = BTreeMap::new();
+    let mut reserved: BTreeMap<Uuid, i64> = BTreeMap::new();
     let mut waiting: BTreeMap<Uuid, Vec<i64>> = BTreeMap::new();
     let mut per_account: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
-    for row in tables.bookings.iter().filter(|row| row.status == "confirmed") {
-        *booked.entry(row.ticket_type_id).or_default() += i64::from(row.quantity);
+    for row in tables.bookings.iter().filter(|row| matches!(row.status.as_str(), "confirmed" | "reserved")) {
+        let sum = if row.status == "confirmed" { &mut booked } else { &mut reserved };
+        *sum.entry(row.ticket_type_id).or_default() += i64::from(row.quantity);
         *per_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
     }
     for row in tables.entries.iter().filter(|row| row.status == "waiting") {
@@ -28,21 +30,28 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     for row in &tables.types {
         let location = format!("ticket_types, event {}, type {}", row.event_id, row.id);
         let sold = booked.get(&row.id).copied().unwrap_or_default();
+        let promised = reserved.get(&row.id).copied().unwrap_or_default();
         let queue = waiting.get(&row.id).map(Vec::as_slice).unwrap_or_default();
         let length = i64::try_from(queue.len()).unwrap_or(i64::MAX);
-        if sold > row.capacity {
-            verdict.add_violation(NOT_OVERSOLD, format!("{sold} of {} tickets are booked", row.capacity), &location);
+        if sold + promised > row.capacity {
+            verdict.add_violation(
+                NOT_OVERSOLD,
+                format!("{sold} and {promised} of {} tickets are booked and reserved", row.capacity),
+                &location,
+            );
         }
-        if row.booked != sold || row.waiting != length {
-            let what =
-                format!("the counters are {} booked and {} waiting, but the rows amount to {sold} and {length}", row.booked, row.waiting);
+        if (row.booked, row.reserved, row.waiting) != (sold, promised, length) {
+            let what = format!(
+                "the counters are {} booked, {} reserved and {} waiting, but the rows amount to {sold}, {promised} and {length}",
+                row.booked, row.reserved, row.waiting
+            );
             verdict.add_violation(CONSISTENT_COUNTERS, what, &location);
         }
         let (available, held) = (row.available, row.held);
-        if row.capacity != available + row.booked + held || available < 0 || held < 0 {
+        if row.capacity != available + row.booked + row.reserved + held || available < 0 || held < 0 {
             let what = format!(
-                "{available} available, {} booked and {held} held tickets do not add up to the capacity {}",
-                row.booked, row.capacity
+                "{available} available, {} booked, {} reserved and {held} held tickets do not add up to the capacity {}",
+                row.booked, row.reserved, row.capacity
             );
             verdict.add_violation(CONSISTENT_COUNTERS, what, &location);
         }

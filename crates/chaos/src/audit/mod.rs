@@ -79,6 +79,8 @@ pub struct AuditResult {
     pub told: u64,
     /// Number of changes about which it is unknown whether the mail was sent.
     pub unclear: u64,
+    /// Number of changes whose mail was not sent, because a later change of the same booking or place was told.
+    pub overtaken: u64,
     /// Number of messages that the receiver of webhooks has confirmed.
     pub handed_on: usize,
     /// Time in microseconds from the return of each ticket until its promotion.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{AuditResult, Evidence};
-use crate::messages::Message;
+use crate::messages::{Message, TicketClaim};
 use crate::model::ReferenceModel;
 
 const ALLOCATION_RULE: &str = "tickets are allocated by the rule, in waiting-list order";
@@ -20,7 +20,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     }
     for sale in &evidence.sales {
         let location = format!("event {}, type {}", sale.event, sale.ticket_type);
-        let mut model = ReferenceModel::new(sale.capacity, sale.per_account);
+        let mut model = ReferenceModel::new(sale);
         let mut consistent = true;
         for (sequence, message) in histories.remove(&sale.ticket_type).unwrap_or_default() {
             verdict.replayed += 1;
@@ -43,16 +43,19 @@ fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, locat
         return verdict.add_violation(STORED_STATE, "the ticket type is missing", location);
     };
     let waiting = i64::try_from(model.waiting.len()).unwrap_or(i64::MAX);
-    let stored = [row.capacity, row.available, row.booked, row.held, row.waiting];
-    let replayed = [model.capacity, model.available, model.booked, model.held].map(i64::from);
-    let replayed = [replayed[0], replayed[1], replayed[2], replayed[3], waiting];
+    let stored = ([row.capacity, row.available, row.booked, row.reserved, row.held].as_slice(), row.waiting);
+    let replayed = [model.capacity, model.available, model.booked, model.reserved, model.held].map(i64::from);
+    let replayed = (replayed.as_slice(), waiting);
     if stored != replayed {
-        let names = "capacity, available, booked, held, waiting";
+        let names = "capacity, available, booked, reserved, held, waiting";
         verdict.add_violation(STORED_STATE, format!("{names} are {stored:?}, but the messages amount to {replayed:?}"), location);
     }
-    let rows = evidence.tables.bookings.iter().filter(|row| row.ticket_type_id == ticket_type && row.status == "confirmed");
-    let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity))).collect();
-    let bookings: BTreeMap<_, _> = model.bookings.values().map(|booking| (booking.id, (booking.account, booking.quantity))).collect();
+    let is_open = |status: &str| matches!(status, "confirmed" | "reserved");
+    let rows = evidence.tables.bookings.iter().filter(|row| row.ticket_type_id == ticket_type && is_open(&row.status));
+    let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity, row.status == "reserved"))).collect();
+    let booking = |claim: &TicketClaim, reserved| (claim.id, (claim.account, claim.quantity, reserved));
+    let reserved = model.reservations.values().map(|reservation| booking(&reservation.claim, true));
+    let bookings: BTreeMap<_, _> = model.bookings.values().map(|claim| booking(claim, false)).chain(reserved).collect();
     differences(&rows, &bookings, "booking", location, verdict);
     let rows = evidence.tables.entries.iter().filter(|row| row.ticket_type_id == ticket_type && row.status == "waiting");
     let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity, row.number))).collect();

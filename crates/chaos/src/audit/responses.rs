@@ -122,8 +122,14 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                 );
             }
         }
+        (Operation::Confirm { booking, .. }, Some(told), None) => {
+            if told.id != *booking || told.status != "confirmed" {
+                let what = format!("the booking {booking} was to be confirmed, but the response was {}", response.body);
+                verdict.add_violation(BOOKINGS_STORED, what, location(request));
+            }
+        }
         (Operation::Leave { entry, .. }, None, Some(told)) => {
-            let left = stored.entries.get(entry).is_some_and(|row| row.status == "left");
+            let left = stored.entries.get(entry).is_some_and(|row| matches!(row.status.as_str(), "left" | "expired"));
             if !left || told.id != *entry {
                 verdict.add_violation(
                     ENTRIES_STORED,
@@ -152,11 +158,18 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
 
 /// Follows each booking through all responses to its owner and compares it with the stored row.
 fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
-    let mut told: BTreeMap<Uuid, (u32, bool, &LoggedRequest)> = BTreeMap::new();
+    let mut told: BTreeMap<Uuid, (u32, String, &LoggedRequest)> = BTreeMap::new();
+    let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
     for request in &evidence.requests {
-        let Some(response) = request.success() else { continue };
+        let Some(response) = request.success() else {
+            if let Operation::Confirm { booking, .. } = &request.operation
+                && request.final_response().is_none()
+            {
+                undecided.insert(*booking);
+            }
+            continue;
+        };
         let Some(booking) = serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.booking) else { continue };
-        let confirmed = booking.status == "confirmed";
         if let Operation::Cancel { quantity, .. } = &request.operation {
             let before = told.get(&booking.id).map(|(quantity, ..)| *quantity).or_else(|| initial_quantity(&booking, stored));
             if !matches_cancellation(before, *quantity, &booking) {
@@ -164,16 +177,17 @@ fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Au
                 verdict.add_violation(CANCELLATIONS_STORED, what, location(request));
             }
         }
-        told.insert(booking.id, (booking.quantity, confirmed, request));
+        told.insert(booking.id, (booking.quantity, booking.status, request));
     }
-    for (id, (quantity, confirmed, request)) in told {
+    for (id, (quantity, status, request)) in told {
         let Some(row) = stored.bookings.get(&id) else {
             verdict.add_violation(BOOKINGS_STORED, format!("the booking {id} is missing"), location(request));
             continue;
         };
-        if row.quantity != quantity || (row.status == "confirmed") != confirmed {
-            let rule = if confirmed { BOOKINGS_STORED } else { CANCELLATIONS_STORED };
-            let status = if confirmed { "confirmed" } else { "cancelled" };
+        // A reservation expires without a request of its owner.
+        let has_expired = status == "reserved" && row.status == "expired";
+        if row.quantity != quantity || (row.status != status && !has_expired && !undecided.contains(&id)) {
+            let rule = if status == "cancelled" { CANCELLATIONS_STORED } else { BOOKINGS_STORED };
             let what = format!(
                 "the booking {id} is {} with {} tickets, but {status} with {quantity} tickets was reported to its owner",
                 row.status, row.quantity
@@ -216,7 +230,9 @@ fn initial_quantity(booking: &Booking, stored: &StoredRows<'_>) -> Option<u32> {
 fn matches_cancellation(before: Option<u32>, returned: Option<u32>, now: &Booking) -> bool {
     let Some(before) = before else { return false };
     match returned {
-        Some(returned) if returned < before => now.status == "confirmed" && now.quantity == before - returned,
+        // A reservation whose time is over is ended instead.
+        _ if now.status == "expired" => now.quantity == before,
+        Some(returned) if returned < before => matches!(now.status.as_str(), "confirmed" | "reserved") && now.quantity == before - returned,
         _ => now.status == "cancelled" && now.quantity == before,
     }
 }

@@ -1,4 +1,5 @@
-//! Checks the mails: everybody is told exactly once about each change of their tickets and places, unless the delivery is unclear.
+//! Checks the mails: everybody is told exactly once about each change of their tickets and places, unless the delivery is unclear, or
+//! a later change of the same booking or place has overtaken it.
 //! Checks the requests to a webhook: its receiver has confirmed every message.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +23,14 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     let stored: BTreeMap<_, _> = evidence.tables.mails.iter().map(|row| (row.id(), row.status.as_str())).collect();
     let accounts: BTreeMap<_, _> = evidence.tables.bookings.iter().map(|row| (row.id, row.account_id)).collect();
     let expected: BTreeSet<_> = evidence.deliveries.iter().filter_map(|message| expected_delivery(message, &accounts)).collect();
+    let overtaken = overtaken(&evidence.deliveries);
 
     for delivery in &expected {
         let mails = taken.get(delivery).copied().unwrap_or_default();
         match (stored.get(delivery).copied(), mails) {
             (Some("sent"), 1) => verdict.told += 1,
             (Some("unclear"), 0 | 1) => verdict.unclear += 1,
+            (Some("skipped"), 0) if overtaken.contains(&delivery.message) => verdict.overtaken += 1,
             // Other rules say that the run has not settled, and that a mail was sent twice.
             (Some("pending" | "sending"), 0) | (_, 2..) => {}
             (Some(status), _) => {
@@ -64,13 +67,44 @@ pub(super) fn check_webhook(evidence: &Evidence, verdict: &mut AuditResult) {
     }
 }
 
+/// Returns the messages about a booking or an entry that people are told a later change of.
+fn overtaken(messages: &[Message]) -> BTreeSet<Uuid> {
+    let mut latest: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for (message, subject) in messages.iter().flat_map(|message| subjects(message).map(move |subject| (message, subject))) {
+        let sequence = latest.entry(subject).or_insert(message.sequence);
+        *sequence = message.sequence.max(*sequence);
+    }
+    let is_overtaken = |message: &&Message| subjects(message).any(|subject| latest.get(&subject) > Some(&message.sequence));
+    messages.iter().filter(is_overtaken).map(|message| message.id).collect()
+}
+
+/// Returns the booking and the entry whose history a mail about a message belongs to.
+fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
+    let (booking, entry) = match &message.content {
+        MessageContent::Confirmed(booking) | MessageContent::Reduced { booking, .. } => (Some(booking.id), None),
+        MessageContent::Cancelled { booking, .. } => (Some(*booking), None),
+        MessageContent::Joined { entry, .. } => (None, Some(entry.id)),
+        MessageContent::Promoted { entry, booking, .. } => (Some(*booking), Some(entry.id)),
+        MessageContent::Changed { .. }
+        | MessageContent::Left { .. }
+        | MessageContent::Released
+        | MessageContent::Reallocated { .. }
+        | MessageContent::Capacity(_)
+        | MessageContent::Event => (None, None),
+    };
+    booking.into_iter().chain(entry)
+}
+
 /// Returns the delivery that a message must lead to. `accounts` contains the account of each booking.
 fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Option<DeliveryId> {
     let recipient = match &message.content {
         MessageContent::Confirmed(booking) | MessageContent::Reduced { booking, .. } => booking.account,
         MessageContent::Joined { entry, .. } | MessageContent::Promoted { entry, .. } => entry.account,
         MessageContent::Cancelled { booking, .. } => *accounts.get(booking)?,
-        MessageContent::Changed { .. }
+        MessageContent::Reserved { .. }
+        | MessageContent::Expired { .. }
+        | MessageContent::Offered { .. }
+        | MessageContent::Changed { .. }
         | MessageContent::Left { .. }
         | MessageContent::Released
         | MessageContent::Reallocated { .. }

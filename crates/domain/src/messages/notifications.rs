@@ -5,11 +5,16 @@ use serde::{Deserialize, Deserializer};
 
 use super::envelope::is_readable_schema;
 use super::{EventChanges, UnreadableMessage};
-use crate::ids::{AccountId, EventId, MessageId};
-use crate::states::EventStatus;
+use crate::Timestamp;
+use crate::ids::{AccountId, BookingId, EventId, MessageId, WaitlistEntryId};
+use crate::states::{BookingOrigin, EventStatus};
 
-/// The topic patterns of the messages that the notifier receives.
-pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 4] = ["booking.*", "waitlist.*", "event.*", "account.*"];
+/// The topic patterns of the messages that the notifier takes at once: somebody waits for them, or they are few.
+pub const URGENT_NOTIFICATION_PATTERNS: [&str; 4] = ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice"];
+
+/// The topic patterns of the other messages that the notifier receives. A sale leads to thousands of them per second, so they can wait.
+pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 6] =
+    ["booking.*", "waitlist.joined", "waitlist.left", "waitlist.changed", "waitlist.closed", "waitlist.reopened"];
 
 /// Something that a person is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +23,23 @@ pub enum Notification {
     Booked(TicketNotification),
     /// All or some tickets of a booking were returned.
     Returned(TicketNotification),
+    /// Reserved tickets, which had not been sold, were returned.
+    Withdrawn(TicketNotification),
     /// The account joined a waiting list.
     Joined(TicketNotification),
     /// The account got tickets from the waiting list.
     Promoted(TicketNotification),
+    /// The account was offered tickets from the waiting list, which it must accept in time.
+    Offered {
+        /// The tickets.
+        tickets: TicketNotification,
+        /// The reserved booking.
+        booking: BookingId,
+        /// The time at which the offer ends.
+        expires_at: Timestamp,
+    },
+    /// An offer was not accepted in time.
+    OfferLapsed(TicketNotification),
     /// The entry in the waiting list was closed.
     Closed(TicketNotification),
     /// An event was changed, which all holders of its tickets are told.
@@ -46,6 +64,19 @@ pub struct TicketNotification {
     pub quantity: u32,
     /// The number of tickets that the booking still has.
     pub remaining: u32,
+    /// The place of the change in the history of its booking or entry, or `None` if the message does not tell.
+    pub place: Option<HistoryPlace>,
+}
+
+/// The place of a change in the history of a booking and of a waiting-list entry. Messages can arrive in another order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryPlace {
+    /// The booking, if there is one.
+    pub booking: Option<BookingId>,
+    /// The waiting-list entry, if there is one.
+    pub entry: Option<WaitlistEntryId>,
+    /// The version of the ticket type after the change.
+    pub sequence: i64,
 }
 
 /// A change of a published event.
@@ -99,6 +130,8 @@ struct Envelope {
 struct TicketData {
     event_id: EventId,
     account_id: AccountId,
+    booking_id: Option<BookingId>,
+    waitlist_entry_id: Option<WaitlistEntryId>,
     quantity: u32,
 }
 
@@ -107,10 +140,26 @@ struct TicketData {
 struct ReturnedData {
     event_id: EventId,
     account_id: AccountId,
+    booking_id: Option<BookingId>,
     returned: u32,
+    /// Absent if the tickets had been sold.
+    #[serde(default)]
+    reserved: bool,
     /// Absent if the whole booking was cancelled.
     #[serde(default)]
     quantity: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfferData {
+    booking_id: BookingId,
+    expires_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct ExpiredData {
+    origin: BookingOrigin,
 }
 
 #[derive(Deserialize)]
@@ -141,12 +190,14 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
 }
 
 /// The types of messages that people are told about.
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 10] = [
     "booking.confirmed",
+    "booking.expired",
     "booking.reduced",
     "booking.cancelled",
     "waitlist.joined",
     "waitlist.promoted",
+    "waitlist.offered",
     "waitlist.closed",
     "event.updated",
     "account.notice",
@@ -160,18 +211,27 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
     if !is_readable_schema(&dataschema, &r#type) {
         return Err(UnreadableMessage::Schema(dataschema));
     }
+    let sequence: Option<i64> = sequence.and_then(|sequence| sequence.parse().ok());
     Ok(Some(match r#type.as_str() {
-        "booking.confirmed" => Notification::Booked(tickets(data)?),
-        "waitlist.joined" => Notification::Joined(tickets(data)?),
-        "waitlist.promoted" => Notification::Promoted(tickets(data)?),
-        "waitlist.closed" => Notification::Closed(tickets(data)?),
+        "booking.confirmed" => Notification::Booked(tickets(data, sequence)?),
+        "waitlist.joined" => Notification::Joined(tickets(data, sequence)?),
+        "waitlist.promoted" => Notification::Promoted(tickets(data, sequence)?),
+        "waitlist.closed" => Notification::Closed(tickets(data, sequence)?),
+        "waitlist.offered" => {
+            let OfferData { booking_id: booking, expires_at } = OfferData::deserialize(&data)?;
+            Notification::Offered { tickets: tickets(data, sequence)?, booking, expires_at }
+        }
+        "booking.expired" => match ExpiredData::deserialize(&data)?.origin {
+            BookingOrigin::Waitlist => Notification::OfferLapsed(tickets(data, sequence)?),
+            // The holder left the checkout.
+            BookingOrigin::Direct => return Ok(None),
+        },
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
             if status != EventStatus::Published || changes.is_empty() {
                 return Ok(None);
             }
-            let version = sequence.and_then(|sequence| sequence.parse().ok());
-            let version = version.ok_or_else(|| serde_json::Error::custom("the sequence is not a number"))?;
+            let version = sequence.ok_or_else(|| serde_json::Error::custom("the sequence is not a number"))?;
             Notification::EventChanged(Box::new(ChangedEvent { event: event_id, version, changes }))
         }
         "account.notice" => {
@@ -179,15 +239,25 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             Notification::Account { account: account_id, sealed }
         }
         _ => {
-            let ReturnedData { event_id, account_id, returned, quantity } = serde_json::from_value(data)?;
-            Notification::Returned(TicketNotification { event: event_id, account: account_id, quantity: returned, remaining: quantity })
+            let ReturnedData { event_id: event, account_id: account, booking_id, returned, reserved, quantity: remaining } =
+                serde_json::from_value(data)?;
+            let place = HistoryPlace::of(booking_id, None, sequence);
+            let tickets = TicketNotification { event, account, quantity: returned, remaining, place };
+            if reserved { Notification::Withdrawn(tickets) } else { Notification::Returned(tickets) }
         }
     }))
 }
 
-fn tickets(data: serde_json::Value) -> Result<TicketNotification, serde_json::Error> {
-    let TicketData { event_id, account_id, quantity } = serde_json::from_value(data)?;
-    Ok(TicketNotification { event: event_id, account: account_id, quantity, remaining: quantity })
+fn tickets(data: serde_json::Value, sequence: Option<i64>) -> Result<TicketNotification, serde_json::Error> {
+    let TicketData { event_id: event, account_id: account, booking_id, waitlist_entry_id, quantity } = serde_json::from_value(data)?;
+    let place = HistoryPlace::of(booking_id, waitlist_entry_id, sequence);
+    Ok(TicketNotification { event, account, quantity, remaining: quantity, place })
+}
+
+impl HistoryPlace {
+    fn of(booking: Option<BookingId>, entry: Option<WaitlistEntryId>, sequence: Option<i64>) -> Option<Self> {
+        sequence.filter(|_| booking.is_some() || entry.is_some()).map(|sequence| Self { booking, entry, sequence })
+    }
 }
 
 #[cfg(test)]
@@ -195,9 +265,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ids::{BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
-    use crate::messages::{Change, DomainEvent, Message, Subject};
-    use crate::states::BookingOrigin;
+    use crate::ids::{TicketTypeId, TypeKey};
+    use crate::messages::{Change, DomainEvent, Message, Subject, WEBHOOK_TYPES};
 
     const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
     const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
@@ -213,31 +282,76 @@ mod tests {
     fn each_type_that_people_are_told_about_is_read() {
         let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), ACCOUNT);
         let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
-        let (quantity, number, reserved) = (3, 7, false);
-        let (origin, expires_at) = (BookingOrigin::Direct, chrono::DateTime::UNIX_EPOCH);
-        let of = |quantity, remaining| TicketNotification { event: EVENT, account: ACCOUNT, quantity, remaining };
+        let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
+        let of = |quantity, remaining, booking, entry| TicketNotification {
+            event: EVENT,
+            account: ACCOUNT,
+            quantity,
+            remaining,
+            place: Some(HistoryPlace { booking, entry, sequence: 42 }),
+        };
+        let (booking, entry) = (Some(booking_id), Some(waitlist_entry_id));
+        let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
+        let expired = |origin| DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin };
+        let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
+        let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved };
         for (domain_event, expected) in [
-            (DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin }, Some(Notification::Booked(of(3, 3)))),
-            (
-                DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved },
-                Some(Notification::Returned(of(2, 3))),
-            ),
-            (DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved }, Some(Notification::Returned(of(4, 0)))),
+            (confirmed(BookingOrigin::Direct), Some(Notification::Booked(of(3, 3, booking, None)))),
+            (confirmed(BookingOrigin::Waitlist), Some(Notification::Booked(of(3, 3, booking, None)))),
+            (reduced(false), Some(Notification::Returned(of(2, 3, booking, None)))),
+            (reduced(true), Some(Notification::Withdrawn(of(2, 3, booking, None)))),
+            (cancelled(false), Some(Notification::Returned(of(4, 0, booking, None)))),
+            (cancelled(true), Some(Notification::Withdrawn(of(4, 0, booking, None)))),
             (DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at }, None),
-            (DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin }, None),
-            (DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at }, None),
-            (DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number }, Some(Notification::Joined(of(3, 3)))),
+            (expired(BookingOrigin::Direct), None),
+            (expired(BookingOrigin::Waitlist), Some(Notification::OfferLapsed(of(3, 3, booking, None)))),
+            (
+                DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at },
+                Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
+            ),
+            (
+                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
+                Some(Notification::Joined(of(3, 3, None, entry))),
+            ),
             (
                 DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
-                Some(Notification::Promoted(of(3, 3))),
+                Some(Notification::Promoted(of(3, 3, booking, entry))),
             ),
-            (DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number }, Some(Notification::Closed(of(3, 3)))),
+            (
+                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+                Some(Notification::Closed(of(3, 3, None, entry))),
+            ),
             (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
             (DomainEvent::EventCancelled {}, None),
         ] {
             let read = parse_notification_message(message(domain_event).as_bytes()).unwrap();
             assert_eq!(read, NotificationMessage { id: ID, notification: expected });
         }
+    }
+
+    #[test]
+    fn the_notifier_receives_each_type_that_it_handles_once() {
+        let matches = |pattern: &str, routing_key: &str| match pattern.strip_suffix('*') {
+            Some(start) => routing_key.starts_with(start),
+            None => routing_key == pattern,
+        };
+        for routing_key in TYPES.into_iter().chain(WEBHOOK_TYPES) {
+            let patterns = URGENT_NOTIFICATION_PATTERNS.into_iter().chain(NOTIFICATION_ROUTING_PATTERNS);
+            assert_eq!(patterns.filter(|pattern| matches(pattern, routing_key)).count(), 1, "{routing_key}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_number_has_no_place_in_the_history() {
+        let joined = DomainEvent::WaitlistJoined {
+            waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
+            account_id: ACCOUNT,
+            quantity: 1,
+            number: 7,
+        };
+        let body = message(joined).replace("\"42\"", "\"x\"");
+        let read = parse_notification_message(body.as_bytes()).unwrap().notification;
+        assert!(matches!(read, Some(Notification::Joined(TicketNotification { place: None, .. }))), "{read:?}");
     }
 
     fn updated(status: EventStatus, changes: Option<EventChanges>) -> String {
@@ -295,6 +409,9 @@ mod tests {
             (good.replace("quantity", "amount"), "envelope"),
             (good.replace("\"1.0\"", "\"2.0\""), "type"),
             (good.replace("joined:1", "joined:9"), "schema"),
+            // Without a deadline, and without an origin.
+            (good.replace("waitlist.joined", "waitlist.offered"), "envelope"),
+            (good.replace("waitlist.joined", "booking.expired"), "envelope"),
         ] {
             let error = parse_notification_message(body.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

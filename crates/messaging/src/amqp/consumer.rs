@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use amqprs::channel::{BasicAckArguments, BasicCancelArguments, BasicConsumeArguments, BasicQosArguments, ConsumerMessage};
+use amqprs::channel::{
+    BasicAckArguments, BasicCancelArguments, BasicConsumeArguments, BasicQosArguments, ConsumerMessage, QueueDeclareArguments,
+};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::link::Link;
@@ -177,6 +179,14 @@ impl Consumer {
         self.consumer_tag = consumer_tag;
         self.incoming = Some(incoming);
         Ok(())
+    }
+
+    /// Returns the number of messages in the work queue that have not been delivered yet.
+    pub async fn depth(&mut self) -> Result<u32, LinkError> {
+        let declaration = QueueDeclareArguments::new(&self.queue).passive(true).finish();
+        let declared =
+            self.link.call("reading the queue's depth", |channel| async move { channel.queue_declare(declaration).await }).await?;
+        Ok(declared.map_or(0, |(_, messages, _)| messages))
     }
 
     /// Returns whether the consumer is paused.

@@ -11,7 +11,7 @@ use amqprs::channel::{
 };
 use amqprs::{FieldTable, FieldValue};
 use rowlock_domain::accounts::ACCOUNT_ROUTING_PATTERNS;
-use rowlock_domain::messages::{NOTIFICATION_ROUTING_PATTERNS, SALES_ROUTING_PATTERNS, TICKETS_RELEASED};
+use rowlock_domain::messages::{NOTIFICATION_ROUTING_PATTERNS, SALES_ROUTING_PATTERNS, TICKETS_RELEASED, URGENT_NOTIFICATION_PATTERNS};
 
 use super::link::Link;
 use super::{AmqpSettings, LinkError};
@@ -22,6 +22,8 @@ const DELIVERY_LIMIT: i64 = 20;
 /// counts as a delivery. The number is explicit because an absent limit means 20 on RabbitMQ 4, and -1 allows no delivery on
 /// 3.10.
 const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
+/// Patterns with which the queue of notifications was bound before there was one for urgent ones.
+const FORMER_NOTIFICATION_PATTERNS: [&str; 3] = ["waitlist.*", "event.*", "account.*"];
 
 /// A queue that holds failed deliveries until their retry delay has passed. The broker then moves them back to the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +68,33 @@ impl Topology {
         Self { single_active_consumer: true, ..Self::of(settings, "sales", SALES_ROUTING_PATTERNS.to_vec()) }
     }
 
-    /// Returns the queue family of the messages that people are told about, which all notifiers share. Only a notifier declares and
+    /// Returns the queue family of the messages about bookings and waiting lists, which all notifiers share. Only a notifier declares and
     /// binds it, so that an installation without one collects no messages for it.
     pub fn notifications(settings: &AmqpSettings) -> Self {
         Self::of(settings, "notifications", NOTIFICATION_ROUTING_PATTERNS.to_vec())
+    }
+
+    /// Returns the queue family of the other messages for the notifiers, which must not wait behind those about bookings.
+    pub fn urgent_notifications(settings: &AmqpSettings) -> Self {
+        Self::of(settings, "urgent-notifications", URGENT_NOTIFICATION_PATTERNS.to_vec())
+    }
+
+    /// Returns both queue families of the notifiers, the urgent one first.
+    pub fn all_notifications(settings: &AmqpSettings) -> [Self; 2] {
+        [Self::urgent_notifications(settings), Self::notifications(settings)]
+    }
+
+    /// Declares and binds the queue families of the notifiers. Bindings of earlier versions, in which one queue received all messages,
+    /// end after those that replace them exist. A message may therefore be in both queues, but is never lost.
+    pub async fn bind_notifications(settings: &AmqpSettings) -> Result<(), LinkError> {
+        let mut link = Link::open(settings).await?;
+        for family in Self::all_notifications(settings) {
+            family.declare(&mut link).await?;
+            family.bind(&mut link).await?;
+        }
+        Self::notifications(settings).unbind_patterns(&FORMER_NOTIFICATION_PATTERNS, &mut link).await?;
+        link.close().await;
+        Ok(())
     }
 
     /// Returns the queue families that every connection declares.
@@ -150,18 +175,24 @@ impl Topology {
     pub async fn unbind(&self, settings: &AmqpSettings) -> Result<(), LinkError> {
         let mut link = Link::open(settings).await?;
         Self::declare_all(settings, &mut link).await?;
-        for pattern in &self.patterns {
+        self.unbind_patterns(&self.patterns, &mut link).await?;
+        link.close().await;
+        Ok(())
+    }
+
+    /// Ends bindings of the work queue, also those that do not exist.
+    async fn unbind_patterns(&self, patterns: &[&str], link: &mut Link) -> Result<(), LinkError> {
+        for pattern in patterns {
             let binding = QueueUnbindArguments::new(&self.work_queue, &self.exchange, pattern);
             link.call("unbinding the work queue", |channel| async move { channel.queue_unbind(binding).await }).await?;
         }
-        link.close().await;
         Ok(())
     }
 
     /// Deletes the exchange and all queues with their messages. Meant for tests and for removing an installation.
     pub async fn delete(settings: &AmqpSettings) -> Result<(), LinkError> {
         let mut families = Self::all(settings).to_vec();
-        families.push(Self::notifications(settings));
+        families.extend(Self::all_notifications(settings));
         let mut link = Link::open(settings).await?;
         for queue in families.iter().flat_map(Self::queues) {
             let arguments = QueueDeleteArguments::new(queue);

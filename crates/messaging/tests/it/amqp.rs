@@ -9,7 +9,7 @@ use rowlock_messaging::amqp::{
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::wait::until;
 
-use crate::support::{event, now, released, take, text};
+use crate::support::{bind, event, now, released, take, text};
 
 #[tokio::test]
 async fn published_messages_are_confirmed_and_arrive_unchanged_in_order() {
@@ -234,5 +234,37 @@ async fn a_message_can_be_published_directly_to_a_queue() {
     assert_eq!(publisher.publish_batch(vec![message]).await.unwrap(), [Settlement::Confirmed]);
     assert_eq!(broker.depth(&queue).await, Some(1));
     assert_eq!(broker.depth("no-such-queue-here").await, None);
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn the_notifications_of_an_earlier_version_end_up_in_the_new_queues() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    Topology::bind_notifications(&settings).await.unwrap();
+    let (urgent, others) = (broker.urgent_notifications().work_queue, broker.notifications().work_queue);
+    let mut publisher = Publisher::connect(&settings).await.unwrap();
+    let keys = ["booking.confirmed", "waitlist.joined", "waitlist.promoted", "event.updated", "account.notice", "account.disabled"];
+    let mut publish = async || {
+        let settlements = publisher.publish_batch(keys.map(|key| event(key, "{}")).to_vec()).await.unwrap();
+        assert_eq!(settlements, vec![Settlement::Confirmed; keys.len()]);
+    };
+    let depths_are = async |expected: [u32; 2]| {
+        until(&format!("the queues contain {expected:?} messages"), async || {
+            [broker.depth(&urgent).await, broker.depth(&others).await] == expected.map(Some)
+        })
+        .await;
+    };
+    publish().await;
+    depths_are([3, 2]).await;
+
+    // The bindings of the earlier version: one queue gets everything.
+    bind(&settings, &others, &["booking.*", "waitlist.*", "event.*", "account.*"]).await;
+    publish().await;
+    depths_are([6, 8]).await;
+
+    Topology::bind_notifications(&settings).await.unwrap();
+    publish().await;
+    depths_are([9, 10]).await;
     broker.close().await;
 }

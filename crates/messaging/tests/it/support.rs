@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use amqprs::channel::QueueBindArguments;
+use amqprs::connection::{Connection, OpenConnectionArguments};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -172,4 +174,18 @@ pub(crate) async fn take(consumer: &mut Consumer, count: usize) -> Vec<Delivery>
         deliveries.extend(consumer.next_batch(count - deliveries.len()).await.unwrap());
     }
     deliveries
+}
+
+/// Binds a queue to the events exchange with further patterns.
+pub(crate) async fn bind(settings: &AmqpSettings, queue: &str, patterns: &[&str]) {
+    let url = url::Url::parse(settings.url.expose_secret()).unwrap();
+    let password = url.password().unwrap_or("guest");
+    let user = if url.username().is_empty() { "guest" } else { url.username() };
+    let arguments = OpenConnectionArguments::new(url.host_str().unwrap(), url.port().unwrap_or(5672), user, password);
+    let connection = Connection::open(&arguments).await.unwrap();
+    let channel = connection.open_channel(None).await.unwrap();
+    for pattern in patterns {
+        channel.queue_bind(QueueBindArguments::new(queue, &format!("{}.events", settings.prefix), pattern)).await.unwrap();
+    }
+    connection.close().await.unwrap();
 }

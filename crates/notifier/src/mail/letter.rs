@@ -8,7 +8,7 @@ use rowlock_locale::Locale;
 use rowlock_sealing::NoticeKind;
 
 use super::single_line;
-use crate::delivery::{Kind, TicketData, WebhookData};
+use crate::delivery::{Kind, Offer, TicketData, WebhookData};
 use crate::events::Event;
 use crate::settings::SiteSettings;
 
@@ -30,6 +30,8 @@ pub(super) struct Letter {
     pub(super) facts: Vec<(String, String)>,
     /// The next step of most recipients.
     pub(super) action: Option<Link>,
+    /// The other choice.
+    pub(super) alternative: Option<Link>,
     /// Paragraphs after the action.
     pub(super) notes: Vec<String>,
     pub(super) footer: String,
@@ -49,11 +51,13 @@ struct TicketTexts {
 impl TicketTexts {
     fn of(kind: Kind, is_called_off: bool) -> Self {
         let (prefix, paragraphs, link): (_, &[_], _) = match (kind, is_called_off) {
-            (Kind::Returned, true) => ("called-off", &["called-off-text"], ("show-event", None)),
+            (Kind::Returned | Kind::Withdrawn, true) => ("called-off", &["called-off-text"], ("show-event", None)),
             (Kind::WaitlistClosed, true) => ("called-off", &["called-off-waiting"], ("show-event", None)),
-            (Kind::Returned, false) => ("returned", &["returned-text"], ("show-event", None)),
+            (Kind::Returned | Kind::Withdrawn, false) => ("returned", &["returned-text"], ("show-event", None)),
             (Kind::WaitlistClosed, false) => ("closed", &["closed-text"], ("show-event", None)),
             (Kind::Waitlisted, _) => ("waitlisted", &["waitlisted-text"], ("show-queue", Some("/queue"))),
+            (Kind::Offered, _) => ("offered", &["offered-text", "offered-decline"], ("accept-offer", Some("/tickets"))),
+            (Kind::OfferLapsed, _) => ("lapsed", &["lapsed-text"], ("show-event", None)),
             (Kind::Promoted, _) => ("promoted", &["promoted-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
             (Kind::Reminder, _) => ("reminder", &["reminder-text"], ("show-tickets", Some("/tickets"))),
             (Kind::EventChanged, _) => ("changed", &["changed-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
@@ -71,7 +75,9 @@ impl Letter {
         let texts = TicketTexts::of(kind, event.status == EventStatus::Cancelled);
         let name = single_line(&event.name);
         let quantity = count(locale, tickets.quantity);
-        let text = |id: &str| locale.with(id, [("event", name.as_str().into()), ("tickets", quantity.as_str().into())]);
+        let until = tickets.offer.map(|offer| when(locale, offer.expires_at, event.zone())).unwrap_or_default();
+        let values = || [("event", name.as_str().into()), ("tickets", quantity.as_str().into()), ("until", until.as_str().into())];
+        let text = |id: &str| locale.with(id, values());
         let mut facts = vec![(locale.text("label-event"), name.clone())];
         facts.extend(event.starts_at.map(|at| (locale.text("label-when"), when(locale, at, event.zone()))));
         facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
@@ -80,14 +86,23 @@ impl Letter {
         if kind == Kind::Returned && tickets.remaining > 0 {
             facts.push((locale.text("label-left"), count(locale, tickets.remaining)));
         }
+        if tickets.offer.is_some() {
+            facts.push((locale.text("label-until"), until.clone()));
+        }
         let (label, path) = texts.link;
-        let path = path.map_or_else(|| format!("/events/{}", event.id), str::to_owned);
+        let path = match (tickets.offer, path) {
+            (Some(offer), _) => format!("/tickets/{}/confirm", offer.booking_id),
+            (None, Some(path)) => path.to_owned(),
+            (None, None) => format!("/events/{}", event.id),
+        };
+        let decline = |offer: Offer| site.absolute(&format!("/tickets/{}/return", offer.booking_id));
         Self {
             subject: text(&format!("{}-subject", texts.prefix)),
             heading: text(&format!("{}-heading", texts.prefix)),
             paragraphs: texts.paragraphs.iter().map(|id| text(id)).collect(),
             facts,
             action: Some(Link { label: locale.text(label), url: site.absolute(&path) }),
+            alternative: tickets.offer.map(|offer| Link { label: locale.text("decline-offer"), url: decline(offer) }),
             ..Self::default()
         }
     }

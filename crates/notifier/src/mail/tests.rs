@@ -3,12 +3,13 @@
 mod german;
 
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};
-use rowlock_domain::ids::{EventId, MessageId};
+use rowlock_domain::ids::{BookingId, EventId, MessageId};
 use rowlock_locale::ids_in;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
+use crate::delivery::Offer;
 use crate::settings::NotifierSettings;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -107,6 +108,8 @@ fn assert_mail(language: Language, topic: &Topic<'_>, list: Option<MailingList>,
 
 const HOME: &str = "https://box.example";
 const TICKETS: &str = "https://box.example/tickets";
+const ACCEPT: &str = "https://box.example/tickets/00000000-0000-0000-0000-000000000009/confirm";
+const DECLINE: &str = "https://box.example/tickets/00000000-0000-0000-0000-000000000009/return";
 const QUEUE: &str = "https://box.example/queue";
 const PAGE: &str = "https://box.example/events/00000000-0000-0000-0000-000000000007";
 const CONFIRM: &str = "https://box.example/confirmemail?token=a-token";
@@ -123,7 +126,11 @@ type NoticeCase = (NoticeKind, &'static str, &'static str, &'static str);
 fn assert_about_tickets(language: Language, cases: &[TicketCase]) {
     for &(kind, status, subject, parts, link) in cases {
         let event = event("Chess", status);
-        let topic = Topic::Tickets { kind, tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 2 }, event: &event };
+        let offer = (kind == Kind::Offered).then(|| Offer {
+            booking_id: BookingId::from_uuid(Uuid::from_u128(9)),
+            expires_at: chrono::DateTime::from_timestamp(1_785_000_000, 0).unwrap(),
+        });
+        let topic = Topic::Tickets { kind, tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 2, offer }, event: &event };
         let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
         assert_mail(language, &topic, list, &Expected { subject, parts, link });
     }
@@ -156,10 +163,17 @@ fn assert_notices(language: Language, cases: &[NoticeCase]) {
 
 const WHEN: &str = "Friday, 14 August 2026, 20:00 (Berlin time)";
 
-const ABOUT_TICKETS: [TicketCase; 8] = [
+const UNTIL: &str = "Saturday, 25 July 2026, 19:20 (Berlin time)";
+const OFFERED: &[&str] =
+    &["It is your turn: 3 tickets for you", "until Saturday, 25 July", "Accept until", UNTIL, "Accept", "Decline", DECLINE];
+
+const ABOUT_TICKETS: [TicketCase; 11] = [
     (Kind::Confirmed, "published", "Your tickets for Chess", &["confirmed", "3 tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "You are on the waiting list for Chess", &["3 tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "You got tickets for Chess", &["you got 3 tickets", "return your tickets", WHEN], TICKETS),
+    (Kind::Offered, "published", "It is your turn: 3 tickets for Chess", OFFERED, ACCEPT),
+    (Kind::OfferLapsed, "published", "Your offer has lapsed: Chess", &["did not accept 3 tickets", "join it again", WHEN], PAGE),
+    (Kind::Withdrawn, "cancelled", "Called off: Chess", &["Your booking of 3 tickets is cancelled.", WHEN], PAGE),
     (Kind::Returned, "published", "Returned: 3 tickets for Chess", &["You still have", "2 tickets", WHEN], PAGE),
     (Kind::Returned, "cancelled", "Called off: Chess", &["does not take place. Your booking of 3 tickets is cancelled.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "The waiting list for Chess is closed", &["no tickets became available", WHEN], PAGE),
@@ -182,7 +196,7 @@ fn assert_changes(language: Language, subject: &str, cases: &[ChangeCase]) {
     for (previous, parts, absent) in cases {
         let event = event("Chess", "published");
         let previous = serde_json::from_str(previous).unwrap();
-        let tickets = TicketData { event_id: EVENT, quantity: 3, remaining: 3 };
+        let tickets = TicketData { event_id: EVENT, quantity: 3, remaining: 3, offer: None };
         let topic = Topic::Changed { previous: &previous, tickets, event: &event };
         assert_mail(language, &topic, None, &Expected { subject, parts, link: TICKETS });
         let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
@@ -232,7 +246,7 @@ fn a_notice_without_the_token_of_its_link_is_not_written() {
 #[test]
 fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
     let event = event("Chess", "published");
-    let tickets = TicketData { event_id: EVENT, quantity: 1, remaining: 1 };
+    let tickets = TicketData { event_id: EVENT, quantity: 1, remaining: 1, offer: None };
     let topic = Topic::Tickets { kind: Kind::Waitlisted, tickets, event: &event };
     let compose = |list| composer().compose(key(), &recipient(Some("Ada Lovelace"), Language::English), &topic, list).unwrap();
     let mail = compose(Some(MailingList::Waitlist));
@@ -253,7 +267,11 @@ fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
 fn names_cannot_inject_headers_or_markup() {
     let evil = "\"Eve\" <eve@evil.example>\r\nBcc: all@evil.example\r\n\r\n<script>alert(1)</script>\u{2028}ü";
     let event = event(evil, "published");
-    let topic = Topic::Tickets { kind: Kind::Confirmed, tickets: TicketData { event_id: EVENT, quantity: 1, remaining: 1 }, event: &event };
+    let topic = Topic::Tickets {
+        kind: Kind::Confirmed,
+        tickets: TicketData { event_id: EVENT, quantity: 1, remaining: 1, offer: None },
+        event: &event,
+    };
     let mail = composer().compose(key(), &recipient(Some(evil), Language::English), &topic, None).unwrap();
     let message = MessageParser::default().parse(&mail.content).unwrap();
     assert!(message.bcc().is_none() && message.cc().is_none());

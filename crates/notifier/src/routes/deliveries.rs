@@ -127,11 +127,11 @@ pub(super) async fn resend(
         }
         let Ok(delivery) = delivery.parse::<MessageId>() else { return Ok(Err(WebhookError::DeliveryNotFound)) };
         match store::resend_one(conn, webhook, delivery).await? {
-            Some(row) => respond(&DeliveryResource::from(row)),
+            Some(row) => respond(&DeliveryResource::from(row), None),
             None => Ok(Err(WebhookError::DeliveryNotFound)),
         }
     };
-    let outcome = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), resend).await?;
+    let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
     state.wake.notify_one();
     Ok(changed(StatusCode::OK, &outcome))
 }
@@ -209,9 +209,12 @@ pub(super) async fn resend_span(
     let webhook = webhook_in_path(&path)?;
     let resend = async |conn: &mut Connection| match refusal(conn, webhook).await? {
         Some(refusal) => Ok(Err(refusal)),
-        None => respond(&Resent { resent: store::resend_span(conn, webhook, ResendSpan { since, until, include_delivered }).await? }),
+        None => {
+            let resent = store::resend_span(conn, webhook, ResendSpan { since, until, include_delivered }).await?;
+            respond(&Resent { resent }, None)
+        }
     };
-    let outcome = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), resend).await?;
+    let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
     state.wake.notify_one();
     Ok(changed(StatusCode::OK, &outcome))
 }

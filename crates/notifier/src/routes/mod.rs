@@ -15,16 +15,16 @@ use diesel::result::Error;
 use rowlock_domain::ids::{AccountId, WebhookId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::problem::Problem;
-use rowlock_http::{JsonBody, REPLAYED_HEADER, RateLimit, Routes, key_reused};
+use rowlock_http::{Administrator, JsonBody, KeyedRequest, REPLAYED_HEADER, RateLimit, Routes, key_reused};
 use rowlock_platform::clock::Clock;
+use rowlock_postgres::Connection;
 use rowlock_sealing::SealingKeys;
 use serde::Serialize;
 use tokio::sync::Notify;
 use utoipa::OpenApi;
 
-use self::resources::WebhookResource;
 use crate::store::Store;
-use crate::store::webhooks::{Change, Changed, WebhookError, WebhookRow};
+use crate::store::webhooks::{AuditedAction, Auditor, Change, Changed, Effect, WebhookError};
 use crate::webhooks::{Secret, TargetPolicy, WebhookUrl};
 
 /// State shared by all routes.
@@ -87,6 +87,17 @@ impl WebhookState {
         self.per_account.check(request, &account, "changes of webhooks from your account")
     }
 
+    /// Makes a change on behalf of an administrator, once per idempotency key, and records it in the audit log.
+    async fn change(
+        &self,
+        admin: &Administrator,
+        keyed: Option<&KeyedRequest>,
+        change: impl AsyncFn(&mut Connection) -> Change,
+    ) -> Result<Changed, WebhookError> {
+        let auditor = Auditor { actor: admin.actor(), clock: self.clock.clone() };
+        self.store.change_once(&self.sealing, admin.sub, &auditor, keyed, change).await
+    }
+
     /// Records an error if the field `url` is valid but the target is not permitted.
     fn check_target<T>(&self, body: &mut JsonBody<T>) {
         if let Some(url) = body.peek::<WebhookUrl>("url")
@@ -102,22 +113,17 @@ fn webhook_in_path(id: &str) -> Result<WebhookId, WebhookError> {
     id.parse().map_err(|_| WebhookError::NotFound)
 }
 
-/// Returns the result of a change that succeeded, with the body of its response.
-fn respond(body: &impl Serialize) -> Change {
-    serde_json::to_value(body).map(Ok).map_err(|error| Error::SerializationError(error.into()))
+/// Returns the result of a change that succeeded, with the body of its response and its entry in the audit log.
+fn respond(body: &impl Serialize, audited: Option<AuditedAction>) -> Change {
+    match serde_json::to_value(body) {
+        Ok(body) => Ok(Ok(Effect { body, audited })),
+        Err(error) => Err(Error::SerializationError(error.into())),
+    }
 }
 
 /// Seals a new secret.
 fn sealed(state: &WebhookState, secret: &Secret) -> Result<String, WebhookError> {
     secret.seal(&state.sealing).map_err(|error| WebhookError::Response(error.to_string()))
-}
-
-/// Returns the response of a change to a webhook.
-fn found(row: Option<WebhookRow>) -> Change {
-    match row {
-        Some(row) => respond(&WebhookResource::from(row)),
-        None => Ok(Err(WebhookError::NotFound)),
-    }
 }
 
 /// Returns the response to a change.

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use deserr::Deserr;
+use rowlock_domain::auditlog::Action;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
@@ -13,8 +14,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::resources::{SecretResource, WebhookResource};
-use super::{WebhookState, changed, examples, found, respond, sealed, webhook_in_path};
-use crate::store::webhooks::{self as store, WebhookError};
+use super::{WebhookState, changed, examples, respond, sealed, webhook_in_path};
+use crate::store::webhooks::{self as store, AuditedAction, WebhookError};
 use crate::webhooks::Secret;
 
 route_problems!(
@@ -96,8 +97,15 @@ async fn set_enabled(
     state.count(request, admin.sub)?;
     let keyed = KeyedRequest::of_path(request)?;
     let id = webhook_in_path(path)?;
-    let switch = async |conn: &mut Connection| found(store::set_enabled(conn, id, enabled).await?);
-    let switched = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), switch).await?;
+    let action = if enabled { Action::EnableWebhook } else { Action::DisableWebhook };
+    let switch = async |conn: &mut Connection| match store::set_enabled(conn, id, enabled).await? {
+        Some((row, has_changed)) => {
+            let audited = has_changed.then(|| AuditedAction::new(action, row.id));
+            respond(&WebhookResource::from(row), audited)
+        }
+        None => Ok(Err(WebhookError::NotFound)),
+    };
+    let switched = state.change(admin, keyed.as_ref(), switch).await?;
     Ok(changed(StatusCode::OK, &switched))
 }
 
@@ -156,10 +164,13 @@ pub(super) async fn rotate_secret(
     let secret = Secret::generate();
     let sealed = sealed(&state, &secret)?;
     let rotate = async |conn: &mut Connection| match store::rotate(conn, id, sealed.clone(), !revoke_previous).await? {
-        Some(row) => respond(&SecretResource::new(row, secret.expose())),
+        Some(row) => {
+            let audited = AuditedAction::rotated(&row, revoke_previous);
+            respond(&SecretResource::new(row, secret.expose()), Some(audited))
+        }
         None => Ok(Err(WebhookError::NotFound)),
     };
-    let rotated = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), rotate).await?;
+    let rotated = state.change(&admin, keyed.as_ref(), rotate).await?;
     Ok(changed(StatusCode::OK, &rotated))
 }
 
@@ -191,8 +202,13 @@ pub(super) async fn delete(
     state.count(&request, admin.sub)?;
     let keyed = KeyedRequest::of_path(&request)?;
     let id = webhook_in_path(&path)?;
-    let delete =
-        async |conn: &mut Connection| if store::delete(conn, id).await? { Ok(Ok(Value::Null)) } else { Ok(Err(WebhookError::NotFound)) };
-    let deleted = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), delete).await?;
+    let delete = async |conn: &mut Connection| {
+        if store::delete(conn, id).await? {
+            respond(&Value::Null, Some(AuditedAction::new(Action::DeleteWebhook, id.as_uuid())))
+        } else {
+            Ok(Err(WebhookError::NotFound))
+        }
+    };
+    let deleted = state.change(&admin, keyed.as_ref(), delete).await?;
     Ok(changed(StatusCode::NO_CONTENT, &deleted))
 }

@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 
 use super::fields::{MessageType, MessageTypes};
 use super::resources::{SecretResource, WebhookResource};
-use super::{WebhookState, changed, examples, found, respond, sealed, webhook_in_path};
-use crate::store::webhooks::{self as store, NewWebhook, WebhookChange, WebhookError};
+use super::{WebhookState, changed, examples, respond, sealed, webhook_in_path};
+use crate::store::webhooks::{self as store, AuditedAction, NewWebhook, WebhookChange, WebhookError};
 use crate::webhooks::{Secret, WebhookUrl};
 
 /// A new webhook.
@@ -114,10 +114,13 @@ pub(super) async fn create(
         created_by: admin.sub,
     };
     let create = async |conn: &mut Connection| match store::create(conn, new.clone(), state.max).await? {
-        Some(row) => respond(&SecretResource::new(row, secret.expose())),
+        Some(row) => {
+            let audited = AuditedAction::created(&row);
+            respond(&SecretResource::new(row, secret.expose()), Some(audited))
+        }
         None => Ok(Err(WebhookError::Limit(state.max))),
     };
-    let created = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), create).await?;
+    let created = state.change(&admin, keyed.as_ref(), create).await?;
     Ok(changed(StatusCode::CREATED, &created))
 }
 
@@ -218,8 +221,13 @@ pub(super) async fn change(
         types: new_value(types, |MessageTypes(types)| types),
         event: new_value(event_id, |event| event),
     };
-    let update = async |conn: &mut Connection| found(store::update(conn, id, change.clone()).await?);
-    let updated = state.store.change_once(&state.sealing, admin.sub, keyed.as_ref(), update).await?;
+    let update = async |conn: &mut Connection| {
+        let Some(before) = store::find_for_update(conn, id).await? else { return Ok(Err(WebhookError::NotFound)) };
+        let Some(after) = store::update(conn, id, change.clone()).await? else { return Ok(Err(WebhookError::NotFound)) };
+        let audited = AuditedAction::changed(&before, &after);
+        respond(&WebhookResource::from(after), audited)
+    };
+    let updated = state.change(&admin, keyed.as_ref(), update).await?;
     state.wake.notify_one();
     Ok(changed(StatusCode::OK, &updated))
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use diesel::QueryResult;
-use diesel::sql_types::{Array, Bool, Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use rowlock_domain::ids::{BookingId, WaitlistEntryId};
 use rowlock_postgres::{Connection, DatabaseError, statement};
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,10 +24,15 @@ statement! {
         kinds: Array<Text> = Vec<&'static str>,
         urgent: Array<Bool> = Vec<bool>,
         data: Array<Jsonb> = Vec<Value>,
+        bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        entries: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        sequences: Array<Nullable<BigInt>> = Vec<Option<i64>>,
     }
-    "INSERT INTO deliveries (message_id, recipient, channel, kind, urgent, data, status, due_at)
-     SELECT message_id, recipient, 'email', kind, urgent, data, 'pending', now()
-     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::jsonb[]) AS new (message_id, recipient, kind, urgent, data)
+    "INSERT INTO deliveries
+         (message_id, recipient, channel, kind, urgent, data, booking_id, waitlist_entry_id, sequence, status, due_at)
+     SELECT message_id, recipient, 'email', kind, urgent, data, booking_id, waitlist_entry_id, sequence, 'pending', now()
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::jsonb[], $6::uuid[], $7::uuid[], $8::bigint[])
+         AS new (message_id, recipient, kind, urgent, data, booking_id, waitlist_entry_id, sequence)
      ON CONFLICT (message_id, recipient, channel) DO NOTHING"
 }
 
@@ -81,6 +87,9 @@ async fn insert_deliveries(conn: &mut Connection, mut deliveries: Vec<NewDeliver
         recipients: deliveries.iter().map(|delivery| delivery.key.recipient.as_uuid()).collect(),
         kinds: deliveries.iter().map(|delivery| delivery.kind.as_str()).collect(),
         urgent: deliveries.iter().map(|delivery| delivery.kind.is_urgent()).collect(),
+        bookings: deliveries.iter().map(|delivery| delivery.place?.booking.map(BookingId::as_uuid)).collect(),
+        entries: deliveries.iter().map(|delivery| delivery.place?.entry.map(WaitlistEntryId::as_uuid)).collect(),
+        sequences: deliveries.iter().map(|delivery| Some(delivery.place?.sequence)).collect(),
         data: deliveries.into_iter().map(|delivery| delivery.data).collect(),
     };
     insert.execute(conn).await

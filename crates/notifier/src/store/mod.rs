@@ -5,6 +5,7 @@ mod claim;
 mod insert;
 mod list;
 mod maintain;
+mod order;
 mod pages;
 mod settle;
 pub(crate) mod webhooks;

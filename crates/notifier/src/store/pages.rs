@@ -100,6 +100,17 @@ statement! {
     "SELECT count(*) FROM (SELECT FROM deliveries WHERE status = 'pending' AND NOT urgent AND due_at <= now() LIMIT $1) AS due"
 }
 
+statement! {
+    /// Counts the deliveries about bookings and waiting lists that are due, up to a limit. Returns 0 while a webhook is enabled.
+    struct CountAboutTickets { limit: BigInt = i64 } -> BigInt;
+    "SELECT count(*) FROM (
+         SELECT FROM deliveries
+         WHERE status = 'pending' AND NOT urgent AND due_at <= now() AND kind NOT IN ('event-changed', 'reminder')
+             AND NOT EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL)
+         LIMIT $1
+     ) AS due"
+}
+
 /// The next page of a broadcast.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
@@ -164,6 +175,13 @@ impl Store {
     /// Counts the deliveries that are due and not urgent, up to `limit`.
     pub(crate) async fn due_deliveries(&self, limit: u32) -> Result<u32, DatabaseError> {
         let due: i64 = self.reader().run(async |conn| CountDue { limit: limit.into() }.get_result(conn).await).await?;
+        Ok(u32::try_from(due).unwrap_or(limit))
+    }
+
+    /// Counts the deliveries about bookings and waiting lists that are due and not urgent, up to `limit`. Returns 0 while a webhook is
+    /// enabled, which must not wait for mails.
+    pub(crate) async fn unsent_about_tickets(&self, limit: u32) -> Result<u32, DatabaseError> {
+        let due: i64 = self.reader().run(async |conn| CountAboutTickets { limit: limit.into() }.get_result(conn).await).await?;
         Ok(u32::try_from(due).unwrap_or(limit))
     }
 }

@@ -52,7 +52,9 @@ async fn an_operator_lists_unclear_deliveries_and_sends_them_again() {
 async fn wrong_arguments_and_settings_are_named() {
     let fixture = Fixture::new().await;
     let (_, letters) = run(&fixture, &["dead-letters", "list"]).await;
-    assert_eq!(letters, "There are no dead letters.\n");
+    assert_eq!(letters.matches("There are no dead letters.\n").count(), 2, "both queues are listed: {letters}");
+    let (_, failed) = run(&fixture, &["failed-messages", "list"]).await;
+    assert_eq!(failed, "There are no failed messages.\n");
     let (ok, wrong) = run(&fixture, &["deliveries", "list", "--status", "lost"]).await;
     assert!(!ok && wrong.contains("must be one of pending, sending, sent, failed, unclear, skipped"), "{wrong}");
     let nowhere = "127.0.0.1:1".parse().unwrap();
@@ -62,6 +64,7 @@ async fn wrong_arguments_and_settings_are_named() {
         (&[("smtp.user", "u")], "smtp.password (ROWLOCK__SMTP__PASSWORD): must be set together with smtp.user"),
         (&[("smtp.security", "ssl")], "must be none, starttls or tls"),
         (&[("notifier.lease_ms", "100000")], "notifier.lease_ms (ROWLOCK__NOTIFIER__LEASE_MS): must be at least 20 times smtp.timeout_ms"),
+        (&[("notifier.busy_rate", "0")], "notifier.busy_rate"),
         (&[("mail.from", "nobody")], "mail.from"),
         (&[("sealing.key", "short")], "sealing.key"),
     ] {

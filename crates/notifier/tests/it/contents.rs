@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, KEY, about_tickets, message};
-use crate::people::{address, person};
+use crate::people::{address, in_hours, person};
 use crate::smtp_server::{Received, SmtpServer};
 
 /// Returns a sealed notice to the address of a person.
@@ -129,6 +129,62 @@ async fn without_a_server_mails_are_written_into_a_folder() {
         assert_eq!(MessageParser::default().parse(&content).unwrap().subject(), Some("Your tickets for Chess"));
     }
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), 3);
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_are_told_until_they_lapse() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let called_off = Uuid::from_u128(72);
+    fixture.people.world.lock().unwrap().cancelled_events.insert(called_off);
+    let notifier = fixture.start(smtp.address, &[]).await;
+    let offered = |n, hours| {
+        let mut message = about_tickets("waitlist.offered", n);
+        message["data"]["expiresAt"] = json!(in_hours(hours));
+        message
+    };
+    let expired = |n, origin: &str| {
+        let mut message = about_tickets("booking.expired", n);
+        message["data"]["origin"] = json!(origin);
+        message
+    };
+    let withdrawn = |n| {
+        let mut message = about_tickets("booking.cancelled", n);
+        message["data"]["reserved"] = json!(true);
+        message
+    };
+    let mut with_event = withdrawn(6);
+    with_event["data"]["eventId"] = json!(called_off);
+    let messages = [
+        offered(1, 1),
+        offered(2, -1),
+        expired(3, "waitlist"),
+        expired(4, "direct"),
+        withdrawn(5),
+        with_event,
+        about_tickets("booking.reserved", 7),
+    ];
+    fixture.publish(messages).await;
+    for n in [1, 3, 6] {
+        fixture.settled(n, "sent").await;
+    }
+    for (n, reason) in [(2, "lapsed"), (5, "only reserved")] {
+        let row = fixture.settled(n, "skipped").await;
+        assert!(row.detail.as_ref().unwrap().contains(reason), "{row:?}");
+    }
+    fixture.consumed().await;
+    assert_eq!(fixture.data().await.len(), 5);
+    let received = smtp.received();
+    for (n, expected) in [(1, "It is your turn: 2 tickets for Chess"), (3, "Your offer has lapsed: Chess"), (6, "Called off: Chess")] {
+        assert_eq!(subject(&received, n), expected);
+    }
+    let offer = received.iter().find(|mail| mail.recipient == address(1)).unwrap();
+    let text = MessageParser::default().parse(&offer.content).unwrap().body_text(0).unwrap().into_owned();
+    for page in ["confirm", "return"] {
+        assert!(text.contains(&format!("https://box.example/tickets/{}/{page}", Uuid::from_u128(9))), "{text}");
+    }
     notifier.stop().await.unwrap();
     fixture.close().await;
 }

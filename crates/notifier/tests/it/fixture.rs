@@ -8,7 +8,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Integer, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use notifier::NotifierSettings;
-use rowlock_messaging::amqp::{Consumer, OutboundMessage, Publisher, Settlement};
+use rowlock_messaging::amqp::{OutboundMessage, Publisher, Settlement, Topology};
 use rowlock_platform::clock::Clock;
 use rowlock_platform::running::Running;
 use rowlock_test_support::broker::TestBroker;
@@ -51,7 +51,7 @@ impl Fixture {
         let database = TestDatabase::new(&NotifierTemplate).await;
         let broker = TestBroker::new();
         let settings = broker.settings();
-        Consumer::connect_to(broker.notifications(), &settings, 1).await.unwrap().close().await;
+        Topology::bind_notifications(&settings).await.unwrap();
         let publisher = Publisher::connect(&settings).await.unwrap();
         let conn = database.admin().await;
         Self { database, broker, people: ServicesStandIn::start(), conn, publisher }
@@ -119,10 +119,11 @@ impl Fixture {
         assert!(settlements.iter().all(|settlement| *settlement == Settlement::Confirmed), "{settlements:?}");
     }
 
-    /// Waits until nothing is left in the queue.
+    /// Waits until nothing is left in the queues.
     pub(crate) async fn consumed(&self) {
-        let queue = self.broker.notifications().work_queue;
-        until("all messages are consumed", async || self.broker.depth(&queue).await == Some(0)).await;
+        for family in [self.broker.urgent_notifications(), self.broker.notifications()] {
+            until("all messages are consumed", async || self.broker.depth(&family.work_queue).await == Some(0)).await;
+        }
     }
 
     /// Returns the deliveries to a person.
@@ -208,6 +209,16 @@ pub(crate) fn about_tickets(message_type: &str, n: u128) -> Value {
         &json!({"eventId": Uuid::from_u128(7), "ticketTypeId": Uuid::from_u128(8), "bookingId": Uuid::from_u128(9),
         "waitlistEntryId": Uuid::from_u128(9), "accountId": person(n), "quantity": 2, "returned": 2, "number": 1}),
     )
+}
+
+/// Returns a message about a booking or an entry of a person, with the version of the ticket type after the change.
+pub(crate) fn in_history(message_type: &str, n: u128, booking: u128, sequence: i64) -> Value {
+    let mut message = about_tickets(message_type, n);
+    message["sequence"] = json!(sequence.to_string());
+    let [id, other] = if message_type.starts_with("booking") { ["bookingId", "waitlistEntryId"] } else { ["waitlistEntryId", "bookingId"] };
+    message["data"][id] = json!(Uuid::from_u128(booking));
+    message["data"].as_object_mut().unwrap().remove(other);
+    message
 }
 
 /// Returns a message that an event was changed.

@@ -9,6 +9,8 @@ mod commands;
 mod consuming;
 mod contents;
 mod fixture;
+mod order;
+mod pace;
 mod people;
 mod real;
 mod real_smtp;

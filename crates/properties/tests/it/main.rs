@@ -88,7 +88,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 23] = [
     "eventId",
     "username",
     "email",
@@ -101,6 +101,8 @@ const FIELDS: [&str; 21] = [
     "salesStartAt",
     "status",
     "maxPerAccount",
+    "checkoutMinutes",
+    "offerMinutes",
     "venue",
     "timeZone",
     "price",
@@ -120,7 +122,7 @@ fn valid_body() -> Value {
     json!({
         "eventId": ID, "username": "ada", "email": "ada@example.org", "password": "correct horse", "refreshToken": "x", "name": "Ada",
         "description": "first\nsecond", "quantity": 2, "joinWaitlist": false, "salesStartAt": "2026-12-31T20:00:00+01:00", "status": "draft",
-        "maxPerAccount": null, "venue": "North bank", "timeZone": "Europe/Berlin", "price": {"amountMinor": 100, "currency": "EUR"},
+        "maxPerAccount": null, "checkoutMinutes": 15, "offerMinutes": null, "venue": "North bank", "timeZone": "Europe/Berlin", "price": {"amountMinor": 100, "currency": "EUR"},
         "ticketTypes": [{"id": ID, "totalTickets": 5, "price": null}, {"id": ID}],
     })
 }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::EventId;
 
-use crate::input::{NewTicketType, Price, TypeCapacity, parse_time};
+use crate::input::{Minutes, NewTicketType, Price, TypeCapacity, parse_time};
 use crate::pages::ListLimit;
 
 #[derive(Debug, Subcommand)]
@@ -15,7 +15,7 @@ pub(crate) enum Events {
     List(Box<ListEvents>),
     /// Creates and publishes an event, or prepares it with --draft.
     Create(Box<CreateEvent>),
-    /// Shows the booked, held and available tickets and the waiting list of each ticket type, and the sales over time; on a
+    /// Shows the booked, reserved, held and available tickets and the waiting list of each ticket type, and the sales over time; on a
     /// terminal, refreshed every second.
     Show {
         /// The id of the event.
@@ -117,6 +117,12 @@ pub(crate) struct EventDetails {
     /// Last moment at which holders can return tickets. Default for a new event: the start of the event.
     #[arg(long, value_parser = parse_time, value_name = "TIME")]
     pub(crate) cancel_until: Option<Timestamp>,
+    /// Minutes for which a booking is reserved until its account confirms it, or none to confirm bookings at once (the default).
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) checkout_minutes: Option<Minutes>,
+    /// Minutes for which tickets are offered to a promoted waiting-list entry, or none to confirm it at once (the default).
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) offer_minutes: Option<Minutes>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -149,7 +155,7 @@ pub(crate) struct CreateEvent {
     /// The event as JSON, in the format of POST /admin/initialize, from a file, or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "name", "tickets", "types", "description", "venue", "time_zone", "starts_at", "ends_at", "sales_start_at", "sales_end_at",
-        "waitlist_until", "cancel_until", "draft",
+        "waitlist_until", "cancel_until", "checkout_minutes", "offer_minutes", "draft",
     ])]
     pub(crate) file: Option<PathBuf>,
 }
@@ -198,5 +204,7 @@ mod tests {
         assert_eq!(parse(&["A name", "--tickets", "5", "--type", "Balcony=5"]), Err(ArgumentConflict));
         assert_eq!(parse(&["A name", "--file", "event.json"]), Err(ArgumentConflict));
         assert_eq!(parse(&["A name", "--tickets", "many"]), Err(ValueValidation));
+        assert_eq!(parse(&["A name", "--tickets", "5", "--checkout-minutes", "10", "--offer-minutes", "none"]), Ok(()));
+        assert_eq!(parse(&["A name", "--tickets", "5", "--offer-minutes", "soon"]), Err(ValueValidation));
     }
 }

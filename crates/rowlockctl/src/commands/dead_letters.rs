@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rowlock_messaging::amqp::dead_letters::{self, DeadLetter};
-use rowlock_messaging::amqp::{AmqpSettings, LinkError, Topology};
+use rowlock_messaging::amqp::{AmqpSettings, LinkError, Topology, queue_depth};
 use rowlock_platform::cli::environment;
 use rowlock_platform::settings::{SettingsReader, env_name};
 use serde_json::{Value, json};
@@ -18,23 +18,29 @@ const DEFAULTS: &str = include_str!("../default.toml");
 pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure> {
     let DeadLetters { action, queue, amqp_url_file } = arguments;
     let settings = settings(amqp_url_file.as_deref(), environment())?;
-    let families: Vec<_> = families(&settings).into_iter().filter(|(family, _)| queue.is_none_or(|queue| queue == *family)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Other(format!("Cannot start the RabbitMQ client: {error}")))?;
     let failed = |error| link_failure(&error);
+    let mut families = Vec::new();
+    for topology in selected_families(&settings, queue) {
+        // An installation without a notifier does not have its queues, and reading them would declare them.
+        if runtime.block_on(queue_depth(&settings, &topology.dead_queue)).map_err(failed)?.is_some() {
+            families.push(topology);
+        }
+    }
     match action {
         DeadLettersAction::List { limit } => {
             let mut letters = Vec::new();
-            for (_, topology) in &families {
+            for topology in &families {
                 let listed = runtime.block_on(dead_letters::list(&settings, topology, limit)).map_err(failed)?;
                 letters.extend(listed.into_iter().map(|letter| (topology.dead_queue.clone(), letter)));
             }
             show(output, letters)
         }
         DeadLettersAction::Replay => {
-            for (_, topology) in &families {
+            for topology in &families {
                 let replayed = runtime.block_on(dead_letters::replay(&settings, topology)).map_err(failed)?;
                 let document = json!({"queue": topology.work_queue, "moved": replayed.moved, "kept": replayed.kept});
                 if output.json {
@@ -50,12 +56,16 @@ pub(super) fn run(output: Output, arguments: DeadLetters) -> Result<(), Failure>
     }
 }
 
-fn families(settings: &AmqpSettings) -> [(QueueFamily, Topology); 3] {
-    [
+/// Returns the selected queue family, or all.
+fn selected_families(settings: &AmqpSettings, queue: Option<QueueFamily>) -> Vec<Topology> {
+    let all = [
         (QueueFamily::TicketsReleased, Topology::new(settings)),
         (QueueFamily::Accounts, Topology::accounts(settings)),
         (QueueFamily::Sales, Topology::sales(settings)),
-    ]
+        (QueueFamily::UrgentNotifications, Topology::urgent_notifications(settings)),
+        (QueueFamily::Notifications, Topology::notifications(settings)),
+    ];
+    all.into_iter().filter(|(family, _)| queue.is_none_or(|queue| queue == *family)).map(|(_, topology)| topology).collect()
 }
 
 fn settings(url_file: Option<&Path>, mut environment: Vec<(String, String)>) -> Result<AmqpSettings, Failure> {

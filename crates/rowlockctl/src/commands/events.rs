@@ -8,7 +8,7 @@ use super::{Context, read_file};
 use crate::api::{Api, ApiRequest, ApiResponse};
 use crate::cli::{ChangeEvent, CreateEvent, EventDetails, ListEvents};
 use crate::error::Failure;
-use crate::input::{NewTicketType, Price, TypeCapacity, time_json};
+use crate::input::{Minutes, NewTicketType, Price, TypeCapacity, time_json};
 use crate::output::{Column, confirm, counted, table, zoned_time};
 use crate::pages::Listing;
 use crate::resources::{Event, EventStatus, TicketType, unservable_warning};
@@ -66,8 +66,19 @@ pub(super) fn list(context: &Context, ListEvents { search, status, when, from, t
 
 /// Adds the fields that were given on the command line.
 fn insert_details(details: EventDetails, fields: &mut Map<String, Value>) {
-    let EventDetails { description, venue, time_zone, starts_at, ends_at, sales_start_at, sales_end_at, waitlist_until, cancel_until } =
-        details;
+    let EventDetails {
+        description,
+        venue,
+        time_zone,
+        starts_at,
+        ends_at,
+        sales_start_at,
+        sales_end_at,
+        waitlist_until,
+        cancel_until,
+        checkout_minutes,
+        offer_minutes,
+    } = details;
     let mut set = |name: &str, value: Option<Value>| fields.extend(value.map(|value| (name.to_owned(), value)));
     set("description", description.map(Value::from));
     set("venue", venue.map(Value::from));
@@ -78,6 +89,8 @@ fn insert_details(details: EventDetails, fields: &mut Map<String, Value>) {
     set("salesEndAt", sales_end_at.map(time_json));
     set("waitlistUntil", waitlist_until.map(Value::from));
     set("cancelUntil", cancel_until.map(time_json));
+    set("checkoutMinutes", checkout_minutes.map(Minutes::json));
+    set("offerMinutes", offer_minutes.map(Minutes::json));
 }
 
 fn new_event(event: CreateEvent) -> Result<Value, Failure> {

@@ -62,19 +62,20 @@ fn render_bars(event: &EventStatus, width: u16) -> String {
         _ => 40,
     };
     let longest = event.ticket_types.iter().map(|kind| kind.waitlist_length).max().unwrap_or_default();
+    // Most events have no reservations, and need no column for them.
+    let shows_reserved = event.ticket_types.iter().any(|kind| kind.reserved_tickets > 0);
     let row = |kind: &TicketType| {
-        let TicketType { booked_tickets: booked, held_tickets: held, available_tickets: available, .. } = *kind;
-        vec![
+        let TicketType { booked_tickets: booked, reserved_tickets: reserved, held_tickets: held, available_tickets: available, .. } = *kind;
+        let mut row = vec![
             kind.name.clone(),
-            stock_bar(booked, held, available, cells),
+            stock_bar(booked, held + reserved, available, cells),
             percent(booked, kind.total_tickets),
             booked.to_string(),
-            held.to_string(),
-            available.to_string(),
-            kind.total_tickets.to_string(),
-            kind.waitlist_length.to_string(),
-            waiting_bar(kind.waitlist_length, longest, cells / 3),
-        ]
+        ];
+        row.extend(shows_reserved.then(|| reserved.to_string()));
+        row.extend([held, available, kind.total_tickets, kind.waitlist_length].map(|count| count.to_string()));
+        row.push(waiting_bar(kind.waitlist_length, longest, cells / 3));
+        row
     };
     let mut rows: Vec<_> = event.ticket_types.iter().map(row).collect();
     if let [first, _, ..] = event.ticket_types.as_slice() {
@@ -84,25 +85,25 @@ fn render_bars(event: &EventStatus, width: u16) -> String {
             total_tickets: sum(|kind| kind.total_tickets),
             available_tickets: sum(|kind| kind.available_tickets),
             booked_tickets: sum(|kind| kind.booked_tickets),
+            reserved_tickets: sum(|kind| kind.reserved_tickets),
             held_tickets: sum(|kind| kind.held_tickets),
             waitlist_length: sum(|kind| kind.waitlist_length),
             ..first.clone()
         };
         rows.push(row(&all));
     }
-    let columns = [
-        Column::Text("TYPE"),
-        Column::Text("STOCK"),
-        Column::Number("SOLD"),
-        Column::Number("BOOKED"),
+    let mut columns = vec![Column::Text("TYPE"), Column::Text("STOCK"), Column::Number("SOLD"), Column::Number("BOOKED")];
+    columns.extend(shows_reserved.then_some(Column::Number("RESERVED")));
+    columns.extend([
         Column::Number("HELD"),
         Column::Number("AVAILABLE"),
         Column::Number("TICKETS"),
         Column::Number("WAITING"),
         Column::Text(""),
-    ];
+    ]);
     let [booked, held, available] = BAR_CHARACTERS;
-    let legend = format!("{booked} booked  {held} held for the waiting list  {available} available  {WAITING_CHARACTER} waiting");
+    let set_aside = if shows_reserved { "reserved or held for the waiting list" } else { "held for the waiting list" };
+    let legend = format!("{booked} booked  {held} {set_aside}  {available} available  {WAITING_CHARACTER} waiting");
     let starts = event.starts_at.map(|at| format!("  {}", zoned_time(Some(at), event.time_zone.as_deref()))).unwrap_or_default();
     let title = format!("{}  {}  {}{starts}", sanitize(&event.event_name), event.status, event.event_id);
     let warning = unservable_warning(event.unservable_entries).map(|warning| format!("\n {warning}")).unwrap_or_default();
@@ -241,5 +242,16 @@ mod tests {
             assert!(!text.contains("total  "), "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{width}:\n{text}");
         }
+    }
+
+    #[test]
+    fn reserved_tickets_have_a_column_only_if_there_are_any() {
+        let mut stalls = kind("Stalls", 4, 0, 4, 0);
+        stalls["reservedTickets"] = 2.into();
+        stalls["totalTickets"] = 10.into();
+        let text = render_bars(&event(&[stalls]), 90);
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines[2..4], ["TYPE STOCK SOLD BOOKED RESERVED HELD AVAILABLE TICKETS WAITING", "Stalls ████▒▒░░░░ 40 % 4 2 0 4 10 0"]);
+        assert!(text.contains("reserved or held"), "{text}");
     }
 }

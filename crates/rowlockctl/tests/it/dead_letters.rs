@@ -1,6 +1,6 @@
 //! Commands on dead letters, which access RabbitMQ directly.
 
-use rowlock_messaging::amqp::{OutboundMessage, Publisher};
+use rowlock_messaging::amqp::{Exchange, OutboundMessage, Publisher, Topology};
 use rowlock_test_support::system::{Plan, System};
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
@@ -61,6 +61,31 @@ async fn dead_letters_of_all_queues_are_listed_and_replayed() {
     until("it is a dead letter again", dead).await;
     let output = finish(command(&system, &home, &["replay"])).await.ok();
     assert_eq!(output.lines().filter(|line| line.contains(": moved back to the work queue: 1; not moved: 0.")).count(), 3, "{output}");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_of_the_notifier_are_included_if_there_is_one() {
+    let system = System::new().await;
+    let home = Home::new();
+    let families = [system.broker.urgent_notifications(), system.broker.notifications()];
+    assert_eq!(finish(command(&system, &home, &["list"])).await.ok(), "There are no dead letters.\n");
+    for family in &families {
+        assert_eq!(system.broker.depth(&family.dead_queue).await, None, "reading them declares no queue");
+    }
+    let amqp = system.broker.settings();
+    Topology::bind_notifications(&amqp).await.unwrap();
+    let mut publisher = Publisher::connect(&amqp).await.unwrap();
+    for (family, id) in families.iter().zip(["urgent", "other"]) {
+        let letter = OutboundMessage { exchange: Exchange::Default, ..OutboundMessage::event(family.dead_queue.clone(), id, "x") };
+        publisher.publish_batch(vec![letter]).await.unwrap();
+    }
+    let all = finish(command(&system, &home, &["list"])).await.ok();
+    assert!(all.contains("urgent") && all.contains("other"), "{all}");
+    let only = finish(command(&system, &home, &["list", "--queue", "urgent-notifications", "--json"])).await.json();
+    assert_eq!((&only["messageId"], &only["queue"]), (&"urgent".into(), &families[0].dead_queue.clone().into()));
+    let moved = finish(command(&system, &home, &["replay", "--queue", "notifications", "--json"])).await.json();
+    assert_eq!((&moved["queue"], &moved["moved"]), (&families[1].work_queue.clone().into(), &1.into()));
     system.stop().await;
 }
 

@@ -69,5 +69,21 @@ async fn an_organizer_manages_a_webhook_of_the_notifier() {
     let done = root.submit(&delete, &format!("{here}/delete"), &[]).await.location();
     assert!(root.get(&done).await.expect(200).contains("The webhook has been deleted."));
     root.get(&here).await.expect(404);
+
+    // booking-service keeps the audit log, to which the notifier sends what was done.
+    let recorded = async || root.clone().get("/desk/auditlog").await.expect(200).contains("Webhook deleted");
+    until("the deletion is in the audit log", recorded).await;
+    let log = root.get("/desk/auditlog").await;
+    for action in [
+        "Webhook created",
+        "Webhook changed",
+        "Secret of a webhook replaced",
+        "Webhook switched off",
+        "Webhook switched on",
+        "Webhook deleted",
+    ] {
+        assert_eq!(log.text.matches(action).count(), 1, "{action}: {}", log.text);
+    }
+    assert!(log.text.contains("crm.example") && !log.text.contains("crm.example/"), "only the host of a URL is recorded: {}", log.text);
     web.stop().await;
 }

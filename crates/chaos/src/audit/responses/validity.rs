@@ -8,7 +8,8 @@ use crate::request_log::{Attempt, EntryPoint, LoggedRequest, Operation};
 const CLEAN_SHUTDOWN: &str = "no request fails while a service shuts down";
 
 /// Rejections that are valid because the state may have changed since the client's last response.
-const VALID_REJECTIONS: [&str; 5] = ["sold-out", "already-waiting", "account-limit", "already-promoted", "capacity-below-booked"];
+const VALID_REJECTIONS: [&str; 6] =
+    ["sold-out", "already-waiting", "account-limit", "already-promoted", "capacity-below-booked", "reservation-expired"];
 
 /// Checks that every response is one that the API documents, and that each request receives one.
 pub(super) fn check(request: &LoggedRequest, evidence: &Evidence, verdict: &mut AuditResult) {
@@ -67,7 +68,14 @@ fn is_valid_response(operation: &Operation, response: &ApiResponse) -> bool {
     let above_total = matches!(operation, Operation::Book { .. } | Operation::ChangeEntry { .. })
         && (response.status, response.code.as_str()) == (422, "invalid-input")
         && response.body.contains("in total");
-    response.is_success() || retryable || above_total || (response.status == 409 && VALID_REJECTIONS.contains(&response.code.as_str()))
+    // The entry was promoted, and its offer has lapsed.
+    let ended = matches!(operation, Operation::ChangeEntry { .. })
+        && (response.status, response.code.as_str()) == (404, "waitlist-entry-not-found");
+    response.is_success()
+        || retryable
+        || above_total
+        || ended
+        || (response.status == 409 && VALID_REJECTIONS.contains(&response.code.as_str()))
 }
 
 /// A change without a key is sent to only one service. If that service closes the connection at the moment when the gateway

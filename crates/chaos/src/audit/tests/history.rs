@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::Evidence;
-use crate::events::Sale;
+use crate::events::{Sale, Terms};
 use crate::http::{ApiResponse, SendResult};
 use crate::messages::{Message, MessageContent, TicketClaim};
 use crate::request_log::{Attempt, EntryPoint, LoggedRequest, Operation};
@@ -109,7 +109,7 @@ pub(super) fn consistent_history() -> Evidence {
         MessageContent::Confirmed(ticket(SECOND, BEN, 1)),
         MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 2), number: 1 },
         MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
-        MessageContent::Cancelled { booking: FIRST, returned: 2 },
+        MessageContent::Cancelled { booking: FIRST, returned: 2, reserved: false },
         MessageContent::Released,
         MessageContent::Promoted { entry: ticket(BEN_WAITS, BEN, 2), number: 1, booking: PROMOTED },
         MessageContent::Reallocated { promoted: 2, leftover: 0 },
@@ -120,9 +120,10 @@ pub(super) fn consistent_history() -> Evidence {
     deliveries.push(Message { ticket_type: None, sequence: 1, ..message(100, MessageContent::Event) });
     // One message is delivered twice, which is allowed.
     deliveries.push(deliveries[4].clone());
-    // Ben was told about his promotion or was not: the response of the mail server was lost.
+    // Ada returned her tickets before the mail about her booking had left. Ben was told about his promotion or was not: the response of
+    // the mail server was lost.
     let mails = [
-        delivery(1, ADA, "sent"),
+        delivery(1, ADA, "skipped"),
         delivery(2, BEN, "sent"),
         delivery(3, BEN, "sent"),
         delivery(4, CHLOE, "sent"),
@@ -135,13 +136,14 @@ pub(super) fn consistent_history() -> Evidence {
         capacity: 5,
         available: 2,
         booked: 3,
+        reserved: 0,
         held: 0,
         waiting: 0,
         version: 10,
         max_per_account: Some(4),
     };
     let mut evidence = Evidence {
-        sales: vec![Sale { event: EVENT, ticket_type: TYPE, capacity: 3, per_account: Some(4) }],
+        sales: vec![Sale { event: EVENT, ticket_type: TYPE, capacity: 3, per_account: Some(4), terms: Terms::default() }],
         tables: Tables {
             events: vec![EventRow { id: EVENT, version: 1 }],
             types: vec![ticket_type],

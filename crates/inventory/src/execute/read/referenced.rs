@@ -39,6 +39,17 @@ async fn lock_bookings(mut conn: &AsyncPgConnection, events: Vec<Uuid>, ids: Vec
     Ok(())
 }
 
+/// Locks the confirmed bookings of accounts; see [`lock_bookings`].
+async fn lock_bookings_of_accounts(mut conn: &AsyncPgConnection, events: Vec<Uuid>, accounts: Vec<Uuid>) -> QueryResult<()> {
+    let _: Vec<Uuid> = match events.as_slice() {
+        &[event, ref others @ ..] if others.iter().all(|other| *other == event) => {
+            sql::LockBookingsOfAccountsAtEvent { event, accounts }.load(&mut conn).await?
+        }
+        _ => sql::LockBookingsOfAccounts { events, accounts }.load(&mut conn).await?,
+    };
+    Ok(())
+}
+
 /// The rows that the commands refer to.
 #[derive(Default)]
 pub(super) struct ReferencedRows {
@@ -129,17 +140,10 @@ impl ReferencedRows {
         }
         let (events, accounts): (Vec<_>, Vec<_>) =
             self.bookings_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
-        let lock = sql::LockBookingsOfAccounts { events: events.clone(), accounts: accounts.clone() };
-        let (_, rows) = try_join!(
-            async move {
-                let _: Vec<Uuid> = lock.load(&mut { conn }).await?;
-                Ok::<_, diesel::result::Error>(())
-            },
-            async {
-                let rows: Vec<BookingRow> = sql::BookingsOfAccounts { events, accounts }.load(&mut { conn }).await?;
-                Ok(rows)
-            }
-        )?;
+        let (_, rows) = try_join!(lock_bookings_of_accounts(conn, events.clone(), accounts.clone()), async {
+            let rows: Vec<BookingRow> = sql::BookingsOfAccounts { events, accounts }.load(&mut { conn }).await?;
+            Ok(rows)
+        })?;
         rows.into_iter().map(Booking::try_from).collect()
     }
 

@@ -91,6 +91,12 @@ statement! {
 }
 
 statement! {
+    /// Locks the confirmed bookings of accounts at one event; see [`LockBookingsOfEvent`].
+    pub(in crate::execute) struct LockBookingsOfAccountsAtEvent { event: SqlUuid = Uuid, accounts: Array<SqlUuid> = Vec<Uuid> } -> SqlUuid;
+    "SELECT b.id FROM bookings b WHERE b.event_id = $1 AND b.account_id = ANY($2) AND b.status = 'confirmed' ORDER BY b.id FOR NO KEY UPDATE"
+}
+
+statement! {
     /// Reads the numbers of bookings by id, and which of them were checked in. Runs after the bookings were locked.
     pub(in crate::execute) struct TicketsById { events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid> } -> TicketColumns;
     select_tickets!("unnest($1, $2) AS k (event_id, id) JOIN bookings b ON b.event_id = k.event_id AND b.id = k.id")

@@ -4,10 +4,16 @@ use super::*;
 
 const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Ortszeit Berlin)";
 
-const ABOUT_TICKETS: [TicketCase; 8] = [
+const UNTIL: &str = "Samstag, 25. Juli 2026, 19:20 Uhr (Ortszeit Berlin)";
+const OFFERED: &[&str] = &["3 Tickets für Sie", "bis Samstag, 25. Juli", "Annehmen bis", UNTIL, "Ablehnen", DECLINE];
+
+const ABOUT_TICKETS: [TicketCase; 11] = [
     (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "Sie stehen auf der Warteliste für Chess", &["3 Tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "Sie haben Tickets für Chess bekommen", &["3 Tickets für Sie", WHEN], TICKETS),
+    (Kind::Offered, "published", "Sie sind an der Reihe: 3 Tickets für Chess", OFFERED, ACCEPT),
+    (Kind::OfferLapsed, "published", "Ihr Angebot ist abgelaufen: Chess", &["3 Tickets für Chess", "wieder eintragen", WHEN], PAGE),
+    (Kind::Withdrawn, "cancelled", "Abgesagt: Chess", &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", WHEN], PAGE),
     (Kind::Returned, "published", "Zurückgegeben: 3 Tickets für Chess", &["Sie haben noch", "2 Tickets", WHEN], PAGE),
     (Kind::Returned, "cancelled", "Abgesagt: Chess", &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "Die Warteliste für Chess ist geschlossen", &["keine Tickets", WHEN], PAGE),

@@ -48,6 +48,12 @@ statement! {
 }
 
 statement! {
+    /// Reads a webhook, which no other transaction changes until the end of this one.
+    struct FindForUpdate { id: SqlUuid = Uuid } -> WebhookColumns;
+    concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE id = $1 AND disabled_reason IS DISTINCT FROM 'deleted' FOR UPDATE")
+}
+
+statement! {
     /// Reads the newest webhooks after a cursor.
     struct ListWebhooks { before: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64 } -> WebhookColumns;
     concat!(
@@ -150,6 +156,11 @@ pub(crate) async fn find(conn: &mut AsyncPgConnection, id: WebhookId) -> QueryRe
     FindWebhook { id: id.as_uuid() }.get_result(conn).await.optional()
 }
 
+/// Returns a webhook and locks it.
+pub(crate) async fn find_for_update(conn: &mut AsyncPgConnection, id: WebhookId) -> QueryResult<Option<WebhookRow>> {
+    FindForUpdate { id: id.as_uuid() }.get_result(conn).await.optional()
+}
+
 /// Returns the newest webhooks, or those that are older than `before`.
 pub(crate) async fn list(conn: &mut AsyncPgConnection, before: Option<WebhookId>, limit: i64) -> QueryResult<Vec<WebhookRow>> {
     ListWebhooks { before: before.map(WebhookId::as_uuid), limit }.load(conn).await
@@ -171,16 +182,17 @@ pub(crate) async fn update(conn: &mut AsyncPgConnection, id: WebhookId, change: 
     update.get_result(conn).await.optional()
 }
 
-/// Enables or disables a webhook. Its pending deliveries fail when it is disabled.
-pub(crate) async fn set_enabled(conn: &mut AsyncPgConnection, id: WebhookId, enabled: bool) -> QueryResult<Option<WebhookRow>> {
+/// Enables or disables a webhook. Its pending deliveries fail when it is disabled. Returns whether it was the other way before.
+pub(crate) async fn set_enabled(conn: &mut AsyncPgConnection, id: WebhookId, enabled: bool) -> QueryResult<Option<(WebhookRow, bool)>> {
     let webhook = id.as_uuid();
-    if enabled {
-        EnableWebhook { id: webhook }.execute(conn).await?;
+    let changed = if enabled {
+        EnableWebhook { id: webhook }.execute(conn).await?
     } else {
-        DisableWebhook { webhook, reason: DisabledReason::Administrator.as_str() }.execute(conn).await?;
+        let changed = DisableWebhook { webhook, reason: DisabledReason::Administrator.as_str() }.execute(conn).await?;
         FailPending { webhook, error: DISABLED_BEFORE_DELIVERY }.execute(conn).await?;
-    }
-    find(conn, id).await
+        changed
+    };
+    Ok(find(conn, id).await?.map(|row| (row, changed > 0)))
 }
 
 /// Replaces the secret of a webhook with another sealed one. If `keep` is set, the previous one stays valid for a day.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::Store;
+use super::{AuditedAction, Auditor};
 
 statement! {
     struct FindKey { account: SqlUuid = Uuid, key: Text = String } -> (Binary, Text);
@@ -55,8 +56,17 @@ pub(crate) enum WebhookError {
     Database(#[from] DatabaseError),
 }
 
-/// The result of a change within its transaction: the body of the response, or the reason why nothing was changed.
-pub(crate) type Change = QueryResult<Result<Value, WebhookError>>;
+/// The result of a change within its transaction, or the reason why nothing was changed.
+pub(crate) type Change = QueryResult<Result<Effect, WebhookError>>;
+
+/// A change that was made.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    /// The body of the response, or null for one without.
+    pub(crate) body: Value,
+    /// The entry in the audit log, unless nothing changed that belongs there.
+    pub(crate) audited: Option<AuditedAction>,
+}
 
 /// The response to a change.
 #[derive(Debug)]
@@ -68,12 +78,13 @@ pub(crate) struct Changed {
 }
 
 impl Store {
-    /// Makes a change in a transaction, and stores the response with the idempotency key of the request. If the key is known, nothing is
-    /// changed.
+    /// Makes a change in a transaction, and stores its entry of the audit log, and the response with the idempotency key of the request.
+    /// If the key is known, nothing is changed.
     pub(crate) async fn change_once(
         &self,
         sealing: &SealingKeys,
         account: AccountId,
+        auditor: &Auditor,
         keyed: Option<&KeyedRequest>,
         change: impl AsyncFn(&mut Connection) -> Change,
     ) -> Result<Changed, WebhookError> {
@@ -84,10 +95,13 @@ impl Store {
                 return Ok(Changed { body, replayed: true });
             }
             let changed = self.write(async |conn| {
-                let body = match change(conn).await? {
-                    Ok(body) => body,
+                let Effect { body, audited } = match change(conn).await? {
+                    Ok(effect) => effect,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
+                if let Some(audited) = audited {
+                    auditor.record(conn, audited).await?;
+                }
                 let Some(keyed) = keyed else { return Ok(Ok(body)) };
                 let response = match sealing.seal(PURPOSE, &body) {
                     Ok(response) => response,

@@ -1,5 +1,6 @@
 //! Database access to `webhooks`, `webhook_deliveries` and `idempotency_keys`.
 
+mod audit;
 mod change;
 mod claim;
 mod deliveries;
@@ -10,10 +11,11 @@ mod rows;
 mod secrets;
 mod settle;
 
-pub(crate) use change::{NewWebhook, WebhookChange, create, delete, find, list, rotate, set_enabled, update};
+pub(crate) use audit::{AuditedAction, Auditor};
+pub(crate) use change::{NewWebhook, WebhookChange, create, delete, find, find_for_update, list, rotate, set_enabled, update};
 pub(crate) use deliveries::{ResendSpan, list_deliveries, resend_one, resend_span};
 pub(super) use insert::insert_requests;
-pub(crate) use keys::{Change, Changed, WebhookError};
+pub(crate) use keys::{Change, Changed, Effect, WebhookError};
 pub(crate) use maintain::WebhookBacklog;
 pub(crate) use rows::{DeliveryRow, WebhookRow};
 pub(crate) use secrets::SealedSecrets;

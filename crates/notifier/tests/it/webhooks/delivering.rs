@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use notifier::NotifierSettings;
 use rowlock_platform::clock::Clock;
 use rowlock_test_support::wait::until;
+use rowlock_test_support::webhook_receiver::{Reply, TAKEN};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::receiver::TAKEN;
-use super::{Reply, Setup, id, start};
+use super::receiver::Received;
+use super::{Setup, id, start};
 use crate::fixture::{about_tickets, message};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Webhooks: a notifier, a real receiver, and administrators with tokens of a real auth-service.
 
+mod audit_log;
 mod delivering;
 mod official;
 mod receiver;
@@ -17,9 +18,9 @@ use rowlock_test_support::database::TestDatabase;
 use rowlock_test_support::system::{BOOTSTRAP_TOKEN, PASSWORD, ready, start_auth};
 use rowlock_test_support::templates::AuthTemplate;
 use rowlock_test_support::wait::until;
+use rowlock_test_support::webhook_receiver::{ReceivedWebhook, Reply, WebhookReceiver};
 use serde_json::{Value, json};
 
-use self::receiver::{Received, Receiver, Reply};
 use crate::fixture::Fixture;
 use crate::smtp_server::SmtpServer;
 
@@ -60,7 +61,7 @@ pub(crate) struct Setup {
     fixture: Fixture,
     auth: Auth,
     smtp: SmtpServer,
-    receiver: Receiver,
+    receiver: WebhookReceiver,
     notifier: Running,
     /// The owner's client of the notifier.
     admin: Client,
@@ -71,7 +72,7 @@ impl Setup {
     async fn new(script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static, more: &[(&str, &str)]) -> Self {
         let fixture = Fixture::new().await;
         let auth = Auth::start(&fixture.broker).await;
-        let (smtp, receiver) = (SmtpServer::new().await, Receiver::start(script));
+        let (smtp, receiver) = (SmtpServer::new().await, WebhookReceiver::start(script).await);
         let notifier = start(&fixture, &auth, &smtp, more).await;
         let admin = auth.owner.as_ref().unwrap().at(format!("http://{}", notifier.http_addr().unwrap()));
         let setup = Self { fixture, auth, smtp, receiver, notifier, admin };
@@ -113,7 +114,7 @@ impl Setup {
     }
 
     /// Waits until a path of the receiver has got this many requests, and returns them.
-    async fn received(&self, path: &str, count: usize) -> Vec<Received> {
+    async fn received(&self, path: &str, count: usize) -> Vec<ReceivedWebhook> {
         until(&format!("{path} got {count} requests"), async || self.receiver.received(path).len() >= count).await;
         self.receiver.received(path)
     }
@@ -127,7 +128,6 @@ impl Setup {
 
     async fn stop(self) {
         self.notifier.stop().await.unwrap();
-        self.receiver.stop().await;
         self.auth.running.stop().await.unwrap();
         self.auth.database.close().await;
         self.fixture.close().await;

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
+use rowlock_test_support::webhook_receiver::TAKEN;
 use serde_json::json;
 
 use super::Setup;
-use super::receiver::TAKEN;
 use crate::fixture::{about_tickets, python};
 
 const VERIFY: &str = "

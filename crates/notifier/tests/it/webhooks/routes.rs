@@ -4,10 +4,11 @@ use reqwest::Method;
 use rowlock_domain::states::AdminRole;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::wait::until;
+use rowlock_test_support::webhook_receiver::TAKEN;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::receiver::TAKEN;
+use super::receiver::Received;
 use super::{Setup, id};
 use crate::fixture::{KEY, about_tickets};
 

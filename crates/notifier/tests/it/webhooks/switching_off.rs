@@ -2,10 +2,10 @@
 
 use mail_parser::MessageParser;
 use rowlock_test_support::wait::until;
+use rowlock_test_support::webhook_receiver::{Reply, TAKEN};
 use serde_json::json;
 
-use super::receiver::TAKEN;
-use super::{Reply, Setup, id};
+use super::{Setup, id};
 use crate::fixture::about_tickets;
 
 const FAILS_SOON: [(&str, &str); 2] = [("webhooks.give_up_after_ms", "200"), ("notifier.poll_interval_ms", "20")];

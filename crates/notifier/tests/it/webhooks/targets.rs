@@ -1,9 +1,9 @@
 //! Targets in private networks are refused.
 
 use rowlock_test_support::wait::until;
+use rowlock_test_support::webhook_receiver::TAKEN;
 use serde_json::json;
 
-use super::receiver::TAKEN;
 use super::{Setup, id};
 use crate::fixture::about_tickets;
 

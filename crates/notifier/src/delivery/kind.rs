@@ -1,0 +1,76 @@
+//! The kinds of deliveries.
+
+/// The kind of a delivery. It decides which text is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Tickets were booked.
+    Confirmed,
+    /// The account waits for tickets.
+    Waitlisted,
+    /// The account got tickets from the waiting list.
+    Promoted,
+    /// The account was offered tickets from the waiting list.
+    Offered,
+    /// An offer was not accepted in time.
+    OfferLapsed,
+    /// Tickets were returned, or their event was called off.
+    Returned,
+    /// Reserved tickets were returned, or their event was called off.
+    Withdrawn,
+    /// The waiting list was closed, or its event was called off.
+    WaitlistClosed,
+    /// The event was changed.
+    EventChanged,
+    /// The event starts soon.
+    Reminder,
+    /// A notice about the account.
+    AccountNotice,
+    /// A webhook of the account was switched off.
+    WebhookDisabled,
+}
+
+impl Kind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Confirmed,
+        Self::Waitlisted,
+        Self::Promoted,
+        Self::Offered,
+        Self::OfferLapsed,
+        Self::Returned,
+        Self::Withdrawn,
+        Self::WaitlistClosed,
+        Self::EventChanged,
+        Self::Reminder,
+        Self::AccountNotice,
+        Self::WebhookDisabled,
+    ];
+
+    /// Returns the name in the column `kind`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Waitlisted => "waitlisted",
+            Self::Promoted => "promoted",
+            Self::Offered => "offered",
+            Self::OfferLapsed => "offer-lapsed",
+            Self::Returned => "returned",
+            Self::Withdrawn => "withdrawn",
+            Self::WaitlistClosed => "waitlist-closed",
+            Self::EventChanged => "event-changed",
+            Self::Reminder => "reminder",
+            Self::AccountNotice => "account-notice",
+            Self::WebhookDisabled => "webhook-disabled",
+        }
+    }
+
+    /// Returns the kind with this name, or `None` if this build does not know it.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
+    pub(crate) const fn is_urgent(self) -> bool {
+        matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered)
+    }
+}
