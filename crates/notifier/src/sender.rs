@@ -81,7 +81,7 @@ impl Sender {
             let claimed_since = Instant::now();
             match self.store.claim(limit).await {
                 Ok(claimed) if !claimed.is_empty() => {
-                    rate.used(claimed.len());
+                    rate.used(claimed.len(), Instant::now());
                     if claimed.len() == limit {
                         // There may be more, which a clone can send at the same time.
                         self.wake.notify_one();

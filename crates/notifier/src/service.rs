@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::web;
 use rowlock_http::management::{self, Readiness};
@@ -188,7 +189,7 @@ impl Notifier {
             store: store.clone(),
             preparer: Arc::new(preparer),
             transport: Arc::new(transport),
-            rate: Arc::new(Mutex::new(Rate::new(settings.mail.per_minute))),
+            rate: Arc::new(Mutex::new(Rate::new(settings.mail.per_minute, Instant::now()))),
             work: settings.work,
             retries: settings.mail.retries,
             concurrency,

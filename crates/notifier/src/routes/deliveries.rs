@@ -207,12 +207,12 @@ pub(super) async fn resend_span(
     }
     let (ResendMessages { since, until, include_delivered }, keyed) = body.finish_keyed_with_path(&request)?;
     let webhook = webhook_in_path(&path)?;
-    let resend = async |conn: &mut Connection| match refusal(conn, webhook).await? {
-        Some(refusal) => Ok(Err(refusal)),
-        None => {
-            let resent = store::resend_span(conn, webhook, ResendSpan { since, until, include_delivered }).await?;
-            respond(&Resent { resent }, None)
+    let resend = async |conn: &mut Connection| {
+        if let Some(refusal) = refusal(conn, webhook).await? {
+            return Ok(Err(refusal));
         }
+        let resent = store::resend_span(conn, webhook, ResendSpan { since, until, include_delivered }).await?;
+        respond(&Resent { resent }, None)
     };
     let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
     state.wake.notify_one();
