@@ -34,10 +34,8 @@ impl Rate {
         let Some((interval, burst)) = self.limit else { return Ok(u128::MAX) };
         let ahead = self.accounted.saturating_duration_since(now);
         let room = (interval * burst).saturating_sub(ahead);
-        match interval.saturating_sub(room) {
-            Duration::ZERO => Ok(room.as_nanos() / interval.as_nanos()),
-            wait => Err(wait),
-        }
+        let wait = interval.saturating_sub(room);
+        if wait.is_zero() { Ok(room.as_nanos() / interval.as_nanos()) } else { Err(wait) }
     }
 
     /// Accounts for mails that are about to be sent.

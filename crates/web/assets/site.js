@@ -91,10 +91,55 @@
     }
   };
 
+  // Deadlines: the time that is left, counted from what the server has said, so that a wrong clock does not matter. When it is over,
+  // the page is loaded again, unless its live stream has replaced the countdown by then.
+  const ends = new WeakMap();
+  const unit = (count, name) => new Intl.NumberFormat(root.lang, { style: "unit", unit: name, unitDisplay: "long" }).format(count);
+  const duration = (seconds) => {
+    const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+    if (hours >= 24) return [unit(Math.floor(hours / 24), "day"), unit(hours % 24, "hour")].join(" ");
+    if (hours >= 1) return [unit(hours, "hour"), unit(minutes % 60, "minute")].join(" ");
+    return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+  };
+  const countDown = () => {
+    for (const element of document.querySelectorAll("[data-countdown]")) {
+      if (!ends.has(element)) ends.set(element, { at: Date.now() + element.dataset.seconds * 1000, warned: element.dataset.seconds < 60 });
+      const end = ends.get(element);
+      const seconds = Math.max(Math.ceil((end.at - Date.now()) / 1000), 0);
+      const text = duration(seconds);
+      if (element.textContent !== text) element.textContent = text;
+      const news = document.querySelector("[data-live-news]");
+      if (seconds < 60 && !end.warned) {
+        end.warned = true;
+        if (news) news.textContent = element.dataset.warning;
+      }
+      if (seconds === 0 && !end.isOver) {
+        end.isOver = true;
+        setTimeout(() => element.isConnected && location.reload(), 3000 + Math.random() * 2000);
+      }
+    }
+  };
+
+  // A time in the zone of the event is followed by that in the zone of the reader, if the two differ.
+  const addLocalTime = (element) => {
+    const at = new Date(element.dataset.localTime);
+    const format = (timeZone) =>
+      new Intl.DateTimeFormat(root.lang === "en" ? "en-GB" : root.lang, { hour: "2-digit", minute: "2-digit", weekday: "short", timeZone }).formatToParts(at);
+    const text = (parts) => parts.map(({ value }) => value).join("");
+    const [there, here] = [format(element.dataset.zone), format(undefined)];
+    if (text(there) === text(here)) return;
+    const part = (parts, type) => parts.find((one) => one.type === type).value;
+    const isSameDay = part(there, "weekday") === part(here, "weekday");
+    const time = `${part(here, "hour")}:${part(here, "minute")}`;
+    element.textContent = ` · ${element.dataset.text.replace("{time}", isSameDay ? time : text(here))}`;
+  };
+
   const start = (scope) => {
     scope.querySelectorAll(".stepper").forEach(addStepper);
     scope.querySelectorAll("form[data-booking]").forEach(bindBooking);
+    scope.querySelectorAll("[data-local-time]").forEach(addLocalTime);
     relative();
+    countDown();
   };
 
   // A form acts once: the button waits for the answer. It works again when the page is shown from the history, and after a time in
@@ -169,5 +214,8 @@
   });
   start(document);
   document.querySelector("[data-focus]")?.focus();
-  setInterval(relative, 1000);
+  setInterval(() => {
+    relative();
+    countDown();
+  }, 1000);
 })();

@@ -1,4 +1,5 @@
 // Accounts, events and bookings for the stories, made through the public API.
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 
 export const PASSWORD = "correct horse 42";
@@ -64,6 +65,11 @@ class Account {
     return (await this.call("GET", `/api/bookings/${booking.id}/tickets`)).items;
   }
 
+  /** The bookings that are reserved for the account. */
+  async reservations() {
+    return (await this.call("GET", "/api/bookings?limit=100")).items.filter(({ status }) => status === "reserved");
+  }
+
   async giveBack(booking, quantity = booking.quantity) {
     return this.call("POST", "/api/cancelbooking", { bookingId: booking.id, quantity });
   }
@@ -108,6 +114,14 @@ export async function newEvent({ name = "Harbor Concert", tickets = 20, ...field
 export async function soldOutEvent({ tickets = 1, ...fields } = {}) {
   const [event, holder] = await Promise.all([newEvent({ tickets, ...fields }), newPerson("Grace Hopper")]);
   return { event, holder, booking: await holder.book(event, tickets) };
+}
+
+/** Lets the time of a reservation or an offer run out now, because a story cannot wait for minutes. */
+export function letTimeRunOut({ id }) {
+  const sql = `UPDATE bookings SET expires_at = clock_timestamp() WHERE id = '${id}' AND status = 'reserved'`;
+  const url = required("ROWLOCK_BOOKING_DATABASE_URL");
+  const result = execFileSync("psql", ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], { encoding: "utf8" });
+  if (result.trim() !== "UPDATE 1") throw new Error(`The booking ${id} is not reserved: ${result}`);
 }
 
 /** The event as it is now. Public responses may be a moment older. */

@@ -15,6 +15,11 @@ use crate::session::seal::{KeyError, expand};
 /// Name of the form field that holds the token.
 pub(crate) const FIELD: &str = "csrf";
 
+/// Returns the hidden field with the token that every form needs. It is safe HTML.
+pub(crate) fn hidden_field(token: &str) -> String {
+    format!("<input type=\"hidden\" name=\"{FIELD}\" value=\"{token}\">")
+}
+
 /// Makes and checks the tokens of forms.
 #[derive(Clone)]
 pub(crate) struct FormTokens(Hmac<Sha256>);

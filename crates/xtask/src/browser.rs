@@ -11,7 +11,7 @@ use crate::{
     checkout::Checkout,
     failure::{Failure, Result, ensure, sentence},
     files, samples,
-    services::AUTH,
+    services::{AUTH, WORKER},
     shell::{self, find_program, run_logged, step},
     test_system::{Settings, TestSystem},
     tools::{self, install},
@@ -24,16 +24,23 @@ const PICTURE_FONT: &str = "/usr/share/fonts/opentype/inter";
 /// Maximum size of a picture of the documentation, in bytes.
 const LARGEST_PICTURE: u64 = 200_000;
 
-/// The web service renews an access token half a minute before it expires. With this lifetime, every page of a visitor who is signed
-/// in renews it, so that the stories test this as well.
-fn short_sessions(service: &str) -> Settings {
-    if service == AUTH.name { &[("ROWLOCK__TOKENS__ACCESS_TTL_SECONDS", "30")] } else { &[] }
+/// Returns the settings of a service for the stories. The web service renews an access token half a minute before it expires: with a
+/// lifetime of 30 s, every page of a visitor who is signed in renews it, so that the stories test this as well. The worker looks for
+/// ended reservations every second, because stories end them early.
+fn story_settings(service: &str) -> Settings {
+    if service == AUTH.name {
+        &[("ROWLOCK__TOKENS__ACCESS_TTL_SECONDS", "30")]
+    } else if service == WORKER.name {
+        &[("ROWLOCK__WORKER__EXPIRY_INTERVAL_MS", "1000")]
+    } else {
+        &[]
+    }
 }
 
 /// Runs the stories in a browser; `arguments` are options of Playwright, such as the names of files.
 pub(crate) fn test(checkout: &Checkout, arguments: &[String]) -> Result<()> {
     let browser = Browser::find(checkout)?;
-    let system = TestSystem::start_with(checkout, short_sessions)?;
+    let system = TestSystem::start_with(checkout, story_settings)?;
     let out = checkout.root().join("target/test-web");
     files::delete(&out)?;
     let mut command = browser.node(&system)?;
@@ -135,6 +142,8 @@ impl Browser {
         let mut command = Command::new(&self.node);
         command.current_dir(&self.folder).env("ROWLOCK_CHROMIUM", &self.chromium);
         command.env("ROWLOCK_URL", system.system().gateway_url()?);
+        // With it, stories end reservations that would last for minutes.
+        command.env("ROWLOCK_BOOKING_DATABASE_URL", system.system().database_url("rowlock_booking", "rowlock_booking")?);
         command.env("ROWLOCK_ADMIN_EMAIL", &system.admin.email).env("ROWLOCK_ADMIN_PASSWORD", &system.admin.password);
         Ok(command)
     }

@@ -1,4 +1,5 @@
-//! `GET /admin/events/{eventId}/bookings`: lists the bookings of an event, in pages or all at once as CSV or JSON lines.
+//! `GET /admin/events/{eventId}/bookings`: lists the bookings of an event, all or those with one status, in pages or all at once as
+//! CSV or JSON lines.
 
 use std::str::FromStr;
 
@@ -7,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use rowlock_domain::ids::{BookingId, EventId};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::states::BookingStatus;
 use rowlock_http::openapi::{PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
@@ -42,13 +44,13 @@ route_problems!(BookingsProblems = Problems::for_administrators().with_input().a
 /// can come: `+tag@example.org` is unchanged. No other column is altered.
 ///
 /// Without `format`, the `Accept` header decides: `text/csv`, `application/x-ndjson`, or a page for anything else. `cursor` and
-/// `limit` apply to pages only.
+/// `limit` apply to pages only. `status` applies to all of them.
 #[utoipa::path(
     get,
     path = "/admin/events/{eventId}/bookings",
     operation_id = "listEventBookings",
     tag = "administration",
-    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), PageParams, FormatParam),
+    params(("eventId" = Uuid, Path, description = "The event.", example = json!(examples::EVENT)), PageParams, StatusParam, FormatParam),
     responses(
         (
             status = 200,
@@ -74,15 +76,38 @@ pub(super) async fn bookings(
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
+    let status = query.optional::<StatusFilter>("status");
     let format = query.optional::<Format>("format");
-    let ((cursor, limit), format) = query.finish(cursor.zip(limit).zip(format))?;
+    let (((cursor, limit), status), format) = query.finish(cursor.zip(limit).zip(status).zip(format))?;
+    let status = status.map(|StatusFilter(status)| status);
     let event = state.reader.run(async |conn| queries::event(conn, id).await).await?.ok_or_else(event_not_found)?;
     if let Some(format) = format.or_else(|| accepted_format(&request)) {
-        return Ok(export(state.reader.clone(), event, format));
+        return Ok(export(state.reader.clone(), event, status, format));
     }
-    let rows = state.reader.run(async |conn| queries::bookings_of_event(conn, id, cursor, limit + 1).await).await?;
+    let rows = state.reader.run(async |conn| queries::bookings_of_event(conn, id, status, cursor, limit + 1).await).await?;
     let item = |row: BookingRow| HeldBookingResource::from(NamedBooking { event_name: event.event.name.clone(), booking: row });
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.id, item)))
+}
+
+/// The status by which bookings are filtered.
+struct StatusFilter(BookingStatus);
+
+impl FromStr for StatusFilter {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "must be reserved, confirmed, cancelled or expired")
+    }
+}
+
+/// The status of the bookings.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes a parameter; StatusFilter reads it")]
+pub(super) struct StatusParam {
+    /// Returns the bookings with this status only.
+    #[param(nullable = false, pattern = "^(reserved|confirmed|cancelled|expired)$", example = "confirmed")]
+    status: Option<String>,
 }
 
 /// The format of a complete export.
@@ -154,7 +179,7 @@ enum Export {
     End,
 }
 
-fn export(reader: Reader, event: EventWithTypes, format: Format) -> HttpResponse {
+fn export(reader: Reader, event: EventWithTypes, status: Option<BookingStatus>, format: Format) -> HttpResponse {
     let file_name = format!("attachment; filename=\"bookings-{}.{}\"", event.event.id, format.extension());
     let chunks = stream::try_unfold((reader, event, Export::Begin), move |(reader, event, state)| async move {
         let after = match state {
@@ -162,7 +187,7 @@ fn export(reader: Reader, event: EventWithTypes, format: Format) -> HttpResponse
             Export::After(id) => Some(id),
             Export::End => return Ok(None),
         };
-        let rows = read_chunk(&reader, event.event.id, after).await?;
+        let rows = read_chunk(&reader, event.event.id, status, after).await?;
         let full = i64::try_from(rows.len()).is_ok_and(|length| length == CHUNK);
         let next = rows.last().filter(|_| full).map_or(Export::End, |row| Export::After(row.id));
         let text = format.part(&event, rows, after.is_none())?;
@@ -171,8 +196,13 @@ fn export(reader: Reader, event: EventWithTypes, format: Format) -> HttpResponse
     HttpResponse::Ok().content_type(format.media_type()).insert_header((header::CONTENT_DISPOSITION, file_name)).streaming(chunks)
 }
 
-async fn read_chunk(reader: &Reader, event: EventId, after: Option<BookingId>) -> Result<Vec<BookingRow>, Problem> {
-    Ok(reader.run(async |conn| queries::bookings_of_event(conn, event, after, CHUNK).await).await?)
+async fn read_chunk(
+    reader: &Reader,
+    event: EventId,
+    status: Option<BookingStatus>,
+    after: Option<BookingId>,
+) -> Result<Vec<BookingRow>, Problem> {
+    Ok(reader.run(async |conn| queries::bookings_of_event(conn, event, status, after, CHUNK).await).await?)
 }
 
 /// Renders rows as CSV. The first part starts with the byte-order mark and the header line.

@@ -143,6 +143,17 @@ async fn bookings_of_an_event_are_paged_oldest_first() {
     let mut expected = ben.bookings().await.into_iter().find(|booking| booking["id"] == *made[1]).unwrap();
     expected["account"] = json!({"id": ben.id, "name": "ben", "email": "ben@example.org"});
     assert_eq!(items[1], expected, "cancelled ones too, with who had them");
+    let with_status = async |status: &str| system.admin().client.get(&format!("{path}?status={status}&limit=2")).await;
+    for (status, ids) in [("confirmed", vec![made[0].clone(), made[2].clone()]), ("cancelled", vec![made[1].clone()]), ("expired", vec![])]
+    {
+        let page = with_status(status).await.expect(200);
+        assert_eq!(each(page["items"].as_array().unwrap(), "id"), ids, "{status}");
+        assert_eq!(page["nextCursor"], Value::Null);
+    }
+    let lines = system.admin().client.get(&format!("{path}?status=cancelled&format=json")).await;
+    assert_eq!(lines.text.lines().count(), 1);
+    let refused = with_status("Confirmed").await;
+    assert_eq!((refused.status, refused.bad_fields()), (422, vec!["status".to_owned()]));
     system.stop().await;
 }
 

@@ -7,6 +7,7 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId};
+use rowlock_domain::states::BookingStatus;
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
@@ -98,10 +99,11 @@ async fn waiting_entries(
     Ok(entries)
 }
 
-/// Lists all bookings of an event with ids above `after`, oldest first.
+/// Lists the bookings of an event with this status, or all of them, with ids above `after`, oldest first.
 pub async fn bookings_of_event(
     conn: &mut AsyncPgConnection,
     id: EventId,
+    status: Option<BookingStatus>,
     after: Option<BookingId>,
     limit: i64,
 ) -> QueryResult<Vec<Booking>> {
@@ -111,6 +113,9 @@ pub async fn bookings_of_event(
         .limit(limit)
         .select(BookingRow::as_select())
         .into_boxed();
+    if let Some(status) = status {
+        query = query.filter(bookings::status.eq(status.as_str()));
+    }
     if let Some(after) = after {
         query = query.filter(bookings::id.gt(after.as_uuid()));
     }

@@ -1,6 +1,6 @@
 // Every page at 360 and 1280 px, in light and dark: axe, no sideways scrolling, touch targets.
 import { checkPage, checkPath } from "../checks.js";
-import { expect, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
+import { expect, letTimeRunOut, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
 
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenversteigerungsabend with all of its friends and relations";
 
@@ -82,6 +82,37 @@ test("the door", async ({ page }) => {
     await checkPage(page, `the page after the verdict ${kind}`);
   }
   await checkPath(page, `${path}/doorlist`);
+});
+
+test("reservations and offers", async ({ page }) => {
+  const [event, offered, ada] = await Promise.all([
+    newEvent({ name: LONG, checkoutMinutes: 10, timeZone: "America/Argentina/Buenos_Aires", ticketTypes: [ticketType(LONG.slice(0, 100), 5, 123456)] }),
+    soldOutEvent({ name: LONG, offerMinutes: 10080 }),
+    newPerson(),
+  ]);
+  const [first, booking] = [await ada.book(event, 2), await ada.book(event, 2)];
+  await ada.book(offered.event);
+  await signIn(page, ada, "/queue");
+  await offered.holder.giveBack(offered.booking);
+  await expect(page.locator(".place")).toHaveText("1 ticket is offered to you");
+  const offer = (await ada.reservations()).find(({ eventId }) => eventId === offered.event.id);
+  for (const path of ["/queue", "/tickets", ...[booking, offer].flatMap(({ id }) => [`/tickets/${id}/confirm`, `/tickets/${id}/return`])]) await checkPath(page, path);
+  for (const path of [`/events/${event.id}`, `/events/${event.id}/book`, `/events/${offered.event.id}`]) await checkPath(page, path);
+  letTimeRunOut(first);
+  letTimeRunOut(offer);
+  for (const { id } of [first, offer]) {
+    await page.goto(`/tickets/${id}/confirm`);
+    await expect(page.getByRole("heading", { name: /has ended/ })).toBeVisible();
+    await checkPage(page, "a reservation that has ended");
+  }
+  for (const path of ["/queue", "/tickets"]) {
+    await page.goto(path);
+    await page.locator("summary").click();
+    await checkPage(page, `${path} with its history`);
+  }
+  await page.context().clearCookies();
+  await signIn(page, organizer, "/desk");
+  for (const path of ["", "/bookings", "/bookings?status=expired", "/edit", "/capacity"]) await checkPath(page, `/desk/events/${event.id}${path}`);
 });
 
 test("the desk: events", async ({ page }) => {

@@ -30,11 +30,16 @@ desk-waiting = Wartend
 desk-waiting-hint = Gruppen in der Warteschlange
 desk-held = Zurückgehalten
 desk-held-hint = Zurückgegeben, nur für die Warteschlange
+desk-reserved = Reserviert
+desk-reserved-hint = Noch nicht bestätigt
+desk-number-reserved = { $count } reserviert
+desk-number-held = { $count } für die Warteschlange
 desk-number-left = { $count } frei
 desk-returned = Zurückgegeben
 desk-returned-hint = Bisher zurückgegebene Tickets
 desk-sales = Verkauf im Zeitverlauf
 desk-sales-none = Noch nichts verkauft.
+desk-sales-late = Das Diagramm folgt in einigen Sekunden: Die jüngsten Verkäufe werden noch gezählt.
 desk-sales-zone = Zeiten in { $zone }.
 desk-sales-title = Verkaufte Tickets und wartende Gruppen im Zeitverlauf
 desk-sales-description = Von { $from } bis { $to }: Am Ende sind { $sold } von { $total } Tickets verkauft, und { $waiting } Gruppen warten.
@@ -79,6 +84,9 @@ desk-tickets-sold = { $count ->
  }
 desk-export = Als CSV herunterladen
 desk-no-bookings = Noch hat niemand gebucht.
+desk-no-such-bookings = Solche Buchungen gibt es nicht.
+desk-all-bookings = Alle
+desk-reserved-until = bis
 desk-holder = Name
 desk-origin = Herkunft
 desk-origin-direct = Gebucht
@@ -86,6 +94,8 @@ desk-origin-waitlist = Aus der Warteschlange
 desk-origin-manual = Durch Veranstalter
 desk-booked-at = Gebucht am
 desk-booking-id = Buchung
+desk-booking-reserved = Reserviert
+desk-booking-expired = Abgelaufen
 desk-booking-confirmed = Bestätigt
 desk-booking-cancelled = Storniert
 desk-cancel-booking-link = Stornieren
@@ -110,6 +120,7 @@ desk-reason-hint = Freiwillig. Er wird im Protokoll aufbewahrt.
 desk-capacity-title = Anzahl der Tickets ändern
 desk-capacity-explanation = Geben Sie die neuen Gesamtzahlen ein. Sie sehen, was geschieht, bevor etwas geändert wird.
 desk-capacity-hint = { $sold } verkauft, { $waiting } wartend
+desk-capacity-hint-reserved = { $sold } verkauft, { $reserved } reserviert, { $waiting } wartend
 desk-capacity-check = Das wird geschehen
 desk-capacity-button = Anzahl der Tickets ändern
 desk-capacity-raised = { $type }: { $change } mehr, insgesamt { $total }. { $left } sind dann im Verkauf.
@@ -119,6 +130,7 @@ desk-capacity-raised-for-queue = { $type }: { $change } mehr, insgesamt { $total
  }
 desk-capacity-lowered = { $type }: { $change } weniger, insgesamt { $total }. Niemand verliert ein Ticket.
 desk-capacity-below-sold = { $type }: { $sold } Tickets sind schon verkauft, die Gesamtzahl kann nicht kleiner sein.
+desk-capacity-below-taken = { $type }: { $sold } Tickets sind schon verkauft oder reserviert, die Gesamtzahl kann nicht kleiner sein.
 desk-capacity-invalid = { $type }: Geben Sie eine ganze Zahl ab 1 ein.
 desk-guest-title = Für einen Gast buchen
 desk-guest-explanation = Der Gast braucht kein Konto. So werden Freikarten und Verkäufe an der Abendkasse gebucht.
@@ -147,6 +159,13 @@ desk-field-canceluntil = Rückgabe möglich bis
 desk-field-waitlistuntil = Die Warteschlange wird bedient bis
 desk-until-start = zum Beginn der Veranstaltung
 desk-until-sales-end = zum Ende des Verkaufs
+desk-reservations = Reservierungen und Angebote
+desk-field-checkoutminutes = Minuten bis zur Bestätigung
+desk-field-checkoutminutes-hint = Wie lange Tickets zurückgelegt werden, bis eine Buchung bestätigt sein muss, von 1 bis 1440 Minuten. Lassen Sie das Feld leer, damit Buchungen sofort gelten.
+invalid-checkoutminutes = Geben Sie eine ganze Zahl von 1 bis 1440 Minuten ein, oder lassen Sie das Feld leer.
+desk-field-offerminutes = Minuten, um ein Angebot anzunehmen
+desk-field-offerminutes-hint = Wie lange zurückgegebene Tickets den Nächsten in der Warteschlange angeboten werden, von 1 bis 10080 Minuten: 120 für zwei Stunden, 1440 für einen Tag. Lassen Sie das Feld leer, damit sie die Tickets sofort bekommen.
+invalid-offerminutes = Geben Sie eine ganze Zahl von 1 bis 10080 Minuten ein, oder lassen Sie das Feld leer.
 desk-types-hint = Füllen Sie für jede Ticketart eine Zeile aus. Zeilen ohne Namen bleiben unbeachtet. Ticketarten und Preise lassen sich später nicht ändern.
 desk-field-currency = Währung
 desk-field-currency-hint = Drei Buchstaben, etwa EUR
@@ -173,7 +192,7 @@ desk-unpublish-explanation = Sie wird wieder ein Entwurf, den nur Veranstalter s
 desk-unpublish-button = Wieder zum Entwurf machen
 desk-calloff-title = Diese Veranstaltung absagen?
 desk-calloff-explanation = { $tickets ->
-    [0] Es sind keine Tickets verkauft.
+    [0] Es sind keine Tickets verkauft oder reserviert.
     [one] Ein Ticket wird storniert.
    *[other] { $tickets } Tickets werden storniert.
  } { $waiting ->

@@ -44,6 +44,18 @@ in-minutes = { $count ->
     [one] in 1 Minute
    *[other] in { $count } Minuten
  }
+duration-days = { $count ->
+    [one] 1 Tag
+   *[other] { $count } Tage
+ }
+duration-hours = { $count ->
+    [one] 1 Stunde
+   *[other] { $count } Stunden
+ }
+duration-minutes = { $count ->
+    [one] 1 Minute
+   *[other] { $count } Minuten
+ }
 when = Wann
 where = Wo
 until = bis { $when }
@@ -51,6 +63,8 @@ show-map = Auf der Karte zeigen
 tickets = Tickets
 opens = Der Verkauf beginnt
 waiting-explained = Zurückgegebene Tickets gehen der Reihe nach an die Warteliste. Sie sehen Ihren Platz, bevor Sie sich eintragen, und es kostet nichts.
+offer-explained = Wenn Sie an der Reihe sind, werden Ihnen die Tickets angeboten, und Sie haben { $time } Zeit, sie anzunehmen.
+checkout-explained = Reservierte Tickets werden { $time } für Sie zurückgelegt. Sie gehören Ihnen, sobald Sie in dieser Zeit bestätigen.
 called-off-explained = Alle Buchungen wurden storniert. Wenn Sie Tickets hatten, meldet sich der Veranstalter bei Ihnen.
 ticket-type = Ticketart
 how-many = Wie viele Tickets?
@@ -61,12 +75,15 @@ continue-to-booking = Weiter
 join-waiting-list = Auf die Warteliste
 book-one = 1 Ticket buchen
 book-many = { $count } Tickets buchen
+reserve-one = 1 Ticket reservieren
+reserve-many = { $count } Tickets reservieren
 return-until = Sie können Tickets bis { $when } zurückgeben.
 about-event = Über diese Veranstaltung
 event = Veranstaltung
 quantity = Anzahl
 total-when-promoted = Summe, falls Sie Tickets bekommen
 check-and-book = Prüfen und buchen
+check-and-reserve = Prüfen und reservieren
 change-choice = Ändern
 back-to-event = Zurück zur Veranstaltung
 not-possible-now = Für diese Veranstaltung sind zurzeit weder Buchungen noch Warteplätze möglich.
@@ -79,15 +96,19 @@ waiting-summary = { $count ->
     [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, bekommen Sie es sofort.
    *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, bekommen Sie sie sofort.
  }
+waiting-summary-offer = { $count ->
+    [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, wird es Ihnen angeboten, und Sie haben { $time } Zeit, es anzunehmen.
+   *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, werden sie Ihnen angeboten, und Sie haben { $time } Zeit, sie anzunehmen.
+ }
 just-sold-out = Jemand war schneller: Es sind nicht mehr genug Tickets da. Es wurde nichts gebucht. Sie können sich stattdessen auf die Warteliste setzen.
 help-description = Wie Buchen, Warteliste und Rückgabe funktionieren.
 help-lead = Jedes Ticket wird einmal verkauft, und jedes zurückgegebene Ticket geht an die nächste Person in der Reihe.
 help-1-title = Auswählen und buchen
-help-1 = Wählen Sie Veranstaltung, Ticketart und Anzahl. Vor dem Buchen sehen Sie eine Zusammenfassung. Was Sie gebucht haben, gehört Ihnen.
+help-1 = Wählen Sie Veranstaltung, Ticketart und Anzahl. Vor dem Buchen sehen Sie eine Zusammenfassung. Was Sie gebucht haben, gehört Ihnen. Manche Veranstaltungen legen die Tickets erst eine Weile für Sie zurück, bis Sie sie bestätigen.
 help-2-title = Ausverkauft? Auf die Warteliste
 help-2 = Sie sehen, wie viele Gruppen vor Ihnen sind, bevor Sie sich eintragen. Ihr Platz steht unter „Meine Warteplätze“, und Sie können jederzeit gehen.
 help-3-title = An die Reihe kommen
-help-3 = Wenn Tickets zurückkommen, bekommen die Nächsten sie sofort, und Sie finden sie unter „Meine Tickets“. Sie müssen nicht schnell sein.
+help-3 = Wenn Tickets zurückkommen, bekommen die Nächsten sie sofort, und Sie finden sie unter „Meine Tickets“. Sie müssen nicht schnell sein. Manche Veranstaltungen bieten Ihnen die Tickets stattdessen an, und Sie haben eine Weile Zeit, sie anzunehmen; wie lange, sehen Sie, bevor Sie sich eintragen.
 help-4-title = Zurückgeben, was Sie nicht brauchen
 help-4 = Bis zur Frist der Veranstaltung können Sie einen Teil oder alle Tickets zurückgeben.
 help-fair-title = Was daran fair ist

@@ -11,3 +11,7 @@ live-promoted = { $count ->
  }
 live-promoted-explained = Sie waren an der Reihe, und die Buchung ist abgeschlossen.
 live-show-tickets = Meine Tickets zeigen
+live-reserved = { $count ->
+    [one] 1 weiteres Ticket ist für Sie reserviert.
+   *[other] { $count } weitere Tickets sind für Sie reserviert.
+ }

@@ -4,10 +4,45 @@ notice-booked = { $count ->
    *[other] Gebucht: { $count } Tickets für { $event }. Sie gehören Ihnen.
  }
 notice-returned = Zurückgegeben. Die Tickets für { $event } gehen an die Nächsten in der Reihe.
+notice-lapsed = Die Zeit für { $event } war schon abgelaufen. Die Tickets sind an die Nächsten in der Reihe gegangen oder wieder im Verkauf.
+notice-declined = Abgelehnt. Die Tickets für { $event } gehen an die Nächsten in der Reihe.
 notice-joined = Sie stehen auf der Warteliste für { $event }.
 notice-changed = Geändert. Das ist jetzt Ihr Platz für { $event }.
 notice-left = Sie stehen nicht mehr auf der Warteliste für { $event }.
 given-back-at = Zurückgegeben { $when }
+reservation-lapsed-at = Reservierung abgelaufen { $when }
+offer-lapsed-at = Angebot abgelaufen { $when }
+reserved-until = Für Sie reserviert bis
+offered-until = Ihnen angeboten bis
+local-time = { $time } Ihrer Zeit
+time-left = Verbleibende Zeit:
+last-minute = Es bleibt weniger als eine Minute.
+reservation-title = Tickets bestätigen
+reservation-explained = Die Tickets gehören Ihnen noch nicht. Wenn Sie sie nicht rechtzeitig bestätigen, gehen sie an die Nächsten in der Reihe oder wieder in den Verkauf.
+offer-title = Sie sind an der Reihe
+offer-explained-open = Diese Tickets werden Ihnen angeboten. Wenn Sie sie nicht rechtzeitig annehmen, gehen sie an die Nächsten in der Reihe.
+confirm-one = 1 Ticket bestätigen
+confirm-many = { $count } Tickets bestätigen
+accept-one = 1 Ticket annehmen
+accept-many = { $count } Tickets annehmen
+decline = Ablehnen
+decline-one = 1 Ticket ablehnen
+decline-many = { $count } Tickets ablehnen
+give-back-short = Zurückgeben
+reservation-lapsed-title = Die Reservierung ist abgelaufen
+reservation-lapsed-today = Die Reservierung endete um { $when }. Die Tickets sind an die Nächsten in der Reihe gegangen oder wieder im Verkauf.
+reservation-lapsed-earlier = Die Reservierung endete am { $when }. Die Tickets sind an die Nächsten in der Reihe gegangen oder wieder im Verkauf.
+offer-lapsed-title = Das Angebot ist abgelaufen
+offer-lapsed-today = Das Angebot endete um { $when }. Die Tickets sind an die Nächsten in der Reihe gegangen.
+offer-lapsed-earlier = Das Angebot endete am { $when }. Die Tickets sind an die Nächsten in der Reihe gegangen.
+offer-lapsed-explained = Die Tickets sind an die Nächsten in der Reihe gegangen. Sie können sich wieder auf die Warteliste setzen, an deren Ende.
+reservation-confirmed-title = Diese Tickets gehören Ihnen
+reservation-confirmed = Die Buchung ist bestätigt.
+reservation-cancelled-title = Sie haben diese Tickets nicht mehr
+offer-count = { $count ->
+    [one] 1 Ticket wird Ihnen angeboten
+   *[other] { $count } Tickets werden Ihnen angeboten
+ }
 ticket-count = { $count ->
     [one] 1 Ticket
    *[other] { $count } Tickets
@@ -22,6 +57,7 @@ give-back-explained = Was Sie zurückgeben, geht sofort an die nächste Person i
 how-many-back = Wie viele Tickets geben Sie zurück?
 your-tickets = Ihre Tickets
 keep-tickets = Tickets behalten
+keep-offer = Angebot behalten
 cannot-give-back = Diese Tickets können nicht mehr zurückgegeben werden.
 back-to-tickets = Zurück zu meinen Tickets
 no-tickets-title = Noch keine Tickets
@@ -44,6 +80,6 @@ leave-queue = Warteliste verlassen
 leave-explained = Sie verlieren Ihren Platz sofort und bekommen ihn nicht zurück.
 entry-promoted = Sie haben Tickets bekommen
 entry-left = Sie sind gegangen
+entry-declined = Sie haben das Angebot abgelehnt
+entry-expired = Das Angebot ist abgelaufen
 entry-closed = Die Warteliste wurde geschlossen
-booking-expired = Nicht rechtzeitig bestätigt
-entry-expired = Sie haben die Tickets nicht rechtzeitig angenommen

@@ -30,11 +30,16 @@ desk-waiting = Waiting
 desk-waiting-hint = Parties in the queue
 desk-held = Held
 desk-held-hint = Returned, for the queue only
+desk-reserved = Reserved
+desk-reserved-hint = Not confirmed yet
+desk-number-reserved = { $count } reserved
+desk-number-held = { $count } held for the queue
 desk-number-left = { $count } left
 desk-returned = Returned
 desk-returned-hint = Tickets given back so far
 desk-sales = Sales over time
 desk-sales-none = No sales yet.
+desk-sales-late = The chart follows within seconds: the latest sales are being counted.
 desk-sales-zone = Times are in { $zone }.
 desk-sales-title = Tickets sold and parties waiting over time
 desk-sales-description = From { $from } to { $to }: { $sold } of { $total } tickets are sold at the end, and { $waiting } parties wait.
@@ -79,6 +84,9 @@ desk-tickets-sold = { $count ->
  }
 desk-export = Download as CSV
 desk-no-bookings = Nobody has booked yet.
+desk-no-such-bookings = There are no such bookings.
+desk-all-bookings = All
+desk-reserved-until = until
 desk-holder = Name
 desk-origin = Origin
 desk-origin-direct = Booked
@@ -86,6 +94,8 @@ desk-origin-waitlist = From the queue
 desk-origin-manual = By an organizer
 desk-booked-at = Booked
 desk-booking-id = Booking
+desk-booking-reserved = Reserved
+desk-booking-expired = Lapsed
 desk-booking-confirmed = Confirmed
 desk-booking-cancelled = Cancelled
 desk-cancel-booking-link = Cancel
@@ -110,6 +120,7 @@ desk-reason-hint = Optional. The audit log keeps it.
 desk-capacity-title = Change the number of tickets
 desk-capacity-explanation = Enter the new totals. You will see what happens before anything changes.
 desk-capacity-hint = { $sold } sold, { $waiting } waiting
+desk-capacity-hint-reserved = { $sold } sold, { $reserved } reserved, { $waiting } waiting
 desk-capacity-check = This will happen
 desk-capacity-button = Change the number of tickets
 desk-capacity-raised = { $type }: { $change } more, { $total } in all. { $left } will be on sale.
@@ -119,6 +130,7 @@ desk-capacity-raised-for-queue = { $type }: { $change } more, { $total } in all.
  }
 desk-capacity-lowered = { $type }: { $change } fewer, { $total } in all. Nobody loses a ticket.
 desk-capacity-below-sold = { $type }: { $sold } tickets are sold already, so the total cannot be lower.
+desk-capacity-below-taken = { $type }: { $sold } tickets are sold or reserved already, so the total cannot be lower.
 desk-capacity-invalid = { $type }: enter a whole number from 1.
 desk-guest-title = Book for a guest
 desk-guest-explanation = The guest needs no account. Complimentary tickets and sales at the door are booked like this.
@@ -147,6 +159,13 @@ desk-field-canceluntil = Tickets can be given back until
 desk-field-waitlistuntil = The queue is served until
 desk-until-start = the event starts
 desk-until-sales-end = sales end
+desk-reservations = Reservations and offers
+desk-field-checkoutminutes = Minutes to check out
+desk-field-checkoutminutes-hint = How long tickets are held for a buyer until the booking must be confirmed, from 1 to 1440 minutes. Leave it empty to confirm bookings at once.
+invalid-checkoutminutes = Enter a whole number of minutes from 1 to 1440, or leave it empty.
+desk-field-offerminutes = Minutes to accept an offer
+desk-field-offerminutes-hint = How long returned tickets are offered to the next in the queue, from 1 to 10080 minutes: 120 for two hours, 1440 for a day. Leave it empty to give them the tickets at once.
+invalid-offerminutes = Enter a whole number of minutes from 1 to 10080, or leave it empty.
 desk-types-hint = Fill in one row for each kind of ticket. Rows without a name are ignored. Ticket types and prices cannot be changed later.
 desk-field-currency = Currency
 desk-field-currency-hint = Three letters, such as EUR
@@ -173,7 +192,7 @@ desk-unpublish-explanation = It becomes a draft again, which only organizers see
 desk-unpublish-button = Make it a draft again
 desk-calloff-title = Call off this event?
 desk-calloff-explanation = { $tickets ->
-    [0] No tickets are sold.
+    [0] No tickets are sold or reserved.
     [one] One ticket is cancelled.
    *[other] { $tickets } tickets are cancelled.
  } { $waiting ->

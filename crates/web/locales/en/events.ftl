@@ -44,6 +44,18 @@ in-minutes = { $count ->
     [one] in 1 minute
    *[other] in { $count } minutes
  }
+duration-days = { $count ->
+    [one] 1 day
+   *[other] { $count } days
+ }
+duration-hours = { $count ->
+    [one] 1 hour
+   *[other] { $count } hours
+ }
+duration-minutes = { $count ->
+    [one] 1 minute
+   *[other] { $count } minutes
+ }
 when = When
 where = Where
 until = until { $when }
@@ -51,6 +63,8 @@ show-map = Show on a map
 tickets = Tickets
 opens = Sales open
 waiting-explained = Returned tickets go to the waiting list in order. You see your place before you join, and joining costs nothing.
+offer-explained = When it is your turn, the tickets are offered to you, and you have { $time } to accept.
+checkout-explained = Reserved tickets are held for you for { $time }. They are yours once you confirm within that time.
 called-off-explained = All bookings were cancelled. If you had tickets, the organizer will be in touch.
 ticket-type = Ticket type
 how-many = How many tickets?
@@ -61,12 +75,15 @@ continue-to-booking = Continue
 join-waiting-list = Join the waiting list
 book-one = Book 1 ticket
 book-many = Book { $count } tickets
+reserve-one = Reserve 1 ticket
+reserve-many = Reserve { $count } tickets
 return-until = You can give tickets back until { $when }.
 about-event = About this event
 event = Event
 quantity = Quantity
 total-when-promoted = Total, if you get tickets
 check-and-book = Check and book
+check-and-reserve = Check and reserve
 change-choice = Change
 back-to-event = Back to the event
 not-possible-now = This event takes neither bookings nor places in the queue at the moment.
@@ -79,15 +96,19 @@ waiting-summary = { $count ->
     [one] There is no ticket for you right now. When one is returned and it is your turn, you get it at once.
    *[other] There are not { $count } tickets right now. When enough are returned and it is your turn, you get them at once.
  }
+waiting-summary-offer = { $count ->
+    [one] There is no ticket for you right now. When one is returned and it is your turn, it is offered to you, and you have { $time } to accept.
+   *[other] There are not { $count } tickets right now. When enough are returned and it is your turn, they are offered to you, and you have { $time } to accept.
+ }
 just-sold-out = Someone was quicker: there are not enough tickets left. Nothing was booked. You can join the waiting list instead.
 help-description = How booking, the waiting list and giving tickets back work.
 help-lead = Every ticket is sold once, and every returned ticket goes to the next person in line.
 help-1-title = Choose and book
-help-1 = Pick an event, the type and the number of tickets. You see a summary before you book. What you have booked is yours.
+help-1 = Pick an event, the type and the number of tickets. You see a summary before you book. What you have booked is yours. Some events first hold the tickets for you for a while, until you confirm them.
 help-2-title = Sold out? Join the waiting list
 help-2 = You see how many parties are ahead before you join. Your place is shown under “My queue”, and you can leave at any time.
 help-3-title = Get your turn
-help-3 = When tickets are returned, the next in line get them at once, and you find them under “My tickets”. You need not be quick.
+help-3 = When tickets are returned, the next in line get them at once, and you find them under “My tickets”. You need not be quick. Some events offer you the tickets instead, and you have some time to accept; you see how long before you join.
 help-4-title = Give back what you do not need
 help-4 = You can give back some or all of your tickets until the deadline of the event.
 help-fair-title = What is fair about it

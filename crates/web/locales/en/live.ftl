@@ -11,3 +11,7 @@ live-promoted = { $count ->
  }
 live-promoted-explained = It was your turn, and the booking is complete.
 live-show-tickets = Show my tickets
+live-reserved = { $count ->
+    [one] 1 more ticket is held for you.
+   *[other] { $count } more tickets are held for you.
+ }

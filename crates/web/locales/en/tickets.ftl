@@ -4,10 +4,45 @@ notice-booked = { $count ->
    *[other] Booked: { $count } tickets for { $event }. They are yours.
  }
 notice-returned = Given back. The tickets for { $event } go to the next in line.
+notice-lapsed = The time for { $event } had run out already. The tickets have gone to the next in line or back on sale.
+notice-declined = Declined. The tickets for { $event } go to the next in line.
 notice-joined = You are on the waiting list for { $event }.
 notice-changed = Changed. This is your place for { $event } now.
 notice-left = You have left the waiting list for { $event }.
 given-back-at = Given back { $when }
+reservation-lapsed-at = The reservation ended { $when }
+offer-lapsed-at = The offer ended { $when }
+reserved-until = Held for you until
+offered-until = Offered to you until
+local-time = { $time } your time
+time-left = Time left:
+last-minute = Less than a minute is left.
+reservation-title = Confirm your tickets
+reservation-explained = The tickets are not yours yet. If you do not confirm them in time, they go to the next in line or back on sale.
+offer-title = It is your turn
+offer-explained-open = These tickets are offered to you. If you do not accept in time, they go to the next in line.
+confirm-one = Confirm 1 ticket
+confirm-many = Confirm { $count } tickets
+accept-one = Accept 1 ticket
+accept-many = Accept { $count } tickets
+decline = Decline
+decline-one = Decline 1 ticket
+decline-many = Decline { $count } tickets
+give-back-short = Give back
+reservation-lapsed-title = The reservation has ended
+reservation-lapsed-today = The reservation ended at { $when }. The tickets have gone to the next in line or back on sale.
+reservation-lapsed-earlier = The reservation ended on { $when }. The tickets have gone to the next in line or back on sale.
+offer-lapsed-title = The offer has ended
+offer-lapsed-today = The offer ended at { $when }. The tickets have gone to the next in line.
+offer-lapsed-earlier = The offer ended on { $when }. The tickets have gone to the next in line.
+offer-lapsed-explained = The tickets have gone to the next in line. You can join the waiting list again, at its end.
+reservation-confirmed-title = These tickets are yours
+reservation-confirmed = The booking is confirmed.
+reservation-cancelled-title = You do not have these tickets any more
+offer-count = { $count ->
+    [one] 1 ticket is offered to you
+   *[other] { $count } tickets are offered to you
+ }
 ticket-count = { $count ->
     [one] 1 ticket
    *[other] { $count } tickets
@@ -22,6 +57,7 @@ give-back-explained = What you give back goes to the next person in line at once
 how-many-back = How many tickets do you give back?
 your-tickets = Your tickets
 keep-tickets = Keep my tickets
+keep-offer = Keep the offer
 cannot-give-back = These tickets cannot be given back any more.
 back-to-tickets = Back to my tickets
 no-tickets-title = No tickets yet
@@ -44,6 +80,6 @@ leave-queue = Leave the queue
 leave-explained = You lose your place at once, and cannot get it back.
 entry-promoted = You got tickets
 entry-left = You left
+entry-declined = You declined the offer
+entry-expired = The offer ended
 entry-closed = The queue was closed
-booking-expired = Not confirmed in time
-entry-expired = You did not accept the tickets in time

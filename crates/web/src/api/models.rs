@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId};
-use rowlock_domain::states::{AdminRole, BookingStatus, EventStatus, WaitlistStatus};
+use rowlock_domain::states::{AdminRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
 use serde::{Deserialize, Serialize};
 
 /// One page of a list.
@@ -34,6 +34,13 @@ pub(crate) struct Event {
     pub(crate) sales_end_at: Option<Timestamp>,
     pub(crate) waitlist_until: String,
     pub(crate) cancel_until: Option<Timestamp>,
+    /// How long booked tickets are held until they are confirmed. `None` if bookings are confirmed at once. Absent in the responses of
+    /// an older API, as is the time to accept an offer.
+    #[serde(default)]
+    pub(crate) checkout_minutes: Option<i64>,
+    /// How long tickets are offered to a party of the waiting list. `None` if promotions are confirmed at once.
+    #[serde(default)]
+    pub(crate) offer_minutes: Option<i64>,
     pub(crate) status: EventStatus,
     pub(crate) available_tickets: i64,
     pub(crate) waitlist_length: i64,
@@ -92,8 +99,25 @@ pub(crate) struct Booking {
     pub(crate) ticket_type_id: TicketTypeId,
     pub(crate) quantity: i64,
     pub(crate) status: BookingStatus,
+    pub(crate) origin: BookingOrigin,
     pub(crate) booked_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
+    /// When a reservation ends or has ended. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Booking {
+    /// Returns whether the tickets were offered to a party of the waiting list.
+    pub(crate) fn is_offer(&self) -> bool {
+        self.origin == BookingOrigin::Waitlist
+    }
+
+    /// Returns when the reservation ends, if the booking is reserved and the time has not run out. The worker that ends reservations
+    /// may be a moment late.
+    pub(crate) fn reserved_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expires_at.filter(|at| self.status == BookingStatus::Reserved && *at > now)
+    }
 }
 
 /// A ticket of a confirmed booking.
@@ -130,13 +154,15 @@ pub(crate) struct WaitlistEntry {
 pub(crate) enum BookOutcome {
     /// The tickets are booked.
     Confirmed { booking: Booking },
+    /// The tickets are held until the booking is confirmed.
+    Reserved { booking: Booking },
     /// The request waits.
     Waitlisted { waitlist_entry: WaitlistEntry },
 }
 
-/// Response to a cancelled booking.
+/// Response to a booking that was confirmed or cancelled.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Returned {
+pub(crate) struct ChangedBooking {
     pub(crate) booking: Booking,
 }
 

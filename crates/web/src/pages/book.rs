@@ -14,6 +14,7 @@ use crate::form::{Form, FormErrors, new_key, valid_key};
 use crate::i18n::price_text;
 use crate::pages::event::fetch;
 use crate::redirect::see_other;
+use crate::view::deadline::duration;
 use crate::view::event::EventView;
 use crate::view::links;
 use crate::view::page::Page;
@@ -36,7 +37,31 @@ struct BookPage {
     ahead: Option<i64>,
     /// Whether the event has enough tickets, so that one may book at once.
     is_possible: bool,
+    /// How long the tickets are held until the booking is confirmed, in words.
+    checkout_time: Option<String>,
+    /// How long tickets are offered when it is the visitor's turn, in words.
+    offer_time: Option<String>,
     key: String,
+}
+
+impl BookPage {
+    /// Returns the label of the button.
+    fn button(&self) -> String {
+        let (one, many) = if self.checkout_time.is_some() { ("reserve-one", "reserve-many") } else { ("book-one", "book-many") };
+        match (self.ahead, self.quantity) {
+            (Some(_), _) => self.page.t("join-waiting-list"),
+            (None, 1) => self.page.t(one),
+            (None, _) => self.page.t1(many, "count", self.quantity.to_string()),
+        }
+    }
+
+    /// Says how the visitor gets the tickets from the waiting list.
+    fn waiting_summary(&self) -> String {
+        match &self.offer_time {
+            Some(time) => self.page.t2("waiting-summary-offer", "count", self.quantity, "time", time.as_str()),
+            None => self.page.t1("waiting-summary", "count", self.quantity),
+        }
+    }
 }
 
 /// The booking that a visitor asks for.
@@ -108,6 +133,7 @@ pub(crate) async fn submit(visitor: Visitor, id: web::Path<String>, form: Form) 
     let body = json!({"eventId": id, "ticketTypeId": wish.type_id, "quantity": wish.quantity, "joinWaitlist": wish.waits});
     match visitor.call::<BookOutcome>(Call::post("/api/book", body).key(&wish.key)).await {
         Ok(BookOutcome::Confirmed { booking }) => Ok(see_other(&format!("/tickets?booked={}", booking.id))),
+        Ok(BookOutcome::Reserved { booking }) => Ok(see_other(&format!("/tickets/{}/confirm", booking.id))),
         Ok(BookOutcome::Waitlisted { waitlist_entry }) => Ok(see_other(&format!("/queue?joined={}", waitlist_entry.id))),
         Err(error @ PageError::SignInNeeded { .. }) => Err(error.then(wish.address(id))),
         Err(PageError::Api(error)) if error.code() != "event-not-found" => refused(&visitor, id, wish, &error).await,
@@ -145,7 +171,11 @@ fn summary(visitor: &Visitor, event: &Event, wish: Wish, status: StatusCode, err
     let state = SaleState::of(event, now);
     let quantity = wish.quantity.clamp(1, ticket_type.max_per_booking.max(1));
     let waits = wish.waits || ticket_type.available_tickets < quantity || state == SaleState::Ended;
-    let title = if waits { "join-waiting-list" } else { "check-and-book" };
+    let title = match (waits, event.checkout_minutes) {
+        (true, _) => "join-waiting-list",
+        (false, Some(_)) => "check-and-reserve",
+        (false, None) => "check-and-book",
+    };
     let template = BookPage {
         page: visitor.page(locale.text(title)).in_section("events"),
         errors,
@@ -158,6 +188,8 @@ fn summary(visitor: &Visitor, event: &Event, wish: Wish, status: StatusCode, err
         left: left(locale, ticket_type.available_tickets),
         ahead: waits.then_some(ticket_type.waitlist_length),
         is_possible: state.accepts_waiting(event, now),
+        checkout_time: event.checkout_minutes.map(|minutes| duration(locale, minutes)),
+        offer_time: event.offer_minutes.map(|minutes| duration(locale, minutes)),
         key: wish.key,
     };
     render_status(status, &template)

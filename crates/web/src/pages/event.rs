@@ -15,6 +15,7 @@ use crate::api::models::{Event, TicketType};
 use crate::error::PageError;
 use crate::i18n::price_text;
 use crate::pages::preview;
+use crate::view::deadline::duration;
 use crate::view::event::EventView;
 use crate::view::links::encode;
 use crate::view::markdown;
@@ -55,6 +56,10 @@ struct TicketsPart<'a> {
     /// Labels of the button, for the script.
     labels: String,
     return_until: Option<String>,
+    /// How long booked tickets are held until they are confirmed, in words.
+    checkout_time: Option<String>,
+    /// How long tickets are offered to those who wait, in words.
+    offer_time: Option<String>,
 }
 
 impl TicketsPart<'_> {
@@ -171,9 +176,10 @@ fn tickets_part(event: &Event, view: &EventView, locale: &Locale, now: Timestamp
     if let Some(row) = types.get_mut(chosen) {
         row.is_chosen = true;
     }
+    let (one, many) = if event.checkout_minutes.is_some() { ("reserve-one", "reserve-many") } else { ("book-one", "book-many") };
     let labels = json!({
-        "one": locale.text("book-one"),
-        "many": locale.with("book-many", [("count", "{n}".into())]),
+        "one": locale.text(one),
+        "many": locale.with(many, [("count", "{n}".into())]),
         "wait": locale.text("join-waiting-list"),
         "free": locale.text("price-free"),
     });
@@ -188,6 +194,8 @@ fn tickets_part(event: &Event, view: &EventView, locale: &Locale, now: Timestamp
         return_until: event
             .cancel_until
             .map(|at| format!("{}\u{a0}{}", locale.date_time(at, event.zone()), locale.zone_name(event.zone()))),
+        checkout_time: event.checkout_minutes.map(|minutes| duration(locale, minutes)),
+        offer_time: event.offer_minutes.map(|minutes| duration(locale, minutes)),
     };
     Ok(part.render()?)
 }

@@ -7,10 +7,10 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use rowlock_domain::ids::EventId;
-use tokio::time::interval;
+use rowlock_domain::ids::{BookingId, EventId};
+use tokio::time::{Instant, interval, sleep_until};
 
-use super::{event, queue, tickets};
+use super::{event, queue, reservation, tickets};
 use crate::api::Call;
 use crate::error::PageError;
 use crate::live::{HEARTBEAT, StreamGuard, Update, Upstream, follow_event, lost, part, respond};
@@ -24,6 +24,18 @@ pub(crate) async fn event(visitor: Visitor, id: web::Path<String>) -> Result<Htt
     Ok(respond(follow_event(&visitor.site.feeds, &visitor.site.live, guard, id, visitor.language())))
 }
 
+/// What a stream keeps between its updates.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// The latest list of bookings, if the page needs it together with another one.
+    bookings: Option<String>,
+    /// The latest list of waiting-list entries.
+    entries: Option<String>,
+    seen: queue::Seen,
+    /// When the latest update is rendered again, because what it shows arrives later.
+    pub(crate) again_at: Option<Instant>,
+}
+
 /// Follows the bookings of the visitor.
 pub(crate) async fn tickets(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, PageError> {
     follow_account(visitor, &request, async |visitor, _, update| match update.name.as_str() {
@@ -33,15 +45,31 @@ pub(crate) async fn tickets(visitor: Visitor, request: HttpRequest) -> Result<Ht
     .await
 }
 
-/// Follows the waiting-list entries of the visitor.
-pub(crate) async fn queue(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, PageError> {
-    follow_account(visitor, &request, async |visitor, promoted, update| match update.name.as_str() {
-        "promoted" => {
-            promoted.push(update.data.clone());
-            Ok(None)
-        }
-        "waitlist" => queue::live_part(visitor, &update.data, promoted).await,
+/// Follows a reservation of the visitor.
+pub(crate) async fn reservation(visitor: Visitor, id: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, PageError> {
+    let id: BookingId = id.parse().map_err(|_| PageError::NotFound)?;
+    follow_account(visitor, &request, async move |visitor, _, update| match update.name.as_str() {
+        "bookings" => reservation::live_part(visitor, &update.data, id).await,
         _ => Ok(None),
+    })
+    .await
+}
+
+/// Follows the waiting-list entries of the visitor, and the bookings with the offers that they became.
+pub(crate) async fn queue(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, PageError> {
+    follow_account(visitor, &request, async |visitor, kept, update| {
+        match update.name.as_str() {
+            "promoted" => kept.seen.promoted(&update.data),
+            "bookings" => kept.bookings = Some(update.data.clone()),
+            "waitlist" => kept.entries = Some(update.data.clone()),
+            _ => return Ok(None),
+        }
+        match (&kept.entries, &kept.bookings) {
+            (Some(entries), Some(bookings)) if update.name != "promoted" => {
+                queue::live_part(visitor, entries, bookings, &mut kept.seen).await
+            }
+            _ => Ok(None),
+        }
     })
     .await
 }
@@ -50,7 +78,7 @@ pub(crate) async fn queue(visitor: Visitor, request: HttpRequest) -> Result<Http
 /// between its calls.
 async fn follow_account<R>(visitor: Visitor, request: &HttpRequest, render: R) -> Result<HttpResponse, PageError>
 where
-    R: AsyncFn(&Visitor, &mut Vec<String>, &Update) -> Result<Option<String>, PageError> + 'static,
+    R: AsyncFn(&Visitor, &mut Kept, &Update) -> Result<Option<String>, PageError> + 'static,
 {
     let last_event = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let call = Call::get("/api/live").stream();
@@ -62,7 +90,7 @@ where
 /// is kept between its calls.
 pub(crate) async fn follow<R>(visitor: Visitor, call: Call<'_>, render: R) -> Result<HttpResponse, PageError>
 where
-    R: AsyncFn(&Visitor, &mut Vec<String>, &Update) -> Result<Option<String>, PageError> + 'static,
+    R: AsyncFn(&Visitor, &mut Kept, &Update) -> Result<Option<String>, PageError> + 'static,
 {
     let guard = visitor.site.live.admit()?;
     // A browser would follow the redirect to the sign-in, and expect a stream there.
@@ -75,25 +103,29 @@ where
 
 fn personal_stream<R>(visitor: Visitor, upstream: Upstream, guard: StreamGuard, render: R) -> impl Stream<Item = Result<Bytes, Infallible>>
 where
-    R: AsyncFn(&Visitor, &mut Vec<String>, &Update) -> Result<Option<String>, PageError>,
+    R: AsyncFn(&Visitor, &mut Kept, &Update) -> Result<Option<String>, PageError>,
 {
     let mut heartbeat = interval(visitor.site.live.heartbeat);
     heartbeat.reset();
     let closing = visitor.site.live.closing.clone();
     unfold(
-        (upstream, heartbeat, guard, visitor, render, Vec::new()),
-        move |(mut upstream, mut heartbeat, guard, visitor, render, mut kept)| {
+        (upstream, heartbeat, guard, visitor, render, Kept::default(), None::<Update>),
+        move |(mut upstream, mut heartbeat, guard, visitor, render, mut kept, mut latest)| {
             let closing = closing.clone();
             async move {
                 let chunk = loop {
-                    let update = tokio::select! {
+                    let again_at = kept.again_at.unwrap_or_else(Instant::now);
+                    tokio::select! {
                         biased;
                         () = closing.cancelled() => return None,
                         // The browser connects again when the stream ends, with a session that has been renewed.
-                        update = upstream.next() => update?,
+                        update = upstream.next() => latest = Some(update?),
+                        () = sleep_until(again_at), if kept.again_at.is_some() => {}
                         _ = heartbeat.tick() => break HEARTBEAT,
                     };
-                    match finish(render(&visitor, &mut kept, &update)).await {
+                    kept.again_at = None;
+                    let Some(update) = &latest else { continue };
+                    match finish(render(&visitor, &mut kept, update)).await {
                         Ok(Some(html)) => break part(Some(&update.id), &html),
                         Ok(None) => {}
                         Err(error) => {
@@ -102,7 +134,7 @@ where
                         }
                     }
                 };
-                Some((Ok(chunk), (upstream, heartbeat, guard, visitor, render, kept)))
+                Some((Ok(chunk), (upstream, heartbeat, guard, visitor, render, kept, latest)))
             }
         },
     )

@@ -16,6 +16,7 @@ mod mail_links;
 mod preview;
 mod profile;
 mod queue;
+mod reservation;
 mod return_tickets;
 mod robots;
 mod sign_in;
@@ -58,6 +59,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/tickets/{bookingId}/{number}.svg", booking_tickets::code)
         .get("/tickets/{bookingId}/{number}/replace", booking_tickets::ask_to_replace)
         .post("/tickets/{bookingId}/{number}/replace", booking_tickets::replace)
+        .get("/tickets/{bookingId}/confirm", reservation::show)
+        .post("/tickets/{bookingId}/confirm", reservation::confirm)
+        .get("/tickets/{bookingId}/confirm/live", live::reservation)
         .get("/tickets/{bookingId}/return", return_tickets::show)
         .post("/tickets/{bookingId}/return", return_tickets::submit)
         .get("/queue", queue::show)

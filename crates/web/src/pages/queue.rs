@@ -1,20 +1,24 @@
-//! «My queue»: the waiting-list entries of the visitor, and the page on which one is changed or left.
+//! «My queue»: the waiting-list entries of the visitor with the offers that they got, and the page on which one is changed or left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::ids::WaitlistEntryId;
-use rowlock_domain::states::WaitlistStatus;
+use rowlock_domain::states::{BookingStatus, WaitlistStatus};
+use rowlock_locale::Locale;
 use serde_json::{Value, json};
 
 use crate::api::Call;
-use crate::api::models::{ChangedEntry, Event, List, WaitlistEntry};
+use crate::api::models::{Booking, ChangedEntry, Event, List, WaitlistEntry};
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
-use crate::pages::tickets::events_of;
+use crate::pages::reservation::Reservation;
+use crate::pages::tickets::{bookings, events_of};
 use crate::redirect::see_other;
+use crate::view::deadline::duration;
 use crate::view::event::EventView;
 use crate::view::page::Page;
 use crate::view::words::Words;
@@ -38,6 +42,8 @@ struct QueueList<'a> {
     waiting: Vec<QueuePlace>,
     history: Vec<QueuePlace>,
     live_url: String,
+    /// Whether any of the events offers its tickets, so that each place says how its party gets them.
+    has_offers: bool,
     /// The places in one sentence, for screen readers.
     news: String,
 }
@@ -64,7 +70,15 @@ struct QueuePlace {
     position: Option<i64>,
     /// How the wait ended.
     ended: Option<String>,
+    /// The offer, while it can be accepted.
+    offer: Option<Reservation>,
+    /// How long an offer of the event is open, in words.
+    offer_time: Option<String>,
+    /// How the party gets its tickets.
+    turn: Option<String>,
     was_promoted: bool,
+    /// Whether an offer ran out while the page was open.
+    is_lapsed_now: bool,
     /// Whether the entry was promoted while the page was open.
     is_promoted_now: bool,
     /// Id of the booking, or an empty text.
@@ -74,16 +88,23 @@ struct QueuePlace {
 }
 
 impl QueuePlace {
-    fn new(entry: &WaitlistEntry, event: Option<&Event>, visitor: &Visitor) -> Self {
+    /// `booking` is that of a promoted entry.
+    fn new(entry: &WaitlistEntry, event: Option<&Event>, booking: Option<&Booking>, visitor: &Visitor) -> Self {
         let locale = &visitor.locale;
         let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
         let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == entry.ticket_type_id));
+        let offer = booking.and_then(|booking| Reservation::of(booking, zone, visitor));
+        // The time may have run out although the worker has not ended the offer yet.
+        let has_lapsed = booking.is_some_and(|booking| matches!(booking.status, BookingStatus::Reserved | BookingStatus::Expired));
         let ended = match entry.status {
             WaitlistStatus::Waiting => None,
+            WaitlistStatus::Promoted if offer.is_some() => None,
+            WaitlistStatus::Promoted if has_lapsed => Some("entry-expired"),
             WaitlistStatus::Promoted => Some("entry-promoted"),
+            WaitlistStatus::Left if entry.booking_id.is_some() => Some("entry-declined"),
             WaitlistStatus::Left => Some("entry-left"),
-            WaitlistStatus::Closed => Some("entry-closed"),
             WaitlistStatus::Expired => Some("entry-expired"),
+            WaitlistStatus::Closed => Some("entry-closed"),
         };
         Self {
             id: entry.id.to_string(),
@@ -94,8 +115,12 @@ impl QueuePlace {
             quantity: entry.quantity,
             max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
             position: entry.position,
+            is_lapsed_now: ended == Some("entry-expired"),
+            was_promoted: ended == Some("entry-promoted"),
             ended: ended.map(|id| locale.text(id)),
-            was_promoted: entry.booking_id.is_some(),
+            offer,
+            offer_time: event.and_then(|event| event.offer_minutes).map(|minutes| duration(locale, minutes)),
+            turn: None,
             is_promoted_now: false,
             booking: entry.booking_id.map(|id| id.to_string()).unwrap_or_default(),
             joined: locale.date_time(entry.joined_at, zone),
@@ -104,47 +129,82 @@ impl QueuePlace {
     }
 }
 
+impl QueuePlace {
+    /// Returns the state of the place, for screen readers.
+    fn news(&self, locale: &Locale) -> Option<String> {
+        if self.offer.is_some() {
+            return Some(locale.with("offer-count", [("count", self.quantity.into())]));
+        }
+        if self.is_lapsed_now {
+            return Some(locale.text("offer-lapsed-title"));
+        }
+        if self.is_promoted_now {
+            return Some(locale.with("live-promoted", [("count", self.quantity.into())]));
+        }
+        self.position.map(|position| locale.with("position", [("number", position.into())]))
+    }
+}
+
 /// Shows the entries.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let entries = entries(&visitor).await?;
-    let (list, notice) = list(&visitor, &entries, &[]).await?;
+    let bookings = bookings_of(&visitor, &entries).await?;
+    let (list, notice) = list(&visitor, &entries, &bookings, &mut Seen::default()).await?;
     let list = list.render()?;
     let page = visitor.page(visitor.locale.text("my-queue")).in_section("queue");
     render(&QueuePage { page, list, notice })
 }
 
-/// Renders an update of the list, from the page of entries in an update of the API. `promoted` contains the entries that were
-/// promoted while the page was open. Returns `None` if there are more entries than fit into an update: a part of them must not
-/// replace the list.
-pub(crate) async fn live_part(visitor: &Visitor, entries: &str, promoted: &[String]) -> Result<Option<String>, PageError> {
+/// What happened to entries while the page was open. They keep their place in it.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    promoted: BTreeSet<WaitlistEntryId>,
+    offered: BTreeSet<WaitlistEntryId>,
+}
+
+impl Seen {
+    /// Adds the entry of an update about a promotion.
+    pub(crate) fn promoted(&mut self, entry: &str) {
+        self.promoted.extend(serde_json::from_str::<WaitlistEntry>(entry).map(|entry| entry.id));
+    }
+}
+
+/// Renders an update of the list, from the pages of entries and bookings in the updates of the API. Returns `None` if there are more
+/// entries than fit into an update: a part of them must not replace the list.
+pub(crate) async fn live_part(visitor: &Visitor, entries: &str, bookings: &str, seen: &mut Seen) -> Result<Option<String>, PageError> {
     let entries: List<WaitlistEntry> = serde_json::from_str(entries).map_err(|_| PageError::Internal)?;
     if entries.next_cursor.is_some() {
         return Ok(None);
     }
-    let promoted = promoted.iter().filter_map(|entry| serde_json::from_str::<WaitlistEntry>(entry).ok());
-    let promoted: Vec<_> = promoted.map(|entry| entry.id).collect();
-    Ok(Some(list(visitor, &entries.items, &promoted).await?.0.render()?))
+    let bookings: List<Booking> = serde_json::from_str(bookings).map_err(|_| PageError::Internal)?;
+    let bookings = if bookings.next_cursor.is_some() { bookings_of(visitor, &entries.items).await? } else { bookings.items };
+    Ok(Some(list(visitor, &entries.items, &bookings, seen).await?.0.render()?))
 }
 
-/// Returns the list, and a sentence about the action that has just been completed. Entries in `promoted` keep their place in it.
+/// Returns the list, and a sentence about the action that has just been completed. Entries in `seen` keep their place in it.
 async fn list<'a>(
     visitor: &'a Visitor,
     entries: &[WaitlistEntry],
-    promoted: &[WaitlistEntryId],
+    bookings: &[Booking],
+    seen: &mut Seen,
 ) -> Result<(QueueList<'a>, Option<String>), PageError> {
     let locale = &visitor.locale;
     let events = events_of(visitor, entries.iter().map(|entry| entry.event_id)).await?;
     let (joined, left, changed) = (visitor.query("joined"), visitor.query("left"), visitor.query("changed"));
+    let declined = visitor.query("declined");
     let (mut notice, mut news) = (None, Vec::new());
-    let (mut waiting, mut history) = (Vec::new(), Vec::new());
+    let (mut offered, mut waiting, mut history) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
-        let mut place = QueuePlace::new(entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
+        let booking = entry.booking_id.and_then(|id| bookings.iter().find(|booking| booking.id == id));
+        let mut place = QueuePlace::new(entry, events.get(&entry.event_id).map(Arc::as_ref), booking, visitor);
         let text = if place.id == joined && place.ended.is_none() {
             Some("notice-joined")
         } else if place.id == changed && place.ended.is_none() {
             Some("notice-changed")
         } else if place.id == left && entry.status == WaitlistStatus::Left {
             Some("notice-left")
+        } else if !place.booking.is_empty() && place.booking == declined && entry.status == WaitlistStatus::Left {
+            Some("notice-declined")
         } else {
             None
         };
@@ -152,16 +212,30 @@ async fn list<'a>(
             place.is_new = place.ended.is_none();
             notice = Some(locale.with(id, [("event", place.event_name.clone().into())]));
         }
-        place.is_promoted_now = place.was_promoted && promoted.contains(&entry.id);
-        if place.is_promoted_now {
-            news.push(format!("{}: {}", place.event_name, locale.with("live-promoted", [("count", place.quantity.into())])));
-        } else if let Some(position) = place.position {
-            news.push(format!("{}: {}", place.event_name, locale.with("position", [("number", position.into())])));
+        place.is_promoted_now = place.was_promoted && seen.promoted.contains(&entry.id);
+        place.is_lapsed_now = place.is_lapsed_now && seen.offered.contains(&entry.id);
+        news.extend(place.news(locale).map(|text| format!("{}: {text}", place.event_name)));
+        if place.offer.is_some() {
+            seen.offered.insert(entry.id);
+            offered.push(place);
+        } else if place.ended.is_none() || place.is_promoted_now || place.is_lapsed_now {
+            waiting.push(place);
+        } else {
+            history.push(place);
         }
-        if place.ended.is_some() && !place.is_promoted_now { history.push(place) } else { waiting.push(place) }
+    }
+    // The offer that ends first is first.
+    offered.sort_by_key(|place| place.offer.as_ref().map(|offer| offer.deadline.seconds));
+    offered.append(&mut waiting);
+    let has_offers = offered.iter().any(|place| place.offer_time.is_some());
+    for place in offered.iter_mut().filter(|_| has_offers) {
+        place.turn = Some(match &place.offer_time {
+            Some(time) => locale.with("offer-explained", [("time", time.as_str().into())]),
+            None => locale.text("queue-explained"),
+        });
     }
     let (live_url, news) = (visitor.live_url("/queue/live"), news.join(". "));
-    Ok((QueueList { page: Words(locale), waiting, history, live_url, news }, notice))
+    Ok((QueueList { page: Words(locale), waiting: offered, history, live_url, has_offers, news }, notice))
 }
 
 /// Shows the forms that change and leave an entry.
@@ -207,11 +281,16 @@ async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, 
         return Ok(see_other("/queue"));
     }
     let events = events_of(visitor, std::iter::once(entry.event_id)).await?;
-    let place = QueuePlace::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), visitor);
+    let place = QueuePlace::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), None, visitor);
     let page = visitor.page(visitor.locale.text("change-or-leave")).in_section("queue");
     render_status(status, &EntryPage { page, errors, place, change_key: new_key(), leave_key: new_key() })
 }
 
 async fn entries(visitor: &Visitor) -> Result<Vec<WaitlistEntry>, PageError> {
     visitor.call_list("/api/waitlist", &[]).await
+}
+
+/// Returns the bookings of the visitor, if any of the entries became one.
+async fn bookings_of(visitor: &Visitor, entries: &[WaitlistEntry]) -> Result<Vec<Booking>, PageError> {
+    if entries.iter().any(|entry| entry.status == WaitlistStatus::Promoted) { bookings(visitor).await } else { Ok(Vec::new()) }
 }

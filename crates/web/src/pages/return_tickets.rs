@@ -4,10 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::ids::BookingId;
+use rowlock_domain::states::BookingStatus;
 use serde_json::json;
 
 use crate::api::Call;
-use crate::api::models::Returned;
+use crate::api::models::ChangedBooking;
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
 use crate::pages::tickets::{Ticket, bookings, events_of};
@@ -21,6 +22,7 @@ struct ReturnPage {
     page: Page,
     errors: FormErrors,
     ticket: Ticket,
+    is_offer: bool,
     key: String,
     labels: String,
 }
@@ -41,8 +43,11 @@ pub(crate) async fn submit(visitor: Visitor, id: web::Path<String>, sent: Form) 
     };
     let body = json!({"bookingId": id, "quantity": quantity});
     let key = sent.key();
-    match visitor.call::<Returned>(Call::post("/api/cancelbooking", body).key(&key)).await {
-        Ok(Returned { booking }) => Ok(see_other(&format!("/tickets?returned={}", booking.id))),
+    match visitor.call::<ChangedBooking>(Call::post("/api/cancelbooking", body).key(&key)).await {
+        Ok(ChangedBooking { booking }) if sent.get("offer") == "yes" && booking.status == BookingStatus::Cancelled => {
+            Ok(see_other(&format!("/queue?declined={}", booking.id)))
+        }
+        Ok(ChangedBooking { booking }) => Ok(see_other(&format!("/tickets?returned={}", booking.id))),
         Err(error @ PageError::SignInNeeded { .. }) => Err(error.then(format!("/tickets/{id}/return"))),
         Err(error) => match error.problem() {
             Some(problem) if matches!(problem.status, 409 | 422) => {
@@ -60,7 +65,10 @@ async fn form(visitor: &Visitor, id: BookingId, key: String, status: StatusCode,
     let events = events_of(visitor, std::iter::once(booking.event_id)).await?;
     let ticket = Ticket::new(&booking, events.get(&booking.event_id).map(AsRef::as_ref), visitor);
     let locale = &visitor.locale;
-    let labels = json!({"one": locale.text("give-back-one"), "many": locale.with("give-back-many", [("count", "{n}".into())])});
-    let page = visitor.page(locale.text("give-back")).in_section("tickets");
-    render_status(status, &ReturnPage { page, errors, ticket, key, labels: labels.to_string() })
+    let is_offer = ticket.reservation.as_ref().is_some_and(|reservation| reservation.is_offer);
+    let (title, one, many) =
+        if is_offer { ("decline", "decline-one", "decline-many") } else { ("give-back", "give-back-one", "give-back-many") };
+    let labels = json!({"one": locale.text(one), "many": locale.with(many, [("count", "{n}".into())])});
+    let page = visitor.page(locale.text(title)).in_section("tickets");
+    render_status(status, &ReturnPage { page, errors, ticket, is_offer, key, labels: labels.to_string() })
 }

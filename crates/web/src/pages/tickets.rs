@@ -1,4 +1,4 @@
-//! «My tickets»: the bookings of the visitor, the next event first, and the history.
+//! «My tickets»: the bookings of the visitor, reserved ones first and then the next event, and the history.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use rowlock_domain::states::{BookingStatus, EventStatus};
 use crate::api::models::{Booking, Event, List};
 use crate::error::PageError;
 use crate::pages::event;
+use crate::pages::reservation::Reservation;
 use crate::view::event::EventView;
 use crate::view::page::Page;
 use crate::view::state::SaleState;
@@ -34,11 +35,22 @@ struct TicketsPage {
 #[template(path = "tickets_list.html")]
 struct TicketList<'a> {
     page: Words<'a>,
+    reserved: Vec<Ticket>,
     tickets: Vec<Ticket>,
     history: Vec<Ticket>,
     live_url: String,
-    /// Number of tickets, for screen readers.
-    count: i64,
+}
+
+impl TicketList<'_> {
+    /// Returns the numbers of tickets in a sentence each, for screen readers.
+    fn news(&self) -> String {
+        let count = |tickets: &[Ticket]| tickets.iter().map(|ticket| ticket.quantity).sum::<i64>();
+        let held = self.page.t1("live-tickets", "count", count(&self.tickets));
+        if self.reserved.is_empty() {
+            return held;
+        }
+        format!("{held} {}", self.page.t1("live-reserved", "count", count(&self.reserved)))
+    }
 }
 
 /// A booking with the event that it is for.
@@ -55,6 +67,8 @@ pub(crate) struct Ticket {
     pub(crate) ended: Option<String>,
     /// Whether the booking has tickets to show at the door.
     pub(crate) has_codes: bool,
+    /// The reservation, while the booking can be confirmed.
+    pub(crate) reservation: Option<Reservation>,
     pub(crate) can_return: bool,
     pub(crate) is_new: bool,
     starts_at: Option<Timestamp>,
@@ -66,6 +80,7 @@ impl Ticket {
         let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
         let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == booking.ticket_type_id));
         let state = event.map(|event| SaleState::of(event, now));
+        let reservation = Reservation::of(booking, zone, visitor).filter(|_| state != Some(SaleState::Past));
         let ended = match (booking.status, state) {
             (BookingStatus::Cancelled, _) if event.is_some_and(|event| event.status == EventStatus::Cancelled) => {
                 Some(locale.text("state-called-off"))
@@ -74,9 +89,13 @@ impl Ticket {
                 let at = booking.cancelled_at.unwrap_or(booking.booked_at);
                 Some(locale.with("given-back-at", [("when", locale.date_time(at, zone).into())]))
             }
-            (BookingStatus::Expired, _) => Some(locale.text("booking-expired")),
-            (BookingStatus::Confirmed | BookingStatus::Reserved, Some(SaleState::Past)) => Some(locale.text("state-past")),
-            (BookingStatus::Confirmed | BookingStatus::Reserved, _) => None,
+            (BookingStatus::Confirmed, Some(SaleState::Past)) => Some(locale.text("state-past")),
+            (BookingStatus::Confirmed, _) => None,
+            (BookingStatus::Reserved | BookingStatus::Expired, _) => reservation.is_none().then(|| {
+                let at = booking.expires_at.unwrap_or(booking.booked_at);
+                let id = if booking.is_offer() { "offer-lapsed-at" } else { "reservation-lapsed-at" };
+                locale.with(id, [("when", locale.date_time(at, zone).into())])
+            }),
         };
         let until = event.and_then(|event| event.cancel_until.or(event.starts_at));
         Self {
@@ -88,7 +107,8 @@ impl Ticket {
             quantity: booking.quantity,
             booked: locale.date_time(booking.booked_at, zone),
             has_codes: booking.status == BookingStatus::Confirmed && ended.is_none(),
-            can_return: ended.is_none() && until.is_none_or(|until| until > now),
+            can_return: reservation.is_some() || (ended.is_none() && until.is_none_or(|until| until > now)),
+            reservation,
             ended,
             is_new: false,
             starts_at: event.and_then(|event| event.starts_at),
@@ -121,24 +141,33 @@ async fn list<'a>(visitor: &'a Visitor, bookings: &[Booking]) -> Result<(TicketL
     let events = events_of(visitor, bookings.iter().map(|booking| booking.event_id)).await?;
     let (booked, returned) = (visitor.query("booked"), visitor.query("returned"));
     let mut notice = None;
-    let (mut tickets, mut history) = (Vec::new(), Vec::new());
+    let (mut reserved, mut tickets, mut history) = (Vec::new(), Vec::new(), Vec::new());
     for booking in bookings {
         let mut ticket = Ticket::new(booking, events.get(&booking.event_id).map(Arc::as_ref), visitor);
-        if ticket.id == booked && ticket.ended.is_none() {
+        if ticket.id == booked && booking.status == BookingStatus::Confirmed && ticket.ended.is_none() {
             ticket.is_new = true;
             notice = Some(
                 visitor.locale.with("notice-booked", [("count", ticket.quantity.into()), ("event", ticket.event_name.clone().into())]),
             );
         }
         if ticket.id == returned {
-            notice = Some(visitor.locale.with("notice-returned", [("event", ticket.event_name.clone().into())]));
+            // The time can run out before the form arrives. The tickets are gone then as well.
+            let id = if booking.status == BookingStatus::Expired { "notice-lapsed" } else { "notice-returned" };
+            notice = Some(visitor.locale.with(id, [("event", ticket.event_name.clone().into())]));
         }
-        if ticket.ended.is_some() { history.push(ticket) } else { tickets.push(ticket) }
+        let list = match (&ticket.ended, &ticket.reservation) {
+            (Some(_), _) => &mut history,
+            (None, Some(_)) => &mut reserved,
+            (None, None) => &mut tickets,
+        };
+        list.push(ticket);
     }
+    // The reservation that ends first is first.
+    reserved.sort_by_key(|ticket| ticket.reservation.as_ref().map(|reservation| reservation.deadline.seconds));
     // Undated events are last.
     tickets.sort_by_key(|ticket| (ticket.starts_at.is_none(), ticket.starts_at));
-    let (live_url, count) = (visitor.live_url("/tickets/live"), tickets.iter().map(|ticket| ticket.quantity).sum());
-    Ok((TicketList { page: Words(&visitor.locale), tickets, history, live_url, count }, notice))
+    let live_url = visitor.live_url("/tickets/live");
+    Ok((TicketList { page: Words(&visitor.locale), reserved, tickets, history, live_url }, notice))
 }
 
 /// Returns the bookings of the visitor, the latest first.

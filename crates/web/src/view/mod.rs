@@ -1,7 +1,8 @@
-//! Helpers that templates share: the frame of a page, charts, events and their state in words, colors, links, and safe Markdown.
+//! Helpers that templates share: the frame of a page, charts, events and their state in words, deadlines, colors, links, and safe Markdown.
 
 pub(crate) mod chart;
 pub(crate) mod color;
+pub(crate) mod deadline;
 pub(crate) mod event;
 pub(crate) mod links;
 pub(crate) mod markdown;

@@ -123,7 +123,7 @@ impl Page {
 
     /// Returns the hidden field with the token that every form needs. It is safe HTML.
     pub(crate) fn csrf_field(&self) -> impl Display + use<> {
-        format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", csrf::FIELD, self.visitor.form_token())
+        csrf::hidden_field(&self.visitor.form_token())
     }
 
     /// Returns the languages with their links, for the switch in the footer.

@@ -6,7 +6,7 @@ use rowlock_test_support::system::Plan;
 use rowlock_test_support::wait::until;
 use serde_json::json;
 
-use crate::support::Web;
+use crate::support::{Answer, Web};
 
 /// Returns whether an update is a part that contains a text.
 fn shows(text: &str) -> impl Fn(&Update) -> bool + '_ {
@@ -121,6 +121,49 @@ async fn personal_pages_follow_the_place_the_promotion_and_the_new_ticket() {
     // After a reconnection, the browser sends the id of the last update, and hears of the promotion again.
     let mut resumed = ada.follow("/queue/live", &[("last-event-id", &first.id)]).await;
     assert!(resumed.next().await.unwrap().data.contains("You got 1 ticket"));
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_an_offer_until_it_is_accepted_or_declined() {
+    let web = Web::new().await;
+    let event = web.system.event_like(json!({"name": "Boat race", "totalTickets": 2, "offerMinutes": 30})).await;
+    let event = event["id"].as_str().unwrap().to_owned();
+    let [ben, eve] = [web.system.user("ben").await, web.system.user("eve").await];
+    let bookings = [ben.must_book(&event, 1).await, ben.must_book(&event, 1).await];
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    let page = ada.open(&book).await;
+    ada.submit(&page, &book, &[]).await.location();
+    let mut queue = ada.follow("/queue/live", &[]).await;
+    queue.until("she waits", shows("You are number 1 in line")).await;
+    ben.cancel(&bookings[0]).await.expect(200);
+    let offered = queue.until("she has an offer", shows("1 ticket is offered to you")).await;
+    assert!(offered.data.contains("data-news=\"Boat race: 1 ticket is offered to you\""), "{}", offered.data);
+    let form = offered.data.split("action=\"").find(|part| part.starts_with("/tickets/")).unwrap();
+    let confirm = form.split('"').next().unwrap().to_owned();
+    let mut reservation = ada.follow(&format!("{confirm}/live"), &[]).await;
+    reservation.until("it is open", shows("data-shape=\"open\"")).await;
+    let mut tickets = ada.follow("/tickets/live", &[]).await;
+    tickets.until("it is reserved", shows("1 more ticket is held for you.")).await;
+    // The form that has arrived while the page is open works like that of a page.
+    let part = Answer { status: reqwest::StatusCode::OK, headers: reqwest::header::HeaderMap::new(), text: offered.data };
+    ada.submit(&part, &confirm, &[]).await.location();
+    reservation.until("it is confirmed", shows("These tickets are yours")).await;
+    tickets.until("she has a ticket", shows("You have 1 ticket now.")).await;
+    queue.until("it is accepted", shows("You got 1 ticket")).await;
+
+    eve.must_wait(&event, 1).await;
+    let mut browser = web.browser();
+    browser.sign_in("eve").await;
+    let mut queue = browser.follow("/queue/live", &[]).await;
+    queue.until("she waits", shows("You are number 1 in line")).await;
+    ben.cancel(&bookings[1]).await.expect(200);
+    queue.until("she has an offer", shows("1 ticket is offered to you")).await;
+    let offer = eve.bookings().await[0]["id"].as_str().unwrap().to_owned();
+    eve.cancel(&offer).await.expect(200);
+    queue.until("it is declined", shows("You declined the offer")).await;
+    assert_eq!(web.system.counts(&event).await.0, 1);
     web.stop().await;
 }
 

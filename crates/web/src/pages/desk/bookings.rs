@@ -6,6 +6,7 @@ use askama::Template;
 use fluent_bundle::FluentValue;
 use futures_util::TryStreamExt;
 use rowlock_domain::ids::BookingId;
+use rowlock_domain::states::BookingStatus;
 use serde_json::json;
 
 use super::confirm::ConfirmPage;
@@ -27,6 +28,8 @@ struct BookingsPage {
     done: Option<String>,
     event: DeskEvent,
     bookings: Vec<HeldBooking>,
+    /// The status by which the list is filtered.
+    status: Option<BookingStatus>,
     next: Option<String>,
 }
 
@@ -35,12 +38,14 @@ pub(super) async fn list(visitor: Visitor, id: web::Path<String>) -> Result<Http
     organizer(&visitor)?;
     let (event, _) = DeskEvent::read(&visitor, id_in(&id)?).await?;
     let here = format!("/desk/events/{}/bookings", event.id);
-    let query = links::query(&[("cursor", &visitor.query("cursor")), ("limit", "50")]);
+    let status: Option<BookingStatus> = visitor.query("status").parse().ok();
+    let filter = status.map_or("", BookingStatus::as_str);
+    let query = links::query(&[("status", filter), ("cursor", &visitor.query("cursor")), ("limit", "50")]);
     let list: List<HeldBooking> = visitor.call(Call::get(&format!("/admin/events/{}/bookings{query}", event.id))).await?;
     let mut page = visitor.page(visitor.locale.text("desk-bookings")).in_section("desk");
     page.width = "wide";
-    let next = next_page(&visitor, &here, &[], list.next_cursor.as_ref());
-    render(&BookingsPage { page, done: done(&visitor), event, bookings: list.items, next })
+    let next = next_page(&visitor, &here, &["status"], list.next_cursor.as_ref());
+    render(&BookingsPage { page, done: done(&visitor), event, bookings: list.items, status, next })
 }
 
 /// Hands on the export of the API as it arrives.
@@ -98,7 +103,11 @@ pub(super) async fn cancel(visitor: Visitor, path: web::Path<(String, String)>, 
 
 impl BookingsPage {
     fn count_text(&self) -> String {
-        self.page.t1("desk-tickets-sold", "count", FluentValue::from(self.event.booked_tickets))
+        let sold = self.page.t1("desk-tickets-sold", "count", FluentValue::from(self.event.booked_tickets));
+        match self.event.reserved_tickets {
+            0 => sold,
+            reserved => format!("{sold} · {}", self.page.t1("desk-number-reserved", "count", FluentValue::from(reserved))),
+        }
     }
 
     fn cancel_link(&self, booking: &HeldBooking) -> String {
@@ -106,8 +115,15 @@ impl BookingsPage {
         format!("/desk/events/{}/bookings/{}/cancel{query}", self.event.id, booking.id)
     }
 
-    fn status_text(&self, booking: &HeldBooking) -> String {
-        self.page.t(if booking.is_confirmed() { "desk-booking-confirmed" } else { "desk-booking-cancelled" })
+    /// Returns the filters: link, text, and whether it is the current one.
+    fn filters(&self) -> Vec<(String, String, bool)> {
+        let link = |status: &str| format!("/desk/events/{}/bookings{}", self.event.id, links::query(&[("status", status)]));
+        let all = (link(""), self.page.t("desk-all-bookings"), self.status.is_none());
+        let one = |status: &BookingStatus| {
+            let text = self.page.t(&format!("desk-booking-{status}"));
+            (link(status.as_str()), text, self.status == Some(*status))
+        };
+        std::iter::once(all).chain(BookingStatus::ALL.iter().map(one)).collect()
     }
 
     fn origin_text(&self, booking: &HeldBooking) -> String {

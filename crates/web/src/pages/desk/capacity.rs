@@ -37,6 +37,16 @@ impl CapacityPage {
         Self { page, errors: FormErrors::default(), event, version, wished, effects: Vec::new(), key: new_key() }
     }
 
+    /// Says below the field of a ticket type how many tickets are taken, and how many parties wait.
+    fn hint(&self, kind: &DeskTicketType) -> String {
+        let number = |number: i64| FluentValue::from(number);
+        let id = if kind.reserved_tickets > 0 { "desk-capacity-hint-reserved" } else { "desk-capacity-hint" };
+        self.page.locale().with(
+            id,
+            [("sold", number(kind.booked_tickets)), ("reserved", number(kind.reserved_tickets)), ("waiting", number(kind.waitlist_length))],
+        )
+    }
+
     /// Returns the ticket types with their wished numbers.
     fn rows(&self) -> Vec<(&DeskTicketType, i64, String)> {
         let named = |(kind, wished): (_, &i64)| {
@@ -89,11 +99,12 @@ pub(super) async fn submit(visitor: Visitor, id: web::Path<String>, form: Form) 
     for (kind, wished) in shown.event.ticket_types.iter().zip(&mut shown.wished) {
         let field = field_of(kind);
         match form.number(&field) {
-            Some(number) if number >= kind.booked_tickets.max(1) && number <= 1_000_000_000 => *wished = number,
-            Some(number) if number > 0 && number < kind.booked_tickets => {
+            Some(number) if number >= kind.taken_tickets().max(1) && number <= 1_000_000_000 => *wished = number,
+            Some(number) if number > 0 && number < kind.taken_tickets() => {
                 *wished = number;
-                let sold = FluentValue::from(kind.booked_tickets);
-                errors.add(&field, visitor.locale.with("desk-capacity-below-sold", [("type", kind.name.clone().into()), ("sold", sold)]));
+                let sold = FluentValue::from(kind.taken_tickets());
+                let id = if kind.reserved_tickets > 0 { "desk-capacity-below-taken" } else { "desk-capacity-below-sold" };
+                errors.add(&field, visitor.locale.with(id, [("type", kind.name.clone().into()), ("sold", sold)]));
             }
             _ => errors.add(&field, visitor.locale.with("desk-capacity-invalid", [("type", kind.name.clone().into())])),
         }

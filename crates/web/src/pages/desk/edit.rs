@@ -50,6 +50,13 @@ impl EditPage {
         }
     }
 
+    /// Returns the label, the hint and the attributes of the field for a duration.
+    fn duration_texts(&self, field: &str, largest: &i64) -> (String, String, String) {
+        let id = format!("desk-field-{}", field.to_ascii_lowercase());
+        let attributes = format!("min=\"1\" max=\"{largest}\" inputmode=\"numeric\"");
+        (self.page.t(&id), self.page.t(&format!("{id}-hint")), attributes)
+    }
+
     fn time_label(&self, field: &str) -> String {
         self.page.t(&format!("desk-field-{}", field.to_ascii_lowercase()))
     }

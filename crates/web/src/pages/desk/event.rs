@@ -6,6 +6,8 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use tokio::time::Instant;
+
 use super::models::DeskEvent;
 use super::sales::{Sales, Timeline};
 use super::{administrator, done, id_in};
@@ -41,14 +43,15 @@ struct Figures<'a> {
 }
 
 impl Figures<'_> {
-    /// Reads the sales of an event, and renders its figures.
-    async fn render(visitor: &Visitor, page: &Page, event: &DeskEvent) -> Result<String, PageError> {
+    /// Reads the sales of an event, and renders its figures. Returns as well whether the sales lag behind the figures.
+    async fn render(visitor: &Visitor, page: &Page, event: &DeskEvent) -> Result<(String, bool), PageError> {
         let mut sales = None;
         if page.is_organizer() {
             let timeline: Timeline = visitor.call(Call::get(&format!("/admin/events/{}/timeline", event.id))).await?;
             sales = Some(Sales::new(&visitor.locale, event, &timeline));
         }
-        Ok(Figures { page, event, sales }.render()?)
+        let is_late = sales.as_ref().is_some_and(|sales| sales.is_late);
+        Ok((Figures { page, event, sales }.render()?, is_late))
     }
 }
 
@@ -57,7 +60,7 @@ impl EventPage {
     pub(super) async fn new(visitor: &Visitor, event: DeskEvent, errors: FormErrors) -> Result<Self, PageError> {
         let mut page = visitor.page(event.name.clone()).in_section("desk");
         page.width = "wide";
-        let figures = Figures::render(visitor, &page, &event).await?;
+        let (figures, _) = Figures::render(visitor, &page, &event).await?;
         let done = done(visitor);
         let (picture_done, done) = if visitor.query("done").starts_with("image-") { (done, None) } else { (None, done) };
         Ok(Self { page, done, picture_done, errors, event, figures })
@@ -74,19 +77,24 @@ pub(super) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
 /// Shortest time between two updates of the figures, which each need two requests to the API.
 const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sends the figures again whenever the sale has changed.
+/// How long the sales may lag behind the figures until they are read again.
+const LATE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Sends the figures again whenever the sale has changed, and until its sales are counted.
 pub(super) async fn live(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     administrator(&visitor)?;
     let id = id_in(&id)?;
     let path = format!("/api/events/{id}/live");
     let last = Cell::new(None);
-    follow(visitor, Call::get(&path).stream(), async move |visitor, _, _| {
+    follow(visitor, Call::get(&path).stream(), async move |visitor, kept, _| {
         if let Some(last) = last.get() {
             tokio::time::sleep_until(last + UPDATE_INTERVAL).await;
         }
-        last.set(Some(tokio::time::Instant::now()));
+        last.set(Some(Instant::now()));
         let (event, _) = DeskEvent::read(visitor, id).await?;
-        Figures::render(visitor, &visitor.page(""), &event).await.map(Some)
+        let (figures, is_late) = Figures::render(visitor, &visitor.page(""), &event).await?;
+        kept.again_at = is_late.then(|| Instant::now() + LATE_INTERVAL);
+        Ok(Some(figures))
     })
     .await
 }

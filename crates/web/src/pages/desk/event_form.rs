@@ -14,6 +14,8 @@ use crate::form::{Form, FormErrors};
 
 /// Times of an event, by the names of their fields.
 const TIMES: [&str; 5] = ["startsAt", "endsAt", "salesStartAt", "salesEndAt", "cancelUntil"];
+/// The durations of reservations and offers in minutes, by the names of their fields, with their largest values.
+const DURATIONS: [(&str, i64); 2] = [("checkoutMinutes", 24 * 60), ("offerMinutes", 7 * 24 * 60)];
 /// Number of rows for ticket types in the form of a new event.
 pub(super) const NEW_ROWS: usize = 6;
 /// How browsers send the value of a field with date and time.
@@ -31,6 +33,8 @@ pub(super) struct EventForm {
     pub(super) waitlist_until: String,
     /// Whether the change may end a waiting list that still has entries.
     pub(super) close_waitlist: bool,
+    /// Values of `DURATIONS`.
+    durations: [String; 2],
     pub(super) currency: String,
     pub(super) types: Vec<TypeRow>,
 }
@@ -90,6 +94,8 @@ impl EventForm {
             ],
             waitlist_until: event.waitlist_until.clone(),
             close_waitlist: false,
+            durations: [event.checkout_minutes, event.offer_minutes]
+                .map(|minutes| minutes.map(|minutes| minutes.to_string()).unwrap_or_default()),
             types: event.ticket_types.iter().map(row).collect(),
             currency,
         }
@@ -130,6 +136,7 @@ impl EventForm {
             times: TIMES.map(text),
             waitlist_until: text("waitlistUntil"),
             close_waitlist: form.get("closeWaitlist") == "yes",
+            durations: DURATIONS.map(|(field, _)| text(field)),
             currency: text("currency"),
             types: form.all("typeName").enumerate().map(row).collect(),
         }
@@ -138,6 +145,11 @@ impl EventForm {
     /// Returns the fields with date and time: name of the field and value.
     pub(super) fn times(&self) -> Vec<(&'static str, &str)> {
         TIMES.into_iter().zip(self.times.iter().map(String::as_str)).collect()
+    }
+
+    /// Returns the fields with the durations of reservations and offers: name of the field, largest value and entered value.
+    pub(super) fn durations(&self) -> Vec<(&'static str, i64, &str)> {
+        DURATIONS.into_iter().zip(&self.durations).map(|((field, largest), value)| (field, largest, value.as_str())).collect()
     }
 
     /// Returns the fields that creating and changing share. Errors are added for values that this site has to interpret; all others are
@@ -149,6 +161,13 @@ impl EventForm {
         body.insert("venue".to_owned(), optional(&self.venue));
         body.insert("description".to_owned(), optional(&self.description));
         body.insert("waitlistUntil".to_owned(), json!(self.waitlist_until));
+        for (field, largest, value) in self.durations() {
+            let minutes = value.parse::<i64>().ok().filter(|minutes| (1..=largest).contains(minutes));
+            if minutes.is_none() && !value.is_empty() {
+                errors.add(field, locale.text(&format!("invalid-{}", field.to_ascii_lowercase())));
+            }
+            body.insert(field.to_owned(), json!(minutes));
+        }
         match self.time_zone.parse::<TimeZoneName>() {
             Ok(zone) => {
                 body.insert("timeZone".to_owned(), json!(zone));

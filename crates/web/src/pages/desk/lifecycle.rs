@@ -21,7 +21,7 @@ fn page(visitor: &Visitor, event: &DeskEvent, version: &str, action: &str) -> Co
     let mut page = ConfirmPage::new(visitor, text("title"), text("button"), path, back);
     page.sentences = vec![visitor.locale.with(
         &format!("desk-{action}-explanation"),
-        [("tickets", FluentValue::from(event.booked_tickets)), ("waiting", FluentValue::from(event.waitlist_length))],
+        [("tickets", FluentValue::from(event.taken_tickets())), ("waiting", FluentValue::from(event.waitlist_length))],
     )];
     page.facts = vec![(visitor.locale.text("desk-event"), event.name.clone())];
     page.hidden = vec![("version", version.to_owned())];

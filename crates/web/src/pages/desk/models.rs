@@ -35,8 +35,15 @@ pub(super) struct DeskEvent {
     pub(super) total_tickets: i64,
     pub(super) available_tickets: i64,
     pub(super) booked_tickets: i64,
+    /// Tickets that are held for buyers until they confirm. Absent in the responses of an older API, as are the two durations.
+    #[serde(default)]
+    pub(super) reserved_tickets: i64,
     pub(super) held_tickets: i64,
     pub(super) waitlist_length: i64,
+    #[serde(default)]
+    pub(super) checkout_minutes: Option<i64>,
+    #[serde(default)]
+    pub(super) offer_minutes: Option<i64>,
     pub(super) ticket_types: Vec<DeskTicketType>,
 }
 
@@ -50,6 +57,8 @@ pub(super) struct DeskTicketType {
     pub(super) total_tickets: i64,
     pub(super) available_tickets: i64,
     pub(super) booked_tickets: i64,
+    #[serde(default)]
+    pub(super) reserved_tickets: i64,
     pub(super) held_tickets: i64,
     pub(super) waitlist_length: i64,
     pub(super) max_per_booking: i64,
@@ -59,7 +68,22 @@ pub(super) struct DeskTicketType {
 impl DeskTicketType {
     /// Returns the sold share in percent, rounded down.
     pub(super) fn sold_percent(&self) -> i64 {
-        (self.booked_tickets * 100).checked_div(self.total_tickets).unwrap_or(0).clamp(0, 100)
+        self.percent(self.booked_tickets)
+    }
+
+    /// Returns the reserved share in percent. It is at least one if there is a reserved ticket, so that its bar is visible.
+    pub(super) fn reserved_percent(&self) -> i64 {
+        let share = self.percent(self.booked_tickets + self.reserved_tickets) - self.sold_percent();
+        share.max(i64::from(self.reserved_tickets > 0)).min(100 - self.sold_percent())
+    }
+
+    /// Returns the number of tickets that belong to somebody, below which the total cannot fall.
+    pub(super) fn taken_tickets(&self) -> i64 {
+        self.booked_tickets + self.reserved_tickets
+    }
+
+    fn percent(&self, tickets: i64) -> i64 {
+        (tickets * 100).checked_div(self.total_tickets).unwrap_or(0).clamp(0, 100)
     }
 }
 
@@ -103,6 +127,16 @@ impl DeskEvent {
         (self.booked_tickets * 100).checked_div(self.total_tickets).unwrap_or(0).clamp(0, 100)
     }
 
+    /// Returns whether tickets of the event are reserved before they are sold, or were a moment ago.
+    pub(super) fn has_reservations(&self) -> bool {
+        self.checkout_minutes.is_some() || self.offer_minutes.is_some() || self.reserved_tickets > 0
+    }
+
+    /// Returns the number of tickets that are sold or reserved.
+    pub(super) fn taken_tickets(&self) -> i64 {
+        self.booked_tickets + self.reserved_tickets
+    }
+
     /// Returns the name of a ticket type, or an empty text if the event does not have it.
     pub(super) fn type_name(&self, id: &TicketTypeId) -> &str {
         self.ticket_types.iter().find(|known| known.id == *id).map_or("", |known| known.name.as_str())
@@ -126,12 +160,40 @@ pub(super) struct HeldBooking {
     pub(super) status: BookingStatus,
     pub(super) origin: String,
     pub(super) booked_at: Timestamp,
+    /// When a reservation ends or has ended.
+    #[serde(default)]
+    pub(super) expires_at: Option<Timestamp>,
     pub(super) account: Holder,
 }
 
 impl HeldBooking {
-    pub(super) fn is_confirmed(&self) -> bool {
-        self.status == BookingStatus::Confirmed
+    /// Returns whether the booking has tickets, which an organizer can cancel.
+    pub(super) fn has_tickets(&self) -> bool {
+        matches!(self.status, BookingStatus::Confirmed | BookingStatus::Reserved)
+    }
+
+    /// Returns the id of the text that names the status.
+    pub(super) fn status_text(&self) -> &'static str {
+        match self.status {
+            BookingStatus::Reserved => "desk-booking-reserved",
+            BookingStatus::Confirmed => "desk-booking-confirmed",
+            BookingStatus::Cancelled => "desk-booking-cancelled",
+            BookingStatus::Expired => "desk-booking-expired",
+        }
+    }
+
+    /// Returns the class of the color of the status.
+    pub(super) fn status_kind(&self) -> &'static str {
+        match self.status {
+            BookingStatus::Reserved => "warn",
+            BookingStatus::Confirmed => "good",
+            BookingStatus::Cancelled | BookingStatus::Expired => "quiet",
+        }
+    }
+
+    /// Returns when the reservation ends, if there is one.
+    pub(super) fn reserved_until(&self) -> Option<Timestamp> {
+        self.expires_at.filter(|_| self.status == BookingStatus::Reserved)
     }
 }
 

@@ -29,8 +29,15 @@ pub(super) struct Timeline {
     bucket: String,
     from: Timestamp,
     to: Timestamp,
+    /// Whether all bookings are counted. Absent in the responses of an older API.
+    #[serde(default = "is_current")]
+    pub(super) up_to_date: bool,
     totals: Counts,
     buckets: Vec<Bucket>,
+}
+
+const fn is_current() -> bool {
+    true
 }
 
 /// The changes in a span of time, and the totals at its end.
@@ -118,8 +125,10 @@ pub(super) struct Row {
 pub(super) struct Sales {
     /// Number of returned tickets.
     pub(super) returned: i64,
-    /// Nothing has ever happened, so there is nothing to draw.
+    /// Nothing has been counted, so there is nothing to draw.
     pub(super) is_empty: bool,
+    /// Something has happened that is not counted yet.
+    pub(super) is_late: bool,
     pub(super) description: String,
     pub(super) zone: String,
     pub(super) lines: Vec<LineChart>,
@@ -158,6 +167,7 @@ impl Sales {
         let moments = drawing.moments(event);
         Self {
             returned,
+            is_late: !timeline.up_to_date || event.booked_tickets > sold,
             is_empty: !timeline.buckets.iter().any(Bucket::has_changes) && sold == 0 && waiting == 0,
             description,
             zone: locale.zone_name(event.zone()),
