@@ -69,7 +69,7 @@ impl Inventory {
         for requests in groups.into_values() {
             let this = self.clone();
             let task = tokio::spawn(async move {
-                let first = this.run_transaction(&requests, wait).await;
+                let first = Box::pin(this.run_transaction(&requests, wait)).await;
                 let results = this.complete(&requests, wait, first).await;
                 requests.into_iter().zip(results).collect::<Vec<_>>()
             });
@@ -106,7 +106,7 @@ impl Inventory {
 
     async fn run_single<R: CommandRequest>(&self, request: &R, wait: LockWait) -> Result<Outcome, CommandError> {
         let alone = std::slice::from_ref(request);
-        let first = self.run_transaction(alone, wait).await;
+        let first = Box::pin(self.run_transaction(alone, wait)).await;
         let outcomes = self.retry_uncommitted(alone, wait, first).await.map_err(TransactionError::into_command_error)?;
         outcomes.into_iter().next().ok_or_else(|| CommandError::Failed("the transaction returned no outcome for the command".to_owned()))
     }

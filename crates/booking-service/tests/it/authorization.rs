@@ -152,6 +152,7 @@ async fn unknown_paths_and_ids_get_404() {
                 // booking-service does not know which accounts exist, only what they hold.
                 ("/admin/holdings/{accountId}", UNKNOWN) => drop(answer.expect(200)),
                 ("/admin/holdings/{accountId}", _) => drop(answer.refused(404, "account-not-found")),
+                (pattern, _) if pattern.starts_with("/api/bookings/") => drop(answer.refused(404, "booking-not-found")),
                 _ => drop(answer.refused(404, "event-not-found")),
             }
         }

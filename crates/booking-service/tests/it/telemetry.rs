@@ -14,7 +14,7 @@ use prost::Message;
 use rowlock_messaging::amqp::Tap;
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::database::TestDatabase;
-use rowlock_test_support::system::{BookingTemplate, Plan};
+use rowlock_test_support::system::{BookingTemplate, Plan, SEALING_KEY};
 use rowlock_test_support::wait::until;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -146,6 +146,7 @@ impl Logged {
             .env("ROWLOCK__AMQP__PREFIX", broker.settings().prefix)
             .env("ROWLOCK__HTTP__LISTEN", "127.0.0.1:0")
             .env("ROWLOCK__MANAGEMENT__LISTEN", "127.0.0.1:0")
+            .env("ROWLOCK__SEALING__KEY", SEALING_KEY)
             .env("ROWLOCK__LOG__FORMAT", "json")
             .stderr(Stdio::piped())
             .spawn()

@@ -85,18 +85,15 @@ impl UnitOfWork {
         self.bookings.insert_new((key.event, booking_id), booking);
         self.mark_vacated(key, number);
         let waitlist_entry_id = id;
-        let domain_event = match expires_at {
-            Some(expires_at) => {
-                self.entry_by_booking.insert(booking_id, id);
-                DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at }
+        let domain_event = if let Some(expires_at) = expires_at {
+            self.entry_by_booking.insert(booking_id, id);
+            DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at }
+        } else {
+            if offered {
+                // A guest cannot accept an offer.
+                self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.confirm(quantity);
             }
-            None => {
-                if offered {
-                    // A guest cannot accept an offer.
-                    self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.confirm(quantity);
-                }
-                DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number }
-            }
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number }
         };
         self.emit_for_type(key, domain_event);
         Ok(())

@@ -1,7 +1,7 @@
 //! Check-ins: each ticket is admitted once.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
@@ -92,18 +92,20 @@ statement! {
 }
 
 statement! {
-    /// Inserts a check-in, or returns the present one. Of two scans, the earlier one is kept, whichever is received first; of two at
-    /// the same time, the one whose door sorts first, so that the order in which they are received never matters.
+    /// Inserts a check-in, or returns the present one. A scan made without a network replaces a later one, whichever is received
+    /// first; of two at the same time, the one whose door sorts first is kept. A scan with a network never replaces the present one,
+    /// whose door has already admitted the holder.
     struct InsertCheckin {
         event: SqlUuid = Uuid, booking: SqlUuid = Uuid, number: Integer = i32, id: SqlUuid = Uuid, ticket_type: SqlUuid = Uuid,
         checked_in_at: Timestamptz = Timestamp, received_at: Timestamptz = Timestamp, door: Nullable<Text> = Option<String>,
+        without_network: Bool = bool,
     } -> (SqlUuid, Timestamptz, Nullable<Text>);
     "INSERT INTO checkins AS c (event_id, booking_id, number, id, ticket_type_id, checked_in_at, received_at, door)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (event_id, booking_id, number) DO UPDATE SET
-        checked_in_at = CASE WHEN (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+        checked_in_at = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
                              THEN excluded.checked_in_at ELSE c.checked_in_at END,
-        door = CASE WHEN (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+        door = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
                     THEN excluded.door ELSE c.door END
      RETURNING c.id, c.checked_in_at, c.door"
 }
@@ -195,6 +197,7 @@ async fn check_in_transaction(conn: &mut AsyncPgConnection, scan: &Scan) -> Quer
         checked_in_at,
         received_at: now,
         door: door.clone(),
+        without_network: scan.scanned_at.is_some(),
     };
     let (id, stored_at, stored_door): (Uuid, Timestamp, Option<String>) = insert.get_result(conn).await?;
     let is_new = id == scan.id.as_uuid();

@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 15] = [
+const PLANTED: [(&str, &str); 17] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -29,6 +29,15 @@ const PLANTED: [(&str, &str); 15] = [
     ("UPDATE waitlist_entries SET number = 99 WHERE status = 'waiting'", "number was never assigned"),
     ("UPDATE waitlist_entries SET booking_id = gen_random_uuid() WHERE status = 'promoted'", "promoted waiting-list entries"),
     ("UPDATE bookings SET origin = 'waitlist' WHERE origin = 'direct'", "do not belong to exactly one entry"),
+    (
+        "UPDATE bookings SET issued = quantity + 2, void_numbers = '{0,0}', void_reasons = '{returned,returned}' WHERE status = 'confirmed'",
+        "void ticket number twice",
+    ),
+    (
+        "INSERT INTO checkins (event_id, booking_id, number, id, ticket_type_id, checked_in_at, received_at)
+         SELECT event_id, id, quantity, gen_random_uuid(), ticket_type_id, now(), now() FROM bookings WHERE status = 'confirmed'",
+        "never issued",
+    ),
     ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "could be booked"),
     (
         "INSERT INTO sales_progress (event_id, ticket_type_id, sequence, initial_capacity) SELECT event_id, id, version, 0 FROM ticket_types",

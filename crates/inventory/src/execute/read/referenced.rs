@@ -127,7 +127,7 @@ impl ReferencedRows {
             return Ok(Vec::new());
         }
         let (events, ids): (Vec<_>, Vec<_>) = self.bookings.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
-        let (_, rows) = try_join!(lock_bookings(conn, events.clone(), ids.clone()), async {
+        let ((), rows) = try_join!(lock_bookings(conn, events.clone(), ids.clone()), async {
             let rows: Vec<BookingRow> = sql::BookingsById { events, ids }.load(&mut { conn }).await?;
             Ok(rows)
         })?;
@@ -140,7 +140,7 @@ impl ReferencedRows {
         }
         let (events, accounts): (Vec<_>, Vec<_>) =
             self.bookings_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
-        let (_, rows) = try_join!(lock_bookings_of_accounts(conn, events.clone(), accounts.clone()), async {
+        let ((), rows) = try_join!(lock_bookings_of_accounts(conn, events.clone(), accounts.clone()), async {
             let rows: Vec<BookingRow> = sql::BookingsOfAccounts { events, accounts }.load(&mut { conn }).await?;
             Ok(rows)
         })?;
