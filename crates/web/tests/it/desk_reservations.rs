@@ -29,7 +29,7 @@ fn event(reserved: i64, checkout: Option<i64>) -> Value {
 fn timeline(sold: i64, up_to_date: bool) -> Value {
     let counts = |booked: i64| json!({"booked": booked, "returned": 0, "promoted": 0, "promotions": 0, "joined": 0, "left": 0, "sold": sold, "waiting": 0, "capacity": 40});
     let mut bucket = counts(sold);
-    bucket["start"] = "2026-11-01T08:00:00Z".into();
+    bucket.as_object_mut().unwrap().insert("start".to_owned(), "2026-11-01T08:00:00Z".into());
     json!({
         "bucket": "hour", "from": "2026-11-01T08:00:00Z", "to": "2026-11-01T09:00:00Z", "upToDate": up_to_date, "totals": counts(sold),
         "buckets": [bucket]
