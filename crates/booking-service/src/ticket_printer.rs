@@ -31,13 +31,13 @@ impl TicketPrinter {
     pub(crate) async fn print(&self, booking: PrintedBooking, language: Language) -> Result<Vec<u8>, Problem> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|error: AcquireError| Problem::internal(&error))?;
         let printer = self.printer.clone();
-        let printing = tokio::task::spawn_blocking(move || {
-            let printed = printer.print(&booking, language);
+        let task = tokio::task::spawn_blocking(move || {
+            let file = printer.print(&booking, language);
             // The permit is held until the work is done, also if the client has left.
             drop(permit);
-            printed
+            file
         });
-        let printed = printing.await.map_err(|error| Problem::internal(&error))?;
-        printed.map_err(|error| Problem::internal(&error))
+        let file = task.await.map_err(|error| Problem::internal(&error))?;
+        file.map_err(|error| Problem::internal(&error))
     }
 }

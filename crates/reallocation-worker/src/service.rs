@@ -131,9 +131,9 @@ impl Worker {
 
     async fn expire(&self, reallocator: Reallocator) {
         let settings = self.settings.work;
-        if settings.expiry {
+        if let Some(interval) = settings.expiry_interval {
             let response_timeout = self.settings.database.limits.response_timeout();
-            let expirer = Expirer { reallocator, pool: self.pool.clone(), response_timeout, interval: settings.expiry_interval };
+            let expirer = Expirer { reallocator, pool: self.pool.clone(), response_timeout, interval };
             expirer.run(self.lifecycle.draining.clone()).await;
         }
     }

@@ -45,10 +45,9 @@ pub struct WorkSettings {
     pub sweep_interval: Duration,
     /// Maximum number of ticket types per sweep, from 1 to 1,000.
     pub sweep_batch: u16,
-    /// Whether reserved bookings are ended when their time is over.
-    pub expiry: bool,
-    /// Longest time between two searches for reservations whose time is over, from 1 to 30 seconds.
-    pub expiry_interval: Duration,
+    /// Longest time between two searches for reservations whose time is over, from 1 to 30 seconds, or `None` if this worker does
+    /// not end them.
+    pub expiry_interval: Option<Duration>,
     /// Maximum number of unacknowledged messages, from 1 to 10,000.
     pub prefetch: u16,
     /// Maximum number of promotions per transaction, over all its ticket types.
@@ -92,7 +91,7 @@ impl WorkSettings {
         let sweep = reader.value("worker.sweep");
         let sweep_interval = reader.millis("worker.sweep_interval_ms", 10..=3_600_000);
         let sweep_batch = reader.number("worker.sweep_batch", 1..=1_000);
-        let expiry = reader.value("worker.expiry");
+        let expiry: Option<bool> = reader.value("worker.expiry");
         let expiry_interval = reader.millis("worker.expiry_interval_ms", 1_000..=MAX_EXPIRY_INTERVAL_MS);
         let prefetch = reader.number("worker.prefetch", 1..=10_000);
         let max_promotions = reader.number("worker.max_promotions", 1..=10_000);
@@ -103,8 +102,7 @@ impl WorkSettings {
             sweep: sweep?,
             sweep_interval: sweep_interval?,
             sweep_batch: sweep_batch?,
-            expiry: expiry?,
-            expiry_interval: expiry_interval?,
+            expiry_interval: expiry?.then_some(expiry_interval?),
             prefetch: prefetch?,
             max_promotions: max_promotions?,
             resolve_for: resolve_for?,

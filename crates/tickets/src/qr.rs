@@ -113,8 +113,9 @@ mod tests {
 
     fn scan(picture: &GrayImage) -> String {
         let (width, height) = picture.dimensions();
-        let mut prepared =
-            PreparedImage::prepare_from_greyscale(width as usize, height as usize, |x, y| picture.get_pixel(x as u32, y as u32).0[0]);
+        let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap());
+        let pixels = picture.as_raw();
+        let mut prepared = PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[y * width + x]);
         let grids = prepared.detect_grids();
         assert_eq!(grids.len(), 1, "one code is found");
         grids[0].decode().unwrap().1

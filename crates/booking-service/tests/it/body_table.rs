@@ -108,6 +108,7 @@ const MAX_CAPACITY: i64 = 10_000_000;
 
 const MAX_PRICE: i64 = 1_000_000_000_000;
 
+#[expect(clippy::too_many_lines, reason = "a table with one entry per body")]
 pub(crate) fn bodies(stock: &Stock) -> Vec<Body> {
     use Kind::{Bool, Currency, Description, Id, List, Number, Object, Status, Time, Title, Zone};
     use Presence::{NotNull, Optional, Required};

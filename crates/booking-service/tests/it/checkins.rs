@@ -93,7 +93,9 @@ async fn twenty_doors_admit_each_ticket_exactly_once() {
     let mut admitted: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for door in doors {
         let (name, codes) = door.await.unwrap();
-        codes.into_iter().for_each(|code| admitted.entry(code).or_default().push(name.clone()));
+        for code in codes {
+            admitted.entry(code).or_default().push(name.clone());
+        }
     }
     assert_eq!(admitted.len(), 100);
     assert!(admitted.values().all(|doors| doors.len() == 1), "{admitted:?}");

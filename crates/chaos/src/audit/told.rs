@@ -25,7 +25,8 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
     let expected: BTreeSet<_> = evidence.deliveries.iter().filter_map(|message| expected_delivery(message, &accounts)).collect();
     let overtaken = overtaken(&evidence.deliveries);
     // Holders know that they gave up a reservation, and a mail about an offer is useless after the offer has lapsed.
-    let may_be_skipped: BTreeSet<_> = evidence.deliveries.iter().filter(is_about_reservation).map(|message| message.id).collect();
+    let may_be_skipped: BTreeSet<_> =
+        evidence.deliveries.iter().filter(|message| is_about_reservation(message)).map(|message| message.id).collect();
 
     for delivery in &expected {
         let mails = taken.get(delivery).copied().unwrap_or_default();
@@ -71,7 +72,7 @@ pub(super) fn check_webhook(evidence: &Evidence, verdict: &mut AuditResult) {
 }
 
 /// Returns whether a message is about an open offer or about the return of tickets that were only reserved.
-fn is_about_reservation(message: &&Message) -> bool {
+fn is_about_reservation(message: &Message) -> bool {
     matches!(
         message.content,
         MessageContent::Offered { .. } | MessageContent::Reduced { reserved: true, .. } | MessageContent::Cancelled { reserved: true, .. }
@@ -92,13 +93,14 @@ fn overtaken(messages: &[Message]) -> BTreeSet<Uuid> {
 /// Returns the booking and the entry whose history a mail about a message belongs to.
 fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
     let (booking, entry) = match &message.content {
-        MessageContent::Confirmed(booking) | MessageContent::Reduced { booking, .. } => (Some(booking.id), None),
+        MessageContent::Confirmed(booking)
+        | MessageContent::Reduced { booking, .. }
+        | MessageContent::Expired { booking, offer: true, .. } => (Some(booking.id), None),
         MessageContent::Cancelled { booking, .. } => (Some(*booking), None),
         MessageContent::Joined { entry, .. } => (None, Some(entry.id)),
         MessageContent::Promoted { entry, booking, .. } | MessageContent::Offered { entry, booking, .. } => {
             (Some(*booking), Some(entry.id))
         }
-        MessageContent::Expired { booking, offer: true, .. } => (Some(booking.id), None),
         MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }
         | MessageContent::Changed { .. }
@@ -114,11 +116,12 @@ fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
 /// Returns the delivery that a message must lead to. `accounts` contains the account of each booking.
 fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Option<DeliveryId> {
     let recipient = match &message.content {
-        MessageContent::Confirmed(booking) | MessageContent::Reduced { booking, .. } => booking.account,
+        MessageContent::Confirmed(booking)
+        | MessageContent::Reduced { booking, .. }
+        | MessageContent::Expired { booking, offer: true, .. } => booking.account,
         MessageContent::Joined { entry, .. } | MessageContent::Promoted { entry, .. } | MessageContent::Offered { entry, .. } => {
             entry.account
         }
-        MessageContent::Expired { booking, offer: true, .. } => booking.account,
         MessageContent::Cancelled { booking, .. } => *accounts.get(booking)?,
         MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }

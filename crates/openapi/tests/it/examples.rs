@@ -72,6 +72,7 @@ pub(crate) fn operations_path(path: &str) -> &'static str {
 
 /// Returns a client, a path and a body for an example, after creating the resources that it refers to and inserting their
 /// ids.
+#[expect(clippy::too_many_lines, reason = "a table with one arm per route")]
 pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, String, Value) {
     let auth = Client::new(system.auth_url());
     let root = system.admin();

@@ -47,20 +47,20 @@ impl Pen<'_, '_> {
     }
 
     /// Draws lines of text below each other.
-    fn lines(&mut self, face: &Face, size: f32, color: &rgb::Color, x: f32, lines: &[String]) {
+    fn lines(&mut self, face: &Face, size: f32, color: rgb::Color, x: f32, lines: &[String]) {
         for line in lines {
             self.y += size * 1.3;
-            self.line(face, size, *color, x, line);
+            self.line(face, size, color, x, line);
         }
     }
 
     /// Draws a small label and a text below it.
     fn fact(&mut self, faces: &Faces, area: (f32, f32), label: &str, value: &str) {
         let (x, room) = area;
-        self.lines(&faces.regular, SMALL, &gray(), x, &[label.to_owned()]);
+        self.lines(&faces.regular, SMALL, gray(), x, &[label.to_owned()]);
         self.y += 2.0;
         let value = faces.bold.printable(value);
-        self.lines(&faces.bold, TEXT, &ink(), x, &faces.bold.wrap(&value, TEXT, room, 3));
+        self.lines(&faces.bold, TEXT, ink(), x, &faces.bold.wrap(&value, TEXT, room, 3));
         self.y += 12.0;
     }
 
@@ -89,20 +89,20 @@ pub(super) fn draw_page(
     let mut pen = Pen { surface, y: MARGIN };
     if booking.tickets.len() > 1 {
         let page = locale.with("ticket-page", [("page", (index + 1).into()), ("pages", booking.tickets.len().into())]);
-        pen.lines(&faces.regular, SMALL, &gray(), MARGIN, &[page]);
+        pen.lines(&faces.regular, SMALL, gray(), MARGIN, &[page]);
         pen.y += 4.0;
     }
     let (size, lines) = name_lines(&faces.bold, &booking.event_name, room);
-    pen.lines(&faces.bold, size, &ink(), MARGIN, &lines);
+    pen.lines(&faces.bold, size, ink(), MARGIN, &lines);
     pen.y += 8.0;
     let when = booking.starts_at.map_or_else(
         || locale.text("ticket-date-open"),
         |start| format!("{}, {} ({})", locale.date(start, booking.zone), locale.time(start, booking.zone), locale.zone_name(booking.zone)),
     );
     let plain = |text: &str, count| faces.regular.wrap(&faces.regular.printable(text), TEXT, room, count);
-    pen.lines(&faces.regular, TEXT, &ink(), MARGIN, &plain(&when, 2));
+    pen.lines(&faces.regular, TEXT, ink(), MARGIN, &plain(&when, 2));
     if let Some(venue) = &booking.venue {
-        pen.lines(&faces.regular, TEXT, &ink(), MARGIN, &plain(venue, 3));
+        pen.lines(&faces.regular, TEXT, ink(), MARGIN, &plain(venue, 3));
     }
     pen.y += 20.0;
     pen.rectangle(rgb::Color::new(0xd5, 0xda, 0xe2), Rect::from_xywh(MARGIN, pen.y, room, 0.75));
@@ -119,11 +119,11 @@ pub(super) fn draw_page(
     pen.fact(faces, area, &locale.text("ticket-reference"), &ticket.reference);
     pen.y = bottom.max(pen.y) + 22.0;
     let hint = faces.regular.wrap(&locale.text("ticket-hint"), SMALL + 1.0, room, 4);
-    pen.lines(&faces.regular, SMALL + 1.0, &ink(), MARGIN, &hint);
+    pen.lines(&faces.regular, SMALL + 1.0, ink(), MARGIN, &hint);
     pen.y += 14.0;
-    pen.lines(&faces.regular, TINY, &gray(), MARGIN, &[locale.text("ticket-code")]);
+    pen.lines(&faces.regular, TINY, gray(), MARGIN, &[locale.text("ticket-code")]);
     let code = faces.regular.wrap(&groups(&ticket.code), TINY, room, 10);
-    pen.lines(&faces.regular, TINY, &gray(), MARGIN, &code);
+    pen.lines(&faces.regular, TINY, gray(), MARGIN, &code);
     Ok(())
 }
 

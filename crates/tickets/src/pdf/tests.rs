@@ -25,10 +25,9 @@ fn booking(count: u16) -> PrintedBooking {
     }
 }
 
-/// Counts the pages, however the file separates its words.
 fn pages(file: &[u8]) -> usize {
-    let words: String = String::from_utf8_lossy(file).split_whitespace().collect();
-    words.matches("/Type/Page").count() - words.matches("/Type/Pages").count()
+    let text = String::from_utf8_lossy(file).replace("/Type /", "/Type/");
+    text.matches("/Type/Page").count() - text.matches("/Type/Pages").count()
 }
 
 #[test]

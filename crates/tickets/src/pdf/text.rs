@@ -79,7 +79,7 @@ impl Face {
                 if line.is_empty() {
                     lines.pop();
                 }
-                lines.extend(self.pieces(word, &fits));
+                lines.extend(Self::pieces(word, &fits));
             }
         }
         if lines.len() > count {
@@ -95,7 +95,7 @@ impl Face {
     }
 
     /// Breaks a word into pieces that fit.
-    fn pieces(&self, word: &str, fits: &impl Fn(&str) -> bool) -> Vec<String> {
+    fn pieces(word: &str, fits: &impl Fn(&str) -> bool) -> Vec<String> {
         let mut pieces = vec![String::new()];
         for character in word.chars() {
             let Some(piece) = pieces.last_mut() else { break };

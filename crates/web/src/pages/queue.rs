@@ -58,6 +58,15 @@ struct EntryPage {
     leave_key: String,
 }
 
+/// The end of a wait that happened while the page was open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SeenEnd {
+    /// The entry was promoted.
+    Promoted,
+    /// The offer ran out.
+    Lapsed,
+}
+
 /// A place in a waiting list.
 struct QueuePlace {
     id: String,
@@ -77,10 +86,9 @@ struct QueuePlace {
     /// How the party gets its tickets.
     turn: Option<String>,
     was_promoted: bool,
-    /// Whether an offer ran out while the page was open.
-    is_lapsed_now: bool,
-    /// Whether the entry was promoted while the page was open.
-    is_promoted_now: bool,
+    has_lapsed: bool,
+    /// What happened while the page was open, if anything did.
+    seen: Option<SeenEnd>,
     /// Id of the booking, or an empty text.
     booking: String,
     joined: String,
@@ -115,13 +123,13 @@ impl QueuePlace {
             quantity: entry.quantity,
             max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
             position: entry.position,
-            is_lapsed_now: ended == Some("entry-expired"),
+            has_lapsed: ended == Some("entry-expired"),
             was_promoted: ended == Some("entry-promoted"),
             ended: ended.map(|id| locale.text(id)),
             offer,
             offer_time: event.and_then(|event| event.offer_minutes).map(|minutes| duration(locale, minutes)),
             turn: None,
-            is_promoted_now: false,
+            seen: None,
             booking: entry.booking_id.map(|id| id.to_string()).unwrap_or_default(),
             joined: locale.date_time(entry.joined_at, zone),
             is_new: false,
@@ -130,15 +138,23 @@ impl QueuePlace {
 }
 
 impl QueuePlace {
+    fn is_promoted_now(&self) -> bool {
+        self.seen == Some(SeenEnd::Promoted)
+    }
+
+    fn is_lapsed_now(&self) -> bool {
+        self.seen == Some(SeenEnd::Lapsed)
+    }
+
     /// Returns the state of the place, for screen readers.
     fn news(&self, locale: &Locale) -> Option<String> {
         if self.offer.is_some() {
             return Some(locale.with("offer-count", [("count", self.quantity.into())]));
         }
-        if self.is_lapsed_now {
+        if self.is_lapsed_now() {
             return Some(locale.text("offer-lapsed-title"));
         }
-        if self.is_promoted_now {
+        if self.is_promoted_now() {
             return Some(locale.with("live-promoted", [("count", self.quantity.into())]));
         }
         self.position.map(|position| locale.with("position", [("number", position.into())]))
@@ -212,13 +228,16 @@ async fn list<'a>(
             place.is_new = place.ended.is_none();
             notice = Some(locale.with(id, [("event", place.event_name.clone().into())]));
         }
-        place.is_promoted_now = place.was_promoted && seen.promoted.contains(&entry.id);
-        place.is_lapsed_now = place.is_lapsed_now && seen.offered.contains(&entry.id);
+        if place.was_promoted && seen.promoted.contains(&entry.id) {
+            place.seen = Some(SeenEnd::Promoted);
+        } else if place.has_lapsed && seen.offered.contains(&entry.id) {
+            place.seen = Some(SeenEnd::Lapsed);
+        }
         news.extend(place.news(locale).map(|text| format!("{}: {text}", place.event_name)));
         if place.offer.is_some() {
             seen.offered.insert(entry.id);
             offered.push(place);
-        } else if place.ended.is_none() || place.is_promoted_now || place.is_lapsed_now {
+        } else if place.ended.is_none() || place.seen.is_some() {
             waiting.push(place);
         } else {
             history.push(place);

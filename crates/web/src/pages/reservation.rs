@@ -1,5 +1,7 @@
 //! A reservation or an offer: the page on which its tickets are confirmed in time, and which says what became of it.
 
+use std::borrow::Borrow;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -45,8 +47,9 @@ impl Reservation {
     }
 
     /// Returns the label of the button.
-    pub(crate) fn button(&self, page: &Words<'_>, quantity: &i64) -> String {
-        let id = match (self.is_offer, *quantity) {
+    pub(crate) fn button(&self, page: &Words<'_>, quantity: &impl Borrow<i64>) -> String {
+        let quantity = *quantity.borrow();
+        let id = match (self.is_offer, quantity) {
             (false, 1) => "confirm-one",
             (false, _) => "confirm-many",
             (true, 1) => "accept-one",

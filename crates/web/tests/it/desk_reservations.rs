@@ -28,8 +28,8 @@ fn event(reserved: i64, checkout: Option<i64>) -> Value {
 /// Returns a timeline that has counted so many sold tickets.
 fn timeline(sold: i64, up_to_date: bool) -> Value {
     let counts = |booked: i64| json!({"booked": booked, "returned": 0, "promoted": 0, "promotions": 0, "joined": 0, "left": 0, "sold": sold, "waiting": 0, "capacity": 40});
-    let mut bucket = counts(sold);
-    bucket["start"] = "2026-11-01T08:00:00Z".into();
+    let start = ("start".to_owned(), json!("2026-11-01T08:00:00Z"));
+    let bucket: Value = counts(sold).as_object().cloned().into_iter().flatten().chain([start]).collect();
     json!({
         "bucket": "hour", "from": "2026-11-01T08:00:00Z", "to": "2026-11-01T09:00:00Z", "upToDate": up_to_date, "totals": counts(sold),
         "buckets": [bucket]

@@ -1,6 +1,7 @@
 //! Reservations and offers on the pages of buyers. A stand-in takes the place of booking-service.
 
-use chrono::{SecondsFormat, TimeDelta, Utc};
+use chrono::{SecondsFormat, TimeDelta};
+use rowlock_platform::clock::Clock;
 use rowlock_test_support::system::Plan;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ const ENTRY: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7006";
 
 /// Returns the time in so many seconds, as the API writes it.
 fn from_now(seconds: i64) -> String {
-    (Utc::now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Micros, true)
+    (Clock::system().now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 fn event(available: i64) -> Value {
@@ -46,7 +47,7 @@ fn entry(status: &str, booking: Option<&str>) -> Value {
 }
 
 fn list<const N: usize>(items: [Value; N]) -> Value {
-    json!({"items": items.as_slice(), "nextCursor": null})
+    json!({"items": Vec::from(items), "nextCursor": null})
 }
 
 /// Starts a site with a stand-in that has the event, and a browser in which a buyer is signed in.

@@ -1,5 +1,7 @@
 //! Creating, changing and copying events.
 
+use std::fmt::Display;
+
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use reqwest::Method;
@@ -51,7 +53,7 @@ impl EditPage {
     }
 
     /// Returns the label, the hint and the attributes of the field for a duration.
-    fn duration_texts(&self, field: &str, largest: &i64) -> (String, String, String) {
+    fn duration_texts(&self, field: &str, largest: &impl Display) -> (String, String, String) {
         let id = format!("desk-field-{}", field.to_ascii_lowercase());
         let attributes = format!("min=\"1\" max=\"{largest}\" inputmode=\"numeric\"");
         (self.page.t(&id), self.page.t(&format!("{id}-hint")), attributes)
