@@ -19,7 +19,7 @@ const TICKETS: u32 = 10_000;
 const DOORS: u32 = 20;
 /// Scans per second of all doors together.
 const RATE: u32 = 200;
-/// Of this many tickets, one is presented a second time, at the next door.
+/// Of this many tickets of a door, one is presented a second time, at the next door.
 const TICKETS_PER_COPY: u32 = 10;
 
 /// The results of the scans of a door.
@@ -87,7 +87,7 @@ async fn codes(environment: &BenchEnvironment, fixture: SampleFixture) -> Fallib
 fn codes_of_door(codes: &[String], door: u32) -> Vec<String> {
     let is_here = |(number, _): &(u64, &String)| {
         let scanned_at = |offset: u64| (number + offset) % u64::from(DOORS) == u64::from(door);
-        scanned_at(0) || (number % u64::from(TICKETS_PER_COPY) == 0 && scanned_at(1))
+        scanned_at(0) || (number / u64::from(DOORS) % u64::from(TICKETS_PER_COPY) == 0 && scanned_at(1))
     };
     (0..count(codes.len())).zip(codes).filter(is_here).map(|(_, code)| code.clone()).collect()
 }

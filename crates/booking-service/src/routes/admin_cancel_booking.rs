@@ -38,8 +38,11 @@ pub(super) struct AdminCancelBooking {
 impl CommandBody for AdminCancelBooking {}
 
 route_problems!(
-    CancelProblems =
-        Problems::for_administrators().with_body().changing().and(&[ProblemCode::BookingNotFound, ProblemCode::IdempotencyKeyReused])
+    CancelProblems = Problems::for_administrators().with_body().changing().and(&[
+        ProblemCode::BookingNotFound,
+        ProblemCode::AlreadyCheckedIn,
+        ProblemCode::IdempotencyKeyReused,
+    ])
 );
 
 /// Cancel or reduce a booking of any account.

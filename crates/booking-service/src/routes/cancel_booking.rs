@@ -50,6 +50,7 @@ route_problems!(
         ProblemCode::AmbiguousBooking,
         ProblemCode::EventBegun,
         ProblemCode::CancellationClosed,
+        ProblemCode::AlreadyCheckedIn,
         ProblemCode::IdempotencyKeyReused,
     ])
 );
