@@ -87,7 +87,7 @@ struct QueuePlace {
     turn: Option<String>,
     was_promoted: bool,
     has_lapsed: bool,
-    /// What happened while the page was open, if anything did.
+    /// The end of the wait, if it happened while the page was open.
     seen: Option<SeenEnd>,
     /// Id of the booking, or an empty text.
     booking: String,
