@@ -72,8 +72,8 @@ pub(super) fn checkin() -> Value {
 
 pub(super) fn batch() -> Value {
     json!({"scans": [
-        {"code": CODE, "door": "North", "scannedAt": "2036-12-31T13:05:12Z"},
-        {"bookingId": BOOKING, "number": 0, "door": "South", "scannedAt": "2036-12-31T13:09:40Z"},
+        {"code": CODE, "door": "North", "scannedAt": "2026-11-29T13:05:12Z"},
+        {"bookingId": BOOKING, "number": 0, "door": "South", "scannedAt": "2026-11-29T13:09:40Z"},
     ]})
 }
 
