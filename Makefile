@@ -43,10 +43,10 @@ test-servers: ## start PostgreSQL and RabbitMQ for the tests and keep them runni
 	@scripts/test-servers.sh start
 
 bench: ## run the benchmark on private servers, compared with pgbench (QUICK=1 takes two minutes)
-	@QUICK=$(QUICK) ONLY=$(ONLY) scripts/bench.sh
+	@QUICK=$(QUICK) ONLY=$(ONLY) BUILD=$(BUILD) scripts/bench.sh
 
 chaos: ## inject faults under load and audit every guarantee (MINUTES=10 SEED=7; CONTROL=1 removes the row lock)
-	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) scripts/chaos.sh
+	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) BUILD=$(BUILD) scripts/chaos.sh
 
 openapi: ## regenerate the OpenAPI document (deploy/openapi.json)
 	cargo run --quiet --locked -p rowlock-openapi
@@ -86,7 +86,8 @@ alerts: ## test the alert rules with made-up series (promtool)
 manifests: ## render the manifests of deploy/kubernetes and check them, without a cluster
 	@scripts/test-manifests.sh
 
-# The seed is fixed, so that a failure can be reproduced.
+# The seed is fixed, so that a failure can be reproduced. The build of the tests is used, because a release build takes a quarter of an
+# hour on two cores.
 ci: ## run everything that a change must pass, including two minutes of chaos
 	cargo fmt --all --check
 	$(MAKE) deny
@@ -100,4 +101,4 @@ ci: ## run everything that a change must pass, including two minutes of chaos
 	$(MAKE) test-api
 	$(MAKE) test-docs
 	$(MAKE) test-web
-	$(MAKE) chaos MINUTES=2 SEED=7
+	$(MAKE) chaos MINUTES=2 SEED=7 BUILD=debug

@@ -1,5 +1,6 @@
 //! `make bench` and `make chaos`: both run the release binaries against servers with default durability, which are started for one
-//! run and removed with their data afterwards, even if the run fails.
+//! run and removed with their data afterwards, even if the run fails. `BUILD=debug` lets `make chaos` run the build of the tests,
+//! which a machine that has run them need not compile again.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +9,7 @@ use std::{
 
 use crate::{
     checkout::Checkout,
-    failure::{Result, ensure},
+    failure::{Result, ensure, sentence},
     files,
     gateway::Upstreams,
     ports,
@@ -49,6 +50,41 @@ impl Kind {
     }
 }
 
+/// Which build is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Build {
+    Release,
+    Debug,
+}
+
+impl Build {
+    /// Returns the build that the variable `BUILD` names for `make chaos`. Figures of a debug build would mean nothing, so
+    /// `make bench` has no choice.
+    fn chosen(kind: Kind) -> Result<Self> {
+        match (variable("BUILD").as_deref(), kind) {
+            (None | Some("release"), _) => Ok(Self::Release),
+            (Some("debug"), Kind::Chaos) => Ok(Self::Debug),
+            (Some("debug"), Kind::Bench) => Err(sentence!("'make bench' measures the release build only. Leave BUILD out.")),
+            (Some(other), _) => Err(sentence!("BUILD is {other}. It must be release or debug.")),
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Debug => "debug",
+        }
+    }
+
+    fn command(self, checkout: &Checkout, arguments: &[&str], packages: &[&str]) -> Command {
+        let mut command = shell::cargo_build(checkout.root(), arguments, packages);
+        if self == Self::Release {
+            command.arg("--release");
+        }
+        command
+    }
+}
+
 /// Returns whether a switch such as QUICK=1 is on.
 fn is_on(name: &str) -> bool {
     variable(name).is_some_and(|value| value != "0")
@@ -77,9 +113,9 @@ pub(crate) fn chaos(checkout: &Checkout) -> Result<()> {
         let target = run.target.join("chaos-control");
         let features = "booking-service/without-row-lock,reallocation-worker/without-row-lock";
         let packages = [services::measured_packages(), vec![services::NOTIFIER.name]].concat();
-        let mut command = shell::cargo_build(checkout.root(), &["--release", "--features", features], &packages);
+        let mut command = run.build.command(checkout, &["--features", features], &packages);
         shell::build(command.arg("--target-dir").arg(&target))?;
-        run.programs = target.join("release");
+        run.programs = target.join(run.build.folder());
     }
     if is_on("CONTROL") {
         out = run.target.join("chaos-control/report");
@@ -102,6 +138,7 @@ pub(crate) fn restart_server(checkout: &Checkout, name: &str) -> Result<()> {
 struct Run<'a> {
     checkout: &'a Checkout,
     kind: Kind,
+    build: Build,
     target: PathBuf,
     /// The folder of the services.
     programs: PathBuf,
@@ -113,6 +150,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn prepare(checkout: &'a Checkout, kind: Kind) -> Result<Self> {
+        let build = Build::chosen(kind)?;
         tools::need(checkout, &[Server::Postgres, Server::RabbitMq, Server::Nginx])?;
         let name = kind.name();
         let lock = files::Lock::take(
@@ -129,9 +167,9 @@ impl<'a> Run<'a> {
             packages.extend(["web", "notifier"]);
         }
         step!("Building");
-        shell::build(&mut shell::cargo_build(checkout.root(), &["--release", "--bins"], &packages))?;
-        let programs = given.unwrap_or_else(|| target.join("release"));
-        Ok(Self { checkout, kind, target, programs, this, _lock: lock })
+        shell::build(&mut build.command(checkout, &["--bins"], &packages))?;
+        let programs = given.unwrap_or_else(|| target.join(build.folder()));
+        Ok(Self { checkout, kind, build, target, programs, this, _lock: lock })
     }
 
     fn start_servers(&self) -> Result<Running> {
@@ -164,7 +202,7 @@ impl<'a> Run<'a> {
     /// Returns the tool with the options that both tools have.
     fn tool(&self, servers: &PrivateServers, subcommand: Option<&str>, out: &Path) -> Result<Command> {
         let system = &servers.system;
-        let mut command = Command::new(self.target.join("release").join(format!("rowlock-{}", self.kind.name())));
+        let mut command = Command::new(self.target.join(self.build.folder()).join(format!("rowlock-{}", self.kind.name())));
         command.args(subcommand).arg("--bin-dir").arg(&self.programs).arg("--secrets").arg(system.secrets()).arg("--out").arg(out);
         for (option, port) in [("--pg-port", ports::POSTGRES), ("--gateway-port", ports::GATEWAY), ("--first-port", FURTHER_PORTS)] {
             command.arg(option).arg(system.ports.get(port)?.to_string());
