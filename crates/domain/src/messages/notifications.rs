@@ -64,6 +64,8 @@ pub struct TicketNotification {
     pub quantity: u32,
     /// The number of tickets that the booking still has.
     pub remaining: u32,
+    /// Whether the message tells that the event was called off. Older versions of the services did not write it.
+    pub is_called_off: bool,
     /// The place of the change in the history of its booking or entry, or `None` if the message does not tell.
     pub place: Option<HistoryPlace>,
 }
@@ -133,6 +135,9 @@ struct TicketData {
     booking_id: Option<BookingId>,
     waitlist_entry_id: Option<WaitlistEntryId>,
     quantity: u32,
+    /// Absent if the event has not been cancelled.
+    #[serde(default)]
+    event_cancelled: bool,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +153,9 @@ struct ReturnedData {
     /// Absent if the whole booking was cancelled.
     #[serde(default)]
     quantity: u32,
+    /// Absent if the event has not been cancelled.
+    #[serde(default)]
+    event_cancelled: bool,
 }
 
 #[derive(Deserialize)]
@@ -239,19 +247,21 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             Notification::Account { account: account_id, sealed }
         }
         _ => {
-            let ReturnedData { event_id: event, account_id: account, booking_id, returned, reserved, quantity: remaining } =
-                serde_json::from_value(data)?;
+            let data: ReturnedData = serde_json::from_value(data)?;
+            let ReturnedData { event_id: event, account_id: account, booking_id, returned, reserved, .. } = data;
             let place = HistoryPlace::of(booking_id, None, sequence);
-            let tickets = TicketNotification { event, account, quantity: returned, remaining, place };
+            let (remaining, is_called_off) = (data.quantity, data.event_cancelled);
+            let tickets = TicketNotification { event, account, quantity: returned, remaining, is_called_off, place };
             if reserved { Notification::Withdrawn(tickets) } else { Notification::Returned(tickets) }
         }
     }))
 }
 
 fn tickets(data: serde_json::Value, sequence: Option<i64>) -> Result<TicketNotification, serde_json::Error> {
-    let TicketData { event_id: event, account_id: account, booking_id, waitlist_entry_id, quantity } = serde_json::from_value(data)?;
+    let TicketData { event_id: event, account_id: account, booking_id, waitlist_entry_id, quantity, event_cancelled } =
+        serde_json::from_value(data)?;
     let place = HistoryPlace::of(booking_id, waitlist_entry_id, sequence);
-    Ok(TicketNotification { event, account, quantity, remaining: quantity, place })
+    Ok(TicketNotification { event, account, quantity, remaining: quantity, is_called_off: event_cancelled, place })
 }
 
 impl HistoryPlace {

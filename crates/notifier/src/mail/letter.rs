@@ -72,7 +72,7 @@ impl TicketTexts {
 impl Letter {
     /// Writes the letter about tickets of an event.
     pub(super) fn about_tickets(locale: &Locale, site: &SiteSettings, kind: Kind, tickets: TicketData, event: &Event) -> Self {
-        let texts = TicketTexts::of(kind, event.status == EventStatus::Cancelled);
+        let texts = TicketTexts::of(kind, tickets.is_called_off || event.status == EventStatus::Cancelled);
         let name = single_line(&event.name);
         let quantity = count(locale, tickets.quantity);
         let until = tickets.offer.map(|offer| when(locale, offer.expires_at, event.zone())).unwrap_or_default();

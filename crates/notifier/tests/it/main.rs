@@ -10,6 +10,7 @@ mod consuming;
 mod contents;
 mod fixture;
 mod order;
+mod outdated;
 mod pace;
 mod people;
 mod real;

@@ -26,20 +26,25 @@ fn each_type_that_people_are_told_about_is_read() {
         account: ACCOUNT,
         quantity,
         remaining,
+        is_called_off: false,
         place: Some(HistoryPlace { booking, entry, sequence: 42 }),
     };
     let (booking, entry) = (Some(booking_id), Some(waitlist_entry_id));
     let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
     let expired = |origin| DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin };
     let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
-    let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved };
+    let cancelled =
+        |reserved, event_cancelled| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved, event_cancelled };
+    let called_off = |tickets| TicketNotification { is_called_off: true, ..tickets };
     for (domain_event, expected) in [
         (confirmed(BookingOrigin::Direct), Some(Notification::Booked(of(3, 3, booking, None)))),
         (confirmed(BookingOrigin::Waitlist), Some(Notification::Booked(of(3, 3, booking, None)))),
         (reduced(false), Some(Notification::Returned(of(2, 3, booking, None)))),
         (reduced(true), Some(Notification::Withdrawn(of(2, 3, booking, None)))),
-        (cancelled(false), Some(Notification::Returned(of(4, 0, booking, None)))),
-        (cancelled(true), Some(Notification::Withdrawn(of(4, 0, booking, None)))),
+        (cancelled(false, false), Some(Notification::Returned(of(4, 0, booking, None)))),
+        (cancelled(true, false), Some(Notification::Withdrawn(of(4, 0, booking, None)))),
+        (cancelled(false, true), Some(Notification::Returned(called_off(of(4, 0, booking, None))))),
+        (cancelled(true, true), Some(Notification::Withdrawn(called_off(of(4, 0, booking, None))))),
         (DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at }, None),
         (expired(BookingOrigin::Direct), None),
         (expired(BookingOrigin::Waitlist), Some(Notification::OfferLapsed(of(3, 3, booking, None)))),
@@ -56,8 +61,12 @@ fn each_type_that_people_are_told_about_is_read() {
             Some(Notification::Promoted(of(3, 3, booking, entry))),
         ),
         (
-            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
             Some(Notification::Closed(of(3, 3, None, entry))),
+        ),
+        (
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: true },
+            Some(Notification::Closed(called_off(of(3, 3, None, entry)))),
         ),
         (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
         (DomainEvent::EventCancelled {}, None),
@@ -106,10 +115,7 @@ fn a_change_of_a_published_event_is_read_with_the_previous_values() {
     };
     let read = |body: String| parse_notification_message(body.as_bytes()).map(|read| read.notification);
     let expected = ChangedEvent { event: EVENT, version: 42, changes: changes.clone() };
-    assert_eq!(
-        read(updated(EventStatus::Published, Some(changes.clone()))).unwrap(),
-        Some(Notification::EventChanged(expected.into()))
-    );
+    assert_eq!(read(updated(EventStatus::Published, Some(changes.clone()))).unwrap(), Some(Notification::EventChanged(expected.into())));
     // Nobody is told about these: an event that is not public, a change of other details, and a message of an older version.
     for status in [EventStatus::Draft, EventStatus::Cancelled] {
         assert_eq!(read(updated(status, Some(changes.clone()))).unwrap(), None);
