@@ -80,7 +80,7 @@ fn visible_change(delivery: &ClaimedDelivery, event: &Event) -> Result<ChangeDat
 /// Returns the list from which people can unsubscribe, or `None` for mails about their own tickets.
 const fn list_of(kind: Kind) -> Option<MailingList> {
     match kind {
-        Kind::Waitlisted => Some(MailingList::Waitlist),
+        Kind::Waitlisted | Kind::WaitlistClosed => Some(MailingList::Waitlist),
         Kind::Reminder => Some(MailingList::Reminders),
         _ => None,
     }
@@ -93,7 +93,7 @@ impl Preparer {
         let mut events = BTreeSet::new();
         let mut about_tickets = Vec::with_capacity(claimed.len());
         for delivery in claimed {
-            let Ok(kind) = kind(delivery).map_err(drop) else { continue };
+            let Ok(kind) = kind(delivery) else { continue };
             if kind == Kind::AccountNotice {
                 continue;
             }
@@ -146,7 +146,7 @@ impl Preparer {
         };
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
-        let recipient = self.recipient(address, Some(contact.name()), language);
+        let recipient = self.recipient(address, contact.name(), language);
         if let Some(reason) = self.reason_to_skip(kind, tickets, event) {
             return Err(skipped(reason));
         }
@@ -184,7 +184,7 @@ impl Preparer {
         let contact = contacts.get(&delivery.key.recipient).ok_or_else(gone)?;
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
-        let recipient = self.recipient(address, Some(contact.name()), language);
+        let recipient = self.recipient(address, contact.name(), language);
         self.composer.compose(delivery.key, &recipient, &Topic::Webhook(&webhook), None).map_err(Outcome::Failed)
     }
 
