@@ -11,7 +11,7 @@ use rowlock_postgres::{Connection, DatabaseError, statement};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Store, millis};
+use super::{BATCH, Store, is_full, millis};
 use crate::broadcast::{CHANGED_BACK, ClaimedBroadcast, MOVED_AWAY, NewBroadcast};
 
 statement! {
@@ -89,10 +89,14 @@ statement! {
 }
 
 statement! {
-    /// Deletes the broadcasts that were settled before a time. A reminder stays until the start, because it would be sent again.
-    struct DeleteOldBroadcasts { keep: BigInt = i64 }
-    "DELETE FROM broadcasts
-     WHERE status <> 'pending' AND settled_at < now() - $1 * interval '1 millisecond' AND (starts_at IS NULL OR starts_at < now())"
+    /// Deletes some of the broadcasts that were settled before a time. A reminder stays until the start, because it would be sent again.
+    struct DeleteOldBroadcasts { keep: BigInt = i64, limit: BigInt = i64 }
+    "DELETE FROM broadcasts WHERE message_id IN (
+         SELECT message_id FROM broadcasts
+         WHERE status <> 'pending' AND settled_at < now() - $1 * interval '1 millisecond' AND (starts_at IS NULL OR starts_at < now())
+         ORDER BY settled_at LIMIT $2
+         FOR UPDATE SKIP LOCKED
+     )"
 }
 
 /// A reminder that is not stored yet.
@@ -157,8 +161,9 @@ impl Store {
     }
 
     /// Deletes broadcasts that were settled more than `keep` ago.
-    pub(crate) async fn delete_old_broadcasts(&self, keep: Duration) -> Result<usize, DatabaseError> {
-        let delete = DeleteOldBroadcasts { keep: millis(keep) };
-        self.write(async move |conn| delete.execute(conn).await).await
+    pub(crate) async fn delete_old_broadcasts(&self, keep: Duration) -> Result<(), DatabaseError> {
+        let delete = DeleteOldBroadcasts { keep: millis(keep), limit: BATCH };
+        while is_full(self.write(async |conn| delete.clone().execute(conn).await).await?) {}
+        Ok(())
     }
 }
