@@ -241,6 +241,22 @@ fn every_kind_is_written_in_english() {
 }
 
 #[test]
+fn the_mail_about_a_receiver_that_is_gone_does_not_say_that_it_failed_for_a_day() {
+    for (language, absent) in [(Language::English, ["a day", "time in between"]), (Language::German, ["Tag lang", "Zwischenzeit"])] {
+        let of = |reason: &str| {
+            let last_error = Some("the receiver responded 410".to_owned());
+            let webhook =
+                WebhookData { url: "https://crm.example/hook".to_owned(), description: None, reason: reason.to_owned(), last_error };
+            let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &Topic::Webhook(&webhook), None).unwrap();
+            read(&mail).1
+        };
+        for words in absent {
+            assert!(of("failing").contains(words) && !of("gone").contains(words), "{}", of("gone"));
+        }
+    }
+}
+
+#[test]
 fn a_notice_without_the_token_of_its_link_is_not_written() {
     let topic = Topic::Account { notice: NoticeKind::ResetPassword, token: None };
     let error = composer().compose(key(), &recipient(None, Language::English), &topic, None).unwrap_err();

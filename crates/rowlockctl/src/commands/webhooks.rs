@@ -97,11 +97,21 @@ fn status(webhook: &Webhook) -> String {
     let since = webhook.disabled_at.or(webhook.failing_since);
     let reasons = [
         since.map(|at| format!(" since {}", time(at))),
-        webhook.disabled_reason.as_ref().map(|reason| format!(" ({reason})")),
+        webhook.disabled_reason.as_deref().map(|reason| format!(" ({})", reason_in_words(reason))),
         webhook.last_error.as_ref().map(|error| format!(": {error}")),
     ];
     text.extend(reasons.into_iter().flatten());
     text
+}
+
+/// Returns why a webhook is disabled, in words.
+fn reason_in_words(reason: &str) -> &str {
+    match reason {
+        "administrator" => "by an administrator",
+        "failing" => "every request failed for a day",
+        "gone" => "at once, because the receiver responded 410 Gone",
+        other => other,
+    }
 }
 
 fn show(context: &Context, webhook: WebhookId) -> Result<(), Failure> {
@@ -189,7 +199,14 @@ mod tests {
         assert_eq!(webhook(json!({})), "active");
         let failing = json!({"status": "failing", "failingSince": "2026-11-02T09:30:00Z", "lastError": "the receiver responded 500"});
         assert_eq!(webhook(failing), "failing since 2026-11-02 09:30:00Z: the receiver responded 500");
-        let disabled = json!({"status": "disabled", "disabledAt": "2026-11-03T09:30:00Z", "disabledReason": "gone"});
-        assert_eq!(webhook(disabled), "disabled since 2026-11-03 09:30:00Z (gone)");
+        for (reason, words) in [
+            ("gone", "at once, because the receiver responded 410 Gone"),
+            ("failing", "every request failed for a day"),
+            ("administrator", "by an administrator"),
+            ("bored", "bored"),
+        ] {
+            let disabled = json!({"status": "disabled", "disabledAt": "2026-11-03T09:30:00Z", "disabledReason": reason});
+            assert_eq!(webhook(disabled), format!("disabled since 2026-11-03 09:30:00Z ({words})"));
+        }
     }
 }
