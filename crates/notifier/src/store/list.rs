@@ -73,12 +73,12 @@ pub(crate) async fn list(conn: &mut AsyncPgConnection, status: Option<Status>, l
 pub(crate) async fn resend(conn: &mut AsyncPgConnection, message: MessageId, recipient: Option<AccountId>) -> Result<usize, DatabaseError> {
     let recipient = recipient.map(AccountId::as_uuid);
     let resend = ResendDeliveries { message: message.as_uuid(), recipient, limit: BATCH };
-    let mut resent = 0_usize;
+    let mut count = 0_usize;
     loop {
         let batch = resend.clone().execute(conn).await?;
-        resent = resent.saturating_add(batch);
+        count = count.saturating_add(batch);
         if !is_full(batch) {
-            return Ok(resent);
+            return Ok(count);
         }
     }
 }

@@ -139,13 +139,12 @@ pub(crate) async fn resend_span(
 ) -> QueryResult<Option<Resending>> {
     let ResendSpan { since, until, include_delivered } = span;
     let webhook = webhook.as_uuid();
-    let Resending { asked_at, due_at, count, .. } = match before {
-        Some(before) => before,
-        None => {
-            let ended = EndPause { webhook }.get_result::<(Timestamp, Timestamp)>(conn).await.optional()?;
-            let Some((asked_at, due_at)) = ended else { return Ok(None) };
-            Resending { asked_at, due_at, count: 0, more: true }
-        }
+    let Resending { asked_at, due_at, count, .. } = if let Some(before) = before {
+        before
+    } else {
+        let ended = EndPause { webhook }.get_result::<(Timestamp, Timestamp)>(conn).await.optional()?;
+        let Some((asked_at, due_at)) = ended else { return Ok(None) };
+        Resending { asked_at, due_at, count: 0, more: true }
     };
     let batch = ResendSome { due_at, webhook, since, until, include_delivered, asked_at, limit: BATCH }.execute(conn).await?;
     Ok(Some(Resending { asked_at, due_at, count: count.saturating_add(batch), more: is_full(batch) }))

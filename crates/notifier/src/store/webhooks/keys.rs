@@ -120,9 +120,9 @@ impl Store {
             });
             match changed.await {
                 Ok(Ok(Some(body))) => return Ok(Changed { body, replayed: false }),
-                Ok(Ok(None)) => {}
                 Ok(Err(refusal)) => return Err(refusal),
-                Err(DatabaseError::Refused(Error::RollbackTransaction)) => {}
+                // The next batch, or another request with the same key was faster.
+                Ok(Ok(None)) | Err(DatabaseError::Refused(Error::RollbackTransaction)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
