@@ -132,7 +132,7 @@ impl Subject {
     }
 }
 
-/// What became of the subjects of a batch.
+/// The current states of the subjects of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct States {
     bookings: HashMap<BookingId, BookingState>,

@@ -113,7 +113,7 @@ pub(crate) enum Failure {
     /// A change with an `Idempotency-Key` was sent several times, but each response was lost.
     #[error("{reason} To repeat it without doing it twice, add: --idempotency-key {key}")]
     KeyedOutcomeUnknown {
-        /// What happened.
+        /// The last failure.
         reason: String,
         /// The key.
         key: String,

@@ -52,7 +52,7 @@ async fn a_mail_about_tickets_that_no_longer_exist_is_skipped_with_the_reason() 
         (offered(11, 111), "reserved"),
         (in_history("waitlist.joined", 12, 112, 1), "waiting"),
         (in_history("waitlist.closed", 13, 113, 1), "closed"),
-        // What has ended stays true.
+        // An end stays true.
         (in_history("booking.cancelled", 14, 114, 1), "cancelled"),
         // A newer version may know more.
         (in_history("booking.confirmed", 15, 115, 1), "framed"),
