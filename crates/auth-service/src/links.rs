@@ -189,7 +189,9 @@ impl AuthState {
         {
             return self.send_link(LinkKind::AlreadyRegistered, Some(other), &keys).await;
         }
-        self.send_link(LinkKind::ChangeEmail, Some(Account { email: email.into_string(), ..account }), &keys).await
+        // Nobody has shown yet that the new address belongs to the owner of the account.
+        let with_new_address = Account { email: email.into_string(), email_confirmed_at: None, ..account };
+        self.send_link(LinkKind::ChangeEmail, Some(with_new_address), &keys).await
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) enum NoticeError {
 impl AuthState {
     /// Returns the message with a notice to the owner of an account; none if the installation sends no e-mail. `email` is the
     /// address to which it goes.
+    ///
+    /// It contains the name only if the owner of the account has shown that the address is theirs. Otherwise, anybody could have
+    /// a text of their choice sent to any address.
     pub(crate) fn notice(
         &self,
         account: &Account,
@@ -61,7 +64,8 @@ impl AuthState {
         email: String,
         token: Option<String>,
     ) -> Result<Messages, NoticeError> {
-        let notice = AccountNotice { notice, email, name: Some(account.name.clone()), language: Some(account.language), token };
+        let name = (account.email_confirmed_at.is_some() && account.email == email).then(|| account.name.clone());
+        let notice = AccountNotice { notice, email, name, language: Some(account.language), token };
         let message = self.seal_notice(&notice)?.map(|sealed| AccountMessage::Notice { account: account.id, sealed });
         Ok(Messages::of(message.as_slice(), &self.clock, self.clock.now())?)
     }

@@ -105,7 +105,8 @@ pub(crate) async fn register_by_mail(
     let notice = AccountNotice {
         notice: NoticeKind::ConfirmEmail,
         email: registration.email.as_str().to_owned(),
-        name: Some(registration.name.as_str().to_owned()),
+        // Nobody knows yet whether the address belongs to the person who chose the name.
+        name: None,
         language: Some(registration.language),
         token: Some(token.into_text()),
     };

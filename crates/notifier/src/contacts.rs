@@ -12,11 +12,15 @@ const MAX_ACCOUNTS: usize = 500;
 
 /// How a person is reached.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Contact {
     id: AccountId,
     username: String,
     name: Option<String>,
     email: String,
+    /// Whether the person has shown that the address is theirs. The previous version of auth-service does not tell.
+    #[serde(default)]
+    email_confirmed: bool,
     /// A language tag, or `None` if the account has no language.
     pub(crate) language: Option<String>,
     pub(crate) notifications: Preferences,
@@ -30,9 +34,10 @@ pub(crate) struct Preferences {
 }
 
 impl Contact {
-    /// Returns the name by which the person is addressed.
-    pub(crate) fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.username)
+    /// Returns the name by which the person is addressed, or `None` if the address is not confirmed: anybody could have created the
+    /// account, to have a text of their choice sent to the address.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.email_confirmed.then(|| self.name.as_deref().unwrap_or(&self.username))
     }
 
     /// Returns the address, or `None` if no mail can be sent to it.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, WaitlistEntryId};
 use rowlock_domain::messages::{HistoryPlace, Notification, SealedNotice, TicketNotification};
 use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,9 @@ pub(crate) struct TicketData {
     pub(crate) quantity: u32,
     /// The number of tickets that the booking still has.
     pub(crate) remaining: u32,
+    /// Whether the message told that the event was called off, which the cached event may not show yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_called_off: bool,
     /// The offer, if the tickets are offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) offer: Option<Offer>,
@@ -143,8 +146,8 @@ pub(crate) enum NewRow {
 impl NewRow {
     /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
-        let with_offer = |kind, TicketNotification { event, account, quantity, remaining, place }, offer| {
-            let data = serde_json::json!(TicketData { event_id: event, quantity, remaining, offer });
+        let with_offer = |kind, TicketNotification { event, account, quantity, remaining, is_called_off, place }, offer| {
+            let data = serde_json::json!(TicketData { event_id: event, quantity, remaining, is_called_off, offer });
             Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data, place })
         };
         let of_tickets = |kind, tickets| with_offer(kind, tickets, None);
@@ -177,6 +180,10 @@ pub(crate) struct ClaimedDelivery {
     /// The name of the kind, which a newer build may have written.
     pub(crate) kind: String,
     pub(crate) data: Value,
+    /// The booking that it is about, if there is one.
+    pub(crate) booking: Option<BookingId>,
+    /// The waiting-list entry that it is about, if there is one.
+    pub(crate) entry: Option<WaitlistEntryId>,
     /// Number of earlier attempts.
     pub(crate) attempts: u32,
     /// Identifies the claim.

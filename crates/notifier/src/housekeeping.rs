@@ -16,13 +16,7 @@ const MAX_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) async fn keep_house(store: Store, settings: WorkSettings, metrics: DeliveryMetrics, stop: CancellationToken) {
     let interval = MAX_INTERVAL.min(settings.lease / 4);
     loop {
-        let more = match round(&store, settings, &metrics).await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::warn!(%error, "the deliveries cannot be checked; trying again");
-                false
-            }
-        };
+        let more = round(&store, settings, &metrics).await;
         let pause = if more { Duration::ZERO } else { interval };
         tokio::select! {
             () = stop.cancelled() => return,
@@ -31,9 +25,14 @@ pub(crate) async fn keep_house(store: Store, settings: WorkSettings, metrics: De
     }
 }
 
-/// Runs one round. Returns whether old deliveries are left.
-async fn round(store: &Store, settings: WorkSettings, metrics: &DeliveryMetrics) -> Result<bool, DatabaseError> {
-    let expired = store.expire_claims(settings.lease).await?;
+fn warn(error: &DatabaseError) {
+    tracing::warn!(%error, "the deliveries cannot be checked; trying again");
+}
+
+/// Runs one round. Returns whether rows are left for another one. A step that fails, because there is too much to count, does not keep
+/// the others from being done: they make less of it.
+async fn round(store: &Store, settings: WorkSettings, metrics: &DeliveryMetrics) -> bool {
+    let (expired, more_expired) = store.expire_claims(settings.lease).await.inspect_err(warn).unwrap_or_default();
     if expired > 0 {
         metrics.count_expired(expired);
         tracing::warn!(
@@ -41,6 +40,9 @@ async fn round(store: &Store, settings: WorkSettings, metrics: &DeliveryMetrics)
             "a notifier ended before it stored the outcome of deliveries, which are unclear now; see `notifier deliveries list --status unclear`"
         );
     }
-    metrics.show(store.backlog().await?);
-    store.delete_old(settings.keep).await
+    let more_old = store.delete_old(settings.keep).await.inspect_err(warn).unwrap_or_default();
+    if let Ok(backlog) = store.backlog().await.inspect_err(warn) {
+        metrics.show(backlog);
+    }
+    more_expired || more_old
 }

@@ -27,6 +27,7 @@ mod sender;
 mod service;
 mod settings;
 mod smtp;
+mod states;
 mod store;
 mod transport;
 mod webhooks;

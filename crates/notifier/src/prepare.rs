@@ -17,17 +17,19 @@ use crate::contacts::{Contact, Contacts};
 use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, WebhookData};
 use crate::events::{Event, Events};
 use crate::mail::{Composer, OutgoingMail, Recipient, Topic};
+use crate::states::{StateReader, States};
 
 /// The answers of other services about the deliveries of a batch.
 pub(crate) struct LookedUp {
     contacts: Result<HashMap<AccountId, Contact>, String>,
     events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
+    states: Result<States, String>,
 }
 
 impl LookedUp {
     /// Returns whether the other services answered.
     pub(crate) fn is_complete(&self) -> bool {
-        self.contacts.is_ok() && self.events.values().all(Result::is_ok)
+        self.contacts.is_ok() && self.states.is_ok() && self.events.values().all(Result::is_ok)
     }
 }
 
@@ -49,6 +51,7 @@ impl From<Result<OutgoingMail, Outcome>> for Prepared {
 pub(crate) struct Preparer {
     pub(crate) contacts: Contacts,
     pub(crate) events: Events,
+    pub(crate) states: StateReader,
     pub(crate) composer: Composer,
     pub(crate) clock: Clock,
     pub(crate) reminders: ReminderTimes,
@@ -77,7 +80,7 @@ fn visible_change(delivery: &ClaimedDelivery, event: &Event) -> Result<ChangeDat
 /// Returns the list from which people can unsubscribe, or `None` for mails about their own tickets.
 const fn list_of(kind: Kind) -> Option<MailingList> {
     match kind {
-        Kind::Waitlisted => Some(MailingList::Waitlist),
+        Kind::Waitlisted | Kind::WaitlistClosed => Some(MailingList::Waitlist),
         Kind::Reminder => Some(MailingList::Reminders),
         _ => None,
     }
@@ -88,16 +91,25 @@ impl Preparer {
     pub(crate) async fn look_up(&self, claimed: &[ClaimedDelivery]) -> LookedUp {
         let mut accounts = BTreeSet::new();
         let mut events = BTreeSet::new();
-        for delivery in claimed.iter().filter(|delivery| kind(delivery).is_ok_and(|kind| kind != Kind::AccountNotice)) {
+        let mut about_tickets = Vec::with_capacity(claimed.len());
+        for delivery in claimed {
+            let Ok(kind) = kind(delivery) else { continue };
+            if kind == Kind::AccountNotice {
+                continue;
+            }
             accounts.insert(delivery.key.recipient);
-            events.extend(data::<TicketData>(delivery).ok().map(|data| data.event_id));
+            if let Ok(tickets) = data::<TicketData>(delivery) {
+                events.insert(tickets.event_id);
+                about_tickets.push((kind, delivery, tickets));
+            }
         }
         let events = events.into_iter().map(|event| async move { (event, self.events.look_up(event).await) });
-        let (contacts, events) = tokio::join!(self.contacts.look_up(&accounts), join_all(events));
-        if let Err(reason) = &contacts {
+        let states = self.states.look_up(&about_tickets);
+        let (contacts, events, states) = tokio::join!(self.contacts.look_up(&accounts), join_all(events), states);
+        for reason in [contacts.as_ref().err(), states.as_ref().err()].into_iter().flatten() {
             tracing::warn!(%reason, "deliveries are postponed");
         }
-        LookedUp { contacts, events: events.into_iter().collect() }
+        LookedUp { contacts, events: events.into_iter().collect(), states }
     }
 
     /// Writes the mail of a delivery.
@@ -134,27 +146,35 @@ impl Preparer {
         };
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
-        let recipient = self.recipient(address, Some(contact.name()), language);
-        let is_broadcast = matches!(kind, Kind::EventChanged | Kind::Reminder);
-        let reason = if is_broadcast { reason_to_skip(kind, event, self.reminders, self.clock.now()) } else { None };
-        if let Some(reason) = reason {
+        let recipient = self.recipient(address, contact.name(), language);
+        if let Some(reason) = self.reason_to_skip(kind, tickets, event) {
             return Err(skipped(reason));
         }
-        let now = self.clock.now();
-        let is_called_off = event.status == EventStatus::Cancelled;
-        match kind {
-            Kind::Offered if is_called_off => return Err(skipped("the event was called off")),
-            Kind::Offered if tickets.offer.is_none_or(|offer| offer.expires_at <= now) => return Err(skipped("the offer has lapsed")),
-            // Nobody was told about the reservation.
-            Kind::Withdrawn if !is_called_off => return Err(skipped("the account returned tickets that were only reserved for it")),
-            _ => {}
-        }
+        let states = looked_up.states.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
+        let tickets = states.current(kind, delivery, tickets).map_err(skipped)?;
         let change = if kind == Kind::EventChanged { Some(visible_change(delivery, event)?) } else { None };
         let topic = match &change {
             Some(ChangeData { previous, .. }) => Topic::Changed { previous, tickets, event },
             None => Topic::Tickets { kind, tickets, event },
         };
         self.composer.compose(delivery.key, &recipient, &topic, list).map_err(Outcome::Failed)
+    }
+
+    /// Returns why a mail about tickets is not sent because of its event or of the time, or `None` if it is.
+    fn reason_to_skip(&self, kind: Kind, tickets: TicketData, event: &Event) -> Option<&'static str> {
+        let now = self.clock.now();
+        let is_called_off = tickets.is_called_off || event.status == EventStatus::Cancelled;
+        match kind {
+            Kind::EventChanged | Kind::Reminder => reason_to_skip(kind, event, self.reminders, now),
+            // The account gets another mail if it lost tickets or its place.
+            Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::Waitlisted | Kind::OfferLapsed if is_called_off => {
+                Some("the event was called off")
+            }
+            Kind::Offered if tickets.offer.is_none_or(|offer| offer.expires_at <= now) => Some("the offer has lapsed"),
+            // Nobody was told about the reservation.
+            Kind::Withdrawn if !is_called_off => Some("the account returned tickets that were only reserved for it"),
+            _ => None,
+        }
     }
 
     fn about_webhook(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
@@ -164,7 +184,7 @@ impl Preparer {
         let contact = contacts.get(&delivery.key.recipient).ok_or_else(gone)?;
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
-        let recipient = self.recipient(address, Some(contact.name()), language);
+        let recipient = self.recipient(address, contact.name(), language);
         self.composer.compose(delivery.key, &recipient, &Topic::Webhook(&webhook), None).map_err(Outcome::Failed)
     }
 

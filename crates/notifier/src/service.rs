@@ -34,6 +34,7 @@ use crate::rate::Rate;
 use crate::routes::{self, WebhookState};
 use crate::sender::Sender;
 use crate::settings::{NotifierSettings, TransportSettings};
+use crate::states::StateReader;
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::webhooks::{Client, Dispatcher, MAX_SETTLING, WebhookMetrics, keep_webhooks};
@@ -174,8 +175,9 @@ impl Notifier {
         let events = Events::new(http.clone(), &settings.api.booking_url, settings.api.keep);
         let composer = Composer::new(&settings.mail, settings.site, settings.sealing, clock.clone()).map_err(StartError::Texts)?;
         let preparer = Preparer {
-            contacts: Contacts::new(http, &settings.api.auth_url),
+            contacts: Contacts::new(http.clone(), &settings.api.auth_url),
             events,
+            states: StateReader::new(http, &settings.api.booking_url),
             composer,
             clock,
             reminders: settings.broadcasts.reminders,

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowlock_platform::clock::Clock;
 use serde_json::Value;
 use ureq::http::{Method, Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -17,6 +18,9 @@ use crate::server_url::ServerUrl;
 /// Read and write timeout. It exceeds the time that the gateway waits for a service, so that the gateway's response arrives.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Delays before a request with an `Idempotency-Key` is repeated whose response was lost.
+const REPEAT_DELAYS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
 /// The body of a request.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub(crate) struct ApiRequest<'a> {
     body: Option<RequestBody>,
     accept: &'a str,
     if_match: Option<String>,
+    /// The `Idempotency-Key` with which the request can be repeated.
+    key: Option<String>,
     /// Whether the request can be repeated safely if its response is lost.
     idempotent: bool,
 }
@@ -48,6 +54,7 @@ impl<'a> ApiRequest<'a> {
             body: None,
             accept: "application/json",
             if_match: None,
+            key: None,
             idempotent: true,
         }
     }
@@ -80,6 +87,12 @@ impl<'a> ApiRequest<'a> {
     /// Marks a change as safe to repeat.
     pub(crate) fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
+    }
+
+    /// Gives a change an `Idempotency-Key`, a new one by default. If its response is lost, [`Api::send`] repeats it, and the service
+    /// returns the response to the first request.
+    pub(crate) fn with_key(self, key: Option<String>) -> Self {
+        Self { key: Some(key.unwrap_or_else(|| Clock::system().uuid().to_string())), ..self }
     }
 
     /// Adds a query parameter, unless the value is `None`.
@@ -136,8 +149,25 @@ impl Api {
         Self { agent: config.new_agent(), url }
     }
 
-    /// Sends a request and reads the complete response. Fails unless the status is 2xx.
+    /// Sends a request and reads the complete response. Fails unless the status is 2xx. A request with an `Idempotency-Key` is repeated
+    /// if its response is lost.
     pub(crate) fn send(&self, request: &ApiRequest<'_>, token: Option<&str>) -> Result<ApiResponse, Failure> {
+        let Some(key) = &request.key else { return self.send_once(request, token) };
+        for delay in REPEAT_DELAYS {
+            match self.send_once(request, token) {
+                Err(failure) if failure.leaves_outcome_unknown() => std::thread::sleep(delay),
+                result => return result,
+            }
+        }
+        match self.send_once(request, token) {
+            Err(failure) if failure.leaves_outcome_unknown() => {
+                Err(Failure::KeyedOutcomeUnknown { reason: failure.to_string(), key: key.clone() })
+            }
+            result => result,
+        }
+    }
+
+    fn send_once(&self, request: &ApiRequest<'_>, token: Option<&str>) -> Result<ApiResponse, Failure> {
         let response = self.open(request, token)?;
         let etag = header_text(&response, header::ETAG);
         let text = response.into_body().read_to_string().map_err(|error| self.transport_failure(request, &error))?;
@@ -157,6 +187,9 @@ impl Api {
         }
         if let Some(etag) = &request.if_match {
             builder = builder.header(header::IF_MATCH, etag);
+        }
+        if let Some(key) = &request.key {
+            builder = builder.header("Idempotency-Key", key);
         }
         let invalid = |error| Failure::Other(format!("Cannot build the request: {error}"));
         let outcome = match &request.body {

@@ -12,7 +12,7 @@ use rowlock_domain::ids::{EventId, WaitlistEntryId};
 
 pub(crate) use self::bookings::Bookings;
 pub(crate) use self::events::{ChangeEvent, CreateEvent, EventDetails, Events, ListEvents};
-pub(crate) use self::webhooks::{ChangeWebhook, Webhooks};
+pub(crate) use self::webhooks::{ChangeWebhook, RepeatKey, Webhooks};
 use crate::error::EXIT_CODES;
 use crate::pages::ListLimit;
 use crate::server_url::ServerUrl;

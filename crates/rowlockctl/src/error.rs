@@ -110,6 +110,14 @@ pub(crate) enum Failure {
     /// A change was sent, but its response was lost.
     #[error("The response was lost: {0}. The command may have taken effect; check before you repeat it.")]
     OutcomeUnknown(String),
+    /// A change with an `Idempotency-Key` was sent several times, but each response was lost.
+    #[error("{reason} To repeat it without doing it twice, add: --idempotency-key {key}")]
+    KeyedOutcomeUnknown {
+        /// The last failure.
+        reason: String,
+        /// The key.
+        key: String,
+    },
     /// The API rejected the request with a problem document.
     #[error("{}", rejection_message(.0))]
     Rejected(Box<Problem>),
@@ -156,6 +164,15 @@ fn advice(problem: &Problem) -> Option<String> {
 }
 
 impl Failure {
+    /// Returns whether it is unknown if a change was made.
+    pub(crate) fn leaves_outcome_unknown(&self) -> bool {
+        match self {
+            Self::OutcomeUnknown(_) => true,
+            Self::Rejected(problem) => problem.code == "outcome-unknown",
+            _ => false,
+        }
+    }
+
     /// Returns the exit code; see [`EXIT_CODES`].
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -164,7 +181,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::NotLoggedIn(_) | Self::SessionEnded { .. } => 3,
             Self::Unreachable { .. } | Self::BrokerUnreachable(_) | Self::UnexpectedResponse { .. } => 5,
-            Self::OutcomeUnknown(_) => 9,
+            Self::OutcomeUnknown(_) | Self::KeyedOutcomeUnknown { .. } => 9,
             Self::Rejected(problem) => match (problem.status, problem.code.as_str()) {
                 (_, "outcome-unknown") => 9,
                 (401, _) => 3,

@@ -30,7 +30,7 @@ pub struct AccountNotice {
     pub notice: NoticeKind,
     /// The address to which the notice goes.
     pub email: String,
-    /// The name of the owner.
+    /// The name of the owner, if the address is confirmed. Otherwise, a stranger could have chosen it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The language of the owner.

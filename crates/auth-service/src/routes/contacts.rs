@@ -24,20 +24,23 @@ pub(super) struct Contacts {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Contact {
     id: AccountId,
     username: String,
     name: String,
     email: String,
+    /// Whether the address belongs to the person who chose the name and the username. Otherwise, no e-mail may contain them.
+    email_confirmed: bool,
     language: Language,
     notifications: Notifications,
 }
 
 impl From<Account> for Contact {
     fn from(account: Account) -> Self {
-        let notifications = account.notifications();
+        let (notifications, email_confirmed) = (account.notifications(), account.email_confirmed_at.is_some());
         let Account { id, username, name, email, language, .. } = account;
-        Self { id, username, name, email, language, notifications }
+        Self { id, username, name, email, email_confirmed, language, notifications }
     }
 }
 

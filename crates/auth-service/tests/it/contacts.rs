@@ -11,17 +11,18 @@ async fn contacts_are_the_enabled_accounts_among_those_asked_for() {
     let (database, service) = system().await;
     let [ada, ben, cid] = [service.create_account("ada").await, service.create_account("ben").await, service.create_account("cid").await];
     sql(&database, "UPDATE accounts SET disabled_at = now() WHERE username = 'ben'").await;
-    sql(&database, "UPDATE accounts SET language = 'de', notify_reminders = false WHERE username = 'cid'").await;
+    sql(&database, "UPDATE accounts SET language = 'de', notify_reminders = false, email_confirmed_at = now() WHERE username = 'cid'")
+        .await;
     let ids = json!({"accountIds": [ada["id"], ben["id"], cid["id"], ada["id"], uuid::Uuid::nil()]});
     let mut items = service.post("/internal/contacts", &ids).await.expect(200)["items"].as_array().unwrap().clone();
     items.sort_by_key(|item| text(&item["username"]));
-    let contact = |account: &Value, language: &str, reminders: bool| {
+    let contact = |account: &Value, language: &str, reminders: bool, confirmed: bool| {
         json!({
             "id": account["id"], "username": account["username"], "name": account["name"], "email": account["email"],
-            "language": language, "notifications": {"waitlist": true, "reminders": reminders},
+            "emailConfirmed": confirmed, "language": language, "notifications": {"waitlist": true, "reminders": reminders},
         })
     };
-    assert_eq!(items, [contact(&ada, "en", true), contact(&cid, "de", false)]);
+    assert_eq!(items, [contact(&ada, "en", true, false), contact(&cid, "de", false, true)]);
 
     let many: Vec<_> = (0..501).map(|_| ada["id"].clone()).collect();
     for wrong in [json!([]), json!(many), json!("x")] {

@@ -26,7 +26,7 @@ async fn a_new_and_a_taken_address_get_the_same_response_and_different_notices()
     let first = register(&service, "ada").await;
     let confirm = only_notice(&database).await;
     assert_eq!((confirm.notice, confirm.email.as_str()), (NoticeKind::ConfirmEmail, "ada@example.org"));
-    assert_eq!(confirm.name.as_deref(), Some("Name of ada"));
+    assert_eq!(confirm.name, None);
 
     let mut taken = person("other");
     taken["email"] = "ADA@example.org".into();
@@ -49,6 +49,44 @@ async fn a_new_and_a_taken_address_get_the_same_response_and_different_notices()
     taken["username"] = "third".into();
     service.post("/api/createaccount", &taken).await.expect(202);
     assert!(notices(&database).await.is_empty());
+    close(database, [service]).await;
+}
+
+#[tokio::test]
+async fn no_notice_to_an_address_that_is_not_confirmed_contains_a_text_of_its_sender() {
+    let (database, service) = system_with(&WITH_MAIL).await;
+    for handle in ["ada", "ben"] {
+        register(&service, handle).await;
+    }
+    let confirmations = notices(&database).await;
+    assert!(confirmations.iter().all(|notice| notice.name.is_none()), "{confirmations:?}");
+    let ada = text(&service.log_in("ada").await["token"]);
+    let mail = async |path: &str, body: serde_json::Value| {
+        answer(service.request(reqwest::Method::POST, path).bearer_auth(&ada).json(&body)).await.expect(202);
+        only_notice(&database).await
+    };
+    let mut taken = person("other");
+    taken["email"] = email("ada").into();
+    let to = |address: String| json!({"email": address, "password": PASSWORD});
+    let mut requests = vec![
+        ("/api/createaccount", taken.clone(), NoticeKind::AlreadyRegistered),
+        ("/api/forgotpassword", json!({"email": email("ada")}), NoticeKind::ResetPassword),
+        ("/api/resendconfirmation", json!({}), NoticeKind::ConfirmEmail),
+        ("/api/changeemail", to(email("new")), NoticeKind::ConfirmEmail),
+        ("/api/changeemail", to(email("ben")), NoticeKind::AlreadyRegistered),
+    ];
+    for (path, body, kind) in requests.clone() {
+        let notice = mail(path, body).await;
+        assert_eq!((notice.notice, notice.name), (kind, None), "{path}");
+    }
+    // The owner of a confirmed address is addressed by name there, and nowhere else.
+    service.post("/api/confirmemail", &json!({"token": confirmations[0].token})).await.expect(204);
+    requests.remove(2);
+    for (path, body, kind) in requests {
+        let expected = (path != "/api/changeemail").then(|| "Name of ada".to_owned());
+        let notice = mail(path, body).await;
+        assert_eq!((notice.notice, notice.name), (kind, expected), "{path}");
+    }
     close(database, [service]).await;
 }
 

@@ -35,6 +35,7 @@ mod leave_waitlist;
 mod live;
 mod new_event;
 mod own;
+mod states;
 mod targets;
 mod ticket_examples;
 mod ticket_files;
@@ -75,6 +76,7 @@ pub(crate) fn routes() -> Routes {
         .get("/admin/holdings/{accountId}", admin_holdings::holdings)
         .get("/internal/account-export", account_export::account_export)
         .get("/internal/events/{eventId}/holders", event_holders::holders)
+        .post("/internal/states", states::states)
         .get("/admin/events/{eventId}/timeline", admin_timeline::timeline)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)

@@ -161,6 +161,7 @@ async fn do_everything(system: &System) {
     // An event that is cancelled.
     let off = system.event(1).await;
     ada.must_book(&off, 1).await;
+    ben.must_wait(&off, 1).await;
     admin.post(&format!("/admin/events/{off}/cancel"), json!({})).await.expect(200);
 
     // An event that is deleted because nobody booked it.
@@ -224,6 +225,12 @@ impl Contracts {
     }
 }
 
+/// Returns the type of a message that tells that its event was cancelled.
+fn of_cancelled_event(delivery: &Delivery) -> Option<String> {
+    let body: Value = serde_json::from_slice(&delivery.body).unwrap();
+    (body["data"]["eventCancelled"] == true).then(|| delivery.routing_key.clone())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_matches_its_description_and_every_described_message_is_sent() {
     let plan = Plan::default()
@@ -235,10 +242,12 @@ async fn every_message_matches_its_description_and_every_described_message_is_se
     let mut log = system.broker.tap().await;
     do_everything(&system).await;
 
+    let mut of_cancelled = Vec::new();
     let mut missing: BTreeSet<_> = contracts.payloads.keys().cloned().collect();
     while !missing.is_empty() {
         let delivery = log.next_within(WAIT_TIMEOUT).await.unwrap_or_else(|| panic!("described, but never sent: {missing:?}"));
         missing.remove(&contracts.check(&delivery));
+        of_cancelled.extend(of_cancelled_event(&delivery));
     }
     // Messages still in transit are validated as well, up to the event created last.
     system.quiet().await;
@@ -246,10 +255,14 @@ async fn every_message_matches_its_description_and_every_described_message_is_se
     loop {
         let delivery = log.next().await;
         contracts.check(&delivery);
+        of_cancelled.extend(of_cancelled_event(&delivery));
         let body: Value = serde_json::from_slice(&delivery.body).unwrap();
         if body["type"] == "event.created" && body["data"]["eventId"] == last {
             break;
         }
     }
+    // One booking and one entry ended with their event; all others ended by themselves.
+    of_cancelled.sort();
+    assert_eq!(of_cancelled, ["booking.cancelled", "waitlist.closed"]);
     system.stop().await;
 }

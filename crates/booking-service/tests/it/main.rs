@@ -42,6 +42,7 @@ mod reservations;
 mod route_table;
 mod search;
 mod startup;
+mod states;
 mod support;
 mod telemetry;
 mod tickets;

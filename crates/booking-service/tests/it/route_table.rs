@@ -17,7 +17,7 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 41] = [
+pub(crate) const ROUTES: [Route; 42] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
@@ -59,6 +59,7 @@ pub(crate) const ROUTES: [Route; 41] = [
     ("GET", "/admin/events/{eventId}/doorlist", Who::Admin(AdminRole::Door)),
     ("GET", "/internal/account-export", Who::User),
     ("GET", "/internal/events/{eventId}/holders", Who::Anyone),
+    ("POST", "/internal/states", Who::Anyone),
 ];
 
 /// The routes that return a page and take a cursor and a limit.

@@ -75,6 +75,9 @@ pub enum DomainEvent {
         /// True if the booking was reserved, so that the returned tickets had not been sold. Omitted if it was confirmed.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         reserved: bool,
+        /// True if the event has been cancelled. Omitted if the booking ended by itself.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        event_cancelled: bool,
     },
     /// An account joined the waiting list.
     WaitlistJoined {
@@ -149,6 +152,9 @@ pub enum DomainEvent {
         quantity: u32,
         /// The number that the entry had in the waiting list.
         number: i64,
+        /// True if the event has been cancelled. Omitted if only the waiting list ended.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        event_cancelled: bool,
     },
     /// A closed entry was reopened with its old number, because the event was postponed.
     WaitlistReopened {

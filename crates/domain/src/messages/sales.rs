@@ -141,7 +141,7 @@ mod tests {
         let none = SalesChange::default();
         let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
         let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
-        let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved };
+        let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved, event_cancelled: false };
         let all = [
             (confirmed(BookingOrigin::Direct), SalesChange { booked: 3, ..none }),
             (confirmed(BookingOrigin::Waitlist), SalesChange { promoted: 3, ..none }),
@@ -162,7 +162,10 @@ mod tests {
             ),
             (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, SalesChange { left: 1, ..none }),
             (DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: 1, number }, none),
-            (DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number }, SalesChange { left: 1, ..none }),
+            (
+                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+                SalesChange { left: 1, ..none },
+            ),
             (DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, number }, SalesChange { joined: 1, ..none }),
             (DomainEvent::TicketsReleased {}, none),
             (DomainEvent::TicketsReallocated { promoted: 5, leftover: 1 }, none),

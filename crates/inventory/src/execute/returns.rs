@@ -4,7 +4,7 @@ use rowlock_domain::allocation::ReturnDestination;
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::DomainEvent;
-use rowlock_domain::states::{BookingStatus, WaitlistStatus};
+use rowlock_domain::states::{BookingStatus, EventStatus, WaitlistStatus};
 use rowlock_domain::tickets::{TicketNumbers, TooFewUnused};
 
 use serde_json::{Map, Value};
@@ -63,6 +63,7 @@ impl UnitOfWork {
     pub(super) fn return_tickets(&mut self, booking: (EventId, BookingId), quantity: u32) -> Result<(), Refusal> {
         let now = self.now;
         let phase = self.phase(booking.0);
+        let event_cancelled = self.is_event_cancelled(booking.0);
         let row = self.bookings.get(&booking).ok_or(Refusal::BookingNotFound)?;
         let (key, account_id, booking_id, reserved) = (row.key, row.holder.account, row.id, row.status == BookingStatus::Reserved);
         let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
@@ -74,7 +75,7 @@ impl UnitOfWork {
         let domain_event = if quantity == row.quantity {
             row.status = BookingStatus::Cancelled;
             row.cancelled_at = Some(now);
-            DomainEvent::BookingCancelled { booking_id, account_id, returned: quantity, reserved }
+            DomainEvent::BookingCancelled { booking_id, account_id, returned: quantity, reserved, event_cancelled }
         } else {
             row.quantity -= quantity;
             if let Some(tickets) = self.tickets.get_mut(&booking) {
@@ -118,9 +119,15 @@ impl UnitOfWork {
         Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), position: None, entry }))
     }
 
+    /// Returns whether an event was called off, which the messages about its bookings and entries tell.
+    fn is_event_cancelled(&self, event: EventId) -> bool {
+        self.events.get(&event).is_some_and(|event| event.get().status == EventStatus::Cancelled)
+    }
+
     /// Ends a waiting entry without a booking.
     pub(super) fn end_entry(&mut self, entry: (EventId, WaitlistEntryId), status: WaitlistStatus) -> Result<(), Refusal> {
         let now = self.now;
+        let event_cancelled = self.is_event_cancelled(entry.0);
         let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
         row.status = status;
         row.ended_at = Some(now);
@@ -134,7 +141,7 @@ impl UnitOfWork {
         self.emit_for_type(
             key,
             match status {
-                WaitlistStatus::Closed => DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+                WaitlistStatus::Closed => DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled },
                 _ => DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
             },
         );

@@ -7,6 +7,7 @@ mod holders;
 mod lists;
 mod own;
 pub(crate) mod positions;
+mod states;
 mod sweep;
 
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};
@@ -15,4 +16,5 @@ pub use find::{find_booking, find_entry};
 pub use holders::{EventHolder, holders_of_event};
 pub use lists::{EventCursor, EventFilter, EventPeriod, EventStatuses, list_events};
 pub use own::{AccountSnapshot, account_snapshot, booking_key, bookings_of_account, entries_of_account, entry_key, queue_positions};
+pub use states::{BookingState, EntryState, HolderState, states_of_bookings, states_of_entries, states_of_holders};
 pub use sweep::{HeldTickets, held_tickets, settle_events, time_until_next_expiry, types_to_reallocate, types_with_lapsed_reservations};

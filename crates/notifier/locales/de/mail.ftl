@@ -89,6 +89,7 @@ webhook-disabled-heading = Ihr Webhook wurde abgeschaltet
 webhook-disabled-failing = Einen Tag lang ist jede Anfrage von { $site } an diesen Webhook fehlgeschlagen. Er bekommt deshalb keine Nachrichten mehr.
 webhook-disabled-gone = Der Server dieses Webhooks hat geantwortet, dass er keine Nachrichten mehr haben möchte (410 Gone).
 webhook-disabled-text = Wenn der Server wieder da ist, schalten Sie den Webhook wieder ein und lassen Sie die Nachrichten der Zwischenzeit noch einmal senden.
+webhook-disabled-gone-text = Er wurde sofort abgeschaltet, und für ihn werden keine Nachrichten mehr aufgezeichnet. Wenn das ein Versehen war, schalten Sie den Webhook wieder ein. Nachrichten, die noch warteten, sind fehlgeschlagen und können noch einmal gesendet werden.
 show-webhooks = Meine Webhooks anzeigen
 footer = Diese Nachricht wurde automatisch von { $site } versendet.
 unsubscribe = Keine E-Mails zu Wartelisten mehr senden

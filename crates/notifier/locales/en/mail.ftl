@@ -89,6 +89,7 @@ webhook-disabled-heading = Your webhook was switched off
 webhook-disabled-failing = For a day, every request of { $site } to this webhook failed, so it gets no more messages.
 webhook-disabled-gone = The server of this webhook responded that it wants no more messages (410 Gone).
 webhook-disabled-text = When the server is back, enable the webhook again and have the messages of the time in between sent again.
+webhook-disabled-gone-text = It was switched off at once, and no messages are recorded for it any more. If that was a mistake, enable the webhook again. Messages that were waiting have failed and can be sent again.
 show-webhooks = Show my webhooks
 footer = This message was sent automatically by { $site }.
 unsubscribe = Do not send me mails about waiting lists

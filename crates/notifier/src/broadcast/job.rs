@@ -119,7 +119,7 @@ impl Broadcaster {
         };
         let told = page.items.iter().filter(|holder| is_told(holder.booked_at));
         let recipients = told.map(|holder| Recipient { account: holder.account_id, quantity: holder.quantity }).collect();
-        Progress::Written(Page { recipients, next_cursor: page.next_cursor })
+        Progress::Written(Page { recipients, next_cursor: page.next_cursor, reminded_before: times.before })
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) const NOT_VISIBLE_YET: &str = "booking-service does not show the chan
 /// Reason why a change is not told.
 pub(crate) const CHANGED_BACK: &str = "the event is again as it was before the change";
 
+/// Reason why a reminder is not sent.
+pub(crate) const MOVED_AWAY: &str = "the event was moved to a later time, before which its holders are reminded";
+
 /// The previous values of the details of an event that changed. The others are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -177,7 +180,7 @@ pub(crate) fn reason_to_skip(kind: Kind, event: &Event, times: ReminderTimes, no
         (EventStatus::Draft, _) => Some("the event is not public"),
         (EventStatus::Published, Some(start)) if start <= now => Some("the event has started"),
         (EventStatus::Published, start) if kind == Kind::Reminder && start.is_none_or(|start| start > times.latest_start(now)) => {
-            Some("the event was moved to a later time, before which its holders are reminded")
+            Some(MOVED_AWAY)
         }
         (EventStatus::Published, _) => None,
     }

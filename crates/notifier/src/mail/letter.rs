@@ -72,7 +72,7 @@ impl TicketTexts {
 impl Letter {
     /// Writes the letter about tickets of an event.
     pub(super) fn about_tickets(locale: &Locale, site: &SiteSettings, kind: Kind, tickets: TicketData, event: &Event) -> Self {
-        let texts = TicketTexts::of(kind, event.status == EventStatus::Cancelled);
+        let texts = TicketTexts::of(kind, tickets.is_called_off || event.status == EventStatus::Cancelled);
         let name = single_line(&event.name);
         let quantity = count(locale, tickets.quantity);
         let until = tickets.offer.map(|offer| when(locale, offer.expires_at, event.zone())).unwrap_or_default();
@@ -131,13 +131,16 @@ impl Letter {
     pub(super) fn about_webhook(locale: &Locale, site: &SiteSettings, webhook: &WebhookData) -> Self {
         let name = webhook.description.as_deref().unwrap_or(&webhook.url);
         let text = |id: &str| locale.with(id, [("webhook", single_line(name).into()), ("site", site.name.as_str().into())]);
-        let why = if webhook.reason == "gone" { "webhook-disabled-gone" } else { "webhook-disabled-failing" };
+        let [why, what_next] = match webhook.reason.as_str() {
+            "gone" => ["webhook-disabled-gone", "webhook-disabled-gone-text"],
+            _ => ["webhook-disabled-failing", "webhook-disabled-text"],
+        };
         let mut facts = vec![(locale.text("label-url"), single_line(&webhook.url))];
         facts.extend(webhook.last_error.as_deref().map(|error| (locale.text("label-last-error"), single_line(error))));
         Self {
             subject: text("webhook-disabled-subject"),
             heading: text("webhook-disabled-heading"),
-            paragraphs: vec![text(why), text("webhook-disabled-text")],
+            paragraphs: vec![text(why), text(what_next)],
             facts,
             action: Some(Link { label: locale.text("show-webhooks"), url: site.absolute("/desk/webhooks") }),
             ..Self::default()

@@ -130,7 +130,11 @@ fn assert_about_tickets(language: Language, cases: &[TicketCase]) {
             booking_id: BookingId::from_uuid(Uuid::from_u128(9)),
             expires_at: chrono::DateTime::from_timestamp(1_785_000_000, 0).unwrap(),
         });
-        let topic = Topic::Tickets { kind, tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 2, offer }, event: &event };
+        let topic = Topic::Tickets {
+            kind,
+            tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 2, is_called_off: false, offer },
+            event: &event,
+        };
         let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
         assert_mail(language, &topic, list, &Expected { subject, parts, link });
     }
@@ -196,7 +200,7 @@ fn assert_changes(language: Language, subject: &str, cases: &[ChangeCase]) {
     for (previous, parts, absent) in cases {
         let event = event("Chess", "published");
         let previous = serde_json::from_str(previous).unwrap();
-        let tickets = TicketData { event_id: EVENT, quantity: 3, remaining: 3, offer: None };
+        let tickets = TicketData { event_id: EVENT, quantity: 3, remaining: 3, is_called_off: false, offer: None };
         let topic = Topic::Changed { previous: &previous, tickets, event: &event };
         assert_mail(language, &topic, None, &Expected { subject, parts, link: TICKETS });
         let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
@@ -237,6 +241,22 @@ fn every_kind_is_written_in_english() {
 }
 
 #[test]
+fn the_mail_about_a_receiver_that_is_gone_does_not_say_that_it_failed_for_a_day() {
+    for (language, absent) in [(Language::English, ["a day", "time in between"]), (Language::German, ["Tag lang", "Zwischenzeit"])] {
+        let of = |reason: &str| {
+            let last_error = Some("the receiver responded 410".to_owned());
+            let webhook =
+                WebhookData { url: "https://crm.example/hook".to_owned(), description: None, reason: reason.to_owned(), last_error };
+            let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &Topic::Webhook(&webhook), None).unwrap();
+            read(&mail).1
+        };
+        for words in absent {
+            assert!(of("failing").contains(words) && !of("gone").contains(words), "{}", of("gone"));
+        }
+    }
+}
+
+#[test]
 fn a_notice_without_the_token_of_its_link_is_not_written() {
     let topic = Topic::Account { notice: NoticeKind::ResetPassword, token: None };
     let error = composer().compose(key(), &recipient(None, Language::English), &topic, None).unwrap_err();
@@ -246,7 +266,7 @@ fn a_notice_without_the_token_of_its_link_is_not_written() {
 #[test]
 fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
     let event = event("Chess", "published");
-    let tickets = TicketData { event_id: EVENT, quantity: 1, remaining: 1, offer: None };
+    let tickets = TicketData { event_id: EVENT, quantity: 1, remaining: 1, is_called_off: false, offer: None };
     let topic = Topic::Tickets { kind: Kind::Waitlisted, tickets, event: &event };
     let compose = |list| composer().compose(key(), &recipient(Some("Ada Lovelace"), Language::English), &topic, list).unwrap();
     let mail = compose(Some(MailingList::Waitlist));
@@ -269,7 +289,7 @@ fn names_cannot_inject_headers_or_markup() {
     let event = event(evil, "published");
     let topic = Topic::Tickets {
         kind: Kind::Confirmed,
-        tickets: TicketData { event_id: EVENT, quantity: 1, remaining: 1, offer: None },
+        tickets: TicketData { event_id: EVENT, quantity: 1, remaining: 1, is_called_off: false, offer: None },
         event: &event,
     };
     let mail = composer().compose(key(), &recipient(Some(evil), Language::English), &topic, None).unwrap();

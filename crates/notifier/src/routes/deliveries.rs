@@ -1,5 +1,7 @@
 //! `/admin/webhooks/{webhookId}/deliveries`: lists deliveries and sends them again.
 
+use std::cell::Cell;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use deserr::Deserr;
@@ -17,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::resources::{DeliveryResource, StatusResource};
 use super::{WebhookState, changed, examples, respond, webhook_in_path};
-use crate::store::webhooks::{self as store, ResendSpan, WebhookError};
+use crate::store::webhooks::{self as store, Effect, ResendSpan, Resending, WebhookError};
 use crate::webhooks::DeliveryStatus;
 
 /// Which deliveries to list.
@@ -207,12 +209,18 @@ pub(super) async fn resend_span(
     }
     let (ResendMessages { since, until, include_delivered }, keyed) = body.finish_keyed_with_path(&request)?;
     let webhook = webhook_in_path(&path)?;
+    let progress: Cell<Option<Resending>> = Cell::new(None);
     let resend = async |conn: &mut Connection| {
         if let Some(refusal) = refusal(conn, webhook).await? {
             return Ok(Err(refusal));
         }
-        let resent = store::resend_span(conn, webhook, ResendSpan { since, until, include_delivered }).await?;
-        respond(&Resent { resent }, None)
+        let span = ResendSpan { since, until, include_delivered };
+        let Some(resending) = store::resend_span(conn, webhook, span, progress.get()).await? else {
+            return Ok(Err(WebhookError::NotFound));
+        };
+        progress.set(Some(resending));
+        let response = respond(&Resent { resent: resending.count }, None)?;
+        Ok(response.map(|effect| Effect { is_partial: resending.more, ..effect }))
     };
     let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
     state.wake.notify_one();

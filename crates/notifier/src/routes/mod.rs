@@ -116,7 +116,7 @@ fn webhook_in_path(id: &str) -> Result<WebhookId, WebhookError> {
 /// Returns the result of a change that succeeded, with the body of its response and its entry in the audit log.
 fn respond(body: &impl Serialize, audited: Option<AuditedAction>) -> Change {
     match serde_json::to_value(body) {
-        Ok(body) => Ok(Ok(Effect { body, audited })),
+        Ok(body) => Ok(Ok(Effect { body, audited, is_partial: false })),
         Err(error) => Err(Error::SerializationError(error.into())),
     }
 }

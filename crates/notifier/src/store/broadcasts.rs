@@ -11,8 +11,8 @@ use rowlock_postgres::{Connection, DatabaseError, statement};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Store, millis};
-use crate::broadcast::{ClaimedBroadcast, NewBroadcast};
+use super::{BATCH, Store, is_full, millis};
+use crate::broadcast::{CHANGED_BACK, ClaimedBroadcast, MOVED_AWAY, NewBroadcast};
 
 statement! {
     /// Inserts broadcasts about changes. Those that exist already stay as they are.
@@ -31,12 +31,14 @@ statement! {
 
 statement! {
     /// Inserts reminders. An event gets none if its holders have been told something after the reminder was due, because the mail
-    /// about a change shows the start as well.
+    /// about a change shows the start as well. A mail that was skipped because of the start has told nobody. If the event starts again
+    /// at a time for which its reminder was skipped, with all or some of its mails, that reminder is due again.
     struct InsertReminders {
         messages: Array<SqlUuid> = Vec<Uuid>,
         events: Array<SqlUuid> = Vec<Uuid>,
         starts: Array<Timestamptz> = Vec<Timestamp>,
         before: BigInt = i64,
+        untold: Array<Text> = Vec<&'static str>,
     }
     "INSERT INTO broadcasts (message_id, kind, event_id, starts_at, due_at)
      SELECT message_id, 'reminder', event_id, starts_at, now()
@@ -45,8 +47,19 @@ statement! {
          SELECT FROM broadcasts AS told
          WHERE told.event_id = new.event_id AND told.status <> 'skipped'
              AND told.created_at > new.starts_at - $4 * interval '1 millisecond'
+             AND NOT EXISTS (
+                 SELECT FROM deliveries
+                 WHERE deliveries.message_id = told.message_id AND deliveries.status = 'skipped' AND deliveries.detail = ANY ($5)
+                     AND deliveries.kind IN ('event-changed', 'reminder')
+             )
      )
-     ON CONFLICT (event_id, starts_at) WHERE kind = 'reminder' DO NOTHING"
+     ON CONFLICT (event_id, starts_at) WHERE kind = 'reminder' DO UPDATE
+     SET status = 'pending', due_at = excluded.due_at, created_at = now(), next_cursor = NULL, settled_at = NULL, detail = NULL
+     WHERE broadcasts.status = 'skipped' OR broadcasts.status = 'done' AND EXISTS (
+         SELECT FROM deliveries
+         WHERE deliveries.message_id = broadcasts.message_id AND deliveries.status = 'skipped' AND deliveries.detail = ANY ($5)
+             AND deliveries.kind IN ('event-changed', 'reminder')
+     )"
 }
 
 statement! {
@@ -76,10 +89,14 @@ statement! {
 }
 
 statement! {
-    /// Deletes the broadcasts that were settled before a time. A reminder stays until the start, because it would be sent again.
-    struct DeleteOldBroadcasts { keep: BigInt = i64 }
-    "DELETE FROM broadcasts
-     WHERE status <> 'pending' AND settled_at < now() - $1 * interval '1 millisecond' AND (starts_at IS NULL OR starts_at < now())"
+    /// Deletes some of the broadcasts that were settled before a time. A reminder stays until the start, because it would be sent again.
+    struct DeleteOldBroadcasts { keep: BigInt = i64, limit: BigInt = i64 }
+    "DELETE FROM broadcasts WHERE message_id IN (
+         SELECT message_id FROM broadcasts
+         WHERE status <> 'pending' AND settled_at < now() - $1 * interval '1 millisecond' AND (starts_at IS NULL OR starts_at < now())
+         ORDER BY settled_at LIMIT $2
+         FOR UPDATE SKIP LOCKED
+     )"
 }
 
 /// A reminder that is not stored yet.
@@ -124,6 +141,7 @@ impl Store {
             events: reminders.iter().map(|reminder| reminder.event.as_uuid()).collect(),
             starts: reminders.iter().map(|reminder| reminder.starts_at).collect(),
             before: millis(before),
+            untold: vec![MOVED_AWAY, CHANGED_BACK],
         };
         self.write(async move |conn| insert.execute(conn).await).await
     }
@@ -143,8 +161,9 @@ impl Store {
     }
 
     /// Deletes broadcasts that were settled more than `keep` ago.
-    pub(crate) async fn delete_old_broadcasts(&self, keep: Duration) -> Result<usize, DatabaseError> {
-        let delete = DeleteOldBroadcasts { keep: millis(keep) };
-        self.write(async move |conn| delete.execute(conn).await).await
+    pub(crate) async fn delete_old_broadcasts(&self, keep: Duration) -> Result<(), DatabaseError> {
+        let delete = DeleteOldBroadcasts { keep: millis(keep), limit: BATCH };
+        while is_full(self.write(async |conn| delete.clone().execute(conn).await).await?) {}
+        Ok(())
     }
 }

@@ -8,22 +8,34 @@ use rowlock_postgres::{DatabaseError, statement};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::unsigned;
+use super::{BATCH, is_full, unsigned};
 use crate::delivery::Status;
 
 statement! {
-    /// Reads the newest deliveries with one of these statuses.
+    /// Reads the newest deliveries with one of these statuses. The index returns those of each status in order.
     struct ListDeliveries { statuses: Array<Text> = Vec<&'static str>, limit: BigInt = i64 }
         -> (SqlUuid, SqlUuid, Text, Text, Text, Integer, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Text>);
-    "SELECT message_id, recipient, channel, kind, status, attempts, created_at, due_at, settled_at, detail FROM deliveries
-     WHERE status = ANY ($1) ORDER BY created_at DESC, message_id, recipient LIMIT $2"
+    "SELECT listed.message_id, listed.recipient, listed.channel, listed.kind, listed.status, listed.attempts, listed.created_at, listed.due_at,
+         listed.settled_at, listed.detail
+     FROM unnest($1::text[]) AS wanted (status)
+     CROSS JOIN LATERAL (
+         SELECT * FROM deliveries WHERE deliveries.status = wanted.status ORDER BY created_at DESC, message_id, recipient LIMIT $2
+     ) AS listed
+     ORDER BY listed.created_at DESC, listed.message_id, listed.recipient LIMIT $2"
 }
 
 statement! {
-    /// Makes deliveries of a message pending again that failed or are unclear.
-    struct ResendDeliveries { message: SqlUuid = Uuid, recipient: Nullable<SqlUuid> = Option<Uuid> }
+    /// Makes some of the deliveries of a message pending again that failed or are unclear.
+    struct ResendDeliveries { message: SqlUuid = Uuid, recipient: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64 }
     "UPDATE deliveries SET status = 'pending', attempts = 0, due_at = now(), settled_at = NULL, detail = NULL
-     WHERE message_id = $1 AND recipient = coalesce($2, recipient) AND status IN ('failed', 'unclear')"
+     FROM (
+         SELECT message_id, recipient, channel FROM deliveries
+         WHERE message_id = $1 AND recipient = coalesce($2, recipient) AND status IN ('failed', 'unclear')
+         ORDER BY recipient LIMIT $3
+         FOR UPDATE
+     ) AS settled
+     WHERE deliveries.message_id = settled.message_id AND deliveries.recipient = settled.recipient
+         AND deliveries.channel = settled.channel"
 }
 
 /// A delivery as operators see it.
@@ -60,5 +72,19 @@ pub(crate) async fn list(conn: &mut AsyncPgConnection, status: Option<Status>, l
 /// Makes the failed and unclear deliveries of a message pending again, those of one recipient or all. Returns their number.
 pub(crate) async fn resend(conn: &mut AsyncPgConnection, message: MessageId, recipient: Option<AccountId>) -> Result<usize, DatabaseError> {
     let recipient = recipient.map(AccountId::as_uuid);
-    Ok(ResendDeliveries { message: message.as_uuid(), recipient }.execute(conn).await?)
+    let resend = ResendDeliveries { message: message.as_uuid(), recipient, limit: BATCH };
+    let mut count = 0_usize;
+    loop {
+        let batch = resend.clone().execute(conn).await?;
+        count = count.saturating_add(batch);
+        if !is_full(batch) {
+            return Ok(count);
+        }
+    }
+}
+
+/// Returns the statement that reads deliveries, whose plan is tested.
+#[cfg(test)]
+pub(super) fn newest(statuses: Vec<&'static str>, limit: i64) -> impl diesel::query_builder::QueryFragment<diesel::pg::Pg> + Send {
+    ListDeliveries { statuses, limit }
 }

@@ -6,14 +6,21 @@ use diesel::sql_types::{BigInt, Double, Text};
 use diesel_async::RunQueryDsl;
 use rowlock_postgres::{DatabaseError, statement};
 
-use super::{Store, millis};
+use super::{BATCH, Store, is_full, millis};
 
 statement! {
-    /// Marks deliveries as unclear whose notifier has not settled them in time.
-    struct ExpireClaims { detail: Text = &'static str, lease: BigInt = i64 }
+    /// Marks some of the deliveries as unclear whose notifier has not settled them in time.
+    struct ExpireClaims { detail: Text = &'static str, lease: BigInt = i64, limit: BigInt = i64 }
     "UPDATE deliveries
      SET status = 'unclear', attempts = attempts + 1, claimed_at = NULL, settled_at = now(), detail = $1
-     WHERE status = 'sending' AND claimed_at < now() - $2 * interval '1 millisecond'"
+     FROM (
+         SELECT message_id, recipient, channel FROM deliveries
+         WHERE status = 'sending' AND claimed_at < now() - $2 * interval '1 millisecond'
+         ORDER BY claimed_at LIMIT $3
+         FOR UPDATE SKIP LOCKED
+     ) AS expired
+     WHERE deliveries.message_id = expired.message_id AND deliveries.recipient = expired.recipient
+         AND deliveries.channel = expired.channel"
 }
 
 statement! {
@@ -44,22 +51,20 @@ pub(crate) struct Backlog {
     pub(crate) oldest_seconds: f64,
 }
 
-/// Maximum number of rows that are deleted in one transaction.
-const DELETE_LIMIT: i64 = 5_000;
-
 impl Store {
-    /// Marks the deliveries as unclear whose claim is older than `lease`. Returns their number.
-    pub(crate) async fn expire_claims(&self, lease: Duration) -> Result<usize, DatabaseError> {
+    /// Marks deliveries as unclear whose claim is older than `lease`. Returns their number, and whether more may be left.
+    pub(crate) async fn expire_claims(&self, lease: Duration) -> Result<(usize, bool), DatabaseError> {
         let detail = "the notifier ended before it stored the outcome, so the mail may have been sent";
-        let expire = ExpireClaims { detail, lease: millis(lease) };
-        self.write(async move |conn| expire.execute(conn).await).await
+        let expire = ExpireClaims { detail, lease: millis(lease), limit: BATCH };
+        let expired = self.write(async move |conn| expire.execute(conn).await).await?;
+        Ok((expired, is_full(expired)))
     }
 
     /// Deletes deliveries that were settled more than `keep` ago. Returns whether more may be left.
     pub(crate) async fn delete_old(&self, keep: Duration) -> Result<bool, DatabaseError> {
-        let delete = DeleteOld { keep: millis(keep), limit: DELETE_LIMIT };
+        let delete = DeleteOld { keep: millis(keep), limit: BATCH };
         let deleted = self.write(async move |conn| delete.execute(conn).await).await?;
-        Ok(i64::try_from(deleted).is_ok_and(|deleted| deleted == DELETE_LIMIT))
+        Ok(is_full(deleted))
     }
 
     /// Measures the backlog of all notifiers.

@@ -7,6 +7,8 @@ mod list;
 mod maintain;
 mod order;
 mod pages;
+#[cfg(test)]
+mod plans;
 mod settle;
 pub(crate) mod webhooks;
 
@@ -14,7 +16,9 @@ use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::result::Error;
-use rowlock_postgres::{Connection, DatabaseError, Pool, Reader, checkout, committed};
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
+use rowlock_postgres::{Connection, DatabaseError, Pool, Reader, checkout, committed, statement};
 use tokio::time::timeout;
 
 pub(crate) use broadcasts::{BroadcastBacklog, NewReminder};
@@ -22,6 +26,21 @@ pub(crate) use insert::Inserted;
 pub(crate) use list::{ListedDelivery, list, resend};
 pub(crate) use maintain::Backlog;
 pub(crate) use pages::{Page, Progress};
+
+statement! {
+    /// Returns whether there is a delivery, however many there are.
+    struct AnyDelivery {} -> Bool;
+    "SELECT EXISTS (SELECT FROM deliveries)"
+}
+
+/// Maximum number of rows that a statement changes or deletes of those that have accumulated, so that it stays within the time limit of
+/// statements however many there are.
+const BATCH: i64 = 5_000;
+
+/// Returns whether a statement may have left rows for the next batch.
+fn is_full(rows: usize) -> bool {
+    i64::try_from(rows).is_ok_and(|rows| rows >= BATCH)
+}
 
 /// Reads and writes the tables. Clones share the connections.
 #[derive(Clone)]
@@ -48,9 +67,9 @@ impl Store {
         Reader::new(self.pool.clone(), self.response_timeout)
     }
 
-    /// Returns whether the database responds.
+    /// Returns whether the database responds and has the table of deliveries.
     pub(crate) async fn is_available(&self) -> bool {
-        self.backlog().await.is_ok()
+        self.reader().run(async |conn| AnyDelivery {}.get_result::<bool>(conn).await).await.is_ok()
     }
 }
 

@@ -45,15 +45,22 @@ statement! {
 }
 
 statement! {
-    /// Makes the mails about earlier changes that have not been sent yet show the newest one, and returns their recipients. Rows that
-    /// are being claimed may be sent with an older version, so their recipients get another mail.
-    struct RaiseWaiting { version: BigInt = i64, event: SqlUuid = Uuid, recipients: Array<SqlUuid> = Vec<Uuid> } -> SqlUuid;
-    "UPDATE deliveries SET data = jsonb_set(deliveries.data, '{version}', to_jsonb(waiting.version))
+    /// Makes the mails about earlier changes that have not been sent yet tell of the newest one as well, and returns their recipients.
+    /// Of a detail that was changed several times, the oldest value is the one that the recipients know. Rows that are being claimed
+    /// may be sent with an older version, so their recipients get another mail.
+    struct RaiseWaiting {
+        previous: Jsonb = Value,
+        version: BigInt = i64,
+        event: SqlUuid = Uuid,
+        recipients: Array<SqlUuid> = Vec<Uuid>,
+    } -> SqlUuid;
+    "UPDATE deliveries SET data = deliveries.data
+         || jsonb_build_object('version', waiting.version, 'previous', $1 || coalesce(deliveries.data -> 'previous', '{}'))
      FROM (
-         SELECT d.message_id, d.recipient, d.channel, greatest((d.data ->> 'version')::bigint, $1) AS version
+         SELECT d.message_id, d.recipient, d.channel, greatest((d.data ->> 'version')::bigint, $2) AS version
          FROM broadcasts AS earlier JOIN deliveries AS d ON d.message_id = earlier.message_id
-         WHERE earlier.event_id = $2 AND earlier.kind = 'event-changed' AND earlier.event_version < $1
-             AND d.recipient = ANY ($3) AND d.channel = 'email' AND d.status = 'pending'
+         WHERE earlier.event_id = $3 AND earlier.kind = 'event-changed' AND earlier.event_version < $2
+             AND d.recipient = ANY ($4) AND d.channel = 'email' AND d.status = 'pending'
          FOR UPDATE OF d SKIP LOCKED
      ) AS waiting
      WHERE deliveries.message_id = waiting.message_id AND deliveries.recipient = waiting.recipient AND deliveries.channel = waiting.channel
@@ -61,18 +68,30 @@ statement! {
 }
 
 statement! {
-    /// Inserts the deliveries of a page, in the order of their keys.
+    /// Inserts the deliveries of a page, in the order of their keys. A delivery that was skipped is tried again. A reminder is not
+    /// for those who have been told about the event after it was due.
     struct InsertPage {
         message: SqlUuid = Uuid,
         kind: Text = &'static str,
         data: Jsonb = Value,
         recipients: Array<SqlUuid> = Vec<Uuid>,
         quantities: Array<BigInt> = Vec<i64>,
+        before: BigInt = i64,
     }
     "INSERT INTO deliveries (message_id, recipient, channel, kind, urgent, data, status, due_at)
      SELECT $1, recipient, 'email', $2, false, $3 || jsonb_build_object('quantity', quantity, 'remaining', quantity), 'pending', now()
      FROM unnest($4::uuid[], $5::bigint[]) AS new (recipient, quantity)
-     ON CONFLICT (message_id, recipient, channel) DO NOTHING"
+     WHERE NOT EXISTS (
+         SELECT FROM broadcasts AS own
+         JOIN broadcasts AS told ON told.event_id = own.event_id AND told.message_id <> own.message_id
+             AND told.created_at > own.starts_at - $6 * interval '1 millisecond'
+         JOIN deliveries ON deliveries.message_id = told.message_id AND deliveries.recipient = new.recipient
+             AND deliveries.channel = 'email' AND deliveries.status <> 'skipped'
+         WHERE own.message_id = $1 AND own.kind = 'reminder'
+     )
+     ON CONFLICT (message_id, recipient, channel) DO UPDATE
+     SET status = 'pending', data = excluded.data, due_at = excluded.due_at, settled_at = NULL, detail = NULL
+     WHERE deliveries.status = 'skipped'"
 }
 
 statement! {
@@ -117,6 +136,8 @@ pub(crate) struct Page {
     pub(crate) recipients: Vec<Recipient>,
     /// Where the page after it begins; `None` if it is the last one.
     pub(crate) next_cursor: Option<String>,
+    /// How long before the start of their event holders are reminded.
+    pub(crate) reminded_before: Duration,
 }
 
 /// The result of the work on a claimed broadcast.
@@ -204,7 +225,8 @@ async fn write_page(conn: &mut Connection, claimed: &ClaimedBroadcast, page: &Pa
     let mut data = serde_json::json!({"eventId": claimed.event});
     if let Occasion::Changed(change) = &claimed.occasion {
         let accounts = recipients.iter().map(|recipient| recipient.account.as_uuid()).collect();
-        let raise = RaiseWaiting { version: change.version, event: claimed.event.as_uuid(), recipients: accounts };
+        let previous = serde_json::to_value(&change.previous).map_err(|error| Error::SerializationError(error.into()))?;
+        let raise = RaiseWaiting { version: change.version, event: claimed.event.as_uuid(), recipients: accounts, previous };
         let waiting: HashSet<Uuid> = raise.load(conn).await?.into_iter().collect();
         recipients.retain(|recipient| !waiting.contains(&recipient.account.as_uuid()));
         let change = serde_json::to_value(change).map_err(|error| Error::SerializationError(error.into()))?;
@@ -219,6 +241,7 @@ async fn write_page(conn: &mut Connection, claimed: &ClaimedBroadcast, page: &Pa
         data,
         recipients: recipients.iter().map(|recipient| recipient.account.as_uuid()).collect(),
         quantities: recipients.iter().map(|recipient| recipient.quantity.into()).collect(),
+        before: millis(page.reminded_before),
     };
     insert.execute(conn).await
 }

@@ -78,6 +78,7 @@ impl Dispatcher {
             delay: self.settings.delay_after(request.attempts),
             pause: self.settings.pause_after(request.failures.saturating_add(1)),
             give_up_after: self.settings.give_up_after,
+            failing_for: self.settings.failing_for(),
         };
         let attempt = self.attempt(&request).await;
         let ClaimedRequest { webhook, message, claimed_at, url, .. } = request;

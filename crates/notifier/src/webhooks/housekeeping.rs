@@ -28,7 +28,7 @@ pub(crate) async fn keep_webhooks(
         if !are_sealed {
             are_sealed = seal_again(&store, &sealing).await.inspect_err(warn).is_ok();
         }
-        let more = round(&store, &settings, &metrics).await.inspect_err(warn).unwrap_or(false);
+        let more = round(&store, &settings, &metrics).await;
         let pause = if more { Duration::ZERO } else { INTERVAL };
         tokio::select! {
             () = stop.cancelled() => return,
@@ -55,15 +55,20 @@ async fn seal_again(store: &Store, sealing: &SealingKeys) -> Result<(), Database
     Ok(())
 }
 
-/// Runs one round. Returns whether old rows are left.
-async fn round(store: &Store, settings: &WebhookSettings, metrics: &WebhookMetrics) -> Result<bool, DatabaseError> {
-    let expired = store.expire_requests(settings.lease()).await?;
+/// Runs one round. Returns whether rows are left for another one. A step that fails, because there is too much to count, does not keep
+/// the others from being done: they make less of it.
+async fn round(store: &Store, settings: &WebhookSettings, metrics: &WebhookMetrics) -> bool {
+    let more_forgotten = store.fail_forgotten_requests().await.inspect_err(warn).unwrap_or_default();
+    let (expired, more_expired) = store.expire_requests(settings.lease()).await.inspect_err(warn).unwrap_or_default();
     if expired > 0 {
         tracing::warn!(
             deliveries = expired,
             "a notifier ended before it stored the outcome of deliveries to webhooks; they are sent again"
         );
     }
-    metrics.show(store.webhook_backlog().await?);
-    store.delete_old_requests(settings.keep).await
+    let more_old = store.delete_old_requests(settings.keep).await.inspect_err(warn).unwrap_or_default();
+    if let Ok(backlog) = store.webhook_backlog().await.inspect_err(warn) {
+        metrics.show(backlog);
+    }
+    more_forgotten || more_expired || more_old
 }

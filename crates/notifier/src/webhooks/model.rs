@@ -134,6 +134,8 @@ pub(crate) struct PauseRule {
     pub(crate) pause: Option<Duration>,
     /// Time after which the delivery fails.
     pub(crate) give_up_after: Duration,
+    /// Time for which the webhook must have failed to be switched off with it.
+    pub(crate) failing_for: Duration,
 }
 
 /// An attempt to send a claimed delivery.

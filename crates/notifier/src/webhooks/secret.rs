@@ -78,6 +78,20 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_the_documentation_is_signed_with_its_secret() {
+        let page = include_str!("../../../../docs/webhooks.md");
+        let after = |start: &str| page.split_once(start).unwrap().1.lines().next().unwrap();
+        let (id, timestamp) = (after("\nwebhook-id: "), after("\nwebhook-timestamp: ").parse().unwrap());
+        let body = page.lines().find(|line| line.starts_with("{\"type\":")).unwrap();
+        let text = after("\"secret\":\"").split('"').next().unwrap();
+        assert_eq!(page.matches(text).count(), page.matches("whsec_").count() - 1, "the page shows one secret, and names its prefix once");
+        assert_eq!(secret(text).sign(id, timestamp, body).unwrap(), after("\nwebhook-signature: "));
+        // The attempt was made at the time of the message.
+        let sent = chrono::DateTime::from_timestamp(timestamp, 0).unwrap().format("%Y-%m-%dT%H:%M:%S");
+        assert!(body.contains(&format!("\"timestamp\":\"{sent}.")), "{sent}");
+    }
+
+    #[test]
     fn each_secret_signs() {
         let secrets = [Secret::generate(), Secret::generate()];
         let header = signatures(&secrets, "id", 1, "{}");

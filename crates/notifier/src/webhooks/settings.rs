@@ -59,6 +59,12 @@ impl WebhookSettings {
         self.timeout.saturating_mul(2).saturating_add(Duration::from_secs(30))
     }
 
+    /// Returns how long a webhook must have failed to be switched off with a delivery that fails. That is a little shorter than the time
+    /// after which a delivery fails, because its first attempt ends after it is stored.
+    pub(crate) fn failing_for(&self) -> Duration {
+        self.give_up_after.saturating_sub(self.lease())
+    }
+
     /// Returns the delay after this number of attempts, which is at least 1.
     pub(crate) fn delay_after(&self, attempts: u32) -> Duration {
         let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);

@@ -169,6 +169,36 @@ async fn a_mail_that_waits_shows_the_newest_state_and_is_the_only_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_waits_tells_of_all_changes_since_also_if_the_first_was_undone() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    change(&fixture, |world| {
+        world.add_event(EVENT, 48, 0..3);
+        world.is_down = true;
+    });
+    let notifier = fixture.start(smtp.address, &[("api.keep_ms", "0")]).await;
+    fixture.publish([changed(EVENT, 1, &venue("The old hall", "The hall"))]).await;
+    fixture.broadcasts_are(&[("done", 3)]).await;
+    fixture.postponed(3).await;
+    change(&fixture, |world| {
+        let details = world.events.get_mut(&EVENT).unwrap();
+        (details.version, details.venue) = (2, "The old hall");
+    });
+    let mut second = venue("The hall", "The old hall");
+    second.as_object_mut().unwrap().extend(moved().as_object().unwrap().clone());
+    fixture.publish([changed(EVENT, 2, &second)]).await;
+    fixture.broadcasts_are(&[("done", 3), ("done", 0)]).await;
+    change(&fixture, |world| world.is_down = false);
+    fixture.execute("UPDATE deliveries SET due_at = now() WHERE status = 'pending'").await;
+    until("all mails are sent", async || fixture.count("sent").await == 3).await;
+    assert_each_once(&smtp.received(), 0..3);
+    let text = text(&smtp.received()[0]);
+    assert!(text.contains("New time: ") && text.contains("Where: The old hall") && !text.contains("New place"), "{text}");
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_about_an_event_that_was_called_off_or_has_started_or_is_as_before() {
     let mut fixture = Fixture::new().await;
     let smtp = SmtpServer::new().await;

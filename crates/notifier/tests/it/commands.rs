@@ -9,7 +9,7 @@ use crate::people::{address, person};
 use crate::smtp_server::{Behavior, SmtpServer};
 
 /// Runs the program and returns whether it succeeded, and its output.
-async fn run(fixture: &Fixture, arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn run(fixture: &Fixture, arguments: &[&str]) -> (bool, String) {
     let nowhere = "127.0.0.1:1".parse().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_notifier"));
     command.args(arguments).envs(fixture.environment(nowhere, &[]));

@@ -69,7 +69,7 @@ async fn nothing_is_sent_to_those_who_are_gone_or_do_not_want_it() {
     {
         let mut world = fixture.people.world.lock().unwrap();
         world.erased.insert(person(1));
-        world.unwilling.extend([person(2), person(4)]);
+        world.unwilling.extend([person(2), person(4), person(5)]);
         world.deleted_events.insert(deleted);
     }
     let notifier = fixture.start(smtp.address, &[]).await;
@@ -77,14 +77,46 @@ async fn nothing_is_sent_to_those_who_are_gone_or_do_not_want_it() {
     of_deleted["data"]["eventId"] = json!(deleted);
     let messages =
         [about_tickets("booking.confirmed", 1), about_tickets("waitlist.joined", 2), of_deleted, about_tickets("waitlist.promoted", 4)];
-    fixture.publish(messages).await;
-    for (n, reason) in [(1, "no longer exists or is disabled"), (2, "does not want"), (3, "the event no longer exists")] {
+    fixture.publish(messages.into_iter().chain([about_tickets("waitlist.closed", 5)])).await;
+    let wants_none = "does not want mails about its places in waiting lists";
+    for (n, reason) in [(1, "no longer exists or is disabled"), (2, wants_none), (3, "the event no longer exists"), (5, wants_none)] {
         let row = fixture.settled(n, "skipped").await;
         assert!(row.detail.as_ref().unwrap().contains(reason), "{row:?}");
     }
     // Tickets are too important to be left out.
     fixture.settled(4, "sent").await;
     assert_eq!(smtp.received().len(), 1);
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_to_an_address_that_is_not_confirmed_contains_no_name() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    fixture.people.world.lock().unwrap().unconfirmed.insert(person(1));
+    let notifier = fixture.start(smtp.address, &[]).await;
+    fixture.publish([1, 2].map(|n| about_tickets("booking.confirmed", n))).await;
+    for n in [1, 2] {
+        fixture.settled(n, "sent").await;
+    }
+    for mail in smtp.received() {
+        let is_named = mail.recipient == address(2);
+        assert_eq!(mail.content.windows(3).any(|part| part == b"ada"), is_named, "{}", String::from_utf8_lossy(&mail.content));
+    }
+    notifier.stop().await.unwrap();
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_about_the_end_of_a_waiting_list_can_be_unsubscribed() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let notifier = fixture.start(smtp.address, &[]).await;
+    fixture.publish([about_tickets("waitlist.closed", 1)]).await;
+    fixture.settled(1, "sent").await;
+    let mail = MessageParser::default().parse(&smtp.received()[0].content).unwrap().into_owned();
+    assert!(mail.header_raw("List-Unsubscribe").is_some());
     notifier.stop().await.unwrap();
     fixture.close().await;
 }

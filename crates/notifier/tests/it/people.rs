@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) is_down: bool,
     pub(crate) erased: HashSet<Uuid>,
     pub(crate) unwilling: HashSet<Uuid>,
+    /// Accounts whose addresses are not confirmed.
+    pub(crate) unconfirmed: HashSet<Uuid>,
     pub(crate) german: HashSet<Uuid>,
     pub(crate) deleted_events: HashSet<Uuid>,
     pub(crate) cancelled_events: HashSet<Uuid>,
@@ -44,6 +46,12 @@ pub(crate) struct World {
     pub(crate) holders_down: bool,
     /// Number of times that the list of events was read.
     pub(crate) lists: usize,
+    /// The states of bookings: the status and the quantity.
+    pub(crate) bookings: HashMap<Uuid, (&'static str, u32)>,
+    /// The states of waiting-list entries.
+    pub(crate) entries: HashMap<Uuid, &'static str>,
+    /// Whether the states of bookings, entries and holders are unknown, as to the previous version of booking-service.
+    pub(crate) stateless: bool,
 }
 
 /// An event with other details than the default.
@@ -96,6 +104,7 @@ impl ServicesStandIn {
                 .route("/api/events", web::get().to(events))
                 .route("/api/events/{id}", web::get().to(event))
                 .route("/internal/events/{id}/holders", web::get().to(holders))
+                .route("/internal/states", web::post().to(states))
         })
         .workers(1)
         .disable_signals()
@@ -123,6 +132,7 @@ async fn contacts(world: web::Data<Shared>, body: web::Json<Value>) -> HttpRespo
     let contact = |id: &Uuid| {
         json!({
             "id": id, "username": "ada", "name": null, "email": format!("{}@people.example", id.simple()),
+            "emailConfirmed": !world.unconfirmed.contains(id),
             "language": world.german.contains(id).then_some("de"),
             "notifications": {"waitlist": !world.unwilling.contains(id), "reminders": !world.unreminded.contains(id)},
         })
@@ -164,6 +174,33 @@ async fn events(world: web::Data<Shared>, query: web::Query<HashMap<String, Stri
     let first: usize = query["cursor"].parse().unwrap_or_default();
     let items: Vec<Value> = listed.iter().skip(first).take(2).map(|(_, id)| resource(&world, *id)).collect();
     HttpResponse::Ok().json(json!({"items": items, "nextCursor": (listed.len() > first + 2).then(|| (first + 2).to_string())}))
+}
+
+/// Returns the states of the bookings and entries of the world, and of the holders of its events.
+async fn states(world: web::Data<Shared>, body: web::Json<Value>) -> HttpResponse {
+    let world = world.lock().unwrap();
+    if world.stateless {
+        return HttpResponse::NotFound().json(json!({"code": "not-found"}));
+    }
+    let wanted = |list: &str| body[list].as_array().unwrap().clone();
+    let count: usize = ["bookings", "waitlistEntries", "holders"].iter().map(|list| wanted(list).len()).sum();
+    assert!((1..=400).contains(&count));
+    let id = |item: &Value, name: &str| item[name].as_str().unwrap().parse::<Uuid>().unwrap();
+    let booking = |item: Value| {
+        let (status, quantity) = world.bookings.get(&id(&item, "id"))?;
+        Some(json!({"id": item["id"], "status": status, "quantity": quantity}))
+    };
+    let entry = |item: Value| Some(json!({"id": item["id"], "status": world.entries.get(&id(&item, "id"))?}));
+    let holder = |item: Value| {
+        let holders = world.holders.get(&id(&item, "eventId"))?;
+        let found = holders.iter().any(|holder| holder.account == id(&item, "accountId"));
+        found.then(|| json!({"eventId": item["eventId"], "accountId": item["accountId"], "quantity": 2}))
+    };
+    HttpResponse::Ok().json(json!({
+        "bookings": wanted("bookings").into_iter().filter_map(booking).collect::<Vec<_>>(),
+        "waitlistEntries": wanted("waitlistEntries").into_iter().filter_map(entry).collect::<Vec<_>>(),
+        "holders": wanted("holders").into_iter().filter_map(holder).collect::<Vec<_>>(),
+    }))
 }
 
 async fn holders(world: web::Data<Shared>, id: web::Path<Uuid>, query: web::Query<HashMap<String, String>>) -> HttpResponse {

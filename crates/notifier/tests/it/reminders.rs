@@ -125,6 +125,79 @@ async fn reminders_that_wait_are_not_sent_if_the_event_is_moved_or_called_off() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_that_was_skipped_is_sent_if_the_event_starts_at_its_first_time_after_all() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let start = in_hours(20);
+    let starts_at = |fixture: &Fixture, start| fixture.people.world.lock().unwrap().events.get_mut(&EVENT).unwrap().starts_at = start;
+    {
+        let mut world = fixture.people.world.lock().unwrap();
+        world.add_event(EVENT, 20, [1, 2]);
+        world.holders_down = true;
+    }
+    starts_at(&fixture, start);
+    let notifier = fixture.start(smtp.address, &[("api.keep_ms", "0")]).await;
+    fixture.broadcasts_are(&[("pending", 0)]).await;
+    // Nobody was told, because the reminder as a whole is skipped.
+    starts_at(&fixture, in_hours(100));
+    fixture.execute("UPDATE broadcasts SET due_at = now()").await;
+    fixture.broadcasts_are(&[("skipped", 0)]).await;
+    {
+        let mut world = fixture.people.world.lock().unwrap();
+        world.holders_down = false;
+        world.is_down = true;
+    }
+    starts_at(&fixture, start);
+    fixture.broadcasts_are(&[("done", 2)]).await;
+    fixture.postponed(2).await;
+    // One of the holders is told, and the mail to the other one is skipped.
+    let sent = "UPDATE deliveries SET status = 'sent', due_at = NULL, settled_at = now(), attempts = 1 WHERE recipient = ";
+    fixture.execute(&format!("{sent}'{}'", person(1))).await;
+    starts_at(&fixture, in_hours(100));
+    fixture.people.world.lock().unwrap().is_down = false;
+    fixture.execute("UPDATE deliveries SET due_at = now() WHERE status = 'pending'").await;
+    assert!(fixture.settled(2, "skipped").await.detail.unwrap().contains("moved to a later time"));
+    starts_at(&fixture, start);
+    fixture.settled(2, "sent").await;
+    fixture.broadcasts_are(&[("done", 3)]).await;
+    searched(&fixture).await;
+    notifier.stop().await.unwrap();
+    let recipients: Vec<_> = smtp.received().into_iter().map(|mail| mail.recipient).collect();
+    assert_eq!(recipients, [address(2)]);
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_whose_reminder_was_skipped_are_reminded_before_a_later_start_and_no_others() {
+    let mut fixture = Fixture::new().await;
+    let smtp = SmtpServer::new().await;
+    let starts_in =
+        |fixture: &Fixture, hours| fixture.people.world.lock().unwrap().events.get_mut(&EVENT).unwrap().starts_at = in_hours(hours);
+    {
+        let mut world = fixture.people.world.lock().unwrap();
+        world.add_event(EVENT, 20, [1, 2]);
+        world.is_down = true;
+    }
+    let notifier = fixture.start(smtp.address, &[("api.keep_ms", "0")]).await;
+    fixture.postponed(2).await;
+    let sent = "UPDATE deliveries SET status = 'sent', due_at = NULL, settled_at = now(), attempts = 1 WHERE recipient = ";
+    fixture.execute(&format!("{sent}'{}'", person(1))).await;
+    starts_in(&fixture, 100);
+    fixture.people.world.lock().unwrap().is_down = false;
+    fixture.execute("UPDATE deliveries SET due_at = now() WHERE status = 'pending'").await;
+    fixture.settled(2, "skipped").await;
+    starts_in(&fixture, 21);
+    fixture.broadcasts_are(&[("done", 2), ("done", 1)]).await;
+    until("the mail is sent", async || fixture.count("sent").await == 2).await;
+    searched(&fixture).await;
+    fixture.broadcasts_are(&[("done", 2), ("done", 1)]).await;
+    notifier.stop().await.unwrap();
+    let recipients: Vec<_> = smtp.received().into_iter().map(|mail| mail.recipient).collect();
+    assert_eq!(recipients, [address(2)]);
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_reminded_if_reminders_are_switched_off() {
     let mut fixture = Fixture::new().await;
     let smtp = SmtpServer::new().await;

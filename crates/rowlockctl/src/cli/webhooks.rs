@@ -33,6 +33,8 @@ pub(crate) enum Webhooks {
         /// Only messages about this event. Default: all events.
         #[arg(long, value_name = "EVENT")]
         event: Option<EventId>,
+        #[command(flatten)]
+        key: RepeatKey,
     },
     /// Changes a webhook. Options that are not given leave their field unchanged.
     Change(Box<ChangeWebhook>),
@@ -53,6 +55,8 @@ pub(crate) enum Webhooks {
         /// Stops signing with the previous secret at once, because it has become known.
         #[arg(long)]
         revoke_previous: bool,
+        #[command(flatten)]
+        key: RepeatKey,
     },
     /// Deletes a webhook with the log of its deliveries.
     Delete {
@@ -88,7 +92,17 @@ pub(crate) enum Webhooks {
         /// Also messages that were delivered.
         #[arg(long, requires = "since", conflicts_with = "delivery")]
         include_delivered: bool,
+        #[command(flatten)]
+        key: RepeatKey,
     },
+}
+
+/// The key of a command whose response was lost.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RepeatKey {
+    /// Repeats a command whose response was lost, with the key from its error message, without doing it twice.
+    #[arg(long = "idempotency-key", value_name = "KEY")]
+    pub(crate) value: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::api::ApiRequest;
-use crate::cli::{ChangeWebhook, Webhooks};
+use crate::cli::{ChangeWebhook, RepeatKey, Webhooks};
 use crate::error::Failure;
 use crate::input::time_json;
 use crate::output::{Column, confirm, counted, sanitize, table, time};
@@ -25,13 +25,13 @@ pub(super) fn run(context: &Context, action: Webhooks) -> Result<(), Failure> {
     match action {
         Webhooks::List { limit } => list(context, limit),
         Webhooks::Show { webhook } => show(context, webhook),
-        Webhooks::Create { address, description, types, event } => {
+        Webhooks::Create { address, description, types, event, key } => {
             let types = (!types.is_empty()).then(|| json!(types));
             let fields = [("url", Some(json!(address))), ("description", description.map(Value::from)), ("types", types)];
             let fields = fields.into_iter().chain([("eventId", event.map(|event| json!(event)))]);
             let body: Map<_, _> = fields.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-            // A repeat would create another webhook, so it is not marked as safe to repeat.
-            let created = context.session()?.send(&ApiRequest::post("/admin/webhooks", body.into()))?.body;
+            // A repeat without the key would create another webhook, and the secret of the first one would be lost.
+            let created = context.session()?.send(&ApiRequest::post("/admin/webhooks", body.into()).with_key(key.value))?.body;
             show_secret(context, &created, "is created")
         }
         Webhooks::Change(change) => {
@@ -42,9 +42,10 @@ pub(super) fn run(context: &Context, action: Webhooks) -> Result<(), Failure> {
         }
         Webhooks::Enable { webhook } => switch(context, webhook, "enable", "is enabled. It gets the messages from now on."),
         Webhooks::Disable { webhook } => switch(context, webhook, "disable", "is disabled. Its pending messages have failed."),
-        Webhooks::RotateSecret { webhook, revoke_previous } => {
+        Webhooks::RotateSecret { webhook, revoke_previous, key } => {
             let request = ApiRequest::post(format!("{}/rotatesecret", path(webhook)), json!({"revokePrevious": revoke_previous}));
-            let rotated = context.session()?.send(&request)?.body;
+            // A repeat without the key would replace the secret again, which nobody has seen, and end the previous one.
+            let rotated = context.session()?.send(&request.with_key(key.value))?.body;
             show_secret(context, &rotated, "has a new secret")
         }
         Webhooks::Delete { webhook, yes } => {
@@ -56,12 +57,13 @@ pub(super) fn run(context: &Context, action: Webhooks) -> Result<(), Failure> {
             context.output.result(&json!({"id": webhook, "deleted": true}), || format!("Webhook {webhook} is deleted."))
         }
         Webhooks::Deliveries { webhook, status, limit } => deliveries(context, webhook, status, limit),
-        Webhooks::Resend { webhook, delivery: Some(delivery), .. } => resend(context, webhook, delivery),
-        Webhooks::Resend { webhook, delivery: None, since, until, include_delivered } => {
+        Webhooks::Resend { webhook, delivery: Some(delivery), key, .. } => resend(context, webhook, delivery, key),
+        Webhooks::Resend { webhook, delivery: None, since, until, include_delivered, key } => {
             let times = [("since", since), ("until", until)].into_iter();
             let mut body: Map<_, _> = times.filter_map(|(name, at)| Some((name.to_owned(), time_json(at?)))).collect();
             body.insert("includeDelivered".to_owned(), json!(include_delivered));
-            let resent = context.session()?.send(&ApiRequest::post(format!("{}/resend", path(webhook)), body.into()))?.body;
+            let request = ApiRequest::post(format!("{}/resend", path(webhook)), body.into()).with_key(key.value);
+            let resent = context.session()?.send(&request)?.body;
             context.output.result(&resent, || {
                 let count = resent.get("resent").and_then(Value::as_u64).unwrap_or_default();
                 format!("{} sent again.", counted(count, "message is being", "messages are being"))
@@ -95,11 +97,21 @@ fn status(webhook: &Webhook) -> String {
     let since = webhook.disabled_at.or(webhook.failing_since);
     let reasons = [
         since.map(|at| format!(" since {}", time(at))),
-        webhook.disabled_reason.as_ref().map(|reason| format!(" ({reason})")),
+        webhook.disabled_reason.as_deref().map(|reason| format!(" ({})", reason_in_words(reason))),
         webhook.last_error.as_ref().map(|error| format!(": {error}")),
     ];
     text.extend(reasons.into_iter().flatten());
     text
+}
+
+/// Returns why a webhook is disabled, in words.
+fn reason_in_words(reason: &str) -> &str {
+    match reason {
+        "administrator" => "by an administrator",
+        "failing" => "every request failed for a day",
+        "gone" => "at once, because the receiver responded 410 Gone",
+        other => other,
+    }
 }
 
 fn show(context: &Context, webhook: WebhookId) -> Result<(), Failure> {
@@ -167,8 +179,8 @@ fn deliveries(context: &Context, webhook: WebhookId, status: Option<String>, lim
     )
 }
 
-fn resend(context: &Context, webhook: WebhookId, delivery: MessageId) -> Result<(), Failure> {
-    let request = ApiRequest::post_empty(format!("{}/deliveries/{delivery}/resend", path(webhook)));
+fn resend(context: &Context, webhook: WebhookId, delivery: MessageId, key: RepeatKey) -> Result<(), Failure> {
+    let request = ApiRequest::post_empty(format!("{}/deliveries/{delivery}/resend", path(webhook))).with_key(key.value);
     let resent = context.session()?.send(&request)?.body;
     context.output.result(&resent, || format!("Message {delivery} is being sent again."))
 }
@@ -187,7 +199,14 @@ mod tests {
         assert_eq!(webhook(json!({})), "active");
         let failing = json!({"status": "failing", "failingSince": "2026-11-02T09:30:00Z", "lastError": "the receiver responded 500"});
         assert_eq!(webhook(failing), "failing since 2026-11-02 09:30:00Z: the receiver responded 500");
-        let disabled = json!({"status": "disabled", "disabledAt": "2026-11-03T09:30:00Z", "disabledReason": "gone"});
-        assert_eq!(webhook(disabled), "disabled since 2026-11-03 09:30:00Z (gone)");
+        for (reason, words) in [
+            ("gone", "at once, because the receiver responded 410 Gone"),
+            ("failing", "every request failed for a day"),
+            ("administrator", "by an administrator"),
+            ("bored", "bored"),
+        ] {
+            let disabled = json!({"status": "disabled", "disabledAt": "2026-11-03T09:30:00Z", "disabledReason": reason});
+            assert_eq!(webhook(disabled), format!("disabled since 2026-11-03 09:30:00Z ({words})"));
+        }
     }
 }

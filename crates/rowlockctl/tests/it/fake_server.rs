@@ -1,5 +1,7 @@
 //! A fake server that sends the responses that a test prescribes.
 
+use std::sync::{Arc, Mutex};
+
 use rowlock_test_support::system::PASSWORD;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +14,7 @@ use crate::fixture::Home;
 /// it sends nothing.
 pub(crate) struct FakeServer {
     url: String,
+    requests: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -49,17 +52,38 @@ async fn read_request(connection: &mut TcpStream) -> String {
 
 impl FakeServer {
     pub(crate) async fn start(responses: Vec<(&'static str, String)>) -> Self {
+        Self::losing(0, responses).await
+    }
+
+    /// Starts a server that loses its first responses.
+    pub(crate) async fn losing(lost: usize, responses: Vec<(&'static str, String)>) -> Self {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move {
             while let Ok((mut connection, _)) = listener.accept().await {
                 let text = read_request(&mut connection).await;
+                let number = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(text.clone());
+                    seen.len()
+                };
+                if number <= lost {
+                    continue;
+                }
                 if let Some((_, response)) = responses.iter().find(|(part, _)| text.contains(part)) {
                     connection.write_all(response.as_bytes()).await.unwrap();
                 }
             }
         });
-        Self { url, task }
+        Self { url, requests, task }
+    }
+
+    /// Returns a header of each request, with its name in small letters.
+    pub(crate) fn headers(&self, name: &str) -> Vec<Option<String>> {
+        let of = |text: &String| text.lines().find_map(|line| line.to_lowercase().strip_prefix(&format!("{name}: ")).map(str::to_owned));
+        self.requests.lock().unwrap().iter().map(of).collect()
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -73,6 +73,28 @@ async fn secrets_are_printed_when_they_are_made() {
 }
 
 #[tokio::test]
+async fn a_secret_whose_response_is_lost_is_fetched_with_the_same_key() {
+    let rotate = ["webhooks", "rotate-secret", ID, "--url"];
+    let server = FakeServer::losing(1, vec![("/rotatesecret HTTP", webhook(200, Some(SECRET)))]).await;
+    let home = server.home().await;
+    let text = home.run(&[&rotate[..], &[server.url()]].concat()).await.ok();
+    assert!(text.ends_with(&format!("\n{SECRET}\n")), "{text}");
+    let keys = server.headers("idempotency-key");
+    assert!(keys.len() == 2 && keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
+
+    // If all responses are lost, the message says how to get the secret after all.
+    let silent = FakeServer::start(Vec::new()).await;
+    silent.has_login_of(&home, server.url());
+    let error = home.run(&[&rotate[..], &[silent.url()]].concat()).await.failed(9, "may have taken effect");
+    let key = silent.headers("idempotency-key").swap_remove(0).unwrap();
+    assert!(error.contains(&format!("--idempotency-key {key}")), "{error}");
+    let server = FakeServer::start(vec![("/rotatesecret HTTP", webhook(200, Some(SECRET)))]).await;
+    server.has_login_of(&home, silent.url());
+    home.run(&[&rotate[..], &[server.url(), "--idempotency-key", &key]].concat()).await.ok();
+    assert_eq!(server.headers("idempotency-key"), [Some(key)]);
+}
+
+#[tokio::test]
 async fn a_webhook_is_changed_switched_and_deleted() {
     let done = webhook(200, None);
     let changed = r#"{"description":null,"eventId":null,"types":["event.created"],"url":"https://new.example/"}"#;

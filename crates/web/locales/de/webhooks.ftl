@@ -43,7 +43,7 @@ webhook-disabled = Ausgeschaltet
 webhook-disabled-since = Ausgeschaltet seit { $time }
 webhook-disabled-reason-administrator = Ein Veranstalter hat ihn ausgeschaltet.
 webhook-disabled-reason-failing = Er wurde ausgeschaltet, weil der Empfänger einen Tag lang keine Nachricht angenommen hat.
-webhook-disabled-reason-gone = Er wurde ausgeschaltet, weil der Empfänger geantwortet hat, dass es die Adresse nicht mehr gibt.
+webhook-disabled-reason-gone = Er wurde sofort ausgeschaltet, weil der Empfänger geantwortet hat, dass er keine Nachrichten mehr haben möchte (410 Gone). Nachrichten seitdem stehen nicht im Protokoll.
 webhook-new-title = Webhook anlegen
 webhook-edit-title = Webhook ändern
 webhook-create = Webhook anlegen
@@ -84,7 +84,7 @@ webhook-resent = { $count ->
    *[other] { $count } Nachrichten werden noch einmal gesendet.
  }
 deliveries = Protokoll
-deliveries-explained = Die neueste Nachricht zuerst. Eine Nachricht, die der Empfänger nicht annimmt, wird einen Tag lang in wachsenden Abständen noch einmal gesendet.
+deliveries-explained = Die neueste Nachricht zuerst. Eine Nachricht, die der Empfänger nicht annimmt, wird einen Tag lang in wachsenden Abständen noch einmal gesendet. Antwortet er mit 410 (Gone), wird der Webhook sofort ausgeschaltet.
 deliveries-none = Noch wurde keine Nachricht gesendet.
 deliveries-none-found = Es gibt keine solche Nachricht.
 deliveries-need-enabled = Um Nachrichten noch einmal zu senden, schalten Sie den Webhook zuerst ein.

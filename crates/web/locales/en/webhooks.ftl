@@ -43,7 +43,7 @@ webhook-disabled = Switched off
 webhook-disabled-since = Switched off since { $time }
 webhook-disabled-reason-administrator = An organizer switched it off.
 webhook-disabled-reason-failing = It was switched off because the receiver took no message for a day.
-webhook-disabled-reason-gone = It was switched off because the receiver answered that the address no longer exists.
+webhook-disabled-reason-gone = It was switched off at once because the receiver answered that it wants no more messages (410 Gone). Messages since then are not in the log.
 webhook-new-title = Create a webhook
 webhook-edit-title = Change the webhook
 webhook-create = Create the webhook
@@ -84,7 +84,7 @@ webhook-resent = { $count ->
    *[other] { $count } messages are being sent again.
  }
 deliveries = Log
-deliveries-explained = The latest message first. A message that the receiver does not take is sent again for a day, in growing intervals.
+deliveries-explained = The latest message first. A message that the receiver does not take is sent again for a day, in growing intervals. If it answers 410 (gone), the webhook is switched off at once.
 deliveries-none = No message has been sent yet.
 deliveries-none-found = There is no such message.
 deliveries-need-enabled = To send messages again, switch the webhook on first.

@@ -196,7 +196,7 @@ async fn the_status_of_a_webhook_is_said_in_words() {
         "Switched off since Mon, 2 Nov 2026",
         "An organizer switched it off.",
         "because the receiver took no message for a day.",
-        "because the receiver answered that the address no longer exists.",
+        "because the receiver answered that it wants no more messages (410 Gone).",
         "All messages",
         "4 kinds of messages",
         "All events",

@@ -7,6 +7,7 @@ use rowlock_domain::ids::{AccountId, EventId, WebhookId};
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
+use super::super::BATCH;
 use super::rows::{WebhookColumns, WebhookRow, webhook_columns};
 use super::settle::{DISABLED_BEFORE_DELIVERY, DisableWebhook, FailPending};
 use crate::webhooks::DisabledReason;
@@ -189,7 +190,7 @@ pub(crate) async fn set_enabled(conn: &mut AsyncPgConnection, id: WebhookId, ena
         EnableWebhook { id: webhook }.execute(conn).await?
     } else {
         let changed = DisableWebhook { webhook, reason: DisabledReason::Administrator.as_str() }.execute(conn).await?;
-        FailPending { webhook, error: DISABLED_BEFORE_DELIVERY }.execute(conn).await?;
+        FailPending { webhook, error: DISABLED_BEFORE_DELIVERY, limit: BATCH }.execute(conn).await?;
         changed
     };
     Ok(find(conn, id).await?.map(|row| (row, changed > 0)))

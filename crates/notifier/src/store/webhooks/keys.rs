@@ -66,6 +66,8 @@ pub(crate) struct Effect {
     pub(crate) body: Value,
     /// The entry in the audit log, unless nothing changed that belongs there.
     pub(crate) audited: Option<AuditedAction>,
+    /// Whether this was only a batch of the change, which is committed before the next one is made. The last one is the response.
+    pub(crate) is_partial: bool,
 }
 
 /// The response to a change.
@@ -79,7 +81,8 @@ pub(crate) struct Changed {
 
 impl Store {
     /// Makes a change in a transaction, and stores its entry of the audit log, and the response with the idempotency key of the request.
-    /// If the key is known, nothing is changed.
+    /// If the key is known, nothing is changed. A change in batches is made in several transactions; if it ends in the middle, a repeated
+    /// request goes on.
     pub(crate) async fn change_once(
         &self,
         sealing: &SealingKeys,
@@ -95,14 +98,17 @@ impl Store {
                 return Ok(Changed { body, replayed: true });
             }
             let changed = self.write(async |conn| {
-                let Effect { body, audited } = match change(conn).await? {
+                let Effect { body, audited, is_partial } = match change(conn).await? {
                     Ok(effect) => effect,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
+                if is_partial {
+                    return Ok(Ok(None));
+                }
                 if let Some(audited) = audited {
                     auditor.record(conn, audited).await?;
                 }
-                let Some(keyed) = keyed else { return Ok(Ok(body)) };
+                let Some(keyed) = keyed else { return Ok(Ok(Some(body))) };
                 let response = match sealing.seal(PURPOSE, &body) {
                     Ok(response) => response,
                     Err(error) => return Err(Error::SerializationError(error.into())),
@@ -110,11 +116,13 @@ impl Store {
                 let (account, key, hash) = (account.as_uuid(), keyed.key.as_str().to_owned(), keyed.hash.to_vec());
                 // Another request with the same key has been faster.
                 let stored = StoreKey { account, key, hash, response }.execute(conn).await?;
-                if stored == 0 { Err(Error::RollbackTransaction) } else { Ok(Ok(body)) }
+                if stored == 0 { Err(Error::RollbackTransaction) } else { Ok(Ok(Some(body))) }
             });
             match changed.await {
-                Ok(body) => return Ok(Changed { body: body?, replayed: false }),
-                Err(DatabaseError::Refused(Error::RollbackTransaction)) => {}
+                Ok(Ok(Some(body))) => return Ok(Changed { body, replayed: false }),
+                Ok(Err(refusal)) => return Err(refusal),
+                // The next batch, or another request with the same key was faster.
+                Ok(Ok(None)) | Err(DatabaseError::Refused(Error::RollbackTransaction)) => {}
                 Err(error) => return Err(error.into()),
             }
         }

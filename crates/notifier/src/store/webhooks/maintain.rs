@@ -6,28 +6,40 @@ use diesel::sql_types::{BigInt, Double, Text};
 use diesel_async::RunQueryDsl;
 use rowlock_postgres::{DatabaseError, statement};
 
-use super::super::{Store, millis};
+use super::super::{BATCH, Store, is_full, millis};
 use super::settle::DISABLED_BEFORE_DELIVERY;
 
 statement! {
-    /// Makes deliveries due again whose notifier has not settled them in time. Those of a disabled webhook fail.
-    struct ExpireRequests { error: Text = &'static str, lease: BigInt = i64 }
+    /// Makes some of the deliveries due again whose notifier has not settled them in time. Those of a disabled webhook fail.
+    struct ExpireRequests { error: Text = &'static str, lease: BigInt = i64, limit: BigInt = i64 }
     "UPDATE webhook_deliveries
-     SET status = CASE WHEN webhooks.disabled_at IS NULL THEN 'pending' ELSE 'failed' END,
-         due_at = CASE WHEN webhooks.disabled_at IS NULL THEN now() END,
-         settled_at = CASE WHEN webhooks.disabled_at IS NOT NULL THEN now() END,
+     SET status = CASE WHEN expired.disabled_at IS NULL THEN 'pending' ELSE 'failed' END,
+         due_at = CASE WHEN expired.disabled_at IS NULL THEN now() END,
+         settled_at = CASE WHEN expired.disabled_at IS NOT NULL THEN now() END,
          claimed_at = NULL, error = $1
-     FROM webhooks
-     WHERE webhooks.id = webhook_deliveries.webhook_id AND webhook_deliveries.status = 'sending'
-         AND webhook_deliveries.claimed_at < now() - $2 * interval '1 millisecond'"
+     FROM (
+         SELECT claimed.webhook_id, claimed.message_id, webhooks.disabled_at
+         FROM webhooks JOIN webhook_deliveries AS claimed ON claimed.webhook_id = webhooks.id
+         WHERE claimed.status = 'sending' AND claimed.claimed_at < now() - $2 * interval '1 millisecond'
+         LIMIT $3
+         FOR UPDATE OF claimed SKIP LOCKED
+     ) AS expired
+     WHERE webhook_deliveries.webhook_id = expired.webhook_id AND webhook_deliveries.message_id = expired.message_id"
 }
 
 statement! {
-    /// Lets pending deliveries of disabled webhooks fail. A message can be stored while its webhook is being disabled.
-    struct FailForgotten { error: Text = &'static str }
+    /// Lets some of the pending deliveries of disabled webhooks fail. There are some if a message was stored while its webhook was being
+    /// disabled, or if there were more than a batch.
+    struct FailForgotten { error: Text = &'static str, limit: BigInt = i64 }
     "UPDATE webhook_deliveries SET status = 'failed', due_at = NULL, settled_at = now(), error = $1
-     FROM webhooks
-     WHERE webhooks.id = webhook_deliveries.webhook_id AND webhooks.disabled_at IS NOT NULL AND webhook_deliveries.status = 'pending'"
+     FROM (
+         SELECT pending.webhook_id, pending.message_id
+         FROM webhooks JOIN webhook_deliveries AS pending ON pending.webhook_id = webhooks.id
+         WHERE webhooks.disabled_at IS NOT NULL AND pending.status = 'pending'
+         LIMIT $2
+         FOR UPDATE OF pending SKIP LOCKED
+     ) AS forgotten
+     WHERE webhook_deliveries.webhook_id = forgotten.webhook_id AND webhook_deliveries.message_id = forgotten.message_id"
 }
 
 statement! {
@@ -84,9 +96,12 @@ statement! {
             (SELECT count(*) FROM webhooks WHERE disabled_reason IN ('failing', 'gone')),
             (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'),
             coalesce((
-                SELECT extract(epoch FROM now() - min(due_at))
-                FROM webhook_deliveries JOIN webhooks ON webhooks.id = webhook_deliveries.webhook_id
-                WHERE webhook_deliveries.status = 'pending' AND due_at <= now() AND failing_since IS NULL
+                SELECT extract(epoch FROM now() - min(oldest.due_at))
+                FROM webhooks CROSS JOIN LATERAL (
+                    SELECT due_at FROM webhook_deliveries
+                    WHERE webhook_id = webhooks.id AND status = 'pending' AND due_at <= now() ORDER BY due_at LIMIT 1
+                ) AS oldest
+                WHERE webhooks.failing_since IS NULL
             ), 0)::float8"
 }
 
@@ -103,33 +118,34 @@ pub(crate) struct WebhookBacklog {
     pub(crate) oldest_due_seconds: f64,
 }
 
-/// Maximum number of rows that are deleted in one transaction.
-const DELETE_LIMIT: i64 = 5_000;
-
 impl Store {
-    /// Makes the deliveries due again whose claim is older than `lease`, and lets those of disabled webhooks fail. Returns the number of
-    /// expired claims.
-    pub(crate) async fn expire_requests(&self, lease: Duration) -> Result<usize, DatabaseError> {
+    /// Makes deliveries due again whose claim is older than `lease`, and lets those of disabled webhooks fail. Returns the number of
+    /// expired claims, and whether more may be left.
+    pub(crate) async fn expire_requests(&self, lease: Duration) -> Result<(usize, bool), DatabaseError> {
         let error = "the notifier ended before it stored the outcome";
-        self.write(async move |conn| {
-            FailForgotten { error: DISABLED_BEFORE_DELIVERY }.execute(conn).await?;
-            ExpireRequests { error, lease: millis(lease) }.execute(conn).await
-        })
-        .await
+        let expire = ExpireRequests { error, lease: millis(lease), limit: BATCH };
+        let expired = self.write(async move |conn| expire.execute(conn).await).await?;
+        Ok((expired, is_full(expired)))
+    }
+
+    /// Lets pending deliveries of disabled webhooks fail. Returns whether more may be left.
+    pub(crate) async fn fail_forgotten_requests(&self) -> Result<bool, DatabaseError> {
+        let fail = FailForgotten { error: DISABLED_BEFORE_DELIVERY, limit: BATCH };
+        self.write(async move |conn| fail.execute(conn).await).await.map(is_full)
     }
 
     /// Deletes deliveries that were settled more than `keep` ago, deleted webhooks, and keys and secrets that are no longer valid.
     /// Returns whether more may be left.
     pub(crate) async fn delete_old_requests(&self, keep: Duration) -> Result<bool, DatabaseError> {
         let deleted = self.write(async move |conn| {
-            let old = DeleteOldRequests { keep: millis(keep), limit: DELETE_LIMIT }.execute(conn).await?;
-            let of_deleted = DeleteRequestsOfDeleted { limit: DELETE_LIMIT }.execute(conn).await?;
+            let old = DeleteOldRequests { keep: millis(keep), limit: BATCH }.execute(conn).await?;
+            let of_deleted = DeleteRequestsOfDeleted { limit: BATCH }.execute(conn).await?;
             DeleteDeleted {}.execute(conn).await?;
             EraseSecrets {}.execute(conn).await?;
-            let keys = DeleteOldKeys { limit: DELETE_LIMIT }.execute(conn).await?;
+            let keys = DeleteOldKeys { limit: BATCH }.execute(conn).await?;
             Ok(old.max(of_deleted).max(keys))
         });
-        Ok(i64::try_from(deleted.await?).is_ok_and(|deleted| deleted == DELETE_LIMIT))
+        deleted.await.map(is_full)
     }
 
     /// Measures the state of all webhooks.

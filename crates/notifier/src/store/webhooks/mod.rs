@@ -13,7 +13,9 @@ mod settle;
 
 pub(crate) use audit::{AuditedAction, Auditor};
 pub(crate) use change::{NewWebhook, WebhookChange, create, delete, find, find_for_update, list, rotate, set_enabled, update};
-pub(crate) use deliveries::{ResendSpan, list_deliveries, resend_one, resend_span};
+pub(crate) use deliveries::{ResendSpan, Resending, list_deliveries, resend_one, resend_span};
+#[cfg(test)]
+pub(super) use deliveries::{newest_of, newest_of_all};
 pub(super) use insert::insert_requests;
 pub(crate) use keys::{Change, Changed, Effect, WebhookError};
 pub(crate) use maintain::WebhookBacklog;

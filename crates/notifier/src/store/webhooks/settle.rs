@@ -9,7 +9,7 @@ use rowlock_domain::Timestamp;
 use rowlock_postgres::{Connection, DatabaseError, statement};
 use uuid::Uuid;
 
-use super::super::{Store, millis};
+use super::super::{BATCH, Store, millis};
 use crate::delivery::Kind;
 use crate::webhooks::{DisabledReason, Sent};
 
@@ -21,12 +21,18 @@ statement! {
 }
 
 statement! {
-    /// Counts a failed attempt of a webhook. Returns whether it is disabled.
-    struct RecordFailure { error: Text = String, pause: Nullable<BigInt> = Option<i64>, webhook: SqlUuid = Uuid } -> Bool;
+    /// Counts a failed attempt of a webhook. Returns whether it is disabled. An attempt that began before an administrator had messages
+    /// sent again leads to no pause, because the messages are to be sent at once.
+    struct RecordFailure {
+        error: Text = String,
+        pause: Nullable<BigInt> = Option<i64>,
+        claimed_at: Timestamptz = Timestamp,
+        webhook: SqlUuid = Uuid,
+    } -> Bool;
     "UPDATE webhooks
      SET failures = failures + 1, failing_since = coalesce(failing_since, now()), last_error = $1,
-         paused_until = CASE WHEN $2::bigint IS NOT NULL THEN now() + $2 * interval '1 millisecond' END
-     WHERE id = $3
+         paused_until = CASE WHEN $2::bigint IS NOT NULL AND (resent_at IS NULL OR resent_at < $3) THEN now() + $2 * interval '1 millisecond' END
+     WHERE id = $4
      RETURNING disabled_at IS NOT NULL"
 }
 
@@ -48,8 +54,8 @@ statement! {
 }
 
 statement! {
-    /// Makes a claimed delivery pending again, or lets it fail. Returns whether it has failed because it is too old, and no attempt of
-    /// the webhook has succeeded in the meantime.
+    /// Makes a claimed delivery pending again, or lets it fail. Returns whether it has failed because it is too old, and the webhook has
+    /// failed all the time: a delivery can also be old because no notifier ran, or because the webhook had another URL.
     struct MarkFailed {
         claimed_at: Timestamptz = Timestamp,
         url: Text = String,
@@ -62,6 +68,7 @@ statement! {
         fails: Bool = bool,
         webhook: SqlUuid = Uuid,
         message: SqlUuid = Uuid,
+        failing_for: BigInt = i64,
     } -> Bool;
     "UPDATE webhook_deliveries
      SET attempted_at = $1, request_url = $2, duration_ms = $3, response_status = $4, response_body = $5, error = $6, claimed_at = NULL,
@@ -75,8 +82,10 @@ statement! {
      ) AS decided
      WHERE webhook_deliveries.webhook_id = decided.webhook_id AND webhook_deliveries.message_id = decided.message_id
          AND webhook_deliveries.status = 'sending' AND webhook_deliveries.claimed_at = $1
-     RETURNING decided.too_old AND NOT EXISTS (
-         SELECT FROM webhooks WHERE webhooks.id = decided.webhook_id AND webhooks.last_success_at >= webhook_deliveries.queued_at
+     RETURNING decided.too_old AND EXISTS (
+         SELECT FROM webhooks
+         WHERE webhooks.id = decided.webhook_id AND webhooks.failing_since <= now() - $12 * interval '1 millisecond'
+             AND (webhooks.last_success_at IS NULL OR webhooks.last_success_at < webhook_deliveries.queued_at)
      )"
 }
 
@@ -87,10 +96,14 @@ statement! {
 }
 
 statement! {
-    /// Lets all pending deliveries of a webhook fail.
-    pub(super) struct FailPending { error: Text = &'static str, webhook: SqlUuid = Uuid }
+    /// Lets pending deliveries of a webhook fail. Of more than a batch, housekeeping lets the others fail; as the webhook is disabled,
+    /// they are not sent.
+    pub(super) struct FailPending { error: Text = &'static str, webhook: SqlUuid = Uuid, limit: BigInt = i64 }
     "UPDATE webhook_deliveries SET status = 'failed', due_at = NULL, settled_at = now(), error = $1
-     WHERE webhook_id = $2 AND status = 'pending'"
+     FROM (
+         SELECT webhook_id, message_id FROM webhook_deliveries WHERE webhook_id = $2 AND status = 'pending' LIMIT $3 FOR UPDATE
+     ) AS pending
+     WHERE webhook_deliveries.webhook_id = pending.webhook_id AND webhook_deliveries.message_id = pending.message_id"
 }
 
 statement! {
@@ -135,13 +148,14 @@ async fn settle_success(conn: &mut Connection, sent: &Sent) -> QueryResult<()> {
 async fn settle_failure(conn: &mut Connection, sent: &Sent, error: String) -> QueryResult<Option<DisabledReason>> {
     let (webhook, message, claimed_at, url) = (sent.webhook.as_uuid(), sent.message.as_uuid(), sent.claimed_at, sent.url.clone());
     let pause = sent.rule.pause.map(millis);
-    let record = RecordFailure { webhook, error: error.clone(), pause };
+    let record = RecordFailure { webhook, error: error.clone(), pause, claimed_at };
     // A webhook that was deleted in the meantime may be gone with its deliveries.
     let Some(is_disabled) = record.get_result::<bool>(conn).await.optional()? else { return Ok(None) };
     let (duration, response, body) = response(sent);
     let (give_up_after, delay) = (millis(sent.rule.give_up_after), millis(sent.rule.delay));
     let fails = is_disabled || sent.is_gone();
-    let mark = MarkFailed { claimed_at, url, duration, response, body, error, delay, give_up_after, fails, webhook, message };
+    let failing_for = millis(sent.rule.failing_for);
+    let mark = MarkFailed { claimed_at, url, duration, response, body, error, delay, give_up_after, fails, webhook, message, failing_for };
     let has_failed_for_long = mark.get_result::<bool>(conn).await.optional()?.unwrap_or(false);
     let reason = match (is_disabled, sent.is_gone(), has_failed_for_long) {
         (false, true, _) => DisabledReason::Gone,
@@ -149,7 +163,7 @@ async fn settle_failure(conn: &mut Connection, sent: &Sent, error: String) -> Qu
         _ => return Ok(None),
     };
     DisableWebhook { webhook, reason: reason.as_str() }.execute(conn).await?;
-    FailPending { webhook, error: DISABLED_BEFORE_DELIVERY }.execute(conn).await?;
+    FailPending { webhook, error: DISABLED_BEFORE_DELIVERY, limit: BATCH }.execute(conn).await?;
     TellCreator { webhook, kind: Kind::WebhookDisabled.as_str() }.execute(conn).await?;
     Ok(Some(reason))
 }

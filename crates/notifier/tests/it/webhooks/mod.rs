@@ -4,6 +4,7 @@ mod audit_log;
 mod delivering;
 mod official;
 mod receiver;
+mod resending;
 mod routes;
 mod schema;
 mod switching_off;

@@ -81,6 +81,27 @@ async fn a_message_that_is_never_taken_fails_and_the_webhook_stays_if_it_takes_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_has_not_failed_for_long_stays_although_an_old_message_fails() {
+    let script = |_: &str, earlier| if earlier == 0 { Reply::Status(500, "") } else { TAKEN };
+    let mut setup = Setup::new(script, &[("webhooks.concurrency", "1")]).await;
+    let webhook = setup.create("/hook", json!({})).await;
+    let pause = "UPDATE webhooks SET failures = 5, failing_since = now(), last_error = 'why', paused_until = now() + interval '1 hour'";
+    setup.fixture.execute(pause).await;
+    setup.fixture.publish((0..3).map(|n| about_tickets("waitlist.left", n))).await;
+    until("the messages wait", async || setup.deliveries(&webhook).await.len() == 3).await;
+    // As after a day on which no notifier ran, or with another URL.
+    setup.fixture.execute("UPDATE webhook_deliveries SET queued_at = queued_at - interval '25 hours'").await;
+    setup.fixture.execute("UPDATE webhooks SET failures = 0, failing_since = NULL, last_error = NULL, paused_until = NULL").await;
+    until("the messages are settled", async || {
+        let statuses: Vec<_> = setup.deliveries(&webhook).await.iter().map(|delivery| delivery["status"].clone()).collect();
+        statuses.iter().filter(|status| **status == "failed").count() == 1 && !statuses.contains(&json!("pending"))
+    })
+    .await;
+    assert_eq!(setup.get(&webhook).await["status"], "active");
+    setup.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_gone_gets_no_more_messages() {
     let mut setup = Setup::new(|_, _| Reply::Status(410, ""), &[]).await;
     let webhook = setup.create("/hook", json!({})).await;

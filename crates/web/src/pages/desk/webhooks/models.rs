@@ -179,3 +179,24 @@ impl Delivery {
         StatusWords { text: locale.text(id), reason, kind }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rowlock_domain::messages::WEBHOOK_TYPES;
+
+    use super::TYPES;
+
+    #[test]
+    fn every_type_of_messages_can_be_chosen_and_has_a_name_in_each_language() {
+        let chosen: Vec<_> = TYPES.iter().flat_map(|(_, types)| *types).copied().collect();
+        assert_eq!(chosen, WEBHOOK_TYPES);
+        for (language, texts) in
+            [("en", include_str!("../../../../locales/en/webhooks.ftl")), ("de", include_str!("../../../../locales/de/webhooks.ftl"))]
+        {
+            for name in WEBHOOK_TYPES {
+                let id = format!("webhook-type-{} = ", name.replace('.', "-"));
+                assert!(texts.lines().any(|line| line.starts_with(&id)), "{id}is missing in {language}");
+            }
+        }
+    }
+}
