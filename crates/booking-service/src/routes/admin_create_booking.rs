@@ -118,6 +118,7 @@ pub(super) async fn create_booking(
         key: TypeKey { event, ticket_type },
         holder: Holder { account: guest, name: body.name.into_string(), email: body.email.into_string() },
         quantity: body.quantity.unwrap_or(Quantity::ONE),
+        min_quantity: None,
         join_waitlist: body.join_waitlist.unwrap_or(true),
         booking: BookingId::from_uuid(state.clock.uuid()),
         entry: WaitlistEntryId::from_uuid(state.clock.uuid()),

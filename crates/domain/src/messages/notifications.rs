@@ -306,15 +306,23 @@ mod tests {
             (expired(BookingOrigin::Direct), None),
             (expired(BookingOrigin::Waitlist), Some(Notification::OfferLapsed(of(3, 3, booking, None)))),
             (
-                DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at },
+                DomainEvent::WaitlistOffered {
+                    waitlist_entry_id,
+                    booking_id,
+                    account_id,
+                    quantity,
+                    requested_quantity: None,
+                    number,
+                    expires_at,
+                },
                 Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
             ),
             (
-                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
+                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
                 Some(Notification::Joined(of(3, 3, None, entry))),
             ),
             (
-                DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
+                DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
                 Some(Notification::Promoted(of(3, 3, booking, entry))),
             ),
             (
@@ -347,6 +355,7 @@ mod tests {
             waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
             account_id: ACCOUNT,
             quantity: 1,
+            min_quantity: None,
             number: 7,
         };
         let body = message(joined).replace("\"42\"", "\"x\"");
@@ -401,6 +410,7 @@ mod tests {
             waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
             account_id: ACCOUNT,
             quantity: 1,
+            min_quantity: None,
             number: 7,
         };
         let good = message(joined);
