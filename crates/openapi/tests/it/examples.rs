@@ -18,7 +18,7 @@ use crate::webhooks::prepare_webhook;
 const UNKNOWN_FIELD: &str = "no-such-field";
 
 /// Numeric fields whose maximum also depends on the ticket type or the available tickets.
-const LIMITED_BY_STOCK: [(&str, &str); 8] = [
+const LIMITED_BY_STOCK: [(&str, &str); 9] = [
     ("initializeEvent", "totalTickets"),
     ("book", "quantity"),
     ("book", "minQuantity"),
@@ -27,6 +27,7 @@ const LIMITED_BY_STOCK: [(&str, &str); 8] = [
     ("changeWaitlist", "minQuantity"),
     ("adminCancelBooking", "quantity"),
     ("adminCreateBooking", "quantity"),
+    ("adminCreateBooking", "minQuantity"),
 ];
 
 /// A documented example of a request.

@@ -1,0 +1,171 @@
+//! Tests of reading the messages that people are told about.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::ids::{TicketTypeId, TypeKey};
+use crate::messages::{Change, DomainEvent, Message, Subject, WEBHOOK_TYPES};
+
+const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
+const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
+const ACCOUNT: AccountId = AccountId::from_uuid(Uuid::from_u128(5));
+
+fn message(domain_event: DomainEvent) -> String {
+    let subject = Subject::TicketType(TypeKey { event: EVENT, ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) });
+    let time = chrono::DateTime::UNIX_EPOCH;
+    Message { id: ID, subject, sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
+}
+
+#[test]
+fn each_type_that_people_are_told_about_is_read() {
+    let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), ACCOUNT);
+    let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+    let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
+    let of = |quantity, remaining, booking, entry| TicketNotification {
+        event: EVENT,
+        account: ACCOUNT,
+        quantity,
+        requested: None,
+        remaining,
+        place: Some(HistoryPlace { booking, entry, sequence: 42 }),
+    };
+    let (booking, entry) = (Some(booking_id), Some(waitlist_entry_id));
+    let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
+    let expired = |origin| DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin };
+    let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
+    let cancelled = |reserved| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved };
+    for (domain_event, expected) in [
+        (confirmed(BookingOrigin::Direct), Some(Notification::Booked(of(3, 3, booking, None)))),
+        (confirmed(BookingOrigin::Waitlist), Some(Notification::Booked(of(3, 3, booking, None)))),
+        (reduced(false), Some(Notification::Returned(of(2, 3, booking, None)))),
+        (reduced(true), Some(Notification::Withdrawn(of(2, 3, booking, None)))),
+        (cancelled(false), Some(Notification::Returned(of(4, 0, booking, None)))),
+        (cancelled(true), Some(Notification::Withdrawn(of(4, 0, booking, None)))),
+        (DomainEvent::BookingReserved { booking_id, account_id, quantity, expires_at }, None),
+        (expired(BookingOrigin::Direct), None),
+        (expired(BookingOrigin::Waitlist), Some(Notification::OfferLapsed(of(3, 3, booking, None)))),
+        (
+            DomainEvent::WaitlistOffered {
+                waitlist_entry_id,
+                booking_id,
+                account_id,
+                quantity,
+                requested_quantity: None,
+                number,
+                expires_at,
+            },
+            Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
+        ),
+        (
+            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
+            Some(Notification::Joined(of(3, 3, None, entry))),
+        ),
+        (
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
+            Some(Notification::Promoted(of(3, 3, booking, entry))),
+        ),
+        (
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: Some(5), number },
+            Some(Notification::Promoted(TicketNotification { requested: Some(5), ..of(3, 3, booking, entry) })),
+        ),
+        (
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number },
+            Some(Notification::Closed(of(3, 3, None, entry))),
+        ),
+        (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
+        (DomainEvent::EventCancelled {}, None),
+    ] {
+        let read = parse_notification_message(message(domain_event).as_bytes()).unwrap();
+        assert_eq!(read, NotificationMessage { id: ID, notification: expected });
+    }
+}
+
+#[test]
+fn the_notifier_receives_each_type_that_it_handles_once() {
+    let matches = |pattern: &str, routing_key: &str| match pattern.strip_suffix('*') {
+        Some(start) => routing_key.starts_with(start),
+        None => routing_key == pattern,
+    };
+    for routing_key in TYPES.into_iter().chain(WEBHOOK_TYPES) {
+        let patterns = URGENT_NOTIFICATION_PATTERNS.into_iter().chain(NOTIFICATION_ROUTING_PATTERNS);
+        assert_eq!(patterns.filter(|pattern| matches(pattern, routing_key)).count(), 1, "{routing_key}");
+    }
+}
+
+#[test]
+fn a_message_without_a_number_has_no_place_in_the_history() {
+    let joined = DomainEvent::WaitlistJoined {
+        waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
+        account_id: ACCOUNT,
+        quantity: 1,
+        min_quantity: None,
+        number: 7,
+    };
+    let body = message(joined).replace("\"42\"", "\"x\"");
+    let read = parse_notification_message(body.as_bytes()).unwrap().notification;
+    assert!(matches!(read, Some(Notification::Joined(TicketNotification { place: None, .. }))), "{read:?}");
+}
+
+fn updated(status: EventStatus, changes: Option<EventChanges>) -> String {
+    message(DomainEvent::EventUpdated { status, changes: changes.map(Box::new) })
+}
+
+#[test]
+fn a_change_of_a_published_event_is_read_with_the_previous_values() {
+    let changes = EventChanges {
+        name: Change::between(&"Chess".to_owned(), &"Go".to_owned()),
+        venue: Change::between(&Some("The hall".to_owned()), &None),
+        starts_at: Change::between(&None, &Some(chrono::DateTime::UNIX_EPOCH)),
+        time_zone: Change::between(&"UTC".to_owned(), &"UTC".to_owned()),
+    };
+    let read = |body: String| parse_notification_message(body.as_bytes()).map(|read| read.notification);
+    let expected = ChangedEvent { event: EVENT, version: 42, changes: changes.clone() };
+    assert_eq!(read(updated(EventStatus::Published, Some(changes.clone()))).unwrap(), Some(Notification::EventChanged(expected.into())));
+    // Nobody is told about these: an event that is not public, a change of other details, and a message of an older version.
+    for status in [EventStatus::Draft, EventStatus::Cancelled] {
+        assert_eq!(read(updated(status, Some(changes.clone()))).unwrap(), None);
+    }
+    assert_eq!(read(updated(EventStatus::Published, Some(EventChanges::default()))).unwrap(), None);
+    let old = updated(EventStatus::Published, None);
+    assert!(!old.contains("changes"), "{old}");
+    assert_eq!(read(old).unwrap(), None);
+    let broken = updated(EventStatus::Published, Some(changes)).replace("\"42\"", "\"x\"");
+    assert!(read(broken).unwrap_err().to_string().contains("sequence"));
+}
+
+#[test]
+fn a_notice_about_an_account_stays_sealed() {
+    let written = message(DomainEvent::TicketsReleased {}).replace("tickets.released", "account.notice");
+    let (before, _) = written.split_once("\"data\":").unwrap();
+    let body = format!("{before}\"data\":{{\"accountId\":\"{ACCOUNT}\",\"sealed\":\"c2VhbGVk\"}}}}");
+    let read = parse_notification_message(body.as_bytes()).unwrap();
+    let expected = Notification::Account { account: ACCOUNT, sealed: SealedNotice("c2VhbGVk".to_owned()) };
+    assert_eq!(read.notification, Some(expected));
+    assert!(!format!("{read:?}").contains("c2VhbGVk"));
+}
+
+#[test]
+fn a_poisoned_message_is_refused_and_a_new_type_is_not() {
+    let joined = DomainEvent::WaitlistJoined {
+        waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
+        account_id: ACCOUNT,
+        quantity: 1,
+        min_quantity: None,
+        number: 7,
+    };
+    let good = message(joined);
+    for (body, reason) in [
+        ("not json".to_owned(), "envelope"),
+        (good.replace("quantity", "amount"), "envelope"),
+        (good.replace("\"1.0\"", "\"2.0\""), "type"),
+        (good.replace("joined:1", "joined:9"), "schema"),
+        // Without a deadline, and without an origin.
+        (good.replace("waitlist.joined", "waitlist.offered"), "envelope"),
+        (good.replace("waitlist.joined", "booking.expired"), "envelope"),
+    ] {
+        let error = parse_notification_message(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    let newer = good.replace("waitlist.joined", "waitlist.celebrated").replace(":1\"", ":9\"");
+    assert_eq!(parse_notification_message(newer.as_bytes()).unwrap().notification, None);
+}
