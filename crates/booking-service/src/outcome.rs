@@ -115,7 +115,8 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
             "You are already on the waiting list of this ticket type. To change how many tickets you wait for, use POST /api/changewaitlist.",
         )
         .with("waitlistEntryId", entry.entry.id.to_string())
-        .with("quantity", entry.entry.quantity)
+        .with("quantity", entry.entry.size.quantity)
+        .with("minQuantity", entry.entry.size.min_quantity)
         .with("position", entry.position),
         Refusal::BookingNotFound => Problem::new(ProblemCode::BookingNotFound, "You have no such booking."),
         Refusal::AmbiguousBooking(ids) => {
@@ -130,6 +131,9 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         Refusal::AmbiguousEntry(ids) => {
             Problem::new(ProblemCode::AmbiguousWaitlistEntry, "You have, or had, several waiting-list entries at this event, so eventId alone is ambiguous. Send one of waitlistEntryIds as waitlistEntryId.")
                 .with("waitlistEntryIds", ids.iter().map(ToString::to_string).collect::<Vec<_>>())
+        }
+        Refusal::MinQuantityAboveQuantity { quantity } => {
+            Problem::invalid_field("minQuantity", format!("must be at most {quantity}, the quantity of the entry"))
         }
         Refusal::AlreadyPromoted(booking) => {
             Problem::new(ProblemCode::AlreadyPromoted, "This waiting-list entry has already been promoted to a booking. Cancel the booking instead.")

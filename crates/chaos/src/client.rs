@@ -59,6 +59,8 @@ pub struct Entry {
     pub ticket_type_id: Uuid,
     /// Number of tickets that the entry waits for.
     pub quantity: u32,
+    /// The smallest number of tickets that the entry takes.
+    pub min_quantity: u32,
     /// `waiting`, `promoted`, `left`, `closed` or `expired`.
     pub status: String,
     /// Booking that the entry was promoted to.
@@ -121,9 +123,11 @@ impl Client {
     async fn book(&mut self) {
         let sale = self.catalog.draw(&mut self.rng);
         let quantity = self.rng.random_range(1..=6);
+        // A third of the requests take fewer tickets if there are not more.
+        let min_quantity = if self.rng.random_bool(0.33) { self.rng.random_range(1..=quantity) } else { quantity };
         let join = self.rng.random_bool(0.85);
         let policy = self.draw_policy();
-        let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity, join };
+        let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity, min_quantity, join };
         let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
         if let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) {
             self.bookings.extend(body.booking);
@@ -157,9 +161,12 @@ impl Client {
 
     async fn change_entry(&mut self) {
         let entry = self.entries.swap_remove(self.rng.random_range(0..self.entries.len()));
-        let quantity = self.rng.random_range(1..=6);
+        let quantity = self.rng.random_bool(0.7).then(|| self.rng.random_range(1..=6));
+        let largest_minimum = quantity.unwrap_or(entry.quantity);
+        let changes_minimum = quantity.is_none() || self.rng.random_bool(0.3);
+        let min_quantity = changes_minimum.then(|| self.rng.random_range(1..=largest_minimum));
         let policy = self.draw_policy();
-        let operation = Operation::ChangeEntry { event: entry.event_id, entry: entry.id, quantity };
+        let operation = Operation::ChangeEntry { event: entry.event_id, entry: entry.id, quantity, min_quantity };
         let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
         match serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.waitlist_entry) {
             Some(changed) => self.entries.push(changed),
@@ -206,7 +213,8 @@ fn promoted_booking(entry: &Entry, id: Uuid, status: &str) -> Booking {
         id,
         event_id: entry.event_id,
         ticket_type_id: entry.ticket_type_id,
-        quantity: entry.quantity,
+        // The client was not told how many tickets it got, but these are certain.
+        quantity: entry.min_quantity,
         status: status.to_owned(),
         origin: "waitlist".to_owned(),
     }

@@ -74,13 +74,17 @@ pub enum MessageContent {
     Joined {
         /// The entry.
         entry: TicketClaim,
+        /// The smallest number of tickets that the entry takes.
+        min_quantity: u32,
         /// Number that orders the waiting list.
         number: i64,
     },
     /// An entry was promoted to a booking.
     Promoted {
-        /// The entry.
+        /// The entry, with the number of tickets that it got.
         entry: TicketClaim,
+        /// Number of tickets that the entry waited for.
+        requested: u32,
         /// Number of the entry.
         number: i64,
         /// Id of the new booking.
@@ -88,8 +92,10 @@ pub enum MessageContent {
     },
     /// An entry was promoted to a reserved booking.
     Offered {
-        /// The entry.
+        /// The entry, with the number of tickets that it got.
         entry: TicketClaim,
+        /// Number of tickets that the entry waited for.
+        requested: u32,
         /// Number of the entry.
         number: i64,
         /// Id of the new booking.
@@ -97,10 +103,12 @@ pub enum MessageContent {
         /// Time at which the offer ends, in microseconds since 1970.
         expires: i64,
     },
-    /// The quantity of an entry changed.
+    /// The quantity or the minimum of an entry changed.
     Changed {
         /// The entry after the change.
         entry: TicketClaim,
+        /// The smallest number of tickets that the entry takes after the change.
+        min_quantity: u32,
         /// Quantity before the change.
         before: u32,
         /// Number of the entry after the change.
@@ -157,6 +165,8 @@ struct Data {
     waitlist_entry_id: Option<Uuid>,
     account_id: Option<Uuid>,
     quantity: Option<u32>,
+    min_quantity: Option<u32>,
+    requested_quantity: Option<u32>,
     returned: Option<u32>,
     #[serde(default)]
     reserved: bool,
@@ -190,6 +200,9 @@ impl Data {
         let ticket = |id: Option<Uuid>| Some(TicketClaim { id: id?, account: self.account_id?, quantity: self.quantity? });
         let expires = self.expires_at.map(|expires_at| expires_at.timestamp_micros());
         let reserved = self.reserved;
+        // Both are omitted if they are equal to the quantity.
+        let min_quantity = self.min_quantity.or(self.quantity);
+        let requested = self.requested_quantity.or(self.quantity);
         Some(match r#type {
             "booking.confirmed" => MessageContent::Confirmed(ticket(self.booking_id)?),
             "booking.reserved" => MessageContent::Reserved { booking: ticket(self.booking_id)?, expires: expires? },
@@ -200,19 +213,28 @@ impl Data {
             },
             "booking.reduced" => MessageContent::Reduced { booking: ticket(self.booking_id)?, returned: self.returned?, reserved },
             "booking.cancelled" => MessageContent::Cancelled { booking: self.booking_id?, returned: self.returned?, reserved },
-            "waitlist.joined" => MessageContent::Joined { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
-            "waitlist.promoted" => {
-                MessageContent::Promoted { entry: ticket(self.waitlist_entry_id)?, number: self.number?, booking: self.booking_id? }
+            "waitlist.joined" => {
+                MessageContent::Joined { entry: ticket(self.waitlist_entry_id)?, min_quantity: min_quantity?, number: self.number? }
             }
+            "waitlist.promoted" => MessageContent::Promoted {
+                entry: ticket(self.waitlist_entry_id)?,
+                requested: requested?,
+                number: self.number?,
+                booking: self.booking_id?,
+            },
             "waitlist.offered" => MessageContent::Offered {
                 entry: ticket(self.waitlist_entry_id)?,
+                requested: requested?,
                 number: self.number?,
                 booking: self.booking_id?,
                 expires: expires?,
             },
-            "waitlist.changed" => {
-                MessageContent::Changed { entry: ticket(self.waitlist_entry_id)?, before: self.previous_quantity?, number: self.number? }
-            }
+            "waitlist.changed" => MessageContent::Changed {
+                entry: ticket(self.waitlist_entry_id)?,
+                min_quantity: min_quantity?,
+                before: self.previous_quantity?,
+                number: self.number?,
+            },
             "waitlist.left" => MessageContent::Left { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
             "tickets.released" => MessageContent::Released,
             "tickets.reallocated" => MessageContent::Reallocated { promoted: self.promoted?, leftover: self.leftover? },
@@ -261,12 +283,12 @@ mod tests {
             "time":"2026-01-02T03:04:05.000006Z","sequence":"9","datacontenttype":"application/json","dataschema":"urn:x",
             "data":{"eventId":"00000000-0000-0000-0000-000000000001","ticketTypeId":"00000000-0000-0000-0000-000000000002",
             "waitlistEntryId":"00000000-0000-0000-0000-000000000003","bookingId":"00000000-0000-0000-0000-000000000004",
-            "accountId":"00000000-0000-0000-0000-000000000005","quantity":2,"number":7}}"#;
+            "accountId":"00000000-0000-0000-0000-000000000005","quantity":2,"requestedQuantity":4,"number":7}}"#;
 
         let message = read(body).unwrap();
 
         let entry = TicketClaim { id: Uuid::from_u128(3), account: Uuid::from_u128(5), quantity: 2 };
-        assert_eq!(message.content, MessageContent::Promoted { entry, number: 7, booking: Uuid::from_u128(4) });
+        assert_eq!(message.content, MessageContent::Promoted { entry, requested: 4, number: 7, booking: Uuid::from_u128(4) });
         assert_eq!((message.sequence, message.micros % 1_000_000), (9, 6));
         assert!(read(b"{}").is_err());
     }

@@ -3,23 +3,16 @@
 //! reports where Rowlock deviated from the rule.
 
 mod reservations;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use uuid::Uuid;
 
 pub use self::reservations::Reservation;
+pub use self::waiting::QueuedEntry;
 use crate::events::{Sale, Terms};
 use crate::messages::{Message, MessageContent, TicketClaim};
-
-/// A waiting-list entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueuedEntry {
-    /// Number that orders the waiting list.
-    pub number: i64,
-    /// Account and number of tickets.
-    pub entry: TicketClaim,
-}
 
 /// State of one ticket type according to the rule.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +50,11 @@ impl ReferenceModel {
         Self { capacity: sale.capacity, available: sale.capacity, per_account: sale.per_account, terms: sale.terms, ..Self::default() }
     }
 
+    /// Returns whether bookings and promotions are reserved first.
+    pub fn terms(&self) -> Terms {
+        self.terms
+    }
+
     /// Replays the next message. Returns an error that describes the deviation if the rule does not allow it.
     pub fn apply(&mut self, message: &Message) -> Result<(), String> {
         let now = message.micros;
@@ -71,22 +69,34 @@ impl ReferenceModel {
             MessageContent::Confirmed(booking) => self.confirm(*booking, now),
             MessageContent::Reserved { booking, expires } => self.reserve(*booking, *expires),
             MessageContent::Expired { booking, expires, .. } => self.expire(*booking, *expires, now),
-            MessageContent::Joined { entry, number } => self.join(*entry, *number),
-            MessageContent::Changed { entry, before, number } => self.change_entry(*entry, *before, *number, now),
+            MessageContent::Joined { entry, min_quantity, number } => {
+                self.join(QueuedEntry { entry: *entry, min_quantity: *min_quantity, number: *number })
+            }
+            MessageContent::Changed { entry, min_quantity, before, number } => {
+                self.change_entry(QueuedEntry { entry: *entry, min_quantity: *min_quantity, number: *number }, *before, now)
+            }
             MessageContent::Left { entry, number } => self.leave(*entry, *number),
             MessageContent::Reduced { booking, returned, reserved } => {
                 self.return_from_booking(booking.id, *returned, booking.quantity, *reserved, now)
             }
             MessageContent::Cancelled { booking, returned, reserved } => self.return_from_booking(*booking, *returned, 0, *reserved, now),
             MessageContent::Capacity(capacity) => self.set_capacity(*capacity, now),
-            MessageContent::Promoted { entry, number, booking } => self.promote(*entry, *number, now).and_then(|()| {
-                let claim = TicketClaim { id: *booking, ..*entry };
-                if self.terms.offers { Err("confirms a promoted entry at once".to_owned()) } else { self.add(claim) }
-            }),
-            MessageContent::Offered { entry, number, booking, expires } => self.promote(*entry, *number, now).and_then(|()| {
-                let claim = TicketClaim { id: *booking, ..*entry };
-                if self.terms.offers { self.add_reservation(claim, *expires) } else { Err("offers tickets to a promoted entry".to_owned()) }
-            }),
+            MessageContent::Promoted { entry, requested, number, booking } => {
+                self.promote(*entry, *requested, *number, now).and_then(|()| {
+                    let claim = TicketClaim { id: *booking, ..*entry };
+                    if self.terms.offers { Err("confirms a promoted entry at once".to_owned()) } else { self.add(claim) }
+                })
+            }
+            MessageContent::Offered { entry, requested, number, booking, expires } => {
+                self.promote(*entry, *requested, *number, now).and_then(|()| {
+                    let claim = TicketClaim { id: *booking, ..*entry };
+                    if self.terms.offers {
+                        self.add_reservation(claim, *expires)
+                    } else {
+                        Err("offers tickets to a promoted entry".to_owned())
+                    }
+                })
+            }
             MessageContent::Reallocated { promoted, leftover } => self.end_pass(*promoted, *leftover),
             MessageContent::Released if self.held == 0 => Err("reports held tickets, but the model holds none".to_owned()),
             MessageContent::Released => Ok(()),
@@ -153,69 +163,6 @@ impl ReferenceModel {
         }
     }
 
-    fn join(&mut self, entry: TicketClaim, number: i64) -> Result<(), String> {
-        self.within_limit(entry)?;
-        if self.held == 0 && self.available >= entry.quantity {
-            return Err(format!(
-                "puts a request for {} tickets on the waiting list although {} are available",
-                entry.quantity, self.available
-            ));
-        }
-        if let Some(other) = self.waiting.iter().find(|waiting| waiting.entry.account == entry.account) {
-            return Err(format!(
-                "adds a second waiting-list entry for account {}, which already waits with number {}",
-                entry.account, other.number
-            ));
-        }
-        if number <= self.last_number {
-            return Err(format!("assigns the number {number} after {}", self.last_number));
-        }
-        self.last_number = number;
-        self.waiting.push(QueuedEntry { number, entry });
-        Ok(())
-    }
-
-    /// An entry that shrinks keeps its position; one that grows moves to the end.
-    fn change_entry(&mut self, entry: TicketClaim, before: u32, number: i64, now: i64) -> Result<(), String> {
-        let position = self.waiting.iter().position(|waiting| waiting.entry.id == entry.id);
-        let position = position.ok_or_else(|| format!("changes the entry {}, which is not waiting", entry.id))?;
-        let mut waiting = self.waiting.remove(position);
-        if waiting.entry.quantity != before || before == entry.quantity {
-            return Err(format!(
-                "changes the entry {} from {before} to {} tickets, but it waits for {}",
-                entry.id, entry.quantity, waiting.entry.quantity
-            ));
-        }
-        if entry.quantity > before {
-            self.within_limit(entry)?;
-            if number <= self.last_number {
-                return Err(format!("assigns the number {number} to an entry that grew, after {}", self.last_number));
-            }
-            self.last_number = number;
-            self.waiting.push(QueuedEntry { number, entry });
-        } else {
-            if number != waiting.number {
-                return Err(format!("assigns the number {number} to an entry that shrank and had number {}", waiting.number));
-            }
-            waiting.entry = entry;
-            self.waiting.insert(position, waiting);
-        }
-        if entry.quantity <= self.available {
-            self.return_tickets(0, now);
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, entry: TicketClaim, number: i64) -> Result<(), String> {
-        let position = self.waiting.iter().position(|waiting| waiting.entry.id == entry.id);
-        let position = position.ok_or_else(|| format!("removes the entry {} (number {number}), which is not waiting", entry.id))?;
-        self.waiting.remove(position);
-        if self.waiting.is_empty() {
-            self.make_held_available();
-        }
-        Ok(())
-    }
-
     fn return_from_booking(&mut self, id: Uuid, returned: u32, left: u32, reserved: bool, now: i64) -> Result<(), String> {
         let reservation = self.reservations.get_mut(&id).map(|reservation| &mut reservation.claim);
         let booking = if reserved { reservation } else { self.bookings.get_mut(&id) };
@@ -268,31 +215,6 @@ impl ReferenceModel {
         Ok(())
     }
 
-    /// Returns the position of the next entry to promote: the first one whose quantity fits the held tickets.
-    fn next_position(&self) -> Option<usize> {
-        self.waiting.iter().position(|waiting| waiting.entry.quantity <= self.held)
-    }
-
-    /// Removes the next entry from the waiting list and its tickets from the held ones.
-    fn promote(&mut self, entry: TicketClaim, number: i64, now: i64) -> Result<(), String> {
-        let position = self
-            .next_position()
-            .ok_or_else(|| format!("promotes number {number} for {} tickets although only {} are held", entry.quantity, self.held))?;
-        let waiting = self.waiting.remove(position);
-        if waiting.number != number || waiting.entry != entry {
-            return Err(format!(
-                "promotes number {number} for {} tickets; with {} held, number {} for {} tickets was next",
-                entry.quantity, self.held, waiting.number, waiting.entry.quantity
-            ));
-        }
-        self.held -= entry.quantity;
-        self.promoted_in_pass += entry.quantity;
-        for _ in 0..entry.quantity {
-            self.delays.extend(self.returned.pop_front().map(|returned| now - returned));
-        }
-        Ok(())
-    }
-
     fn end_pass(&mut self, promoted: u32, leftover: u32) -> Result<(), String> {
         if promoted != self.promoted_in_pass {
             return Err(format!("reports {promoted} promoted tickets, but {} were promoted", self.promoted_in_pass));
@@ -306,8 +228,8 @@ impl ReferenceModel {
             return Err(format!("releases {leftover} tickets although {} are held", self.held));
         }
         if let Some(waiting) = self.next_position().and_then(|position| self.waiting.get(position)) {
-            let (number, quantity) = (waiting.number, waiting.entry.quantity);
-            return Err(format!("releases {leftover} tickets although number {number} waits for {quantity}"));
+            let (number, min_quantity) = (waiting.number, waiting.min_quantity);
+            return Err(format!("releases {leftover} tickets although number {number} takes {min_quantity}"));
         }
         self.make_held_available();
         Ok(())

@@ -20,6 +20,8 @@ pub enum Operation {
         ticket_type: Uuid,
         /// Number of tickets.
         quantity: u32,
+        /// The smallest number of tickets that the client takes.
+        min_quantity: u32,
         /// Whether to join the waiting list if the tickets are not available.
         join: bool,
     },
@@ -46,14 +48,16 @@ pub enum Operation {
         /// Entry id.
         entry: Uuid,
     },
-    /// Changes the quantity of a waiting-list entry.
+    /// Changes the quantity or the minimum of a waiting-list entry, or both.
     ChangeEntry {
         /// Event id of the entry.
         event: Uuid,
         /// Entry id.
         entry: Uuid,
         /// New number of tickets.
-        quantity: u32,
+        quantity: Option<u32>,
+        /// New smallest number of tickets.
+        min_quantity: Option<u32>,
     },
     /// Changes the capacity of a ticket type, as an administrator.
     SetCapacity {
@@ -95,20 +99,26 @@ impl Operation {
     pub fn request(&self) -> (reqwest::Method, String, Value) {
         let post = reqwest::Method::POST;
         match self {
-            Self::Book { event, ticket_type, quantity, join } => (
-                post,
-                "/api/book".to_owned(),
-                json!({"eventId": event, "ticketTypeId": ticket_type, "quantity": quantity, "joinWaitlist": join}),
-            ),
+            Self::Book { event, ticket_type, quantity, min_quantity, join } => {
+                let mut body = json!({"eventId": event, "ticketTypeId": ticket_type, "quantity": quantity, "joinWaitlist": join});
+                if min_quantity < quantity
+                    && let Some(fields) = body.as_object_mut()
+                {
+                    fields.insert("minQuantity".to_owned(), json!(min_quantity));
+                }
+                (post, "/api/book".to_owned(), body)
+            }
             Self::Confirm { booking, .. } => (post, "/api/confirmbooking".to_owned(), json!({"bookingId": booking})),
             Self::Cancel { booking, quantity: None, .. } => (post, "/api/cancelbooking".to_owned(), json!({"bookingId": booking})),
             Self::Cancel { booking, quantity, .. } => {
                 (post, "/api/cancelbooking".to_owned(), json!({"bookingId": booking, "quantity": quantity}))
             }
             Self::Leave { entry, .. } => (post, "/api/leavewaitlist".to_owned(), json!({"waitlistEntryId": entry})),
-            Self::ChangeEntry { entry, quantity, .. } => {
-                (post, "/api/changewaitlist".to_owned(), json!({"waitlistEntryId": entry, "quantity": quantity}))
-            }
+            Self::ChangeEntry { entry, quantity, min_quantity, .. } => (
+                post,
+                "/api/changewaitlist".to_owned(),
+                json!({"waitlistEntryId": entry, "quantity": quantity, "minQuantity": min_quantity}),
+            ),
             Self::SetCapacity { event, ticket_type, capacity } => (
                 reqwest::Method::PATCH,
                 format!("/admin/events/{event}"),

@@ -67,12 +67,21 @@ pub struct EntryRow {
     pub account_id: Uuid,
     /// Number of tickets.
     pub quantity: u32,
+    /// The smallest number of tickets that the entry takes. None: all or none.
+    pub min_quantity: Option<u32>,
     /// Number that orders the waiting list.
     pub number: i64,
     /// `waiting`, `promoted`, `left`, `closed` or `expired`.
     pub status: String,
     /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
+}
+
+impl EntryRow {
+    /// Returns the smallest number of tickets that the entry takes.
+    pub fn minimum(&self) -> u32 {
+        self.min_quantity.unwrap_or(self.quantity)
+    }
 }
 
 /// A row of `idempotency_keys`.
@@ -215,7 +224,7 @@ impl Tables {
                 .await?,
             bookings: booking.rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin FROM bookings").await?,
             entries: booking
-                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, number, status, booking_id FROM waitlist_entries")
+                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, min_quantity, number, status, booking_id FROM waitlist_entries")
                 .await?,
             keys: booking.rows("SELECT event_id, account_id, key, status, response FROM idempotency_keys").await?,
             outbox: booking.count("outbox").await?,

@@ -11,26 +11,30 @@
 //!
 //! # Example
 //!
-//! A returned ticket is held for the waiting list, and an allocation pass gives it to the first entry that it fits:
+//! A returned ticket is held for the waiting list, and an allocation pass gives it to the first entry that takes as many:
 //!
 //! ```
-//! use rowlock_domain::allocation::{BookRequest, BookingDecision, BookingLimits, Commitment, EventPhase, ReturnDestination, Stock};
-//! use rowlock_domain::queue::QueueHeads;
+//! use rowlock_domain::allocation::{
+//!     BookRequest, BookingDecision, BookingLimits, Commitment, EventPhase, PartySize, Promotion, ReturnDestination, Stock,
+//! };
+//! use rowlock_domain::queue::{QueueHeads, QueuedEntry};
 //!
 //! let limits = BookingLimits { max_per_booking: 4, max_per_account: None };
 //! let mut stock = Stock::new(2);
-//! let request = |quantity| BookRequest {
-//!     quantity,
+//! let request = |size| BookRequest {
+//!     size,
 //!     commitment: Commitment::Confirmed,
 //!     join_waitlist: true,
 //!     account_total: 0,
 //!     already_waiting: false,
 //! };
 //!
-//! // Ada books both tickets, and Ben joins the waiting list.
-//! assert_eq!(stock.book(request(2), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Confirmed));
+//! // Ada books both tickets, and Ben joins the waiting list. He wants two tickets, and takes one if no more are left.
+//! let two = PartySize::all_or_none(2);
+//! assert_eq!(stock.book(request(two), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Confirmed { quantity: 2 }));
+//! let two_or_one = PartySize { quantity: 2, min_quantity: 1 };
 //! assert_eq!(
-//!     stock.book(request(1), limits, EventPhase::WaitlistOpen),
+//!     stock.book(request(two_or_one), limits, EventPhase::WaitlistOpen),
 //!     Ok(BookingDecision::Waitlisted { number: 1, position: 1 })
 //! );
 //!
@@ -40,9 +44,9 @@
 //!
 //! // The worker runs an allocation pass over the queue, which contains Ben's entry.
 //! let mut heads = QueueHeads::default();
-//! heads.push(1, 1);
+//! heads.push(QueuedEntry { number: 1, size: two_or_one });
 //! let pass = stock.reallocate(&mut heads, limits, 100, Commitment::Confirmed);
-//! assert_eq!(pass.promoted, [(1, 1)]);
+//! assert_eq!(pass.promoted, [Promotion { number: 1, given: 1 }]);
 //! assert_eq!((stock.booked, stock.held, stock.waiting), (2, 0, 0));
 //! assert!(stock.is_consistent());
 //! ```
@@ -50,18 +54,18 @@
 //! An event can require that bookings are confirmed within a time. Until then they are reserved:
 //!
 //! ```
-//! # use rowlock_domain::allocation::{BookRequest, BookingDecision, BookingLimits, Commitment, EventPhase, ReturnDestination, Stock};
+//! # use rowlock_domain::allocation::{BookRequest, BookingDecision, BookingLimits, Commitment, EventPhase, PartySize, ReturnDestination, Stock};
 //! # let limits = BookingLimits { max_per_booking: 4, max_per_account: None };
 //! let mut stock = Stock::new(5);
 //! let request = |quantity| BookRequest {
-//!     quantity,
+//!     size: PartySize::all_or_none(quantity),
 //!     commitment: Commitment::Reserved,
 //!     join_waitlist: true,
 //!     account_total: 0,
 //!     already_waiting: false,
 //! };
-//! assert_eq!(stock.book(request(2), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved));
-//! assert_eq!(stock.book(request(3), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved));
+//! assert_eq!(stock.book(request(2), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved { quantity: 2 }));
+//! assert_eq!(stock.book(request(3), limits, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved { quantity: 3 }));
 //! assert_eq!((stock.available, stock.reserved, stock.booked), (0, 5, 0));
 //!
 //! // One account confirms in time. The reservation of the other expires, and anybody can book its tickets.
@@ -74,8 +78,8 @@ mod pass;
 mod request;
 mod schedule;
 
-pub use self::pass::AllocationPass;
-pub use self::request::{BookRefusal, BookRequest, BookingDecision, Commitment, EntryChange, EntryChangeResult};
+pub use self::pass::{AllocationPass, Promotion};
+pub use self::request::{BookRefusal, BookRequest, BookingDecision, Commitment, EntryChange, EntryChangeResult, PartySize};
 pub use self::schedule::{ConfirmRefusal, EventPhase, ReturnRefusal, Schedule};
 
 /// The counters of one ticket type, read under its row lock.
@@ -134,8 +138,8 @@ impl Stock {
         Self { capacity, available: capacity, booked: 0, reserved: 0, held: 0, waiting: 0, next_number: 1, version: 0 }
     }
 
-    /// Returns the largest quantity that can currently be booked. An entry can exceed it if the capacity or the limit was lowered
-    /// after the entry had joined. Such an entry keeps its place and is skipped until the values are raised again.
+    /// Returns the largest quantity that can currently be booked. The minimum of an entry can exceed it if the capacity or the limit
+    /// was lowered after the entry had joined. Such an entry keeps its place and is skipped until the values are raised again.
     pub fn largest_quantity(&self, limits: BookingLimits) -> u32 {
         self.capacity.min(limits.max_per_booking)
     }
@@ -152,29 +156,32 @@ impl Stock {
         self.version
     }
 
-    /// Books or reserves all requested tickets, or joins the waiting list, or returns the reason for rejecting the request. The caller has
-    /// checked that the event is on sale.
+    /// Books or reserves the requested tickets, or as many as there are if the request takes fewer, or joins the waiting list, or
+    /// returns the reason for rejecting the request. The caller has checked that the event is on sale.
     pub fn book(&mut self, request: BookRequest, limits: BookingLimits, phase: EventPhase) -> Result<BookingDecision, BookRefusal> {
-        if request.quantity > limits.max_per_booking {
+        let wanted = request.size.quantity;
+        if wanted > limits.max_per_booking {
             return Err(BookRefusal::QuantityTooLarge { max: limits.max_per_booking });
         }
-        if request.quantity > self.capacity {
+        if wanted > self.capacity {
             return Err(BookRefusal::QuantityAboveTotal { total: self.capacity });
         }
         if let Some(max) = limits.max_per_account
-            && request.account_total.saturating_add(request.quantity) > max
+            && request.account_total.saturating_add(wanted) > max
         {
             return Err(BookRefusal::AccountLimit { max });
         }
         if phase != EventPhase::WaitlistOpen {
             self.make_held_available();
         }
-        if self.held == 0 && self.available >= request.quantity {
-            self.available -= request.quantity;
-            self.commit(request.quantity, request.commitment);
+        if self.held == 0
+            && let Some(quantity) = request.size.given(self.available)
+        {
+            self.available -= quantity;
+            self.commit(quantity, request.commitment);
             return Ok(match request.commitment {
-                Commitment::Confirmed => BookingDecision::Confirmed,
-                Commitment::Reserved => BookingDecision::Reserved,
+                Commitment::Confirmed => BookingDecision::Confirmed { quantity },
+                Commitment::Reserved => BookingDecision::Reserved { quantity },
             });
         }
         // No entry is promoted after the waiting list has ended, so joining it would be pointless.
@@ -203,28 +210,31 @@ impl Stock {
         self.booked += quantity;
     }
 
-    /// Changes the quantity of a waiting entry. The event must be in [`EventPhase::WaitlistOpen`], and on sale if the quantity
-    /// is raised.
+    /// Changes the size of a waiting entry. The event must be in [`EventPhase::WaitlistOpen`], and on sale if the quantity is
+    /// raised.
     ///
-    /// An entry whose quantity is lowered keeps its number; one whose quantity is raised gets a new number at the end of the
-    /// list. The limit per account is checked only if the quantity is raised. If the new quantity fits in the available tickets,
-    /// these become held, as after a return. The caller detects this by comparing `held` and sends `tickets.released`.
+    /// An entry whose quantity is raised gets a new number at the end of the list; any other change keeps the number. The limits are
+    /// checked only if the quantity changes, and the limit per account only if it is raised. If the available tickets are enough
+    /// for the new minimum, they become held, as after a return. The caller detects this by comparing `held` and sends
+    /// `tickets.released`.
     pub fn change_entry(&mut self, change: EntryChange, limits: BookingLimits) -> Result<EntryChangeResult, BookRefusal> {
-        let EntryChange { previous_quantity, quantity, account_total } = change;
-        if quantity == previous_quantity {
+        let EntryChange { previous, size, account_total } = change;
+        if size == previous {
             return Ok(EntryChangeResult::Unchanged);
         }
-        if quantity > limits.max_per_booking {
-            return Err(BookRefusal::QuantityTooLarge { max: limits.max_per_booking });
+        if size.quantity != previous.quantity {
+            if size.quantity > limits.max_per_booking {
+                return Err(BookRefusal::QuantityTooLarge { max: limits.max_per_booking });
+            }
+            if size.quantity > self.capacity {
+                return Err(BookRefusal::QuantityAboveTotal { total: self.capacity });
+            }
         }
-        if quantity > self.capacity {
-            return Err(BookRefusal::QuantityAboveTotal { total: self.capacity });
-        }
-        let changed = if quantity < previous_quantity {
+        let changed = if size.quantity <= previous.quantity {
             EntryChangeResult::KeptPlace
         } else {
             if let Some(max) = limits.max_per_account
-                && account_total.saturating_sub(previous_quantity).saturating_add(quantity) > max
+                && account_total.saturating_sub(previous.quantity).saturating_add(size.quantity) > max
             {
                 return Err(BookRefusal::AccountLimit { max });
             }
@@ -232,7 +242,7 @@ impl Stock {
             self.next_number += 1;
             EntryChangeResult::MovedToEnd { number, position: self.waiting }
         };
-        if quantity <= self.available {
+        if size.min_quantity <= self.available.min(limits.max_per_booking) {
             self.hold_available();
         }
         Ok(changed)

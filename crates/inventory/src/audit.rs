@@ -54,7 +54,7 @@ SELECT 'waiting-list entries whose number was never assigned', count(*), min(w.e
 UNION ALL
 SELECT 'promoted waiting-list entries without a matching booking', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w LEFT JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
- WHERE w.booking_id IS NOT NULL AND (b.origin = 'waitlist' AND b.account_id = w.account_id AND b.ticket_type_id = w.ticket_type_id) IS NOT TRUE
+ WHERE w.booking_id IS NOT NULL AND (b.origin = 'waitlist' AND b.account_id = w.account_id AND b.ticket_type_id = w.ticket_type_id AND b.quantity <= w.quantity) IS NOT TRUE
 UNION ALL
 SELECT 'bookings from the waiting list that do not belong to exactly one entry', count(*), min(b.event_id || ' ' || b.id)
   FROM bookings b LEFT JOIN (SELECT event_id, booking_id, count(*) AS entries FROM waitlist_entries WHERE booking_id IS NOT NULL GROUP BY 1, 2) w
@@ -67,7 +67,7 @@ SELECT 'waiting-list entries whose offer does not have the status of their booki
 UNION ALL
 SELECT 'waiting-list entries that could be booked from the available tickets', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
- WHERE w.status = 'waiting' AND t.held = 0 AND w.quantity <= least(t.available, t.max_per_booking)
+ WHERE w.status = 'waiting' AND t.held = 0 AND least(w.min_quantity, w.quantity) <= least(t.available, t.max_per_booking)
 UNION ALL
 SELECT 'bookings that list a void ticket number twice', count(*), min(event_id || ' ' || id) FROM bookings
  WHERE void_numbers IS NOT NULL AND cardinality(void_numbers) <> (SELECT count(DISTINCT number) FROM unnest(void_numbers) AS number)

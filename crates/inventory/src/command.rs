@@ -27,7 +27,7 @@ pub enum Command {
     CancelBooking(CancelBooking),
     /// Leaves the waiting list.
     LeaveWaitlist(LeaveWaitlist),
-    /// Changes the number of tickets that a waiting-list entry waits for.
+    /// Changes the number of tickets that a waiting-list entry waits for, or the smallest number that it takes.
     ChangeEntry(ChangeEntry),
     /// Changes an event, its terms or its capacities, or publishes, withdraws or cancels it.
     ChangeEvent(Box<ChangeEvent>),

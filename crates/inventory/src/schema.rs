@@ -91,6 +91,7 @@ diesel::table! {
         joined_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         for_guest -> Bool,
+        min_quantity -> Nullable<Integer>,
     }
 }
 

@@ -3,8 +3,9 @@
 pub(crate) mod rows;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{BookingLimits, Schedule, Stock};
+use rowlock_domain::allocation::{BookingLimits, PartySize, Schedule, Stock};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TypeKey, WaitlistEntryId};
+use rowlock_domain::queue::QueuedEntry;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus, WaitlistUntil};
 use serde::{Deserialize, Serialize};
 
@@ -180,8 +181,9 @@ pub struct WaitlistEntry {
     pub key: TypeKey,
     /// The holder.
     pub holder: Holder,
-    /// The number of tickets that the entry waits for.
-    pub quantity: u32,
+    /// The number of tickets that the entry waits for, and the smallest number that it takes. The booking of a promoted entry can have
+    /// fewer than it waited for.
+    pub size: PartySize,
     /// The sequence number that orders the list.
     pub number: i64,
     /// The status.
@@ -194,6 +196,13 @@ pub struct WaitlistEntry {
     pub ended_at: Option<Timestamp>,
     /// Whether the holder is a guest without an account, who cannot accept offers.
     pub for_guest: bool,
+}
+
+impl WaitlistEntry {
+    /// Returns the entry as an allocation pass sees it.
+    pub const fn queued(&self) -> QueuedEntry {
+        QueuedEntry { number: self.number, size: self.size }
+    }
 }
 
 /// A booking with the name of its event.

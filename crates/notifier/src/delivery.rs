@@ -83,6 +83,9 @@ pub(crate) struct TicketData {
     pub(crate) event_id: EventId,
     /// The number of tickets that were booked, returned or waited for.
     pub(crate) quantity: u32,
+    /// The number of tickets that a promoted entry waited for, if it got fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) requested: Option<u32>,
     /// The number of tickets that the booking still has.
     pub(crate) remaining: u32,
     /// Whether the message told that the event was called off, which the cached event may not show yet.
@@ -146,8 +149,9 @@ pub(crate) enum NewRow {
 impl NewRow {
     /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
-        let with_offer = |kind, TicketNotification { event, account, quantity, remaining, is_called_off, place }, offer| {
-            let data = serde_json::json!(TicketData { event_id: event, quantity, remaining, is_called_off, offer });
+        let with_offer = |kind, tickets: TicketNotification, offer| {
+            let TicketNotification { event, account, quantity, requested, remaining, is_called_off, place } = tickets;
+            let data = serde_json::json!(TicketData { event_id: event, quantity, requested, remaining, is_called_off, offer });
             Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data, place })
         };
         let of_tickets = |kind, tickets| with_offer(kind, tickets, None);

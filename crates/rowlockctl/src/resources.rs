@@ -110,6 +110,8 @@ pub(crate) struct WaitlistEntry {
     pub(crate) ticket_type_id: String,
     pub(crate) account: Holder,
     pub(crate) quantity: u64,
+    /// Absent in the responses of an older server.
+    pub(crate) min_quantity: Option<u64>,
     pub(crate) joined_at: Timestamp,
 }
 

@@ -77,11 +77,19 @@ impl Build {
     }
 
     fn command(self, checkout: &Checkout, arguments: &[&str], packages: &[&str]) -> Command {
-        let mut command = shell::cargo_build(checkout.root(), arguments, packages);
-        if self == Self::Release {
-            command.arg("--release");
+        match self {
+            Self::Release => {
+                let mut command = shell::cargo_build(checkout.root(), arguments, packages);
+                command.arg("--release");
+                command
+            }
+            // The features of the dependencies are those of the tests only if everything is built.
+            Self::Debug => {
+                let mut command = shell::cargo_build(checkout.root(), arguments, &[]);
+                command.arg("--workspace");
+                command
+            }
         }
-        command
     }
 }
 

@@ -88,7 +88,7 @@ impl From<&EventWithTypes> for EventResource {
 pub(crate) struct ChangedEventResource {
     #[serde(flatten)]
     event: EventResource,
-    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow. Omitted if there
+    /// Waiting entries whose `minQuantity` is larger than `totalTickets` or `maxPerBooking` of their type allow. Omitted if there
     /// are none, as in the ticket types.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

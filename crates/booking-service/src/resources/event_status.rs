@@ -27,7 +27,9 @@ pub(crate) struct WaitingResource {
     ticket_type_id: TicketTypeId,
     account: HolderResource,
     quantity: u32,
-    /// Whether the entry can be promoted: false if it asks for more tickets than `totalTickets` or `maxPerBooking` of its type
+    /// The smallest number of tickets that the entry takes; equal to `quantity` if it takes all or none.
+    min_quantity: u32,
+    /// Whether the entry can be promoted: false if its `minQuantity` is larger than `totalTickets` or `maxPerBooking` of its type
     /// allow.
     servable: bool,
     #[schema(value_type = DateTime)]
@@ -55,7 +57,7 @@ pub(crate) struct EventStatusResource {
     booked_tickets: u64,
     reserved_tickets: u64,
     waitlist_length: u64,
-    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` of their type allow.
+    /// Waiting entries whose `minQuantity` is larger than `totalTickets` or `maxPerBooking` of their type allow.
     unservable_entries: u64,
     ticket_types: Vec<TicketTypeResource>,
     waitlist: Page<WaitingResource>,
@@ -81,8 +83,9 @@ impl EventStatusResource {
                 waitlist_entry_id: entry.id,
                 ticket_type_id: entry.key.ticket_type,
                 account: entry.holder.into(),
-                quantity: entry.quantity,
-                servable: largest_servable(entry.key.ticket_type).is_some_and(|largest| entry.quantity <= largest),
+                quantity: entry.size.quantity,
+                min_quantity: entry.size.min_quantity,
+                servable: largest_servable(entry.key.ticket_type).is_some_and(|largest| entry.size.min_quantity <= largest),
                 joined_at: entry.joined_at,
             },
         );

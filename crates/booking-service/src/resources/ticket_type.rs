@@ -46,7 +46,7 @@ pub(crate) struct TicketTypeResource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     held_tickets: Option<u32>,
-    /// Waiting entries that ask for more tickets than `totalTickets` or `maxPerBooking` allow, because these were lowered
+    /// Waiting entries whose `minQuantity` is larger than `totalTickets` or `maxPerBooking` allow, because these were lowered
     /// afterwards. They keep their positions and are skipped until the limits are raised. For administrators only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -20,7 +20,10 @@ pub(crate) struct WaitlistEntryResource {
     event_name: String,
     #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
+    /// Number of tickets that the entry waits for. The booking of a promoted entry can have fewer, but not fewer than `minQuantity`.
     quantity: u32,
+    /// The smallest number of tickets that the entry takes; equal to `quantity` if it takes all or none.
+    min_quantity: u32,
     /// Position in the waiting list, from 1; null if the entry no longer waits.
     #[schema(required, minimum = 1)]
     position: Option<i64>,
@@ -43,7 +46,8 @@ impl From<&NamedEntry> for WaitlistEntryResource {
             event_id: entry.key.event,
             event_name: row.event_name.clone(),
             ticket_type_id: entry.key.ticket_type,
-            quantity: entry.quantity,
+            quantity: entry.size.quantity,
+            min_quantity: entry.size.min_quantity,
             position: row.position,
             status: entry.status,
             joined_at: entry.joined_at,

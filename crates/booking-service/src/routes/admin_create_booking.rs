@@ -15,7 +15,7 @@ use rowlock_inventory::command::{Book, ByAdministrator};
 use rowlock_inventory::views::Holder;
 use utoipa::ToSchema;
 
-use super::command::{CommandBody, check_command, run};
+use super::command::{CommandBody, check_command, require_min_quantity_below, run};
 use super::examples;
 use super::targets::{event_in_path, ticket_type_to_book};
 use crate::resources::{BookedResponse, WaitlistedResponse};
@@ -42,6 +42,10 @@ pub(super) struct BookForGuest {
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100, default = 1)]
     quantity: Option<Quantity>,
+    /// The smallest number of tickets to take, at most `quantity`; see `POST /api/book`.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    min_quantity: Option<Quantity>,
     /// If false, the response is 409 `sold-out` instead of an entry in the waiting list.
     #[deserr(default)]
     #[schema(default = true)]
@@ -57,6 +61,8 @@ impl CommandBody for BookForGuest {
         if let Some(Err(error)) = body.peek::<Email>("email").map(|email| state.email_domains.admit(email)) {
             body.add_error("email", error.to_string());
         }
+        let quantity = body.peek::<Option<Quantity>>("quantity").map(|quantity| quantity.unwrap_or(Quantity::ONE));
+        require_min_quantity_below(body, quantity);
     }
 }
 
@@ -118,6 +124,7 @@ pub(super) async fn create_booking(
         key: TypeKey { event, ticket_type },
         holder: Holder { account: guest, name: body.name.into_string(), email: body.email.into_string() },
         quantity: body.quantity.unwrap_or(Quantity::ONE),
+        min_quantity: body.min_quantity,
         join_waitlist: body.join_waitlist.unwrap_or(true),
         booking: BookingId::from_uuid(state.clock.uuid()),
         entry: WaitlistEntryId::from_uuid(state.clock.uuid()),

@@ -14,7 +14,7 @@ use rowlock_inventory::command::Book;
 use utoipa::ToSchema;
 
 use super::caller::{holder_of, record_enabled_account};
-use super::command::{CommandBody, check_user_command, run};
+use super::command::{CommandBody, check_user_command, require_min_quantity_below, run};
 use super::examples;
 use super::targets::ticket_type_to_book;
 use crate::resources::{BookedResponse, WaitlistedResponse};
@@ -35,13 +35,23 @@ pub(super) struct BookTickets {
     #[deserr(default)]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100, default = 1)]
     quantity: Option<Quantity>,
+    /// The smallest number of tickets to take, at most `quantity`. If there are fewer tickets than `quantity` but at least
+    /// `minQuantity`, the response is 201 with all of them. If omitted, the request is fulfilled in full or not at all.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    min_quantity: Option<Quantity>,
     /// If false, the response is 409 `sold-out` instead of an entry in the waiting list.
     #[deserr(default)]
     #[schema(default = true)]
     join_waitlist: Option<bool>,
 }
 
-impl CommandBody for BookTickets {}
+impl CommandBody for BookTickets {
+    fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
+        let quantity = body.peek::<Option<Quantity>>("quantity").map(|quantity| quantity.unwrap_or(Quantity::ONE));
+        require_min_quantity_below(body, quantity);
+    }
+}
 
 route_problems!(
     BookProblems = Problems::for_users().with_body().changing().limited().and(&[
@@ -60,13 +70,17 @@ route_problems!(
 /// A request is fulfilled in full or placed on the waiting list in full. When the entry is promoted, the booking is created
 /// automatically; no further request is needed unless the event has `offerMinutes`.
 ///
+/// A request with `minQuantity` takes fewer tickets than `quantity` if there are not more: at once, or from the waiting list. It never
+/// gets fewer than `minQuantity`, and once it has got tickets, it no longer waits for the rest. A low `minQuantity` does not improve the
+/// position: returned tickets go to the first entry whose minimum they reach.
+///
 /// If the event has `checkoutMinutes`, the tickets are reserved until `expiresAt` of the booking. Nobody else can have them until
 /// then. `POST /api/confirmbooking` confirms the booking, `POST /api/cancelbooking` gives the tickets back; otherwise the booking
 /// expires. If the event has `offerMinutes`, the same applies to the booking of a promoted waiting-list entry.
 ///
 /// An account can have one open waiting-list entry per ticket type. If it has one and the request would have to wait, the
-/// response is 409 `already-waiting` with `waitlistEntryId`, `quantity` and `position` of the entry; `POST /api/changewaitlist`
-/// changes its quantity. An account that waits can still book available tickets.
+/// response is 409 `already-waiting` with `waitlistEntryId`, `quantity`, `minQuantity` and `position` of the entry;
+/// `POST /api/changewaitlist` changes its quantities. An account that waits can still book available tickets.
 #[utoipa::path(
     post,
     path = "/api/book",
@@ -75,12 +89,13 @@ route_problems!(
     params(IdempotencyKeyHeader),
     request_body(content = BookTickets, examples(
         ("one ticket" = (summary = "One ticket of an event with one ticket type", value = json!(examples::book_one()))),
-        ("several tickets" = (summary = "Several tickets of a type, or nothing", value = json!(examples::book_several())))
+        ("several tickets" = (summary = "Several tickets of a type, or nothing", value = json!(examples::book_several()))),
+        ("fewer tickets" = (summary = "Four tickets, or two or three if there are not more", value = json!(examples::book_fewer())))
     )),
     responses(
         (
             status = 201,
-            description = "The tickets are booked, or reserved if the event has `checkoutMinutes`.",
+            description = "The tickets are booked, or reserved if the event has `checkoutMinutes`. They can be fewer than requested if the request has `minQuantity`.",
             body = BookedResponse,
             headers(("Idempotent-Replayed" = String, description = "`true` if this is the stored response to an earlier request with the same key.")),
             examples(
@@ -113,6 +128,7 @@ pub(super) async fn book(
         key: TypeKey { event, ticket_type },
         holder: holder_of(&caller),
         quantity: body.quantity.unwrap_or(Quantity::ONE),
+        min_quantity: body.min_quantity,
         join_waitlist: body.join_waitlist.unwrap_or(true),
         booking: BookingId::from_uuid(state.clock.uuid()),
         entry: WaitlistEntryId::from_uuid(state.clock.uuid()),

@@ -1,4 +1,4 @@
-//! `POST /api/changewaitlist`: changes the quantity of a waiting-list entry.
+//! `POST /api/changewaitlist`: changes how many tickets a waiting-list entry waits for.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use deserr::Deserr;
@@ -14,14 +14,14 @@ use rowlock_inventory::command::ChangeEntry;
 use utoipa::ToSchema;
 
 use super::caller::record_enabled_account;
-use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::command::{CommandBody, check_user_command, require_exactly_one, require_min_quantity_below, run};
 use super::examples;
 use super::targets::users_entry;
 use crate::resources::ChangedEntryResponse;
 use crate::state::AppState;
 
-/// The entry and its new quantity. The entry is `waitlistEntryId`, or `eventId` for the only entry that waits at that event.
-/// Exactly one of the two.
+/// The entry and its new quantities, at least one of the two. The entry is `waitlistEntryId`, or `eventId` for the only entry that
+/// waits at that event. Exactly one of the two.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -32,14 +32,26 @@ pub(super) struct ChangeWaitlist {
     #[deserr(default)]
     #[schema(value_type = Option<String>, format = Uuid)]
     event_id: Option<EventId>,
-    /// New number of tickets. The ticket type may allow fewer than 100, see `maxPerBooking`.
-    #[schema(value_type = i64, minimum = 1, maximum = 100)]
-    quantity: Quantity,
+    /// New number of tickets; unchanged if omitted. The ticket type may allow fewer than 100, see `maxPerBooking`.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    quantity: Option<Quantity>,
+    /// New smallest number of tickets to take, at most `quantity`. If omitted, it stays equal to `quantity` if it was before, and is
+    /// otherwise unchanged, or lowered to `quantity` if that is smaller.
+    #[deserr(default)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 100)]
+    min_quantity: Option<Quantity>,
 }
 
 impl CommandBody for ChangeWaitlist {
     fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
         require_exactly_one(body, "waitlistEntryId", "eventId");
+        if !body.has("quantity") && !body.has("minQuantity") {
+            body.add_error("quantity", "is required, or minQuantity");
+            body.add_error("minQuantity", "is required, or quantity");
+        }
+        let quantity = body.peek::<Quantity>("quantity");
+        require_min_quantity_below(body, quantity);
     }
 }
 
@@ -55,11 +67,11 @@ route_problems!(
     ])
 );
 
-/// Change how many tickets a waiting-list entry asks for.
+/// Change how many tickets a waiting-list entry asks for, or the smallest number that it takes.
 ///
-/// An entry that shrinks keeps its position; one that grows moves to the end of the list. If the new quantity is available, the
-/// available tickets are allocated to the waiting list at once, as after a return. Setting the quantity that the entry already
-/// has changes nothing, so the request can be repeated safely. With `eventId` and no `Idempotency-Key`, an account whose entry
+/// An entry whose `quantity` is raised moves to the end of the list. Any other change keeps the position. If the new minimum is
+/// available, the available tickets are allocated to the waiting list at once, as after a return. Setting what the entry already has
+/// changes nothing, so the request can be repeated safely. With `eventId` and no `Idempotency-Key`, an account whose entry
 /// was created after another one had ended gets 409 `ambiguous-waitlist-entry`, because the request could be the repetition of
 /// one for the other entry. An entry can grow only while the event is on sale, and the new quantity counts against
 /// `maxPerAccount`.
@@ -71,6 +83,7 @@ route_problems!(
     params(IdempotencyKeyHeader),
     request_body(content = ChangeWaitlist, examples(
         ("by entry" = (summary = "Wait for fewer tickets, in the same place", value = json!(examples::change_entry()))),
+        ("minimum" = (summary = "Take a single ticket if no more are returned, in the same place", value = json!(examples::change_minimum()))),
         ("by event" = (summary = "The only entry at an event", value = json!(examples::change_event_entry())))
     )),
     responses(
@@ -95,5 +108,6 @@ pub(super) async fn change_waitlist(
     let account = caller.sub;
     let (event, target) = users_entry(&state, account, body.waitlist_entry_id, body.event_id).await?;
     record_enabled_account(&state, &caller).await?;
-    run(&state, Command::ChangeEntry(ChangeEntry { event, account, target, quantity: body.quantity, idempotency })).await
+    let (quantity, min_quantity) = (body.quantity, body.min_quantity);
+    run(&state, Command::ChangeEntry(ChangeEntry { event, account, target, quantity, min_quantity, idempotency })).await
 }

@@ -5,6 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 use deserr::Deserr;
+use rowlock_domain::values::Quantity;
 use rowlock_http::problem::Problem;
 use rowlock_http::{Caller, InvalidBody, JsonBody, KeyedRequest};
 use rowlock_inventory::Command;
@@ -76,6 +77,13 @@ pub(super) fn require_exactly_one<B>(body: &mut JsonBody<B>, id: &str, event: &s
             body.add_error(event, format!("is required, or {id}"));
         }
         (true, false) | (false, true) => {}
+    }
+}
+
+/// Records an error if `minQuantity` is above the quantity, which is `None` if the request has none or an invalid one.
+pub(super) fn require_min_quantity_below<B>(body: &mut JsonBody<B>, quantity: Option<Quantity>) {
+    if body.peek::<Quantity>("minQuantity").zip(quantity).is_some_and(|(min, quantity)| min > quantity) {
+        body.add_error("minQuantity", "must be at most quantity");
     }
 }
 

@@ -197,6 +197,7 @@ pub(super) fn event_status() -> Value {
             "ticketTypeId": TICKET_TYPE,
             "account": holder(),
             "quantity": 2,
+            "minQuantity": 2,
             "servable": true,
             "joinedAt": "2026-11-27T18:25:30.25Z",
         })),

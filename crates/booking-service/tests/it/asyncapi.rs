@@ -141,6 +141,22 @@ async fn do_everything(system: &System) {
     cid.client.post("/api/leavewaitlist", json!({"eventId": event})).await.expect(200);
     system.change_type(&event, json!({"totalTickets": 5})).await.expect(200);
 
+    // Parties that take fewer tickets than they ask for: confirmed, offered, changed and reopened.
+    for offer in [None, Some(10)] {
+        let few = json!({"name": "Few", "totalTickets": 3, "offerMinutes": offer, "startsAt": Clock::system().now() + TimeDelta::hours(1)});
+        let few = system.event_like(few).await["id"].as_str().unwrap().to_owned();
+        let booking = ada.must_book(&few, 3).await;
+        ben.client.post("/api/book", json!({"eventId": few, "quantity": 3, "minQuantity": 2})).await.expect(202);
+        ben.client.post("/api/changewaitlist", json!({"eventId": few, "minQuantity": 1})).await.expect(200);
+        for hours in [-1, 1] {
+            let moved = json!({"startsAt": Clock::system().now() + TimeDelta::hours(hours), "closeWaitlist": true});
+            admin.patch(&format!("/admin/events/{few}"), moved).await.expect(200);
+            system.quiet().await;
+        }
+        ada.cancel_part(&booking, 1).await.expect(200);
+        system.quiet().await;
+    }
+
     // An event that starts while people still wait.
     let now = Clock::system().now();
     let soon = json!({"name": "Soon", "totalTickets": 1, "startsAt": now + TimeDelta::hours(1)});

@@ -139,18 +139,24 @@ pub(crate) fn bodies(stock: &Stock) -> Vec<Body> {
     vec![
         body(
             "/api/book",
-            json!({"eventId": event[0], "ticketTypeId": ticket_type[0], "quantity": 2, "joinWaitlist": false}),
+            json!({"eventId": event[0], "ticketTypeId": ticket_type[0], "quantity": 2, "minQuantity": 1, "joinWaitlist": false}),
             201,
-            vec![("eventId", Id, Required), ("ticketTypeId", Id, Optional), quantity, ("joinWaitlist", Bool, Optional)],
+            vec![
+                ("eventId", Id, Required),
+                ("ticketTypeId", Id, Optional),
+                quantity,
+                ("minQuantity", Number(1, 100), Optional),
+                ("joinWaitlist", Bool, Optional),
+            ],
         ),
         body("/api/confirmbooking", json!({"bookingId": stock.booking}), 200, vec![("bookingId", Id, Required)]),
         body("/api/cancelbooking", json!({"bookingId": stock.booking, "quantity": 1}), 200, vec![("bookingId", Id, Optional), quantity]),
         body("/api/cancelbooking", json!({"eventId": event[2], "quantity": 1}), 200, vec![("eventId", Id, Optional), quantity]),
         body(
             "/api/changewaitlist",
-            json!({"waitlistEntryId": stock.entry, "quantity": 1}),
+            json!({"waitlistEntryId": stock.entry, "quantity": 1, "minQuantity": 1}),
             200,
-            vec![("waitlistEntryId", Id, Optional), ("quantity", Number(1, 100), Required)],
+            vec![("waitlistEntryId", Id, Optional), quantity, ("minQuantity", Number(1, 100), Optional)],
         ),
         body("/api/leavewaitlist", json!({"waitlistEntryId": stock.entry}), 200, vec![("waitlistEntryId", Id, Optional)]),
         body("/api/leavewaitlist", json!({"eventId": event[3]}), 200, vec![("eventId", Id, Optional)]),

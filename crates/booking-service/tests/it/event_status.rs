@@ -43,7 +43,10 @@ async fn the_status_of_an_event_contains_counts_and_the_waiting_list() {
     assert_eq!(counts.map(|name| status[name].as_u64().unwrap()), [3, 0, 1, 2, 2]);
     assert_eq!(counts.map(|name| status["ticketTypes"][0][name].as_u64().unwrap()), [3, 0, 1, 2, 2]);
     let first = &status["waitlist"]["items"][0];
-    assert_eq!(fields(first), ["account", "joinedAt", "position", "quantity", "servable", "ticketTypeId", "waitlistEntryId"]);
+    assert_eq!(
+        fields(first),
+        ["account", "joinedAt", "minQuantity", "position", "quantity", "servable", "ticketTypeId", "waitlistEntryId"]
+    );
     assert_eq!(first["account"], json!({"id": ben.id, "name": "ben", "email": "ben@example.org"}));
     assert_eq!((&first["position"], &first["quantity"], &first["waitlistEntryId"]), (&json!(1), &json!(2), &json!(entry)));
     assert_eq!(first["joinedAt"], ben.waitlist().await[0]["joinedAt"]);

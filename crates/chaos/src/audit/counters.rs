@@ -24,7 +24,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
         *per_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
     }
     for row in tables.entries.iter().filter(|row| row.status == "waiting") {
-        waiting.entry(row.ticket_type_id).or_default().push(i64::from(row.quantity));
+        waiting.entry(row.ticket_type_id).or_default().push(i64::from(row.minimum()));
         *per_account.entry((row.ticket_type_id, row.account_id)).or_default() += i64::from(row.quantity);
     }
     for row in &tables.types {
@@ -58,10 +58,10 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
         if held != 0 {
             verdict.add_violation(AVAILABLE_ALLOCATED, format!("{held} tickets are held although nothing is in flight"), &location);
         }
-        if let Some(quantity) = queue.iter().find(|quantity| **quantity <= available) {
+        if let Some(minimum) = queue.iter().find(|minimum| **minimum <= available) {
             verdict.add_violation(
                 AVAILABLE_ALLOCATED,
-                format!("an entry waits for {quantity} tickets although {available} are available"),
+                format!("an entry takes {minimum} tickets and waits although {available} are available"),
                 &location,
             );
         }

@@ -1,12 +1,14 @@
 //! Replays the messages of each ticket type with the reference model and compares its final state with the stored one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{AuditResult, Evidence};
-use crate::messages::{Message, TicketClaim};
-use crate::model::ReferenceModel;
+use crate::client::SuccessBody;
+use crate::messages::{Message, MessageContent, TicketClaim};
+use crate::model::{QueuedEntry, ReferenceModel};
+use crate::request_log::Operation;
 
 const ALLOCATION_RULE: &str = "tickets are allocated by the rule, in waiting-list order";
 const STORED_STATE: &str = "the stored state matches the messages";
@@ -18,13 +20,15 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
             histories.entry(ticket_type).or_default().entry(message.sequence).or_insert(message);
         }
     }
+    let fewer = bookings_of_fewer(evidence);
     for sale in &evidence.sales {
         let location = format!("event {}, type {}", sale.event, sale.ticket_type);
         let mut model = ReferenceModel::new(sale);
         let mut consistent = true;
         for (sequence, message) in histories.remove(&sale.ticket_type).unwrap_or_default() {
             verdict.replayed += 1;
-            if let Err(what) = model.apply(message) {
+            let result = model.apply(message).and_then(|()| took_all(message, &fewer, &model));
+            if let Err(what) = result {
                 // After the first deviation all later ones are consequences.
                 verdict.add_violation(ALLOCATION_RULE, format!("message {sequence} {what}"), &location);
                 consistent = false;
@@ -36,6 +40,27 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut AuditResult) {
             compare(evidence, sale.ticket_type, &model, &location, verdict);
         }
     }
+}
+
+/// Returns the bookings whose requests asked for more tickets than they got.
+fn bookings_of_fewer(evidence: &Evidence) -> BTreeSet<Uuid> {
+    let booked = evidence.requests.iter().filter_map(|request| {
+        let Operation::Book { quantity, .. } = &request.operation else { return None };
+        let booking = serde_json::from_str::<SuccessBody>(&request.success()?.body).ok()?.booking?;
+        (booking.quantity < *quantity).then_some(booking.id)
+    });
+    booked.collect()
+}
+
+/// A request that got fewer tickets than it asked for must have got all that were available.
+fn took_all(message: &Message, fewer: &BTreeSet<Uuid>, model: &ReferenceModel) -> Result<(), String> {
+    let (MessageContent::Confirmed(booking) | MessageContent::Reserved { booking, .. }) = &message.content else { return Ok(()) };
+    // A reservation that is confirmed later was checked when it was made.
+    let is_new = !matches!(message.content, MessageContent::Confirmed(_)) || !model.terms().checkout;
+    if is_new && fewer.contains(&booking.id) && model.available > 0 {
+        return Err(format!("gives a request fewer tickets than it asks for and leaves {} available", model.available));
+    }
+    Ok(())
 }
 
 fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, location: &str, verdict: &mut AuditResult) {
@@ -59,9 +84,12 @@ fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, locat
     let bookings: BTreeMap<_, _> = model.bookings.values().map(|claim| booking(claim, false)).chain(reserved).collect();
     differences(&rows, &bookings, "booking", location, verdict);
     let rows = evidence.tables.entries.iter().filter(|row| row.ticket_type_id == ticket_type && row.status == "waiting");
-    let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity, row.number))).collect();
-    let entries: BTreeMap<_, _> =
-        model.waiting.iter().map(|waiting| (waiting.entry.id, (waiting.entry.account, waiting.entry.quantity, waiting.number))).collect();
+    let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.minimum(), row.quantity, row.number))).collect();
+    let waiting = |waiting: &QueuedEntry| {
+        let QueuedEntry { entry, min_quantity, number } = waiting;
+        (entry.id, (entry.account, *min_quantity, entry.quantity, *number))
+    };
+    let entries: BTreeMap<_, _> = model.waiting.iter().map(waiting).collect();
     differences(&rows, &entries, "entry", location, verdict);
 }
 
@@ -72,7 +100,7 @@ fn differences<T: PartialEq + std::fmt::Debug>(
     location: &str,
     verdict: &mut AuditResult,
 ) {
-    let ids: std::collections::BTreeSet<_> = stored.keys().chain(replayed.keys()).collect();
+    let ids: BTreeSet<_> = stored.keys().chain(replayed.keys()).collect();
     for id in ids {
         let (stored, replayed) = (stored.get(id), replayed.get(id));
         if stored != replayed {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{AuditResult, Evidence};
 use crate::client::{Booking, SuccessBody};
+use crate::messages::{Message, MessageContent};
 use crate::request_log::{Attempt, LoggedRequest, Operation};
 use crate::tables::{BookingRow, EntryRow, KeyRow};
 
@@ -88,7 +89,9 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
     }
     let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) else { return };
     match (&request.operation, body.booking, body.waitlist_entry) {
-        (Operation::Book { event, ticket_type, quantity, .. }, Some(booking), None) => {
+        (Operation::Book { event, ticket_type, quantity, min_quantity, .. }, Some(booking), None) => {
+            // `check_bookings` compares the number of tickets with the stored one, and the replay with what was available.
+            let is_allowed = (*min_quantity..=*quantity).contains(&booking.quantity);
             let told = (booking.event_id, booking.ticket_type_id, booking.quantity, booking.origin.as_str());
             let row = stored.bookings.get(&booking.id).filter(|row| {
                 row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type && row.origin == "direct"
@@ -100,7 +103,7 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                     location(request),
                 );
             }
-            if told != (*event, *ticket_type, *quantity, "direct") {
+            if !is_allowed || told != (*event, *ticket_type, booking.quantity, "direct") {
                 verdict.add_violation(
                     BOOKINGS_STORED,
                     format!("the response contains a different booking: {}", response.body),
@@ -108,13 +111,13 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                 );
             }
         }
-        (Operation::Book { event, ticket_type, quantity, .. }, None, Some(entry)) => {
+        (Operation::Book { event, ticket_type, quantity, min_quantity, .. }, None, Some(entry)) => {
             let row = stored
                 .entries
                 .get(&entry.id)
                 .filter(|row| row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type);
             // The quantity may be changed later; `check_entries` follows the changes.
-            if row.is_none() || entry.quantity != *quantity {
+            if row.is_none() || (entry.quantity, entry.min_quantity) != (*quantity, *min_quantity) {
                 verdict.add_violation(
                     ENTRIES_STORED,
                     format!("the entry {} is missing or differs from the response", entry.id),
@@ -138,9 +141,14 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                 );
             }
         }
-        (Operation::ChangeEntry { entry, quantity, .. }, None, Some(told)) => {
-            if told.id != *entry || told.quantity != *quantity || told.status != "waiting" {
-                let what = format!("the entry {entry} was to wait for {quantity} tickets, but the response was {}", response.body);
+        (Operation::ChangeEntry { entry, quantity, min_quantity, .. }, None, Some(told)) => {
+            let is_as_requested = quantity.is_none_or(|quantity| quantity == told.quantity)
+                && min_quantity.is_none_or(|min_quantity| min_quantity == told.min_quantity);
+            if told.id != *entry || !is_as_requested || told.min_quantity > told.quantity || told.status != "waiting" {
+                let what = format!(
+                    "the entry {entry} was to take {min_quantity:?} to {quantity:?} tickets, but the response was {}",
+                    response.body
+                );
                 verdict.add_violation(ENTRIES_STORED, what, location(request));
             }
         }
@@ -159,6 +167,7 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
 /// Follows each booking through all responses to its owner and compares it with the stored row.
 fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
     let mut told: BTreeMap<Uuid, (u32, String, &LoggedRequest)> = BTreeMap::new();
+    let promoted = promoted_quantities(evidence);
     let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
     for request in &evidence.requests {
         let Some(response) = request.success() else {
@@ -171,7 +180,7 @@ fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Au
         };
         let Some(booking) = serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.booking) else { continue };
         if let Operation::Cancel { quantity, .. } = &request.operation {
-            let before = told.get(&booking.id).map(|(quantity, ..)| *quantity).or_else(|| initial_quantity(&booking, stored));
+            let before = told.get(&booking.id).map(|(quantity, ..)| *quantity).or_else(|| promoted.get(&booking.id).copied());
             if !matches_cancellation(before, *quantity, &booking) {
                 let what = format!("{quantity:?} of {before:?} tickets were to be cancelled, but the response was {}", response.body);
                 verdict.add_violation(CANCELLATIONS_STORED, what, location(request));
@@ -197,34 +206,45 @@ fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Au
     }
 }
 
-/// Compares the stored quantity of each entry with the last one reported to its owner, unless a request that may have changed
+/// Compares the stored minimum and quantity of each entry with the last one reported to its owner, unless a request that may have changed
 /// it has no final response.
 fn check_entries(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
-    let mut told: BTreeMap<Uuid, (u32, &LoggedRequest)> = BTreeMap::new();
+    let mut told: BTreeMap<Uuid, ((u32, u32), &LoggedRequest)> = BTreeMap::new();
     let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
     for request in &evidence.requests {
         let body = request.success().and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
         if let Some(entry) = body.and_then(|body| body.waitlist_entry) {
-            told.insert(entry.id, (entry.quantity, request));
+            told.insert(entry.id, ((entry.min_quantity, entry.quantity), request));
         } else if let Operation::ChangeEntry { entry, .. } = &request.operation
             && request.final_response().is_none()
         {
             undecided.insert(*entry);
         }
     }
-    for (id, (quantity, request)) in told {
+    for (id, (size, request)) in told {
         // A missing entry is reported by `check_stored`.
-        let Some(row) = stored.entries.get(&id).filter(|row| row.quantity != quantity) else { continue };
+        let Some(row) = stored.entries.get(&id).filter(|row| (row.minimum(), row.quantity) != size) else { continue };
         if !undecided.contains(&id) {
-            let what = format!("the entry {id} waits for {} tickets, but {quantity} were reported to its owner", row.quantity);
+            let (least, most) = size;
+            let what = format!(
+                "the entry {id} takes {} to {} tickets, but {least} to {most} were reported to its owner",
+                row.minimum(),
+                row.quantity
+            );
             verdict.add_violation(ENTRIES_STORED, what, location(request));
         }
     }
 }
 
-/// Returns the initial quantity of a promoted booking, which is that of its entry.
-fn initial_quantity(booking: &Booking, stored: &StoredRows<'_>) -> Option<u32> {
-    stored.entries.values().find(|entry| entry.booking_id == Some(booking.id)).map(|entry| entry.quantity)
+/// Returns the initial quantities of promoted bookings, which the replay of the messages checks.
+fn promoted_quantities(evidence: &Evidence) -> BTreeMap<Uuid, u32> {
+    let quantity = |message: &Message| match &message.content {
+        MessageContent::Promoted { entry, booking, .. } | MessageContent::Offered { entry, booking, .. } => {
+            Some((*booking, entry.quantity))
+        }
+        _ => None,
+    };
+    evidence.deliveries.iter().filter_map(quantity).collect()
 }
 
 fn matches_cancellation(before: Option<u32>, returned: Option<u32>, now: &Booking) -> bool {

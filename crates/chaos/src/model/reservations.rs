@@ -101,8 +101,11 @@ mod tests {
     #[test]
     fn an_offer_that_lapses_is_held_for_the_next_in_line() {
         let terms = Terms { checkout: false, offers: true };
-        let joined = |id, number| MessageContent::Joined { entry: claim(id, 3), number };
-        let offered = |id, number| MessageContent::Offered { entry: claim(id, 3), number, booking: Uuid::from_u128(10 + id), expires: END };
+        let joined = |id, number| MessageContent::Joined { entry: claim(id, 3), min_quantity: 3, number };
+        let offered = |id, number| {
+            let (entry, booking) = (claim(id, 3), Uuid::from_u128(10 + id));
+            MessageContent::Offered { entry, requested: 3, number, booking, expires: END }
+        };
         let mut history = vec![
             (1, MessageContent::Confirmed(claim(1, 3))),
             (2, joined(2, 1)),
@@ -117,7 +120,7 @@ mod tests {
         history.push((END + 1, offered(3, 2)));
         assert_eq!(replay(terms, &history).unwrap().reserved, 3);
         history.pop();
-        history.push((END + 1, MessageContent::Promoted { entry: claim(3, 3), number: 2, booking: Uuid::from_u128(13) }));
+        history.push((END + 1, MessageContent::Promoted { entry: claim(3, 3), requested: 3, number: 2, booking: Uuid::from_u128(13) }));
         assert!(replay(terms, &history).is_err(), "promoted entries are offered their tickets");
     }
 }

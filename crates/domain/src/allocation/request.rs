@@ -9,11 +9,54 @@ pub enum Commitment {
     Reserved,
 }
 
+/// The number of tickets that a request or a waiting entry wants, and the smallest number that it takes.
+///
+/// ```
+/// use rowlock_domain::allocation::PartySize;
+///
+/// let four_or_fewer = PartySize { quantity: 4, min_quantity: 2 };
+/// assert_eq!([1, 2, 3, 9].map(|room| four_or_fewer.given(room)), [None, Some(2), Some(3), Some(4)]);
+/// assert_eq!([3, 4].map(|room| PartySize::all_or_none(4).given(room)), [None, Some(4)]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartySize {
+    /// The number of tickets that is asked for.
+    pub quantity: u32,
+    /// The smallest number of tickets that is taken, from 1 to `quantity`.
+    pub min_quantity: u32,
+}
+
+impl PartySize {
+    /// Returns the size of a party that takes all its tickets or none.
+    pub const fn all_or_none(quantity: u32) -> Self {
+        Self { quantity, min_quantity: quantity }
+    }
+
+    /// Returns the minimum if it is lower than the quantity, and `None` for a party that takes all its tickets or none.
+    pub fn lower_minimum(self) -> Option<u32> {
+        (self.min_quantity < self.quantity).then_some(self.min_quantity)
+    }
+
+    /// Returns how many of `room` tickets the party gets, or `None` if there are fewer than its minimum.
+    pub fn given(self, room: u32) -> Option<u32> {
+        (room >= self.min_quantity).then(|| self.quantity.min(room))
+    }
+
+    /// Returns the size after a change, where `None` leaves a value out. If the minimum is left out, it follows the quantity of a
+    /// party that takes all or none, and is otherwise lowered to the quantity if necessary. A given minimum is not checked.
+    #[must_use]
+    pub fn changed(self, quantity: Option<u32>, min_quantity: Option<u32>) -> Self {
+        let wanted = quantity.unwrap_or(self.quantity);
+        let kept = if self.min_quantity == self.quantity { wanted } else { self.min_quantity.min(wanted) };
+        Self { quantity: wanted, min_quantity: min_quantity.unwrap_or(kept) }
+    }
+}
+
 /// A request to book tickets.
 #[derive(Debug, Clone, Copy)]
 pub struct BookRequest {
-    /// The number of tickets.
-    pub quantity: u32,
+    /// The number of tickets. Fewer are booked only if there are not more and the minimum allows it.
+    pub size: PartySize,
     /// Whether the booking is confirmed at once or reserved.
     pub commitment: Commitment,
     /// Whether to join the waiting list if there are not enough tickets.
@@ -27,10 +70,16 @@ pub struct BookRequest {
 /// The result of a booking request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BookingDecision {
-    /// All requested tickets were booked.
-    Confirmed,
-    /// All requested tickets were reserved.
-    Reserved,
+    /// Tickets were booked.
+    Confirmed {
+        /// Their number, which is at least the minimum and at most the quantity of the request.
+        quantity: u32,
+    },
+    /// Tickets were reserved.
+    Reserved {
+        /// Their number, which is at least the minimum and at most the quantity of the request.
+        quantity: u32,
+    },
     /// The request was put on the waiting list.
     Waitlisted {
         /// The sequence number that orders the list.
@@ -78,24 +127,24 @@ pub enum BookRefusal {
     AlreadyWaiting,
 }
 
-/// A request to change the quantity of a waiting entry.
+/// A request to change the size of a waiting entry.
 #[derive(Debug, Clone, Copy)]
 pub struct EntryChange {
-    /// The current quantity of the entry.
-    pub previous_quantity: u32,
-    /// The requested quantity.
-    pub quantity: u32,
+    /// The current size of the entry.
+    pub previous: PartySize,
+    /// The requested size.
+    pub size: PartySize,
     /// The account's booked, reserved and waiting tickets of this type, including this entry. It is used only if there is a limit
     /// per account.
     pub account_total: u32,
 }
 
-/// The result of changing the quantity of an entry.
+/// The result of changing the size of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryChangeResult {
-    /// The quantity was the same, so nothing changed.
+    /// The size was the same, so nothing changed.
     Unchanged,
-    /// The quantity was lowered, and the entry keeps its number.
+    /// The quantity was lowered, or only the minimum was changed, and the entry keeps its number.
     KeptPlace,
     /// The quantity was raised, and the entry moved to the end of the list.
     MovedToEnd {

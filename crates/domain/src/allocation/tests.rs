@@ -1,9 +1,11 @@
 //! Tests of the allocation rule on difficult cases.
 
 mod histories;
+mod minimums;
+mod model;
 
 use super::*;
-use crate::queue::QueueHeads;
+use crate::queue::{QueueHeads, QueuedEntry};
 
 const LIMITS: BookingLimits = BookingLimits { max_per_booking: 10, max_per_account: None };
 
@@ -12,7 +14,15 @@ fn stock(capacity: u32) -> Stock {
 }
 
 fn ask(quantity: u32) -> BookRequest {
-    BookRequest { quantity, commitment: Commitment::Confirmed, join_waitlist: true, account_total: 0, already_waiting: false }
+    ask_for(PartySize::all_or_none(quantity))
+}
+
+fn ask_for(size: PartySize) -> BookRequest {
+    BookRequest { size, commitment: Commitment::Confirmed, join_waitlist: true, account_total: 0, already_waiting: false }
+}
+
+fn fewer(quantity: u32, min_quantity: u32) -> PartySize {
+    PartySize { quantity, min_quantity }
 }
 
 fn reserve(quantity: u32) -> BookRequest {
@@ -22,21 +32,34 @@ fn reserve(quantity: u32) -> BookRequest {
 fn heads(entries: &[(i64, u32)]) -> QueueHeads {
     let mut heads = QueueHeads::default();
     for &(number, quantity) in entries {
-        heads.push(number, quantity);
+        heads.push(QueuedEntry { number, size: PartySize::all_or_none(quantity) });
     }
     heads
+}
+
+/// Returns promotions of entries with these numbers, with the numbers of tickets that they get.
+fn promoted(entries: &[(i64, u32)]) -> Vec<Promotion> {
+    entries.iter().map(|&(number, given)| Promotion { number, given }).collect()
+}
+
+fn resize(previous: u32, quantity: u32, account_total: u32) -> EntryChange {
+    EntryChange { previous: PartySize::all_or_none(previous), size: PartySize::all_or_none(quantity), account_total }
+}
+
+fn confirmed(quantity: u32) -> BookingDecision {
+    BookingDecision::Confirmed { quantity }
+}
+
+fn reserved(quantity: u32) -> BookingDecision {
+    BookingDecision::Reserved { quantity }
 }
 
 #[test]
 fn a_booking_is_never_split() {
     let mut stock = stock(3);
-    assert_eq!(stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Confirmed));
+    assert_eq!(stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen), Ok(confirmed(2)));
     assert_eq!(stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 1, position: 1 }));
-    assert_eq!(
-        stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen),
-        Ok(BookingDecision::Confirmed),
-        "one that fits is not blocked by one that does not"
-    );
+    assert_eq!(stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen), Ok(confirmed(1)), "one that fits is not blocked by one that does not");
     assert!(stock.is_consistent());
 }
 
@@ -51,7 +74,7 @@ fn a_newcomer_cannot_take_tickets_that_a_waiting_party_could_use() {
     assert_eq!((stock.available, stock.held), (0, 3));
     assert_eq!(stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 2, position: 2 }));
     let walk = stock.reallocate(&mut heads(&[(1, 3), (2, 2)]), LIMITS, 100, Commitment::Confirmed);
-    assert_eq!(walk, AllocationPass { promoted: vec![(1, 3)], leftover: 0, unfinished: false });
+    assert_eq!(walk, AllocationPass { promoted: promoted(&[(1, 3)]), leftover: 0, unfinished: false });
 }
 
 #[test]
@@ -66,7 +89,7 @@ fn a_party_larger_than_the_total_is_refused_whether_it_would_wait_or_not() {
     }
     stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen).unwrap();
-    assert_eq!(stock.change_entry(EntryChange { previous_quantity: 2, quantity: 3, account_total: 2 }, LIMITS), Err(refusal));
+    assert_eq!(stock.change_entry(resize(2, 3, 2), LIMITS), Err(refusal));
     assert_eq!((stock.booked, stock.waiting), (2, 1));
 }
 
@@ -81,13 +104,13 @@ fn a_party_above_a_lowered_limit_is_passed_over_until_the_limit_is_raised() {
     let mut heads = heads(&[(1, 3), (2, 1)]);
     assert_eq!(
         stock.reallocate(&mut heads, lowered, 100, Commitment::Confirmed),
-        AllocationPass { promoted: vec![(2, 1)], leftover: 3, unfinished: false }
+        AllocationPass { promoted: promoted(&[(2, 1)]), leftover: 3, unfinished: false }
     );
     assert_eq!((stock.available, stock.waiting), (3, 1));
     assert!(stock.hold_available());
     assert_eq!(
         stock.reallocate(&mut heads, LIMITS, 100, Commitment::Confirmed),
-        AllocationPass { promoted: vec![(1, 3)], leftover: 0, unfinished: false }
+        AllocationPass { promoted: promoted(&[(1, 3)]), leftover: 0, unfinished: false }
     );
 }
 
@@ -98,7 +121,7 @@ fn leftover_tickets_become_available() {
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
     let _ = stock.return_tickets(3, EventPhase::WaitlistOpen);
     let walk = stock.reallocate(&mut heads(&[(1, 4)]), LIMITS, 100, Commitment::Confirmed);
-    assert_eq!(walk, AllocationPass { promoted: vec![], leftover: 3, unfinished: false });
+    assert_eq!(walk, AllocationPass { promoted: promoted(&[]), leftover: 3, unfinished: false });
     assert_eq!((stock.available, stock.held, stock.waiting), (3, 0, 1));
 }
 
@@ -113,12 +136,12 @@ fn a_pass_that_reaches_its_limit_leaves_the_rest_held() {
     let mut heads = heads(&[(1, 1), (2, 1), (3, 1)]);
     assert_eq!(
         stock.reallocate(&mut heads, LIMITS, 2, Commitment::Confirmed),
-        AllocationPass { promoted: vec![(1, 1), (2, 1)], leftover: 0, unfinished: true }
+        AllocationPass { promoted: promoted(&[(1, 1), (2, 1)]), leftover: 0, unfinished: true }
     );
     assert_eq!(stock.held, 1);
     assert_eq!(
         stock.reallocate(&mut heads, LIMITS, 2, Commitment::Confirmed),
-        AllocationPass { promoted: vec![(3, 1)], leftover: 0, unfinished: false }
+        AllocationPass { promoted: promoted(&[(3, 1)]), leftover: 0, unfinished: false }
     );
 }
 
@@ -182,7 +205,7 @@ fn when_the_event_is_postponed_those_who_still_wait_come_first_again() {
     let _ = stock.return_tickets(3, EventPhase::WaitlistClosed);
     assert!(stock.hold_available());
     assert_eq!(stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 2, position: 2 }));
-    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), LIMITS, 9, Commitment::Confirmed).promoted, [(1, 2), (2, 1)]);
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2), (2, 1)]), LIMITS, 9, Commitment::Confirmed).promoted, promoted(&[(1, 2), (2, 1)]));
 }
 
 #[test]
@@ -196,7 +219,7 @@ fn an_account_that_waits_may_book_what_is_available_but_not_join_again() {
     assert_eq!(stock, before, "a refusal leaves no trace");
     let no_waiting = BookRequest { join_waitlist: false, ..again(2) };
     assert_eq!(stock.book(no_waiting, LIMITS, EventPhase::WaitlistOpen), Err(BookRefusal::SoldOut));
-    assert_eq!(stock.book(again(1), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Confirmed));
+    assert_eq!(stock.book(again(1), LIMITS, EventPhase::WaitlistOpen), Ok(confirmed(1)));
 }
 
 #[test]
@@ -205,7 +228,7 @@ fn a_party_that_shrinks_keeps_its_number_and_one_that_grows_goes_to_the_end() {
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(2), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(1), LIMITS, EventPhase::WaitlistOpen).unwrap();
-    let change = |before, quantity| EntryChange { previous_quantity: before, quantity, account_total: before };
+    let change = |before, quantity| resize(before, quantity, before);
     assert_eq!(stock.change_entry(change(2, 2), LIMITS), Ok(EntryChangeResult::Unchanged));
     assert_eq!(stock.change_entry(change(2, 1), LIMITS), Ok(EntryChangeResult::KeptPlace));
     assert_eq!(stock.change_entry(change(1, 2), LIMITS), Ok(EntryChangeResult::MovedToEnd { number: 3, position: 2 }));
@@ -213,16 +236,9 @@ fn a_party_that_shrinks_keeps_its_number_and_one_that_grows_goes_to_the_end() {
     assert_eq!(stock.change_entry(change(2, 11), LIMITS), Err(BookRefusal::QuantityTooLarge { max: 10 }));
     let limited = BookingLimits { max_per_account: Some(3), ..LIMITS };
     let limit = Err(BookRefusal::AccountLimit { max: 3 });
-    assert_eq!(stock.change_entry(EntryChange { previous_quantity: 2, quantity: 3, account_total: 3 }, limited), limit);
-    assert_eq!(
-        stock.change_entry(EntryChange { previous_quantity: 2, quantity: 3, account_total: 2 }, limited).unwrap(),
-        EntryChangeResult::MovedToEnd { number: 4, position: 2 }
-    );
-    assert_eq!(
-        stock.change_entry(EntryChange { previous_quantity: 4, quantity: 3, account_total: 9 }, limited),
-        Ok(EntryChangeResult::KeptPlace),
-        "shrinking is always allowed"
-    );
+    assert_eq!(stock.change_entry(resize(2, 3, 3), limited), limit);
+    assert_eq!(stock.change_entry(resize(2, 3, 2), limited).unwrap(), EntryChangeResult::MovedToEnd { number: 4, position: 2 });
+    assert_eq!(stock.change_entry(resize(4, 3, 9), limited), Ok(EntryChangeResult::KeptPlace), "shrinking is always allowed");
 }
 
 #[test]
@@ -230,26 +246,26 @@ fn a_party_that_shrinks_to_what_is_available_gets_it() {
     let mut stock = stock(5);
     stock.book(ask(3), LIMITS, EventPhase::WaitlistOpen).unwrap();
     stock.book(ask(4), LIMITS, EventPhase::WaitlistOpen).unwrap();
-    let change = |before, quantity| EntryChange { previous_quantity: before, quantity, account_total: before };
+    let change = |before, quantity| resize(before, quantity, before);
     assert_eq!(stock.change_entry(change(4, 3), LIMITS), Ok(EntryChangeResult::KeptPlace));
     assert_eq!((stock.available, stock.held), (2, 0), "3 are still more than what is available");
     assert_eq!(stock.change_entry(change(3, 2), LIMITS), Ok(EntryChangeResult::KeptPlace));
     assert_eq!((stock.available, stock.held), (0, 2));
-    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), LIMITS, 9, Commitment::Confirmed).promoted, [(1, 2)]);
+    assert_eq!(stock.reallocate(&mut heads(&[(1, 2)]), LIMITS, 9, Commitment::Confirmed).promoted, promoted(&[(1, 2)]));
     assert!(stock.is_consistent());
 }
 
 #[test]
 fn reserved_tickets_are_for_nobody_else_until_they_are_returned() {
     let mut stock = stock(3);
-    assert_eq!(stock.book(reserve(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Reserved));
+    assert_eq!(stock.book(reserve(2), LIMITS, EventPhase::WaitlistOpen), Ok(reserved(2)));
     assert_eq!((stock.available, stock.reserved, stock.booked), (1, 2, 0));
     assert_eq!(stock.book(reserve(2), LIMITS, EventPhase::WaitlistOpen), Ok(BookingDecision::Waitlisted { number: 1, position: 1 }));
     // The reservation expires. Its tickets and the available one are held for the party that waits.
     assert_eq!(stock.return_reserved_tickets(2, EventPhase::WaitlistOpen), ReturnDestination::Held);
     assert_eq!((stock.available, stock.reserved, stock.held), (0, 0, 3));
     let pass = stock.reallocate(&mut heads(&[(1, 2)]), LIMITS, 9, Commitment::Reserved);
-    assert_eq!(pass, AllocationPass { promoted: vec![(1, 2)], leftover: 1, unfinished: false });
+    assert_eq!(pass, AllocationPass { promoted: promoted(&[(1, 2)]), leftover: 1, unfinished: false });
     assert_eq!((stock.available, stock.reserved, stock.booked), (1, 2, 0));
     stock.confirm(2);
     assert_eq!((stock.available, stock.reserved, stock.booked), (1, 0, 2));
@@ -265,9 +281,9 @@ fn an_offer_that_lapses_goes_to_the_next_in_line() {
     }
     let _ = stock.return_tickets(1, EventPhase::WaitlistOpen);
     let mut heads = heads(&[(1, 1), (2, 1)]);
-    assert_eq!(stock.reallocate(&mut heads, LIMITS, 9, Commitment::Reserved).promoted, [(1, 1)]);
+    assert_eq!(stock.reallocate(&mut heads, LIMITS, 9, Commitment::Reserved).promoted, promoted(&[(1, 1)]));
     assert_eq!(stock.return_reserved_tickets(1, EventPhase::WaitlistOpen), ReturnDestination::Held);
-    assert_eq!(stock.reallocate(&mut heads, LIMITS, 9, Commitment::Reserved).promoted, [(2, 1)]);
+    assert_eq!(stock.reallocate(&mut heads, LIMITS, 9, Commitment::Reserved).promoted, promoted(&[(2, 1)]));
     // After the waiting list has ended, an offer that lapses is for everybody.
     assert_eq!(stock.return_reserved_tickets(1, EventPhase::WaitlistClosed), ReturnDestination::Available);
     assert_eq!((stock.available, stock.reserved, stock.held, stock.waiting), (1, 0, 0, 0));

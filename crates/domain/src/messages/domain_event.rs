@@ -87,6 +87,9 @@ pub enum DomainEvent {
         account_id: AccountId,
         /// The number of tickets that the entry waits for.
         quantity: u32,
+        /// The smallest number of tickets that the entry takes. Omitted if it takes all or none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min_quantity: Option<u32>,
         /// The sequence number that orders the waiting list.
         number: i64,
     },
@@ -100,6 +103,9 @@ pub enum DomainEvent {
         account_id: AccountId,
         /// The number of booked tickets.
         quantity: u32,
+        /// The number of tickets that the entry waited for. Omitted if it got all of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        requested_quantity: Option<u32>,
         /// The number that the entry had in the waiting list.
         number: i64,
     },
@@ -113,6 +119,9 @@ pub enum DomainEvent {
         account_id: AccountId,
         /// The number of reserved tickets.
         quantity: u32,
+        /// The number of tickets that the entry waited for. Omitted if it got all of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        requested_quantity: Option<u32>,
         /// The number that the entry had in the waiting list.
         number: i64,
         /// The time at which the offer ends.
@@ -129,7 +138,7 @@ pub enum DomainEvent {
         /// The number that the entry had in the waiting list.
         number: i64,
     },
-    /// An account changed the number of tickets that its entry waits for.
+    /// An account changed the number of tickets that its entry waits for, or the smallest number that it takes.
     WaitlistChanged {
         /// The changed entry.
         waitlist_entry_id: WaitlistEntryId,
@@ -137,9 +146,12 @@ pub enum DomainEvent {
         account_id: AccountId,
         /// The new number of tickets.
         quantity: u32,
+        /// The smallest number of tickets that the entry takes. Omitted if it takes all or none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min_quantity: Option<u32>,
         /// The previous number of tickets.
         previous_quantity: u32,
-        /// The sequence number that orders the waiting list: unchanged if the quantity was lowered, new if it was raised.
+        /// The sequence number that orders the waiting list: new if the quantity was raised, otherwise unchanged.
         number: i64,
     },
     /// A waiting entry was closed, because its waiting list ended or its event was cancelled.
@@ -164,6 +176,9 @@ pub enum DomainEvent {
         account_id: AccountId,
         /// The number of tickets that the entry waits for.
         quantity: u32,
+        /// The smallest number of tickets that the entry takes. Omitted if it takes all or none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min_quantity: Option<u32>,
         /// The sequence number that orders the waiting list.
         number: i64,
     },

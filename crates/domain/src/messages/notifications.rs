@@ -62,6 +62,8 @@ pub struct TicketNotification {
     pub account: AccountId,
     /// The number of tickets that were booked, returned or waited for.
     pub quantity: u32,
+    /// The number of tickets that a promoted entry waited for, if it got fewer.
+    pub requested: Option<u32>,
     /// The number of tickets that the booking still has.
     pub remaining: u32,
     /// Whether the message tells that the event was called off. Older versions of the services did not write it.
@@ -138,6 +140,8 @@ struct TicketData {
     /// Absent if the event has not been cancelled.
     #[serde(default)]
     event_cancelled: bool,
+    /// Absent if a promoted entry got all its tickets, and in messages about anything else.
+    requested_quantity: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -251,17 +255,23 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             let ReturnedData { event_id: event, account_id: account, booking_id, returned, reserved, .. } = data;
             let place = HistoryPlace::of(booking_id, None, sequence);
             let (remaining, is_called_off) = (data.quantity, data.event_cancelled);
-            let tickets = TicketNotification { event, account, quantity: returned, remaining, is_called_off, place };
+            let tickets = TicketNotification { event, account, quantity: returned, requested: None, remaining, is_called_off, place };
             if reserved { Notification::Withdrawn(tickets) } else { Notification::Returned(tickets) }
         }
     }))
 }
 
 fn tickets(data: serde_json::Value, sequence: Option<i64>) -> Result<TicketNotification, serde_json::Error> {
-    let TicketData { event_id: event, account_id: account, booking_id, waitlist_entry_id, quantity, event_cancelled } =
-        serde_json::from_value(data)?;
-    let place = HistoryPlace::of(booking_id, waitlist_entry_id, sequence);
-    Ok(TicketNotification { event, account, quantity, remaining: quantity, is_called_off: event_cancelled, place })
+    let data: TicketData = serde_json::from_value(data)?;
+    Ok(TicketNotification {
+        event: data.event_id,
+        account: data.account_id,
+        quantity: data.quantity,
+        requested: data.requested_quantity,
+        remaining: data.quantity,
+        is_called_off: data.event_cancelled,
+        place: HistoryPlace::of(data.booking_id, data.waitlist_entry_id, sequence),
+    })
 }
 
 impl HistoryPlace {

@@ -55,6 +55,9 @@ pub struct ProblemDocument {
     /// With `already-waiting`: the number of tickets of the entry.
     #[schema(nullable = false, minimum = 1)]
     quantity: Option<u32>,
+    /// With `already-waiting`: the smallest number of tickets that the entry takes.
+    #[schema(nullable = false, minimum = 1)]
+    min_quantity: Option<u32>,
     /// With `already-waiting`: the position of the entry in the waiting list, from 1.
     #[schema(nullable = false, minimum = 1)]
     position: Option<i64>,

@@ -24,7 +24,7 @@ pub enum Outcome {
     Returned(NamedBooking),
     /// The entry is no longer waiting, since now or earlier.
     Left(NamedEntry),
-    /// The waiting-list entry has the requested quantity. It is unchanged if it already had that quantity.
+    /// The waiting-list entry has the requested size. It is unchanged if it already had that size.
     EntryChanged(NamedEntry),
     /// The event after the change.
     Changed(Box<ChangedEvent>),
@@ -47,7 +47,7 @@ pub enum Outcome {
 pub struct ChangedEvent {
     /// The event as it is now.
     pub event: EventWithTypes,
-    /// For each ticket type, the number of waiting entries that want more tickets than one booking can have.
+    /// For each ticket type, the number of waiting entries whose minimum is above the number of tickets that one booking can have.
     pub unservable: HashMap<TicketTypeId, u32>,
 }
 
@@ -119,6 +119,11 @@ pub enum Refusal {
     EntryNotFound,
     /// More than one entry matches.
     AmbiguousEntry(Vec<WaitlistEntryId>),
+    /// The requested minimum is above the quantity of the entry.
+    MinQuantityAboveQuantity {
+        /// The quantity of the entry, after the change.
+        quantity: u32,
+    },
     /// The entry has become this booking.
     AlreadyPromoted(BookingId),
     /// The idempotency key was used for a different request.

@@ -1,5 +1,6 @@
 //! Commands that move tickets: bookings, returns, changes of the waiting list, and reallocations.
 
+use rowlock_domain::allocation::PartySize;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use rowlock_domain::values::Quantity;
 
@@ -15,6 +16,8 @@ pub struct Book {
     pub holder: Holder,
     /// The number of tickets.
     pub quantity: Quantity,
+    /// The smallest number of tickets that the holder takes, at most `quantity`. `None` means all or none.
+    pub min_quantity: Option<Quantity>,
     /// Whether to join the waiting list if there are not enough tickets.
     pub join_waitlist: bool,
     /// The id of the booking, if one is created.
@@ -26,6 +29,14 @@ pub struct Book {
     /// The administrator who books, if the holder is a guest without an account. The idempotency key then belongs to the
     /// administrator.
     pub for_guest: Option<Box<ByAdministrator>>,
+}
+
+impl Book {
+    /// Returns how many tickets are wanted.
+    pub fn size(&self) -> PartySize {
+        let quantity = self.quantity.get();
+        PartySize { quantity, min_quantity: self.min_quantity.map_or(quantity, |min| min.get().min(quantity)) }
+    }
 }
 
 /// The booking or waiting-list entry of an account that a command refers to.
@@ -92,7 +103,7 @@ pub struct LeaveWaitlist {
     pub authority: Authority,
 }
 
-/// A request to change the number of tickets that a waiting-list entry waits for.
+/// A request to change the number of tickets that a waiting-list entry waits for, or the smallest number that it takes.
 #[derive(Debug, Clone)]
 pub struct ChangeEntry {
     /// The event.
@@ -101,8 +112,11 @@ pub struct ChangeEntry {
     pub account: AccountId,
     /// The entry to change.
     pub target: Target<WaitlistEntryId>,
-    /// The new quantity.
-    pub quantity: Quantity,
+    /// The new quantity. `None` leaves it unchanged.
+    pub quantity: Option<Quantity>,
+    /// The new minimum. `None` leaves it unchanged, except that it follows the quantity of an entry that takes all or none, and that it
+    /// is lowered to the quantity if necessary.
+    pub min_quantity: Option<Quantity>,
     /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
 }

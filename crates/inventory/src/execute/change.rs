@@ -175,13 +175,14 @@ impl UnitOfWork {
             let row = self.entries.change(&(event, waitlist_entry_id)).ok_or(Refusal::EntryNotFound)?;
             row.status = WaitlistStatus::Waiting;
             row.ended_at = None;
-            let quantity = row.quantity;
+            let size = row.size;
             self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.reopen_entry();
             // The queue heads were read without these entries, so an allocation pass in this batch must not use them.
             self.queue_heads.remove(&key);
             self.open_entries.entry((key, account_id)).or_default().push(waitlist_entry_id);
-            self.add_to_total(key, account_id, quantity);
-            self.emit_for_type(key, DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, number });
+            self.add_to_total(key, account_id, size.quantity);
+            let (quantity, min_quantity) = (size.quantity, size.lower_minimum());
+            self.emit_for_type(key, DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, min_quantity, number });
         }
         Ok(())
     }
@@ -206,11 +207,12 @@ impl UnitOfWork {
         }
     }
 
-    /// Counts the waiting entries that want more tickets than one booking of the type can have.
+    /// Counts the waiting entries whose minimum is above the number of tickets that one booking of the type can have.
     fn unservable_entries(&self, ticket_type: &TicketType) -> u32 {
         let (key, largest) = (ticket_type.key, ticket_type.stock.largest_quantity(ticket_type.limits));
-        let counts = |entry: &WaitlistEntry| entry.key == key && entry.status == WaitlistStatus::Waiting && entry.quantity > largest;
-        let stored = self.oversized_entries.get(&key).into_iter().flatten().filter(|(quantity, _)| *quantity > largest);
+        let counts =
+            |entry: &WaitlistEntry| entry.key == key && entry.status == WaitlistStatus::Waiting && entry.size.min_quantity > largest;
+        let stored = self.oversized_entries.get(&key).into_iter().flatten().filter(|(min_quantity, _)| *min_quantity > largest);
         let mut count: u32 = stored.map(|(_, entries)| *entries).sum();
         // The stored counts do not include the changes that this batch made before.
         for row in self.entries.iter() {

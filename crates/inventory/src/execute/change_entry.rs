@@ -1,9 +1,11 @@
-//! Decides changes of the quantity of waiting-list entries, and keeps track of positions within a batch.
+//! Decides changes of the size of waiting-list entries, and keeps track of positions within a batch.
 
-use rowlock_domain::allocation::{BookRefusal, EntryChange, EntryChangeResult, EventPhase};
+use rowlock_domain::allocation::{BookRefusal, EntryChange, EntryChangeResult, EventPhase, PartySize};
 use rowlock_domain::ids::{AccountId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue::QueuedEntry;
 use rowlock_domain::states::WaitlistStatus;
+use rowlock_domain::values::Quantity;
 
 use super::unit_of_work::UnitOfWork;
 use crate::command::{ChangeEntry, Outcome, Refusal};
@@ -20,29 +22,31 @@ impl UnitOfWork {
         if entry.status != WaitlistStatus::Waiting {
             return Err(Refusal::EntryNotFound);
         }
-        let (key, account, before, number) = (entry.key, entry.holder.account, entry.quantity, entry.number);
-        let quantity = change.quantity.get();
+        let (key, account, before) = (entry.key, entry.holder.account, entry.queued());
+        let previous = before.size;
+        let size = previous.changed(change.quantity.map(Quantity::get), change.min_quantity.map(Quantity::get));
+        if size.min_quantity > size.quantity {
+            return Err(Refusal::MinQuantityAboveQuantity { quantity: size.quantity });
+        }
         let schedule = self.events.get(&change.event).ok_or(Refusal::EventNotFound)?.get().schedule();
         match schedule.phase(self.now) {
             EventPhase::WaitlistOpen => {}
             EventPhase::WaitlistClosed => return Err(Refusal::Book(BookRefusal::SalesClosed)),
             EventPhase::Cancelled => return Err(Refusal::Book(BookRefusal::EventCancelled)),
         }
-        if quantity > before {
+        if size.quantity > previous.quantity {
             schedule.on_sale(self.now).map_err(Refusal::Book)?;
         }
         let account_total = self.totals.get(&(key, account)).copied().unwrap_or_default();
         let row = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         let mut stock = row.get().stock.clone();
-        let changed = stock
-            .change_entry(EntryChange { previous_quantity: before, quantity, account_total }, row.get().limits)
-            .map_err(Refusal::Book)?;
+        let changed = stock.change_entry(EntryChange { previous, size, account_total }, row.get().limits).map_err(Refusal::Book)?;
         if changed != EntryChangeResult::Unchanged {
             let came_to_be_held = stock.held > row.get().stock.held;
             row.change().stock = stock;
-            self.take_from_total(key, account, before);
-            self.add_to_total(key, account, quantity);
-            self.store_entry_change(key, scope, (number, before), quantity, changed)?;
+            self.take_from_total(key, account, previous.quantity);
+            self.add_to_total(key, account, size.quantity);
+            self.store_entry_change(key, scope, before, size, changed)?;
             if came_to_be_held {
                 self.mark_released(key);
             }
@@ -54,28 +58,29 @@ impl UnitOfWork {
         &mut self,
         key: TypeKey,
         scope: (EventId, WaitlistEntryId),
-        (number_before, before): (i64, u32),
-        quantity: u32,
+        before: QueuedEntry,
+        size: PartySize,
         changed: EntryChangeResult,
     ) -> Result<(), Refusal> {
-        let number = if let EntryChangeResult::MovedToEnd { number, .. } = changed { number } else { number_before };
+        let number = if let EntryChangeResult::MovedToEnd { number, .. } = changed { number } else { before.number };
         let entry = self.entries.change(&scope).ok_or(Refusal::EntryNotFound)?;
-        entry.quantity = quantity;
+        entry.size = size;
         entry.number = number;
-        let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
-        self.entry_by_number.remove(&(key, number_before));
+        let (waitlist_entry_id, account_id, after) = (entry.id, entry.holder.account, entry.queued());
+        self.entry_by_number.remove(&(key, before.number));
         self.entry_by_number.insert((key, number), scope.1);
         if let Some(heads) = self.queue_heads.get_mut(&key) {
-            heads.remove(number_before, before);
-            heads.insert(number, quantity);
+            heads.remove(before);
+            heads.insert(after);
         }
         if let EntryChangeResult::MovedToEnd { position, .. } = changed {
-            self.mark_vacated(key, number_before);
+            self.mark_vacated(key, before.number);
             self.set_position(key, scope.1, i64::from(position));
         }
+        let (quantity, min_quantity, previous_quantity) = (size.quantity, size.lower_minimum(), before.size.quantity);
         self.emit_for_type(
             key,
-            DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, previous_quantity: before, number },
+            DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, min_quantity, previous_quantity, number },
         );
         Ok(())
     }

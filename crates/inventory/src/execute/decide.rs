@@ -1,7 +1,7 @@
 //! Decides commands in the order of arrival, on rows in memory. The rule itself is in `rowlock_domain::allocation`.
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase};
+use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase, PartySize};
 use rowlock_domain::auditlog::Action;
 use rowlock_domain::ids::EventId;
 use rowlock_domain::messages::DomainEvent;
@@ -70,8 +70,9 @@ impl UnitOfWork {
         let open_entry = if book.join_waitlist { self.open_entry(key, book.holder.account) } else { None };
         let ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         let limits = ticket_type.get().limits;
+        let size = book.size();
         let request = BookRequest {
-            quantity: book.quantity.get(),
+            size,
             commitment: if expires_at.is_some() { Commitment::Reserved } else { Commitment::Confirmed },
             join_waitlist: book.join_waitlist,
             account_total,
@@ -88,7 +89,10 @@ impl UnitOfWork {
         let leftover = ticket_type.get().stock.held - stock.held;
         self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock = stock;
         self.emit_leftover(key, leftover);
-        let quantity = book.quantity.get();
+        let quantity = match booked {
+            BookingDecision::Confirmed { quantity } | BookingDecision::Reserved { quantity } => quantity,
+            BookingDecision::Waitlisted { .. } => size.quantity,
+        };
         let event_name = self.event_name(key.event);
         self.add_to_total(key, book.holder.account, quantity);
         if let Some(by) = &book.for_guest {
@@ -103,12 +107,12 @@ impl UnitOfWork {
             );
         }
         Ok(match booked {
-            BookingDecision::Confirmed | BookingDecision::Reserved => {
+            BookingDecision::Confirmed { .. } | BookingDecision::Reserved { .. } => {
                 let booking = self.new_booking(book, quantity, expires_at);
                 Outcome::Booked(NamedBooking { event_name, booking })
             }
             BookingDecision::Waitlisted { number, position } => {
-                let entry = self.new_entry(book, quantity, number);
+                let entry = self.new_entry(book, size, number);
                 self.set_position(key, entry.id, i64::from(position));
                 Outcome::Waitlisted(NamedEntry { event_name, position: Some(i64::from(position)), entry })
             }
@@ -138,12 +142,12 @@ impl UnitOfWork {
         booking
     }
 
-    fn new_entry(&mut self, book: &Book, quantity: u32, number: i64) -> WaitlistEntry {
+    fn new_entry(&mut self, book: &Book, size: PartySize, number: i64) -> WaitlistEntry {
         let entry = WaitlistEntry {
             id: book.entry,
             key: book.key,
             holder: book.holder.clone(),
-            quantity,
+            size,
             number,
             status: WaitlistStatus::Waiting,
             booking: None,
@@ -155,12 +159,11 @@ impl UnitOfWork {
         self.entry_by_number.insert((book.key, number), book.entry);
         self.open_entries.entry((book.key, book.holder.account)).or_default().push(book.entry);
         if let Some(heads) = self.queue_heads.get_mut(&book.key) {
-            heads.push(number, quantity);
+            heads.push(entry.queued());
         }
-        self.emit_for_type(
-            book.key,
-            DomainEvent::WaitlistJoined { waitlist_entry_id: entry.id, account_id: entry.holder.account, quantity, number },
-        );
+        let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
+        let (quantity, min_quantity) = (size.quantity, size.lower_minimum());
+        self.emit_for_type(book.key, DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity, number });
         entry
     }
 }

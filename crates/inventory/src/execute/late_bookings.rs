@@ -22,8 +22,8 @@ impl LateBookingBudget {
     /// Computes the room that the commands of a batch leave, regardless of their order.
     pub(super) fn of(commands: &[&Command], work: &UnitOfWork) -> Self {
         let mut requested: HashMap<TypeKey, u32> = HashMap::new();
-        // Returns, reservations that expire, and entries whose quantity is lowered, can turn available tickets into held ones. A change of the event can do
-        // anything.
+        // Returns, reservations that expire, and entries that take fewer tickets than before, can turn available tickets into
+        // held ones. A change of the event can do anything.
         let (mut unsettled, mut changed) = (HashSet::new(), HashSet::new());
         for command in commands {
             match command {
@@ -83,7 +83,7 @@ impl LateBookingBudget {
     }
 }
 
-/// Returns the types and accounts whose totals are needed to change the quantity of entries: those of all entries that the
+/// Returns the types and accounts whose totals are needed to change the size of entries: those of all entries that the
 /// commands may refer to.
 pub(super) fn totals_of_changed_entries(commands: &[&Command], work: &UnitOfWork) -> BTreeSet<(TypeKey, AccountId)> {
     let changes: HashSet<_> = commands

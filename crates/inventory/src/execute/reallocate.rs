@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{Commitment, EventPhase};
-use rowlock_domain::ids::{AccountId, BookingId, TypeKey};
+use rowlock_domain::allocation::{Commitment, EventPhase, Promotion};
+use rowlock_domain::ids::{BookingId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
 
@@ -40,9 +40,9 @@ impl UnitOfWork {
         let commitment = if offer_minutes.is_some() { Commitment::Reserved } else { Commitment::Confirmed };
         let pass = ticket_type.change().stock.reallocate(heads, limits, limit, commitment);
         let expires_at = self.end_of_reservation(offer_minutes);
-        let tickets: u32 = pass.promoted.iter().map(|(_, quantity)| quantity).sum();
-        for &(number, _) in &pass.promoted {
-            self.promote(key, number, expires_at)?;
+        let tickets: u32 = pass.promoted.iter().map(|promotion| promotion.given).sum();
+        for promotion in &pass.promoted {
+            self.promote(key, *promotion, expires_at)?;
         }
         if tickets > 0 || pass.leftover > 0 {
             self.emit_for_type(key, DomainEvent::TicketsReallocated { promoted: tickets, leftover: pass.leftover });
@@ -60,8 +60,9 @@ impl UnitOfWork {
     }
 
     /// Stores the booking of a promoted entry, which is reserved until `expires_at` if that is given.
-    fn promote(&mut self, key: TypeKey, number: i64, expires_at: Option<Timestamp>) -> Result<(), Refusal> {
+    fn promote(&mut self, key: TypeKey, promotion: Promotion, expires_at: Option<Timestamp>) -> Result<(), Refusal> {
         let now = self.now;
+        let Promotion { number, given: quantity } = promotion;
         let id = *self.entry_by_number.get(&(key, number)).ok_or(Refusal::EntryNotFound)?;
         let booking_id = BookingId::from_uuid((self.new_id)());
         let entry = self.entries.change(&(key.event, id)).ok_or(Refusal::EntryNotFound)?;
@@ -74,26 +75,30 @@ impl UnitOfWork {
             id: booking_id,
             key,
             holder: entry.holder.clone(),
-            quantity: entry.quantity,
+            quantity,
             status: if expires_at.is_some() { BookingStatus::Reserved } else { BookingStatus::Confirmed },
             origin: BookingOrigin::Waitlist,
             booked_at: now,
             cancelled_at: None,
             expires_at,
         };
-        let (account_id, quantity): (AccountId, u32) = (booking.holder.account, booking.quantity);
+        let account_id = booking.holder.account;
+        let wanted = entry.size.quantity;
+        let requested_quantity = (quantity < wanted).then_some(wanted);
         self.bookings.insert_new((key.event, booking_id), booking);
+        // The account no longer waits for the tickets that it did not get.
+        self.take_from_total(key, account_id, wanted - quantity);
         self.mark_vacated(key, number);
         let waitlist_entry_id = id;
         let domain_event = if let Some(expires_at) = expires_at {
             self.entry_by_booking.insert(booking_id, id);
-            DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at }
+            DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity, number, expires_at }
         } else {
             if offered {
                 // A guest cannot accept an offer.
                 self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.confirm(quantity);
             }
-            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number }
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity, number }
         };
         self.emit_for_type(key, domain_event);
         Ok(())

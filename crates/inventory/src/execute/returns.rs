@@ -105,7 +105,7 @@ impl UnitOfWork {
         if administrator.is_none() && entry.holder.account != leave.account {
             return Err(Refusal::EntryNotFound);
         }
-        let (key, quantity) = (entry.key, entry.quantity);
+        let (key, quantity) = (entry.key, entry.size.quantity);
         if let (WaitlistStatus::Promoted, Some(booking)) = (entry.status, entry.booking) {
             return Err(Refusal::AlreadyPromoted(booking));
         }
@@ -131,10 +131,11 @@ impl UnitOfWork {
         let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
         row.status = status;
         row.ended_at = Some(now);
-        let (key, number, quantity, waitlist_entry_id, account_id) = (row.key, row.number, row.quantity, row.id, row.holder.account);
+        let (key, queued, waitlist_entry_id, account_id) = (row.key, row.queued(), row.id, row.holder.account);
+        let (number, quantity) = (queued.number, queued.size.quantity);
         self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.remove_entry();
         if let Some(heads) = self.queue_heads.get_mut(&key) {
-            heads.remove(number, quantity);
+            heads.remove(queued);
         }
         self.mark_vacated(key, number);
         self.take_from_total(key, account_id, quantity);

@@ -74,7 +74,7 @@ impl UnitOfWork {
         self.find_only_entry(leave.event, leave.account, leave.idempotency.is_some())
     }
 
-    /// Returns the entry that a change of the quantity refers to. It may have ended already.
+    /// Returns the entry that a change of the size refers to. It may have ended already.
     pub(super) fn find_entry_to_change(&self, change: &ChangeEntry) -> Result<WaitlistEntryId, Refusal> {
         if let Target::ById(id, _) = change.target {
             return Ok(id);

@@ -149,7 +149,7 @@ pub(super) struct UnitOfWork {
     pub(super) positions: HashMap<WaitlistEntryId, (i64, usize)>,
     /// The numbers whose entries left their place in the queue in this batch, in the order of the decisions.
     pub(super) vacated: HashMap<TypeKey, Vec<i64>>,
-    /// The number of stored waiting entries for each large quantity, for types whose event is changed in this batch.
+    /// The number of stored waiting entries for each large minimum, for types whose event is changed in this batch.
     pub(super) oversized_entries: HashMap<TypeKey, Vec<(u32, u32)>>,
     pub(super) queue_heads: HashMap<TypeKey, QueueHeads>,
     /// The entries whose promotion created a reserved booking.

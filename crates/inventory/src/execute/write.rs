@@ -33,7 +33,7 @@ pub(crate) struct BatchWrites {
     sales: sql::WriteSales,
     entries: sql::WriteEntries,
     returned: sql::UpdateBookings,
-    changed: sql::UpdateEntryQuantities,
+    changed: sql::UpdateEntrySizes,
     ended: sql::UpdateEntryStatuses,
     limits: sql::UpdateLimits,
     lowered: sql::DecrementCounts,

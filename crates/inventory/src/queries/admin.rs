@@ -56,10 +56,11 @@ pub async fn status_page(
 }
 
 statement! {
-    /// Counts with the index `waitlist_heads`, which has the quantity before the number.
+    /// Counts with the index `waitlist_heads`, which has the minimum before the number.
     struct UnservableEntries { event: SqlUuid = Uuid } -> (SqlUuid, BigInt);
     "SELECT t.id, (SELECT count(*) FROM waitlist_entries w
-                    WHERE w.event_id = t.event_id AND w.ticket_type_id = t.id AND w.status = 'waiting' AND w.quantity > least(t.capacity, t.max_per_booking))
+                    WHERE w.event_id = t.event_id AND w.ticket_type_id = t.id AND w.status = 'waiting'
+                      AND least(w.min_quantity, w.quantity) > least(t.capacity, t.max_per_booking))
        FROM ticket_types t WHERE t.event_id = $1 AND t.waiting > 0"
 }
 

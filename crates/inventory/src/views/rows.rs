@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{BookingLimits, Stock};
+use rowlock_domain::allocation::{BookingLimits, PartySize, Stock};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
 use uuid::Uuid;
 
@@ -210,8 +210,22 @@ impl TryFrom<BookingRow> for Booking {
 }
 
 /// The columns of `waitlist_entries`, in the order of [`EntryRow`].
-pub(crate) type EntryColumns =
-    (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, BigInt, Text, Nullable<SqlUuid>, Timestamptz, Nullable<Timestamptz>, Bool);
+pub(crate) type EntryColumns = (
+    SqlUuid,
+    SqlUuid,
+    SqlUuid,
+    SqlUuid,
+    Text,
+    Text,
+    Integer,
+    BigInt,
+    Text,
+    Nullable<SqlUuid>,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Bool,
+    Nullable<Integer>,
+);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = crate::schema::waitlist_entries)]
@@ -229,17 +243,21 @@ pub(crate) struct EntryRow {
     pub(crate) joined_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) for_guest: bool,
+    pub(crate) min_quantity: Option<i32>,
 }
 
 impl TryFrom<EntryRow> for WaitlistEntry {
     type Error = Error;
 
     fn try_from(row: EntryRow) -> Result<Self, Error> {
+        let quantity = count(row.quantity)?;
+        // The previous release can lower the quantity below the minimum.
+        let min_quantity = row.min_quantity.map(count).transpose()?.map_or(quantity, |min| min.min(quantity));
         Ok(Self {
             id: WaitlistEntryId::from_uuid(row.id),
             key: TypeKey { event: EventId::from_uuid(row.event_id), ticket_type: TicketTypeId::from_uuid(row.ticket_type_id) },
             holder: Holder { account: AccountId::from_uuid(row.account_id), name: row.holder_name, email: row.holder_email },
-            quantity: count(row.quantity)?,
+            size: PartySize { quantity, min_quantity },
             number: row.number,
             status: row.status.parse().map_err(unreadable)?,
             booking: row.booking_id.map(BookingId::from_uuid),

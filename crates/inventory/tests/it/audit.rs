@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 17] = [
+const PLANTED: [(&str, &str); 19] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -39,6 +39,12 @@ const PLANTED: [(&str, &str); 17] = [
         "never issued",
     ),
     ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "could be booked"),
+    (
+        "UPDATE ticket_types SET capacity = capacity + 2, available = available + 2;
+         UPDATE waitlist_entries SET quantity = 4, min_quantity = 2 WHERE status = 'waiting'",
+        "could be booked",
+    ),
+    ("UPDATE bookings SET quantity = 2 WHERE origin = 'waitlist'", "promoted waiting-list entries"),
     (
         "INSERT INTO sales_progress (event_id, ticket_type_id, sequence, initial_capacity) SELECT event_id, id, version, 0 FROM ticket_types",
         "differs from their counters",

@@ -4,9 +4,11 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use proptest::prelude::*;
+use rowlock_domain::allocation::PartySize;
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::command::{Book, Idempotency};
+use rowlock_inventory::views::WaitlistEntry;
 use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
 use rowlock_postgres::checkout;
 
@@ -17,6 +19,7 @@ enum Step {
     Book {
         account: usize,
         quantity: u32,
+        min_quantity: Option<u32>,
         key: Option<u8>,
     },
     Cancel {
@@ -26,7 +29,8 @@ enum Step {
     Leave(usize),
     ChangeEntry {
         which: usize,
-        quantity: u32,
+        quantity: Option<u32>,
+        min_quantity: Option<u32>,
     },
     Reallocate(usize),
     Capacity(u32),
@@ -38,14 +42,16 @@ enum Step {
 
 fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let step = prop_oneof![
-        6 => (0usize..5, 1u32..=5, prop::option::weighted(0.3, 0u8..3)).prop_map(|(account, quantity, key)| Step::Book { account, quantity, key }),
+        6 => (0usize..5, 1u32..=5, prop::option::of(1u32..=5), prop::option::weighted(0.3, 0u8..3))
+            .prop_map(|(account, quantity, min_quantity, key)| Step::Book { account, quantity, min_quantity, key }),
         1 => (0u32..=14).prop_map(Step::Capacity),
         1 => prop::option::of(1u32..=6).prop_map(Step::Limit),
         1 => (1u32..=5).prop_map(Step::MaxPerBooking),
         1 => any::<bool>().prop_map(Step::Begin),
         4 => (any::<usize>(), prop::option::of(1u32..=5)).prop_map(|(which, part)| Step::Cancel { which, part }),
         1 => any::<usize>().prop_map(Step::Leave),
-        2 => (any::<usize>(), 1u32..=5).prop_map(|(which, quantity)| Step::ChangeEntry { which, quantity }),
+        2 => (any::<usize>(), prop::option::weighted(0.8, 1u32..=5), prop::option::of(1u32..=5))
+            .prop_map(|(which, quantity, min_quantity)| Step::ChangeEntry { which, quantity, min_quantity }),
         2 => (1usize..=3).prop_map(Step::Reallocate),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..12), 1..8)
@@ -55,12 +61,12 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
 pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
     match outcome {
         Ok(Outcome::Booked(b)) => format!("booked {}", b.booking.quantity),
-        Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", w.entry.quantity, w.entry.number, w.position),
+        Ok(Outcome::Waitlisted(w)) => format!("waits {} {} {:?}", size(&w.entry), w.entry.number, w.position),
         Ok(Outcome::Returned(b)) => format!("returned {} {}", b.booking.quantity, b.booking.status),
         Ok(Outcome::Left(w)) => format!("left {} {}", w.entry.number, w.entry.status),
-        Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", w.entry.quantity, w.entry.number, w.position),
+        Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", size(&w.entry), w.entry.number, w.position),
         Ok(Outcome::Refused(Refusal::AlreadyWaiting(w))) => {
-            format!("waits already {} {} {:?}", w.entry.quantity, w.entry.number, w.position)
+            format!("waits already {} {} {:?}", size(&w.entry), w.entry.number, w.position)
         }
         Ok(Outcome::Reallocated(done)) => format!("{done:?}"),
         Ok(Outcome::Refused(Refusal::AlreadyPromoted(_))) => "promoted before".to_owned(),
@@ -71,6 +77,12 @@ pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+/// Describes how many tickets an entry wants.
+fn size(entry: &WaitlistEntry) -> String {
+    let PartySize { quantity, min_quantity } = entry.size;
+    if min_quantity == quantity { quantity.to_string() } else { format!("{min_quantity} to {quantity}") }
 }
 
 /// Returns the commands of a history for one event. Each step refers to the same booking or entry in every event.
@@ -86,8 +98,9 @@ fn commands(
         let mut commands = Vec::new();
         for step in batch {
             match step {
-                Step::Book { account, quantity, key: idempotency } => {
+                Step::Book { account, quantity, min_quantity, key: idempotency } => {
                     let mut book = fixture.book(key, accounts[*account], *quantity);
+                    book.min_quantity = min_quantity.map(|min| Quantity::new(min.min(*quantity).into()).unwrap());
                     book.idempotency = idempotency.map(|n| Idempotency {
                         key: format!("key-{n}").parse().unwrap(),
                         request_hash: [u8::try_from(*quantity).unwrap(); 32],
@@ -97,8 +110,8 @@ fn commands(
                 }
                 Step::Cancel { which, part } if !booked.is_empty() => commands.push(cancel(&booked[which % booked.len()], *part)),
                 Step::Leave(which) if !booked.is_empty() => commands.push(leave(&booked[which % booked.len()])),
-                Step::ChangeEntry { which, quantity } if !booked.is_empty() => {
-                    commands.push(change_entry(&booked[which % booked.len()], *quantity));
+                Step::ChangeEntry { which, quantity, min_quantity } if !booked.is_empty() => {
+                    commands.push(change_entry(&booked[which % booked.len()], *quantity, *min_quantity));
                 }
                 Step::Reallocate(limit) => commands.push(reallocate(key, *limit)),
                 Step::Capacity(capacity) => {
@@ -140,7 +153,7 @@ async fn state(fixture: &InventoryFixture, key: TypeKey) -> Vec<Row> {
     // `tickets.released` is sent once per transaction, so the number of these messages and the later sequence numbers vary.
     let sql = format!(
         "SELECT format('%s %s %s %s %s %s', capacity, available, booked, held, waiting, next_waitlist_number) AS row FROM ticket_types WHERE event_id = '{event}'
-         UNION ALL (SELECT format('entry %s %s %s', number, quantity, status) FROM waitlist_entries WHERE event_id = '{event}' ORDER BY number)
+         UNION ALL (SELECT format('entry %s %s %s %s', number, min_quantity, quantity, status) FROM waitlist_entries WHERE event_id = '{event}' ORDER BY number)
          UNION ALL (SELECT format('booking %s %s %s', quantity, status, origin) FROM bookings WHERE event_id = '{event}' ORDER BY quantity, status, origin)
          UNION ALL (SELECT format('count %s %s %s', level, bucket, waiting) FROM waitlist_counts WHERE event_id = '{event}' AND waiting > 0 ORDER BY level, bucket)
          UNION ALL (SELECT 'message ' || routing_key FROM outbox WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id)"

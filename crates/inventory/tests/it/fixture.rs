@@ -98,6 +98,7 @@ impl InventoryFixture {
             key,
             holder: Holder { account, name: "Ada".to_owned(), email: "ada@example.org".to_owned() },
             quantity: Quantity::new(quantity.into()).unwrap(),
+            min_quantity: None,
             join_waitlist: true,
             booking: BookingId::from_uuid(self.clock.uuid()),
             entry: WaitlistEntryId::from_uuid(self.clock.uuid()),
@@ -145,12 +146,14 @@ pub(crate) fn leave(book: &Book) -> Command {
     })
 }
 
-pub(crate) fn change_entry(book: &Book, quantity: u32) -> Command {
+pub(crate) fn change_entry(book: &Book, quantity: impl Into<Option<u32>>, min_quantity: Option<u32>) -> Command {
+    let checked = |quantity: u32| Quantity::new(quantity.into()).unwrap();
     Command::ChangeEntry(ChangeEntry {
         event: book.key.event,
         account: book.holder.account,
         target: Target::ById(book.entry, book.key.ticket_type),
-        quantity: Quantity::new(quantity.into()).unwrap(),
+        quantity: quantity.into().map(checked),
+        min_quantity: min_quantity.map(checked),
         idempotency: None,
     })
 }

@@ -9,6 +9,7 @@ mod chains;
 mod citus;
 mod deletes;
 mod fixture;
+mod min_quantity;
 mod one_entry;
 mod positions;
 mod reservations;

@@ -75,9 +75,9 @@ async fn a_party_that_shrinks_to_what_is_available_is_handed_the_tickets() {
     let key = fixture.event(5).await;
     let party = fixture.book(key, fixture.account(), 4);
     run(&fixture, [Command::Book(fixture.book(key, fixture.account(), 3)), Command::Book(party.clone())].to_vec()).await;
-    assert_eq!(run(&fixture, vec![change_entry(&party, 3)]).await, ["changed to 3 1 Some(1)"]);
+    assert_eq!(run(&fixture, vec![change_entry(&party, 3, None)]).await, ["changed to 3 1 Some(1)"]);
     assert_eq!(fixture.routing_keys(key).await.last().unwrap(), "waitlist.changed", "three are more than what is available");
-    assert_eq!(run(&fixture, vec![change_entry(&party, 2)]).await, ["changed to 2 1 Some(1)"]);
+    assert_eq!(run(&fixture, vec![change_entry(&party, 2, None)]).await, ["changed to 2 1 Some(1)"]);
     assert_eq!(fixture.routing_keys(key).await.last().unwrap(), TICKETS_RELEASED);
     let stranger = Command::Book(fixture.book(key, fixture.account(), 1));
     assert_eq!(run(&fixture, vec![stranger]).await, ["waits 1 2 Some(2)"], "what is held is not for sale");

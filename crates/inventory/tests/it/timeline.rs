@@ -57,7 +57,7 @@ async fn random_history(fixture: &InventoryFixture, key: TypeKey, random: &mut R
                 (0, Some(index)) => cancel(&books[index], None),
                 (1, Some(index)) => cancel(&books[index], Some(1)),
                 (2, Some(index)) => leave(&books[index]),
-                (3, Some(index)) => change_entry(&books[index], quantity),
+                (3, Some(index)) => change_entry(&books[index], quantity, None),
                 (4, _) => reallocate(key, 3),
                 (5, _) => change(key, |change| change.capacity = rowlock_domain::values::Capacity::new(10 + i64::from(quantity)).ok()),
                 _ => {

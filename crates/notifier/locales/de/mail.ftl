@@ -29,6 +29,10 @@ promoted-subject = Sie haben Tickets für { $event } bekommen
 promoted-heading = Sie waren an der Reihe: { $tickets } für Sie
 promoted-text = Für { $event } sind Tickets frei geworden, und Sie waren als Nächstes an der Reihe. Ihre Buchung ist vollständig; Sie müssen nichts weiter tun.
 promoted-return = Wenn Sie nicht kommen können, geben Sie Ihre Tickets bitte auf der Website zurück, damit die nächste Person sie bekommt.
+fewer-text = { $count ->
+    [one] Das ist 1 der { $requested } Tickets, die Sie sich gewünscht haben. Auf die übrigen warten Sie nicht mehr; wenn Sie sie möchten, tragen Sie sich erneut in die Warteliste ein.
+   *[other] Das sind { $count } der { $requested } Tickets, die Sie sich gewünscht haben. Auf die übrigen warten Sie nicht mehr; wenn Sie sie möchten, tragen Sie sich erneut in die Warteliste ein.
+ }
 offered-subject = Sie sind an der Reihe: { $tickets } für { $event }
 offered-heading = Sie sind an der Reihe: { $tickets } für Sie
 offered-text = Für { $event } sind Tickets frei geworden, und Sie sind als Nächstes an der Reihe. Die Tickets sind bis { $until } für Sie reserviert. Nehmen Sie das Angebot bis dahin an, sonst geht es an die nächste Person.

@@ -29,6 +29,10 @@ promoted-subject = You got tickets for { $event }
 promoted-heading = It was your turn: you got { $tickets }
 promoted-text = Tickets for { $event } became available, and you were next on the waiting list. Your booking is complete; there is nothing left to do.
 promoted-return = If you cannot come, please return your tickets on the site, so that the next person gets them.
+fewer-text = { $count ->
+    [one] This is 1 of the { $requested } tickets that you asked for. You no longer wait for the others; if you want them, join the waiting list again.
+   *[other] These are { $count } of the { $requested } tickets that you asked for. You no longer wait for the others; if you want them, join the waiting list again.
+ }
 offered-subject = It is your turn: { $tickets } for { $event }
 offered-heading = It is your turn: { $tickets } for you
 offered-text = Tickets for { $event } became available, and you are next on the waiting list. They are reserved for you until { $until }. Accept them by then; otherwise they go to the next person.

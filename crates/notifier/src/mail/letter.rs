@@ -89,6 +89,10 @@ impl Letter {
         if tickets.offer.is_some() {
             facts.push((locale.text("label-until"), until.clone()));
         }
+        // Nobody can know otherwise that the party no longer waits for the others.
+        let fewer = tickets
+            .requested
+            .map(|requested| locale.with("fewer-text", [("count", tickets.quantity.into()), ("requested", requested.into())]));
         let (label, path) = texts.link;
         let path = match (tickets.offer, path) {
             (Some(offer), _) => format!("/tickets/{}/confirm", offer.booking_id),
@@ -99,7 +103,7 @@ impl Letter {
         Self {
             subject: text(&format!("{}-subject", texts.prefix)),
             heading: text(&format!("{}-heading", texts.prefix)),
-            paragraphs: texts.paragraphs.iter().map(|id| text(id)).collect(),
+            paragraphs: texts.paragraphs.iter().map(|id| text(id)).chain(fewer).collect(),
             facts,
             action: Some(Link { label: locale.text(label), url: site.absolute(&path) }),
             alternative: tickets.offer.map(|offer| Link { label: locale.text("decline-offer"), url: decline(offer) }),

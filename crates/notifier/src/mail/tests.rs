@@ -132,7 +132,7 @@ fn assert_about_tickets(language: Language, cases: &[TicketCase]) {
         });
         let topic = Topic::Tickets {
             kind,
-            tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 2, is_called_off: false, offer },
+            tickets: TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 2, is_called_off: false, offer },
             event: &event,
         };
         let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
@@ -200,7 +200,7 @@ fn assert_changes(language: Language, subject: &str, cases: &[ChangeCase]) {
     for (previous, parts, absent) in cases {
         let event = event("Chess", "published");
         let previous = serde_json::from_str(previous).unwrap();
-        let tickets = TicketData { event_id: EVENT, quantity: 3, remaining: 3, is_called_off: false, offer: None };
+        let tickets = TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 3, is_called_off: false, offer: None };
         let topic = Topic::Changed { previous: &previous, tickets, event: &event };
         assert_mail(language, &topic, None, &Expected { subject, parts, link: TICKETS });
         let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
@@ -240,6 +240,28 @@ fn every_kind_is_written_in_english() {
     );
 }
 
+/// Asserts that the mail about a promotion to fewer tickets than were asked for says so.
+fn assert_fewer(language: Language, cases: [(u32, &str); 2]) {
+    for (quantity, part) in cases {
+        let event = event("Chess", "published");
+        let tickets = TicketData { event_id: EVENT, quantity, requested: Some(4), remaining: quantity, is_called_off: false, offer: None };
+        let topic = Topic::Tickets { kind: Kind::Promoted, tickets, event: &event };
+        let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
+        let (_, text, html) = read(&mail);
+        for body in [text, html] {
+            assert!(body.split_whitespace().collect::<Vec<_>>().join(" ").contains(part), "{part} is not in {body}");
+        }
+    }
+}
+
+#[test]
+fn a_party_that_got_fewer_tickets_is_told_that_it_no_longer_waits() {
+    assert_fewer(
+        Language::English,
+        [(1, "This is 1 of the 4 tickets that you asked for."), (2, "2 of the 4 tickets that you asked for. You no longer wait")],
+    );
+}
+
 #[test]
 fn the_mail_about_a_receiver_that_is_gone_does_not_say_that_it_failed_for_a_day() {
     for (language, absent) in [(Language::English, ["a day", "time in between"]), (Language::German, ["Tag lang", "Zwischenzeit"])] {
@@ -266,7 +288,7 @@ fn a_notice_without_the_token_of_its_link_is_not_written() {
 #[test]
 fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
     let event = event("Chess", "published");
-    let tickets = TicketData { event_id: EVENT, quantity: 1, remaining: 1, is_called_off: false, offer: None };
+    let tickets = TicketData { event_id: EVENT, quantity: 1, requested: None, remaining: 1, is_called_off: false, offer: None };
     let topic = Topic::Tickets { kind: Kind::Waitlisted, tickets, event: &event };
     let compose = |list| composer().compose(key(), &recipient(Some("Ada Lovelace"), Language::English), &topic, list).unwrap();
     let mail = compose(Some(MailingList::Waitlist));
@@ -289,7 +311,7 @@ fn names_cannot_inject_headers_or_markup() {
     let event = event(evil, "published");
     let topic = Topic::Tickets {
         kind: Kind::Confirmed,
-        tickets: TicketData { event_id: EVENT, quantity: 1, remaining: 1, is_called_off: false, offer: None },
+        tickets: TicketData { event_id: EVENT, quantity: 1, requested: None, remaining: 1, is_called_off: false, offer: None },
         event: &event,
     };
     let mail = composer().compose(key(), &recipient(Some(evil), Language::English), &topic, None).unwrap();

@@ -18,13 +18,16 @@ use crate::webhooks::prepare_webhook;
 const UNKNOWN_FIELD: &str = "no-such-field";
 
 /// Numeric fields whose maximum also depends on the ticket type or the available tickets.
-const LIMITED_BY_STOCK: [(&str, &str); 6] = [
+const LIMITED_BY_STOCK: [(&str, &str); 9] = [
     ("initializeEvent", "totalTickets"),
     ("book", "quantity"),
+    ("book", "minQuantity"),
     ("cancelBooking", "quantity"),
     ("changeWaitlist", "quantity"),
+    ("changeWaitlist", "minQuantity"),
     ("adminCancelBooking", "quantity"),
     ("adminCreateBooking", "quantity"),
+    ("adminCreateBooking", "minQuantity"),
 ];
 
 /// A documented example of a request.

@@ -37,6 +37,9 @@ pub(crate) enum Bookings {
         /// Number of tickets.
         #[arg(long, default_value_t = 1, value_name = "N")]
         quantity: u32,
+        /// Smallest number of tickets that the guest takes if there are not more. Default: all or none.
+        #[arg(long, value_name = "N")]
+        min_quantity: Option<u32>,
         /// Fails if there are not enough tickets, instead of putting the guest on the waiting list.
         #[arg(long)]
         no_waitlist: bool,

@@ -20,7 +20,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use clap::CommandFactory;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Waitlist};
@@ -81,9 +81,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {
             on_behalf::cancel(&context, booking, quantity, reason, yes)
         }
-        Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, no_waitlist, reason }) => {
+        Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
             let guest = json!({"name": name, "email": email, "quantity": quantity, "joinWaitlist": !no_waitlist});
-            on_behalf::create(&context, event, guest, ticket_type, reason)
+            let optional = [
+                ("ticketTypeId", ticket_type.map(Value::from)),
+                ("minQuantity", min_quantity.map(Value::from)),
+                ("reason", reason.map(Value::from)),
+            ];
+            on_behalf::create(&context, event, guest, optional)
         }
         Command::Waitlist { action: Some(Waitlist::Remove { entry, reason, yes }), .. } => on_behalf::remove(&context, entry, reason, yes),
         Command::Waitlist { action: None, event, ticket_type, limit } => {

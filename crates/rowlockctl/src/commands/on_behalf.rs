@@ -1,7 +1,7 @@
 //! `bookings cancel`, `bookings create` and `waitlist remove`: commands on behalf of other people.
 
 use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Context;
 use crate::api::ApiRequest;
@@ -35,16 +35,10 @@ pub(super) fn cancel(
     })
 }
 
-pub(super) fn create(
-    context: &Context,
-    event: EventId,
-    mut fields: Value,
-    ticket_type: Option<String>,
-    reason: Option<String>,
-) -> Result<(), Failure> {
-    for (name, value) in [("ticketTypeId", ticket_type), ("reason", reason)] {
+pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optional: [(&str, Option<Value>); 3]) -> Result<(), Failure> {
+    for (name, value) in optional {
         if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {
-            fields.insert(name.to_owned(), json!(value));
+            fields.insert(name.to_owned(), value);
         }
     }
     let response = context.session()?.send(&ApiRequest::post(format!("/admin/events/{event}/bookings"), fields))?.body;

@@ -47,7 +47,10 @@ pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, li
                 entry.position.to_string(),
                 entry.account.name,
                 entry.account.email,
-                entry.quantity.to_string(),
+                match entry.min_quantity {
+                    Some(least) if least < entry.quantity => format!("{least}-{}", entry.quantity),
+                    _ => entry.quantity.to_string(),
+                },
                 time(entry.joined_at),
                 entry.waitlist_entry_id,
             ])

@@ -17,6 +17,15 @@ async fn a_waiting_list_is_listed_with_positions() {
             person.client.post("/api/book", json!({"eventId": id, "ticketTypeId": kind["id"], "quantity": 1})).await;
         }
     }
+    // Takes one ticket or two.
+    let flexible = json!({"name": "Boxes", "totalTickets": 2});
+    let other = fixture.system.event_like(json!({"name": "Opera", "ticketTypes": [flexible]})).await;
+    let other = other["id"].as_str().unwrap();
+    people[0].must_book(other, 2).await;
+    let guest = ["--name", "Grace", "--email", "grace@example.org", "--quantity", "2", "--min-quantity", "1"];
+    fixture.run(&[&["bookings", "create", other], guest.as_slice()].concat()).await.ok();
+    let table = fixture.run(&["waitlist", other]).await.ok();
+    assert_eq!(table.lines().nth(1).unwrap().split_whitespace().nth(4), Some("1-2"), "{table}");
 
     let table = fixture.run(&["waitlist", id]).await.ok();
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().take(5).collect()).collect();

@@ -31,6 +31,7 @@ invalid-email = Geben Sie eine E-Mail-Adresse wie ada@example.org ein.
 invalid-password = Das Passwort braucht mindestens 8 und höchstens 72 Zeichen und darf nicht zu den häufigsten gehören.
 invalid-newpassword = Das neue Passwort braucht mindestens 8 und höchstens 72 Zeichen und darf nicht zu den häufigsten gehören.
 invalid-quantity = Wählen Sie, wie viele Tickets.
+invalid-minquantity = Wählen Sie, wie wenige Tickets Sie nehmen, höchstens so viele, wie Sie wünschen.
 change-name = Namen ändern
 change-password = Passwort ändern
 change-password-explained = Alle anderen Geräte werden abgemeldet.

@@ -100,6 +100,13 @@ waiting-summary-offer = { $count ->
     [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, wird es Ihnen angeboten, und Sie haben { $time } Zeit, es anzunehmen.
    *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, werden sie Ihnen angeboten, und Sie haben { $time } Zeit, sie anzunehmen.
  }
+minimum-label = Auch weniger nehmen, wenn weniger frei wird?
+minimum-explained = Ihr Platz bleibt derselbe. Wenn weniger Tickets frei werden, bekommen Sie diese und warten nicht mehr auf die übrigen.
+minimum-all = Nein, auf alle { $count } warten
+minimum-fewer = { $count ->
+    [one] Ja, auch nur 1 Ticket
+   *[other] Ja, ab { $count } Tickets
+ }
 just-sold-out = Jemand war schneller: Es sind nicht mehr genug Tickets da. Es wurde nichts gebucht. Sie können sich stattdessen auf die Warteliste setzen.
 help-description = Wie Buchen, Warteliste und Rückgabe funktionieren.
 help-lead = Jedes Ticket wird einmal verkauft, und jedes zurückgegebene Ticket geht an die nächste Person in der Reihe.

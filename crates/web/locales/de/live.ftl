@@ -9,6 +9,10 @@ live-promoted = { $count ->
     [one] Sie haben 1 Ticket bekommen
    *[other] Sie haben { $count } Tickets bekommen
  }
+live-promoted-of = { $count ->
+    [one] Sie haben 1 der { $requested } gewünschten Tickets bekommen
+   *[other] Sie haben { $count } der { $requested } gewünschten Tickets bekommen
+ }
 live-promoted-explained = Sie waren an der Reihe, und die Buchung ist abgeschlossen.
 live-show-tickets = Meine Tickets zeigen
 live-reserved = { $count ->

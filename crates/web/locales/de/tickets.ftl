@@ -43,6 +43,11 @@ offer-count = { $count ->
     [one] 1 Ticket wird Ihnen angeboten
    *[other] { $count } Tickets werden Ihnen angeboten
  }
+offer-count-of = { $count ->
+    [one] 1 der { $requested } gewünschten Tickets wird Ihnen angeboten
+   *[other] { $count } der { $requested } gewünschten Tickets werden Ihnen angeboten
+ }
+ticket-range = { $least } bis { $most } Tickets
 ticket-count = { $count ->
     [one] 1 Ticket
    *[other] { $count } Tickets
@@ -76,6 +81,8 @@ change-or-leave = Ändern oder verlassen
 change-quantity = Anzahl der Tickets ändern
 change-quantity-explained = Mit weniger Tickets behalten Sie Ihren Platz. Mit mehr kommen Sie ans Ende der Warteliste.
 save-quantity = Neue Anzahl speichern
+change-minimum = Weniger Tickets nehmen
+save-minimum = Speichern
 leave-queue = Warteliste verlassen
 leave-explained = Sie verlieren Ihren Platz sofort und bekommen ihn nicht zurück.
 entry-promoted = Sie haben Tickets bekommen

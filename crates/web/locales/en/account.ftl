@@ -31,6 +31,7 @@ invalid-email = Enter an e-mail address such as ada@example.org.
 invalid-password = The password needs at least 8 characters and at most 72, and must not be a common one.
 invalid-newpassword = The new password needs at least 8 characters and at most 72, and must not be a common one.
 invalid-quantity = Choose how many tickets.
+invalid-minquantity = Choose how few tickets you take, at most as many as you ask for.
 change-name = Change name
 change-password = Change password
 change-password-explained = All other devices are signed out.

@@ -100,6 +100,13 @@ waiting-summary-offer = { $count ->
     [one] There is no ticket for you right now. When one is returned and it is your turn, it is offered to you, and you have { $time } to accept.
    *[other] There are not { $count } tickets right now. When enough are returned and it is your turn, they are offered to you, and you have { $time } to accept.
  }
+minimum-label = Take fewer if that is what comes?
+minimum-explained = Your place stays the same. If fewer tickets come, you get those, and no longer wait for the others.
+minimum-all = No, wait for all { $count }
+minimum-fewer = { $count ->
+    [one] Yes, even 1 ticket
+   *[other] Yes, { $count } tickets or more
+ }
 just-sold-out = Someone was quicker: there are not enough tickets left. Nothing was booked. You can join the waiting list instead.
 help-description = How booking, the waiting list and giving tickets back work.
 help-lead = Every ticket is sold once, and every returned ticket goes to the next person in line.

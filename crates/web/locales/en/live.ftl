@@ -9,6 +9,10 @@ live-promoted = { $count ->
     [one] You got 1 ticket
    *[other] You got { $count } tickets
  }
+live-promoted-of = { $count ->
+    [one] You got 1 of the { $requested } tickets that you asked for
+   *[other] You got { $count } of the { $requested } tickets that you asked for
+ }
 live-promoted-explained = It was your turn, and the booking is complete.
 live-show-tickets = Show my tickets
 live-reserved = { $count ->

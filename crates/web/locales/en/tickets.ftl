@@ -43,6 +43,11 @@ offer-count = { $count ->
     [one] 1 ticket is offered to you
    *[other] { $count } tickets are offered to you
  }
+offer-count-of = { $count ->
+    [one] 1 of the { $requested } tickets that you asked for is offered to you
+   *[other] { $count } of the { $requested } tickets that you asked for are offered to you
+ }
+ticket-range = { $least } to { $most } tickets
 ticket-count = { $count ->
     [one] 1 ticket
    *[other] { $count } tickets
@@ -76,6 +81,8 @@ change-or-leave = Change or leave
 change-quantity = Change the number of tickets
 change-quantity-explained = With fewer tickets you keep your place. With more you go to the end of the queue.
 save-quantity = Save the new number
+change-minimum = Take fewer tickets
+save-minimum = Save
 leave-queue = Leave the queue
 leave-explained = You lose your place at once, and cannot get it back.
 entry-promoted = You got tickets

@@ -142,6 +142,9 @@ pub(crate) struct WaitlistEntry {
     pub(crate) event_name: String,
     pub(crate) ticket_type_id: TicketTypeId,
     pub(crate) quantity: i64,
+    /// The smallest number of tickets that the entry takes. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) min_quantity: Option<i64>,
     pub(crate) position: Option<i64>,
     pub(crate) status: WaitlistStatus,
     pub(crate) joined_at: Timestamp,

@@ -17,6 +17,7 @@ use crate::redirect::see_other;
 use crate::view::deadline::duration;
 use crate::view::event::EventView;
 use crate::view::links;
+use crate::view::minimum::{MinimumChoice, choices};
 use crate::view::page::Page;
 use crate::view::state::{SaleState, left};
 use crate::visitor::{Visitor, render_status};
@@ -30,6 +31,8 @@ struct BookPage {
     type_id: String,
     type_name: String,
     quantity: i64,
+    /// The choices of how few tickets the visitor takes, if this is the way onto the waiting list.
+    minimums: Vec<MinimumChoice>,
     each: String,
     total: String,
     left: String,
@@ -68,6 +71,8 @@ impl BookPage {
 struct Wish {
     type_id: String,
     quantity: i64,
+    /// The smallest number of tickets that the visitor takes. `None`: all or none.
+    min_quantity: Option<i64>,
     key: String,
     /// Whether the visitor has agreed to wait.
     waits: bool,
@@ -78,6 +83,7 @@ impl Wish {
         Self {
             type_id: visitor.query("type"),
             quantity: visitor.query("quantity").parse().unwrap_or(1),
+            min_quantity: visitor.query("minQuantity").parse().ok(),
             key: valid_key(&visitor.query("key")).unwrap_or_else(new_key),
             waits: visitor.query("wait") == "yes",
         }
@@ -87,6 +93,7 @@ impl Wish {
         Self {
             type_id: form.get("type").to_owned(),
             quantity: form.number("quantity").unwrap_or(1),
+            min_quantity: form.number("minQuantity"),
             key: form.key(),
             waits: form.get("wait") == "yes",
         }
@@ -96,7 +103,8 @@ impl Wish {
     fn address(&self, event: EventId) -> String {
         let quantity = self.quantity.to_string();
         let wait = if self.waits { "yes" } else { "" };
-        let pairs = [("type", self.type_id.as_str()), ("quantity", &quantity), ("wait", wait), ("key", &self.key)];
+        let least = self.min_quantity.map(|least| least.to_string()).unwrap_or_default();
+        let pairs = [("type", self.type_id.as_str()), ("quantity", &quantity), ("minQuantity", &least), ("wait", wait), ("key", &self.key)];
         format!("/events/{event}/book{}", links::query(&pairs))
     }
 
@@ -130,7 +138,11 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
 pub(crate) async fn submit(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
     let id: EventId = id.parse().map_err(|_| PageError::NotFound)?;
     let wish = Wish::of_form(&form);
-    let body = json!({"eventId": id, "ticketTypeId": wish.type_id, "quantity": wish.quantity, "joinWaitlist": wish.waits});
+    let mut body = json!({"eventId": id, "ticketTypeId": wish.type_id, "quantity": wish.quantity, "joinWaitlist": wish.waits});
+    // An older API does not know the field.
+    if let (Some(least), Some(fields)) = (wish.min_quantity.filter(|least| *least != wish.quantity), body.as_object_mut()) {
+        fields.insert("minQuantity".to_owned(), json!(least));
+    }
     match visitor.call::<BookOutcome>(Call::post("/api/book", body).key(&wish.key)).await {
         Ok(BookOutcome::Confirmed { booking }) => Ok(see_other(&format!("/tickets?booked={}", booking.id))),
         Ok(BookOutcome::Reserved { booking }) => Ok(see_other(&format!("/tickets/{}/confirm", booking.id))),
@@ -183,6 +195,7 @@ fn summary(visitor: &Visitor, event: &Event, wish: Wish, status: StatusCode, err
         type_id: ticket_type.id.to_string(),
         type_name: ticket_type.name.clone(),
         quantity,
+        minimums: if waits { choices(locale, quantity, wish.min_quantity.unwrap_or(quantity)) } else { Vec::new() },
         each: price_text(locale, &ticket_type.price, 1),
         total: price_text(locale, &ticket_type.price, quantity),
         left: left(locale, ticket_type.available_tickets),

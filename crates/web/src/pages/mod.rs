@@ -68,6 +68,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/queue/live", live::queue)
         .get("/queue/{entryId}", queue::show_entry)
         .post("/queue/{entryId}/change", queue::change)
+        .post("/queue/{entryId}/minimum", queue::change_minimum)
         .post("/queue/{entryId}/leave", queue::leave)
         .get("/account", account::show)
         .get("/account/name", profile::show_name)

@@ -20,6 +20,7 @@ use crate::pages::tickets::{bookings, events_of};
 use crate::redirect::see_other;
 use crate::view::deadline::duration;
 use crate::view::event::EventView;
+use crate::view::minimum::{MinimumChoice, choices, size};
 use crate::view::page::Page;
 use crate::view::words::Words;
 use crate::visitor::{Visitor, render, render_status};
@@ -54,7 +55,9 @@ struct EntryPage {
     page: Page,
     errors: FormErrors,
     place: QueuePlace,
+    minimums: Vec<MinimumChoice>,
     change_key: String,
+    minimum_key: String,
     leave_key: String,
 }
 
@@ -75,6 +78,10 @@ struct QueuePlace {
     event: Option<EventView>,
     type_name: String,
     quantity: i64,
+    /// How many tickets the party waits for, in words.
+    size: String,
+    /// Number of tickets that it got or is offered.
+    given: i64,
     max: i64,
     position: Option<i64>,
     /// How the wait ended.
@@ -121,6 +128,8 @@ impl QueuePlace {
             event: event.map(|event| EventView::new(event, locale, visitor.site.clock.now())),
             type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
             quantity: entry.quantity,
+            size: size(locale, entry.quantity, entry.min_quantity.unwrap_or(entry.quantity)),
+            given: booking.map_or(entry.quantity, |booking| booking.quantity),
             max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
             position: entry.position,
             has_lapsed: ended == Some("entry-expired"),
@@ -146,16 +155,32 @@ impl QueuePlace {
         self.seen == Some(SeenEnd::Lapsed)
     }
 
+    /// Says how many tickets are offered.
+    fn offered(&self, locale: &Locale) -> String {
+        self.of_quantity(locale, "offer-count", "offer-count-of")
+    }
+
+    /// Says how many tickets the party got.
+    fn promoted(&self, locale: &Locale) -> String {
+        self.of_quantity(locale, "live-promoted", "live-promoted-of")
+    }
+
+    /// Returns one of two texts: for all tickets, or for fewer than the party asked for.
+    fn of_quantity(&self, locale: &Locale, all: &str, fewer: &str) -> String {
+        let id = if self.given < self.quantity { fewer } else { all };
+        locale.with(id, [("count", self.given.into()), ("requested", self.quantity.into())])
+    }
+
     /// Returns the state of the place, for screen readers.
     fn news(&self, locale: &Locale) -> Option<String> {
         if self.offer.is_some() {
-            return Some(locale.with("offer-count", [("count", self.quantity.into())]));
+            return Some(self.offered(locale));
         }
         if self.is_lapsed_now() {
             return Some(locale.text("offer-lapsed-title"));
         }
         if self.is_promoted_now() {
-            return Some(locale.with("live-promoted", [("count", self.quantity.into())]));
+            return Some(self.promoted(locale));
         }
         self.position.map(|position| locale.with("position", [("number", position.into())]))
     }
@@ -270,6 +295,13 @@ pub(crate) async fn change(visitor: Visitor, id: web::Path<String>, form: Form) 
     act(&visitor, id, "/api/changewaitlist", body, &form, "changed").await
 }
 
+/// Changes how few tickets an entry takes.
+pub(crate) async fn change_minimum(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
+    let id: WaitlistEntryId = id.parse().map_err(|_| PageError::NotFound)?;
+    let body = json!({"waitlistEntryId": id, "minQuantity": form.number("minQuantity")});
+    act(&visitor, id, "/api/changewaitlist", body, &form, "changed").await
+}
+
 /// Leaves the waiting list.
 pub(crate) async fn leave(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
     let id: WaitlistEntryId = id.parse().map_err(|_| PageError::NotFound)?;
@@ -302,7 +334,9 @@ async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, 
     let events = events_of(visitor, std::iter::once(entry.event_id)).await?;
     let place = QueuePlace::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), None, visitor);
     let page = visitor.page(visitor.locale.text("change-or-leave")).in_section("queue");
-    render_status(status, &EntryPage { page, errors, place, change_key: new_key(), leave_key: new_key() })
+    let minimums = choices(&visitor.locale, entry.quantity, entry.min_quantity.unwrap_or(entry.quantity));
+    let [change_key, minimum_key, leave_key] = [new_key(), new_key(), new_key()];
+    render_status(status, &EntryPage { page, errors, place, minimums, change_key, minimum_key, leave_key })
 }
 
 async fn entries(visitor: &Visitor) -> Result<Vec<WaitlistEntry>, PageError> {

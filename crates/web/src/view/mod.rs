@@ -6,6 +6,7 @@ pub(crate) mod deadline;
 pub(crate) mod event;
 pub(crate) mod links;
 pub(crate) mod markdown;
+pub(crate) mod minimum;
 pub(crate) mod page;
 pub(crate) mod state;
 pub(crate) mod words;

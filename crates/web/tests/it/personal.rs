@@ -52,6 +52,37 @@ async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
 }
 
 #[tokio::test]
+async fn a_waiting_party_takes_fewer_tickets_if_fewer_come() {
+    let web = Web::new().await;
+    let event = web.system.event(4).await;
+    let bob = web.system.user("bob").await;
+    let booking = bob.must_book(&event, 3).await;
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    // Enough are left, so there is nothing to choose.
+    assert!(!ada.open(&format!("{book}?quantity=1")).await.expect(200).contains("minQuantity"));
+    let page = ada.open(&format!("{book}?quantity=4")).await;
+    assert!(page.expect(200).contains("No, wait for all 4") && page.text.contains("Yes, even 1 ticket"));
+    let target = ada.submit(&page, &book, &[("minQuantity", "2")]).await.location();
+    let entry = target.split('=').nth(1).unwrap().to_owned();
+    assert!(ada.get(&target).await.expect(200).contains("2 to 4 tickets"));
+    let (form, minimum) = (ada.get(&format!("/queue/{entry}")).await, format!("/queue/{entry}/minimum"));
+    assert!(form.expect(200).contains("<option value=\"2\" selected>"));
+    let refused = ada.submit(&form, &minimum, &[("minQuantity", "5")]).await;
+    assert!(refused.expect(409).contains("at most as many as you ask for"));
+    let form = ada.get(&format!("/queue/{entry}")).await;
+    let changed = ada.submit(&form, &minimum, &[("minQuantity", "3")]).await.location();
+    assert!(ada.get(&changed).await.expect(200).contains("3 to 4 tickets"));
+
+    let mut queue = ada.follow("/queue/live", &[]).await;
+    queue.until("she waits", |update| update.data.contains("You are number 1 in line")).await;
+    bob.cancel_part(&booking, 2).await.expect(200);
+    queue.until("she got three", |update| update.data.contains("You got 3 of the 4 tickets that you asked for")).await;
+    assert_eq!(web.system.counts(&event).await, (4, 0, 0, 0));
+    web.stop().await;
+}
+
+#[tokio::test]
 async fn a_holder_of_many_bookings_sees_and_returns_the_oldest() {
     let web = Web::with(Plan::default().booking_setting("limits.book_per_account", "0"), &[]).await;
     let event = web.system.event(101).await;

@@ -12,6 +12,10 @@ pub(in crate::routes) fn book_several() -> Value {
     json!({"eventId": EVENT, "ticketTypeId": TICKET_TYPE, "quantity": 2, "joinWaitlist": false})
 }
 
+pub(in crate::routes) fn book_fewer() -> Value {
+    json!({"eventId": EVENT, "ticketTypeId": TICKET_TYPE, "quantity": 4, "minQuantity": 2})
+}
+
 pub(in crate::routes) fn booking() -> Value {
     json!({
         "id": BOOKING,
@@ -70,6 +74,7 @@ pub(in crate::routes) fn waitlist_entry() -> Value {
         "eventName": "Boat race",
         "ticketTypeId": TICKET_TYPE,
         "quantity": 2,
+        "minQuantity": 2,
         "position": 1,
         "status": "waiting",
         "joinedAt": "2026-11-27T18:25:30.25Z",
@@ -91,6 +96,10 @@ pub(in crate::routes) fn leave_event() -> Value {
 
 pub(in crate::routes) fn change_entry() -> Value {
     json!({"waitlistEntryId": ENTRY, "quantity": 1})
+}
+
+pub(in crate::routes) fn change_minimum() -> Value {
+    json!({"waitlistEntryId": ENTRY, "minQuantity": 1})
 }
 
 pub(in crate::routes) fn change_event_entry() -> Value {

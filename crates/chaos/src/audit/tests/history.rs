@@ -45,7 +45,7 @@ pub(super) fn answered_request(account: Uuid, key: &str, operation: Operation, r
 }
 
 pub(super) fn book(quantity: u32) -> Operation {
-    Operation::Book { event: EVENT, ticket_type: TYPE, quantity, join: true }
+    Operation::Book { event: EVENT, ticket_type: TYPE, quantity, min_quantity: quantity, join: true }
 }
 
 pub(super) fn booking(id: Uuid, quantity: u32, status: &str) -> serde_json::Value {
@@ -53,7 +53,8 @@ pub(super) fn booking(id: Uuid, quantity: u32, status: &str) -> serde_json::Valu
 }
 
 pub(super) fn entry(id: Uuid, quantity: u32, status: &str) -> serde_json::Value {
-    json!({"waitlistEntry": {"id": id, "eventId": EVENT, "ticketTypeId": TYPE, "quantity": quantity, "status": status, "bookingId": null}})
+    let entry = json!({"id": id, "eventId": EVENT, "ticketTypeId": TYPE, "quantity": quantity, "minQuantity": quantity, "status": status, "bookingId": null});
+    json!({"waitlistEntry": entry})
 }
 
 pub(super) fn booking_row(id: Uuid, account_id: Uuid, quantity: u32, status: &str, origin: &str) -> BookingRow {
@@ -61,7 +62,8 @@ pub(super) fn booking_row(id: Uuid, account_id: Uuid, quantity: u32, status: &st
 }
 
 pub(super) fn entry_row(id: Uuid, account_id: Uuid, quantity: u32, number: i64, status: &str, booking_id: Option<Uuid>) -> EntryRow {
-    EntryRow { event_id: EVENT, id, ticket_type_id: TYPE, account_id, quantity, number, status: status.to_owned(), booking_id }
+    let (event_id, ticket_type_id, status) = (EVENT, TYPE, status.to_owned());
+    EntryRow { event_id, id, ticket_type_id, account_id, quantity, min_quantity: None, number, status, booking_id }
 }
 
 pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
@@ -107,11 +109,11 @@ pub(super) fn consistent_history() -> Evidence {
     let contents = [
         MessageContent::Confirmed(ticket(FIRST, ADA, 2)),
         MessageContent::Confirmed(ticket(SECOND, BEN, 1)),
-        MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 2), number: 1 },
-        MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
+        MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 2), min_quantity: 2, number: 1 },
+        MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), min_quantity: 1, number: 2 },
         MessageContent::Cancelled { booking: FIRST, returned: 2, reserved: false },
         MessageContent::Released,
-        MessageContent::Promoted { entry: ticket(BEN_WAITS, BEN, 2), number: 1, booking: PROMOTED },
+        MessageContent::Promoted { entry: ticket(BEN_WAITS, BEN, 2), requested: 2, number: 1, booking: PROMOTED },
         MessageContent::Reallocated { promoted: 2, leftover: 0 },
         MessageContent::Left { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2 },
         MessageContent::Capacity(5),

@@ -1,6 +1,7 @@
 //! Tests that the audit detects violations: a consistent history, and each kind of violation planted in it.
 
 mod history;
+mod minimums;
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::http::SendError;
-use crate::messages::MessageContent;
+use crate::messages::{MessageContent, TicketClaim};
 use crate::request_log::Operation;
 use crate::tables::KeyRow;
 use history::*;
@@ -72,8 +73,11 @@ fn a_lost_waiting_list_entry_is_detected() {
 fn an_incorrect_change_of_an_entry_is_detected() {
     let rule = "tickets are allocated by the rule, in waiting-list order";
     // Ben's entry is changed in place of the cancellation; the following messages no longer fit.
-    let changed = |entry, before, number| {
-        move |evidence: &mut Evidence| evidence.deliveries[4] = message(5, MessageContent::Changed { entry, before, number })
+    let changed = |entry: TicketClaim, before, number| {
+        move |evidence: &mut Evidence| {
+            let min_quantity = entry.quantity;
+            evidence.deliveries[4] = message(5, MessageContent::Changed { entry, min_quantity, before, number });
+        }
     };
     assert_detected(rule, changed(ticket(BEN_WAITS, BEN, 1), 3, 1));
     assert_detected(rule, changed(ticket(BEN_WAITS, BEN, 1), 2, 3));
@@ -81,7 +85,7 @@ fn an_incorrect_change_of_an_entry_is_detected() {
     assert_detected(rule, changed(ticket(UNKNOWN_ID, BEN, 1), 2, 1));
     // An account waits twice.
     assert_detected(rule, |evidence| {
-        evidence.deliveries[3].content = MessageContent::Joined { entry: ticket(CHLOE_WAITS, BEN, 1), number: 2 }
+        evidence.deliveries[3].content = MessageContent::Joined { entry: ticket(CHLOE_WAITS, BEN, 1), min_quantity: 1, number: 2 }
     });
     assert_detected("every waiting-list entry reported to a client is stored", |evidence| evidence.tables.entries[1].quantity = 2);
 }
@@ -146,7 +150,8 @@ fn an_exceeded_account_limit_is_detected() {
 fn an_out_of_order_promotion_is_detected() {
     let rule = "tickets are allocated by the rule, in waiting-list order";
     assert_detected(rule, |evidence| {
-        evidence.deliveries[6].content = MessageContent::Promoted { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 2, booking: PROMOTED };
+        evidence.deliveries[6].content =
+            MessageContent::Promoted { entry: ticket(CHLOE_WAITS, CHLOE, 1), requested: 1, number: 2, booking: PROMOTED };
     });
     // Held tickets are booked directly by another account.
     assert_detected(rule, |evidence| evidence.deliveries[6].content = MessageContent::Confirmed(ticket(UNKNOWN_ID, CHLOE, 1)));
@@ -154,11 +159,11 @@ fn an_out_of_order_promotion_is_detected() {
     assert_detected(rule, |evidence| evidence.deliveries[6].content = MessageContent::Reallocated { promoted: 0, leftover: 2 });
     // An entry joins although tickets are available.
     assert_detected(rule, |evidence| {
-        evidence.deliveries[1].content = MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 1), number: 1 }
+        evidence.deliveries[1].content = MessageContent::Joined { entry: ticket(BEN_WAITS, BEN, 1), min_quantity: 1, number: 1 }
     });
     // A number is assigned twice.
     assert_detected(rule, |evidence| {
-        evidence.deliveries[3].content = MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), number: 1 }
+        evidence.deliveries[3].content = MessageContent::Joined { entry: ticket(CHLOE_WAITS, CHLOE, 1), min_quantity: 1, number: 1 }
     });
     assert_detected(rule, |evidence| evidence.deliveries[7].content = MessageContent::Reallocated { promoted: 1, leftover: 0 });
 }

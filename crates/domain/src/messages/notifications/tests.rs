@@ -1,4 +1,4 @@
-//! Messages of every type that people are told about, and broken ones.
+//! Tests of reading the messages that people are told about.
 
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ fn each_type_that_people_are_told_about_is_read() {
         event: EVENT,
         account: ACCOUNT,
         quantity,
+        requested: None,
         remaining,
         is_called_off: false,
         place: Some(HistoryPlace { booking, entry, sequence: 42 }),
@@ -49,16 +50,28 @@ fn each_type_that_people_are_told_about_is_read() {
         (expired(BookingOrigin::Direct), None),
         (expired(BookingOrigin::Waitlist), Some(Notification::OfferLapsed(of(3, 3, booking, None)))),
         (
-            DomainEvent::WaitlistOffered { waitlist_entry_id, booking_id, account_id, quantity, number, expires_at },
+            DomainEvent::WaitlistOffered {
+                waitlist_entry_id,
+                booking_id,
+                account_id,
+                quantity,
+                requested_quantity: None,
+                number,
+                expires_at,
+            },
             Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
         ),
         (
-            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
             Some(Notification::Joined(of(3, 3, None, entry))),
         ),
         (
-            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, number },
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
             Some(Notification::Promoted(of(3, 3, booking, entry))),
+        ),
+        (
+            DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: Some(5), number },
+            Some(Notification::Promoted(TicketNotification { requested: Some(5), ..of(3, 3, booking, entry) })),
         ),
         (
             DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
@@ -94,6 +107,7 @@ fn a_message_without_a_number_has_no_place_in_the_history() {
         waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
         account_id: ACCOUNT,
         quantity: 1,
+        min_quantity: None,
         number: 7,
     };
     let body = message(joined).replace("\"42\"", "\"x\"");
@@ -145,6 +159,7 @@ fn a_poisoned_message_is_refused_and_a_new_type_is_not() {
         waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
         account_id: ACCOUNT,
         quantity: 1,
+        min_quantity: None,
         number: 7,
     };
     let good = message(joined);

@@ -124,8 +124,8 @@ pub(super) async fn read_oversized_entries(mut conn: &AsyncPgConnection, command
         return Ok(());
     }
     let rows: Vec<(Uuid, Uuid, i32, i64)> = query.load(&mut conn).await?;
-    for (event, id, quantity, entries) in rows {
-        let row = (u32::try_from(quantity).map_err(unreadable)?, u32::try_from(entries).map_err(unreadable)?);
+    for (event, id, min_quantity, entries) in rows {
+        let row = (u32::try_from(min_quantity).map_err(unreadable)?, u32::try_from(entries).map_err(unreadable)?);
         work.oversized_entries.entry(key(event, id)).or_default().push(row);
     }
     Ok(())

@@ -6,6 +6,7 @@ use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::allocation::EventPhase;
 use rowlock_domain::ids::TypeKey;
+use rowlock_domain::queue::QueuedEntry;
 use rowlock_domain::values::Capacity;
 
 use crate::command::{Command, Reallocate};
@@ -113,27 +114,28 @@ pub(super) async fn read_for_reallocation(mut conn: &AsyncPgConnection, commands
 }
 
 fn load_heads(work: &mut UnitOfWork, rows: Vec<EntryRow>, plans: &BTreeMap<TypeKey, AllocationReadPlan>) -> QueryResult<()> {
-    let mut read: HashMap<(TypeKey, u32), Vec<i64>> = HashMap::new();
+    let mut read: HashMap<(TypeKey, u32), Vec<QueuedEntry>> = HashMap::new();
     for entry in rows.into_iter().map(WaitlistEntry::try_from) {
         let entry = entry?;
-        read.entry((entry.key, entry.quantity)).or_default().push(entry.number);
+        read.entry((entry.key, entry.size.min_quantity)).or_default().push(entry.queued());
         work.entry_by_number.insert((entry.key, entry.number), entry.id);
         work.entries.insert_stored((entry.key.event, entry.id), entry);
     }
     for key in plans.keys() {
         work.queue_heads.entry(*key).or_default();
     }
-    for ((key, quantity), mut numbers) in read {
-        numbers.sort_unstable();
+    for ((key, min_quantity), mut entries) in read {
+        entries.sort_unstable_by_key(|entry| entry.number);
         let Some(plan) = plans.get(&key) else { continue };
-        let requested_rows = i64::from(plan.limit.min(plan.max_held / i32::try_from(quantity).unwrap_or(i32::MAX))) + i64::from(plan.spare);
+        let requested_rows =
+            i64::from(plan.limit.min(plan.max_held / i32::try_from(min_quantity).unwrap_or(i32::MAX))) + i64::from(plan.spare);
         let heads = work.queue_heads.entry(key).or_default();
-        let truncated = i64::try_from(numbers.len()).unwrap_or(i64::MAX) >= requested_rows;
-        for number in numbers {
-            heads.push(number, quantity);
+        let truncated = i64::try_from(entries.len()).unwrap_or(i64::MAX) >= requested_rows;
+        for entry in entries {
+            heads.push(entry);
         }
         if truncated {
-            heads.truncate(quantity);
+            heads.truncate(min_quantity);
         }
     }
     Ok(())

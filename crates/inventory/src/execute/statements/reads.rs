@@ -38,7 +38,7 @@ macro_rules! select_tickets {
 macro_rules! select_entries {
     ($from:literal) => {
         concat!(
-            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest
+            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest, w.min_quantity
        FROM ",
             $from
         )
@@ -163,14 +163,15 @@ statement! {
 }
 
 statement! {
-    /// Counts the waiting entries of types for each quantity above a limit.
+    /// Counts the waiting entries of types for each minimum above a limit.
     pub(in crate::execute) struct OversizedEntries { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, above: Array<Integer> = Vec<i32> }
     -> (SqlUuid, SqlUuid, Integer, BigInt);
-    "SELECT k.event_id, k.ticket_type_id, w.quantity, w.entries
+    "SELECT k.event_id, k.ticket_type_id, w.min_quantity, w.entries
        FROM unnest($1, $2, $3) AS k (event_id, ticket_type_id, above)
-      CROSS JOIN LATERAL (SELECT e.quantity, count(*) AS entries FROM waitlist_entries e
-                           WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.status = 'waiting' AND e.quantity > k.above
-                           GROUP BY e.quantity) AS w"
+      CROSS JOIN LATERAL (SELECT least(e.min_quantity, e.quantity) AS min_quantity, count(*) AS entries FROM waitlist_entries e
+                           WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.status = 'waiting'
+                             AND least(e.min_quantity, e.quantity) > k.above
+                           GROUP BY 1) AS w"
 }
 
 statement! {
@@ -200,9 +201,9 @@ statement! {
 }
 
 statement! {
-    /// Reads the queue heads per quantity: at most as many entries as a pass over `pool` tickets could promote, plus spare ones
-    /// for entries that leave before the pass. The condition is a range over the index by quantity. Otherwise, for a quantity
-    /// without waiting entries, the planner reads the whole list in order just to find none.
+    /// Reads the queue heads per minimum: at most as many entries as a pass over `pool` tickets could promote, plus spare ones for
+    /// entries that leave before the pass. The condition is a range over the index by minimum. Otherwise, for a minimum without
+    /// waiting entries, the planner reads the whole list in order just to find none.
     pub(in crate::execute) struct QueueHeads {
         events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, pools: Array<Integer> = Vec<i32>, limits: Array<Integer> = Vec<i32>,
         spares: Array<Integer> = Vec<i32>,
@@ -210,11 +211,12 @@ statement! {
     -> EntryColumns;
     select_entries!(
         "unnest($1, $2, $3, $4, $5) AS k (event_id, ticket_type_id, pool, most, spare)
-      CROSS JOIN LATERAL generate_series(1, least(k.pool, 100)) AS q (quantity)
+      CROSS JOIN LATERAL generate_series(1, least(k.pool, 100)) AS q (min_quantity)
       CROSS JOIN LATERAL (SELECT * FROM waitlist_entries e
                            WHERE e.event_id = k.event_id AND e.ticket_type_id = k.ticket_type_id AND e.status = 'waiting'
-                             AND (e.quantity, e.number) >= (q.quantity, 0) AND (e.quantity, e.number) < (q.quantity + 1, 0)
-                           ORDER BY e.quantity, e.number LIMIT least(k.most, k.pool / q.quantity) + k.spare) AS w"
+                             AND (least(e.min_quantity, e.quantity), e.number) >= (q.min_quantity, 0)
+                             AND (least(e.min_quantity, e.quantity), e.number) < (q.min_quantity + 1, 0)
+                           ORDER BY least(e.min_quantity, e.quantity), e.number LIMIT least(k.most, k.pool / q.min_quantity) + k.spare) AS w"
     )
 }
 

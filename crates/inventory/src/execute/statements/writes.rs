@@ -42,14 +42,16 @@ statement! {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
         statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
-        ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, for_guests: Array<Bool> = Vec<bool>, now: Timestamptz = Timestamp,
+        ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, for_guests: Array<Bool> = Vec<bool>,
+        min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>, now: Timestamptz = Timestamp,
         count_events: Array<SqlUuid> = Vec<Uuid>, count_types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>,
         buckets: Array<BigInt> = Vec<i64>, by: Array<Integer> = Vec<i32>,
     }
     "WITH joined AS (
-        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, joined_at, one_per_account)
-        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS r CROSS JOIN (SELECT $13 AS at) AS n)
-     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($14, $15, $16, $17, $18)
+        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, min_quantity, joined_at,
+                                      one_per_account)
+        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS r CROSS JOIN (SELECT $14 AS at) AS n)
+     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($15, $16, $17, $18, $19)
      ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
 }
 
@@ -76,14 +78,15 @@ statement! {
 }
 
 statement! {
-    /// Updates the quantity and the number of entries. If an entry is not as it was read, its new quantity is NULL and the NOT
+    /// Updates the quantity, the minimum and the number of entries. If an entry is not as it was read, its new quantity is NULL and the NOT
     /// NULL constraint aborts the statement.
-    pub(in crate::execute) struct UpdateEntryQuantities {
+    pub(in crate::execute) struct UpdateEntrySizes {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>, quantities: Array<Integer> = Vec<i32>,
-        numbers: Array<BigInt> = Vec<i64>,
+        numbers: Array<BigInt> = Vec<i64>, min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>,
     }
-    "UPDATE waitlist_entries w SET number = r.number, quantity = CASE WHEN w.status = 'waiting' AND w.number = r.before THEN r.quantity END
-       FROM unnest($1, $2, $3, $4, $5) AS r (event_id, id, before, quantity, number)
+    "UPDATE waitlist_entries w SET number = r.number, min_quantity = r.min_quantity,
+            quantity = CASE WHEN w.status = 'waiting' AND w.number = r.before THEN r.quantity END
+       FROM unnest($1, $2, $3, $4, $5, $6) AS r (event_id, id, before, quantity, number, min_quantity)
       WHERE w.event_id = r.event_id AND w.id = r.id"
 }
 

@@ -52,16 +52,23 @@ fn array_literal(words: impl Iterator<Item = String>) -> String {
     format!("{{{}}}", words.collect::<Vec<_>>().join(","))
 }
 
-pub(super) fn changed_entries(work: &UnitOfWork) -> QueryResult<sql::UpdateEntryQuantities> {
-    let mut rows =
-        sql::UpdateEntryQuantities { events: Vec::new(), ids: Vec::new(), before: Vec::new(), quantities: Vec::new(), numbers: Vec::new() };
+pub(super) fn changed_entries(work: &UnitOfWork) -> QueryResult<sql::UpdateEntrySizes> {
+    let mut rows = sql::UpdateEntrySizes {
+        events: Vec::new(),
+        ids: Vec::new(),
+        before: Vec::new(),
+        quantities: Vec::new(),
+        numbers: Vec::new(),
+        min_quantities: Vec::new(),
+    };
     for (before, entry) in work.entries.iter().filter_map(|row| Some((row.original()?, row.get()))) {
-        if before.quantity != entry.quantity || before.number != entry.number {
+        if before.size != entry.size || before.number != entry.number {
             rows.events.push(entry.key.event.as_uuid());
             rows.ids.push(entry.id.as_uuid());
             rows.before.push(before.number);
-            rows.quantities.push(to_int(entry.quantity)?);
+            rows.quantities.push(to_int(entry.size.quantity)?);
             rows.numbers.push(entry.number);
+            rows.min_quantities.push(entry.size.lower_minimum().map(to_int).transpose()?);
         }
     }
     Ok(rows)
@@ -77,7 +84,7 @@ pub(super) fn ended_entries(work: &UnitOfWork) -> sql::UpdateEntryStatuses {
         ended: Vec::new(),
     };
     for (before, entry) in work.entries.iter().filter_map(|row| Some((row.original()?, row.get()))) {
-        // `UpdateEntryQuantities` writes waiting entries of which only the quantity or the number changed.
+        // `UpdateEntrySizes` writes waiting entries of which only the size or the number changed.
         if before.status == entry.status {
             continue;
         }

@@ -90,6 +90,7 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         bookings: Vec::new(),
         ended: Vec::new(),
         for_guests: Vec::new(),
+        min_quantities: Vec::new(),
         now: work.now,
     };
     for entry in work.entries.iter().filter(|row| row.is_new()).map(Tracked::get) {
@@ -99,12 +100,13 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         rows.accounts.push(entry.holder.account.as_uuid());
         rows.names.push(entry.holder.name.clone());
         rows.emails.push(entry.holder.email.clone());
-        rows.quantities.push(to_int(entry.quantity)?);
+        rows.quantities.push(to_int(entry.size.quantity)?);
         rows.numbers.push(entry.number);
         rows.statuses.push(entry.status.as_str());
         rows.bookings.push(entry.booking.map(BookingId::as_uuid));
         rows.ended.push(entry.ended_at);
         rows.for_guests.push(entry.for_guest);
+        rows.min_quantities.push(entry.size.lower_minimum().map(to_int).transpose()?);
     }
     Ok(rows)
 }

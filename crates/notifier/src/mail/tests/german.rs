@@ -43,6 +43,14 @@ const NOTICES: [NoticeCase; 5] = [
 ];
 
 #[test]
+fn a_party_that_got_fewer_tickets_is_told_that_it_no_longer_waits() {
+    assert_fewer(
+        Language::German,
+        [(1, "Das ist 1 der 4 Tickets"), (3, "3 der 4 Tickets, die Sie sich gewünscht haben. Auf die übrigen warten Sie nicht mehr")],
+    );
+}
+
+#[test]
 fn every_kind_is_written_in_german() {
     assert_about_tickets(Language::German, &ABOUT_TICKETS);
     assert_changes(Language::German, "Geändert: Chess", &CHANGES);

@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::{AdminRole, BookingStatus, EventStatus};
+use rowlock_locale::Locale;
 use serde::Deserialize;
 
 use crate::api::Call;
@@ -205,9 +206,23 @@ pub(super) struct WaitingParty {
     pub(super) ticket_type_id: TicketTypeId,
     pub(super) position: i64,
     pub(super) quantity: i64,
+    /// Absent in the responses of an older API.
+    #[serde(default)]
+    pub(super) min_quantity: Option<i64>,
     pub(super) joined_at: Timestamp,
     pub(super) servable: bool,
     pub(super) account: Holder,
+}
+
+impl WaitingParty {
+    /// Returns how many tickets the party takes, such as `2–4`.
+    pub(super) fn size(&self, locale: &Locale) -> String {
+        let most = locale.number(self.quantity);
+        match self.min_quantity {
+            Some(least) if least < self.quantity => format!("{}–{most}", locale.number(least)),
+            _ => most,
+        }
+    }
 }
 
 /// The waiting list within the state of an event.
