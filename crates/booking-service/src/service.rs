@@ -73,7 +73,7 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let stop = lifecycle.draining.clone();
     let metrics = Metrics::default();
     metrics.register_pool(&pool);
-    let printer = TicketPrinter::new()?;
+    let printer = TicketPrinter::new(settings.passes.clone())?;
     let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle, printer };
     service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");

@@ -1,6 +1,7 @@
 //! Settings of `booking-service`. `default.toml` documents each of them.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rowlock_domain::text::EmailDomains;
@@ -14,6 +15,8 @@ use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use rowlock_sealing::SealingKeys;
+use rowlock_tickets::{CertificateError, PassIssuer};
+use secrecy::ExposeSecret as _;
 
 use crate::lanes::LaneSettings;
 use crate::live::LiveSettings;
@@ -45,6 +48,8 @@ pub struct BookingSettings {
     pub timeline_check_interval: Duration,
     /// Seals the private keys of tickets in the database.
     pub sealing: SealingKeys,
+    /// Issues passes for Apple Wallet; `None` without a certificate.
+    pub passes: Option<Arc<PassIssuer>>,
     /// Number and limits of the lanes.
     pub lanes: LaneSettings,
     /// Limits of the live streams.
@@ -101,6 +106,7 @@ impl BookingSettings {
         let timeline_from_messages = reader.value::<bool>("timeline.from_messages");
         let timeline_check_interval = reader.millis("timeline.check_interval_ms", 50..=3_600_000);
         let sealing = SealingKeys::read(reader);
+        let passes = read_passes(reader);
         let lanes = LaneSettings::read(reader);
         let live = LiveSettings::read(reader, http.as_ref().map(|http| http.send_timeout));
         let event_cache_lifetime = reader.millis("reads.keep_ms", 0..=60_000);
@@ -131,6 +137,7 @@ impl BookingSettings {
             timeline_from_messages: timeline_from_messages?,
             timeline_check_interval: timeline_check_interval?,
             sealing: sealing?,
+            passes: passes?,
             lanes: lanes?,
             live: live?,
             event_cache_lifetime: event_cache_lifetime?,
@@ -142,6 +149,33 @@ impl BookingSettings {
             log: log?,
             traces: traces?,
         })
+    }
+}
+
+/// Reads the section `wallet`. Without a certificate and a key there are no passes, which yields `Some(None)`.
+fn read_passes(reader: &mut SettingsReader) -> Option<Option<Arc<PassIssuer>>> {
+    const CERTIFICATES: &str = "wallet.certificates";
+    const KEY: &str = "wallet.key";
+    let organization = reader.value("wallet.organization");
+    let (certificates, key) = match (reader.optional_secret(CERTIFICATES), reader.optional_secret(KEY)) {
+        (None, None) => return organization.map(|_: String| None),
+        (Some(certificates), Some(key)) => (certificates, key),
+        (Some(_), None) => {
+            reader.add_error(KEY, "must be set, because wallet.certificates is");
+            return None;
+        }
+        (None, Some(_)) => {
+            reader.add_error(CERTIFICATES, "must be set, because wallet.key is");
+            return None;
+        }
+    };
+    match PassIssuer::new(certificates.expose_secret(), key.expose_secret(), organization?) {
+        Ok(issuer) => Some(Some(Arc::new(issuer))),
+        Err(error) => {
+            let name = if matches!(error, CertificateError::Key | CertificateError::OtherKey) { KEY } else { CERTIFICATES };
+            reader.add_error(name, error);
+            None
+        }
     }
 }
 

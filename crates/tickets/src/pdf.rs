@@ -18,8 +18,8 @@ use self::layout::draw_page;
 use self::text::Faces;
 use crate::qr::QrError;
 
-const ENGLISH: &str = include_str!("../locales/en/tickets.ftl");
-const GERMAN: &str = include_str!("../locales/de/tickets.ftl");
+pub(crate) const ENGLISH: &str = include_str!("../locales/en/tickets.ftl");
+pub(crate) const GERMAN: &str = include_str!("../locales/de/tickets.ftl");
 
 /// Width and height of A4 paper in points.
 const PAGE: (f32, f32) = (595.28, 841.89);

@@ -39,8 +39,11 @@ pub(crate) enum TicketStatus {
 /// The tickets of a booking, ordered by number.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TicketList)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct TicketListResource {
     pub(crate) items: Vec<TicketResource>,
+    /// Whether there is a pass for Apple Wallet for each ticket, which `…/tickets/{number}.pkpass` returns.
+    pub(crate) wallet_passes: bool,
 }
 
 /// The ticket of a check-in.

@@ -37,7 +37,7 @@ pub(super) fn tickets() -> Value {
             "usedAt": used_at,
         })
     };
-    json!({"items": [ticket(0, "used", json!("2036-12-31T13:05:12Z")), ticket(1, "valid", Value::Null)]})
+    json!({"items": [ticket(0, "used", json!("2036-12-31T13:05:12Z")), ticket(1, "valid", Value::Null)], "walletPasses": false})
 }
 
 pub(super) fn keys() -> Value {

@@ -1,7 +1,8 @@
-//! The tickets of a booking as files: QR codes, a PDF file to print, and a calendar entry.
+//! The tickets of a booking as files: QR codes, passes for a phone, a PDF file to print, and a calendar entry.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use rowlock_domain::ids::TicketId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::{BookingStatus, EventStatus};
 use rowlock_domain::tickets::TicketNumber;
@@ -11,7 +12,7 @@ use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
 use rowlock_http::{Caller, preferred_language};
 use rowlock_inventory::tickets::TicketedBooking;
-use rowlock_tickets::{CalendarEntry, EntryStatus, PrintedBooking, PrintedTicket, calendar_file, png, svg};
+use rowlock_tickets::{CalendarEntry, EntryStatus, PASS_MEDIA_TYPE, PassTicket, PrintedBooking, PrintedTicket, calendar_file, png, svg};
 use utoipa::ToSchema;
 
 use super::tickets::{NO_STORE, booking_of_user, ticket_not_found, valid_tickets};
@@ -27,7 +28,10 @@ pub(super) struct TicketFile(Vec<u8>);
 
 route_problems!(ImageProblems = Problems::for_users().and(&[ProblemCode::BookingNotFound, ProblemCode::TicketNotFound]));
 
-/// Get the QR code of a ticket.
+/// Get the QR code of a ticket, or its pass for Apple Wallet.
+///
+/// There are passes only if `walletPasses` in the list of tickets says so, because each is signed with a certificate of the
+/// organizer. The texts of a pass are in the language that `Accept-Language` prefers, English or German.
 #[utoipa::path(
     get,
     path = "/api/bookings/{bookingId}/tickets/{file}",
@@ -35,15 +39,24 @@ route_problems!(ImageProblems = Problems::for_users().and(&[ProblemCode::Booking
     tag = "bookings",
     params(
         ("bookingId" = Uuid, Path, description = "The booking.", example = json!(examples::BOOKING)),
-        ("file" = String, Path, description = "The number of the ticket and `.svg` or `.png`.", pattern = "^[0-9]{1,3}\\.(svg|png)$", example = json!("0.svg"))
+        ("file" = String, Path, description = "The number of the ticket and `.svg`, `.png` or `.pkpass`.", pattern = "^[0-9]{1,3}\\.(svg|png|pkpass)$", example = json!("0.svg"))
     ),
     responses(
-        (status = 200, description = "The QR code.", content((TicketFile = "image/svg+xml"), (TicketFile = "image/png"))),
+        (
+            status = 200,
+            description = "The QR code or the pass.",
+            content((TicketFile = "image/svg+xml"), (TicketFile = "image/png"), (TicketFile = "application/vnd.apple.pkpass"))
+        ),
         ImageProblems
     ),
     security(("token" = [])),
 )]
-pub(super) async fn image(caller: Caller, path: web::Path<(String, String)>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+pub(super) async fn image(
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
     let (id, file) = path.into_inner();
     let booking = booking_of_user(&state, caller.sub, &id).await?;
     let (number, extension) = file.split_once('.').ok_or_else(ticket_not_found)?;
@@ -54,11 +67,29 @@ pub(super) async fn image(caller: Caller, path: web::Path<(String, String)>, sta
     let (media_type, file) = match extension {
         "svg" => ("image/svg+xml", svg(&code).map_err(failed)?.into_bytes()),
         "png" => ("image/png", png(&code).map_err(failed)?),
+        "pkpass" => {
+            let pass = state.printer.pass(pass_ticket(&booking, ticket, code), preferred_language(&request), state.clock.now()).await?;
+            let none = || Problem::new(ProblemCode::TicketNotFound, "This installation issues no passes for Apple Wallet.");
+            (PASS_MEDIA_TYPE, pass.ok_or_else(none)?)
+        }
         _ => return Err(ticket_not_found()),
     };
     let mut response = HttpResponse::Ok();
     response.insert_header(NO_STORE).insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     Ok(response.content_type(media_type).body(file))
+}
+
+fn pass_ticket(booking: &TicketedBooking, ticket: TicketId, code: String) -> PassTicket {
+    PassTicket {
+        ticket,
+        code,
+        event_name: booking.event.name.clone(),
+        starts_at: booking.event.starts_at,
+        zone: zone(booking).zone(),
+        venue: booking.event.venue.clone(),
+        holder_name: booking.booking.holder.name.clone(),
+        ticket_type: booking.ticket_type.clone(),
+    }
 }
 
 /// Get the tickets of a booking as a PDF file, with a page for each.

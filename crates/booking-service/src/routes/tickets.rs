@@ -158,5 +158,5 @@ async fn tickets(state: &AppState, booking: &TicketedBooking) -> Result<TicketLi
             used_at,
         })
     });
-    Ok(TicketListResource { items: items.collect::<Result<_, KeyError>>()? })
+    Ok(TicketListResource { items: items.collect::<Result<_, KeyError>>()?, wallet_passes: state.printer.issues_passes() })
 }

@@ -52,3 +52,4 @@ mod timeline_messages;
 mod tokens;
 mod unservable;
 mod waitlist_changes;
+mod wallet;

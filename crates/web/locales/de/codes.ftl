@@ -3,6 +3,7 @@ show-codes = Tickets zeigen
 your-ticket = Ihr Ticket
 tickets-as-pdf = PDF zum Drucken
 add-to-calendar = In den Kalender
+add-to-wallet = Zu Apple Wallet hinzufügen
 brightness-hint = Stellen Sie Ihren Bildschirm hell, bevor Sie am Einlass sind. Jedes Ticket gilt für eine Person.
 qr-code-of-ticket = QR-Code von Ticket { $number }
 ticket-number = Ticket { $number }

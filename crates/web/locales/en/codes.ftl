@@ -3,6 +3,7 @@ show-codes = Show the tickets
 your-ticket = Your ticket
 tickets-as-pdf = PDF to print
 add-to-calendar = Add to calendar
+add-to-wallet = Add to Apple Wallet
 brightness-hint = Turn up the brightness of your screen before you reach the door. Each ticket admits one person.
 qr-code-of-ticket = QR code of ticket { $number }
 ticket-number = Ticket { $number }

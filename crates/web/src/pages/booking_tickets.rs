@@ -26,12 +26,17 @@ struct BookingTicketsPage {
     notice: Option<String>,
     booking: Ticket,
     tickets: Vec<TicketCard>,
+    /// Whether each ticket has a pass for a phone.
+    has_passes: bool,
 }
 
 /// The tickets of a booking.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct TicketList {
     items: Vec<IssuedTicket>,
+    #[serde(default)]
+    wallet_passes: bool,
 }
 
 /// One ticket on the page.
@@ -65,10 +70,9 @@ async fn read_booking(visitor: &Visitor, id: BookingId) -> Result<(Ticket, Tz), 
 }
 
 /// Reads the tickets of a booking, of which there are none if it is not confirmed.
-async fn read_tickets(visitor: &Visitor, id: BookingId) -> Result<Vec<IssuedTicket>, PageError> {
+async fn read_tickets(visitor: &Visitor, id: BookingId) -> Result<TicketList, PageError> {
     let path = format!("/api/bookings/{id}/tickets");
-    let list: TicketList = visitor.call(Call::get(&path)).await?;
-    Ok(list.items)
+    visitor.call(Call::get(&path)).await
 }
 
 /// Shows the tickets of a booking.
@@ -85,13 +89,26 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
     };
     let notice = (visitor.query("done") == "replaced").then(|| locale.text("notice-code-replaced"));
     let page = visitor.page(locale.text("your-tickets")).in_section("tickets");
-    render(&BookingTicketsPage { page, notice, booking, tickets: issued.into_iter().map(card).collect() })
+    render(&BookingTicketsPage {
+        page,
+        notice,
+        booking,
+        tickets: issued.items.into_iter().map(card).collect(),
+        has_passes: issued.wallet_passes,
+    })
 }
 
 /// Returns the QR code of a ticket.
 pub(crate) async fn code(visitor: Visitor, path: web::Path<(String, u32)>) -> Result<HttpResponse, PageError> {
     let id: BookingId = path.0.parse().map_err(|_| PageError::NotFound)?;
     forward(&visitor, &format!("/api/bookings/{id}/tickets/{}.svg", path.1), "image/svg+xml", None).await
+}
+
+/// Returns the pass of a ticket for Apple Wallet, in the language of the site.
+pub(crate) async fn pass(visitor: Visitor, path: web::Path<(String, u32)>) -> Result<HttpResponse, PageError> {
+    let id: BookingId = path.0.parse().map_err(|_| PageError::NotFound)?;
+    let name = format!("ticket-{id}-{}.pkpass", path.1);
+    forward(&visitor, &format!("/api/bookings/{id}/tickets/{}.pkpass", path.1), "application/vnd.apple.pkpass", Some(name)).await
 }
 
 /// Returns the tickets to print, one on each page.
@@ -143,7 +160,7 @@ async fn question(visitor: &Visitor, path: &(String, u32), status: StatusCode, e
     let id: BookingId = path.0.parse().map_err(|_| PageError::NotFound)?;
     let (booking, _) = read_booking(visitor, id).await?;
     let tickets = read_tickets(visitor, id).await?;
-    let ticket = tickets.into_iter().find(|ticket| ticket.number == path.1).ok_or(PageError::NotFound)?;
+    let ticket = tickets.items.into_iter().find(|ticket| ticket.number == path.1).ok_or(PageError::NotFound)?;
     let page = visitor.page(visitor.locale.text("replace-code")).in_section("tickets");
     render_status(status, &ReplacePage { page, errors, booking, ticket, key: new_key() })
 }

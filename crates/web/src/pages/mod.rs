@@ -57,6 +57,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/tickets/{bookingId}/tickets.pdf", booking_tickets::pdf)
         .get("/tickets/{bookingId}/calendar.ics", booking_tickets::calendar)
         .get("/tickets/{bookingId}/{number}.svg", booking_tickets::code)
+        .get("/tickets/{bookingId}/{number}.pkpass", booking_tickets::pass)
         .get("/tickets/{bookingId}/{number}/replace", booking_tickets::ask_to_replace)
         .post("/tickets/{bookingId}/{number}/replace", booking_tickets::replace)
         .get("/tickets/{bookingId}/confirm", reservation::show)
