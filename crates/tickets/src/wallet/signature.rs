@@ -23,7 +23,7 @@ use x509_cert::time::Time;
 /// The certificate or the key of a pass type cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// The certificates are not PEM texts of X.509 certificates.
+    /// The texts are not PEM texts of certificates.
     #[error("the certificates must be X.509 certificates in PEM, that of the pass type first")]
     Certificates,
     /// The certificate is not that of a pass type.
