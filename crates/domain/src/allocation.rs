@@ -76,7 +76,7 @@ mod schedule;
 
 pub use self::pass::AllocationPass;
 pub use self::request::{BookRefusal, BookRequest, BookingDecision, Commitment, EntryChange, EntryChangeResult};
-pub use self::schedule::{ConfirmRefusal, EventPhase, ReturnRefusal, Schedule};
+pub use self::schedule::{ConfirmRefusal, EventPhase, ReturnRefusal, Schedule, TransferTimeRefusal};
 
 /// The counters of one ticket type, read under its row lock.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -49,5 +49,6 @@ mod tickets;
 mod timeline;
 mod timeline_messages;
 mod tokens;
+mod transfers;
 mod unservable;
 mod waitlist_changes;
