@@ -160,6 +160,7 @@ async fn unknown_paths_and_ids_get_404() {
                 ("/admin/holdings/{accountId}", UNKNOWN) => drop(answer.expect(200)),
                 ("/admin/holdings/{accountId}", _) => drop(answer.refused(404, "account-not-found")),
                 (pattern, _) if pattern.starts_with("/api/bookings/") => drop(answer.refused(404, "booking-not-found")),
+                (pattern, _) if pattern.starts_with("/api/transfers/") => drop(answer.refused(404, "transfer-not-found")),
                 _ => drop(answer.refused(404, "event-not-found")),
             }
         }
