@@ -18,6 +18,7 @@ SELECT create_distributed_table('ticket_types', 'event_id', colocate_with => 'ev
 SELECT create_distributed_table('event_pictures', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('bookings', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('checkins', 'event_id', colocate_with => 'events');
+SELECT create_distributed_table('transfers', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('waitlist_entries', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('waitlist_counts', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('idempotency_keys', 'event_id', colocate_with => 'events');

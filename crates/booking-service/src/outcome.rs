@@ -5,16 +5,18 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
-use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal};
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal, TransferTimeRefusal};
 use rowlock_domain::problem::ProblemCode;
+use rowlock_domain::states::TransferStatus;
 use rowlock_http::REPLAYED_HEADER;
 use rowlock_http::problem::{FieldError, Problem};
-use rowlock_inventory::command::{RenderedResponse, SalesHistory};
+use rowlock_inventory::command::{RenderedResponse, SalesHistory, TransferRefusal};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
 
 use crate::etag::event_etag;
 use crate::resources::{
-    BookedResponse, ChangedEntryResponse, ChangedEventResource, ConfirmedResponse, LeftResponse, ReturnedResponse, WaitlistedResponse,
+    BookedResponse, ChangedEntryResponse, ChangedEventResource, ConfirmedResponse, LeftResponse, ReturnedResponse, TransferResource,
+    TransferResponse, WaitlistedResponse,
 };
 
 /// Returns the response to a successful command, which is also stored for retries with the same idempotency key. Returns `None`
@@ -32,6 +34,13 @@ pub(crate) fn render(outcome: &Outcome) -> Option<RenderedResponse> {
         Outcome::Returned(booking) => (200, serde_json::to_string(&ReturnedResponse { booking: booking.into() })),
         Outcome::Left(entry) => (200, serde_json::to_string(&LeftResponse { waitlist_entry: entry.into() })),
         Outcome::EntryChanged(entry) => (200, serde_json::to_string(&ChangedEntryResponse { waitlist_entry: entry.into() })),
+        Outcome::TransferOffered(row) => (201, serde_json::to_string(&TransferResponse { transfer: TransferResource::for_sender(row) })),
+        Outcome::TransferAccepted(row) => (200, serde_json::to_string(&TransferResponse { transfer: TransferResource::for_receiver(row) })),
+        Outcome::TransferEnded(row) => {
+            let is_receiver = row.transfer.status == TransferStatus::Declined;
+            let transfer = if is_receiver { TransferResource::for_receiver(row) } else { TransferResource::for_sender(row) };
+            (200, serde_json::to_string(&TransferResponse { transfer }))
+        }
         Outcome::Changed(changed) => {
             etag = Some(event_etag(&changed.event).to_string());
             (200, serde_json::to_string(&ChangedEventResource::from(&**changed)))
@@ -148,6 +157,7 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
         }
         Refusal::CapacityBelowBooked(id, error) => problem_of_capacity(error).with("ticketTypeId", id.to_string()),
         Refusal::Confirm(refusal) => problem_of_confirmation(refusal),
+        Refusal::Transfer(refusal) => problem_of_transfer(refusal),
         Refusal::Return(ReturnRefusal::EventBegun) => {
             Problem::new(ProblemCode::EventBegun, "The event has started, so its tickets can no longer be returned.")
         }
@@ -224,6 +234,54 @@ fn problem_of_confirmation(refusal: ConfirmRefusal) -> Problem {
             Problem::new(ProblemCode::EventCancelled, "The event is cancelled, so its bookings cannot be confirmed.")
         }
         ConfirmRefusal::EventOver => Problem::new(ProblemCode::EventOver, "The event is over, so its bookings cannot be confirmed."),
+    }
+}
+
+fn problem_of_transfer(refusal: TransferRefusal) -> Problem {
+    match refusal {
+        TransferRefusal::NotFound => {
+            Problem::new(ProblemCode::TransferNotFound, "There is no such transfer, or the token of the link is wrong.")
+        }
+        TransferRefusal::Ended(status) => {
+            let detail = match status {
+                TransferStatus::Accepted => "The tickets were accepted with another account.",
+                TransferStatus::Withdrawn => "The transfer was withdrawn, so the tickets are no longer offered.",
+                TransferStatus::Declined => "The transfer was declined, so the tickets are no longer offered.",
+                TransferStatus::Lapsed | TransferStatus::Pending => "The transfer has lapsed, so the tickets are no longer offered.",
+            };
+            Problem::new(ProblemCode::TransferEnded, detail).with("transferStatus", status.as_str())
+        }
+        TransferRefusal::Own => {
+            Problem::new(ProblemCode::OwnTransfer, "You offered these tickets yourself. Only another account can accept them.")
+        }
+        TransferRefusal::BookingReserved => {
+            Problem::new(ProblemCode::BookingNotConfirmed, "The booking is only reserved. Confirm it before you offer its tickets.")
+        }
+        TransferRefusal::BookingCancelled => Problem::new(
+            ProblemCode::BookingCancelled,
+            "The booking is cancelled or has expired, so it has no tickets that could be transferred.",
+        ),
+        TransferRefusal::CheckedIn { unused } => {
+            let tickets =
+                if unused == 1 { "1 ticket of the booking is".to_owned() } else { format!("{unused} tickets of the booking are") };
+            let detail = format!("Checked-in tickets cannot be transferred. Only {tickets} not checked in.");
+            Problem::new(ProblemCode::AlreadyCheckedIn, detail).with("transferable", unused)
+        }
+        TransferRefusal::Promised { free } => {
+            let tickets = if free == 1 { "1 ticket of the booking is".to_owned() } else { format!("{free} tickets of the booking are") };
+            let detail = format!("Only {tickets} not offered to somebody else. Withdraw a pending transfer first.");
+            Problem::new(ProblemCode::TicketsOffered, detail).with("transferable", free)
+        }
+        TransferRefusal::TooManyOffers => {
+            Problem::new(ProblemCode::RateLimited, "The tickets of this booking were offered too often today. Try again tomorrow.")
+                .retry_after(Duration::from_secs(60 * 60))
+        }
+        TransferRefusal::Time(TransferTimeRefusal::EventBegun) => {
+            Problem::new(ProblemCode::EventBegun, "The event has started, so its tickets can no longer be transferred.")
+        }
+        TransferRefusal::Time(TransferTimeRefusal::EventCancelled) => {
+            Problem::new(ProblemCode::EventCancelled, "The event is cancelled, so its tickets cannot be transferred.")
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod event_status;
 mod ticket;
 mod ticket_type;
 mod timeline;
+mod transfer;
 mod waitlist_entry;
 
 pub(crate) use self::availability::AvailabilityResource;
@@ -21,4 +22,5 @@ pub(crate) use self::ticket::{
     CheckinResource, CheckinSummaryResource, DoorListResource, TicketListResource, TicketResource, TicketStatus,
 };
 pub(crate) use self::timeline::TimelineResource;
+pub(crate) use self::transfer::{TransferResource, TransferResponse};
 pub(crate) use self::waitlist_entry::WaitlistEntryResource;

@@ -231,6 +231,7 @@ impl Service {
             event_cache: PublicEventCache::new(reader.clone(), self.settings.event_cache_lifetime),
             pictures: PictureIntake::default(),
             ticket_keys: TicketKeys::new(self.pool.clone(), self.settings.sealing.clone()),
+            sealing: self.settings.sealing.clone(),
             printer: self.printer.clone(),
             reader: reader.clone(),
             pool: self.pool.clone(),

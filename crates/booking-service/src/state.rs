@@ -9,6 +9,7 @@ use rowlock_inventory::Inventory;
 use rowlock_messaging::outbox::OutboxNotifier;
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{Pool, Reader};
+use rowlock_sealing::SealingKeys;
 
 use crate::event_cache::PublicEventCache;
 use crate::lanes::Lanes;
@@ -32,6 +33,8 @@ pub(crate) struct AppState {
     pub(crate) pictures: PictureIntake,
     /// Signs and verifies the codes of tickets.
     pub(crate) ticket_keys: TicketKeys,
+    /// Seals the links of transfers for the service that sends e-mail.
+    pub(crate) sealing: SealingKeys,
     /// Makes PDF files of tickets.
     pub(crate) printer: TicketPrinter,
     /// Uncached reads.

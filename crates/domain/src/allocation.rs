@@ -80,7 +80,7 @@ mod schedule;
 
 pub use self::pass::{AllocationPass, Promotion};
 pub use self::request::{BookRefusal, BookRequest, BookingDecision, Commitment, EntryChange, EntryChangeResult, PartySize};
-pub use self::schedule::{ConfirmRefusal, EventPhase, ReturnRefusal, Schedule};
+pub use self::schedule::{ConfirmRefusal, EventPhase, ReturnRefusal, Schedule, TransferTimeRefusal};
 
 /// The counters of one ticket type, read under its row lock.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -91,6 +91,10 @@ id! {
     CheckinId
 }
 id! {
+    /// The id of a transfer of tickets from one account to another.
+    TransferId
+}
+id! {
     /// The id of a message, which is the `id` of its CloudEvents envelope.
     MessageId
 }

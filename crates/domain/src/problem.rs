@@ -74,6 +74,8 @@ codes! {
     WaitlistEntryNotFound = 404 "waitlist-entry-not-found" "The waiting-list entry does not exist",
     /// The token of a link in an e-mail is unknown, expired or already used.
     LinkNotFound = 404 "link-not-found" "The link is not valid",
+    /// The transfer does not exist, or the token of the link is not that of the transfer.
+    TransferNotFound = 404 "transfer-not-found" "The transfer does not exist",
     /// The webhook does not exist.
     WebhookNotFound = 404 "webhook-not-found" "The webhook does not exist",
     /// The webhook has no delivery with this id.
@@ -126,6 +128,14 @@ codes! {
     TicketVoid = 409 "ticket-void" "The ticket is no longer valid",
     /// The codes of a booking were replaced too often.
     ReplacementLimit = 409 "replacement-limit" "The codes of the booking cannot be replaced again",
+    /// The booking is reserved, so it has no tickets that could be transferred.
+    BookingNotConfirmed = 409 "booking-not-confirmed" "The booking is not confirmed",
+    /// Pending transfers promise the tickets of the booking to others.
+    TicketsOffered = 409 "tickets-offered" "The tickets are offered to somebody else",
+    /// The transfer was accepted, withdrawn or declined, or has lapsed.
+    TransferEnded = 409 "transfer-ended" "The transfer has ended",
+    /// The account that offers the tickets cannot accept them.
+    OwnTransfer = 409 "own-transfer" "The tickets are the account's own",
     /// The event has no start yet, so it is in no calendar.
     EventUndated = 409 "event-undated" "The event has no date yet",
     /// The change would close a waiting list that has entries.

@@ -94,7 +94,7 @@ state! {
         Reserved = "reserved",
         /// The holder has the tickets.
         Confirmed = "confirmed",
-        /// All tickets were returned.
+        /// All tickets were returned or transferred.
         Cancelled = "cancelled",
         /// The booking was not confirmed in time.
         Expired = "expired",
@@ -108,6 +108,24 @@ state! {
         Direct = "direct",
         /// The booking was created when a waiting-list entry was promoted.
         Waitlist = "waitlist",
+        /// The tickets were transferred from the booking of another account.
+        Transfer = "transfer",
+    }
+}
+
+state! {
+    /// The status of a transfer of tickets from one account to another.
+    TransferStatus ("status of a transfer") {
+        /// The receiver has not accepted yet.
+        Pending = "pending",
+        /// The receiver has the tickets.
+        Accepted = "accepted",
+        /// The sender withdrew the transfer, or returned the tickets.
+        Withdrawn = "withdrawn",
+        /// The receiver declined.
+        Declined = "declined",
+        /// The time of the transfer ended, its event began or was cancelled.
+        Lapsed = "lapsed",
     }
 }
 

@@ -130,12 +130,22 @@ impl TicketNumbers {
         (0..issued).map(TicketNumber).filter(|number| self.status(*number) == NumberStatus::Valid)
     }
 
-    /// Makes the `count` highest valid numbers void that nobody has used. Changes nothing if there are too few.
+    /// Makes the `count` highest valid numbers void that nobody has used, because their tickets were returned. Changes nothing if
+    /// there are too few.
     pub fn give_back(&mut self, count: u32, used: &BTreeSet<TicketNumber>) -> Result<(), TooFewUnused> {
+        self.void_highest(count, used, VoidReason::Returned)
+    }
+
+    /// Makes the same numbers void as [`give_back`](Self::give_back), because their tickets were transferred.
+    pub fn transfer(&mut self, count: u32, used: &BTreeSet<TicketNumber>) -> Result<(), TooFewUnused> {
+        self.void_highest(count, used, VoidReason::Transferred)
+    }
+
+    fn void_highest(&mut self, count: u32, used: &BTreeSet<TicketNumber>, reason: VoidReason) -> Result<(), TooFewUnused> {
         let unused: Vec<TicketNumber> = self.valid().rev().filter(|number| !used.contains(number)).collect();
         let wanted = usize::try_from(count).unwrap_or(usize::MAX);
         let returned = unused.get(..wanted).ok_or_else(|| TooFewUnused { unused: u32::try_from(unused.len()).unwrap_or(u32::MAX) })?;
-        self.void.extend(returned.iter().map(|number| (*number, VoidReason::Returned)));
+        self.void.extend(returned.iter().map(|number| (*number, reason)));
         self.void.sort_unstable_by_key(|(number, _)| *number);
         Ok(())
     }
@@ -172,6 +182,18 @@ mod tests {
         let used = BTreeSet::from([number(4), number(1)]);
         assert_eq!(numbers.give_back(2, &used), Err(TooFewUnused { unused: 1 }));
         assert_eq!(numbers.quantity(), 3, "a refused return changes nothing");
+    }
+
+    #[test]
+    fn transferred_numbers_are_told_from_returned_ones() {
+        let mut numbers = TicketNumbers::unchanged(3);
+        numbers.give_back(1, &BTreeSet::new()).unwrap();
+        numbers.transfer(2, &BTreeSet::new()).unwrap();
+        assert_eq!(numbers.quantity(), 0, "a transfer can take all tickets");
+        assert_eq!(numbers.void().iter().map(|(_, reason)| *reason).collect::<Vec<_>>(), {
+            use VoidReason::{Returned, Transferred};
+            [Transferred, Transferred, Returned]
+        });
     }
 
     #[test]

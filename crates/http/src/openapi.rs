@@ -8,7 +8,9 @@ mod parameters;
 mod problems;
 mod shared;
 
-pub use enums::{AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
+pub use enums::{
+    AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus,
+};
 pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};
 pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};

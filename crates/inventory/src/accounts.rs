@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::command::{Authority, CancelBooking, Command, CommandError, LeaveWaitlist, Outcome, Target};
 use crate::config::LockWait;
 use crate::inventory::Inventory;
+use crate::transfers;
 
 fn command_error(error: diesel::result::Error) -> CommandError {
     DatabaseError::from(error).into()
@@ -116,6 +117,7 @@ statement! {
     struct DeleteErasedAccountState { account: SqlUuid = Uuid, version: BigInt = i64 }
     "DELETE FROM account_states WHERE account_id = $1 AND version = $2 AND state = 'erased'
         AND NOT EXISTS (SELECT FROM waitlist_entries w WHERE w.account_id = $1)
+        AND NOT EXISTS (SELECT FROM transfers t WHERE t.from_account = $1 OR t.to_account = $1)
         AND NOT EXISTS (SELECT FROM bookings b WHERE b.account_id = $1)"
 }
 
@@ -193,6 +195,7 @@ impl Inventory {
         if erased {
             DeleteStoredResponsesOfAccount { account: id }.execute(&mut conn).await.map_err(command_error)?;
             while (AnonymizeBooking { erased_account, account: id }).execute(&mut conn).await.map_err(command_error)? > 0 {}
+            transfers::anonymize(&mut conn, account).await.map_err(command_error)?;
             while (AnonymizeEntry { erased_account, account: id }).execute(&mut conn).await.map_err(command_error)? > 0 {}
         }
         if is_last_pass {

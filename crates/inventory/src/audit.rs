@@ -77,6 +77,20 @@ SELECT 'check-ins of tickets that are void, cancelled or were never issued', cou
  WHERE c.number >= coalesce(b.issued, b.quantity) OR c.number = ANY (coalesce(b.void_numbers, '{}')) OR c.ticket_type_id <> b.ticket_type_id
     OR (b.status <> 'confirmed' AND e.status <> 'cancelled')
 UNION ALL
+SELECT 'bookings that promise more tickets in pending transfers than they have', count(*), min(b.event_id || ' ' || b.id)
+  FROM bookings b JOIN (SELECT event_id, booking_id, sum(quantity) AS tickets FROM transfers WHERE status = 'pending' AND expires_at > now() GROUP BY 1, 2) p
+       ON p.event_id = b.event_id AND p.booking_id = b.id JOIN events e ON e.id = b.event_id
+ WHERE e.status <> 'cancelled' AND (b.status <> 'confirmed' OR p.tickets > b.quantity)
+UNION ALL
+SELECT 'bookings from transfers that do not belong to exactly one accepted transfer', count(*), min(b.event_id || ' ' || b.id)
+  FROM bookings b LEFT JOIN transfers t ON t.event_id = b.event_id AND t.received_booking = b.id
+ WHERE (b.origin = 'transfer' AND t.id IS NULL) OR (t.id IS NOT NULL AND (b.origin = 'transfer' AND b.account_id = t.to_account AND b.ticket_type_id = t.ticket_type_id) IS NOT TRUE)
+UNION ALL
+SELECT 'bookings whose numbers that were transferred differ from their accepted transfers', count(*), min(b.event_id || ' ' || b.id)
+  FROM bookings b LEFT JOIN (SELECT event_id, booking_id, sum(quantity) AS tickets FROM transfers WHERE status = 'accepted' GROUP BY 1, 2) t
+       ON t.event_id = b.event_id AND t.booking_id = b.id
+ WHERE coalesce(t.tickets, 0) <> coalesce(cardinality(array_positions(b.void_reasons, 'transferred')), 0)
+UNION ALL
 SELECT 'ticket types whose sales timeline is complete but differs from their counters', count(*), min(t.event_id || ' ' || t.id)
   FROM ticket_types t JOIN sales_progress p ON p.event_id = t.event_id AND p.ticket_type_id = t.id AND p.sequence = t.version
   LEFT JOIN (SELECT event_id, ticket_type_id, sum(booked + promoted - returned) AS tickets, sum(joined - promotions - withdrawn) AS entries

@@ -7,14 +7,18 @@ mod actor;
 mod event;
 mod outcome;
 mod tickets;
+mod transfers;
 
 use rowlock_domain::ids::{AccountId, EventId, TypeKey};
 use rowlock_domain::trace::TraceContext;
 
 pub use self::actor::{Authority, ByAdministrator, Idempotency};
 pub use self::event::{ChangeEvent, DeleteEvent, StatusTransition, TypeChange};
-pub use self::outcome::{ChangedEvent, CommandError, ExpirySummary, Outcome, ReallocationSummary, Refusal, RenderedResponse, SalesHistory};
+pub use self::outcome::{
+    ChangedEvent, CommandError, ExpirySummary, Outcome, ReallocationSummary, Refusal, RenderedResponse, SalesHistory, TransferRefusal,
+};
 pub use self::tickets::{Book, CancelBooking, ChangeEntry, ConfirmBooking, ExpireReservations, LeaveWaitlist, Reallocate, Target};
+pub use self::transfers::{AcceptTransfer, EndTransfer, OfferTransfer, TransferSide, TransferTokenHash};
 
 /// An operation that runs in a transaction.
 #[derive(Debug, Clone)]
@@ -38,6 +42,12 @@ pub enum Command {
     Reallocate(Reallocate),
     /// Ends reserved bookings whose time is over.
     Expire(ExpireReservations),
+    /// Offers tickets of a booking to an e-mail address.
+    OfferTransfer(Box<OfferTransfer>),
+    /// Moves offered tickets to the account that accepts them.
+    AcceptTransfer(Box<AcceptTransfer>),
+    /// Withdraws or declines a transfer.
+    EndTransfer(Box<EndTransfer>),
 }
 
 impl Command {
@@ -53,6 +63,9 @@ impl Command {
             Self::DeleteEvent(delete) => delete.event,
             Self::Reallocate(reallocate) => reallocate.key.event,
             Self::Expire(expire) => expire.key.event,
+            Self::OfferTransfer(offer) => offer.key.event,
+            Self::AcceptTransfer(accept) => accept.key.event,
+            Self::EndTransfer(end) => end.key.event,
         }
     }
 
@@ -64,6 +77,9 @@ impl Command {
             Self::Confirm(confirm) => return Some(confirm.key),
             Self::Reallocate(reallocate) => return Some(reallocate.key),
             Self::Expire(expire) => return Some(expire.key),
+            Self::OfferTransfer(offer) => return Some(offer.key),
+            Self::AcceptTransfer(accept) => return Some(accept.key),
+            Self::EndTransfer(end) => return Some(end.key),
             Self::CancelBooking(cancel) => match cancel.target {
                 Target::ById(_, ticket_type) | Target::OnlyAtEvent(Some(ticket_type)) => ticket_type,
                 Target::OnlyAtEvent(None) => return None,
@@ -95,6 +111,12 @@ impl Command {
             Self::ChangeEvent(change) => {
                 let operation = if change.transition == Some(StatusTransition::Cancel) { "cancel-event" } else { "change-event" };
                 return Some((change.actor.as_ref()?.account_id?, operation, change.idempotency.as_ref()?));
+            }
+            Self::OfferTransfer(offer) => (offer.account, None, ["offer-transfer"; 2], &offer.idempotency),
+            Self::AcceptTransfer(accept) => (accept.receiver.account, None, ["accept-transfer"; 2], &accept.idempotency),
+            Self::EndTransfer(end) => {
+                let operation = if end.side == TransferSide::Sender { "withdraw-transfer" } else { "decline-transfer" };
+                (end.account, None, [operation; 2], &end.idempotency)
             }
             Self::DeleteEvent(_) | Self::Reallocate(_) | Self::Expire(_) => return None,
         };

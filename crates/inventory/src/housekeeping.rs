@@ -5,6 +5,8 @@ use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_postgres::statement;
 
+use crate::transfers::end_lapsed;
+
 statement! {
     /// Deletes stored responses that are more than 24 hours old.
     struct DeleteExpiredKeys { limit: BigInt = i64 }
@@ -19,10 +21,11 @@ statement! {
        (SELECT event_id, id FROM committed_batches WHERE committed_at < now() - interval '5 minutes' LIMIT $1)"
 }
 
-/// Deletes expired idempotency keys and commit markers, at most `limit` of each. Returns the larger of the two numbers; if it
-/// equals `limit`, there may be more.
+/// Deletes expired idempotency keys and commit markers, and ends transfers that have lapsed, at most `limit` of each. Returns the
+/// largest of the numbers; if it equals `limit`, there may be more.
 pub async fn delete_expired(conn: &mut AsyncPgConnection, limit: i64) -> QueryResult<usize> {
     let keys = DeleteExpiredKeys { limit }.execute(conn).await?;
     let batches = DeleteExpiredMarkers { limit }.execute(conn).await?;
-    Ok(keys.max(batches))
+    let transfers = end_lapsed(conn, limit).await?;
+    Ok(keys.max(batches).max(transfers))
 }

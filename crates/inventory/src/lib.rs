@@ -27,6 +27,7 @@ mod schema;
 pub mod tickets;
 pub mod timeline;
 mod transaction;
+mod transfers;
 pub mod views;
 
 pub use chain::{NextBatch, PipelinedBatch, StartedBatch};

@@ -1,8 +1,8 @@
 //! Tickets, check-ins and the keys that sign codes of tickets.
 //!
 //! A check-in, a replaced code and a return of tickets exclude each other by a lock on the row of the booking: a check-in shares it
-//! with other check-ins, the other two have it alone. Whichever comes second therefore sees what the first one did. A return locks the
-//! ticket type first, as always; the other two lock nothing but one booking.
+//! with other check-ins, the other two have it alone. Whichever comes second therefore sees what the first one did. A return and an
+//! accepted transfer lock the ticket type first, as always; the other two lock nothing but one booking.
 
 mod checkin;
 mod door_list;

@@ -4,9 +4,9 @@ pub(crate) mod rows;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookingLimits, PartySize, Schedule, Stock};
-use rowlock_domain::ids::{AccountId, BookingId, EventId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TransferId, TypeKey, WaitlistEntryId};
 use rowlock_domain::queue::QueuedEntry;
-use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, WaitlistStatus, WaitlistUntil};
+use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus, WaitlistUntil};
 use serde::{Deserialize, Serialize};
 
 use crate::event_times::EventTimes;
@@ -150,7 +150,8 @@ pub struct Booking {
     pub key: TypeKey,
     /// The holder.
     pub holder: Holder,
-    /// The number of tickets. A cancelled or expired booking keeps the number that it last had.
+    /// The number of tickets. A cancelled or expired booking keeps the number that it last had, unless its last tickets were
+    /// transferred: then it is cancelled and has none.
     pub quantity: u32,
     /// The status.
     pub status: BookingStatus,
@@ -158,7 +159,7 @@ pub struct Booking {
     pub origin: BookingOrigin,
     /// The time of creation.
     pub booked_at: Timestamp,
-    /// The time at which all tickets were returned.
+    /// The time at which the last tickets were returned or transferred.
     pub cancelled_at: Option<Timestamp>,
     /// The time at which the reservation ends or ended. It is absent if the tickets were sold: it is cleared when the booking is
     /// confirmed, and kept when the booking is cancelled or expires before that.
@@ -223,4 +224,51 @@ pub struct NamedEntry {
     pub position: Option<i64>,
     /// The entry.
     pub entry: WaitlistEntry,
+}
+
+/// A transfer of tickets from one account to another.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// The id.
+    pub id: TransferId,
+    /// The ticket type.
+    pub key: TypeKey,
+    /// The booking of the sender.
+    pub booking: BookingId,
+    /// The sender.
+    pub from_account: AccountId,
+    /// The number of tickets.
+    pub quantity: u32,
+    /// The status.
+    pub status: TransferStatus,
+    /// The address to which the link was sent, while the transfer is pending.
+    pub to_email: Option<String>,
+    /// The SHA-256 of the secret in the link.
+    pub token_hash: [u8; 32],
+    /// The time of creation.
+    pub created_at: Timestamp,
+    /// The time at which the transfer lapses.
+    pub expires_at: Timestamp,
+    /// The time at which the transfer was accepted, withdrawn or declined, or at which it was found to have lapsed.
+    pub ended_at: Option<Timestamp>,
+    /// The account that accepted.
+    pub to_account: Option<AccountId>,
+    /// The booking of the receiver.
+    pub received_booking: Option<BookingId>,
+}
+
+impl std::fmt::Debug for Transfer {
+    /// Leaves out the address.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transfer").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// A transfer with the name of its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTransfer {
+    /// The name of the event.
+    pub event_name: String,
+    /// The transfer.
+    pub transfer: Transfer,
 }

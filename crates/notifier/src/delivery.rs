@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, WaitlistEntryId};
 use rowlock_domain::messages::{HistoryPlace, Notification, SealedNotice, TicketNotification};
 use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,18 @@ pub(crate) struct NoticeData {
     pub(crate) sealed: SealedNotice,
 }
 
+/// The part of the column `data` with which somebody accepts tickets. The other part is [`TicketData`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TransferData {
+    /// The transfer.
+    pub(crate) transfer_id: TransferId,
+    /// The time at which it lapses.
+    pub(crate) expires_at: Timestamp,
+    /// The sealed address and secret of the link.
+    pub(crate) sealed: SealedNotice,
+}
+
 /// The column `data` of a delivery about a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -135,6 +147,16 @@ pub(crate) struct NewDelivery {
     pub(crate) data: Value,
     /// The place in the history of a booking or entry, if it is about one.
     pub(crate) place: Option<HistoryPlace>,
+}
+
+impl NewDelivery {
+    /// Adds fields to the column `data`.
+    fn with(mut self, fields: Value) -> Self {
+        if let (Value::Object(data), Value::Object(fields)) = (&mut self.data, fields) {
+            data.extend(fields);
+        }
+        self
+    }
 }
 
 /// A row that is not stored yet.
@@ -166,6 +188,16 @@ impl NewRow {
             }
             Notification::OfferLapsed(tickets) => of_tickets(Kind::OfferLapsed, tickets),
             Notification::Closed(tickets) => of_tickets(Kind::WaitlistClosed, tickets),
+            Notification::TransferAccepted(tickets) => of_tickets(Kind::TransferAccepted, tickets),
+            Notification::TransferDeclined(tickets) => of_tickets(Kind::TransferDeclined, tickets),
+            Notification::TransferReceived(tickets) => of_tickets(Kind::TransferReceived, tickets),
+            Notification::TransferOffered { tickets, transfer: transfer_id, expires_at, sealed } => {
+                let transfer = serde_json::json!(TransferData { transfer_id, expires_at, sealed });
+                match of_tickets(Kind::TransferOffered, tickets) {
+                    Self::Delivery(delivery) => Self::Delivery(delivery.with(transfer)),
+                    broadcast @ Self::Broadcast(_) => broadcast,
+                }
+            }
             Notification::EventChanged(changed) => Self::Broadcast(NewBroadcast::of(message, *changed)),
             Notification::Account { account, sealed } => Self::Delivery(NewDelivery {
                 key: DeliveryKey { message, recipient: account },

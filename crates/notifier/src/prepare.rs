@@ -9,14 +9,14 @@ use lettre::message::Mailbox;
 use rowlock_domain::ids::{AccountId, EventId};
 use rowlock_domain::states::{EventStatus, Language};
 use rowlock_platform::clock::Clock;
-use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList};
+use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList, TRANSFER_NOTICE, TransferNotice};
 use serde::Deserialize;
 
 use crate::broadcast::{CHANGED_BACK, ChangeData, NOT_VISIBLE_YET, ReminderTimes, reason_to_skip};
 use crate::contacts::{Contact, Contacts};
-use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, WebhookData};
+use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, TransferData, WebhookData};
 use crate::events::{Event, Events};
-use crate::mail::{Composer, OutgoingMail, Recipient, Topic};
+use crate::mail::{Composer, OfferedTickets, OutgoingMail, Recipient, Topic};
 use crate::states::{StateReader, States};
 
 /// The answers of other services about the deliveries of a batch.
@@ -30,6 +30,21 @@ impl LookedUp {
     /// Returns whether the other services answered.
     pub(crate) fn is_complete(&self) -> bool {
         self.contacts.is_ok() && self.states.is_ok() && self.events.values().all(Result::is_ok)
+    }
+
+    fn event(&self, id: EventId) -> Result<&Event, Outcome> {
+        match self.events.get(&id) {
+            Some(Ok(Some(event))) => Ok(event),
+            Some(Ok(None)) => Err(Outcome::Skipped("the event no longer exists or is not public".to_owned())),
+            Some(Err(reason)) => Err(Outcome::Postponed(reason.clone())),
+            None => Err(Outcome::Postponed("the event was not looked up".to_owned())),
+        }
+    }
+
+    fn contact(&self, account: AccountId) -> Result<&Contact, Outcome> {
+        let contacts = self.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
+        let gone = || Outcome::Skipped("the account no longer exists or is disabled".to_owned());
+        contacts.get(&account).ok_or_else(gone)
     }
 }
 
@@ -117,6 +132,7 @@ impl Preparer {
         let mail = match kind(delivery) {
             Ok(Kind::AccountNotice) => self.notice(delivery),
             Ok(Kind::WebhookDisabled) => self.about_webhook(delivery, looked_up),
+            Ok(Kind::TransferOffered) => self.about_offered_tickets(delivery, looked_up),
             Ok(kind) => self.about_tickets(delivery, kind, looked_up),
             Err(outcome) => Err(outcome),
         };
@@ -125,9 +141,8 @@ impl Preparer {
 
     fn about_tickets(&self, delivery: &ClaimedDelivery, kind: Kind, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
         let tickets: TicketData = data(delivery)?;
-        let contacts = looked_up.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
         let skipped = |reason: &str| Outcome::Skipped(reason.to_owned());
-        let contact = contacts.get(&delivery.key.recipient).ok_or_else(|| skipped("the account no longer exists or is disabled"))?;
+        let contact = looked_up.contact(delivery.key.recipient)?;
         let list = list_of(kind);
         match list {
             Some(MailingList::Waitlist) if !contact.notifications.waitlist => {
@@ -138,12 +153,7 @@ impl Preparer {
             }
             _ => {}
         }
-        let event = match looked_up.events.get(&tickets.event_id) {
-            Some(Ok(Some(event))) => event,
-            Some(Ok(None)) => return Err(skipped("the event no longer exists or is not public")),
-            Some(Err(reason)) => return Err(Outcome::Postponed(reason.clone())),
-            None => return Err(Outcome::Postponed("the event was not looked up".to_owned())),
-        };
+        let event = looked_up.event(tickets.event_id)?;
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
         let recipient = self.recipient(address, contact.name(), language);
@@ -167,7 +177,9 @@ impl Preparer {
         match kind {
             Kind::EventChanged | Kind::Reminder => reason_to_skip(kind, event, self.reminders, now),
             // The account gets another mail if it lost tickets or its place.
-            Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::Waitlisted | Kind::OfferLapsed if is_called_off => {
+            Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::Waitlisted | Kind::OfferLapsed | Kind::TransferReceived
+                if is_called_off =>
+            {
                 Some("the event was called off")
             }
             Kind::Offered if tickets.offer.is_none_or(|offer| offer.expires_at <= now) => Some("the offer has lapsed"),
@@ -179,13 +191,37 @@ impl Preparer {
 
     fn about_webhook(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
         let webhook: WebhookData = data(delivery)?;
-        let contacts = looked_up.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
-        let gone = || Outcome::Skipped("the account no longer exists or is disabled".to_owned());
-        let contact = contacts.get(&delivery.key.recipient).ok_or_else(gone)?;
+        let contact = looked_up.contact(delivery.key.recipient)?;
         let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
         let language = contact.language.as_deref().and_then(|language| language.parse().ok());
         let recipient = self.recipient(address, contact.name(), language);
         self.composer.compose(delivery.key, &recipient, &Topic::Webhook(&webhook), None).map_err(Outcome::Failed)
+    }
+
+    /// Writes to the address to which an account offers tickets. It names nothing that the account has chosen, because anybody can
+    /// have such a mail sent to any address. The language is that of the account.
+    fn about_offered_tickets(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
+        let tickets: TicketData = data(delivery)?;
+        let TransferData { transfer_id, expires_at, sealed } = data(delivery)?;
+        let contact = looked_up.contact(delivery.key.recipient)?;
+        let event = looked_up.event(tickets.event_id)?;
+        if event.status == EventStatus::Cancelled {
+            return Err(Outcome::Skipped("the event was called off".to_owned()));
+        }
+        if expires_at <= self.clock.now() {
+            return Err(Outcome::Skipped("the transfer has lapsed".to_owned()));
+        }
+        let notice: TransferNotice = self
+            .composer
+            .keys
+            .open(TRANSFER_NOTICE, &sealed.0)
+            .map_err(|error| Outcome::Failed(format!("the link of the transfer cannot be opened: {error}")))?;
+        let invalid = |_| Outcome::Failed("the address of the transfer is not a valid e-mail address".to_owned());
+        let address: Address = notice.email.parse().map_err(invalid)?;
+        let language = contact.language.as_deref().and_then(|language| language.parse().ok());
+        let recipient = self.recipient(address, None, language);
+        let topic = Topic::Transfer(OfferedTickets { tickets, event, transfer: transfer_id, expires_at, token: &notice.token });
+        self.composer.compose(delivery.key, &recipient, &topic, None).map_err(Outcome::Failed)
     }
 
     fn notice(&self, delivery: &ClaimedDelivery) -> Result<OutgoingMail, Outcome> {

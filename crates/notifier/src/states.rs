@@ -124,10 +124,12 @@ impl Subject {
     /// Returns the subject of a delivery, or `None` if it reports an end, which stays true.
     fn of(kind: Kind, delivery: &ClaimedDelivery) -> Option<Self> {
         match kind {
-            Kind::Confirmed | Kind::Promoted | Kind::Offered => delivery.booking.map(Self::Booking),
+            Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::TransferReceived => delivery.booking.map(Self::Booking),
             Kind::Waitlisted | Kind::WaitlistClosed => delivery.entry.map(Self::Entry),
             Kind::EventChanged | Kind::Reminder => Some(Self::Holder(delivery.key.recipient)),
             Kind::OfferLapsed | Kind::Returned | Kind::Withdrawn | Kind::AccountNotice | Kind::WebhookDisabled => None,
+            // The page behind the link shows the present state of the transfer.
+            Kind::TransferOffered | Kind::TransferAccepted | Kind::TransferDeclined => None,
         }
     }
 }

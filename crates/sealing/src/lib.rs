@@ -8,9 +8,11 @@ mod keys;
 mod notices;
 
 pub use keys::{KeyError, OpenError, SealError, SealingKeys};
-pub use notices::{AccountNotice, MailingList, NoticeKind, UnsubscribeToken};
+pub use notices::{AccountNotice, MailingList, NoticeKind, TransferNotice, UnsubscribeToken};
 
 /// The purpose of a sealed [`AccountNotice`].
 pub const ACCOUNT_NOTICE: &str = "account.notice";
+/// The purpose of a sealed [`TransferNotice`].
+pub const TRANSFER_NOTICE: &str = "transfer.offered";
 /// The purpose of a sealed [`UnsubscribeToken`].
 pub const UNSUBSCRIBE: &str = "unsubscribe";

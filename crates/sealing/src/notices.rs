@@ -48,6 +48,23 @@ impl fmt::Debug for AccountNotice {
     }
 }
 
+/// The address and the secret of the link with which somebody accepts tickets, sealed for
+/// [`TRANSFER_NOTICE`](crate::TRANSFER_NOTICE).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferNotice {
+    /// The address to which the tickets are offered.
+    pub email: String,
+    /// The secret of the link.
+    pub token: String,
+}
+
+impl fmt::Debug for TransferNotice {
+    /// Leaves out everything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferNotice").finish_non_exhaustive()
+    }
+}
+
 /// E-mail that a person can choose not to get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -21,6 +21,7 @@ pub mod socket_gateway;
 pub mod system;
 pub mod templates;
 pub mod totp;
+pub mod transfers;
 pub mod wait;
 pub mod webhook_receiver;
 

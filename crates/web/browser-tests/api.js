@@ -70,6 +70,16 @@ class Account {
     return (await this.call("GET", "/api/bookings?limit=100")).items.filter(({ status }) => status === "reserved");
   }
 
+  /** Offers tickets to somebody else. */
+  async offer(booking, quantity = 1, toEmail = "someone@example.org") {
+    return (await this.call("POST", "/api/transfers", { bookingId: booking.id, quantity, toEmail })).transfer;
+  }
+
+  /** The transfers that the account has offered or accepted, newest first. */
+  async transfers() {
+    return (await this.call("GET", "/api/transfers?limit=100")).items;
+  }
+
   async giveBack(booking, quantity = booking.quantity) {
     return this.call("POST", "/api/cancelbooking", { bookingId: booking.id, quantity });
   }
@@ -116,12 +126,23 @@ export async function soldOutEvent({ tickets = 1, ...fields } = {}) {
   return { event, holder, booking: await holder.book(event, tickets) };
 }
 
-/** Lets the time of a reservation or an offer run out now, because a story cannot wait for minutes. */
-export function letTimeRunOut({ id }) {
-  const sql = `UPDATE bookings SET expires_at = clock_timestamp() WHERE id = '${id}' AND status = 'reserved'`;
+/** Changes one row of the database of booking-service. */
+function changeRow(sql) {
   const url = required("ROWLOCK_BOOKING_DATABASE_URL");
   const result = execFileSync("psql", ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], { encoding: "utf8" });
-  if (result.trim() !== "UPDATE 1") throw new Error(`The booking ${id} is not reserved: ${result}`);
+  if (result.trim() !== "UPDATE 1") throw new Error(`${sql}: ${result}`);
+}
+
+/** Lets the time of a reservation or an offer run out now, because a story cannot wait for minutes. */
+export function letTimeRunOut({ id }) {
+  changeRow(`UPDATE bookings SET expires_at = clock_timestamp() WHERE id = '${id}' AND status = 'reserved'`);
+}
+
+/** The page behind the link in the e-mail of a pending transfer. Its secret is replaced, because only the e-mail has it. */
+export function linkOf({ id }) {
+  const token = randomBytes(16).toString("hex");
+  changeRow(`UPDATE transfers SET token_hash = sha256('${token}') WHERE id = '${id}' AND status = 'pending'`);
+  return `/transfers/${id}?token=${token}`;
 }
 
 /** The event as it is now. Public responses may be a moment older. */

@@ -166,7 +166,9 @@ pub(super) fn export() -> Value {
             "expiresAt": "2027-03-02T10:00:00Z",
             "usedAt": "2027-03-01T10:02:00Z",
         }],
-        "bookingService": {"bookings": [], "waitlist": [], "holders": [], "idempotencyKeys": [], "checkins": [], "accountState": null},
+        "bookingService": {
+            "bookings": [], "waitlist": [], "transfers": [], "holders": [], "idempotencyKeys": [], "checkins": [], "accountState": null,
+        },
     })
 }
 

@@ -37,6 +37,9 @@ impl CommandLabels {
             Command::DeleteEvent(_) => "delete",
             Command::Reallocate(_) => "reallocate",
             Command::Expire(_) => "expire",
+            Command::OfferTransfer(_) => "offer-transfer",
+            Command::AcceptTransfer(_) => "accept-transfer",
+            Command::EndTransfer(_) => "end-transfer",
         };
         let outcome = match result {
             Ok(Outcome::Booked(_)) => "booked",
@@ -45,6 +48,7 @@ impl CommandLabels {
             Ok(Outcome::Returned(_)) => "returned",
             Ok(Outcome::Left(_)) => "left",
             Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Deleted | Outcome::Reallocated(_) | Outcome::Expired(_)) => "done",
+            Ok(Outcome::TransferOffered(_) | Outcome::TransferAccepted(_) | Outcome::TransferEnded(_)) => "done",
             Ok(Outcome::Replayed(_)) => "replayed",
             Ok(Outcome::Refused(_)) => "refused",
             Ok(Outcome::Skipped) => "skipped",

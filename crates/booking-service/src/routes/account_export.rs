@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::resources::{BookingResource, WaitlistEntryResource};
+use crate::resources::{BookingResource, TransferResource, WaitlistEntryResource};
 use crate::state::AppState;
 
 /// Number of rows read per query.
@@ -26,6 +26,8 @@ const PAGE: i64 = 1_000;
 pub(super) struct Stored {
     bookings: Vec<BookingResource>,
     waitlist: Vec<WaitlistEntryResource>,
+    /// Transfers on either side, with the e-mail addresses to which the account has offered tickets.
+    transfers: Vec<TransferResource>,
     /// Names and e-mail addresses stored with the bookings and entries.
     #[schema(value_type = Vec<StoredHolderSchema>)]
     holders: Vec<StoredHolder>,
@@ -112,12 +114,19 @@ pub(super) async fn account_export(caller: Caller, state: web::Data<AppState>) -
             after = Some(last.entry.id);
             waitlist.extend(page.iter().map(WaitlistEntryResource::from));
         }
+        let (mut transfers, mut after) = (Vec::new(), None);
+        loop {
+            let page = queries::transfers_of_account(conn, account, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.transfer.id);
+            transfers.extend(page.iter().map(|row| TransferResource::for_account(row, account)));
+        }
         let holders = accounts::stored_holders(conn, account).await?;
         let idempotency_keys = accounts::stored_keys(conn, account).await?;
         let checkins = checkins_of_account(conn, account).await?;
         let state = accounts::stored_state(conn, account).await?;
         let account_state = state.map(|(state, received_at, settled_at)| AccountState { state, received_at, settled_at });
-        Ok(Stored { bookings, waitlist, holders, idempotency_keys, checkins, account_state })
+        Ok(Stored { bookings, waitlist, transfers, holders, idempotency_keys, checkins, account_state })
     });
     Ok(HttpResponse::Ok().json(stored.await?))
 }

@@ -41,6 +41,9 @@ mod ticket_examples;
 mod ticket_files;
 mod ticket_keys;
 mod tickets;
+mod transfer_examples;
+mod transfer_links;
+mod transfers;
 
 use actix_web::web;
 use rowlock_http::Routes;
@@ -87,6 +90,12 @@ pub(crate) fn routes() -> Routes {
         .get("/api/bookings/{bookingId}/tickets.pdf", ticket_files::pdf)
         .get("/api/bookings/{bookingId}/calendar.ics", ticket_files::calendar)
         .post("/api/bookings/{bookingId}/tickets/{number}/replace", tickets::replace)
+        .get("/api/transfers", transfers::list)
+        .post("/api/transfers", transfers::create)
+        .get("/api/transfers/{transferId}", transfer_links::get)
+        .post("/api/transfers/{transferId}/accept", transfer_links::accept)
+        .post("/api/transfers/{transferId}/decline", transfer_links::decline)
+        .post("/api/transfers/{transferId}/withdraw", transfers::withdraw)
         .post("/admin/events/{eventId}/checkins/batch", admin_check_in_batch::post)
         .get("/admin/events/{eventId}/checkins/summary", admin_checkins::summary)
         .delete("/admin/events/{eventId}/checkins/{checkinId}", admin_checkins::undo)
@@ -134,6 +143,12 @@ pub(crate) fn routes() -> Routes {
         ticket_files::image,
         ticket_files::pdf,
         ticket_files::calendar,
+        transfers::list,
+        transfers::create,
+        transfer_links::get,
+        transfer_links::accept,
+        transfer_links::decline,
+        transfers::withdraw,
         ticket_keys::keys,
         admin_check_in::post,
         admin_check_in_batch::post,

@@ -203,6 +203,14 @@ async fn do_everything(system: &System) {
     ada.cancel_part(&given_up, 1).await.expect(200);
     ada.cancel(&given_up).await.expect(200);
 
+    // Tickets that are offered to somebody else: one is accepted, one declined.
+    let shared = system.event(3).await;
+    let shared = ada.must_book(&shared, 3).await;
+    for action in ["accept", "decline"] {
+        let transfer = system.offer(&ada, &shared, 1).await;
+        ben.client.post(&transfer.path(action), json!({"token": transfer.token})).await.expect(200);
+    }
+
     // Accounts that are disabled, enabled and erased, and a new administrator.
     let path = format!("/admin/accounts/{}", cid.id);
     auth(admin).post(&format!("{path}/disable"), json!({"reason": "resold tickets"})).await.expect(200);

@@ -18,9 +18,11 @@ fn the_test_tables_contain_every_route() {
     let listed: BTreeSet<String> = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     assert_eq!(served.collect::<BTreeSet<_>>(), listed);
     let with_body: BTreeSet<&str> = bodies(&Stock::default()).iter().map(|body| body.path).collect();
-    // `on_behalf` tests the bodies of the commands on behalf of other people, `checkins` those of scans, and `states` that of its route.
+    // `on_behalf` tests the bodies of the commands on behalf of other people, `checkins` those of scans, `transfers` those of
+    // transfers, and `states` that of its route.
     let elsewhere = |path: &str| {
-        ["/cancel", "/remove", "/bookings", "/checkins", "/batch", "/replace", "/internal/states"].iter().any(|end| path.ends_with(end))
+        let ends = ["/cancel", "/remove", "/bookings", "/checkins", "/batch", "/replace", "/internal/states"];
+        path.starts_with("/api/transfers") || ends.iter().any(|end| path.ends_with(end))
     };
     let taking_one: BTreeSet<&str> = ROUTES
         .iter()
@@ -158,6 +160,7 @@ async fn unknown_paths_and_ids_get_404() {
                 ("/admin/holdings/{accountId}", UNKNOWN) => drop(answer.expect(200)),
                 ("/admin/holdings/{accountId}", _) => drop(answer.refused(404, "account-not-found")),
                 (pattern, _) if pattern.starts_with("/api/bookings/") => drop(answer.refused(404, "booking-not-found")),
+                (pattern, _) if pattern.starts_with("/api/transfers/") => drop(answer.refused(404, "transfer-not-found")),
                 _ => drop(answer.refused(404, "event-not-found")),
             }
         }

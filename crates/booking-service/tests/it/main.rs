@@ -50,6 +50,7 @@ mod tickets;
 mod timeline;
 mod timeline_messages;
 mod tokens;
+mod transfers;
 mod unservable;
 mod waitlist_changes;
 mod wallet;

@@ -17,7 +17,7 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 42] = [
+pub(crate) const ROUTES: [Route; 48] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
@@ -51,6 +51,12 @@ pub(crate) const ROUTES: [Route; 42] = [
     ("GET", "/api/bookings/{bookingId}/tickets.pdf", Who::User),
     ("GET", "/api/bookings/{bookingId}/calendar.ics", Who::User),
     ("POST", "/api/bookings/{bookingId}/tickets/{number}/replace", Who::User),
+    ("GET", "/api/transfers", Who::User),
+    ("POST", "/api/transfers", Who::User),
+    ("GET", "/api/transfers/{transferId}", Who::User),
+    ("POST", "/api/transfers/{transferId}/accept", Who::User),
+    ("POST", "/api/transfers/{transferId}/decline", Who::User),
+    ("POST", "/api/transfers/{transferId}/withdraw", Who::User),
     ("GET", "/.well-known/ticket-keys.json", Who::Anyone),
     ("POST", "/admin/events/{eventId}/checkins", Who::Admin(AdminRole::Door)),
     ("POST", "/admin/events/{eventId}/checkins/batch", Who::Admin(AdminRole::Door)),
@@ -63,10 +69,11 @@ pub(crate) const ROUTES: [Route; 42] = [
 ];
 
 /// The routes that return a page and take a cursor and a limit.
-pub(crate) const LISTS: [&str; 8] = [
+pub(crate) const LISTS: [&str; 9] = [
     "/api/events",
     "/api/bookings",
     "/api/waitlist",
+    "/api/transfers",
     "/admin/events",
     "/admin/status/{eventId}",
     "/admin/events/{eventId}/bookings",
@@ -75,7 +82,7 @@ pub(crate) const LISTS: [&str; 8] = [
 ];
 
 pub(crate) fn at(pattern: &str, event: &str) -> String {
-    let ids = ["{eventId}", "{accountId}", "{bookingId}", "{entryId}", "{checkinId}"];
+    let ids = ["{eventId}", "{accountId}", "{bookingId}", "{entryId}", "{checkinId}", "{transferId}"];
     ids.iter().fold(pattern.to_owned(), |path, id| path.replace(id, event)).replace("{number}", "0").replace("{file}", "0.svg")
 }
 

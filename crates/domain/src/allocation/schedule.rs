@@ -106,6 +106,18 @@ impl Schedule {
         }
     }
 
+    /// Checks whether tickets can be transferred to another account at `now`. The cancellation deadline does not matter, because the
+    /// tickets stay sold.
+    pub fn accepts_transfers(&self, now: Timestamp) -> Result<(), TransferTimeRefusal> {
+        if self.status == EventStatus::Cancelled {
+            return Err(TransferTimeRefusal::EventCancelled);
+        }
+        match self.starts_at {
+            Some(starts_at) if starts_at <= now => Err(TransferTimeRefusal::EventBegun),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks whether tickets are on sale at `now`.
     pub fn on_sale(&self, now: Timestamp) -> Result<(), BookRefusal> {
         match self.status {
@@ -136,6 +148,17 @@ pub enum ReturnRefusal {
         /// The deadline.
         deadline: Timestamp,
     },
+}
+
+/// The reason why the tickets of an event can no longer be transferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TransferTimeRefusal {
+    /// The event has begun.
+    #[error("the event has begun")]
+    EventBegun,
+    /// The event is cancelled.
+    #[error("the event is cancelled")]
+    EventCancelled,
 }
 
 /// The reason why a reserved booking cannot be confirmed.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::EventChanges;
+use super::{EventChanges, SealedNotice};
 use crate::Timestamp;
-use crate::ids::{AccountId, BookingId, WaitlistEntryId};
-use crate::states::{BookingOrigin, EventStatus};
+use crate::ids::{AccountId, BookingId, TransferId, WaitlistEntryId};
+use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
 /// A domain event: a change to an event, a ticket type, a booking or a waiting-list entry.
 ///
@@ -182,6 +182,58 @@ pub enum DomainEvent {
         /// The sequence number that orders the waiting list.
         number: i64,
     },
+    /// The holder of a booking offered tickets of it to somebody else.
+    TransferOffered {
+        /// The new transfer.
+        transfer_id: TransferId,
+        /// The booking of the sender.
+        booking_id: BookingId,
+        /// The sender.
+        account_id: AccountId,
+        /// The number of tickets.
+        quantity: u32,
+        /// The time at which the transfer lapses.
+        expires_at: Timestamp,
+        /// The address and the secret of the link, which only the notifier can open.
+        sealed: SealedNotice,
+    },
+    /// The receiver accepted a transfer. The message is for the sender.
+    TransferAccepted {
+        /// The accepted transfer.
+        transfer_id: TransferId,
+        /// The booking of the sender.
+        booking_id: BookingId,
+        /// The sender.
+        account_id: AccountId,
+        /// The number of transferred tickets.
+        quantity: u32,
+        /// The number of tickets that remain in the booking.
+        remaining: u32,
+    },
+    /// The receiver accepted a transfer. The message is for the receiver.
+    TransferReceived {
+        /// The accepted transfer.
+        transfer_id: TransferId,
+        /// The new booking of the receiver.
+        booking_id: BookingId,
+        /// The receiver.
+        account_id: AccountId,
+        /// The number of transferred tickets.
+        quantity: u32,
+    },
+    /// A transfer ended without being accepted.
+    TransferEnded {
+        /// The ended transfer.
+        transfer_id: TransferId,
+        /// The booking of the sender.
+        booking_id: BookingId,
+        /// The sender.
+        account_id: AccountId,
+        /// The number of tickets, which stay in the booking.
+        quantity: u32,
+        /// The status, `withdrawn` or `declined`.
+        status: TransferStatus,
+    },
     /// The ticket type has held tickets. The message omits their number because it can be late, lost or duplicated; only the row
     /// is reliable.
     TicketsReleased {},
@@ -232,6 +284,10 @@ impl DomainEvent {
             Self::WaitlistChanged { .. } => "waitlist.changed",
             Self::WaitlistClosed { .. } => "waitlist.closed",
             Self::WaitlistReopened { .. } => "waitlist.reopened",
+            Self::TransferOffered { .. } => "transfer.offered",
+            Self::TransferAccepted { .. } => "transfer.accepted",
+            Self::TransferReceived { .. } => "transfer.received",
+            Self::TransferEnded { .. } => "transfer.ended",
             Self::TicketsReleased {} => "tickets.released",
             Self::TicketsReallocated { .. } => "tickets.reallocated",
             Self::TicketsCapacityChanged { .. } => "tickets.capacity_changed",

@@ -1,16 +1,16 @@
 //! Reads the messages that people are told about, for the notifier.
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::envelope::is_readable_schema;
 use super::{EventChanges, UnreadableMessage};
 use crate::Timestamp;
-use crate::ids::{AccountId, BookingId, EventId, MessageId, WaitlistEntryId};
-use crate::states::{BookingOrigin, EventStatus};
+use crate::ids::{AccountId, BookingId, EventId, MessageId, TransferId, WaitlistEntryId};
+use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
 /// The topic patterns of the messages that the notifier takes at once: somebody waits for them, or they are few.
-pub const URGENT_NOTIFICATION_PATTERNS: [&str; 4] = ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice"];
+pub const URGENT_NOTIFICATION_PATTERNS: [&str; 5] = ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice", "transfer.*"];
 
 /// The topic patterns of the other messages that the notifier receives. A sale leads to thousands of them per second, so they can wait.
 pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 6] =
@@ -42,6 +42,23 @@ pub enum Notification {
     OfferLapsed(TicketNotification),
     /// The entry in the waiting list was closed.
     Closed(TicketNotification),
+    /// The account offered tickets to somebody else, who gets a link.
+    TransferOffered {
+        /// The tickets and the account that offers them.
+        tickets: TicketNotification,
+        /// The transfer.
+        transfer: TransferId,
+        /// The time at which the transfer lapses.
+        expires_at: Timestamp,
+        /// The address and the secret of the link, which only the notifier can open.
+        sealed: SealedNotice,
+    },
+    /// Somebody accepted the tickets that the account offered.
+    TransferAccepted(TicketNotification),
+    /// Somebody declined the tickets that the account offered.
+    TransferDeclined(TicketNotification),
+    /// The account accepted tickets that somebody else offered.
+    TransferReceived(TicketNotification),
     /// An event was changed, which all holders of its tickets are told.
     EventChanged(Box<ChangedEvent>),
     /// A notice about the account itself.
@@ -101,6 +118,12 @@ pub struct SealedNotice(pub String);
 impl std::fmt::Debug for SealedNotice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SealedNotice")
+    }
+}
+
+impl Serialize for SealedNotice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -170,6 +193,24 @@ struct OfferData {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfferedTransferData {
+    transfer_id: TransferId,
+    expires_at: Timestamp,
+    sealed: SealedNotice,
+}
+
+#[derive(Deserialize)]
+struct AcceptedTransferData {
+    remaining: u32,
+}
+
+#[derive(Deserialize)]
+struct EndedTransferData {
+    status: TransferStatus,
+}
+
+#[derive(Deserialize)]
 struct ExpiredData {
     origin: BookingOrigin,
 }
@@ -202,7 +243,7 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
 }
 
 /// The types of messages that people are told about.
-const TYPES: [&str; 10] = [
+const TYPES: [&str; 14] = [
     "booking.confirmed",
     "booking.expired",
     "booking.reduced",
@@ -213,6 +254,10 @@ const TYPES: [&str; 10] = [
     "waitlist.closed",
     "event.updated",
     "account.notice",
+    "transfer.offered",
+    "transfer.accepted",
+    "transfer.received",
+    "transfer.ended",
 ];
 
 fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMessage> {
@@ -235,8 +280,22 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
         }
         "booking.expired" => match ExpiredData::deserialize(&data)?.origin {
             BookingOrigin::Waitlist => Notification::OfferLapsed(tickets(data, sequence)?),
-            // The holder left the checkout.
-            BookingOrigin::Direct => return Ok(None),
+            // The holder left the checkout. Transferred bookings are never reserved.
+            BookingOrigin::Direct | BookingOrigin::Transfer => return Ok(None),
+        },
+        "transfer.offered" => {
+            let OfferedTransferData { transfer_id: transfer, expires_at, sealed } = OfferedTransferData::deserialize(&data)?;
+            Notification::TransferOffered { tickets: tickets(data, None)?, transfer, expires_at, sealed }
+        }
+        "transfer.accepted" => {
+            let AcceptedTransferData { remaining } = AcceptedTransferData::deserialize(&data)?;
+            Notification::TransferAccepted(TicketNotification { remaining, ..tickets(data, None)? })
+        }
+        "transfer.received" => Notification::TransferReceived(tickets(data, sequence)?),
+        "transfer.ended" => match EndedTransferData::deserialize(&data)?.status {
+            TransferStatus::Declined => Notification::TransferDeclined(tickets(data, None)?),
+            // The sender did it, and the address of the receiver is deleted.
+            _ => return Ok(None),
         },
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;

@@ -14,7 +14,7 @@ use crate::states::BookingOrigin;
 
 /// The topic patterns of the messages about ticket types. A message that increments the version of a ticket type must match one
 /// of them: otherwise its readers would wait for a message that never arrives.
-pub const SALES_ROUTING_PATTERNS: [&str; 3] = ["booking.*", "waitlist.*", "tickets.*"];
+pub const SALES_ROUTING_PATTERNS: [&str; 4] = ["booking.*", "waitlist.*", "tickets.*", "transfer.*"];
 
 /// The change that a message about a ticket type makes to the figures of its sales.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -37,7 +37,8 @@ macro_rules! words {
 words! {
     EventStatus = states::EventStatus, "Status of an event. A draft is invisible to the public. A published event can become a draft again as long as nobody has ever booked or waited. A cancelled event stays cancelled.";
     BookingStatus = states::BookingStatus, "Status of a booking: its tickets are reserved until `expiresAt`, the holder has them, all of them were returned, or the booking was not confirmed in time.";
-    BookingOrigin = states::BookingOrigin, "Origin of a booking: a sale of available tickets, or a promotion from the waiting list.";
+    BookingOrigin = states::BookingOrigin, "Origin of a booking: a sale of available tickets, a promotion from the waiting list, or a transfer from another account.";
+    TransferStatus = states::TransferStatus, "Status of a transfer: the receiver has not accepted yet, has the tickets, or has declined, the sender has withdrawn it, or its time is over.";
     WaitlistStatus = states::WaitlistStatus, "Status of a waiting-list entry: waiting, promoted to a booking (which may have to be confirmed), left by its holder, closed because the event started or was cancelled, or expired because its holder did not accept the offer in time.";
     AccountRole = states::Role, "Role of an account: book tickets, or manage events.";
     AccountLanguage = states::Language, "Language in which the owner of the account wants to be addressed.";

@@ -106,6 +106,12 @@ pub struct ProblemDocument {
     /// With `already-checked-in` of a cancellation: the number of tickets that are not checked in and can be returned.
     #[schema(nullable = false)]
     returnable: Option<u32>,
+    /// With `tickets-offered` and with `already-checked-in` of a transfer: the number of tickets that can be offered.
+    #[schema(nullable = false)]
+    transferable: Option<u32>,
+    /// With `transfer-ended`: `accepted`, `withdrawn`, `declined` or `lapsed`.
+    #[schema(nullable = false)]
+    transfer_status: Option<String>,
     /// With `ticket-invalid`: `unreadable`, `forged`, `other-event` or `unknown`. With `ticket-void`: `returned`, `replaced` or
     /// `transferred`.
     #[schema(nullable = false)]
@@ -258,6 +264,16 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::CheckinNotFound => ("The event has no check-in with this id.", &[]),
         ProblemCode::WaitlistEntryNotFound => ("You have no such waiting-list entry.", &[]),
         ProblemCode::LinkNotFound => ("The link is incomplete, expired or already used. Request a new one.", &[]),
+        ProblemCode::TransferNotFound => ("There is no such transfer, or the token of the link is wrong.", &[]),
+        ProblemCode::TransferEnded => {
+            ("The transfer was withdrawn, so the tickets are no longer offered.", &[("transferStatus", json!("withdrawn"))])
+        }
+        ProblemCode::OwnTransfer => ("You offered these tickets yourself. Only another account can accept them.", &[]),
+        ProblemCode::TicketsOffered => (
+            "Only 1 ticket of the booking is not offered to somebody else. Withdraw a pending transfer first.",
+            &[("transferable", json!(1))],
+        ),
+        ProblemCode::BookingNotConfirmed => ("The booking is only reserved. Confirm it before you offer its tickets.", &[]),
         ProblemCode::WebhookNotFound => ("There is no webhook with this id.", &[]),
         ProblemCode::DeliveryNotFound => ("The webhook has no delivery with this id.", &[]),
         ProblemCode::WebhookDisabled => ("The webhook is disabled. Enable it first with POST /admin/webhooks/{webhookId}/enable.", &[]),

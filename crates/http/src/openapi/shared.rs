@@ -49,6 +49,7 @@ fn tags() -> Vec<Tag> {
         tag("events", "Events with tickets to book."),
         tag("bookings", "Book tickets, cancel bookings, and list your own."),
         tag("waiting list", "Join by booking sold-out tickets, list and change your entries, and leave."),
+        tag("transfers", "Give tickets to somebody else, who gets a link by e-mail and accepts them with an account of their own."),
         tag("check-in", "Admit people with their tickets. Every administrator may do this, also with the role `door`."),
         tag("accounts", "Your own account."),
         tag("sessions", "Log in, refresh the access token, and log out."),

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
-use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal};
+use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal, TransferTimeRefusal};
 use rowlock_domain::ids::{BookingId, TicketTypeId, WaitlistEntryId};
-use rowlock_domain::states::EventStatus;
+use rowlock_domain::states::{EventStatus, TransferStatus};
 use rowlock_postgres::DatabaseError;
 
 use crate::event_times::TimeConflict;
-use crate::views::{EventWithTypes, NamedBooking, NamedEntry};
+use crate::views::{EventWithTypes, NamedBooking, NamedEntry, NamedTransfer};
 
 /// The result of a command. Except for `Refused` and `Skipped`, it is committed by the time the caller sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,12 @@ pub enum Outcome {
     Reallocated(ReallocationSummary),
     /// Reserved bookings whose time was over were ended.
     Expired(ExpirySummary),
+    /// The tickets were offered.
+    TransferOffered(NamedTransfer),
+    /// The account has the offered tickets, since now or earlier.
+    TransferAccepted(NamedTransfer),
+    /// The transfer was withdrawn or declined, now or earlier.
+    TransferEnded(NamedTransfer),
     /// The stored response to an identical earlier request.
     Replayed(RenderedResponse),
     /// The command cannot be executed. Nothing was changed.
@@ -134,6 +140,8 @@ pub enum Refusal {
     CapacityBelowBooked(TicketTypeId, CapacityBelowBooked),
     /// The holder can no longer return tickets.
     Return(ReturnRefusal),
+    /// The tickets cannot be transferred.
+    Transfer(TransferRefusal),
     /// The booking can no longer be confirmed.
     Confirm(ConfirmRefusal),
     /// The change would end a waiting list that has entries or tickets held for them.
@@ -149,6 +157,41 @@ pub enum Refusal {
     HasBookings(SalesHistory),
     /// The times of the event contradict each other.
     ConflictingTimes(Vec<TimeConflict>),
+}
+
+/// The reason why tickets cannot be transferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferRefusal {
+    /// The account has no such transfer, or the secret of the link is not that of the transfer.
+    NotFound,
+    /// The transfer was accepted by another account, withdrawn or declined, or has lapsed.
+    Ended(TransferStatus),
+    /// The account is the sender.
+    Own,
+    /// The booking is reserved.
+    BookingReserved,
+    /// The booking was cancelled or has expired.
+    BookingCancelled,
+    /// Too many tickets of the booking were checked in.
+    CheckedIn {
+        /// The number of tickets that were not, which can be transferred.
+        unused: u32,
+    },
+    /// Other pending transfers promise the tickets.
+    Promised {
+        /// The number of tickets that are not promised.
+        free: u32,
+    },
+    /// The booking was offered too often within a short time.
+    TooManyOffers,
+    /// The event has begun or is cancelled.
+    Time(TransferTimeRefusal),
+}
+
+impl From<TransferRefusal> for Refusal {
+    fn from(refusal: TransferRefusal) -> Self {
+        Self::Transfer(refusal)
+    }
 }
 
 /// The number of bookings and waiting-list entries that an event has ever had, each counted up to 1,000.

@@ -43,6 +43,9 @@ impl UnitOfWork {
             Command::DeleteEvent(delete) => self.delete_event(delete),
             Command::Reallocate(reallocate) => self.reallocate(*reallocate),
             Command::Expire(expire) => self.expire(*expire),
+            Command::OfferTransfer(offer) => self.offer_transfer(offer),
+            Command::AcceptTransfer(accept) => self.accept_transfer(accept),
+            Command::EndTransfer(end) => self.end_transfer(end),
         };
         result.unwrap_or_else(Outcome::Refused)
     }

@@ -16,6 +16,7 @@ mod reservations;
 mod returns;
 mod statements;
 mod target;
+mod transfers;
 mod unit_of_work;
 mod write;
 

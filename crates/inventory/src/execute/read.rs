@@ -5,6 +5,7 @@ mod locks;
 mod reallocation;
 mod referenced;
 mod reservations;
+mod transfers;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -45,7 +46,7 @@ pub(super) async fn begin_and_read(
         referenced.add(command);
     }
     let event_ids: BTreeSet<_> = lock_set.keys.iter().map(|key| key.event).chain(commands.iter().map(|command| command.event())).collect();
-    let ((), types, events, stored, by_id, of_accounts, tickets, entries_by_id, entries_of_accounts) = try_join!(
+    let ((), types, events, stored, by_id, of_accounts, tickets, entries_by_id, entries_of_accounts, transfers) = try_join!(
         begin_transaction(conn),
         lock_types(conn, &lock_set.keys, wait),
         read_events(conn, event_ids),
@@ -55,6 +56,7 @@ pub(super) async fn begin_and_read(
         referenced.read_tickets(conn),
         referenced.read_entries_by_id(conn),
         referenced.read_entries_of_accounts(conn),
+        referenced.read_transfers(conn),
     )?;
     let blocked_types = if types.len() < lock_set.keys.len() && wait == LockWait::Skip {
         find_blocked_types(conn, &lock_set, &types).await?
@@ -75,6 +77,9 @@ pub(super) async fn begin_and_read(
     work.tickets = tickets.into_iter().collect();
     for entry in entries_by_id.into_iter().chain(entries_of_accounts) {
         work.entries.insert_stored((entry.key.event, entry.id), entry);
+    }
+    for transfer in transfers {
+        work.transfers.insert_stored((transfer.key.event, transfer.id), transfer);
     }
     work.stored_responses = stored;
     Ok((blocked_types, work))

@@ -40,6 +40,7 @@ impl UnitOfWork {
                 self.end_offer((cancel.event, id), WaitlistStatus::Left);
             }
             self.return_tickets((cancel.event, id), returned)?;
+            self.withdraw_excess_transfers((cancel.event, id));
             if let Some(by) = administrator {
                 self.record_audit_entry(by, Action::CancelBooking, id.as_uuid(), key, &[("returned", returned.into())]);
             }

@@ -3,8 +3,10 @@
 
 mod locks;
 mod reads;
+mod transfers;
 mod writes;
 
 pub(super) use self::locks::*;
 pub(super) use self::reads::*;
+pub(super) use self::transfers::*;
 pub(super) use self::writes::*;

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::AuditEntry;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::{DomainEvent, Message, Subject};
 use rowlock_domain::queue::QueueHeads;
 use rowlock_domain::tickets::{TicketNumber, TicketNumbers};
@@ -13,7 +13,7 @@ use rowlock_domain::trace::TraceContext;
 
 use crate::command::{RenderedResponse, SalesHistory};
 use crate::config::NewId;
-use crate::views::{Booking, Event, TicketType, WaitlistEntry};
+use crate::views::{Booking, Event, TicketType, Transfer, WaitlistEntry};
 
 /// A row together with its state before the first change.
 #[derive(Debug)]
@@ -141,6 +141,8 @@ pub(super) struct UnitOfWork {
     /// The tickets of the bookings from which commands return some.
     pub(super) tickets: HashMap<(EventId, BookingId), BookingTickets>,
     pub(super) entries: Rows<(EventId, WaitlistEntryId), WaitlistEntry>,
+    /// The transfers that commands refer to, and those that promise tickets of the bookings of commands.
+    pub(super) transfers: Rows<(EventId, TransferId), Transfer>,
     /// The number of tickets that accounts have booked and wait for, for types with a limit.
     pub(super) totals: HashMap<(TypeKey, AccountId), u32>,
     /// The open entries of accounts whose bookings may join the waiting list, and the entries that were made in this batch.
@@ -186,6 +188,7 @@ impl UnitOfWork {
             bookings: Rows::default(),
             tickets: HashMap::new(),
             entries: Rows::default(),
+            transfers: Rows::default(),
             totals: HashMap::new(),
             open_entries: HashMap::new(),
             positions: HashMap::new(),

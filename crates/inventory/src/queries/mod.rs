@@ -9,6 +9,7 @@ mod own;
 pub(crate) mod positions;
 mod states;
 mod sweep;
+mod transfers;
 
 pub use admin::{EventStatusPage, bookings_of_event, holdings, status_page};
 pub use events::{event, ticket_type_ids};
@@ -18,3 +19,4 @@ pub use lists::{EventCursor, EventFilter, EventPeriod, EventStatuses, list_event
 pub use own::{AccountSnapshot, account_snapshot, booking_key, bookings_of_account, entries_of_account, entry_key, queue_positions};
 pub use states::{BookingState, EntryState, HolderState, states_of_bookings, states_of_entries, states_of_holders};
 pub use sweep::{HeldTickets, held_tickets, settle_events, time_until_next_expiry, types_to_reallocate, types_with_lapsed_reservations};
+pub use transfers::{transfer, transfers_of_account};

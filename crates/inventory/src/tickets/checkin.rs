@@ -219,6 +219,8 @@ fn admits(
     let event_status: EventStatus = event_status.parse().map_err(unreadable)?;
     match status {
         BookingStatus::Confirmed if event_status != EventStatus::Cancelled => {}
+        // Its last tickets were transferred, which their numbers tell.
+        BookingStatus::Cancelled if quantity == 0 && event_status != EventStatus::Cancelled => {}
         BookingStatus::Reserved => return Ok(Err(CheckinRefusal::NeverIssued)),
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Expired => return Ok(Err(CheckinRefusal::Cancelled)),
     }

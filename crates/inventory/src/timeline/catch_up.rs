@@ -53,15 +53,19 @@ type TypeRow = (i64, i32, i32, i32, Option<i64>, Option<Timestamp>, Option<i32>,
 
 statement! {
     /// Counts the bookings and the waiting-list entries of a type per minute, from a minute on or all of them. A booking that was
-    /// reserved is sold when it is confirmed, and never if it still has a time at which it expires. The rows do not tell when a part
+    /// reserved is sold when it is confirmed, and never if it still has a time at which it expires. Transferred tickets were sold when
+    /// their first booking was. The rows do not tell when a part
     /// of a booking was returned or a closed entry was reopened.
     struct CountRows { event: SqlUuid = Uuid, id: SqlUuid = Uuid, from: Nullable<Timestamptz> = Option<Timestamp> } ->
         (Timestamptz, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
     "SELECT date_trunc('minute', c.at), sum(c.booked)::bigint, sum(c.returned)::bigint, sum(c.promoted)::bigint, sum(c.promotions)::bigint,
             sum(c.joined)::bigint, sum(c.withdrawn)::bigint
-       FROM (SELECT coalesce(b.confirmed_at, b.booked_at) AS at, CASE b.origin WHEN 'waitlist' THEN 0 ELSE b.quantity END AS booked, 0 AS returned,
-                    CASE b.origin WHEN 'waitlist' THEN b.quantity ELSE 0 END AS promoted, 0 AS promotions, 0 AS joined, 0 AS withdrawn
-               FROM bookings b WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.expires_at IS NULL
+       FROM (SELECT coalesce(x.sold_at, b.confirmed_at, b.booked_at) AS at,
+                    CASE WHEN coalesce(x.sold_to_waitlist, b.origin = 'waitlist') THEN 0 ELSE b.quantity END AS booked, 0 AS returned,
+                    CASE WHEN coalesce(x.sold_to_waitlist, b.origin = 'waitlist') THEN b.quantity ELSE 0 END AS promoted,
+                    0 AS promotions, 0 AS joined, 0 AS withdrawn
+               FROM bookings b LEFT JOIN transfers x ON x.event_id = b.event_id AND x.received_booking = b.id AND b.origin = 'transfer'
+              WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.expires_at IS NULL
              UNION ALL
              SELECT b.booked_at, 0, 0, 0, 1, 0, 0 FROM bookings b
               WHERE b.event_id = $1 AND b.ticket_type_id = $2 AND b.origin = 'waitlist'

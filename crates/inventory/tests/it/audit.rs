@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 19] = [
+const PLANTED: [(&str, &str); 22] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -37,6 +37,17 @@ const PLANTED: [(&str, &str); 19] = [
         "INSERT INTO checkins (event_id, booking_id, number, id, ticket_type_id, checked_in_at, received_at)
          SELECT event_id, id, quantity, gen_random_uuid(), ticket_type_id, now(), now() FROM bookings WHERE status = 'confirmed'",
         "never issued",
+    ),
+    (
+        "INSERT INTO transfers (event_id, id, ticket_type_id, booking_id, from_account, quantity, status, to_email, token_hash, created_at, expires_at)
+         SELECT event_id, gen_random_uuid(), ticket_type_id, id, account_id, quantity + 1, 'pending', 'a@b.example', sha256('x'), now(), now() + interval '1 day'
+           FROM bookings WHERE status = 'confirmed'",
+        "promise more tickets",
+    ),
+    ("UPDATE bookings SET origin = 'transfer' WHERE origin = 'direct'", "exactly one accepted transfer"),
+    (
+        "UPDATE bookings SET issued = quantity + 1, void_numbers = '{0}', void_reasons = '{transferred}' WHERE status = 'confirmed'",
+        "differ from their accepted transfers",
     ),
     ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "could be booked"),
     (

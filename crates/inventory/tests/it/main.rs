@@ -14,3 +14,6 @@ mod one_entry;
 mod positions;
 mod reservations;
 mod timeline;
+mod transfer_limits;
+mod transfer_races;
+mod transfers;

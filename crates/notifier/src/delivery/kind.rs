@@ -23,6 +23,14 @@ pub(crate) enum Kind {
     EventChanged,
     /// The event starts soon.
     Reminder,
+    /// Tickets are offered to somebody, who may have no account. The recipient is the account that offers them.
+    TransferOffered,
+    /// Somebody accepted the tickets that the account offered.
+    TransferAccepted,
+    /// Somebody declined the tickets that the account offered.
+    TransferDeclined,
+    /// The account accepted tickets that somebody offered.
+    TransferReceived,
     /// A notice about the account.
     AccountNotice,
     /// A webhook of the account was switched off.
@@ -31,7 +39,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Confirmed,
         Self::Waitlisted,
         Self::Promoted,
@@ -42,6 +50,10 @@ impl Kind {
         Self::WaitlistClosed,
         Self::EventChanged,
         Self::Reminder,
+        Self::TransferOffered,
+        Self::TransferAccepted,
+        Self::TransferDeclined,
+        Self::TransferReceived,
         Self::AccountNotice,
         Self::WebhookDisabled,
     ];
@@ -59,6 +71,10 @@ impl Kind {
             Self::WaitlistClosed => "waitlist-closed",
             Self::EventChanged => "event-changed",
             Self::Reminder => "reminder",
+            Self::TransferOffered => "transfer-offered",
+            Self::TransferAccepted => "transfer-accepted",
+            Self::TransferDeclined => "transfer-declined",
+            Self::TransferReceived => "transfer-received",
             Self::AccountNotice => "account-notice",
             Self::WebhookDisabled => "webhook-disabled",
         }
@@ -71,6 +87,6 @@ impl Kind {
 
     /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
     pub(crate) const fn is_urgent(self) -> bool {
-        matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered)
+        matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered | Self::TransferOffered)
     }
 }

@@ -7,7 +7,7 @@ use rowlock_domain::states::EventStatus;
 use rowlock_locale::Locale;
 use rowlock_sealing::NoticeKind;
 
-use super::single_line;
+use super::{OfferedTickets, single_line};
 use crate::delivery::{Kind, Offer, TicketData, WebhookData};
 use crate::events::Event;
 use crate::settings::SiteSettings;
@@ -59,9 +59,14 @@ impl TicketTexts {
             (Kind::Offered, _) => ("offered", &["offered-text", "offered-decline"], ("accept-offer", Some("/tickets"))),
             (Kind::OfferLapsed, _) => ("lapsed", &["lapsed-text"], ("show-event", None)),
             (Kind::Promoted, _) => ("promoted", &["promoted-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
+            (Kind::TransferAccepted, _) => ("transfer-accepted", &["transfer-accepted-text"], ("show-tickets", Some("/tickets"))),
+            (Kind::TransferDeclined, _) => ("transfer-declined", &["transfer-declined-text"], ("show-tickets", Some("/tickets"))),
+            (Kind::TransferReceived, _) => {
+                ("transfer-received", &["transfer-received-text", "promoted-return"], ("show-tickets", Some("/tickets")))
+            }
             (Kind::Reminder, _) => ("reminder", &["reminder-text"], ("show-tickets", Some("/tickets"))),
             (Kind::EventChanged, _) => ("changed", &["changed-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
-            (Kind::Confirmed | Kind::AccountNotice | Kind::WebhookDisabled, _) => {
+            (Kind::Confirmed | Kind::TransferOffered | Kind::AccountNotice | Kind::WebhookDisabled, _) => {
                 ("confirmed", &["confirmed-text"], ("show-tickets", Some("/tickets")))
             }
         };
@@ -83,7 +88,7 @@ impl Letter {
         facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
         let label = if kind == Kind::Returned { "label-returned" } else { "label-tickets" };
         facts.push((locale.text(label), quantity.clone()));
-        if kind == Kind::Returned && tickets.remaining > 0 {
+        if matches!(kind, Kind::Returned | Kind::TransferAccepted) && tickets.remaining > 0 {
             facts.push((locale.text("label-left"), count(locale, tickets.remaining)));
         }
         if tickets.offer.is_some() {
@@ -109,6 +114,36 @@ impl Letter {
             alternative: tickets.offer.map(|offer| Link { label: locale.text("decline-offer"), url: decline(offer) }),
             ..Self::default()
         }
+    }
+
+    /// Writes the letter to the address to which somebody offers tickets.
+    pub(super) fn about_transfer(locale: &Locale, site: &SiteSettings, offered: &OfferedTickets<'_>) -> Result<Self, String> {
+        let OfferedTickets { tickets, event, transfer, expires_at, token } = offered;
+        let name = single_line(&event.name);
+        let quantity = count(locale, tickets.quantity);
+        let until = when(locale, *expires_at, event.zone());
+        let values = [
+            ("event", name.as_str().into()),
+            ("tickets", quantity.as_str().into()),
+            ("until", until.as_str().into()),
+            ("site", site.name.as_str().into()),
+        ];
+        let text = |id: &str| locale.with(id, values.clone());
+        let mut facts = vec![(locale.text("label-event"), name.clone())];
+        facts.extend(event.starts_at.map(|at| (locale.text("label-when"), when(locale, at, event.zone()))));
+        facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
+        facts.push((locale.text("label-tickets"), quantity.clone()));
+        facts.push((locale.text("label-until"), until.clone()));
+        let url = site.absolute(&with_token(&format!("/transfers/{transfer}"), Some(token))?);
+        Ok(Self {
+            subject: text("transfer-offered-subject"),
+            heading: text("transfer-offered-heading"),
+            paragraphs: vec![text("transfer-offered-text")],
+            facts,
+            action: Some(Link { label: locale.text("show-transfer"), url }),
+            notes: vec![text("transfer-offered-link"), text("transfer-offered-ignore")],
+            ..Self::default()
+        })
     }
 
     /// Writes the letter about an account. Fails if the notice needs a token and has none.

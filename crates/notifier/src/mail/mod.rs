@@ -11,7 +11,8 @@ use std::sync::Arc;
 use askama::Template;
 use lettre::Address;
 use lettre::message::Mailbox;
-use rowlock_domain::ids::AccountId;
+use rowlock_domain::Timestamp;
+use rowlock_domain::ids::{AccountId, TransferId};
 use rowlock_domain::states::Language;
 use rowlock_locale::{Locale, Texts};
 use rowlock_platform::clock::Clock;
@@ -77,8 +78,31 @@ pub(crate) enum Topic<'a> {
         /// The token of its link.
         token: Option<&'a str>,
     },
+    /// Tickets that somebody offers to the recipient.
+    Transfer(OfferedTickets<'a>),
     /// A webhook of the recipient that was switched off.
     Webhook(&'a WebhookData),
+}
+
+/// Tickets that somebody offers to the recipient.
+pub(crate) struct OfferedTickets<'a> {
+    /// The numbers of tickets.
+    pub(crate) tickets: TicketData,
+    /// The event.
+    pub(crate) event: &'a Event,
+    /// The transfer.
+    pub(crate) transfer: TransferId,
+    /// The time at which it lapses.
+    pub(crate) expires_at: Timestamp,
+    /// The secret of the link.
+    pub(crate) token: &'a str,
+}
+
+impl std::fmt::Debug for OfferedTickets<'_> {
+    /// Leaves out the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OfferedTickets").field("transfer", &self.transfer).finish_non_exhaustive()
+    }
 }
 
 /// Returns a text in one line, so that it cannot pretend to be another part of a mail.
@@ -137,6 +161,7 @@ impl Composer {
             Topic::Tickets { kind, tickets, event } => Letter::about_tickets(&locale, &self.site, *kind, *tickets, event),
             Topic::Changed { previous, tickets, event } => Letter::about_change(&locale, &self.site, previous, *tickets, event),
             Topic::Account { notice, token } => Letter::about_account(&locale, &self.site, *notice, *token)?,
+            Topic::Transfer(offered) => Letter::about_transfer(&locale, &self.site, offered)?,
             Topic::Webhook(webhook) => Letter::about_webhook(&locale, &self.site, webhook),
         };
         letter.greeting = match name {

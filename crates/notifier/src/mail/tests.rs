@@ -171,7 +171,7 @@ const UNTIL: &str = "Saturday, 25 July 2026, 19:20 (Berlin time)";
 const OFFERED: &[&str] =
     &["It is your turn: 3 tickets for you", "until Saturday, 25 July", "Accept until", UNTIL, "Accept", "Decline", DECLINE];
 
-const ABOUT_TICKETS: [TicketCase; 11] = [
+const ABOUT_TICKETS: [TicketCase; 14] = [
     (Kind::Confirmed, "published", "Your tickets for Chess", &["confirmed", "3 tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "You are on the waiting list for Chess", &["3 tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "You got tickets for Chess", &["you got 3 tickets", "return your tickets", WHEN], TICKETS),
@@ -182,6 +182,15 @@ const ABOUT_TICKETS: [TicketCase; 11] = [
     (Kind::Returned, "cancelled", "Called off: Chess", &["does not take place. Your booking of 3 tickets is cancelled.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "The waiting list for Chess is closed", &["no tickets became available", WHEN], PAGE),
     (Kind::WaitlistClosed, "cancelled", "Called off: Chess", &["no longer on its waiting list", WHEN], PAGE),
+    (
+        Kind::TransferAccepted,
+        "published",
+        "Your tickets for Chess were accepted",
+        &["offered 3 tickets", "2 tickets", "no longer admit", WHEN],
+        TICKETS,
+    ),
+    (Kind::TransferDeclined, "published", "Your tickets for Chess were declined", &["offered 3 tickets", "still yours", WHEN], TICKETS),
+    (Kind::TransferReceived, "published", "You got tickets for Chess", &["You have 3 tickets", "new codes", WHEN], TICKETS),
     (Kind::Reminder, "published", "Reminder: Chess", &["Chess starts soon", "you have 3 tickets", WHEN, "Café <Süd>"], TICKETS),
 ];
 
@@ -227,6 +236,35 @@ const CHANGES: [ChangeCase; 5] = [
     // Values that were changed back are not shown as changed.
     (r#"{"name": "Chess", "venue": "The hall"}"#, &["Previous place", "The hall"], &["New name"]),
 ];
+
+/// Checks the mail to the address to which tickets are offered, which may belong to somebody without an account.
+fn assert_offered_tickets(language: Language, subject: &str, parts: &[&str]) {
+    let event = event("Chess", "published");
+    let offered = OfferedTickets {
+        tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 3, is_called_off: false, offer: None },
+        event: &event,
+        transfer: TransferId::from_uuid(Uuid::from_u128(10)),
+        expires_at: chrono::DateTime::from_timestamp(1_785_000_000, 0).unwrap(),
+        token: "a-token",
+    };
+    let mail = composer().compose(key(), &recipient(None, language), &Topic::Transfer(offered), None).unwrap();
+    let message = MessageParser::default().parse(&mail.content).unwrap();
+    let to = message.to().and_then(|to| to.first()).unwrap();
+    assert_eq!((to.name(), to.address()), (None, Some("ada@people.example")), "nobody is named");
+    assert_eq!(message.subject().unwrap(), subject);
+    let link = "https://box.example/transfers/00000000-0000-0000-0000-00000000000a?token=a-token";
+    for body in [body(&message, false), body(&message, true)] {
+        for part in parts.iter().copied().chain([link, "The Box"]) {
+            assert!(body.contains(part), "{part} is not in {body}");
+        }
+    }
+}
+
+#[test]
+fn tickets_are_offered_in_english() {
+    let parts = ["give you 3 tickets for Chess", UNTIL, WHEN, "decline", "forward it only"];
+    assert_offered_tickets(Language::English, "You are offered 3 tickets for Chess", &parts);
+}
 
 #[test]
 fn every_kind_is_written_in_english() {

@@ -19,6 +19,7 @@ mod real_smtp;
 mod reminders;
 mod schema;
 mod speed;
+mod transfers;
 mod trouble;
 mod webhooks;
 

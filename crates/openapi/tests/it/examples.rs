@@ -18,7 +18,7 @@ use crate::webhooks::prepare_webhook;
 const UNKNOWN_FIELD: &str = "no-such-field";
 
 /// Numeric fields whose maximum also depends on the ticket type or the available tickets.
-const LIMITED_BY_STOCK: [(&str, &str); 9] = [
+const LIMITED_BY_STOCK: [(&str, &str); 10] = [
     ("initializeEvent", "totalTickets"),
     ("book", "quantity"),
     ("book", "minQuantity"),
@@ -28,6 +28,7 @@ const LIMITED_BY_STOCK: [(&str, &str); 9] = [
     ("adminCancelBooking", "quantity"),
     ("adminCreateBooking", "quantity"),
     ("adminCreateBooking", "minQuantity"),
+    ("createTransfer", "quantity"),
 ];
 
 /// A documented example of a request.
@@ -171,6 +172,18 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             }
             path = path.replace("{eventId}", &id);
             root.client.clone()
+        }
+        "createTransfer" | "acceptTransfer" | "declineTransfer" => {
+            let booking = root.must_book(&system.event(10).await, 10).await;
+            if example.id == "createTransfer" {
+                body["bookingId"] = booking.into();
+                root.client.clone()
+            } else {
+                let transfer = system.offer(root, &booking, 1).await;
+                path = path.replace("{transferId}", &transfer.id);
+                body["token"] = transfer.token.into();
+                system.user(&example.id.to_lowercase()).await.client
+            }
         }
         "checkIn" | "checkInBatch" => {
             let event = system.event(2).await;

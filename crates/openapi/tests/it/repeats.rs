@@ -88,6 +88,8 @@ async fn requests(system: &System) -> Vec<Repeatable> {
     let checkin = system.admin().client.post(&format!("/admin/events/{entered}/checkins"), scan).await.expect(201);
     let checkin = format!("/admin/events/{entered}/checkins/{}", checkin["id"].as_str().unwrap());
     let replaced = format!("/api/bookings/{booking}/tickets/0/replace");
+    let shared = system.admin().must_book(&system.event(2).await, 1).await;
+    let withdrawn = system.offer(system.admin(), &shared, 1).await.path("withdraw");
     let file = Some(("image/webp", rowlock_test_support::PICTURE.to_vec()));
     all.push(Repeatable {
         id: "setEventImage",
@@ -106,6 +108,7 @@ async fn requests(system: &System) -> Vec<Repeatable> {
         ("enableAccount", root, Method::POST, format!("/admin/accounts/{disabled}/enable"), 200),
         ("undoCheckIn", system.admin().client.clone(), Method::DELETE, checkin, 204),
         ("replaceTicket", system.admin().client.clone(), Method::POST, replaced, 200),
+        ("withdrawTransfer", system.admin().client.clone(), Method::POST, withdrawn, 200),
         ("removeEventImage", system.admin().client.clone(), Method::DELETE, image, 204),
         ("deleteEvent", system.admin().client.clone(), Method::DELETE, format!("/admin/events/{unsold}"), 204),
         ("cancelEvent", system.admin().client.clone(), Method::POST, format!("/admin/events/{event}/cancel"), 200),
@@ -132,7 +135,8 @@ async fn rows(database: &TestDatabase, sql: &str) -> Vec<String> {
 async fn state(system: &System) -> Vec<String> {
     let booking =
         "SELECT e::text AS row FROM events e UNION ALL SELECT t::text FROM ticket_types t UNION ALL SELECT b::text FROM bookings b
-         UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT c::text FROM checkins c UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
+         UNION ALL SELECT w::text FROM waitlist_entries w UNION ALL SELECT c::text FROM checkins c
+         UNION ALL SELECT t::text FROM transfers t UNION ALL SELECT count(*)::text FROM idempotency_keys ORDER BY 1";
     // A repeated login ends the session of the first one, so that as many are alive; a repeated refresh returns the same successor.
     let auth = "SELECT a::text AS row FROM accounts a UNION ALL SELECT count(*)::text FROM idempotency_keys
          UNION ALL SELECT concat_ws(' ', account_id, generation, end_reason) FROM sessions WHERE end_reason IS DISTINCT FROM 'replaced' ORDER BY 1";

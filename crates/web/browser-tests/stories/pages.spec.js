@@ -1,6 +1,6 @@
 // Every page at 360 and 1280 px, in light and dark: axe, no sideways scrolling, touch targets.
 import { checkPage, checkPath } from "../checks.js";
-import { expect, letTimeRunOut, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
+import { expect, letTimeRunOut, linkOf, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
 
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenversteigerungsabend with all of its friends and relations";
 
@@ -33,13 +33,14 @@ test("personal pages", async ({ page }) => {
   ]);
   const [booking, returned, entry, leaving] = [await ada.book(event, 2), await ada.book(event), await ada.book(soldOut, 4), await ada.book(other)];
   await ada.giveBack(returned);
+  const transfer = await ada.offer(booking);
   await ada.call("POST", "/api/leavewaitlist", { waitlistEntryId: leaving.id });
   await signIn(page, nobody);
   for (const path of ["/tickets", "/queue"]) await checkPath(page, path);
   await page.context().clearCookies();
   await signIn(page, ada);
   const paths = [
-    `/tickets?booked=${booking.id}`, `/tickets/${booking.id}`, `/tickets/${booking.id}/0/replace`, `/tickets/${returned.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
+    `/tickets?booked=${booking.id}`, `/tickets/${booking.id}`, `/tickets/${booking.id}/0/replace`, `/tickets/${booking.id}/give`, linkOf(transfer), `/tickets/${returned.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
     `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
   ];
   for (const path of paths) await checkPath(page, path);

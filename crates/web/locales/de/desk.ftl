@@ -91,6 +91,7 @@ desk-holder = Name
 desk-origin = Herkunft
 desk-origin-direct = Gebucht
 desk-origin-waitlist = Aus der Warteschlange
+desk-origin-transfer = Von einem anderen Konto
 desk-origin-manual = Durch Veranstalter
 desk-booked-at = Gebucht am
 desk-booking-id = Buchung

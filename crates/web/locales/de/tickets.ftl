@@ -90,3 +90,38 @@ entry-left = Sie sind gegangen
 entry-declined = Sie haben das Angebot abgelehnt
 entry-expired = Das Angebot ist abgelaufen
 entry-closed = Die Warteliste wurde geschlossen
+
+# Tickets, die jemand anderem überlassen werden.
+give-tickets = Tickets weitergeben
+give-tickets-explained = Wir schicken der anderen Person einen Link. Sie nimmt mit einem eigenen Konto an und bekommt neue Codes. Bis dahin gehören die Tickets Ihnen, und Sie können es sich anders überlegen. Der Link gilt 7 Tage, aber nicht mehr, wenn die Veranstaltung begonnen hat.
+to-email = E-Mail-Adresse der anderen Person
+to-email-hint = Mit dem Link kann jede Person die Tickets annehmen. Prüfen Sie also die Adresse.
+offer-tickets = Tickets anbieten
+offer-one = 1 Ticket anbieten
+offer-many = { $count } Tickets anbieten
+pending-transfers = Angeboten und noch nicht angenommen
+offered-until-time = bis { $when }
+withdraw-transfer = Zurückziehen
+cannot-give = Diese Tickets können nicht mehr weitergegeben werden.
+all-offered = Alle Tickets, die Sie noch nicht benutzt haben, sind schon angeboten. Ziehen Sie ein Angebot zurück, um ein anderes zu machen.
+notice-offered = Angeboten. Die andere Person bekommt eine E-Mail mit einem Link.
+notice-withdrawn = Zurückgezogen. Der Link funktioniert nicht mehr, und die Tickets gehören weiter Ihnen.
+notice-received = Diese Tickets gehören jetzt Ihnen.
+given-away-at = Weitergegeben { $when }
+transfer-title = Tickets für Sie
+transfer-explained = Jemand bietet Ihnen diese Tickets bis { $when } an. Wenn Sie annehmen, gehören sie Ihnen, mit neuen Codes.
+accept-count = { $count ->
+    [one] 1 Ticket annehmen
+   *[other] { $count } Tickets annehmen
+ }
+transfer-is-own = Diese Tickets haben Sie selbst angeboten. Nur ein anderes Konto kann sie annehmen.
+transfer-is-yours = Sie haben diese Tickets angenommen. Sie gehören Ihnen.
+transfer-is-pending = Diese Tickets werden Ihnen angeboten.
+transfer-is-accepted = Diese Tickets wurden mit einem anderen Konto angenommen.
+transfer-is-withdrawn = Die andere Person hat das Angebot zurückgezogen.
+transfer-is-declined = Das Angebot wurde abgelehnt. Es bleibt alles, wie es ist.
+transfer-is-lapsed = Das Angebot ist abgelaufen. Bitten Sie die andere Person, es noch einmal zu machen.
+transfer-event-begun = Die Veranstaltung hat begonnen, deshalb können ihre Tickets nicht mehr weitergegeben werden.
+transfer-booking-cancelled = Diese Tickets gibt es nicht mehr.
+transfer-already-checked-in = Tickets, die am Einlass benutzt wurden, können nicht weitergegeben werden.
+invalid-toemail = Geben Sie die E-Mail-Adresse der anderen Person ein, zum Beispiel grace@example.org. Ihre eigene geht nicht.

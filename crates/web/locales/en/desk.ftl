@@ -91,6 +91,7 @@ desk-holder = Name
 desk-origin = Origin
 desk-origin-direct = Booked
 desk-origin-waitlist = From the queue
+desk-origin-transfer = From another account
 desk-origin-manual = By an organizer
 desk-booked-at = Booked
 desk-booking-id = Booking

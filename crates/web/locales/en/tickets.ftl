@@ -90,3 +90,38 @@ entry-left = You left
 entry-declined = You declined the offer
 entry-expired = The offer ended
 entry-closed = The queue was closed
+
+# Tickets that are given to somebody else.
+give-tickets = Give tickets to somebody else
+give-tickets-explained = We send a link to the other person, who accepts with an account of their own and gets new codes. Until then the tickets stay yours and you can change your mind. The link works for 7 days, but not after the event has begun.
+to-email = E-mail address of the other person
+to-email-hint = Anybody who has the link can accept the tickets, so check the address.
+offer-tickets = Offer the tickets
+offer-one = Offer 1 ticket
+offer-many = Offer { $count } tickets
+pending-transfers = Offered and not accepted yet
+offered-until-time = until { $when }
+withdraw-transfer = Withdraw
+cannot-give = These tickets cannot be given to somebody else any more.
+all-offered = All tickets that you have not used are offered to somebody. Withdraw an offer to make another one.
+notice-offered = Offered. The other person gets an e-mail with a link.
+notice-withdrawn = Withdrawn. The link does not work any more, and the tickets are still yours.
+notice-received = These tickets are yours now.
+given-away-at = Given to somebody else { $when }
+transfer-title = Tickets for you
+transfer-explained = Somebody offers you these tickets until { $when }. If you accept, they are yours, with new codes.
+accept-count = { $count ->
+    [one] Accept 1 ticket
+   *[other] Accept { $count } tickets
+ }
+transfer-is-own = You offered these tickets yourself. Only another account can accept them.
+transfer-is-yours = You have accepted these tickets. They are yours.
+transfer-is-pending = These tickets are offered to you.
+transfer-is-accepted = These tickets were accepted with another account.
+transfer-is-withdrawn = The other person has withdrawn the offer.
+transfer-is-declined = The offer was declined, so the tickets stay where they are.
+transfer-is-lapsed = The offer has ended. Ask the other person to send it again.
+transfer-event-begun = The event has begun, so its tickets can no longer be given to somebody else.
+transfer-booking-cancelled = The tickets do not exist any more.
+transfer-already-checked-in = Tickets that were used at the door cannot be given to somebody else.
+invalid-toemail = Enter the e-mail address of the other person, such as grace@example.org. Your own does not work.

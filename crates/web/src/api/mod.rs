@@ -76,6 +76,7 @@ pub(crate) struct Call<'a> {
     idempotency_key: Option<&'a str>,
     if_match: Option<&'a str>,
     last_event: Option<&'a str>,
+    transfer_token: Option<&'a str>,
     is_stream: bool,
     body: Option<serde_json::Value>,
     /// Media type and content of a body that is not JSON.
@@ -100,6 +101,7 @@ impl<'a> Call<'a> {
             idempotency_key: None,
             if_match: None,
             last_event: None,
+            transfer_token: None,
             is_stream: false,
             body: None,
             file: None,
@@ -134,6 +136,13 @@ impl<'a> Call<'a> {
     /// Sets `Last-Event-ID`, with which a stream is resumed.
     pub(crate) fn last_event(self, id: &'a str) -> Self {
         Self { last_event: Some(id), ..self }
+    }
+
+    /// Sets `X-Transfer-Token`, which proves that the visitor has the link of a transfer.
+    pub(crate) fn transfer_token(self, token: &'a str) -> Self {
+        // A token that is no header value is not the one of any transfer.
+        let is_plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        Self { transfer_token: is_plain.then_some(token), ..self }
     }
 
     /// Sets `If-Match`, so that the call fails if the resource has changed.
@@ -179,6 +188,7 @@ impl Api {
             ("idempotency-key", call.idempotency_key.map(str::to_owned)),
             ("if-match", call.if_match.map(str::to_owned)),
             ("last-event-id", call.last_event.map(str::to_owned)),
+            ("x-transfer-token", call.transfer_token.map(str::to_owned)),
             ("x-forwarded-for", origin.address.map(|address| address.to_string())),
             ("x-request-id", origin.request_id.clone()),
             ("accept-language", origin.language.map(str::to_owned)),

@@ -2,8 +2,8 @@
 
 use chrono_tz::Tz;
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId};
-use rowlock_domain::states::{AdminRole, BookingOrigin, BookingStatus, EventStatus, WaitlistStatus};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, TransferId, WaitlistEntryId};
+use rowlock_domain::states::{AdminRole, BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus};
 use serde::{Deserialize, Serialize};
 
 /// One page of a list.
@@ -131,6 +131,37 @@ pub(crate) struct IssuedTicket {
     pub(crate) holder_name: String,
     /// When its holder was admitted.
     pub(crate) used_at: Option<Timestamp>,
+}
+
+/// A transfer of tickets that the visitor has offered or accepted, or whose link the visitor has.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Transfer {
+    pub(crate) id: TransferId,
+    direction: String,
+    pub(crate) event_id: EventId,
+    pub(crate) event_name: String,
+    pub(crate) ticket_type_id: TicketTypeId,
+    pub(crate) quantity: i64,
+    pub(crate) status: TransferStatus,
+    /// The booking of the visitor.
+    pub(crate) booking_id: Option<BookingId>,
+    /// The address to which the visitor has offered the tickets.
+    pub(crate) to_email: Option<String>,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Transfer {
+    /// Returns whether the visitor offered the tickets.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.direction == "sent"
+    }
+}
+
+/// The response to a request that makes or changes a transfer.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ChangedTransfer {
+    pub(crate) transfer: Transfer,
 }
 
 /// A waiting-list entry of the visitor.

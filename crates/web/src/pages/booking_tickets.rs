@@ -61,7 +61,7 @@ struct ReplacePage {
 }
 
 /// A booking of the visitor with the time zone of its event.
-async fn read_booking(visitor: &Visitor, id: BookingId) -> Result<(Ticket, Tz), PageError> {
+pub(super) async fn read_booking(visitor: &Visitor, id: BookingId) -> Result<(Ticket, Tz), PageError> {
     let bookings = bookings(visitor).await?;
     let booking = bookings.into_iter().find(|booking| booking.id == id).ok_or(PageError::NotFound)?;
     let events = events_of(visitor, std::iter::once(booking.event_id)).await?;
@@ -87,7 +87,11 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
         holder: ticket.holder_name,
         used: ticket.used_at.map(|at| locale.with("ticket-used-at", [("when", locale.date_time(at, zone).into())])),
     };
-    let notice = (visitor.query("done") == "replaced").then(|| locale.text("notice-code-replaced"));
+    let notice = match visitor.query("done").as_str() {
+        "replaced" => Some(locale.text("notice-code-replaced")),
+        "received" => Some(locale.text("notice-received")),
+        _ => None,
+    };
     let page = visitor.page(locale.text("your-tickets")).in_section("tickets");
     render(&BookingTicketsPage {
         page,

@@ -22,6 +22,7 @@ mod robots;
 mod sign_in;
 mod sign_up;
 mod tickets;
+mod transfers;
 
 use actix_web::{middleware, web};
 
@@ -65,6 +66,12 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/tickets/{bookingId}/confirm/live", live::reservation)
         .get("/tickets/{bookingId}/return", return_tickets::show)
         .post("/tickets/{bookingId}/return", return_tickets::submit)
+        .get("/tickets/{bookingId}/give", transfers::show_form)
+        .post("/tickets/{bookingId}/give", transfers::offer)
+        .post("/tickets/{bookingId}/give/{transferId}/withdraw", transfers::withdraw)
+        .get("/transfers/{transferId}", transfers::show)
+        .post("/transfers/{transferId}/accept", transfers::accept)
+        .post("/transfers/{transferId}/decline", transfers::decline)
         .get("/queue", queue::show)
         .get("/queue/live", live::queue)
         .get("/queue/{entryId}", queue::show_entry)

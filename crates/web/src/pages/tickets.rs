@@ -70,6 +70,8 @@ pub(crate) struct Ticket {
     /// The reservation, while the booking can be confirmed.
     pub(crate) reservation: Option<Reservation>,
     pub(crate) can_return: bool,
+    /// Whether tickets can be offered to somebody else.
+    pub(crate) can_give: bool,
     pub(crate) is_new: bool,
     starts_at: Option<Timestamp>,
 }
@@ -84,6 +86,11 @@ impl Ticket {
         let ended = match (booking.status, state) {
             (BookingStatus::Cancelled, _) if event.is_some_and(|event| event.status == EventStatus::Cancelled) => {
                 Some(locale.text("state-called-off"))
+            }
+            // The last tickets of the booking were transferred.
+            (BookingStatus::Cancelled, _) if booking.quantity == 0 => {
+                let at = booking.cancelled_at.unwrap_or(booking.booked_at);
+                Some(locale.with("given-away-at", [("when", locale.date_time(at, zone).into())]))
             }
             (BookingStatus::Cancelled, _) => {
                 let at = booking.cancelled_at.unwrap_or(booking.booked_at);
@@ -106,6 +113,9 @@ impl Ticket {
             type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
             quantity: booking.quantity,
             booked: locale.date_time(booking.booked_at, zone),
+            can_give: booking.status == BookingStatus::Confirmed
+                && ended.is_none()
+                && event.is_some_and(|event| event.starts_at.is_none_or(|starts_at| starts_at > now)),
             has_codes: booking.status == BookingStatus::Confirmed && ended.is_none(),
             can_return: reservation.is_some() || (ended.is_none() && until.is_none_or(|until| until > now)),
             reservation,

@@ -22,3 +22,4 @@ mod safety;
 mod second_factor;
 mod sessions;
 mod sharing;
+mod transfers;

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TicketTypeId, TypeKey};
+use crate::ids::{TicketTypeId, TransferId, TypeKey};
 use crate::messages::{Change, DomainEvent, Message, Subject, WEBHOOK_TYPES};
 
 const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
@@ -36,6 +36,9 @@ fn each_type_that_people_are_told_about_is_read() {
     let reduced = |reserved| DomainEvent::BookingReduced { booking_id, account_id, quantity, returned: 2, reserved };
     let cancelled =
         |reserved, event_cancelled| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved, event_cancelled };
+    let transfer_id = TransferId::from_uuid(Uuid::from_u128(8));
+    let ended = |status| DomainEvent::TransferEnded { transfer_id, booking_id, account_id, quantity, status };
+    let unplaced = |remaining| TicketNotification { place: None, ..of(3, remaining, None, None) };
     let called_off = |tickets| TicketNotification { is_called_off: true, ..tickets };
     for (domain_event, expected) in [
         (confirmed(BookingOrigin::Direct), Some(Notification::Booked(of(3, 3, booking, None)))),
@@ -81,6 +84,32 @@ fn each_type_that_people_are_told_about_is_read() {
             DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: true },
             Some(Notification::Closed(called_off(of(3, 3, None, entry)))),
         ),
+        (
+            DomainEvent::TransferOffered {
+                transfer_id,
+                booking_id,
+                account_id,
+                quantity,
+                expires_at,
+                sealed: SealedNotice("x".to_owned()),
+            },
+            Some(Notification::TransferOffered {
+                tickets: unplaced(3),
+                transfer: transfer_id,
+                expires_at,
+                sealed: SealedNotice("x".to_owned()),
+            }),
+        ),
+        (
+            DomainEvent::TransferAccepted { transfer_id, booking_id, account_id, quantity, remaining: 1 },
+            Some(Notification::TransferAccepted(unplaced(1))),
+        ),
+        (
+            DomainEvent::TransferReceived { transfer_id, booking_id, account_id, quantity },
+            Some(Notification::TransferReceived(of(3, 3, booking, None))),
+        ),
+        (ended(TransferStatus::Declined), Some(Notification::TransferDeclined(unplaced(3)))),
+        (ended(TransferStatus::Withdrawn), None),
         (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
         (DomainEvent::EventCancelled {}, None),
     ] {

@@ -63,7 +63,10 @@ pub(super) fn totals_to_read(commands: &[&Command], work: &UnitOfWork) -> BTreeS
         |key: &TypeKey| changed.contains(&key.event) || work.types.get(key).is_some_and(|row| row.get().limits.max_per_account.is_some());
     let books = commands.iter().filter_map(|command| if let Command::Book(book) = command { Some(book) } else { None });
     let changed_entries = totals_of_changed_entries(commands, work).into_iter().filter(|(key, _)| counted(key));
-    books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account)).chain(changed_entries).collect()
+    let accepted = commands.iter().filter_map(|command| if let Command::AcceptTransfer(accept) = command { Some(accept) } else { None });
+    let accepted = accepted.filter(|accept| counted(&accept.key)).map(|accept| (accept.key, accept.receiver.account));
+    let books = books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account));
+    books.chain(changed_entries).chain(accepted).collect()
 }
 
 pub(super) async fn read_totals(

@@ -5,15 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::try_join;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TransferId, WaitlistEntryId};
 use uuid::Uuid;
 
+use super::transfers::{read_transfers_by_id, read_transfers_of_accounts, read_transfers_of_bookings};
 use crate::command::{Command, RenderedResponse, Target};
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::{BookingTickets, StoredResponse, Tracked};
 use crate::tickets::{stored_number, stored_numbers};
 use crate::views::rows::{BookingRow, EntryRow, unreadable};
-use crate::views::{Booking, WaitlistEntry};
+use crate::views::{Booking, Transfer, WaitlistEntry};
 
 /// A stored response: event, account, key, operation, hash of the request, status, body and ETag.
 type KeyRow = (Uuid, Uuid, String, String, Vec<u8>, i16, String, Option<String>);
@@ -58,6 +59,9 @@ pub(super) struct ReferencedRows {
     bookings_of_account: BTreeSet<(EventId, AccountId)>,
     entries: BTreeSet<(EventId, WaitlistEntryId)>,
     entries_of_account: BTreeSet<(EventId, AccountId)>,
+    transfers: BTreeSet<(EventId, TransferId)>,
+    /// The bookings whose pending transfers are needed.
+    promising: BTreeSet<(EventId, BookingId)>,
 }
 
 impl ReferencedRows {
@@ -73,6 +77,7 @@ impl ReferencedRows {
             Command::CancelBooking(cancel) => match cancel.target {
                 Target::ById(id, _) => {
                     self.bookings.insert((event, id));
+                    self.promising.insert((event, id));
                 }
                 Target::OnlyAtEvent(_) => {
                     self.bookings_of_account.insert((event, cancel.account));
@@ -94,6 +99,17 @@ impl ReferencedRows {
                     self.entries_of_account.insert((event, change.account));
                 }
             },
+            Command::OfferTransfer(offer) => {
+                self.bookings.insert((event, offer.booking));
+                self.promising.insert((event, offer.booking));
+            }
+            Command::AcceptTransfer(accept) => {
+                self.bookings.insert((event, accept.from_booking));
+                self.transfers.insert((event, accept.transfer));
+            }
+            Command::EndTransfer(end) => {
+                self.transfers.insert((event, end.transfer));
+            }
             Command::Book(_) | Command::ChangeEvent(_) | Command::DeleteEvent(_) | Command::Reallocate(_) | Command::Expire(_) => {}
         }
     }
@@ -185,5 +201,14 @@ impl ReferencedRows {
         let (events, accounts) = self.entries_of_account.iter().map(|(event, id)| (event.as_uuid(), id.as_uuid())).unzip();
         let rows: Vec<EntryRow> = sql::EntriesOfAccounts { events, accounts }.load(&mut conn).await?;
         rows.into_iter().map(WaitlistEntry::try_from).collect()
+    }
+
+    pub(super) async fn read_transfers(&self, conn: &AsyncPgConnection) -> QueryResult<Vec<Transfer>> {
+        let (by_id, of_bookings, of_accounts) = try_join!(
+            read_transfers_by_id(conn, &self.transfers),
+            read_transfers_of_bookings(conn, &self.promising),
+            read_transfers_of_accounts(conn, &self.bookings_of_account),
+        )?;
+        Ok(by_id.into_iter().chain(of_bookings).chain(of_accounts).collect())
     }
 }

@@ -7,7 +7,7 @@ const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Ortszeit Berlin)";
 const UNTIL: &str = "Samstag, 25. Juli 2026, 19:20 Uhr (Ortszeit Berlin)";
 const OFFERED: &[&str] = &["3 Tickets für Sie", "bis Samstag, 25. Juli", "Annehmen bis", UNTIL, "Ablehnen", DECLINE];
 
-const ABOUT_TICKETS: [TicketCase; 11] = [
+const ABOUT_TICKETS: [TicketCase; 14] = [
     (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),
     (Kind::Waitlisted, "published", "Sie stehen auf der Warteliste für Chess", &["3 Tickets", WHEN], QUEUE),
     (Kind::Promoted, "published", "Sie haben Tickets für Chess bekommen", &["3 Tickets für Sie", WHEN], TICKETS),
@@ -18,6 +18,9 @@ const ABOUT_TICKETS: [TicketCase; 11] = [
     (Kind::Returned, "cancelled", "Abgesagt: Chess", &["findet nicht statt. Ihre Buchung (3 Tickets) ist storniert.", WHEN], PAGE),
     (Kind::WaitlistClosed, "published", "Die Warteliste für Chess ist geschlossen", &["keine Tickets", WHEN], PAGE),
     (Kind::WaitlistClosed, "cancelled", "Abgesagt: Chess", &["nicht mehr auf der Warteliste", WHEN], PAGE),
+    (Kind::TransferAccepted, "published", "Ihre Tickets für Chess wurden angenommen", &["weitergegeben", "2 Tickets", WHEN], TICKETS),
+    (Kind::TransferDeclined, "published", "Ihre Tickets für Chess wurden abgelehnt", &["Sie behalten die Tickets", WHEN], TICKETS),
+    (Kind::TransferReceived, "published", "Sie haben Tickets für Chess bekommen", &["Sie haben 3 Tickets", "neuen Codes", WHEN], TICKETS),
     (Kind::Reminder, "published", "Erinnerung: Chess", &["Chess beginnt bald", "3 Tickets für Chess haben", WHEN], TICKETS),
 ];
 
@@ -57,4 +60,10 @@ fn every_kind_is_written_in_german() {
     assert_notices(Language::German, &NOTICES);
     let subject = "Ihr Webhook wurde abgeschaltet: CRM";
     assert_about_webhooks(Language::German, &[("failing", subject, "Einen Tag lang"), ("gone", subject, "keine Nachrichten mehr haben")]);
+}
+
+#[test]
+fn tickets_are_offered_in_german() {
+    let parts = ["Ihnen 3 Tickets für Chess überlassen", "lehnen Sie", "Leiten Sie ihn"];
+    assert_offered_tickets(Language::German, "3 Tickets für Chess für Sie", &parts);
 }

@@ -1,0 +1,62 @@
+//! Queries about transfers of tickets.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rowlock_domain::ids::{AccountId, TransferId};
+use rowlock_postgres::statement;
+use uuid::Uuid;
+
+use crate::views::rows::{TransferColumns, TransferRow};
+use crate::views::{NamedTransfer, Transfer};
+
+/// Selects the name of the event and the columns of [`TransferColumns`]. A transfer whose time is over, or whose event has begun or
+/// is cancelled, is shown as lapsed whether or not it was ended already.
+macro_rules! select_transfers {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.name, t.event_id, t.id, t.ticket_type_id, t.booking_id, t.from_account, t.quantity, s.status,
+            CASE s.status WHEN 'pending' THEN t.to_email END, t.token_hash, t.created_at, t.expires_at,
+            CASE WHEN t.status = s.status THEN t.ended_at ELSE least(t.expires_at, now()) END, t.to_account, t.received_booking
+       FROM transfers t JOIN events e ON e.id = t.event_id
+      CROSS JOIN LATERAL (SELECT CASE WHEN t.status = 'pending' AND (t.expires_at <= now() OR e.starts_at <= now() OR e.status = 'cancelled')
+                                      THEN 'lapsed' ELSE t.status END AS status) AS s
+      ",
+            $rest
+        )
+    };
+}
+
+statement! {
+    struct FindTransfer { id: SqlUuid = Uuid } -> (Text, TransferColumns);
+    select_transfers!("WHERE t.id = $1")
+}
+
+statement! {
+    struct TransfersOfAccount { account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64 } -> (Text, TransferColumns);
+    select_transfers!(
+        "WHERE (t.from_account = $1 OR t.to_account = $1) AND t.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY t.id DESC LIMIT $3"
+    )
+}
+
+fn named((event_name, row): (String, TransferRow)) -> QueryResult<NamedTransfer> {
+    Ok(NamedTransfer { event_name, transfer: Transfer::try_from(row)? })
+}
+
+/// Returns a transfer as it is now, whoever is on its sides.
+pub async fn transfer(conn: &mut AsyncPgConnection, id: TransferId) -> QueryResult<Option<NamedTransfer>> {
+    let found: Option<(String, TransferRow)> = FindTransfer { id: id.as_uuid() }.get_result(conn).await.optional()?;
+    found.map(named).transpose()
+}
+
+/// Lists the transfers that an account has offered or accepted, with ids below `after`, newest first.
+pub async fn transfers_of_account(
+    conn: &mut AsyncPgConnection,
+    account: AccountId,
+    after: Option<TransferId>,
+    limit: i64,
+) -> QueryResult<Vec<NamedTransfer>> {
+    let query = TransfersOfAccount { account: account.as_uuid(), before: after.map(TransferId::as_uuid), limit };
+    let rows: Vec<(String, TransferRow)> = query.load(conn).await?;
+    rows.into_iter().map(named).collect()
+}
