@@ -241,7 +241,7 @@ const CHANGES: [ChangeCase; 5] = [
 fn assert_offered_tickets(language: Language, subject: &str, parts: &[&str]) {
     let event = event("Chess", "published");
     let offered = OfferedTickets {
-        tickets: TicketData { event_id: EVENT, quantity: 3, remaining: 3, is_called_off: false, offer: None },
+        tickets: TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 3, is_called_off: false, offer: None },
         event: &event,
         transfer: TransferId::from_uuid(Uuid::from_u128(10)),
         expires_at: chrono::DateTime::from_timestamp(1_785_000_000, 0).unwrap(),
