@@ -108,7 +108,7 @@ impl UnitOfWork {
         self.check_largest_quantity(transfer.key, quantity)?;
         self.check_account_limit(transfer.key, receiver, quantity)?;
         let remaining = self.take_transferred_tickets(from, quantity)?;
-        let received = Booking {
+        let new_booking = Booking {
             id: accept.booking,
             key: transfer.key,
             holder: accept.receiver.clone(),
@@ -119,7 +119,7 @@ impl UnitOfWork {
             cancelled_at: None,
             expires_at: None,
         };
-        self.bookings.insert_new((scope.0, accept.booking), received);
+        self.bookings.insert_new((scope.0, accept.booking), new_booking);
         self.take_from_total(transfer.key, transfer.from_account, quantity);
         self.add_to_total(transfer.key, receiver, quantity);
         let now = self.now;
