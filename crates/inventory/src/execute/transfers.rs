@@ -155,9 +155,10 @@ impl UnitOfWork {
     pub(super) fn withdraw_excess_transfers(&mut self, scope: (EventId, BookingId)) {
         let Some(booking) = self.bookings.get(&scope) else { return };
         let mut left = if booking.status == BookingStatus::Confirmed { self.unused_tickets(scope, booking) } else { 0 };
-        let mut pending: Vec<_> = self.pending_transfers(scope).map(|transfer| (transfer.id, transfer.quantity)).collect();
+        let pending = self.pending_transfers(scope).map(|transfer| (transfer.created_at, transfer.id, transfer.quantity));
+        let mut pending: Vec<_> = pending.collect();
         pending.sort_unstable();
-        for (id, quantity) in pending {
+        for (_, id, quantity) in pending {
             match left.checked_sub(quantity) {
                 Some(rest) => left = rest,
                 None => self.end_pending_transfer((scope.0, id), TransferStatus::Withdrawn),
