@@ -127,9 +127,15 @@ impl Subject {
             Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::TransferReceived => delivery.booking.map(Self::Booking),
             Kind::Waitlisted | Kind::WaitlistClosed => delivery.entry.map(Self::Entry),
             Kind::EventChanged | Kind::Reminder => Some(Self::Holder(delivery.key.recipient)),
-            Kind::OfferLapsed | Kind::Returned | Kind::Withdrawn | Kind::AccountNotice | Kind::WebhookDisabled => None,
-            // The page behind the link shows the present state of the transfer.
-            Kind::TransferOffered | Kind::TransferAccepted | Kind::TransferDeclined => None,
+            // The page behind the link of a transfer shows its present state.
+            Kind::TransferOffered
+            | Kind::TransferAccepted
+            | Kind::TransferDeclined
+            | Kind::OfferLapsed
+            | Kind::Returned
+            | Kind::Withdrawn
+            | Kind::AccountNotice
+            | Kind::WebhookDisabled => None,
         }
     }
 }

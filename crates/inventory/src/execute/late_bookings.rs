@@ -33,9 +33,14 @@ impl LateBookingBudget {
                 }
                 Command::CancelBooking(_) | Command::ChangeEntry(_) | Command::Expire(_) => _ = unsettled.insert(command.event()),
                 Command::ChangeEvent(_) => _ = changed.insert(command.event()),
-                Command::Confirm(_) | Command::LeaveWaitlist(_) | Command::DeleteEvent(_) | Command::Reallocate(_) => {}
                 // A transfer leaves the counters as they are.
-                Command::OfferTransfer(_) | Command::AcceptTransfer(_) | Command::EndTransfer(_) => {}
+                Command::OfferTransfer(_)
+                | Command::AcceptTransfer(_)
+                | Command::EndTransfer(_)
+                | Command::Confirm(_)
+                | Command::LeaveWaitlist(_)
+                | Command::DeleteEvent(_)
+                | Command::Reallocate(_) => {}
             }
         }
         let mut budget = Self::default();

@@ -108,7 +108,7 @@ impl UnitOfWork {
         self.check_largest_quantity(transfer.key, quantity)?;
         self.check_account_limit(transfer.key, receiver, quantity)?;
         let remaining = self.take_transferred_tickets(from, quantity)?;
-        let received = Booking {
+        let new_booking = Booking {
             id: accept.booking,
             key: transfer.key,
             holder: accept.receiver.clone(),
@@ -119,7 +119,7 @@ impl UnitOfWork {
             cancelled_at: None,
             expires_at: None,
         };
-        self.bookings.insert_new((scope.0, accept.booking), received);
+        self.bookings.insert_new((scope.0, accept.booking), new_booking);
         self.take_from_total(transfer.key, transfer.from_account, quantity);
         self.add_to_total(transfer.key, receiver, quantity);
         let now = self.now;
@@ -155,9 +155,10 @@ impl UnitOfWork {
     pub(super) fn withdraw_excess_transfers(&mut self, scope: (EventId, BookingId)) {
         let Some(booking) = self.bookings.get(&scope) else { return };
         let mut left = if booking.status == BookingStatus::Confirmed { self.unused_tickets(scope, booking) } else { 0 };
-        let mut pending: Vec<_> = self.pending_transfers(scope).map(|transfer| (transfer.id, transfer.quantity)).collect();
+        let pending = self.pending_transfers(scope).map(|transfer| (transfer.created_at, transfer.id, transfer.quantity));
+        let mut pending: Vec<_> = pending.collect();
         pending.sort_unstable();
-        for (id, quantity) in pending {
+        for (_, id, quantity) in pending {
             match left.checked_sub(quantity) {
                 Some(rest) => left = rest,
                 None => self.end_pending_transfer((scope.0, id), TransferStatus::Withdrawn),

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::changed_rows::{add_counters, change_counts, changed_bookings, changed_entries, changed_events, changed_limits, ended_entries};
 use self::new_rows::{add_messages, new_entries, new_keys, sales};
-use self::transfers::{ended_transfers, new_transfers};
+use self::transfers::TransferWrites;
 use super::statements as sql;
 use super::unit_of_work::UnitOfWork;
 use crate::auditlog::InsertAuditEntry;
@@ -37,8 +37,8 @@ pub(crate) struct BatchWrites {
     returned: sql::UpdateBookings,
     changed: sql::UpdateEntrySizes,
     ended: sql::UpdateEntryStatuses,
-    transfers: sql::InsertTransfers,
-    ended_transfers: sql::EndTransfers,
+    /// Boxed, because few batches have transfers, and the future of every batch would be larger.
+    transfers: Option<Box<TransferWrites>>,
     limits: sql::UpdateLimits,
     lowered: sql::DecrementCounts,
     keys: sql::InsertKeys,
@@ -69,8 +69,7 @@ impl BatchWrites {
             returned: changed_bookings(work)?,
             changed: changed_entries(work)?,
             ended: ended_entries(work),
-            transfers: new_transfers(work)?,
-            ended_transfers: ended_transfers(work),
+            transfers: TransferWrites::of(work)?,
             limits: changed_limits(work)?,
             lowered,
             marker_row: first_key.is_none().then_some(marker_row),
@@ -89,7 +88,6 @@ impl BatchWrites {
         let (entries, returned, ended) = (self.entries.ids.len() + self.entries.by.len(), self.returned.ids.len(), self.ended.ids.len());
         let changed = self.changed.ids.len();
         let (limits, lowered, keys) = (self.limits.ids.len(), self.lowered.types.len(), self.keys.keys.len());
-        let (transfers, ended_transfers) = (self.transfers.ids.len(), self.ended_transfers.ids.len());
         let sales = self.sales.ids.len() + self.sales.stock_ids.len() + self.sales.message_ids.len();
         try_join!(
             execute_rows(conn, self.sales, sales),
@@ -97,8 +95,7 @@ impl BatchWrites {
             execute_rows(conn, self.returned, returned),
             execute_rows(conn, self.changed, changed),
             execute_rows(conn, self.ended, ended),
-            execute_rows(conn, self.transfers, transfers),
-            execute_rows(conn, self.ended_transfers, ended_transfers),
+            Box::pin(TransferWrites::write(self.transfers, conn)),
             execute_rows(conn, self.limits, limits),
             execute_rows(conn, self.lowered, lowered),
             execute_rows(conn, self.keys, keys),

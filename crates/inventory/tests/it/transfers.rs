@@ -150,8 +150,10 @@ async fn pending_transfers_never_promise_more_tickets_than_the_booking_has() {
     let key = fixture.event(9).await;
     let book = booked(&fixture, key, 4).await;
     let (first, second, third) = (offer(&fixture, &book, 2), offer(&fixture, &book, 1), offer(&fixture, &book, 2));
-    let outcomes = run(&fixture, vec![offers(first.clone()), offers(second.clone()), offers(third.clone())]).await;
-    assert_eq!(outcomes[2], refused(TransferRefusal::Promised { free: 1 }));
+    // In transactions of their own, so that the first one is older.
+    run(&fixture, vec![offers(first.clone())]).await;
+    let outcomes = run(&fixture, vec![offers(second.clone()), offers(third.clone())]).await;
+    assert_eq!(outcomes[1], refused(TransferRefusal::Promised { free: 1 }));
     let outcomes = run(&fixture, vec![offers(third.clone()), offers(offer(&fixture, &book, 5))]).await;
     assert_eq!(outcomes[0], refused(TransferRefusal::Promised { free: 1 }), "also in a later transaction");
     assert_eq!(outcomes[1], Outcome::Refused(Refusal::MoreThanBooked { booked: 4 }));

@@ -1,13 +1,39 @@
 //! Collects the transfers that a transaction inserts and ends.
 
 use diesel::QueryResult;
+use diesel_async::AsyncPgConnection;
+use futures_util::try_join;
 use rowlock_domain::ids::{AccountId, BookingId};
 
+use super::execute_rows;
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::{Tracked, UnitOfWork};
 use crate::views::rows::to_int;
 
-pub(super) fn new_transfers(work: &UnitOfWork) -> QueryResult<sql::InsertTransfers> {
+/// The writes of transfers.
+pub(super) struct TransferWrites {
+    new: sql::InsertTransfers,
+    ended: sql::EndTransfers,
+}
+
+impl TransferWrites {
+    /// Collects the changes of transfers. Returns `None` if there are none.
+    pub(super) fn of(work: &UnitOfWork) -> QueryResult<Option<Box<Self>>> {
+        if work.transfers.iter().all(|row| !row.is_new() && row.original().is_none()) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Self { new: new_transfers(work)?, ended: ended_transfers(work) })))
+    }
+
+    pub(super) async fn write(writes: Option<Box<Self>>, conn: &AsyncPgConnection) -> QueryResult<()> {
+        let Some(writes) = writes else { return Ok(()) };
+        let Self { new, ended } = *writes;
+        let rows = (new.ids.len(), ended.ids.len());
+        try_join!(execute_rows(conn, new, rows.0), execute_rows(conn, ended, rows.1)).map(|_| ())
+    }
+}
+
+fn new_transfers(work: &UnitOfWork) -> QueryResult<sql::InsertTransfers> {
     let mut rows = sql::InsertTransfers {
         events: Vec::new(),
         ids: Vec::new(),
@@ -38,7 +64,7 @@ pub(super) fn new_transfers(work: &UnitOfWork) -> QueryResult<sql::InsertTransfe
     Ok(rows)
 }
 
-pub(super) fn ended_transfers(work: &UnitOfWork) -> sql::EndTransfers {
+fn ended_transfers(work: &UnitOfWork) -> sql::EndTransfers {
     let mut rows = sql::EndTransfers {
         events: Vec::new(),
         ids: Vec::new(),
