@@ -1,6 +1,6 @@
 //! Offers tickets to somebody else, with links whose secret the test knows.
 
-#![allow(clippy::expect_used, reason = "a test reports what is wrong by panicking")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test reports what is wrong by panicking")]
 
 use diesel_async::SimpleAsyncConnection;
 use serde_json::json;

@@ -4,6 +4,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowlock_domain::ids::{AccountId, BookingId, TransferId, TypeKey};
 use rowlock_domain::messages::SealedNotice;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, TransferStatus};
+use rowlock_domain::tickets::TicketNumber;
 use rowlock_domain::values::Quantity;
 use rowlock_inventory::audit::check;
 use rowlock_inventory::command::{AcceptTransfer, Book, EndTransfer, OfferTransfer, TransferRefusal, TransferSide};
@@ -86,7 +87,7 @@ pub(crate) async fn transfer(fixture: &InventoryFixture, id: TransferId) -> Name
 /// Returns the status, the quantity and the valid numbers of a booking.
 pub(crate) async fn numbers(fixture: &InventoryFixture, key: TypeKey, booking: BookingId) -> (BookingStatus, u32, Vec<u16>) {
     let found = tickets_of_booking(&mut fixture.database.admin().await, key.event, booking).await.unwrap().unwrap();
-    (found.booking.status, found.booking.quantity, found.numbers.valid().map(|number| number.get()).collect())
+    (found.booking.status, found.booking.quantity, found.numbers.valid().map(TicketNumber::get).collect())
 }
 
 pub(crate) async fn sql(fixture: &InventoryFixture, text: &str) {

@@ -54,6 +54,7 @@ impl TicketList<'_> {
 }
 
 /// A booking with the event that it is for.
+#[expect(clippy::struct_excessive_bools, reason = "each one shows or hides a part of a page")]
 pub(crate) struct Ticket {
     pub(crate) id: String,
     pub(crate) event_id: String,
