@@ -42,8 +42,8 @@ async fn one_response_names_every_invalid_query_parameter() {
     assert_eq!(
         LISTS.len(),
         ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 16,
-        "all but one event for anyone and for administrators, its picture, its timeline, its holders, the holdings of an account, one transfer, an export, \
-         two live streams, tickets, their files, calendar and keys, and the counts of check-ins"
+        "all but one event for anyone and for administrators, its picture, its timeline, its holders, the holdings of an account, one transfer, \
+         an export, two live streams, tickets, their files, calendar and keys, and the counts of check-ins"
     );
 
     for time in ["tomorrow", "5", "2030-01-01", "0001-01-01T00:00:00Z", "%00"] {

@@ -176,7 +176,10 @@ mod tests {
                 DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, min_quantity: None, previous_quantity: 1, number },
                 none,
             ),
-            (DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false }, SalesChange { left: 1, ..none }),
+            (
+                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+                SalesChange { left: 1, ..none },
+            ),
             (
                 DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
                 SalesChange { joined: 1, ..none },
