@@ -47,8 +47,16 @@ impl CommandLabels {
             Ok(Outcome::Waitlisted(_)) => "waitlisted",
             Ok(Outcome::Returned(_)) => "returned",
             Ok(Outcome::Left(_)) => "left",
-            Ok(Outcome::EntryChanged(_) | Outcome::Changed(_) | Outcome::Deleted | Outcome::Reallocated(_) | Outcome::Expired(_)) => "done",
-            Ok(Outcome::TransferOffered(_) | Outcome::TransferAccepted(_) | Outcome::TransferEnded(_)) => "done",
+            Ok(
+                Outcome::EntryChanged(_)
+                | Outcome::Changed(_)
+                | Outcome::Deleted
+                | Outcome::Reallocated(_)
+                | Outcome::Expired(_)
+                | Outcome::TransferOffered(_)
+                | Outcome::TransferAccepted(_)
+                | Outcome::TransferEnded(_),
+            ) => "done",
             Ok(Outcome::Replayed(_)) => "replayed",
             Ok(Outcome::Refused(_)) => "refused",
             Ok(Outcome::Skipped) => "skipped",

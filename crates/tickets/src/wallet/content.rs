@@ -40,7 +40,7 @@ impl PassTicket {
             |start| format!("{}, {}", locale.date(start, self.zone), locale.time(start, self.zone)),
         );
         let zone = self.starts_at.map(|_| locale.zone_name(self.zone));
-        let fields = |list: &[Option<Value>]| Value::from_iter(list.iter().flatten().cloned());
+        let fields = |list: &[Option<Value>]| list.iter().flatten().cloned().collect::<Value>();
         let venue = self.venue.as_deref().unwrap_or_default();
         let mut content = json!({
             "formatVersion": 1,

@@ -78,8 +78,8 @@ impl PassCertificate {
             signed.add_certificate(CertificateChoices::Certificate(certificate.clone()))?;
         }
         if let Some(certificate) = self.chain.first().map(Certificate::tbs_certificate) {
-            let signer = IssuerAndSerialNumber { issuer: certificate.issuer().clone(), serial_number: certificate.serial_number().clone() };
-            let mut info = SignerInfoBuilder::new(SignerIdentifier::IssuerAndSerialNumber(signer), algorithm, &detached, Some(&digest))?;
+            let issuer = IssuerAndSerialNumber { issuer: certificate.issuer().clone(), serial_number: certificate.serial_number().clone() };
+            let mut info = SignerInfoBuilder::new(SignerIdentifier::IssuerAndSerialNumber(issuer), algorithm, &detached, Some(&digest))?;
             // Wallet rejects a signature that does not say when it was made.
             info.add_signed_attribute(signing_time(now)?)?;
             // Random blinding hides the key from anybody who measures how long signatures take.
