@@ -78,7 +78,7 @@ impl CommandBody for TransferLink {}
 #[expect(dead_code, reason = "describes what `get` reads")]
 struct TransferTokenHeader {
     /// The `token` in the link. The account that offered or accepted the tickets does not need it.
-    #[param(nullable = false, rename = "X-Transfer-Token", max_length = 1000, example = json!(examples::TOKEN))]
+    #[param(nullable = false, rename = "X-Transfer-Token", example = json!(examples::TOKEN))]
     x_transfer_token: Option<String>,
 }
 

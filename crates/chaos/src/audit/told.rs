@@ -79,7 +79,7 @@ fn is_about_reservation(message: &Message) -> bool {
     )
 }
 
-/// Returns the messages about a booking or an entry that people are told a later change of.
+/// Returns the messages about a booking or an entry that a later change has made untrue or old.
 fn overtaken(messages: &[Message]) -> BTreeSet<Uuid> {
     let mut latest: BTreeMap<Uuid, i64> = BTreeMap::new();
     for (message, subject) in messages.iter().flat_map(|message| subjects(message).map(move |subject| (message, subject))) {
@@ -97,14 +97,14 @@ fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
         | MessageContent::Reduced { booking, .. }
         | MessageContent::Expired { booking, offer: true, .. } => (Some(booking.id), None),
         MessageContent::Cancelled { booking, .. } => (Some(*booking), None),
-        MessageContent::Joined { entry, .. } => (None, Some(entry.id)),
+        // Nobody is told that they left, but then they are no longer told that they wait.
+        MessageContent::Joined { entry, .. } | MessageContent::Left { entry, .. } => (None, Some(entry.id)),
         MessageContent::Promoted { entry, booking, .. } | MessageContent::Offered { entry, booking, .. } => {
             (Some(*booking), Some(entry.id))
         }
         MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }
         | MessageContent::Changed { .. }
-        | MessageContent::Left { .. }
         | MessageContent::Released
         | MessageContent::Reallocated { .. }
         | MessageContent::Capacity(_)
