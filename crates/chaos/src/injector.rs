@@ -218,6 +218,8 @@ impl FaultInjector<'_> {
             if matches!(service_id, ServiceId::Booking(_)) {
                 sent.cancelled().await;
                 service.wait_for_queued_commands(IN_FLIGHT, DRAIN_TIMEOUT).await;
+                // The commands of other clients are queued, too. A request that was not read is lost when its connection is closed.
+                service.wait_until_requests_are_read(self.environment.port(service_id)?, DRAIN_TIMEOUT).await;
             }
             let from = Instant::now();
             service.signal(Signal::TERM)?;

@@ -98,6 +98,17 @@ impl ServiceProcess {
         let _ = timeout(limit, enough).await;
     }
 
+    /// Waits until the service has read every request that reached its port, or until the timeout. The kernel counts the bytes that it
+    /// has not read.
+    pub async fn wait_until_requests_are_read(&self, port: u16, limit: Duration) {
+        let all_read = async {
+            while tokio::fs::read_to_string("/proc/net/tcp").await.is_ok_and(|sockets| has_unread_bytes(&sockets, port)) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let _ = timeout(limit, all_read).await;
+    }
+
     async fn queued_commands(&self) -> Option<usize> {
         let response = self.http.get(format!("http://127.0.0.1:{}/metrics", self.management)).send().await.ok()?;
         let text = response.text().await.ok()?;
@@ -142,5 +153,35 @@ impl ServiceProcess {
         }
         child.kill().await?;
         Ok(None)
+    }
+}
+
+/// Returns whether a connection to a port has unread bytes, from the list of sockets that Linux provides.
+fn has_unread_bytes(sockets: &str, port: u16) -> bool {
+    const ESTABLISHED: &str = "01";
+    let local_end = format!(":{port:04X}");
+    sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|fields| match fields.as_slice() {
+        [_, local, _, state, queues, ..] => local.ends_with(&local_end) && *state == ESTABLISHED && !queues.ends_with(":00000000"),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_with_unread_bytes_is_recognized() {
+        let socket = |port: &str, state: &str, unread: &str| {
+            format!(
+                "  0: 0100007F:{port} 0100007F:D431 {state} 00000000:{unread} 00:00000000 00000000     0        0 1 1 0 20 4 30 10 -1\n"
+            )
+        };
+        let header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+        let read = |sockets: &str| has_unread_bytes(&format!("{header}{sockets}"), 0x1F90);
+        assert!(read(&socket("1F90", "01", "000001A4")));
+        assert!(!read(&socket("1F90", "01", "00000000")));
+        assert!(!read(&socket("1F90", "0A", "00000001")), "a listening socket counts connections");
+        assert!(!read(&socket("1F91", "01", "000001A4")));
     }
 }
