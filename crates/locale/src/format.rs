@@ -44,6 +44,11 @@ impl Locale {
         formatter.map(|formatter| formatter.format(&wall).to_string()).unwrap_or_default()
     }
 
+    /// Formats a day and a time with the name of their zone, such as `Fri, 14 Aug 2026, 20:00 Berlin time`.
+    pub fn zoned_date_time(&self, at: Timestamp, zone: Tz) -> String {
+        format!("{}\u{a0}{}", self.date_time(at, zone), self.zone_name(zone))
+    }
+
     /// Formats a weekday and a time of the coming days, such as `Friday 20:00`.
     pub fn weekday_time(&self, at: Timestamp, zone: Tz) -> String {
         let wall = wall(at, zone);

@@ -31,6 +31,27 @@ fn one_message_names_every_invalid_setting_and_the_exit_code_is_2() {
 }
 
 #[test]
+fn a_certificate_for_passes_that_cannot_be_used_is_named() {
+    const CERTIFICATE: &str = include_str!("../../../tickets/src/wallet/testdata/pass.pem");
+    const OTHER_CERTIFICATE: &str = include_str!("../../../tickets/src/wallet/testdata/other.pem");
+    const KEY: &str = include_str!("../../../tickets/src/wallet/testdata/key.pem");
+    const OTHER_KEY: &str = include_str!("../../../tickets/src/wallet/testdata/other-key.pem");
+    for (certificates, key, problem) in [
+        (CERTIFICATE, "", "wallet.key (ROWLOCK__WALLET__KEY): must be set, because wallet.certificates is"),
+        ("", KEY, "wallet.certificates (ROWLOCK__WALLET__CERTIFICATES): must be set, because wallet.key is"),
+        ("x", KEY, "wallet.certificates (ROWLOCK__WALLET__CERTIFICATES): the certificates must be X.509"),
+        (OTHER_CERTIFICATE, KEY, "wallet.certificates (ROWLOCK__WALLET__CERTIFICATES): the first certificate must be that of a pass type"),
+        (CERTIFICATE, "x", "wallet.key (ROWLOCK__WALLET__KEY): the key must be an RSA key"),
+        (CERTIFICATE, OTHER_KEY, "wallet.key (ROWLOCK__WALLET__KEY): the key does not belong"),
+    ] {
+        let output = run(&[], &[("ROWLOCK__WALLET__CERTIFICATES", certificates), ("ROWLOCK__WALLET__KEY", key)]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(problem), "{problem} is not named in: {said}");
+        assert!(!said.contains("BEGIN"), "{said}");
+    }
+}
+
+#[test]
 fn an_invalid_argument_prints_the_usage() {
     let output = run(&["sell"], &[]);
     assert_eq!(output.status.code(), Some(2));

@@ -191,9 +191,7 @@ fn tickets_part(event: &Event, view: &EventView, locale: &Locale, now: Timestamp
         is_update,
         types,
         labels: labels.to_string(),
-        return_until: event
-            .cancel_until
-            .map(|at| format!("{}\u{a0}{}", locale.date_time(at, event.zone()), locale.zone_name(event.zone()))),
+        return_until: event.cancel_until.map(|at| locale.zoned_date_time(at, event.zone())),
         checkout_time: event.checkout_minutes.map(|minutes| duration(locale, minutes)),
         offer_time: event.offer_minutes.map(|minutes| duration(locale, minutes)),
     };

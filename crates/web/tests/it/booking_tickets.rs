@@ -1,5 +1,6 @@
 //! The tickets of a booking with their QR codes.
 
+use rowlock_test_support::system::Plan;
 use serde_json::json;
 
 use crate::support::Web;
@@ -37,6 +38,32 @@ async fn a_holder_sees_a_qr_code_for_each_ticket_and_downloads_files() {
         assert!(web.browser().get(&format!("{here}{path}")).await.location().starts_with("/signin?next="));
     }
     web.stop().await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_added_to_a_wallet_if_the_installation_issues_passes() {
+    let plan = Plan::default()
+        .booking_setting("wallet.certificates", include_str!("../../../tickets/src/wallet/testdata/pass.pem"))
+        .booking_setting("wallet.key", include_str!("../../../tickets/src/wallet/testdata/key.pem"));
+    for (plan, has_passes) in [(plan, true), (Plan::default(), false)] {
+        let web = Web::with(plan, &[]).await;
+        let event = web.system.event(5).await;
+        let booking = web.system.user("ada").await.must_book(&event, 1).await;
+        let mut ada = web.browser();
+        ada.sign_in("ada").await;
+        let here = format!("/tickets/{booking}");
+        let path = format!("{here}/0.pkpass");
+        let page = ada.get(&here).await;
+        assert_eq!(page.expect(200).contains(&format!("href=\"{path}\"")), has_passes, "{}", page.text);
+        let file = ada.get(&path).await;
+        if has_passes {
+            assert!(file.expect(200).starts_with("PK") && file.header("content-type") == "application/vnd.apple.pkpass");
+            assert!(file.header("content-disposition").ends_with(".pkpass\""), "{}", file.header("content-disposition"));
+        } else {
+            file.expect(404);
+        }
+        web.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ async fn a_holder_offers_tickets_and_withdraws_the_offer() {
         page.text
     );
     assert!(page.text.contains("All tickets that you have not used are offered"));
+    assert!(page.text.contains("\u{a0}UTC</p>"), "the end of the offer names its time zone: {}", page.text);
 
     let list = user.client.get("/api/transfers").await.expect(200);
     let withdraw = format!("{path}/{}/withdraw", list["items"][0]["id"].as_str().unwrap());
