@@ -69,7 +69,7 @@ impl PassIssuer {
         Ok(Self { certificate: PassCertificate::read(certificates, key)?, organization, texts: Arc::new(texts) })
     }
 
-    /// Returns the pass of a ticket in a language, signed at the given time. It takes some milliseconds of processor time for the signature.
+    /// Returns the pass of a ticket in a language, signed at the given time. The RSA signature makes it work for a processor, so run it in the background.
     ///
     /// # Errors
     ///
