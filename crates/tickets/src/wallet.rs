@@ -69,7 +69,8 @@ impl PassIssuer {
         Ok(Self { certificate: PassCertificate::read(certificates, key)?, organization, texts: Arc::new(texts) })
     }
 
-    /// Returns the pass of a ticket in a language, signed at the given time. The RSA signature makes it work for a processor, so run it in the background.
+    /// Returns the pass of a ticket in a language, signed at the given time. Its RSA signature keeps a processor busy, so call it in the
+    /// background.
     ///
     /// # Errors
     ///
