@@ -73,12 +73,15 @@ fn waiting_after(log: &[QueueLogRecord]) -> BTreeMap<i64, (u32, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn a_log_that_was_tampered_with_is_found_out(capacity in 0u32..=12, steps in steps(true), which: usize, how in 0usize..7, by in 1u32..=3) {
         let log = run_history(takes_fewer, capacity, steps)?;
-        prop_assume!(!log.is_empty());
+        // In a history without a queue, there is nothing to tamper with.
+        if log.is_empty() {
+            return Ok(());
+        }
         let index = which % log.len();
         let mut changed = log.clone();
         match how {
