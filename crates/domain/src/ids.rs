@@ -87,6 +87,10 @@ id! {
     WaitlistEntryId
 }
 id! {
+    /// The id of a wish: entries in the waiting lists of several ticket types, of which one is enough.
+    WishId
+}
+id! {
     /// The id of a check-in, which admitted the holder of one ticket.
     CheckinId
 }

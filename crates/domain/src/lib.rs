@@ -16,6 +16,7 @@ pub mod tickets;
 pub mod time_zone;
 pub mod trace;
 pub mod values;
+pub mod wishes;
 
 mod clock;
 

@@ -221,6 +221,7 @@ mod tests {
             account_id: account,
             quantity: 1,
             number: 7,
+            fulfilled_by: None,
         };
         for (domain_event, account) in [(DomainEvent::TicketsReleased {}, None), (left, Some(account))] {
             let written = Message { domain_event, ..released() }.to_json("/x").unwrap();

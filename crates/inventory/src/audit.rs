@@ -65,6 +65,15 @@ SELECT 'waiting-list entries whose offer does not have the status of their booki
   FROM waitlist_entries w JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
  WHERE (w.status = 'expired') <> (b.status = 'expired') OR (w.status = 'left' AND b.status <> 'cancelled')
 UNION ALL
+SELECT 'waiting-list entries whose wish was fulfilled by another entry', count(*), min(w.event_id || ' ' || w.id)
+  FROM waitlist_entries w JOIN waitlist_entries p ON p.event_id = w.event_id AND p.wish_id = w.wish_id AND p.booking_id IS NOT NULL
+ WHERE w.status = 'waiting'
+UNION ALL
+SELECT 'wishes whose entries have different holders or the same ticket type', count(*), min(wish)
+  FROM (SELECT event_id || ' ' || wish_id AS wish FROM waitlist_entries WHERE wish_id IS NOT NULL GROUP BY event_id, wish_id
+        HAVING count(DISTINCT ticket_type_id) <> count(*)
+            OR count(DISTINCT account_id) FILTER (WHERE account_id <> '00000000-0000-0000-0000-000000000000') > 1) AS w
+UNION ALL
 SELECT 'waiting-list entries that could be booked from the available tickets', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id
  WHERE w.status = 'waiting' AND t.held = 0 AND least(w.min_quantity, w.quantity) <= least(t.available, t.max_per_booking)

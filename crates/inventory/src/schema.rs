@@ -92,6 +92,8 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         for_guest -> Bool,
         min_quantity -> Nullable<Integer>,
+        wish_id -> Nullable<Uuid>,
+        preference -> Nullable<SmallInt>,
     }
 }
 

@@ -7,6 +7,7 @@ use rowlock_domain::allocation::{BookingLimits, PartySize, Schedule, Stock};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TransferId, TypeKey, WaitlistEntryId};
 use rowlock_domain::queue::QueuedEntry;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus, WaitlistUntil};
+use rowlock_domain::wishes::WishPlace;
 use serde::{Deserialize, Serialize};
 
 use crate::event_times::EventTimes;
@@ -197,6 +198,8 @@ pub struct WaitlistEntry {
     pub ended_at: Option<Timestamp>,
     /// Whether the holder is a guest without an account, who cannot accept offers.
     pub for_guest: bool,
+    /// The wish that the entry belongs to, and its place there, unless it stands alone.
+    pub wish: Option<WishPlace>,
 }
 
 impl WaitlistEntry {

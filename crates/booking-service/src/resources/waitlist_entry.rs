@@ -1,7 +1,7 @@
 //! A waiting-list entry, as its holder sees it.
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, WaitlistEntryId, WishId};
 use rowlock_domain::states::WaitlistStatus;
 use rowlock_http::openapi as enums;
 use rowlock_inventory::views::NamedEntry;
@@ -36,6 +36,13 @@ pub(crate) struct WaitlistEntryResource {
     /// passes, `expired`.
     #[schema(value_type = Option<Uuid>, required)]
     booking_id: Option<BookingId>,
+    /// The wish that the entry belongs to: entries for several ticket types of an event, of which the first that is promoted ends the
+    /// others. Null if the entry stands alone.
+    #[schema(value_type = Option<Uuid>, required)]
+    wish_id: Option<WishId>,
+    /// Rank of the ticket type in the order of preference of the wish, from 0; null if the entry stands alone.
+    #[schema(required, minimum = 0, maximum = 9)]
+    preference: Option<u16>,
 }
 
 impl From<&NamedEntry> for WaitlistEntryResource {
@@ -52,6 +59,8 @@ impl From<&NamedEntry> for WaitlistEntryResource {
             status: entry.status,
             joined_at: entry.joined_at,
             booking_id: entry.booking,
+            wish_id: entry.wish.map(|place| place.id),
+            preference: entry.wish.map(|place| place.preference),
         }
     }
 }

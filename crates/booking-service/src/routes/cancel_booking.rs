@@ -40,7 +40,7 @@ pub(super) struct CancelBooking {
 
 impl CommandBody for CancelBooking {
     fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
-        require_exactly_one(body, "bookingId", "eventId");
+        require_exactly_one(body, &["bookingId", "eventId"]);
     }
 }
 

@@ -1,8 +1,11 @@
 //! Reads the messages that people are told about, for the notifier.
 
+mod wishes;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::wishes::{delivery_id, is_told_by_first_choice};
 use super::envelope::is_readable_schema;
 use super::{EventChanges, UnreadableMessage};
 use crate::Timestamp;
@@ -136,7 +139,7 @@ impl<'de> Deserialize<'de> for SealedNotice {
 /// A message and what it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationMessage {
-    /// The identity of the message. Redeliveries have the same id.
+    /// The identity of the message. Redeliveries have the same id, and so do the messages that close the entries of one wish.
     pub id: MessageId,
     /// The notification, or `None` if nobody is told about messages of this type.
     pub notification: Option<Notification>,
@@ -239,7 +242,7 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
     if envelope.specversion != "1.0" {
         return Err(UnreadableMessage::Type(format!("{} {}", envelope.specversion, envelope.r#type)));
     }
-    Ok(NotificationMessage { id: envelope.id, notification: notification(envelope)? })
+    Ok(NotificationMessage { id: delivery_id(&envelope)?, notification: notification(envelope)? })
 }
 
 /// The types of messages that people are told about.
@@ -271,6 +274,7 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
     let sequence: Option<i64> = sequence.and_then(|sequence| sequence.parse().ok());
     Ok(Some(match r#type.as_str() {
         "booking.confirmed" => Notification::Booked(tickets(data, sequence)?),
+        "waitlist.joined" if is_told_by_first_choice(&data)? => return Ok(None),
         "waitlist.joined" => Notification::Joined(tickets(data, sequence)?),
         "waitlist.promoted" => Notification::Promoted(tickets(data, sequence)?),
         "waitlist.closed" => Notification::Closed(tickets(data, sequence)?),

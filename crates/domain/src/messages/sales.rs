@@ -164,20 +164,23 @@ mod tests {
                 SalesChange { promotions: 1, ..none },
             ),
             (
-                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
+                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish: None },
                 SalesChange { joined: 1, ..none },
             ),
             (
                 DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
                 SalesChange { promoted: 3, promotions: 1, ..none },
             ),
-            (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, SalesChange { left: 1, ..none }),
+            (
+                DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by: None },
+                SalesChange { left: 1, ..none },
+            ),
             (
                 DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, min_quantity: None, previous_quantity: 1, number },
                 none,
             ),
             (
-                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish: None },
                 SalesChange { left: 1, ..none },
             ),
             (

@@ -61,7 +61,7 @@ pub struct ProblemDocument {
     /// With `already-waiting`: the position of the entry in the waiting list, from 1.
     #[schema(nullable = false, minimum = 1)]
     position: Option<i64>,
-    /// With `capacity-below-booked`: the ticket type.
+    /// With `capacity-below-booked` and `already-waiting`, and with `account-limit` of a request for several ticket types: the ticket type.
     #[schema(nullable = false, format = Uuid)]
     ticket_type_id: Option<String>,
     /// With `capacity-below-booked`: the number of its booked tickets.

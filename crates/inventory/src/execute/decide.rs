@@ -1,11 +1,12 @@
 //! Decides commands in the order of arrival, on rows in memory. The rule itself is in `rowlock_domain::allocation`.
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase, PartySize};
+use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase, PartySize, Stock};
 use rowlock_domain::auditlog::Action;
-use rowlock_domain::ids::EventId;
+use rowlock_domain::ids::{EventId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
+use rowlock_domain::wishes::WishPlace;
 
 use super::unit_of_work::{StoredResponse, Tracked, UnitOfWork};
 use crate::command::{Book, Command, Outcome, Refusal};
@@ -35,6 +36,7 @@ impl UnitOfWork {
     fn decide_new_command(&mut self, command: &Command) -> Outcome {
         let result = match command {
             Command::Book(book) => self.book(book),
+            Command::BookWish(wish) => self.book_wish(wish),
             Command::Confirm(confirm) => self.confirm(confirm),
             Command::CancelBooking(cancel) => self.cancel(cancel),
             Command::LeaveWaitlist(leave) => self.leave(leave),
@@ -55,20 +57,33 @@ impl UnitOfWork {
         self.events.get(&event).map_or(EventPhase::Cancelled, |event| event.get().schedule().phase(self.now))
     }
 
+    /// Returns the phase of an event that is on sale, and the time until which a booking is reserved, or `None` if it is confirmed at
+    /// once.
+    pub(super) fn terms_of_sale(&self, event: EventId, for_guest: bool) -> Result<(EventPhase, Option<Timestamp>), Refusal> {
+        // An event that was never published is unknown to the public, even after it was cancelled.
+        let event = self.events.get(&event).map(Tracked::get).filter(|event| event.published_at.is_some());
+        let event = event.ok_or(Refusal::EventNotFound)?;
+        // A guest has no account with which the booking could be confirmed.
+        let expires_at = if for_guest { None } else { self.end_of_reservation(event.checkout_minutes) };
+        match event.schedule().on_sale(self.now) {
+            Err(BookRefusal::NotPublic) => Err(Refusal::EventNotFound),
+            Err(refusal) => Err(Refusal::Book(refusal)),
+            Ok(()) => Ok((event.schedule().phase(self.now), expires_at)),
+        }
+    }
+
+    /// Stores the counters that a booking has changed. Held tickets may have become available, because promotions have ended.
+    pub(super) fn store_stock(&mut self, key: TypeKey, stock: Stock) -> Result<(), Refusal> {
+        let row = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let leftover = row.get().stock.held - stock.held;
+        row.change().stock = stock;
+        self.emit_leftover(key, leftover);
+        Ok(())
+    }
+
     fn book(&mut self, book: &Book) -> Result<Outcome, Refusal> {
         let key = book.key;
-        // An event that was never published is unknown to the public, even after it was cancelled.
-        let event = self.events.get(&key.event).map(Tracked::get).filter(|event| event.published_at.is_some());
-        let event = event.ok_or(Refusal::EventNotFound)?;
-        let on_sale = event.schedule().on_sale(self.now);
-        let phase = event.schedule().phase(self.now);
-        // A guest has no account with which the booking could be confirmed.
-        let expires_at = if book.for_guest.is_none() { self.end_of_reservation(event.checkout_minutes) } else { None };
-        match on_sale {
-            Err(BookRefusal::NotPublic) => return Err(Refusal::EventNotFound),
-            Err(refusal) => return Err(Refusal::Book(refusal)),
-            Ok(()) => {}
-        }
+        let (phase, expires_at) = self.terms_of_sale(key.event, book.for_guest.is_some())?;
         let account_total = self.totals.get(&(key, book.holder.account)).copied().unwrap_or_default();
         let open_entry = if book.join_waitlist { self.open_entry(key, book.holder.account) } else { None };
         let ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
@@ -89,9 +104,7 @@ impl UnitOfWork {
             }
             _ => Refusal::Book(refusal),
         })?;
-        let leftover = ticket_type.get().stock.held - stock.held;
-        self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock = stock;
-        self.emit_leftover(key, leftover);
+        self.store_stock(key, stock)?;
         let quantity = match booked {
             BookingDecision::Confirmed { quantity } | BookingDecision::Reserved { quantity } => quantity,
             BookingDecision::Waitlisted { .. } => size.quantity,
@@ -115,14 +128,14 @@ impl UnitOfWork {
                 Outcome::Booked(NamedBooking { event_name, booking })
             }
             BookingDecision::Waitlisted { number, position } => {
-                let entry = self.new_entry(book, size, number);
+                let entry = self.new_entry(book, size, number, None);
                 self.set_position(key, entry.id, i64::from(position));
                 Outcome::Waitlisted(NamedEntry { event_name, position: Some(i64::from(position)), entry })
             }
         })
     }
 
-    fn new_booking(&mut self, book: &Book, quantity: u32, expires_at: Option<Timestamp>) -> Booking {
+    pub(super) fn new_booking(&mut self, book: &Book, quantity: u32, expires_at: Option<Timestamp>) -> Booking {
         let origin = BookingOrigin::Direct;
         let booking = Booking {
             id: book.booking,
@@ -145,7 +158,7 @@ impl UnitOfWork {
         booking
     }
 
-    fn new_entry(&mut self, book: &Book, size: PartySize, number: i64) -> WaitlistEntry {
+    pub(super) fn new_entry(&mut self, book: &Book, size: PartySize, number: i64, wish: Option<WishPlace>) -> WaitlistEntry {
         let entry = WaitlistEntry {
             id: book.entry,
             key: book.key,
@@ -157,6 +170,7 @@ impl UnitOfWork {
             joined_at: self.now,
             ended_at: None,
             for_guest: book.for_guest.is_some(),
+            wish,
         };
         self.entries.insert_new((book.key.event, book.entry), entry.clone());
         self.entry_by_number.insert((book.key, number), book.entry);
@@ -166,7 +180,7 @@ impl UnitOfWork {
         }
         let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
         let (quantity, min_quantity) = (size.quantity, size.lower_minimum());
-        self.emit_for_type(book.key, DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity, number });
+        self.emit_for_type(book.key, DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity, number, wish });
         entry
     }
 }

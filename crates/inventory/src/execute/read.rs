@@ -6,6 +6,7 @@ mod reallocation;
 mod referenced;
 mod reservations;
 mod transfers;
+mod wishes;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -23,6 +24,7 @@ use self::locks::{begin_transaction, find_blocked_types};
 use self::reallocation::read_for_reallocation;
 use self::referenced::ReferencedRows;
 use self::reservations::{read_due_reservations, read_offered_entries};
+pub(super) use self::wishes::read_wishes;
 use super::late_bookings::LateBookingBudget;
 use super::statements as sql;
 use super::unit_of_work::{Tracked, UnitOfWork};

@@ -26,6 +26,7 @@ impl UnitOfWork {
 
     /// Runs an allocation pass.
     fn run_allocation_pass(&mut self, key: TypeKey, limit: usize) -> Result<Outcome, Refusal> {
+        self.end_leftover_entries(key)?;
         let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         if ticket_type.get().stock.held == 0 {
             return Ok(Outcome::Reallocated(ReallocationSummary::default()));
@@ -83,7 +84,7 @@ impl UnitOfWork {
             expires_at,
         };
         let account_id = booking.holder.account;
-        let wanted = entry.size.quantity;
+        let (wanted, wish) = (entry.size.quantity, entry.wish);
         let requested_quantity = (quantity < wanted).then_some(wanted);
         self.bookings.insert_new((key.event, booking_id), booking);
         // The account no longer waits for the tickets that it did not get.
@@ -101,7 +102,10 @@ impl UnitOfWork {
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity, number }
         };
         self.emit_for_type(key, domain_event);
-        Ok(())
+        match wish {
+            Some(place) => self.end_fulfilled_wish((key.event, place.id), booking_id),
+            None => Ok(()),
+        }
     }
 
     /// Closes the open entries of a type whose waiting list has ended, or whose event is cancelled, and in the latter case
@@ -118,7 +122,7 @@ impl UnitOfWork {
             let Some(id) = self.to_close.get_mut(&key).and_then(VecDeque::pop_front) else { break };
             // An entry that left within this batch has already ended.
             if self.entries.get(&(key.event, id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting) {
-                self.end_entry((key.event, id), WaitlistStatus::Closed)?;
+                self.end_entry((key.event, id), WaitlistStatus::Closed, None)?;
                 done.closed += 1;
             }
         }

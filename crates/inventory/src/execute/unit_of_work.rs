@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::AuditEntry;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, TypeKey, WaitlistEntryId, WishId};
 use rowlock_domain::messages::{DomainEvent, Message, Subject};
 use rowlock_domain::queue::QueueHeads;
 use rowlock_domain::tickets::{TicketNumber, TicketNumbers};
@@ -159,6 +159,8 @@ pub(super) struct UnitOfWork {
     /// The reserved bookings whose time is over, for types whose reservations the batch ends.
     pub(super) to_expire: HashMap<TypeKey, VecDeque<BookingId>>,
     pub(super) entry_by_number: HashMap<(TypeKey, i64), WaitlistEntryId>,
+    /// The entries, in the order of preference, of each wish of which an entry can be promoted, changed or left in this batch.
+    pub(super) wishes: HashMap<(EventId, WishId), Vec<WaitlistEntryId>>,
     /// The entries to close and the bookings to cancel, for events whose waiting list has ended or that are cancelled.
     pub(super) to_close: HashMap<TypeKey, VecDeque<WaitlistEntryId>>,
     pub(super) to_cancel: HashMap<TypeKey, VecDeque<BookingId>>,
@@ -198,6 +200,7 @@ impl UnitOfWork {
             entry_by_booking: HashMap::new(),
             to_expire: HashMap::new(),
             entry_by_number: HashMap::new(),
+            wishes: HashMap::new(),
             to_close: HashMap::new(),
             to_cancel: HashMap::new(),
             ever_sold: HashMap::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BOOKING, ENTRY, EVENT, TICKET_TYPE, holder, with};
+use super::{BOOKING, ENTRY, EVENT, OTHER_TICKET_TYPE, TICKET_TYPE, WISH, holder, with};
 
 pub(in crate::routes) fn book_one() -> Value {
     json!({"eventId": EVENT})
@@ -14,6 +14,10 @@ pub(in crate::routes) fn book_several() -> Value {
 
 pub(in crate::routes) fn book_fewer() -> Value {
     json!({"eventId": EVENT, "ticketTypeId": TICKET_TYPE, "quantity": 4, "minQuantity": 2})
+}
+
+pub(in crate::routes) fn book_wish() -> Value {
+    json!({"eventId": EVENT, "ticketTypeIds": [TICKET_TYPE, OTHER_TICKET_TYPE], "quantity": 2})
 }
 
 pub(in crate::routes) fn booking() -> Value {
@@ -79,7 +83,16 @@ pub(in crate::routes) fn waitlist_entry() -> Value {
         "status": "waiting",
         "joinedAt": "2026-11-27T18:25:30.25Z",
         "bookingId": null,
+        "wishId": null,
+        "preference": null,
     })
+}
+
+/// The entries of a wish, in the order of preference.
+pub(in crate::routes) fn wish_entries() -> [Value; 2] {
+    let other = json!({"id": "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b09", "ticketTypeId": OTHER_TICKET_TYPE, "preference": 1, "position": 7});
+    let first = with(waitlist_entry(), json!({"wishId": WISH, "preference": 0}));
+    [first.clone(), with(first, other)]
 }
 
 pub(in crate::routes) fn left_entry() -> Value {
@@ -92,6 +105,10 @@ pub(in crate::routes) fn leave_entry() -> Value {
 
 pub(in crate::routes) fn leave_event() -> Value {
     json!({"eventId": EVENT})
+}
+
+pub(in crate::routes) fn leave_wish() -> Value {
+    json!({"wishId": WISH})
 }
 
 pub(in crate::routes) fn change_entry() -> Value {

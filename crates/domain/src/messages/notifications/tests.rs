@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TicketTypeId, TransferId, TypeKey};
+use crate::ids::{TicketTypeId, TransferId, TypeKey, WishId};
 use crate::messages::{Change, DomainEvent, Message, Subject, WEBHOOK_TYPES};
+use crate::wishes::WishPlace;
 
 const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
 const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
@@ -65,7 +66,7 @@ fn each_type_that_people_are_told_about_is_read() {
             Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
         ),
         (
-            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
+            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish: None },
             Some(Notification::Joined(of(3, 3, None, entry))),
         ),
         (
@@ -77,11 +78,11 @@ fn each_type_that_people_are_told_about_is_read() {
             Some(Notification::Promoted(TicketNotification { requested: Some(5), ..of(3, 3, booking, entry) })),
         ),
         (
-            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish: None },
             Some(Notification::Closed(of(3, 3, None, entry))),
         ),
         (
-            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: true },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: true, wish: None },
             Some(Notification::Closed(called_off(of(3, 3, None, entry)))),
         ),
         (
@@ -110,7 +111,7 @@ fn each_type_that_people_are_told_about_is_read() {
         ),
         (ended(TransferStatus::Declined), Some(Notification::TransferDeclined(unplaced(3)))),
         (ended(TransferStatus::Withdrawn), None),
-        (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
+        (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by: None }, None),
         (DomainEvent::EventCancelled {}, None),
     ] {
         let read = parse_notification_message(message(domain_event).as_bytes()).unwrap();
@@ -131,6 +132,23 @@ fn the_notifier_receives_each_type_that_it_handles_once() {
 }
 
 #[test]
+fn people_are_told_once_about_a_wish() {
+    let id = WishId::from_uuid(Uuid::from_u128(9));
+    let read = |domain_event| parse_notification_message(message(domain_event).as_bytes()).unwrap();
+    let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+    for preference in [0, 1, 2] {
+        let wish = Some(WishPlace { id, preference });
+        let (account_id, quantity, number) = (ACCOUNT, 1, 7);
+        let joined = DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish };
+        assert_eq!(read(joined).notification.is_some(), preference == 0, "the first choice tells for all");
+        let closed = DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish };
+        let read = read(closed);
+        assert_eq!(read.id.as_uuid(), id.as_uuid(), "a second delivery with this id is not stored");
+        assert!(matches!(read.notification, Some(Notification::Closed(_))));
+    }
+}
+
+#[test]
 fn a_message_without_a_number_has_no_place_in_the_history() {
     let joined = DomainEvent::WaitlistJoined {
         waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
@@ -138,6 +156,7 @@ fn a_message_without_a_number_has_no_place_in_the_history() {
         quantity: 1,
         min_quantity: None,
         number: 7,
+        wish: None,
     };
     let body = message(joined).replace("\"42\"", "\"x\"");
     let read = parse_notification_message(body.as_bytes()).unwrap().notification;
@@ -190,6 +209,7 @@ fn a_poisoned_message_is_refused_and_a_new_type_is_not() {
         quantity: 1,
         min_quantity: None,
         number: 7,
+        wish: None,
     };
     let good = message(joined);
     for (body, reason) in [

@@ -119,6 +119,18 @@ statement! {
 }
 
 statement! {
+    /// Locks the types of one event that the waiting entries of wishes wait for, except those that another transaction has locked. It
+    /// runs while other types are locked and never waits, so it needs no order.
+    pub(in crate::execute) struct LockTypesOfWishes { event: SqlUuid = Uuid, wishes: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    select_types!(
+        "ticket_types t WHERE t.event_id = $1 AND t.id IN (SELECT w.ticket_type_id FROM waitlist_entries w
+                          WHERE w.event_id = $1 AND w.wish_id = ANY($2) AND w.wish_id IS NOT NULL AND w.status = 'waiting')
+      ORDER BY t.id",
+        "FOR UPDATE OF t SKIP LOCKED"
+    )
+}
+
+statement! {
     /// Returns those of the given ticket types that exist.
     pub(in crate::execute) struct ExistingTypes { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> (SqlUuid, SqlUuid);
     "SELECT t.event_id, t.id FROM unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id"

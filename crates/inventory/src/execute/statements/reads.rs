@@ -38,7 +38,7 @@ macro_rules! select_tickets {
 macro_rules! select_entries {
     ($from:literal) => {
         concat!(
-            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest, w.min_quantity
+            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest, w.min_quantity, w.wish_id, w.preference
        FROM ",
             $from
         )
@@ -163,6 +163,14 @@ statement! {
 }
 
 statement! {
+    /// Reads all entries of wishes at one event, in the order of preference.
+    pub(in crate::execute) struct EntriesOfWishes { event: SqlUuid = Uuid, wishes: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
+    select_entries!(
+        "waitlist_entries w WHERE w.event_id = $1 AND w.wish_id = ANY($2) AND w.wish_id IS NOT NULL ORDER BY w.wish_id, w.preference"
+    )
+}
+
+statement! {
     /// Counts the waiting entries of types for each minimum above a limit.
     pub(in crate::execute) struct OversizedEntries { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, above: Array<Integer> = Vec<i32> }
     -> (SqlUuid, SqlUuid, Integer, BigInt);
@@ -231,7 +239,8 @@ statement! {
 }
 
 statement! {
-    /// Reads the entries that were closed when the waiting lists of events ended, except those of disabled or erased accounts.
+    /// Reads the entries that were closed when the waiting lists of events ended, except those of disabled or erased accounts and those
+    /// whose wish is fulfilled.
     /// They are reopened if the event is postponed.
     pub(in crate::execute) struct ClosedEntries { events: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     select_entries!(
@@ -240,6 +249,7 @@ statement! {
         AND w.account_id NOT IN (SELECT s.account_id FROM account_states s WHERE s.state <> 'enabled')
         AND NOT EXISTS (SELECT FROM waitlist_entries o WHERE o.event_id = w.event_id AND o.ticket_type_id = w.ticket_type_id
                                                          AND o.account_id = w.account_id AND o.status = 'waiting')
+        AND NOT EXISTS (SELECT FROM waitlist_entries p WHERE p.event_id = w.event_id AND p.wish_id = w.wish_id AND p.booking_id IS NOT NULL)
       ORDER BY w.event_id, w.number"
     )
 }

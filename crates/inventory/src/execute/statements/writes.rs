@@ -43,15 +43,16 @@ statement! {
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
         statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
         ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, for_guests: Array<Bool> = Vec<bool>,
-        min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>, now: Timestamptz = Timestamp,
+        min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>, wishes: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        preferences: Array<Nullable<SmallInt>> = Vec<Option<i16>>, now: Timestamptz = Timestamp,
         count_events: Array<SqlUuid> = Vec<Uuid>, count_types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>,
         buckets: Array<BigInt> = Vec<i64>, by: Array<Integer> = Vec<i32>,
     }
     "WITH joined AS (
-        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, min_quantity, joined_at,
-                                      one_per_account)
-        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS r CROSS JOIN (SELECT $14 AS at) AS n)
-     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($15, $16, $17, $18, $19)
+        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, min_quantity, wish_id,
+                                      preference, joined_at, one_per_account)
+        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS r CROSS JOIN (SELECT $16 AS at) AS n)
+     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($17, $18, $19, $20, $21)
      ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
 }
 

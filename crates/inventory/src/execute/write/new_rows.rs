@@ -91,6 +91,8 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         ended: Vec::new(),
         for_guests: Vec::new(),
         min_quantities: Vec::new(),
+        wishes: Vec::new(),
+        preferences: Vec::new(),
         now: work.now,
     };
     for entry in work.entries.iter().filter(|row| row.is_new()).map(Tracked::get) {
@@ -107,6 +109,9 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         rows.ended.push(entry.ended_at);
         rows.for_guests.push(entry.for_guest);
         rows.min_quantities.push(entry.size.lower_minimum().map(to_int).transpose()?);
+        rows.wishes.push(entry.wish.map(|wish| wish.id.as_uuid()));
+        let preference = entry.wish.map(|wish| i16::try_from(wish.preference)).transpose();
+        rows.preferences.push(preference.map_err(|error| Error::SerializationError(Box::new(error)))?);
     }
     Ok(rows)
 }
