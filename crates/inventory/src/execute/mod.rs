@@ -10,6 +10,7 @@ mod change_entry;
 mod decide;
 mod delete;
 mod late_bookings;
+mod queue_log;
 mod read;
 mod reallocate;
 mod reservations;
@@ -91,6 +92,7 @@ impl LockedBatch {
         let mut outcomes = Vec::with_capacity(requests.len());
         let skipped: Vec<bool> = requests.iter().map(|request| self.is_blocked(request.command())).collect();
         let mut work = self.work;
+        work.restart_queue_logs();
         for (request, skipped) in requests.iter().zip(skipped) {
             work.trace = request.trace();
             outcomes.push(if skipped { Outcome::Skipped } else { work.decide_command(request.command(), render) });

@@ -2,6 +2,7 @@
 
 mod dependent;
 mod locks;
+mod queues;
 mod reallocation;
 mod referenced;
 mod reservations;
@@ -20,6 +21,7 @@ use self::dependent::{
 };
 pub(super) use self::locks::{LockSet, find_lock_set, lock_types};
 use self::locks::{begin_transaction, find_blocked_types};
+use self::queues::read_unlogged_queues;
 use self::reallocation::read_for_reallocation;
 use self::referenced::ReferencedRows;
 use self::reservations::{read_due_reservations, read_offered_entries};
@@ -69,7 +71,10 @@ pub(super) async fn begin_and_read(
         None => read_clock(conn).await?,
     };
     let mut work = UnitOfWork::new(now, new_id);
-    work.types = types.into_iter().map(|row| (row.key, Tracked::stored(row))).collect();
+    for (row, log) in types {
+        work.queue_logs.insert(row.key, log);
+        work.types.insert(row.key, Tracked::stored(row));
+    }
     work.events = events.into_iter().map(|(row, _)| (row.id, Tracked::stored(row))).collect();
     for booking in by_id.into_iter().chain(of_accounts) {
         work.bookings.insert_stored((booking.key.event, booking.id), booking);
@@ -106,7 +111,8 @@ pub(super) async fn read_dependent_rows(
     read_ever_sold(conn, commands, work).await?;
     read_for_reallocation(conn, commands, work).await?;
     read_due_reservations(conn, commands, work).await?;
-    read_offered_entries(conn, work).await
+    read_offered_entries(conn, work).await?;
+    read_unlogged_queues(conn, work).await
 }
 
 async fn read_clock(mut conn: &AsyncPgConnection) -> QueryResult<Timestamp> {

@@ -4,6 +4,7 @@ use rowlock_domain::allocation::ReturnDestination;
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingStatus, EventStatus, WaitlistStatus};
 use rowlock_domain::tickets::{TicketNumbers, TooFewUnused};
 
@@ -107,11 +108,12 @@ impl UnitOfWork {
             return Err(Refusal::EntryNotFound);
         }
         let (key, quantity) = (entry.key, entry.size.quantity);
+        let kind = if administrator.is_some() { QueueLogKind::Removed } else { QueueLogKind::Left };
         if let (WaitlistStatus::Promoted, Some(booking)) = (entry.status, entry.booking) {
             return Err(Refusal::AlreadyPromoted(booking));
         }
         if entry.status == WaitlistStatus::Waiting {
-            self.end_entry((leave.event, id), WaitlistStatus::Left)?;
+            self.end_entry((leave.event, id), kind)?;
             if let Some(by) = administrator {
                 self.record_audit_entry(by, Action::RemoveFromWaitlist, id.as_uuid(), key, &[("quantity", quantity.into())]);
             }
@@ -125,9 +127,10 @@ impl UnitOfWork {
         self.events.get(&event).is_some_and(|event| event.get().status == EventStatus::Cancelled)
     }
 
-    /// Ends a waiting entry without a booking.
-    pub(super) fn end_entry(&mut self, entry: (EventId, WaitlistEntryId), status: WaitlistStatus) -> Result<(), Refusal> {
+    /// Ends a waiting entry without a booking: it left, was removed by an administrator, or is closed.
+    pub(super) fn end_entry(&mut self, entry: (EventId, WaitlistEntryId), kind: QueueLogKind) -> Result<(), Refusal> {
         let now = self.now;
+        let status = if kind == QueueLogKind::Closed { WaitlistStatus::Closed } else { WaitlistStatus::Left };
         let event_cancelled = self.is_event_cancelled(entry.0);
         let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
         row.status = status;
@@ -140,6 +143,7 @@ impl UnitOfWork {
         }
         self.mark_vacated(key, number);
         self.take_from_total(key, account_id, quantity);
+        self.log_queue(key, QueueChange::of(kind, number));
         self.emit_for_type(
             key,
             match status {
