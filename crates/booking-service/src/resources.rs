@@ -5,6 +5,7 @@ mod booking;
 mod command_response;
 mod event;
 mod event_status;
+mod queue_log;
 mod ticket;
 mod ticket_type;
 mod timeline;
@@ -18,6 +19,7 @@ pub(crate) use self::command_response::{
 };
 pub(crate) use self::event::{ChangedEventResource, EventImageResource, EventResource, ListedEventResource};
 pub(crate) use self::event_status::EventStatusResource;
+pub(crate) use self::queue_log::QueueLogResource;
 pub(crate) use self::ticket::{
     CheckinResource, CheckinSummaryResource, DoorListResource, TicketListResource, TicketResource, TicketStatus,
 };

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod messages;
 pub mod problem;
 pub mod queue;
+pub mod queue_log;
 pub mod states;
 pub mod text;
 pub mod tickets;

@@ -2,6 +2,7 @@
 
 mod bookings;
 mod events;
+mod queue;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use rowlock_domain::ids::{EventId, WaitlistEntryId};
 
 pub(crate) use self::bookings::Bookings;
 pub(crate) use self::events::{ChangeEvent, CreateEvent, EventDetails, Events, ListEvents};
+pub(crate) use self::queue::Queue;
 pub(crate) use self::webhooks::{ChangeWebhook, RepeatKey, Webhooks};
 use crate::error::EXIT_CODES;
 use crate::pages::ListLimit;
@@ -63,6 +65,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         limit: ListLimit,
     },
+    /// Checks the logs of the waiting lists of an event.
+    #[command(subcommand)]
+    Queue(Queue),
     /// Counts check-ins.
     #[command(subcommand)]
     Checkins(Checkins),

@@ -24,6 +24,10 @@ pub(crate) struct WaitlistEntryResource {
     quantity: u32,
     /// The smallest number of tickets that the entry takes; equal to `quantity` if it takes all or none.
     min_quantity: u32,
+    /// The number under which the entry is in the log of its queue; see `GET /api/events/{eventId}/queue-log`. Numbers are given out in the
+    /// order of joining, and never twice.
+    #[schema(minimum = 1)]
+    number: i64,
     /// Position in the waiting list, from 1; null if the entry no longer waits.
     #[schema(required, minimum = 1)]
     position: Option<i64>,
@@ -55,6 +59,7 @@ impl From<&NamedEntry> for WaitlistEntryResource {
             ticket_type_id: entry.key.ticket_type,
             quantity: entry.size.quantity,
             min_quantity: entry.size.min_quantity,
+            number: entry.number,
             position: row.position,
             status: entry.status,
             joined_at: entry.joined_at,

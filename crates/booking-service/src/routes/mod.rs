@@ -35,6 +35,7 @@ mod leave_waitlist;
 mod live;
 mod new_event;
 mod own;
+mod queue_log;
 mod states;
 mod targets;
 mod ticket_examples;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Routes {
         .get("/api/events/{eventId}/image", event_image::get)
         .get("/api/live", live::account)
         .get("/api/events/{eventId}/live", live::event)
+        .get("/api/events/{eventId}/queue-log", queue_log::get)
         .post("/admin/initialize", admin_initialize::initialize)
         .get("/admin/status/{eventId}", admin_status::status)
         .get("/admin/events", admin_events::events)
@@ -122,6 +124,7 @@ pub(crate) fn routes() -> Routes {
         event_image::get,
         live::event,
         live::account,
+        queue_log::get,
         admin_initialize::initialize,
         admin_status::status,
         admin_events::events,

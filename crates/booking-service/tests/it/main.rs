@@ -33,6 +33,7 @@ mod min_quantity;
 mod on_behalf;
 mod own_lists;
 mod queries;
+mod queue_log;
 mod reallocation;
 mod reenabled_accounts;
 mod repeats;

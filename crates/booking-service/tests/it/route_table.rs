@@ -17,11 +17,12 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 48] = [
+pub(crate) const ROUTES: [Route; 49] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
     ("GET", "/api/events/{eventId}/live", Who::Anyone),
+    ("GET", "/api/events/{eventId}/queue-log", Who::Anyone),
     ("GET", "/api/live", Who::User),
     ("POST", "/api/book", Who::User),
     ("POST", "/api/confirmbooking", Who::User),

@@ -3,6 +3,7 @@
 
 mod counters;
 mod delivery;
+mod queue_logs;
 mod replay;
 mod responses;
 #[cfg(test)]
@@ -100,6 +101,7 @@ pub fn audit(evidence: &Evidence) -> AuditResult {
     let mut verdict = AuditResult::default();
     responses::check(evidence, &mut verdict);
     counters::check(evidence, &mut verdict);
+    queue_logs::check(evidence, &mut verdict);
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);
     told::check(evidence, &mut verdict);

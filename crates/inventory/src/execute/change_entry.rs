@@ -4,6 +4,7 @@ use rowlock_domain::allocation::{BookRefusal, EntryChange, EntryChangeResult, Ev
 use rowlock_domain::ids::{AccountId, EventId, TicketTypeId, TypeKey, WaitlistEntryId, WishId};
 use rowlock_domain::messages::DomainEvent;
 use rowlock_domain::queue::QueuedEntry;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::WaitlistStatus;
 use rowlock_domain::values::Quantity;
 
@@ -130,6 +131,12 @@ impl UnitOfWork {
             heads.remove(before);
             heads.insert(after);
         }
+        let logged = if number == before.number {
+            QueueChange::waits(QueueLogKind::Changed, number, size)
+        } else {
+            QueueChange::moved(before.number, number, size)
+        };
+        self.log_queue(key, logged);
         if let EntryChangeResult::MovedToEnd { position, .. } = changed {
             self.mark_vacated(key, before.number);
             self.set_position(key, scope.1, i64::from(position));

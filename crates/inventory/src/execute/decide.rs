@@ -5,6 +5,7 @@ use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Comm
 use rowlock_domain::auditlog::Action;
 use rowlock_domain::ids::{EventId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
 use rowlock_domain::wishes::WishPlace;
 
@@ -181,6 +182,7 @@ impl UnitOfWork {
         let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
         let (quantity, min_quantity) = (size.quantity, size.lower_minimum());
         self.emit_for_type(book.key, DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity, number, wish });
+        self.log_queue(book.key, QueueChange::waits(QueueLogKind::Joined, number, size));
         entry
     }
 }

@@ -10,6 +10,7 @@ mod change_entry;
 mod decide;
 mod delete;
 mod late_bookings;
+mod queue_log;
 mod read;
 mod reallocate;
 mod reservations;
@@ -90,6 +91,7 @@ impl LockedBatch {
         self.late_budget = LateBookingBudget::of(&active, work);
         read::read_dependent_rows(conn, &active, &self.late_budget, work).await?;
         blocked.extend(read::read_wishes(conn, work.wishes_to_promote(&active), work).await?);
+        read::read_unlogged_queues(conn, work).await?;
         self.blocked_wishes = blocked.iter().map(|(_, wish)| *wish).collect();
         Ok(blocked.into_iter().map(|(key, _)| key).collect())
     }
@@ -127,6 +129,7 @@ impl LockedBatch {
         let mut outcomes = Vec::with_capacity(requests.len());
         let skipped: Vec<bool> = requests.iter().map(|request| self.is_blocked(request.command())).collect();
         let mut work = self.work;
+        work.restart_queue_logs();
         for (request, skipped) in requests.iter().zip(skipped) {
             work.trace = request.trace();
             outcomes.push(if skipped { Outcome::Skipped } else { work.decide_command(request.command(), render) });

@@ -2,6 +2,7 @@
 
 mod dependent;
 mod locks;
+mod queues;
 mod reallocation;
 mod referenced;
 mod reservations;
@@ -21,6 +22,7 @@ use self::dependent::{
 };
 pub(super) use self::locks::{LockSet, find_lock_set, lock_types};
 use self::locks::{begin_transaction, find_blocked_types};
+pub(super) use self::queues::read_unlogged_queues;
 use self::reallocation::read_for_reallocation;
 use self::referenced::ReferencedRows;
 use self::reservations::{read_due_reservations, read_offered_entries};
@@ -71,7 +73,10 @@ pub(super) async fn begin_and_read(
         None => read_clock(conn).await?,
     };
     let mut work = UnitOfWork::new(now, new_id);
-    work.types = types.into_iter().map(|row| (row.key, Tracked::stored(row))).collect();
+    for (row, log) in types {
+        work.queue_logs.insert(row.key, log);
+        work.types.insert(row.key, Tracked::stored(row));
+    }
     work.events = events.into_iter().map(|(row, _)| (row.id, Tracked::stored(row))).collect();
     for booking in by_id.into_iter().chain(of_accounts) {
         work.bookings.insert_stored((booking.key.event, booking.id), booking);

@@ -6,6 +6,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{Commitment, EventPhase, Promotion};
 use rowlock_domain::ids::{BookingId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
 
 use super::unit_of_work::UnitOfWork;
@@ -39,11 +40,14 @@ impl UnitOfWork {
         let limits = ticket_type.get().limits;
         let offer_minutes = self.events.get(&key.event).and_then(|event| event.get().offer_minutes);
         let commitment = if offer_minutes.is_some() { Commitment::Reserved } else { Commitment::Confirmed };
+        let mut free = ticket_type.get().stock.held;
         let pass = ticket_type.change().stock.reallocate(heads, limits, limit, commitment);
         let expires_at = self.end_of_reservation(offer_minutes);
         let tickets: u32 = pass.promoted.iter().map(|promotion| promotion.given).sum();
         for promotion in &pass.promoted {
             self.promote(key, *promotion, expires_at)?;
+            self.log_queue(key, QueueChange::promoted(promotion.number, promotion.given, free, limits.max_per_booking));
+            free -= promotion.given;
         }
         if tickets > 0 || pass.leftover > 0 {
             self.emit_for_type(key, DomainEvent::TicketsReallocated { promoted: tickets, leftover: pass.leftover });
@@ -122,7 +126,7 @@ impl UnitOfWork {
             let Some(id) = self.to_close.get_mut(&key).and_then(VecDeque::pop_front) else { break };
             // An entry that left within this batch has already ended.
             if self.entries.get(&(key.event, id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting) {
-                self.end_entry((key.event, id), WaitlistStatus::Closed, None)?;
+                self.end_entry((key.event, id), QueueLogKind::Closed, None)?;
                 done.closed += 1;
             }
         }

@@ -4,6 +4,7 @@ use rowlock_domain::allocation::ReturnDestination;
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingStatus, EventStatus, WaitlistStatus};
 use rowlock_domain::tickets::{TicketNumbers, TooFewUnused};
 
@@ -122,8 +123,9 @@ impl UnitOfWork {
     pub(super) fn leave_entry(&mut self, leave: &LeaveWaitlist, scope: (EventId, WaitlistEntryId)) -> Result<(), Refusal> {
         let entry = self.entries.get(&scope).ok_or(Refusal::EntryNotFound)?;
         let (key, quantity) = (entry.key, entry.size.quantity);
-        self.end_entry(scope, WaitlistStatus::Left, None)?;
-        if let Some(by) = leave.authority.administrator() {
+        let administrator = leave.authority.administrator();
+        self.end_entry(scope, if administrator.is_some() { QueueLogKind::Removed } else { QueueLogKind::Left }, None)?;
+        if let Some(by) = administrator {
             self.record_audit_entry(by, Action::RemoveFromWaitlist, scope.1.as_uuid(), key, &[("quantity", quantity.into())]);
         }
         Ok(())
@@ -134,15 +136,16 @@ impl UnitOfWork {
         self.events.get(&event).is_some_and(|event| event.get().status == EventStatus::Cancelled)
     }
 
-    /// Ends a waiting entry without a booking. `fulfilled_by` is the booking that another entry of its wish became, if that is the
-    /// reason.
+    /// Ends a waiting entry without a booking: it left, was removed by an administrator, or is closed. `fulfilled_by` is the booking that
+    /// another entry of its wish became, if that is the reason.
     pub(super) fn end_entry(
         &mut self,
         entry: (EventId, WaitlistEntryId),
-        status: WaitlistStatus,
+        kind: QueueLogKind,
         fulfilled_by: Option<BookingId>,
     ) -> Result<(), Refusal> {
         let now = self.now;
+        let status = if kind == QueueLogKind::Closed { WaitlistStatus::Closed } else { WaitlistStatus::Left };
         let event_cancelled = self.is_event_cancelled(entry.0);
         let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
         row.status = status;
@@ -155,6 +158,7 @@ impl UnitOfWork {
         }
         self.mark_vacated(key, number);
         self.take_from_total(key, account_id, quantity);
+        self.log_queue(key, QueueChange::of(kind, number));
         self.emit_for_type(
             key,
             match status {

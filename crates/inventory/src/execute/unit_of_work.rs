@@ -11,6 +11,7 @@ use rowlock_domain::queue::QueueHeads;
 use rowlock_domain::tickets::{TicketNumber, TicketNumbers};
 use rowlock_domain::trace::TraceContext;
 
+use super::queue_log::QueueLog;
 use crate::command::{RenderedResponse, SalesHistory};
 use crate::config::NewId;
 use crate::views::{Booking, Event, TicketType, Transfer, WaitlistEntry};
@@ -136,6 +137,8 @@ pub(super) struct UnitOfWork {
     pub(super) new_id: NewId,
     /// The locked types.
     pub(super) types: BTreeMap<TypeKey, Tracked<TicketType>>,
+    /// The queue logs of the locked types.
+    pub(super) queue_logs: BTreeMap<TypeKey, QueueLog>,
     pub(super) events: HashMap<EventId, Tracked<Event>>,
     pub(super) bookings: Rows<(EventId, BookingId), Booking>,
     /// The tickets of the bookings from which commands return some.
@@ -186,6 +189,7 @@ impl UnitOfWork {
             now,
             new_id,
             types: BTreeMap::new(),
+            queue_logs: BTreeMap::new(),
             events: HashMap::new(),
             bookings: Rows::default(),
             tickets: HashMap::new(),

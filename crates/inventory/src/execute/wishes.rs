@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use rowlock_domain::allocation::{BookRefusal, BookRequest, Commitment};
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TypeKey, WaitlistEntryId, WishId};
+use rowlock_domain::queue_log::QueueLogKind;
 use rowlock_domain::states::WaitlistStatus;
 use rowlock_domain::wishes::{self, WishChoice, WishDecision, WishPlace, WishRefusal};
 
@@ -82,7 +83,7 @@ impl UnitOfWork {
     /// Ends the entries of a wish that still wait, because another one became a booking.
     pub(super) fn end_fulfilled_wish(&mut self, wish: (EventId, WishId), booking: BookingId) -> Result<(), Refusal> {
         for id in self.waiting_entries_of_wish(wish) {
-            self.end_entry((wish.0, id), WaitlistStatus::Left, Some(booking))?;
+            self.end_entry((wish.0, id), QueueLogKind::Left, Some(booking))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 22] = [
+const PLANTED: [(&str, &str); 25] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -26,6 +26,9 @@ const PLANTED: [(&str, &str); 22] = [
     ("DELETE FROM waitlist_entries WHERE status = 'waiting'", "number of waiting entries"),
     ("UPDATE waitlist_counts SET waiting = waiting + 1 WHERE level = 1", "queue buckets"),
     ("UPDATE waitlist_entries SET ticket_type_id = gen_random_uuid() WHERE status = 'promoted'", "ticket type does not exist"),
+    ("UPDATE ticket_types SET queue_hash = sha256('x')", "does not end with its last record"),
+    ("DELETE FROM queue_log WHERE position = (SELECT max(position) FROM queue_log)", "does not end with its last record"),
+    ("DELETE FROM queue_log WHERE position = 1", "lack records"),
     ("UPDATE waitlist_entries SET number = 99 WHERE status = 'waiting'", "number was never assigned"),
     ("UPDATE waitlist_entries SET booking_id = gen_random_uuid() WHERE status = 'promoted'", "promoted waiting-list entries"),
     ("UPDATE bookings SET origin = 'waitlist' WHERE origin = 'direct'", "do not belong to exactly one entry"),

@@ -156,6 +156,8 @@ async fn state(fixture: &InventoryFixture, key: TypeKey) -> Vec<Row> {
          UNION ALL (SELECT format('entry %s %s %s %s', number, min_quantity, quantity, status) FROM waitlist_entries WHERE event_id = '{event}' ORDER BY number)
          UNION ALL (SELECT format('booking %s %s %s', quantity, status, origin) FROM bookings WHERE event_id = '{event}' ORDER BY quantity, status, origin)
          UNION ALL (SELECT format('count %s %s %s', level, bucket, waiting) FROM waitlist_counts WHERE event_id = '{event}' AND waiting > 0 ORDER BY level, bucket)
+         UNION ALL (SELECT format('log %s %s %s %s %s %s %s %s', position, kind, entry_number, previous_number, quantity, min_quantity, free, max_per_booking)
+                      FROM queue_log WHERE event_id = '{event}' ORDER BY position)
          UNION ALL (SELECT 'message ' || routing_key FROM outbox WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id)"
     );
     diesel::sql_query(sql).load(&mut conn).await.unwrap()
@@ -195,6 +197,7 @@ pub(crate) fn compare_with_single_commands(run: &impl AsyncFn(&InventoryFixture,
             assert_eq!(state(&fixture, grouped).await, state(&fixture, single).await);
             assert_sequences_are_gapless(&fixture, single).await;
             assert_sequences_are_gapless(&fixture, grouped).await;
+            fixture.verify_queue_log(grouped).await;
         });
     });
     runtime.block_on(fixture.close());

@@ -12,6 +12,7 @@ mod fixture;
 mod min_quantity;
 mod one_entry;
 mod positions;
+mod queue_log;
 mod reservations;
 mod timeline;
 mod transfer_limits;

@@ -9,6 +9,7 @@ mod export;
 mod login;
 mod on_behalf;
 mod pictures;
+mod queue;
 mod sales;
 mod show;
 mod totp;
@@ -23,7 +24,7 @@ use clap::CommandFactory;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Waitlist};
+use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Queue, Waitlist};
 use crate::error::Failure;
 use crate::logins::LoginFile;
 use crate::output::Output;
@@ -94,6 +95,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Waitlist { action: None, event, ticket_type, limit } => {
             let event = event.ok_or_else(|| Failure::Usage("No event given. See: rowlockctl waitlist --help".to_owned()))?;
             waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)
+        }
+        Command::Queue(Queue::Verify { event, ticket_type, known, since }) => {
+            queue::verify(&context, event, ticket_type.as_deref(), &known, since.as_deref())
         }
         Command::Checkins(Checkins::Summary { event }) => doors::summary(&context, event),
         Command::Doorlist { event, search, csv, limit } => doors::door_list(&context, event, search, csv, limit),

@@ -12,6 +12,7 @@ mod fake_server;
 mod fixture;
 mod logins;
 mod on_behalf;
+mod queue;
 mod second_factor;
 mod show;
 mod terminal;

@@ -79,6 +79,7 @@ pub(in crate::routes) fn waitlist_entry() -> Value {
         "ticketTypeId": TICKET_TYPE,
         "quantity": 2,
         "minQuantity": 2,
+        "number": 7,
         "position": 1,
         "status": "waiting",
         "joinedAt": "2026-11-27T18:25:30.25Z",
@@ -93,6 +94,36 @@ pub(in crate::routes) fn wish_entries() -> [Value; 2] {
     let other = json!({"id": "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b09", "ticketTypeId": OTHER_TICKET_TYPE, "preference": 1, "position": 7});
     let first = with(waitlist_entry(), json!({"wishId": WISH, "preference": 0}));
     [first.clone(), with(first, other)]
+}
+
+/// The first page of a log. The hashes are made up; `docs/queue-log.md` has some that match.
+pub(in crate::routes) fn queue_log() -> Value {
+    json!({
+        "ticketTypeId": TICKET_TYPE,
+        "head": {"position": 3, "hash": "9d0f5c2f6d3c0b8c5e1c6f7a4d8e2b1a0f9c8d7e6b5a49382716051423324150"},
+        "items": [
+            {
+                "position": 1,
+                "recordedAt": "2026-11-27T18:25:30.25Z",
+                "kind": "joined",
+                "number": 1,
+                "quantity": 4,
+                "minQuantity": 2,
+                "hash": "1b4f0e9851971998e732078544c96b36c3d01cedf7caa332359d6f1d83567014",
+            },
+            {
+                "position": 2,
+                "recordedAt": "2026-11-27T18:31:02.117304Z",
+                "kind": "promoted",
+                "number": 1,
+                "quantity": 3,
+                "free": 3,
+                "maxPerBooking": 10,
+                "hash": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+            },
+        ],
+        "nextAfter": 2,
+    })
 }
 
 pub(in crate::routes) fn left_entry() -> Value {

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use rowlock_domain::allocation::PartySize;
+use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
+use rowlock_domain::queue_log::{QueueChange, QueueLogHead, QueueLogKind};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,7 +13,7 @@ use crate::events::{Sale, Terms};
 use crate::http::{ApiResponse, SendResult};
 use crate::messages::{Message, MessageContent, TicketClaim};
 use crate::request_log::{Attempt, EntryPoint, LoggedRequest, Operation};
-use crate::tables::{AccountRow, BookingRow, DeliveryRow, EntryRow, EventRow, KeyRow, Tables, TypeRow};
+use crate::tables::{AccountRow, BookingRow, DeliveryRow, EntryRow, EventRow, KeyRow, QueueLogRow, Tables, TypeRow};
 
 pub(super) const EVENT: Uuid = Uuid::from_u128(0xe);
 pub(super) const TYPE: Uuid = Uuid::from_u128(0xf);
@@ -83,6 +86,24 @@ fn delivery(sequence: i64, recipient: Uuid, status: &str) -> DeliveryRow {
     DeliveryRow { message_id: message_id(sequence), recipient, status: status.to_owned() }
 }
 
+/// Returns the log of the queue in which these changes happened, and its end.
+pub(super) fn queue_log(changes: &[QueueChange]) -> (Vec<QueueLogRow>, QueueLogHead) {
+    let key = TypeKey { event: EventId::from_uuid(EVENT), ticket_type: TicketTypeId::from_uuid(TYPE) };
+    let mut head = QueueLogHead::START;
+    let rows = changes.iter().map(|change| QueueLogRow {
+        event_id: EVENT,
+        ticket_type_id: TYPE,
+        record: head.append(key, chrono::DateTime::UNIX_EPOCH, *change),
+    });
+    (rows.collect(), head)
+}
+
+/// What happened to the queue in the consistent history.
+pub(super) fn queue_changes() -> [QueueChange; 4] {
+    let joined = |number, quantity| QueueChange::waits(QueueLogKind::Joined, number, PartySize::all_or_none(quantity));
+    [joined(1, 2), joined(2, 1), QueueChange::promoted(1, 2, 2, 4), QueueChange::of(QueueLogKind::Left, 2)]
+}
+
 /// Builds a consistent history with a capacity of three tickets. Ada books two tickets and Ben one. Ben joins the waiting
 /// list for two more and Chloe for one. Ada cancels, Ben is promoted, Chloe leaves, and the administrator adds two tickets.
 pub(super) fn consistent_history() -> Evidence {
@@ -132,6 +153,7 @@ pub(super) fn consistent_history() -> Evidence {
         delivery(5, ADA, "sent"),
         delivery(7, BEN, "unclear"),
     ];
+    let (queue_log, head) = queue_log(&queue_changes());
     let ticket_type = TypeRow {
         event_id: EVENT,
         id: TYPE,
@@ -143,6 +165,8 @@ pub(super) fn consistent_history() -> Evidence {
         waiting: 0,
         version: 10,
         max_per_account: Some(4),
+        queue_position: head.position,
+        queue_hash: Some(head.hash),
     };
     let mut evidence = Evidence {
         sales: vec![Sale { event: EVENT, ticket_type: TYPE, capacity: 3, per_account: Some(4), terms: Terms::default() }],
@@ -155,6 +179,7 @@ pub(super) fn consistent_history() -> Evidence {
                 booking_row(PROMOTED, BEN, 2, "confirmed", "waitlist"),
             ],
             entries: vec![entry_row(BEN_WAITS, BEN, 2, 1, "promoted", Some(PROMOTED)), entry_row(CHLOE_WAITS, CHLOE, 1, 2, "left", None)],
+            queue_log,
             keys: keys.collect(),
             accounts: vec![AccountRow { id: ADA, email: "ada@example.org".to_owned() }],
             mails: mails.to_vec(),

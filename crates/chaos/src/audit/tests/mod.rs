@@ -51,6 +51,29 @@ fn a_lost_booking_is_detected() {
 }
 
 #[test]
+fn a_queue_log_that_is_not_in_order_or_incomplete_is_detected() {
+    let rule = "every queue log is in order, and nobody was skipped";
+    let rewrite = |evidence: &mut Evidence, changes: &[rowlock_domain::queue_log::QueueChange]| {
+        let (rows, head) = queue_log(changes);
+        evidence.tables.queue_log = rows;
+        (evidence.tables.types[0].queue_position, evidence.tables.types[0].queue_hash) = (head.position, Some(head.hash));
+    };
+    assert_detected(rule, |evidence| _ = evidence.tables.queue_log.pop());
+    assert_detected(rule, |evidence| evidence.tables.queue_log.swap(0, 1));
+    assert_detected(rule, |evidence| evidence.tables.queue_log[0].record.change.quantity = Some(1));
+    assert_detected(rule, |evidence| evidence.tables.types[0].queue_hash = None);
+    let [first, second, promoted, left] = queue_changes();
+    // Chloe gets a ticket before Ben, who came first.
+    let unfair = rowlock_domain::queue_log::QueueChange::promoted(2, 1, 2, 4);
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, second, unfair]));
+    let rule = "every queue log is complete";
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, second, promoted]));
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, promoted]));
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, second, left]));
+    assert_detected(rule, |evidence| evidence.tables.types.clear());
+}
+
+#[test]
 fn a_lost_cancellation_is_detected() {
     assert_detected("every cancellation reported to a client is stored", |evidence| {
         evidence.tables.bookings[0].status = "confirmed".to_owned();

@@ -10,10 +10,11 @@ use rowlock_domain::ids::{EventId, TypeKey, WishId};
 use rowlock_domain::states::WaitlistStatus;
 use uuid::Uuid;
 
+use super::locks::{LockedTypeRow, locked_type};
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::{Tracked, UnitOfWork};
-use crate::views::rows::{EntryRow, TypeRow};
-use crate::views::{TicketType, WaitlistEntry};
+use crate::views::WaitlistEntry;
+use crate::views::rows::EntryRow;
 
 /// Locks the types that the entries of wishes wait for, except those that another transaction has locked, and then reads the
 /// entries. Returns the types that could not be locked, with the wishes that need them.
@@ -32,8 +33,10 @@ pub(in crate::execute) async fn read_wishes(
     let mut blocked = BTreeSet::new();
     let read = try_join_all(unread.into_iter().map(|(event, wishes)| lock_and_read(conn, event, wishes))).await?;
     for (types, entries) in read {
-        for ticket_type in types.into_iter().map(TicketType::try_from) {
-            let ticket_type = ticket_type?;
+        for row in types {
+            let (ticket_type, log) = locked_type(row)?;
+            // The types that were locked before are returned again.
+            work.queue_logs.entry(ticket_type.key).or_insert(log);
             work.types.entry(ticket_type.key).or_insert_with(|| Tracked::stored(ticket_type));
         }
         for entry in entries.into_iter().map(WaitlistEntry::try_from) {
@@ -51,7 +54,7 @@ pub(in crate::execute) async fn read_wishes(
 }
 
 /// Locks and reads in one round trip. The entries are read under the locks, because the statement that reads them starts later.
-async fn lock_and_read(mut conn: &AsyncPgConnection, event: EventId, wishes: Vec<Uuid>) -> QueryResult<(Vec<TypeRow>, Vec<EntryRow>)> {
+async fn lock_and_read(mut conn: &AsyncPgConnection, event: EventId, wishes: Vec<Uuid>) -> QueryResult<(Vec<LockedTypeRow>, Vec<EntryRow>)> {
     let mut reader = conn;
     let event = event.as_uuid();
     try_join!(

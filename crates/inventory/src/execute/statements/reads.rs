@@ -266,6 +266,16 @@ statement! {
 }
 
 statement! {
+    /// Reads the numbers and sizes of all waiting entries of types, in the order of the numbers. `least` ignores NULL.
+    pub(in crate::execute) struct WaitingSizes { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> }
+    -> (SqlUuid, SqlUuid, BigInt, Integer, Integer);
+    "SELECT w.event_id, w.ticket_type_id, w.number, w.quantity, least(w.min_quantity, w.quantity)
+       FROM unnest($1, $2) AS k (event_id, ticket_type_id)
+       JOIN waitlist_entries w ON w.event_id = k.event_id AND w.ticket_type_id = k.ticket_type_id AND w.status = 'waiting'
+      ORDER BY w.event_id, w.ticket_type_id, w.number"
+}
+
+statement! {
     /// Reads reserved bookings of types whose time is over, those that ended first.
     pub(in crate::execute) struct DueReservations {
         events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, limits: Array<Integer> = Vec<i32>, now: Timestamptz = Timestamp,

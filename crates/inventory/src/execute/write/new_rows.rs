@@ -49,6 +49,8 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         held: Vec::new(),
         waiting: Vec::new(),
         numbers: Vec::new(),
+        queue_positions: Vec::new(),
+        queue_hashes: Vec::new(),
         subjects: Vec::new(),
         message_ids: Vec::new(),
         keys: Vec::new(),

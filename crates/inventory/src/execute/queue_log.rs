@@ -1,0 +1,135 @@
+//! Writes the queue log of each ticket type whose waiting list a batch changes: one record per change, in the order of the decisions.
+//!
+//! The end of the log is read with the row of the type and written with its counters, so the row lock orders the records. A batch
+//! that changes no waiting list writes nothing here.
+
+use diesel::QueryResult;
+use diesel_async::AsyncPgConnection;
+use rowlock_domain::allocation::{PartySize, Stock};
+use rowlock_domain::ids::TypeKey;
+use rowlock_domain::queue_log::{QueueChange, QueueLogHash, QueueLogHead, QueueLogKind, QueueLogRecord};
+
+use super::statements as sql;
+use super::unit_of_work::UnitOfWork;
+use super::write::execute_rows;
+use crate::views::rows::{to_int, unreadable};
+
+/// The queue log of a locked type.
+#[derive(Debug)]
+pub(crate) struct QueueLog {
+    head: QueueLogHead,
+    /// The records of this batch.
+    new: Vec<QueueLogRecord>,
+    /// The entries with which the log starts anew, in the order of their numbers. `None` if the log is complete.
+    restart: Option<Vec<(i64, PartySize)>>,
+}
+
+/// The columns of a type that belong to its queue log.
+pub(super) struct StoredQueueLog {
+    pub(super) position: i64,
+    pub(super) hash: Option<Vec<u8>>,
+    pub(super) next_number: i64,
+    pub(super) waiting: i32,
+}
+
+impl QueueLog {
+    /// Returns the stored log of a type with these counters.
+    pub(super) fn stored(stored: StoredQueueLog, stock: &Stock) -> QueryResult<Self> {
+        let hash = match stored.hash {
+            Some(hash) => QueueLogHash::from_bytes(hash.as_slice().try_into().map_err(unreadable)?),
+            None => QueueLogHash::START,
+        };
+        // The previous release changes the counters of the queue, but not the copies of them that belong to the log.
+        let is_complete = stored.next_number == stock.next_number && i64::from(stored.waiting) == i64::from(stock.waiting);
+        let restart = (!is_complete).then(Vec::new);
+        Ok(Self { head: QueueLogHead { position: stored.position, hash }, new: Vec::new(), restart })
+    }
+
+    /// Returns whether the previous release has changed the queue.
+    pub(super) const fn is_incomplete(&self) -> bool {
+        self.restart.is_some()
+    }
+
+    /// Adds a waiting entry to those with which the log starts anew. They must be added in the order of their numbers.
+    pub(super) fn list(&mut self, number: i64, size: PartySize) {
+        if let Some(waiting) = &mut self.restart {
+            waiting.push((number, size));
+        }
+    }
+
+    /// Returns the new end of the log, if it has grown in this batch.
+    pub(super) fn new_head(&self) -> Option<QueueLogHead> {
+        (!self.new.is_empty()).then_some(self.head)
+    }
+}
+
+impl UnitOfWork {
+    /// Appends a change to the log of a queue.
+    pub(super) fn log_queue(&mut self, key: TypeKey, change: QueueChange) {
+        if let Some(log) = self.queue_logs.get_mut(&key) {
+            log.new.push(log.head.append(key, self.now, change));
+        }
+    }
+
+    /// Starts the logs anew that are not complete, with the entries that wait at the beginning of the batch.
+    pub(super) fn restart_queue_logs(&mut self) {
+        let restarts: Vec<_> = self.queue_logs.iter_mut().filter_map(|(key, log)| Some((*key, log.restart.take()?))).collect();
+        for (key, waiting) in restarts {
+            let Some(row) = self.types.get_mut(&key) else { continue };
+            let highest = row.change().stock.next_number - 1;
+            self.log_queue(key, QueueChange::of(QueueLogKind::Restarted, highest.max(1)));
+            for (number, size) in waiting {
+                self.log_queue(key, QueueChange::waits(QueueLogKind::Listed, number, size));
+            }
+        }
+    }
+}
+
+/// The new records of a batch.
+pub(super) struct QueueLogWrites(sql::InsertQueueLog);
+
+impl QueueLogWrites {
+    /// Collects the new records. Returns `None` if there are none. The result is boxed, because most batches have none, and the future
+    /// of every batch would be larger.
+    pub(super) fn of(work: &UnitOfWork) -> QueryResult<Option<Box<Self>>> {
+        if work.queue_logs.values().all(|log| log.new.is_empty()) {
+            return Ok(None);
+        }
+        let mut rows = sql::InsertQueueLog {
+            events: Vec::new(),
+            types: Vec::new(),
+            positions: Vec::new(),
+            kinds: Vec::new(),
+            numbers: Vec::new(),
+            previous_numbers: Vec::new(),
+            quantities: Vec::new(),
+            min_quantities: Vec::new(),
+            free: Vec::new(),
+            max_per_booking: Vec::new(),
+            hashes: Vec::new(),
+            now: work.now,
+        };
+        let optional = |value: Option<u32>| value.map(to_int).transpose();
+        for (key, record) in work.queue_logs.iter().flat_map(|(key, log)| log.new.iter().map(move |record| (key, record))) {
+            let change = &record.change;
+            rows.events.push(key.event.as_uuid());
+            rows.types.push(key.ticket_type.as_uuid());
+            rows.positions.push(record.position);
+            rows.kinds.push(change.kind.as_str());
+            rows.numbers.push(change.number);
+            rows.previous_numbers.push(change.previous_number);
+            rows.quantities.push(optional(change.quantity)?);
+            rows.min_quantities.push(optional(change.min_quantity)?);
+            rows.free.push(optional(change.free)?);
+            rows.max_per_booking.push(optional(change.max_per_booking)?);
+            rows.hashes.push(record.hash.as_bytes().to_vec());
+        }
+        Ok(Some(Box::new(Self(rows))))
+    }
+
+    pub(super) async fn write(writes: Option<Box<Self>>, conn: &AsyncPgConnection) -> QueryResult<()> {
+        let Some(writes) = writes else { return Ok(()) };
+        let rows = writes.0.hashes.len();
+        execute_rows(conn, writes.0, rows).await
+    }
+}
