@@ -8,7 +8,7 @@ use rowlock_domain::allocation::PartySize;
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::command::{Book, Idempotency};
-use rowlock_inventory::views::WaitlistEntry;
+use rowlock_inventory::views::{NamedEntry, WaitlistEntry};
 use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
 use rowlock_postgres::checkout;
 
@@ -65,6 +65,14 @@ pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
         Ok(Outcome::Returned(b)) => format!("returned {} {}", b.booking.quantity, b.booking.status),
         Ok(Outcome::Left(w)) => format!("left {} {}", w.entry.number, w.entry.status),
         Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", size(&w.entry), w.entry.number, w.position),
+        Ok(Outcome::WishWaitlisted(wish)) => format!("wish waits {}", wish.iter().map(place).collect::<Vec<_>>().join(", ")),
+        Ok(Outcome::WishChanged(wish)) => format!("wish changed to {}", wish.iter().map(place).collect::<Vec<_>>().join(", ")),
+        Ok(Outcome::WishLeft(wish)) => {
+            format!("wish left {}", wish.iter().map(|w| format!("{} {}", w.entry.number, w.entry.status)).collect::<Vec<_>>().join(", "))
+        }
+        Ok(Outcome::Refused(Refusal::Wish(refused))) => {
+            format!("wish refused {}", refused.iter().map(|(_, refusal)| refusal.to_string()).collect::<Vec<_>>().join(", "))
+        }
         Ok(Outcome::Refused(Refusal::AlreadyWaiting(w))) => {
             format!("waits already {} {} {:?}", size(&w.entry), w.entry.number, w.position)
         }
@@ -77,6 +85,11 @@ pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+/// Describes an entry of a wish.
+fn place(named: &NamedEntry) -> String {
+    format!("{} {} {}", size(&named.entry), named.entry.number, named.position.unwrap_or_default())
 }
 
 /// Describes how many tickets an entry wants.
