@@ -203,6 +203,8 @@ pub(super) fn event_status() -> Value {
             "minQuantity": 2,
             "servable": true,
             "joinedAt": "2026-11-27T18:25:30.25Z",
+            "wishId": null,
+            "preference": null,
         })),
     })
 }

@@ -157,6 +157,23 @@ async fn do_everything(system: &System) {
         system.quiet().await;
     }
 
+    // A wish that is fulfilled by one of its types, and one that is closed with its event.
+    let types = json!([{"name": "One", "totalTickets": 1}, {"name": "Other", "totalTickets": 1}]);
+    let wished = system.event_like(json!({"name": "Wished", "ticketTypes": types})).await;
+    let (wished, types) = (wished["id"].as_str().unwrap().to_owned(), [&wished["ticketTypes"][0]["id"], &wished["ticketTypes"][1]["id"]]);
+    let mut bookings = Vec::new();
+    for ticket_type in types {
+        let booked = ada.client.post("/api/book", json!({"eventId": wished, "ticketTypeId": ticket_type})).await.expect(201);
+        bookings.push(booked["booking"]["id"].as_str().unwrap().to_owned());
+    }
+    for waiting in [&ben, &cid] {
+        waiting.client.post("/api/book", json!({"eventId": wished, "ticketTypeIds": types})).await.expect(202);
+    }
+    ada.cancel(&bookings[1]).await.expect(200);
+    system.quiet().await;
+    admin.post(&format!("/admin/events/{wished}/cancel"), json!({})).await.expect(200);
+    system.quiet().await;
+
     // An event that starts while people still wait.
     let now = Clock::system().now();
     let soon = json!({"name": "Soon", "totalTickets": 1, "startsAt": now + TimeDelta::hours(1)});

@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 use crate::queue_log::verified;
 
-async fn proxy_of(variable: &str) -> Proxy {
+pub(crate) async fn proxy_of(variable: &str) -> Proxy {
     let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`"));
     Proxy::in_front_of(&url).await.0
 }
 
 /// The id as PostgreSQL's clients send it. It tells the transaction of a request from those of the service's background work.
-fn id_bytes(id: &str) -> Vec<u8> {
+pub(crate) fn id_bytes(id: &str) -> Vec<u8> {
     id.parse::<Uuid>().unwrap().into_bytes().to_vec()
 }
 

@@ -55,3 +55,4 @@ mod transfers;
 mod unservable;
 mod waitlist_changes;
 mod wallet;
+mod wishes;

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, TransferId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, TransferId, WaitlistEntryId, WishId};
 use rowlock_domain::states::{AdminRole, BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus};
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +180,11 @@ pub(crate) struct WaitlistEntry {
     pub(crate) status: WaitlistStatus,
     pub(crate) joined_at: Timestamp,
     pub(crate) booking_id: Option<BookingId>,
+    /// The wish that the entry belongs to. Absent in the responses of an older API, as is the preference.
+    #[serde(default)]
+    pub(crate) wish_id: Option<WishId>,
+    #[serde(default)]
+    pub(crate) preference: Option<u16>,
 }
 
 /// The outcome of a request for tickets.
