@@ -36,7 +36,7 @@ pub(super) struct BookTickets {
     ticket_type_id: Option<TicketTypeId>,
     /// Several ticket types of which one is enough, in the order of preference, instead of `ticketTypeId`.
     #[deserr(default)]
-    #[schema(value_type = Option<Vec<String>>, min_items = 2, max_items = 10)]
+    #[schema(value_type = Option<Vec<Uuid>>, min_items = 2, max_items = 10)]
     ticket_type_ids: Option<BoundedVec<TicketTypeId, MAX_CHOICES>>,
     /// Number of tickets; 1 if omitted. A ticket type may allow fewer than 100, see `maxPerBooking`.
     #[deserr(default)]

@@ -78,6 +78,17 @@ struct OtherType {
     is_chosen: bool,
 }
 
+/// Returns the ids without the chosen type, without empty ones and each once.
+fn other_ids<'a>(ids: impl Iterator<Item = &'a str>, chosen: &str) -> Vec<String> {
+    let mut others: Vec<String> = Vec::new();
+    for id in ids.filter(|id| !id.is_empty() && *id != chosen) {
+        if !others.iter().any(|known| known == id) {
+            others.push(id.to_owned());
+        }
+    }
+    others
+}
+
 /// The booking that a visitor asks for.
 struct Wish {
     type_id: String,
@@ -95,7 +106,7 @@ impl Wish {
     fn of_query(visitor: &Visitor) -> Self {
         Self {
             type_id: visitor.query("type"),
-            also: visitor.query("also").split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
+            also: other_ids(visitor.query("also").split(','), &visitor.query("type")),
             quantity: visitor.query("quantity").parse().unwrap_or(1),
             min_quantity: visitor.query("minQuantity").parse().ok(),
             key: valid_key(&visitor.query("key")).unwrap_or_else(new_key),
@@ -106,7 +117,7 @@ impl Wish {
     fn of_form(form: &Form) -> Self {
         Self {
             type_id: form.get("type").to_owned(),
-            also: form.all("also").map(str::to_owned).collect(),
+            also: other_ids(form.all("also"), form.get("type")),
             quantity: form.number("quantity").unwrap_or(1),
             min_quantity: form.number("minQuantity"),
             key: form.key(),

@@ -1,6 +1,7 @@
 //! «My tickets» and «My queue».
 
 use rowlock_test_support::system::Plan;
+use serde_json::json;
 
 use crate::support::Web;
 
@@ -79,6 +80,41 @@ async fn a_waiting_party_takes_fewer_tickets_if_fewer_come() {
     bob.cancel_part(&booking, 2).await.expect(200);
     queue.until("she got three", |update| update.data.contains("You got 3 of the 4 tickets that you asked for")).await;
     assert_eq!(web.system.counts(&event).await, (4, 0, 0, 0));
+    web.stop().await;
+}
+
+#[tokio::test]
+async fn a_party_waits_for_two_types_as_one_and_leaves_one_list_or_all() {
+    let web = Web::new().await;
+    let types = json!([{"name": "Stalls", "totalTickets": 1}, {"name": "Balcony", "totalTickets": 1}, {"name": "Gallery", "totalTickets": 1}]);
+    let event = web.system.event_like(json!({"name": "A test", "ticketTypes": types})).await;
+    let ids: Vec<_> = (0..3).map(|n| event["ticketTypes"][n]["id"].as_str().unwrap().to_owned()).collect();
+    let event = event["id"].as_str().unwrap().to_owned();
+    let bob = web.system.user("bob").await;
+    for ticket_type in &ids[..2] {
+        bob.client.post("/api/book", json!({"eventId": event, "ticketTypeId": ticket_type})).await.expect(201);
+    }
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    let page = ada.open(&format!("{book}?type={}&also={}", ids[1], ids[0])).await;
+    let offered = page.expect(200).contains(&format!("value=\"{}\" checked", ids[0])) && !page.text.contains(&ids[2]);
+    assert!(offered, "the choice survives a sign-in, and the gallery has a ticket: {}", page.text);
+    let joined = ada.submit(&page, &book, &[("also", &ids[0])]).await.location();
+    let queue = ada.get(&joined).await;
+    assert_eq!(queue.expect(200).matches("<article").count(), 1, "a wish is one thing");
+    assert!(queue.text.contains("Balcony") && queue.text.contains("Or Stalls: number 1 in line"));
+
+    let entry = joined.split('=').nth(1).unwrap().to_owned();
+    let form = ada.get(&format!("/queue/{entry}")).await;
+    assert!(form.expect(200).contains("Leave only this list") && form.text.contains("Leave all lists"));
+    let left = ada.submit(&form, &format!("/queue/{entry}/leave"), &[]).await.location();
+    let queue = ada.get(&left).await;
+    assert!(queue.expect(200).contains("You no longer wait for Balcony") && queue.text.contains("Stalls"), "{}", queue.text);
+    assert_eq!(web.system.counts(&event).await.3, 1);
+
+    let again = ada.open(&format!("{book}?type={}", ids[1])).await;
+    let refused = ada.submit(&again, &book, &[("also", &ids[0])]).await;
+    assert!(refused.expect(409).contains("already"), "she waits for the stalls: {}", refused.text);
     web.stop().await;
 }
 
