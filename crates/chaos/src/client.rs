@@ -65,6 +65,8 @@ pub struct Entry {
     pub status: String,
     /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
+    /// Wish that the entry belongs to.
+    pub wish_id: Option<Uuid>,
 }
 
 /// Body of a successful response.
@@ -75,6 +77,16 @@ pub struct SuccessBody {
     pub booking: Option<Booking>,
     /// The waiting-list entry that was created or changed.
     pub waitlist_entry: Option<Entry>,
+    /// The entries of the wish that was made or changed, of which `waitlist_entry` is the first.
+    #[serde(default)]
+    pub waitlist_entries: Vec<Entry>,
+}
+
+impl SuccessBody {
+    /// Returns the entries: those of a wish, or the only one.
+    pub fn entries(self) -> Vec<Entry> {
+        if self.waitlist_entries.is_empty() { self.waitlist_entry.into_iter().collect() } else { self.waitlist_entries }
+    }
 }
 
 #[derive(Deserialize)]
@@ -126,12 +138,15 @@ impl Client {
         // A third of the requests take fewer tickets if there are not more.
         let min_quantity = if self.rng.random_bool(0.33) { self.rng.random_range(1..=quantity) } else { quantity };
         let join = self.rng.random_bool(0.85);
+        // Half of the requests for an event with two types take tickets of either.
+        let also = self.catalog.small.iter().find(|other| other.event == sale.event && other.ticket_type != sale.ticket_type);
+        let also = also.map(|other| other.ticket_type).filter(|_| self.rng.random_bool(0.5));
         let policy = self.draw_policy();
-        let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity, min_quantity, join };
+        let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, also, quantity, min_quantity, join };
         let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
         if let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) {
-            self.bookings.extend(body.booking);
-            self.entries.extend(body.waitlist_entry);
+            self.bookings.extend(body.booking.clone());
+            self.entries.extend(body.entries());
         }
     }
 
@@ -168,7 +183,8 @@ impl Client {
         let policy = self.draw_policy();
         let operation = Operation::ChangeEntry { event: entry.event_id, entry: entry.id, quantity, min_quantity };
         let Some(response) = self.sender.send_until_final(&self.account, operation, policy).await else { return };
-        match serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.waitlist_entry) {
+        let changed = serde_json::from_str::<SuccessBody>(&response.body).map(SuccessBody::entries).unwrap_or_default();
+        match changed.into_iter().find(|changed| changed.id == entry.id) {
             Some(changed) => self.entries.push(changed),
             // After any other rejection, such as for a limit, the entry still waits.
             None if !matches!(response.code.as_str(), "already-promoted" | "waitlist-entry-not-found") => self.entries.push(entry),

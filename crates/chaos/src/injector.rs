@@ -208,7 +208,7 @@ impl FaultInjector<'_> {
             managed.database.slow(Duration::from_millis(60));
             sent.cancel();
             let operation =
-                Operation::Book { event: self.sale.event, ticket_type: self.sale.ticket_type, quantity: 1, min_quantity: 1, join: true };
+                Operation::Book { event: self.sale.event, ticket_type: self.sale.ticket_type, also: None, quantity: 1, min_quantity: 1, join: true };
             let requests = apis
                 .iter()
                 .map(|api| self.sender.probe(api, EntryPoint::Direct, &self.account, operation.clone(), crate::http::REQUEST_TIMEOUT));

@@ -27,6 +27,8 @@ pub struct Message {
     pub sequence: i64,
     /// Time of the change, in microseconds since 1970.
     pub micros: i64,
+    /// Whether it is about an entry that is not the first choice of its wish. Nobody is told that such an entry joined.
+    pub is_further_choice: bool,
     /// Content of the message.
     pub content: MessageContent,
 }
@@ -174,6 +176,7 @@ struct Data {
     origin: Option<String>,
     previous_quantity: Option<u32>,
     number: Option<i64>,
+    preference: Option<u16>,
     promoted: Option<u32>,
     leftover: Option<u32>,
     capacity: Option<u32>,
@@ -191,6 +194,7 @@ pub fn read(body: &[u8]) -> Fallible<Message> {
         ticket_type: data.ticket_type_id,
         sequence: sequence.parse()?,
         micros: time.timestamp_micros(),
+        is_further_choice: data.preference.is_some_and(|preference| preference > 0),
         content,
     })
 }

@@ -18,6 +18,8 @@ pub enum Operation {
         event: Uuid,
         /// Ticket type id.
         ticket_type: Uuid,
+        /// Another ticket type of the event that would do as well.
+        also: Option<Uuid>,
         /// Number of tickets.
         quantity: u32,
         /// The smallest number of tickets that the client takes.
@@ -99,8 +101,15 @@ impl Operation {
     pub fn request(&self) -> (reqwest::Method, String, Value) {
         let post = reqwest::Method::POST;
         match self {
-            Self::Book { event, ticket_type, quantity, min_quantity, join } => {
-                let mut body = json!({"eventId": event, "ticketTypeId": ticket_type, "quantity": quantity, "joinWaitlist": join});
+            Self::Book { event, ticket_type, also, quantity, min_quantity, join } => {
+                let mut body = json!({"eventId": event, "quantity": quantity, "joinWaitlist": join});
+                let (name, types) = match also {
+                    None => ("ticketTypeId", json!(ticket_type)),
+                    Some(also) => ("ticketTypeIds", json!([ticket_type, also])),
+                };
+                if let Some(fields) = body.as_object_mut() {
+                    fields.insert(name.to_owned(), types);
+                }
                 if min_quantity < quantity
                     && let Some(fields) = body.as_object_mut()
                 {

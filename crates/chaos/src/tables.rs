@@ -92,6 +92,8 @@ pub struct EntryRow {
     pub status: String,
     /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
+    /// Wish that the entry belongs to.
+    pub wish_id: Option<Uuid>,
 }
 
 impl EntryRow {
@@ -244,7 +246,7 @@ impl Tables {
                 .await?,
             bookings: booking.rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin FROM bookings").await?,
             entries: booking
-                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, min_quantity, number, status, booking_id FROM waitlist_entries")
+                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, min_quantity, number, status, booking_id, wish_id FROM waitlist_entries")
                 .await?,
             queue_log: booking
                 .rows(

@@ -97,7 +97,7 @@ async fn every_mistake_in_a_wish_is_named() {
     system.admin().client.patch(&format!("/admin/events/{event}"), json!({"status": "published"})).await.expect(200);
     assert_eq!(messages(send(strange).await), [format!("ticketTypeIds: contains ids that are not ticket types of this event: {event}")]);
     let too_many = messages(send(json!({"eventId": event, "ticketTypeIds": types, "quantity": 6})).await);
-    let total = |n: usize, total| format!("quantity: must be at most {total} for the ticket type {}, which has no more tickets", types[n]);
+    let total = |n: usize, total| format!("quantity: must be at most {total} for the ticket type {}, which has no more tickets in total", types[n]);
     assert_eq!(too_many, [total(0, 2), total(1, 5)]);
     system.change_type(&event, json!({"maxPerAccount": 1})).await.expect(200);
     let limited = send(json!({"eventId": event, "ticketTypeIds": types, "quantity": 2})).await.refused(409, "account-limit");

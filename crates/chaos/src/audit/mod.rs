@@ -9,6 +9,7 @@ mod responses;
 #[cfg(test)]
 mod tests;
 mod told;
+mod wishes;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -102,6 +103,7 @@ pub fn audit(evidence: &Evidence) -> AuditResult {
     responses::check(evidence, &mut verdict);
     counters::check(evidence, &mut verdict);
     queue_logs::check(evidence, &mut verdict);
+    wishes::check(evidence, &mut verdict);
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);
     told::check(evidence, &mut verdict);

@@ -88,13 +88,15 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
         }
     }
     let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) else { return };
+    let wished = body.waitlist_entries.clone();
     match (&request.operation, body.booking, body.waitlist_entry) {
-        (Operation::Book { event, ticket_type, quantity, min_quantity, .. }, Some(booking), None) => {
+        (Operation::Book { event, ticket_type, also, quantity, min_quantity, .. }, Some(booking), None) => {
+            let is_wanted = |id: Uuid| id == *ticket_type || Some(id) == *also;
             // `check_bookings` compares the number of tickets with the stored one, and the replay with what was available.
             let is_allowed = (*min_quantity..=*quantity).contains(&booking.quantity);
-            let told = (booking.event_id, booking.ticket_type_id, booking.quantity, booking.origin.as_str());
+            let told = (booking.event_id, booking.origin.as_str());
             let row = stored.bookings.get(&booking.id).filter(|row| {
-                row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type && row.origin == "direct"
+                row.account_id == request.account && row.event_id == *event && row.ticket_type_id == booking.ticket_type_id && row.origin == "direct"
             });
             if row.is_none() {
                 verdict.add_violation(
@@ -103,7 +105,7 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                     location(request),
                 );
             }
-            if !is_allowed || told != (*event, *ticket_type, booking.quantity, "direct") {
+            if !is_allowed || !is_wanted(booking.ticket_type_id) || told != (*event, "direct") {
                 verdict.add_violation(
                     BOOKINGS_STORED,
                     format!("the response contains a different booking: {}", response.body),
@@ -111,18 +113,26 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                 );
             }
         }
-        (Operation::Book { event, ticket_type, quantity, min_quantity, .. }, None, Some(entry)) => {
-            let row = stored
-                .entries
-                .get(&entry.id)
-                .filter(|row| row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type);
-            // The quantity may be changed later; `check_entries` follows the changes.
-            if row.is_none() || (entry.quantity, entry.min_quantity) != (*quantity, *min_quantity) {
-                verdict.add_violation(
-                    ENTRIES_STORED,
-                    format!("the entry {} is missing or differs from the response", entry.id),
-                    location(request),
-                );
+        (Operation::Book { event, ticket_type, also, quantity, min_quantity, .. }, None, Some(first)) => {
+            let entries = if wished.is_empty() { vec![first] } else { wished };
+            let types: Vec<Uuid> = std::iter::once(*ticket_type).chain(*also).collect();
+            if entries.iter().map(|entry| entry.ticket_type_id).ne(types) {
+                let what = format!("the response contains entries of other ticket types: {}", response.body);
+                verdict.add_violation(ENTRIES_STORED, what, location(request));
+            }
+            for entry in entries {
+                let row = stored.entries.get(&entry.id).filter(|row| {
+                    row.account_id == request.account
+                        && (row.event_id, row.ticket_type_id, row.wish_id) == (*event, entry.ticket_type_id, entry.wish_id)
+                });
+                // The quantity may be changed later; `check_entries` follows the changes.
+                if row.is_none() || (entry.quantity, entry.min_quantity) != (*quantity, *min_quantity) {
+                    verdict.add_violation(
+                        ENTRIES_STORED,
+                        format!("the entry {} is missing or differs from the response", entry.id),
+                        location(request),
+                    );
+                }
             }
         }
         (Operation::Confirm { booking, .. }, Some(told), None) => {
@@ -142,6 +152,8 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
             }
         }
         (Operation::ChangeEntry { entry, quantity, min_quantity, .. }, None, Some(told)) => {
+            // The response about a wish begins with its first entry that waits.
+            let told = wished.into_iter().find(|other| other.id == *entry).unwrap_or(told);
             let is_as_requested = quantity.is_none_or(|quantity| quantity == told.quantity)
                 && min_quantity.is_none_or(|min_quantity| min_quantity == told.min_quantity);
             if told.id != *entry || !is_as_requested || told.min_quantity > told.quantity || told.status != "waiting" {
@@ -213,12 +225,18 @@ fn check_entries(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Aud
     let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
     for request in &evidence.requests {
         let body = request.success().and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
-        if let Some(entry) = body.and_then(|body| body.waitlist_entry) {
-            told.insert(entry.id, ((entry.min_quantity, entry.quantity), request));
-        } else if let Operation::ChangeEntry { entry, .. } = &request.operation
+        let entries = body.map(SuccessBody::entries).unwrap_or_default();
+        if entries.is_empty()
+            && let Operation::ChangeEntry { entry, .. } = &request.operation
             && request.final_response().is_none()
         {
+            // All entries of a wish change together.
+            let wish = stored.entries.get(entry).and_then(|row| row.wish_id);
             undecided.insert(*entry);
+            undecided.extend(stored.entries.values().filter(|row| wish.is_some() && row.wish_id == wish).map(|row| row.id));
+        }
+        for entry in entries {
+            told.insert(entry.id, ((entry.min_quantity, entry.quantity), request));
         }
     }
     for (id, (size, request)) in told {
@@ -263,8 +281,8 @@ fn check_unreported(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut 
     for request in &evidence.requests {
         match request.success().map(|response| serde_json::from_str::<SuccessBody>(&response.body)) {
             Some(Ok(body)) => {
-                known.extend(body.booking.map(|booking| booking.id));
-                known.extend(body.waitlist_entry.map(|entry| entry.id));
+                known.extend(body.booking.iter().map(|booking| booking.id));
+                known.extend(body.entries().iter().map(|entry| entry.id));
             }
             _ if request.final_response().is_none() && !request.attempts.iter().all(changed_nothing) => {
                 open.insert((request.operation.event(), request.account));

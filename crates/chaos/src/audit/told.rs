@@ -119,6 +119,8 @@ fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Opti
         MessageContent::Confirmed(booking)
         | MessageContent::Reduced { booking, .. }
         | MessageContent::Expired { booking, offer: true, .. } => booking.account,
+        // The account is told about the first choice of a wish, for all of them.
+        MessageContent::Joined { .. } if message.is_further_choice => return None,
         MessageContent::Joined { entry, .. } | MessageContent::Promoted { entry, .. } | MessageContent::Offered { entry, .. } => {
             entry.account
         }

@@ -62,7 +62,7 @@ mod tests {
         let mut model = ReferenceModel::new(&sale);
         for (index, (micros, content)) in messages.iter().enumerate() {
             let message =
-                Message { id: Uuid::nil(), event: Uuid::nil(), ticket_type: None, sequence: 1, micros: *micros, content: content.clone() };
+                Message { id: Uuid::nil(), event: Uuid::nil(), ticket_type: None, sequence: 1, micros: *micros, is_further_choice: false, content: content.clone() };
             let result = model.apply(&message);
             assert!(result.is_ok() || index + 1 == messages.len(), "{content:?}: {result:?}");
             result?;

@@ -48,7 +48,7 @@ pub(super) fn answered_request(account: Uuid, key: &str, operation: Operation, r
 }
 
 pub(super) fn book(quantity: u32) -> Operation {
-    Operation::Book { event: EVENT, ticket_type: TYPE, quantity, min_quantity: quantity, join: true }
+    Operation::Book { event: EVENT, ticket_type: TYPE, also: None, quantity, min_quantity: quantity, join: true }
 }
 
 pub(super) fn booking(id: Uuid, quantity: u32, status: &str) -> serde_json::Value {
@@ -66,7 +66,7 @@ pub(super) fn booking_row(id: Uuid, account_id: Uuid, quantity: u32, status: &st
 
 pub(super) fn entry_row(id: Uuid, account_id: Uuid, quantity: u32, number: i64, status: &str, booking_id: Option<Uuid>) -> EntryRow {
     let (event_id, ticket_type_id, status) = (EVENT, TYPE, status.to_owned());
-    EntryRow { event_id, id, ticket_type_id, account_id, quantity, min_quantity: None, number, status, booking_id }
+    EntryRow { event_id, id, ticket_type_id, account_id, quantity, min_quantity: None, number, status, booking_id, wish_id: None }
 }
 
 pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
@@ -74,7 +74,7 @@ pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
 }
 
 pub(super) fn message(sequence: i64, content: MessageContent) -> Message {
-    Message { id: message_id(sequence), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, content }
+    Message { id: message_id(sequence), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, is_further_choice: false, content }
 }
 
 /// Returns the id of a message.

@@ -312,3 +312,23 @@ fn a_request_that_fails_during_a_shutdown_is_detected() {
         });
     }
 }
+
+#[test]
+fn a_wish_with_two_bookings_or_an_open_entry_after_the_first_is_detected() {
+    let rule = "a wish becomes at most one booking, which ends its other entries";
+    let one_wish = |evidence: &mut Evidence| {
+        for row in &mut evidence.tables.entries {
+            row.wish_id = Some(UNKNOWN_ID);
+        }
+    };
+    // Ben's entry was promoted and Chloe's left, as if both were one wish.
+    assert!(!violated_rules(one_wish).contains(&rule));
+    assert_detected(rule, |evidence| {
+        one_wish(evidence);
+        evidence.tables.entries[1].booking_id = Some(SECOND);
+    });
+    assert_detected(rule, |evidence| {
+        one_wish(evidence);
+        evidence.tables.entries[1].status = "waiting".to_owned();
+    });
+}
