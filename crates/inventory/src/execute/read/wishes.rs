@@ -31,6 +31,9 @@ pub(in crate::execute) async fn read_wishes(
         unread.entry(event).or_default().push(wish.as_uuid());
     }
     let mut blocked = BTreeSet::new();
+    if unread.is_empty() {
+        return Ok(blocked);
+    }
     let read = try_join_all(unread.into_iter().map(|(event, wishes)| lock_and_read(conn, event, wishes))).await?;
     for (types, entries) in read {
         for row in types {
