@@ -27,7 +27,9 @@ pub(super) fn problem_of_wish(refused: Vec<(TicketTypeId, BookRefusal)>) -> Prob
         .filter_map(|(id, refusal)| {
             let message = match refusal {
                 BookRefusal::QuantityTooLarge { max } => format!("must be from 1 to {max} for the ticket type {id}"),
-                BookRefusal::QuantityAboveTotal { total } => format!("must be at most {total} for the ticket type {id}, which has no more tickets in total"),
+                BookRefusal::QuantityAboveTotal { total } => {
+                    format!("must be at most {total} for the ticket type {id}, which has no more tickets in total")
+                }
                 _ => return None,
             };
             Some(FieldError { field: "quantity".to_owned(), message })

@@ -45,7 +45,18 @@ async fn the_status_of_an_event_contains_counts_and_the_waiting_list() {
     let first = &status["waitlist"]["items"][0];
     assert_eq!(
         fields(first),
-        ["account", "joinedAt", "minQuantity", "position", "preference", "quantity", "servable", "ticketTypeId", "waitlistEntryId", "wishId"]
+        [
+            "account",
+            "joinedAt",
+            "minQuantity",
+            "position",
+            "preference",
+            "quantity",
+            "servable",
+            "ticketTypeId",
+            "waitlistEntryId",
+            "wishId"
+        ]
     );
     assert_eq!(first["account"], json!({"id": ben.id, "name": "ben", "email": "ben@example.org"}));
     assert_eq!((&first["position"], &first["quantity"], &first["waitlistEntryId"]), (&json!(1), &json!(2), &json!(entry)));

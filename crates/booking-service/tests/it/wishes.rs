@@ -9,7 +9,8 @@ use crate::faults::{id_bytes, proxy_of};
 
 /// Creates an event with types of these capacities. Returns its id and those of its types.
 async fn event_of(system: &System, capacities: &[u32], more: Value) -> (String, Vec<String>) {
-    let types: Vec<_> = capacities.iter().enumerate().map(|(n, capacity)| json!({"name": format!("Type {n}"), "totalTickets": capacity})).collect();
+    let types: Vec<_> =
+        capacities.iter().enumerate().map(|(n, capacity)| json!({"name": format!("Type {n}"), "totalTickets": capacity})).collect();
     let mut body = json!({"name": "A test", "ticketTypes": types});
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     let event = system.event_like(body).await;
@@ -56,7 +57,10 @@ async fn a_wish_waits_for_every_type_and_its_first_promotion_ends_the_rest() {
     assert_eq!(entries[0]["wishId"], entries[1]["wishId"]);
     assert_eq!(places(&ben.waitlist().await), places(entries));
     // One of them is the same as for anybody else: the third type still has a ticket, and nothing else has changed.
-    assert!(ben.client.post("/api/book", json!({"eventId": event, "ticketTypeId": types[0]})).await.refused(409, "already-waiting")["ticketTypeId"] == json!(types[0]));
+    assert!(
+        ben.client.post("/api/book", json!({"eventId": event, "ticketTypeId": types[0]})).await.refused(409, "already-waiting")["ticketTypeId"]
+            == json!(types[0])
+    );
     let status = system.status(&event).await;
     assert_eq!(status["waitlist"]["items"][0]["wishId"], entries[0]["wishId"]);
     assert_eq!(status["waitlist"]["items"][0]["preference"], json!(1), "the list is in the order of the types");
@@ -80,7 +84,12 @@ async fn every_mistake_in_a_wish_is_named() {
     let send = async |body: Value| ada.client.post("/api/book", body).await;
     let messages = |answer: TestResponse| {
         let errors = answer.refused(422, "invalid-input")["errors"].clone();
-        errors.as_array().unwrap().iter().map(|error| format!("{}: {}", error["field"].as_str().unwrap(), error["message"].as_str().unwrap())).collect::<Vec<_>>()
+        errors
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| format!("{}: {}", error["field"].as_str().unwrap(), error["message"].as_str().unwrap()))
+            .collect::<Vec<_>>()
     };
     let both = send(json!({"eventId": event, "ticketTypeId": types[0], "ticketTypeIds": types, "quantity": 0})).await;
     assert_eq!(both.bad_fields(), ["quantity", "ticketTypeIds"]);
@@ -97,7 +106,8 @@ async fn every_mistake_in_a_wish_is_named() {
     system.admin().client.patch(&format!("/admin/events/{event}"), json!({"status": "published"})).await.expect(200);
     assert_eq!(messages(send(strange).await), [format!("ticketTypeIds: contains ids that are not ticket types of this event: {event}")]);
     let too_many = messages(send(json!({"eventId": event, "ticketTypeIds": types, "quantity": 6})).await);
-    let total = |n: usize, total| format!("quantity: must be at most {total} for the ticket type {}, which has no more tickets in total", types[n]);
+    let total =
+        |n: usize, total| format!("quantity: must be at most {total} for the ticket type {}, which has no more tickets in total", types[n]);
     assert_eq!(too_many, [total(0, 2), total(1, 5)]);
     system.change_type(&event, json!({"maxPerAccount": 1})).await.expect(200);
     let limited = send(json!({"eventId": event, "ticketTypeIds": types, "quantity": 2})).await.refused(409, "account-limit");
@@ -148,7 +158,10 @@ async fn a_wish_is_changed_and_left_as_one_or_left_type_by_type() {
     let next = wish(&ben, &event, &other, 3).await.expect(202);
     let left = ben.client.post("/api/leavewaitlist", json!({"wishId": next["waitlistEntry"]["wishId"]})).await.expect(200);
     assert!(places(left["waitlistEntries"].as_array().unwrap()).iter().all(|place| place.3 == "left"));
-    ada.client.post("/api/leavewaitlist", json!({"wishId": next["waitlistEntry"]["wishId"]})).await.refused(404, "waitlist-entry-not-found");
+    ada.client
+        .post("/api/leavewaitlist", json!({"wishId": next["waitlistEntry"]["wishId"]}))
+        .await
+        .refused(404, "waitlist-entry-not-found");
     assert_eq!(ada.client.post("/api/leavewaitlist", json!({})).await.bad_fields(), ["eventId", "waitlistEntryId", "wishId"]);
     system.stop().await;
 }

@@ -96,7 +96,10 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
             let is_allowed = (*min_quantity..=*quantity).contains(&booking.quantity);
             let told = (booking.event_id, booking.origin.as_str());
             let row = stored.bookings.get(&booking.id).filter(|row| {
-                row.account_id == request.account && row.event_id == *event && row.ticket_type_id == booking.ticket_type_id && row.origin == "direct"
+                row.account_id == request.account
+                    && row.event_id == *event
+                    && row.ticket_type_id == booking.ticket_type_id
+                    && row.origin == "direct"
             });
             if row.is_none() {
                 verdict.add_violation(

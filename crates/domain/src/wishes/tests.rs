@@ -83,12 +83,21 @@ fn a_wish_waits_for_all_its_types_or_for_none() {
 #[derive(Debug, Clone)]
 enum Step {
     /// A party wishes for these types, in this order.
-    Wish { types: Vec<usize>, size: PartySize },
+    Wish {
+        types: Vec<usize>,
+        size: PartySize,
+    },
     /// All tickets of a booking are returned.
     GiveBack(usize),
-    Pass { ticket_type: usize, limit: usize },
+    Pass {
+        ticket_type: usize,
+        limit: usize,
+    },
     /// A party leaves the list of one type, or of all.
-    Leave { party: usize, ticket_type: Option<usize> },
+    Leave {
+        party: usize,
+        ticket_type: Option<usize>,
+    },
 }
 
 const TYPES: usize = 3;
@@ -166,10 +175,8 @@ struct Event {
 impl Event {
     fn wish(&mut self, party: usize, types: &[usize], size: PartySize) -> Option<(usize, u32)> {
         let request = BookRequest { size, ..ask(size.quantity) };
-        let mut wish: Vec<_> = types
-            .iter()
-            .map(|ticket_type| WishChoice { stock: self.stocks[*ticket_type].clone(), limits: LIMITS, request })
-            .collect();
+        let mut wish: Vec<_> =
+            types.iter().map(|ticket_type| WishChoice { stock: self.stocks[*ticket_type].clone(), limits: LIMITS, request }).collect();
         let decision = book_wish(&mut wish, OPEN).unwrap();
         for (ticket_type, choice) in types.iter().zip(wish) {
             self.stocks[*ticket_type] = choice.stock;

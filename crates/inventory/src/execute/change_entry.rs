@@ -91,7 +91,8 @@ impl UnitOfWork {
         let row = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.get();
         let mut stock = row.stock.clone();
         let request = EntryChange { previous: before.size, size, account_total };
-        let planned = stock.change_entry(request, row.limits).map(|changed| PlannedChange { scope, key, account, before, size, changed, stock });
+        let planned =
+            stock.change_entry(request, row.limits).map(|changed| PlannedChange { scope, key, account, before, size, changed, stock });
         Ok(planned.map_err(|refusal| (key.ticket_type, refusal)))
     }
 

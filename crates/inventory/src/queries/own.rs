@@ -128,7 +128,11 @@ pub async fn entry_key(conn: &mut AsyncPgConnection, account: AccountId, entry: 
 }
 
 /// Returns the first choice of a wish and its ticket type, or `None` if the account has no such wish.
-pub async fn first_choice(conn: &mut AsyncPgConnection, account: AccountId, wish: WishId) -> QueryResult<Option<(WaitlistEntryId, TypeKey)>> {
+pub async fn first_choice(
+    conn: &mut AsyncPgConnection,
+    account: AccountId,
+    wish: WishId,
+) -> QueryResult<Option<(WaitlistEntryId, TypeKey)>> {
     let found: Option<(Uuid, Uuid, Uuid)> = waitlist_entries::table
         .filter(waitlist_entries::account_id.eq(account.as_uuid()))
         .filter(waitlist_entries::wish_id.eq(wish.as_uuid()))

@@ -80,7 +80,8 @@ fn commands(fixture: &InventoryFixture, keys: &[TypeKey], accounts: &[AccountId]
     for batch in history {
         let mut commands = Vec::new();
         for step in batch {
-            let wish_of = |which: &usize, index: &usize| wishes.get(which % wishes.len().max(1)).map(|wish| (wish, index % wish.types.len()));
+            let wish_of =
+                |which: &usize, index: &usize| wishes.get(which % wishes.len().max(1)).map(|wish| (wish, index % wish.types.len()));
             match step {
                 Step::Wish { account, types, quantity, min_quantity } => {
                     let keys: Vec<_> = types.iter().map(|index| keys[*index]).collect();
@@ -105,9 +106,9 @@ fn commands(fixture: &InventoryFixture, keys: &[TypeKey], accounts: &[AccountId]
                 Step::Leave { which, choice: index, whole } => commands.extend(
                     wish_of(which, index).map(|(wish, index)| if *whole { leave_wish(wish, index) } else { leave(&choice(wish, index)) }),
                 ),
-                Step::ChangeEntry { which, choice: index, quantity, min_quantity } => commands.extend(
-                    wish_of(which, index).map(|(wish, index)| change_entry(&choice(wish, index), *quantity, *min_quantity)),
-                ),
+                Step::ChangeEntry { which, choice: index, quantity, min_quantity } => {
+                    commands.extend(wish_of(which, index).map(|(wish, index)| change_entry(&choice(wish, index), *quantity, *min_quantity)))
+                }
                 Step::Reallocate { ticket_type, limit } => {
                     commands.push(reallocate(keys[*ticket_type], *limit));
                     all.push(std::mem::take(&mut commands));

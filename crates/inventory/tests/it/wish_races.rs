@@ -39,7 +39,8 @@ async fn a_pass_does_not_promote_a_wish_while_another_of_its_types_is_locked() {
     let outcomes = event.fixture.inventory.run(vec![event.pass(1), event.pass(2)], LockWait::Skip).await;
     assert_eq!(outcomes[0], Ok(Outcome::Skipped));
     assert!(matches!(&outcomes[1], Ok(Outcome::Reallocated(done)) if done.promoted == 1), "{outcomes:?}");
-    let change = event.fixture.inventory.run(vec![change_entry(&choice(&wish, 0), None, Some(1)), leave_wish(&wish, 0)], LockWait::Skip).await;
+    let change =
+        event.fixture.inventory.run(vec![change_entry(&choice(&wish, 0), None, Some(1)), leave_wish(&wish, 0)], LockWait::Skip).await;
     assert_eq!(change, [Ok(Outcome::Skipped), Ok(Outcome::Skipped)], "they need the other type, too");
 
     // A worker that waits gets its turn, and locks both types in their order.

@@ -66,7 +66,8 @@ async fn the_first_promotion_ends_the_other_entries_and_tells_why() {
                FROM outbox CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key LIKE 'waitlist.%' ORDER BY id",
         )
         .await;
-    let joined = ["waitlist.joined t 0 f", "waitlist.joined t 1 f", "waitlist.joined t 2 f", "waitlist.joined t 0 f", "waitlist.joined t 1 f"];
+    let joined =
+        ["waitlist.joined t 0 f", "waitlist.joined t 1 f", "waitlist.joined t 2 f", "waitlist.joined t 0 f", "waitlist.joined t 1 f"];
     let ended = ["waitlist.promoted f f", "waitlist.left f t", "waitlist.left f t"];
     assert_eq!(told, [joined.as_slice(), &ended].concat());
     event.close().await;
@@ -80,7 +81,10 @@ async fn two_passes_in_one_batch_promote_a_wish_once_and_serve_the_next() {
     event.run(vec![event.pass(0), event.pass(1)]).await;
     // The heads that were read for the second pass may have been few, and it then continues with the next transaction.
     event.run(vec![event.pass(1)]).await;
-    assert_eq!((event.statuses(&wish).await, event.statuses(&behind).await), (vec!["promoted".to_owned(), "left".to_owned()], vec!["promoted".to_owned(), "left".to_owned()]));
+    assert_eq!(
+        (event.statuses(&wish).await, event.statuses(&behind).await),
+        (vec!["promoted".to_owned(), "left".to_owned()], vec!["promoted".to_owned(), "left".to_owned()])
+    );
     assert_eq!(event.stocks().await, [[0, 1, 0, 0, 0], [0, 1, 0, 0, 0]], "both are offered");
     event.close().await;
 }

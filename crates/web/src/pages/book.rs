@@ -157,10 +157,8 @@ impl Wish {
         let other_type = |other: &TicketType| {
             let id = other.id.to_string();
             let price = price_text(locale, &other.price, 1);
-            let text = locale.with(
-                "also-type",
-                [("name", other.name.clone().into()), ("price", price.into()), ("count", other.waitlist_length.into())],
-            );
+            let text = locale
+                .with("also-type", [("name", other.name.clone().into()), ("price", price.into()), ("count", other.waitlist_length.into())]);
             OtherType { is_chosen: self.also.contains(&id), id, text }
         };
         event.ticket_types.iter().filter(possible).take(MAX_CHOICES - 1).map(other_type).collect()

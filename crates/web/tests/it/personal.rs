@@ -86,7 +86,8 @@ async fn a_waiting_party_takes_fewer_tickets_if_fewer_come() {
 #[tokio::test]
 async fn a_party_waits_for_two_types_as_one_and_leaves_one_list_or_all() {
     let web = Web::new().await;
-    let types = json!([{"name": "Stalls", "totalTickets": 1}, {"name": "Balcony", "totalTickets": 1}, {"name": "Gallery", "totalTickets": 1}]);
+    let types =
+        json!([{"name": "Stalls", "totalTickets": 1}, {"name": "Balcony", "totalTickets": 1}, {"name": "Gallery", "totalTickets": 1}]);
     let event = web.system.event_like(json!({"name": "A test", "ticketTypes": types})).await;
     let ids: Vec<_> = (0..3).map(|n| event["ticketTypes"][n]["id"].as_str().unwrap().to_owned()).collect();
     let event = event["id"].as_str().unwrap().to_owned();

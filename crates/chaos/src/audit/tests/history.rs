@@ -74,7 +74,15 @@ pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
 }
 
 pub(super) fn message(sequence: i64, content: MessageContent) -> Message {
-    Message { id: message_id(sequence), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, is_further_choice: false, content }
+    Message {
+        id: message_id(sequence),
+        event: EVENT,
+        ticket_type: Some(TYPE),
+        sequence,
+        micros: sequence * 1_000,
+        is_further_choice: false,
+        content,
+    }
 }
 
 /// Returns the id of a message.

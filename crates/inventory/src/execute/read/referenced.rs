@@ -112,7 +112,10 @@ impl ReferencedRows {
             }
             Command::Book(_)
             | Command::BookWish(_)
-            | Command::ChangeEvent(_) | Command::DeleteEvent(_) | Command::Reallocate(_) | Command::Expire(_) => {}
+            | Command::ChangeEvent(_)
+            | Command::DeleteEvent(_)
+            | Command::Reallocate(_)
+            | Command::Expire(_) => {}
         }
     }
 

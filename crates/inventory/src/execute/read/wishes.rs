@@ -57,7 +57,11 @@ pub(in crate::execute) async fn read_wishes(
 }
 
 /// Locks and reads in one round trip. The entries are read under the locks, because the statement that reads them starts later.
-async fn lock_and_read(mut conn: &AsyncPgConnection, event: EventId, wishes: Vec<Uuid>) -> QueryResult<(Vec<LockedTypeRow>, Vec<EntryRow>)> {
+async fn lock_and_read(
+    mut conn: &AsyncPgConnection,
+    event: EventId,
+    wishes: Vec<Uuid>,
+) -> QueryResult<(Vec<LockedTypeRow>, Vec<EntryRow>)> {
     let mut reader = conn;
     let event = event.as_uuid();
     try_join!(

@@ -164,7 +164,6 @@ impl QueuePlace {
     }
 }
 
-
 /// Returns the name of a ticket type, or an empty text if the event can no longer be read.
 pub(super) fn type_name(event: Option<&Event>, id: TicketTypeId) -> String {
     let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == id));
