@@ -84,6 +84,7 @@ struct QueuePlace {
     given: i64,
     max: i64,
     position: Option<i64>,
+    number: Option<i64>,
     /// How the wait ended.
     ended: Option<String>,
     /// The offer, while it can be accepted.
@@ -132,6 +133,7 @@ impl QueuePlace {
             given: booking.map_or(entry.quantity, |booking| booking.quantity),
             max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
             position: entry.position,
+            number: entry.number,
             has_lapsed: ended == Some("entry-expired"),
             was_promoted: ended == Some("entry-promoted"),
             ended: ended.map(|id| locale.text(id)),
@@ -191,9 +193,8 @@ pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let entries = entries(&visitor).await?;
     let bookings = bookings_of(&visitor, &entries).await?;
     let (list, notice) = list(&visitor, &entries, &bookings, &mut Seen::default()).await?;
-    let list = list.render()?;
     let page = visitor.page(visitor.locale.text("my-queue")).in_section("queue");
-    render(&QueuePage { page, list, notice })
+    render(&QueuePage { page, list: list.render()?, notice })
 }
 
 /// Entries that were promoted or got an offer while the page was open. They keep their place in it.
