@@ -12,7 +12,7 @@ CREATE TABLE queue_log (
     -- The number of tickets that the entry waits for, or that it got.
     quantity        integer CHECK (quantity >= 1),
     min_quantity    integer CHECK (min_quantity BETWEEN 1 AND quantity),
-    -- What decided a promotion: the number of tickets that were held for the waiting list, and the limit per booking.
+    -- The limits that decided a promotion: the number of tickets that were held for the waiting list, and the limit per booking.
     free            integer,
     max_per_booking integer,
     recorded_at     timestamptz NOT NULL,

@@ -89,7 +89,10 @@ fn whatever_breaks_the_rules_of_the_queue_is_found() {
         (&[one, QueueChange::promoted(1, 2, 1, 9)], Violation::WrongQuantity { position: 2, number: 1, given: 2, due: 1 }),
         (&[joined(1, 2, 2), QueueChange::promoted(1, 1, 1, 9)], Violation::TooLarge { position: 2, number: 1, min_quantity: 2, room: 1 }),
         (&[one, QueueChange::waits(QueueLogKind::Changed, 1, size(1, 3))], Violation::GrewInPlace { position: 2, number: 1 }),
-        (&[one, of(QueueLogKind::Left, 1), QueueChange::waits(QueueLogKind::Reopened, 1, size(1, 2))], Violation::NotClosed { position: 3, number: 1 }),
+        (
+            &[one, of(QueueLogKind::Left, 1), QueueChange::waits(QueueLogKind::Reopened, 1, size(1, 2))],
+            Violation::NotClosed { position: 3, number: 1 },
+        ),
         (&[one, QueueChange::waits(QueueLogKind::Listed, 2, size(1, 1))], Violation::ListedOutOfPlace(2)),
         (&[joined(1, 3, 2)], Violation::Malformed(1)),
         (&[joined(1, 0, 2)], Violation::Malformed(1)),
