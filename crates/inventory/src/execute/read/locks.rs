@@ -16,7 +16,7 @@ use crate::views::TicketType;
 use crate::views::rows::TypeRow;
 
 /// A locked type; see [`sql::LockedTypeColumns`].
-type LockedTypeRow = (TypeRow, i64, Option<Vec<u8>>, i64, i32);
+type LockedTypeRow = (TypeRow, i64, Option<Vec<u8>>, i64);
 
 /// The ticket types that a batch must lock.
 pub(crate) struct LockSet {
@@ -68,9 +68,9 @@ pub(crate) async fn lock_types<'a>(
         (LockWait::Skip, ..) => sql::LockTypesSkipLocked { events, types }.load(&mut conn).await?,
     };
     rows.into_iter()
-        .map(|(row, position, hash, next_number, waiting)| {
+        .map(|(row, position, hash, version)| {
             let ticket_type = TicketType::try_from(row)?;
-            let log = QueueLog::stored(StoredQueueLog { position, hash, next_number, waiting }, &ticket_type.stock)?;
+            let log = QueueLog::stored(StoredQueueLog { position, hash, version }, &ticket_type.stock)?;
             Ok((ticket_type, log))
         })
         .collect()
