@@ -75,22 +75,19 @@ impl SampleFixture {
         // No account has both a booking and a waiting-list entry.
         let (booker, waiter) = (account(&format!("i % {visitors}")), account("i + 16777216"));
         let (event, ticket_type, other_type) = (id("019a", "e"), id("019b", "e"), id("019c", "e"));
-        // The queue log counts as complete although it is empty, so that it does not start anew while the samples are measured.
         let (queue, waiting_here) = if waiting_for_other_type { (&other_type, 0) } else { (&ticket_type, waiting) };
         let creator = "00000000-0000-0000-0000-000000000000";
         let mut sql = vec![format!(
             "INSERT INTO events (id, name, status, starts_at, published_at, created_by, created_at, updated_at)
              SELECT {event}, 'Boat race ' || e, 'published', now() + interval '30 days', now(), '{creator}', now(), now() FROM generate_series(1, {events}) e;
-             INSERT INTO ticket_types (event_id, id, position, name, price_minor, currency, capacity, available, booked, waiting, next_waitlist_number, queue_waiting, queue_next_number,
-                                       max_per_booking)
-             SELECT {event}, {ticket_type}, 0, 'Standing', 2500, 'EUR', {available} + {booked}, {available}, {booked}, {waiting_here}, {waiting_here} + 1, {waiting_here}, {waiting_here} + 1, 10
+             INSERT INTO ticket_types (event_id, id, position, name, price_minor, currency, capacity, available, booked, waiting, next_waitlist_number, max_per_booking)
+             SELECT {event}, {ticket_type}, 0, 'Standing', 2500, 'EUR', {available} + {booked}, {available}, {booked}, {waiting_here}, {waiting_here} + 1, 10
                FROM generate_series(1, {events}) e;"
         )];
         if waiting_for_other_type {
             sql.push(format!(
-                "INSERT INTO ticket_types (event_id, id, position, name, price_minor, currency, capacity, available, waiting, next_waitlist_number, queue_waiting, queue_next_number,
-                                           max_per_booking)
-                 SELECT {event}, {other_type}, 1, 'Seats', 5000, 'EUR', 0, 0, {waiting}, {waiting} + 1, {waiting}, {waiting} + 1, 10 FROM generate_series(1, {events}) e;"
+                "INSERT INTO ticket_types (event_id, id, position, name, price_minor, currency, capacity, available, waiting, next_waitlist_number, max_per_booking)
+                 SELECT {event}, {other_type}, 1, 'Seats', 5000, 'EUR', 0, 0, {waiting}, {waiting} + 1, 10 FROM generate_series(1, {events}) e;"
             ));
         }
         if booked > 0 {

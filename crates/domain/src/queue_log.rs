@@ -16,7 +16,7 @@
 //! | 49 | 16 | the id of the ticket type |
 //! | 65 | 8 | the position in the log, from 1 |
 //! | 73 | 1 | the kind: joined 1, changed 2, moved 3, left 4, removed 5, closed 6, reopened 7, promoted 8, restarted 9, listed 10 |
-//! | 74 | 8 | the time, in microseconds since 1970-01-01T00:00:00Z |
+//! | 74 | 8 | the time, in microseconds since the beginning of 1970 in UTC |
 //! | 82 | 8 | the number of the entry |
 //! | 90 | 8 | the previous number of an entry that moved |
 //! | 98 | 4 | the quantity |
@@ -127,11 +127,11 @@ impl QueueLogKind {
     }
 }
 
-/// What happened to an entry of a queue.
+/// A change of an entry of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueChange {
-    /// What happened.
+    /// The kind of change.
     pub kind: QueueLogKind,
     /// The number of the entry; if it moved, its new number. If the log starts anew, the highest number that was assigned before.
     pub number: i64,
@@ -170,12 +170,7 @@ impl QueueChange {
 
     /// An entry got `given` of the `free` tickets.
     pub const fn promoted(number: i64, given: u32, free: u32, max_per_booking: u32) -> Self {
-        Self {
-            quantity: Some(given),
-            free: Some(free),
-            max_per_booking: Some(max_per_booking),
-            ..Self::of(QueueLogKind::Promoted, number)
-        }
+        Self { quantity: Some(given), free: Some(free), max_per_booking: Some(max_per_booking), ..Self::of(QueueLogKind::Promoted, number) }
     }
 }
 
@@ -187,7 +182,7 @@ pub struct QueueLogRecord {
     pub position: i64,
     /// The time of the transaction in which it happened.
     pub recorded_at: Timestamp,
-    /// What happened.
+    /// The change.
     #[serde(flatten)]
     pub change: QueueChange,
     /// The hash of this record and of those before it.

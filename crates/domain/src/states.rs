@@ -130,7 +130,7 @@ state! {
 }
 
 state! {
-    /// What a record of a queue log says; see [`crate::queue_log`].
+    /// The kind of change that a record of a queue log is about; see [`crate::queue_log`].
     QueueLogKind ("kind of a record of a queue log") {
         /// An entry joined the waiting list, at its end.
         Joined = "joined",

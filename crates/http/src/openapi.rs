@@ -9,7 +9,8 @@ mod problems;
 mod shared;
 
 pub use enums::{
-    AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus,
+    AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, QueueLogKind, TransferStatus,
+    WaitlistStatus,
 };
 pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};

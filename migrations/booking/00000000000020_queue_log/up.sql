@@ -12,7 +12,7 @@ CREATE TABLE queue_log (
     -- The number of tickets that the entry waits for, or that it got.
     quantity        integer CHECK (quantity >= 1),
     min_quantity    integer CHECK (min_quantity BETWEEN 1 AND quantity),
-    -- What decided a promotion: the number of tickets that were held for the waiting list, and the limit per booking.
+    -- The limits that decided a promotion: the number of tickets that were held for the waiting list, and the limit per booking.
     free            integer,
     max_per_booking integer,
     recorded_at     timestamptz NOT NULL,
@@ -36,8 +36,8 @@ ALTER TABLE ticket_types
     -- counters, and only if the waiting list has changed.
     ADD COLUMN queue_position bigint NOT NULL DEFAULT 0 CHECK (queue_position >= 0),
     ADD COLUMN queue_hash bytea CHECK (octet_length(queue_hash) = 32),
-    -- The values of next_waitlist_number and waiting up to which the log is complete. If they differ from these, the previous release,
-    -- which keeps no log, has changed the queue, and the log starts anew with the entries that wait.
-    ADD COLUMN queue_next_number bigint NOT NULL DEFAULT 1,
-    ADD COLUMN queue_waiting integer NOT NULL DEFAULT 0,
+    -- The version of the row up to which the log is complete. If it is behind, the previous release, which keeps no log, may have
+    -- changed the queue, and the log starts anew with the entries that wait.
+    ADD COLUMN queue_version bigint NOT NULL DEFAULT 0,
+    ADD CONSTRAINT ticket_types_queue_version CHECK (queue_version <= version),
     ADD CONSTRAINT ticket_types_queue_end CHECK ((queue_position = 0) = (queue_hash IS NULL));

@@ -46,7 +46,7 @@ struct QueueLogRecordResource {
     /// When it happened.
     #[schema(value_type = DateTime)]
     recorded_at: Timestamp,
-    /// What happened: the entry `joined`, `changed` its size in place, `moved` to the end, `left`, was `removed` by an administrator, was
+    /// The change: the entry `joined`, `changed` its size in place, `moved` to the end, `left`, was `removed` by an administrator, was
     /// `closed` with the waiting list, was `reopened`, or was `promoted`. `restarted` and `listed`: the log starts anew after an upgrade.
     #[schema(value_type = rowlock_http::openapi::QueueLogKind)]
     kind: QueueLogKind,

@@ -8,7 +8,7 @@ pub(super) use self::bookings::*;
 
 /// Id of the event in the examples.
 pub(super) const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
-pub(super) const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
+const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
 pub(super) const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
 pub(super) const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
 /// Another ticket type of the event, which a wish names second.

@@ -23,7 +23,7 @@ const MAX_RECORDS: i64 = 1000;
 #[expect(dead_code, reason = "describes what `get` reads")]
 struct QueueLogParams {
     /// The ticket type. Required if the event has several.
-    #[param(nullable = false, format = Uuid, example = json!(examples::TICKET_TYPE))]
+    #[param(nullable = false, format = Uuid, example = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04")]
     ticket_type_id: Option<String>,
     /// Only records after this position: the `nextAfter` of the previous page. The default is 0, before the first record.
     #[param(nullable = false, minimum = 0, example = 0)]

@@ -1,9 +1,9 @@
 //! The log of a queue over the API: it is public, complete and in order, and says nothing about anybody.
 
 use reqwest::Method;
+use rowlock_domain::ids::TypeKey;
 use rowlock_domain::queue_log::verifier::{QueueLogReport, QueueLogVerifier};
 use rowlock_domain::queue_log::{QueueLogHead, QueueLogRecord};
-use rowlock_domain::ids::TypeKey;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::{Plan, System};
 use serde_json::{Value, json};

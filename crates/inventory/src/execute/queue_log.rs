@@ -5,6 +5,7 @@
 
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
+use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{PartySize, Stock};
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::queue_log::{QueueChange, QueueLogHash, QueueLogHead, QueueLogKind, QueueLogRecord};
@@ -14,22 +15,35 @@ use super::unit_of_work::UnitOfWork;
 use super::write::execute_rows;
 use crate::views::rows::{to_int, unreadable};
 
+/// The longest waiting list with which a log starts anew. The entries are read and written while the row is locked, about 100,000 in a
+/// second. A longer list gets its log when it has become shorter.
+const MAX_LISTED: u32 = 200_000;
+
 /// The queue log of a locked type.
 #[derive(Debug)]
 pub(crate) struct QueueLog {
     head: QueueLogHead,
     /// The records of this batch.
     new: Vec<QueueLogRecord>,
-    /// The entries with which the log starts anew, in the order of their numbers. `None` if the log is complete.
-    restart: Option<Vec<(i64, PartySize)>>,
+    state: LogState,
+}
+
+#[derive(Debug)]
+enum LogState {
+    /// The log contains every change of the queue, and the changes of this batch are added.
+    Complete,
+    /// The log starts anew with these waiting entries, which are in the order of their numbers.
+    StartsAnew(Vec<(i64, PartySize)>),
+    /// The queue is too long for a new start, so nothing is recorded.
+    Suspended,
 }
 
 /// The columns of a type that belong to its queue log.
 pub(super) struct StoredQueueLog {
     pub(super) position: i64,
     pub(super) hash: Option<Vec<u8>>,
-    pub(super) next_number: i64,
-    pub(super) waiting: i32,
+    /// The version of the type up to which the log is complete.
+    pub(super) version: i64,
 }
 
 impl QueueLog {
@@ -39,20 +53,26 @@ impl QueueLog {
             Some(hash) => QueueLogHash::from_bytes(hash.as_slice().try_into().map_err(unreadable)?),
             None => QueueLogHash::START,
         };
-        // The previous release changes the counters of the queue, but not the copies of them that belong to the log.
-        let is_complete = stored.next_number == stock.next_number && i64::from(stored.waiting) == i64::from(stock.waiting);
-        let restart = (!is_complete).then(Vec::new);
-        Ok(Self { head: QueueLogHead { position: stored.position, hash }, new: Vec::new(), restart })
+        // The previous release increments the version of the type, but not that of the log. A queue that never had an entry has an
+        // empty log.
+        let state = if stored.version == stock.version || stock.next_number == 1 {
+            LogState::Complete
+        } else if stock.waiting <= MAX_LISTED {
+            LogState::StartsAnew(Vec::new())
+        } else {
+            LogState::Suspended
+        };
+        Ok(Self { head: QueueLogHead { position: stored.position, hash }, new: Vec::new(), state })
     }
 
-    /// Returns whether the previous release has changed the queue.
-    pub(super) const fn is_incomplete(&self) -> bool {
-        self.restart.is_some()
+    /// Returns whether the log starts anew in this batch, because the previous release may have changed the queue.
+    pub(super) const fn starts_anew(&self) -> bool {
+        matches!(self.state, LogState::StartsAnew(_))
     }
 
     /// Adds a waiting entry to those with which the log starts anew. They must be added in the order of their numbers.
     pub(super) fn list(&mut self, number: i64, size: PartySize) {
-        if let Some(waiting) = &mut self.restart {
+        if let LogState::StartsAnew(waiting) = &mut self.state {
             waiting.push((number, size));
         }
     }
@@ -61,25 +81,43 @@ impl QueueLog {
     pub(super) fn new_head(&self) -> Option<QueueLogHead> {
         (!self.new.is_empty()).then_some(self.head)
     }
+
+    fn append(&mut self, key: TypeKey, at: Timestamp, change: QueueChange) {
+        if matches!(self.state, LogState::Complete) {
+            self.new.push(self.head.append(key, at, change));
+        }
+    }
+
+    /// Starts the log anew if it is not complete. `highest` is the highest number that was assigned. Returns whether it did.
+    fn start_anew(&mut self, key: TypeKey, at: Timestamp, highest: i64) -> bool {
+        if !self.starts_anew() {
+            return false;
+        }
+        let LogState::StartsAnew(waiting) = std::mem::replace(&mut self.state, LogState::Complete) else { return false };
+        self.append(key, at, QueueChange::of(QueueLogKind::Restarted, highest));
+        for (number, size) in waiting {
+            self.append(key, at, QueueChange::waits(QueueLogKind::Listed, number, size));
+        }
+        true
+    }
 }
 
 impl UnitOfWork {
     /// Appends a change to the log of a queue.
     pub(super) fn log_queue(&mut self, key: TypeKey, change: QueueChange) {
         if let Some(log) = self.queue_logs.get_mut(&key) {
-            log.new.push(log.head.append(key, self.now, change));
+            log.append(key, self.now, change);
         }
     }
 
     /// Starts the logs anew that are not complete, with the entries that wait at the beginning of the batch.
     pub(super) fn restart_queue_logs(&mut self) {
-        let restarts: Vec<_> = self.queue_logs.iter_mut().filter_map(|(key, log)| Some((*key, log.restart.take()?))).collect();
-        for (key, waiting) in restarts {
-            let Some(row) = self.types.get_mut(&key) else { continue };
-            let highest = row.change().stock.next_number - 1;
-            self.log_queue(key, QueueChange::of(QueueLogKind::Restarted, highest.max(1)));
-            for (number, size) in waiting {
-                self.log_queue(key, QueueChange::waits(QueueLogKind::Listed, number, size));
+        for (key, log) in &mut self.queue_logs {
+            if let Some(row) = self.types.get_mut(key)
+                && log.start_anew(*key, self.now, row.get().stock.next_number - 1)
+            {
+                // The end of the log is written with the row.
+                row.change();
             }
         }
     }

@@ -218,7 +218,7 @@ async fn a_log_starts_anew_with_those_who_wait_after_the_previous_release_change
     let books: Vec<Book> = [3, 1, 1, 1].map(|quantity| fixture.book(key, fixture.account(), quantity)).to_vec();
     fixture.run_each(books.iter().cloned().map(Command::Book)).await;
     let (_, before) = fixture.queue_log(key).await;
-    // What the previous release writes when number 1 leaves and somebody joins: the counters of the log stay as they are.
+    // The previous release writes this when number 1 leaves and somebody joins: the version of the log stays behind.
     let previous_release = "
         UPDATE waitlist_entries SET status = 'left', ended_at = now() WHERE number = 1;
         INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, joined_at, one_per_account)
@@ -244,7 +244,7 @@ async fn a_type_without_a_log_gets_one_with_the_first_batch_that_writes_it() {
     let (key, other) = (fixture.event(1).await, fixture.event(1).await);
     let holder = fixture.book(key, fixture.account(), 1);
     fixture.run_each([Command::Book(holder.clone()), Command::Book(fixture.book(key, fixture.account(), 1))]).await;
-    let unlogged = "DELETE FROM queue_log; UPDATE ticket_types SET queue_position = 0, queue_hash = NULL, queue_next_number = 1, queue_waiting = 0";
+    let unlogged = "DELETE FROM queue_log; UPDATE ticket_types SET queue_position = 0, queue_hash = NULL, queue_version = 0";
     fixture.database.admin().await.batch_execute(unlogged).await.unwrap();
     // A command that changes nothing writes nothing.
     let refused = Book { join_waitlist: false, ..fixture.book(key, fixture.account(), 1) };
@@ -284,7 +284,7 @@ async fn the_database_refuses_records_that_contradict_their_kind() {
         let refused = conn.batch_execute(&sql).await.unwrap_err().to_string();
         assert!(refused.contains("violates check constraint"), "{wrong}: {refused}");
     }
-    for wrong in ["queue_position = 1", "queue_hash = sha256('x')", "queue_position = 1, queue_hash = 'x'"] {
+    for wrong in ["queue_position = 1", "queue_version = version + 1", "queue_hash = sha256('x')", "queue_position = 1, queue_hash = 'x'"] {
         let refused = conn.batch_execute(&format!("UPDATE ticket_types SET {wrong}")).await.unwrap_err().to_string();
         assert!(refused.contains("violates check constraint"), "{wrong}: {refused}");
     }

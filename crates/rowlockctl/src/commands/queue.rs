@@ -70,7 +70,9 @@ pub(super) fn verify(
     let Event { ticket_types } = Event::deserialize(&body).map_err(|error| api.unexpected_response(error.to_string()))?;
     let chosen = choose(&ticket_types, only)?;
     if !known.is_empty() && chosen.len() != 1 {
-        return Err(Failure::Usage("The event has several ticket types. Add --type to say to which one the known hash belongs.".to_owned()));
+        return Err(Failure::Usage(
+            "The event has several ticket types. Add --type to say to which one the known hash belongs.".to_owned(),
+        ));
     }
     let mut results = Vec::with_capacity(chosen.len());
     for ticket_type in chosen {
@@ -158,7 +160,9 @@ fn print(context: &Context, results: &[Verified<'_>]) -> Result<(), Failure> {
     print_line("No record is missing or changed, and nobody was skipped.")?;
     for Verified { name, report, .. } in results.iter().filter(|result| result.report.restarts > 0) {
         let times = if report.restarts == 1 { "once".to_owned() } else { format!("{} times", report.restarts) };
-        print_note(&format!("The log of {name} started anew {times}, after an upgrade. What happened to the queue before is not in the log."));
+        print_note(&format!(
+            "The log of {name} started anew {times}, after an upgrade. What happened to the queue before is not in the log."
+        ));
     }
     Ok(())
 }

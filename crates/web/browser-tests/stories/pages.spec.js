@@ -41,7 +41,7 @@ test("personal pages", async ({ page }) => {
   await signIn(page, ada);
   const paths = [
     `/tickets?booked=${booking.id}`, `/tickets/${booking.id}`, `/tickets/${booking.id}/0/replace`, `/tickets/${booking.id}/give`, linkOf(transfer), `/tickets/${returned.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
-    `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
+    `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`, `/events/${other.id}/queue`, `/events/${event.id}/queue`,
   ];
   for (const path of paths) await checkPath(page, path);
   for (const path of ["/tickets", "/queue"]) {

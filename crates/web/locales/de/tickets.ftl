@@ -133,3 +133,32 @@ transfer-event-begun = Die Veranstaltung hat begonnen, deshalb können ihre Tick
 transfer-booking-cancelled = Diese Tickets gibt es nicht mehr.
 transfer-already-checked-in = Tickets, die am Einlass benutzt wurden, können nicht weitergegeben werden.
 invalid-toemail = Geben Sie die E-Mail-Adresse der anderen Person ein, zum Beispiel grace@example.org. Ihre eigene geht nicht.
+
+# Das Protokoll einer Warteliste. Es ist öffentlich und nennt niemanden.
+queue-record = Das Protokoll dieser Warteliste
+queue-record-number = Ihre Nummer darin: { $number }
+queue-record-explained = Jede Zeile sagt, was mit einem Platz der Warteliste geschehen ist. Ein Platz ist nur eine Nummer; über die Menschen, die warten, steht nichts darin. Ihre Nummer finden Sie unter „Meine Warteplätze“.
+record-empty = Auf dieser Warteliste war noch niemand.
+record-shown = Die letzten { $shown } von { $count } Zeilen, die neueste zuerst
+record-position = Zeile
+record-when = Wann
+record-who = Nummer
+record-what = Was geschah
+record-joined = Wartet auf { $size }
+record-changed = Wartet jetzt auf { $size }
+record-moved = Wartet jetzt auf { $size } und ging von Nummer { $previous } ans Ende
+record-left = Ging
+record-removed = Wurde vom Veranstalter entfernt
+record-closed = Wurde geschlossen, weil die Warteliste endete
+record-reopened = Wartet wieder, auf { $size }
+record-promoted = Bekam { $count } von { $free } freien { $free ->
+    [one] Ticket
+   *[other] Tickets
+ }
+record-restarted = Das Protokoll beginnt nach einer Aktualisierung neu. Alle, die warten, folgen.
+record-listed = Wartet auf { $size }
+record-hash = Prüfwert der letzten Zeile:
+record-check-title = Selbst nachprüfen
+record-check-hash = Der Prüfwert wird aus der letzten Zeile und allen Zeilen davor berechnet. Notieren Sie ihn heute: Wer später eine Zeile ändert, entfernt oder einfügt, kann das nicht tun, ohne dass dieser Wert aus dem Protokoll verschwindet.
+record-check-program = Das Programm rowlockctl liest das ganze Protokoll ohne Konto, berechnet alle Prüfwerte neu und sagt, ob eine Nummer übergangen wurde, die an der Reihe war. Die Dokumentation beschreibt das Format, sodass Sie auch ein eigenes Programm schreiben können.
+record-check-limits = Eine Gruppe wird nur übergangen, wenn sie mehr Tickets möchte, als frei waren oder eine Buchung haben darf. Wie viele Tickets frei waren, kann das Protokoll nicht beweisen; es zeigt, was jedes Mal angegeben wurde.

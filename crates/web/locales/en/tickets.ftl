@@ -133,3 +133,32 @@ transfer-event-begun = The event has begun, so its tickets can no longer be give
 transfer-booking-cancelled = The tickets do not exist any more.
 transfer-already-checked-in = Tickets that were used at the door cannot be given to somebody else.
 invalid-toemail = Enter the e-mail address of the other person, such as grace@example.org. Your own does not work.
+
+# The record of a queue. It is public and names nobody.
+queue-record = The record of this queue
+queue-record-number = your number there: { $number }
+queue-record-explained = Each line says what happened to one place in the queue. A place is only a number, so the record says nothing about the people who wait. You find your number under “My queue”.
+record-empty = Nobody has joined this queue yet.
+record-shown = The last { $shown } of { $count } lines, the latest first
+record-position = Line
+record-when = When
+record-who = Number
+record-what = What happened
+record-joined = Joined for { $size }
+record-changed = Waits for { $size } now
+record-moved = Waits for { $size } now, and moved from number { $previous } to the end
+record-left = Left
+record-removed = Was removed by the organizers
+record-closed = Was closed, because the queue ended
+record-reopened = Waits again, for { $size }
+record-promoted = Got { $count } of { $free } free { $free ->
+    [one] ticket
+   *[other] tickets
+ }
+record-restarted = The record starts anew after an upgrade. All who wait follow.
+record-listed = Waits for { $size }
+record-hash = Check value of the last line:
+record-check-title = Check it yourself
+record-check-hash = The check value is computed from the last line and all lines before it. Note it today: if anybody changes, removes or inserts a line later, the record no longer contains it.
+record-check-program = The program rowlockctl reads the whole record, without an account, computes all check values again, and tells whether a number was passed over that should have had its turn. The documentation describes the format, so that you can write a program of your own.
+record-check-limits = A party is passed over only if it asks for more tickets than were free, or than one booking may have. The record cannot prove how many tickets were free; it shows what was stated each time.

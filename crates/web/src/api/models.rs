@@ -176,6 +176,9 @@ pub(crate) struct WaitlistEntry {
     /// The smallest number of tickets that the entry takes. Absent in the responses of an older API.
     #[serde(default)]
     pub(crate) min_quantity: Option<i64>,
+    /// The number under which the entry is in the record of the queue. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) number: Option<i64>,
     pub(crate) position: Option<i64>,
     pub(crate) status: WaitlistStatus,
     pub(crate) joined_at: Timestamp,

@@ -16,6 +16,7 @@ mod mail_links;
 mod preview;
 mod profile;
 mod queue;
+mod queue_record;
 mod reservation;
 mod return_tickets;
 mod robots;
@@ -47,6 +48,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/", events::list)
         .get("/events/{eventId}", event::show)
         .get("/events/{eventId}/live", live::event)
+        .get("/events/{eventId}/queue", queue_record::show)
         .get("/events/{eventId}/book", book::show)
         .post("/events/{eventId}/book", book::submit)
         .get("/events/{eventId}/preview.png", preview::show)

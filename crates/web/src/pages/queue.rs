@@ -60,15 +60,15 @@ struct EntryPage {
     leave_key: String,
     leave_all_key: String,
 }
+}
 
 /// Shows the entries.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let entries = entries(&visitor).await?;
     let bookings = bookings_of(&visitor, &entries).await?;
     let (list, notice) = list(&visitor, &entries, &bookings, &mut Seen::default()).await?;
-    let list = list.render()?;
     let page = visitor.page(visitor.locale.text("my-queue")).in_section("queue");
-    render(&QueuePage { page, list, notice })
+    render(&QueuePage { page, list: list.render()?, notice })
 }
 
 /// Entries that were promoted or got an offer while the page was open. They keep their place in it.

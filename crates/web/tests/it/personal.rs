@@ -42,13 +42,19 @@ async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
     assert!(page.expect(200).contains("1 party is ahead of you"));
     let target = ada.submit(&page, &book, &[]).await.location();
     let entry = target.split('=').nth(1).unwrap().to_owned();
-    assert!(ada.get(&target).await.expect(200).contains("You are number 2 in line"));
+    let queue = ada.get(&target).await;
+    assert!(queue.expect(200).contains("You are number 2 in line") && queue.text.contains("your number there: 2"));
+    assert!(queue.text.contains(&format!("href=\"/events/{event}/queue\"")));
     let form = ada.get(&format!("/queue/{entry}")).await;
     let changed = ada.submit(&form, &format!("/queue/{entry}/change"), &[("quantity", "1")]).await.location();
     assert!(ada.get(&changed).await.expect(200).contains("1 ticket"));
     let left = ada.submit(&form, &format!("/queue/{entry}/leave"), &[]).await.location();
     assert!(ada.get(&left).await.expect(200).contains("You have left the waiting list"));
     assert_eq!(web.system.counts(&event).await.3, 1);
+    let record = ada.get(&format!("/events/{event}/queue")).await;
+    for part in ["The last 4 of 4 lines", "Joined for 2 tickets", "Waits for 1 ticket now", "<td>Left</td>", "rowlockctl queue verify"] {
+        assert!(record.expect(200).contains(part), "{part}: {}", record.text);
+    }
     web.stop().await;
 }
 

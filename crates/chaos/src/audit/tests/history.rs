@@ -106,7 +106,7 @@ pub(super) fn queue_log(changes: &[QueueChange]) -> (Vec<QueueLogRow>, QueueLogH
     (rows.collect(), head)
 }
 
-/// What happened to the queue in the consistent history.
+/// The changes of the queue in the consistent history.
 pub(super) fn queue_changes() -> [QueueChange; 4] {
     let joined = |number, quantity| QueueChange::waits(QueueLogKind::Joined, number, PartySize::all_or_none(quantity));
     [joined(1, 2), joined(2, 1), QueueChange::promoted(1, 2, 2, 4), QueueChange::of(QueueLogKind::Left, 2)]

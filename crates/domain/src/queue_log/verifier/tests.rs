@@ -89,7 +89,10 @@ fn whatever_breaks_the_rules_of_the_queue_is_found() {
         (&[one, QueueChange::promoted(1, 2, 1, 9)], Violation::WrongQuantity { position: 2, number: 1, given: 2, due: 1 }),
         (&[joined(1, 2, 2), QueueChange::promoted(1, 1, 1, 9)], Violation::TooLarge { position: 2, number: 1, min_quantity: 2, room: 1 }),
         (&[one, QueueChange::waits(QueueLogKind::Changed, 1, size(1, 3))], Violation::GrewInPlace { position: 2, number: 1 }),
-        (&[one, of(QueueLogKind::Left, 1), QueueChange::waits(QueueLogKind::Reopened, 1, size(1, 2))], Violation::NotClosed { position: 3, number: 1 }),
+        (
+            &[one, of(QueueLogKind::Left, 1), QueueChange::waits(QueueLogKind::Reopened, 1, size(1, 2))],
+            Violation::NotClosed { position: 3, number: 1 },
+        ),
         (&[one, QueueChange::waits(QueueLogKind::Listed, 2, size(1, 1))], Violation::ListedOutOfPlace(2)),
         (&[joined(1, 3, 2)], Violation::Malformed(1)),
         (&[joined(1, 0, 2)], Violation::Malformed(1)),
@@ -105,7 +108,7 @@ fn whatever_breaks_the_rules_of_the_queue_is_found() {
 fn a_log_that_starts_anew_lists_the_entries_that_wait() {
     let listed = |number, min, quantity| QueueChange::waits(QueueLogKind::Listed, number, size(min, quantity));
     let start = [joined(1, 1, 1), QueueChange::of(QueueLogKind::Restarted, 9), listed(4, 2, 2), listed(7, 1, 1)];
-    let go_on = |changes: &[QueueChange]| replay(&[&start, changes].concat());
+    let go_on = |changes: &[QueueChange]| replay(&[start.as_slice(), changes].concat());
     let report = go_on(&[QueueChange::promoted(4, 2, 3, 9), joined(10, 1, 1)]).unwrap();
     assert_eq!((report.restarts, report.entries, report.waiting), (1, 4, 2));
     assert!(matches!(go_on(&[QueueChange::promoted(7, 1, 3, 9)]), Err(Violation::Skipped { skipped: 4, .. })));

@@ -16,7 +16,7 @@ use crate::views::TicketType;
 use crate::views::rows::TypeRow;
 
 /// A locked type; see [`sql::LockedTypeColumns`].
-pub(super) type LockedTypeRow = (TypeRow, i64, Option<Vec<u8>>, i64, i32);
+pub(super) type LockedTypeRow = (TypeRow, i64, Option<Vec<u8>>, i64);
 
 /// The ticket types that a batch must lock.
 pub(crate) struct LockSet {
@@ -71,9 +71,9 @@ pub(crate) async fn lock_types<'a>(
 }
 
 /// Returns a type with its queue log.
-pub(super) fn locked_type((row, position, hash, next_number, waiting): LockedTypeRow) -> QueryResult<(TicketType, QueueLog)> {
+pub(super) fn locked_type((row, position, hash, version): LockedTypeRow) -> QueryResult<(TicketType, QueueLog)> {
     let ticket_type = TicketType::try_from(row)?;
-    let log = QueueLog::stored(StoredQueueLog { position, hash, next_number, waiting }, &ticket_type.stock)?;
+    let log = QueueLog::stored(StoredQueueLog { position, hash, version }, &ticket_type.stock)?;
     Ok((ticket_type, log))
 }
 

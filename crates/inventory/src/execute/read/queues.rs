@@ -1,4 +1,4 @@
-//! Reads the queues that the previous release has changed, because their logs start anew.
+//! Reads the queues that the previous release may have changed, because their logs start anew.
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -10,10 +10,10 @@ use crate::execute::statements as sql;
 use crate::execute::unit_of_work::UnitOfWork;
 use crate::views::rows::unreadable;
 
-/// Reads the waiting entries of the locked types whose log is not complete. After an upgrade, this happens once per type.
+/// Reads the waiting entries of the locked types whose logs start anew. After an upgrade, this happens once per type.
 pub(in crate::execute) async fn read_unlogged_queues(mut conn: &AsyncPgConnection, work: &mut UnitOfWork) -> QueryResult<()> {
     let mut query = sql::WaitingSizes { events: Vec::new(), types: Vec::new() };
-    for (key, _) in work.queue_logs.iter().filter(|(_, log)| log.is_incomplete()) {
+    for (key, _) in work.queue_logs.iter().filter(|(_, log)| log.starts_anew()) {
         query.events.push(key.event.as_uuid());
         query.types.push(key.ticket_type.as_uuid());
     }

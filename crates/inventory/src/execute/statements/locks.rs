@@ -1,13 +1,13 @@
 //! Statements that begin and end a transaction and lock its rows.
 
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Uuid as SqlUuid};
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
 use crate::views::rows::TypeColumns;
 
-/// The columns of a locked type, with the end of its queue log and the counters up to which the log is complete.
-pub(in crate::execute) type LockedTypeColumns = (TypeColumns, BigInt, Nullable<Binary>, BigInt, Integer);
+/// The columns of a locked type, with the end of its queue log and the version up to which the log is complete.
+pub(in crate::execute) type LockedTypeColumns = (TypeColumns, BigInt, Nullable<Binary>, BigInt);
 
 /// Returns a locking clause. The feature `without-row-lock` omits it. It is only for the control run of `make chaos`, which must
 /// detect the resulting errors.
@@ -30,7 +30,7 @@ macro_rules! select_types {
         concat!(
             "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
             t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account, t.reserved,
-            t.queue_position, t.queue_hash, t.queue_next_number, t.queue_waiting
+            t.queue_position, t.queue_hash, t.queue_version
        FROM ",
             $from,
             locking_clause!($clause)

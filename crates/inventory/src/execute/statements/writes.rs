@@ -9,7 +9,7 @@ statement! {
     /// Writes what almost every batch writes in one statement: new bookings (a booking that was made and returned in the same
     /// batch is inserted as cancelled), the counters, and the messages in the order of the decisions. If a counter row no longer
     /// has the version that was locked, its new version is NULL and the NOT NULL constraint aborts the statement. The end of the queue
-    /// log is NULL for a type whose waiting list has not changed, and then stays as it is.
+    /// log is NULL for a type whose waiting list has not changed, and then stays as it is; if the log was complete, it still is.
     pub(in crate::execute) struct WriteSales {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
@@ -30,8 +30,7 @@ statement! {
                booked = r.booked, reserved = r.reserved, held = r.held, waiting = r.waiting, next_waitlist_number = r.number,
                held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $12) END,
                queue_position = coalesce(r.queue_position, t.queue_position), queue_hash = coalesce(r.queue_hash, t.queue_hash),
-               queue_next_number = CASE WHEN r.queue_position IS NULL THEN t.queue_next_number ELSE r.number END,
-               queue_waiting = CASE WHEN r.queue_position IS NULL THEN t.queue_waiting ELSE r.waiting END
+               queue_version = CASE WHEN t.queue_version = r.before OR r.queue_position IS NOT NULL THEN r.version ELSE t.queue_version END
           FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
                AS r (event_id, id, before, version, capacity, available, booked, reserved, held, waiting, number, queue_position, queue_hash)
          WHERE t.event_id = r.event_id AND t.id = r.id)

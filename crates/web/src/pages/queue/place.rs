@@ -34,6 +34,7 @@ pub(super) struct QueuePlace {
     pub(super) given: i64,
     pub(super) max: i64,
     pub(super) position: Option<i64>,
+    pub(super) number: Option<i64>,
     /// How the wait ended.
     pub(super) ended: Option<String>,
     /// The offer, while it can be accepted.
@@ -93,6 +94,7 @@ impl QueuePlace {
             given: booking.map_or(entry.quantity, |booking| booking.quantity),
             max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
             position: entry.position,
+            number: entry.number,
             has_lapsed: ended == Some("entry-expired"),
             was_promoted: ended == Some("entry-promoted"),
             ended: ended.map(|id| locale.text(id)),
