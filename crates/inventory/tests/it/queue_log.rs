@@ -85,6 +85,7 @@ fn remove(book: &Book) -> Command {
         event: book.key.event,
         account: book.holder.account,
         target: Target::ById(book.entry, book.key.ticket_type),
+        whole_wish: false,
         idempotency: None,
         authority: Authority::Administrator(Box::new(ByAdministrator { actor, reason: None })),
     })

@@ -60,7 +60,6 @@ struct EntryPage {
     leave_key: String,
     leave_all_key: String,
 }
-}
 
 /// Shows the entries.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
