@@ -52,6 +52,15 @@ const PLANTED: [(&str, &str); 25] = [
         "UPDATE bookings SET issued = quantity + 1, void_numbers = '{0}', void_reasons = '{transferred}' WHERE status = 'confirmed'",
         "differ from their accepted transfers",
     ),
+    (
+        "UPDATE waitlist_entries SET wish_id = account_id, preference = 0 WHERE status = 'promoted';
+         UPDATE waitlist_entries w SET wish_id = p.wish_id, preference = 1 FROM waitlist_entries p WHERE p.status = 'promoted' AND w.status = 'waiting'",
+        "wish was fulfilled by another entry",
+    ),
+    (
+        "UPDATE waitlist_entries SET wish_id = '00000000-0000-7000-8000-000000000001', preference = number % 2",
+        "have different holders or the same ticket type",
+    ),
     ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "could be booked"),
     (
         "UPDATE ticket_types SET capacity = capacity + 2, available = available + 2;

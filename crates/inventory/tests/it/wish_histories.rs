@@ -139,8 +139,8 @@ async fn state(fixture: &InventoryFixture, keys: &[TypeKey]) -> Vec<Row> {
     let event = keys[0].event;
     let sql = format!(
         "WITH types AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM ticket_types WHERE event_id = '{event}')
-         SELECT format('%s %s %s %s %s %s %s', n, capacity, available, booked, held, waiting, next_waitlist_number) AS row
-           FROM ticket_types t JOIN types USING (id)
+         (SELECT format('%s %s %s %s %s %s %s', n, capacity, available, booked, held, waiting, next_waitlist_number) AS row
+           FROM ticket_types t JOIN types USING (id) ORDER BY n)
          UNION ALL (SELECT format('entry %s %s %s %s %s %s', n, number, preference, min_quantity, quantity, status)
            FROM waitlist_entries w JOIN types ON types.id = w.ticket_type_id ORDER BY n, number)
          UNION ALL (SELECT format('booking %s %s %s %s', n, quantity, status, origin)
