@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::document::operations;
 use crate::mail::prepare_mail;
 use crate::webhooks::prepare_webhook;
+use crate::wishes::prepare_wish;
 
 const UNKNOWN_FIELD: &str = "no-such-field";
 
@@ -137,6 +138,8 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             body["ticketTypes"][0]["id"] = event["ticketTypes"][0]["id"].clone();
             root.client.clone()
         }
+        "book" if body.get("ticketTypeIds").is_some() => prepare_wish(system, &mut body).await,
+        "leaveWaitlist" if body.get("wishId").is_some() => prepare_wish(system, &mut body).await,
         "book" | "confirmBooking" | "cancelBooking" | "leaveWaitlist" | "changeWaitlist" => {
             let person = system.user(&format!("{}-{}", example.id, example.name.replace(' ', "-"))).await;
             let event = system.event_like(json!({"name": "On sale", "totalTickets": 4})).await;
