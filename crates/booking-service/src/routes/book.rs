@@ -99,7 +99,7 @@ route_problems!(
 /// response is 409 `already-waiting` with `waitlistEntryId`, `ticketTypeId`, `quantity`, `minQuantity` and `position` of the entry;
 /// `POST /api/changewaitlist` changes its quantities. An account that waits can still book available tickets.
 ///
-/// A request with `ticketTypeIds` is a wish: it takes tickets of one of these types, all of the same type. The first one in the order of
+/// A request with `ticketTypeIds` is a wish: it takes tickets of one of these types, all of one type. The first one in the order of
 /// preference that has enough tickets is booked. If none has, the wish joins the waiting list of every type. The response then has
 /// `waitlistEntries`, and `waitlistEntry` is the first of them. The first entry that is promoted ends the others at once, also if it is
 /// only offered and the offer lapses. A wish is rejected if one of its types does not allow the quantity, or if it has to wait and the account
