@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 25] = [
+const PLANTED: [(&str, &str); 27] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
