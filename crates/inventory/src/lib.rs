@@ -18,6 +18,7 @@ pub mod create;
 pub mod create_once;
 pub mod event_times;
 mod execute;
+pub mod guests;
 pub mod housekeeping;
 mod inventory;
 pub mod pictures;

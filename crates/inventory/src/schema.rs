@@ -73,6 +73,7 @@ diesel::table! {
         issued -> Nullable<Integer>,
         void_numbers -> Nullable<Array<Integer>>,
         void_reasons -> Nullable<Array<Text>>,
+        guest_link -> Nullable<Integer>,
     }
 }
 

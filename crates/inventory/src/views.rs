@@ -164,6 +164,8 @@ pub struct Booking {
     /// The time at which the reservation ends or ended. It is absent if the tickets were sold: it is cleared when the booking is
     /// confirmed, and kept when the booking is cancelled or expires before that.
     pub expires_at: Option<Timestamp>,
+    /// Whether the holder is a guest without an account, who has a link instead.
+    pub for_guest: bool,
 }
 
 impl Booking {

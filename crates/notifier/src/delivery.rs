@@ -190,6 +190,7 @@ impl NewRow {
             Notification::Closed(tickets) => of_tickets(Kind::WaitlistClosed, tickets),
             Notification::TransferAccepted(tickets) => of_tickets(Kind::TransferAccepted, tickets),
             Notification::TransferDeclined(tickets) => of_tickets(Kind::TransferDeclined, tickets),
+            Notification::GuestLink(tickets) => of_tickets(Kind::GuestLink, tickets),
             Notification::TransferReceived(tickets) => of_tickets(Kind::TransferReceived, tickets),
             Notification::TransferOffered { tickets, transfer: transfer_id, expires_at, sealed } => {
                 let transfer = serde_json::json!(TransferData { transfer_id, expires_at, sealed });

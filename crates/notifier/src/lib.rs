@@ -15,6 +15,7 @@ mod contacts;
 mod delivery;
 mod events;
 mod folder;
+mod guests;
 mod holders;
 mod housekeeping;
 mod mail;

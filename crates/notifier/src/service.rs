@@ -25,6 +25,7 @@ use crate::broadcast::{Broadcaster, ReminderFinder};
 use crate::consume::MessageConsumer;
 use crate::contacts::Contacts;
 use crate::events::Events;
+use crate::guests::Guests;
 use crate::holders::Holders;
 use crate::housekeeping::keep_house;
 use crate::mail::Composer;
@@ -177,7 +178,8 @@ impl Notifier {
         let preparer = Preparer {
             contacts: Contacts::new(http.clone(), &settings.api.auth_url),
             events,
-            states: StateReader::new(http, &settings.api.booking_url),
+            states: StateReader::new(http.clone(), &settings.api.booking_url),
+            guests: Guests::new(http, &settings.api.booking_url),
             composer,
             clock,
             reminders: settings.broadcasts.reminders,

@@ -11,6 +11,7 @@ pub mod client;
 pub mod database;
 pub mod description;
 pub mod gateway;
+pub mod guests;
 pub mod invariants;
 pub mod live_stream;
 pub mod notices;

@@ -11,6 +11,7 @@ use rowlock_http::{Caller, InvalidBody, JsonBody, KeyedRequest};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::Idempotency;
 
+use super::holder::TicketHolder;
 use crate::outcome::respond;
 use crate::state::AppState;
 
@@ -32,6 +33,21 @@ pub(super) fn check_user_command<B: CommandBody>(
     state: &AppState,
 ) -> Result<(B, Option<Idempotency>), Problem> {
     state.per_account.check(request, &caller.sub, "requests from your account")?;
+    check_command(request, body, state)
+}
+
+/// Like [`check_user_command`], for a request that a guest may send as well.
+///
+/// # Errors
+///
+/// Returns the problem 429 above the rate limit of the account or the guest; otherwise see [`check_command`].
+pub(super) fn check_holder_command<B: CommandBody>(
+    holder: TicketHolder,
+    request: &HttpRequest,
+    body: JsonBody<B>,
+    state: &AppState,
+) -> Result<(B, Option<Idempotency>), Problem> {
+    state.per_account.check(request, &holder.account, "requests from your account")?;
     check_command(request, body, state)
 }
 

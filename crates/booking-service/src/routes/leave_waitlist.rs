@@ -7,13 +7,14 @@ use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, InvalidBody, JsonBody};
+use rowlock_http::{InvalidBody, JsonBody};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::{self, Authority};
 use utoipa::ToSchema;
 
-use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::command::{CommandBody, check_holder_command, require_exactly_one, run};
 use super::examples;
+use super::holder::TicketHolder;
 use super::targets::users_entry;
 use crate::resources::LeftResponse;
 use crate::state::AppState;
@@ -38,7 +39,7 @@ impl CommandBody for LeaveWaitlist {
 }
 
 route_problems!(
-    LeaveProblems = Problems::for_users().with_body().changing().limited().and(&[
+    LeaveProblems = Problems::for_ticket_holders().with_body().changing().limited().and(&[
         ProblemCode::WaitlistEntryNotFound,
         ProblemCode::AmbiguousWaitlistEntry,
         ProblemCode::AlreadyPromoted,
@@ -73,16 +74,16 @@ route_problems!(
         ),
         LeaveProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn leave_waitlist(
-    caller: Caller,
+    holder: TicketHolder,
     request: HttpRequest,
     body: JsonBody<LeaveWaitlist>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
-    let account = caller.sub;
+    let (body, idempotency) = check_holder_command(holder, &request, body, &state)?;
+    let account = holder.account;
     let (event, target) = users_entry(&state, account, body.waitlist_entry_id, body.event_id).await?;
     run(&state, Command::LeaveWaitlist(command::LeaveWaitlist { event, account, target, idempotency, authority: Authority::Holder })).await
 }

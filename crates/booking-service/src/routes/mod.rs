@@ -17,6 +17,7 @@ mod admin_events;
 mod admin_holdings;
 mod admin_initialize;
 mod admin_remove_entry;
+mod admin_send_link;
 mod admin_status;
 mod admin_timeline;
 mod book;
@@ -31,6 +32,8 @@ mod event_holders;
 mod event_image;
 mod events;
 mod examples;
+mod holder;
+mod internal_guests;
 mod leave_waitlist;
 mod live;
 mod new_event;
@@ -80,10 +83,12 @@ pub(crate) fn routes() -> Routes {
         .get("/internal/account-export", account_export::account_export)
         .get("/internal/events/{eventId}/holders", event_holders::holders)
         .post("/internal/states", states::states)
+        .post("/internal/guests", internal_guests::guests)
         .get("/admin/events/{eventId}/timeline", admin_timeline::timeline)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)
         .post("/admin/bookings/{bookingId}/cancel", admin_cancel_booking::cancel_booking)
+        .post("/admin/bookings/{bookingId}/sendlink", admin_send_link::send)
         .post("/admin/waitlist/{entryId}/remove", admin_remove_entry::remove_entry)
         .get("/api/bookings/{bookingId}/tickets", tickets::list)
         .get("/api/bookings/{bookingId}/tickets/{file}", ticket_files::image)
@@ -137,6 +142,7 @@ pub(crate) fn routes() -> Routes {
         admin_bookings::bookings,
         admin_create_booking::create_booking,
         admin_cancel_booking::cancel_booking,
+        admin_send_link::send,
         admin_remove_entry::remove_entry,
         tickets::list,
         tickets::replace,

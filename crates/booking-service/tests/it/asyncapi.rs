@@ -211,6 +211,11 @@ async fn do_everything(system: &System) {
         ben.client.post(&transfer.path(action), json!({"token": transfer.token})).await.expect(200);
     }
 
+    // A guest who loses the link.
+    let guest = system.guest(&system.event(1).await, "Emmy", 1).await;
+    let path = format!("/admin/bookings/{}/sendlink", guest.bookings().await[0]["id"].as_str().unwrap());
+    assert_eq!(admin.post(&path, json!({})).await.status, 204);
+
     // Accounts that are disabled, enabled and erased, and a new administrator.
     let path = format!("/admin/accounts/{}", cid.id);
     auth(admin).post(&format!("{path}/disable"), json!({"reason": "resold tickets"})).await.expect(200);

@@ -24,6 +24,8 @@ mod event_status;
 mod event_times;
 mod events;
 mod faults;
+mod guest_links;
+mod guests;
 mod idempotency;
 mod lanes;
 mod limits;

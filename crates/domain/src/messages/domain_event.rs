@@ -234,6 +234,15 @@ pub enum DomainEvent {
         /// The status, `withdrawn` or `declined`.
         status: TransferStatus,
     },
+    /// An administrator wants the link of a guest to be sent again. The message contains neither the link nor the address.
+    GuestLinkRequested {
+        /// The booking of the guest.
+        booking_id: BookingId,
+        /// The generated id of the guest.
+        account_id: AccountId,
+        /// The number of tickets.
+        quantity: u32,
+    },
     /// The ticket type has held tickets. The message omits their number because it can be late, lost or duplicated; only the row
     /// is reliable.
     TicketsReleased {},
@@ -288,6 +297,7 @@ impl DomainEvent {
             Self::TransferAccepted { .. } => "transfer.accepted",
             Self::TransferReceived { .. } => "transfer.received",
             Self::TransferEnded { .. } => "transfer.ended",
+            Self::GuestLinkRequested { .. } => "guest.link_requested",
             Self::TicketsReleased {} => "tickets.released",
             Self::TicketsReallocated { .. } => "tickets.reallocated",
             Self::TicketsCapacityChanged { .. } => "tickets.capacity_changed",

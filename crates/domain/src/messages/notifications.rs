@@ -10,7 +10,8 @@ use crate::ids::{AccountId, BookingId, EventId, MessageId, TransferId, WaitlistE
 use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
 /// The topic patterns of the messages that the notifier takes at once: somebody waits for them, or they are few.
-pub const URGENT_NOTIFICATION_PATTERNS: [&str; 5] = ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice", "transfer.*"];
+pub const URGENT_NOTIFICATION_PATTERNS: [&str; 6] =
+    ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice", "transfer.*", "guest.*"];
 
 /// The topic patterns of the other messages that the notifier receives. A sale leads to thousands of them per second, so they can wait.
 pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 6] =
@@ -59,6 +60,8 @@ pub enum Notification {
     TransferDeclined(TicketNotification),
     /// The account accepted tickets that somebody else offered.
     TransferReceived(TicketNotification),
+    /// An administrator wants the link of a guest to be sent again.
+    GuestLink(TicketNotification),
     /// An event was changed, which all holders of its tickets are told.
     EventChanged(Box<ChangedEvent>),
     /// A notice about the account itself.
@@ -243,7 +246,7 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
 }
 
 /// The types of messages that people are told about.
-const TYPES: [&str; 14] = [
+const TYPES: [&str; 15] = [
     "booking.confirmed",
     "booking.expired",
     "booking.reduced",
@@ -258,6 +261,7 @@ const TYPES: [&str; 14] = [
     "transfer.accepted",
     "transfer.received",
     "transfer.ended",
+    "guest.link_requested",
 ];
 
 fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMessage> {
@@ -297,6 +301,7 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             // The sender did it, and the address of the receiver is deleted.
             _ => return Ok(None),
         },
+        "guest.link_requested" => Notification::GuestLink(tickets(data, None)?),
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
             if status != EventStatus::Published || changes.is_empty() {

@@ -152,6 +152,11 @@ impl Problems {
         Self::for_anyone().and(&[ProblemCode::Unauthenticated])
     }
 
+    /// Returns the problems of a route that requires an access token or the token of a guest's link.
+    pub fn for_ticket_holders() -> Self {
+        Self::for_users().and(&[ProblemCode::LinkNotFound])
+    }
+
     /// Returns the problems of a route that requires an administrator's access token.
     pub fn for_administrators() -> Self {
         Self::for_users().and(&[ProblemCode::Forbidden])
@@ -273,6 +278,7 @@ fn example(code: ProblemCode) -> Problem {
             "Only 1 ticket of the booking is not offered to somebody else. Withdraw a pending transfer first.",
             &[("transferable", json!(1))],
         ),
+        ProblemCode::NotAGuest => ("The holder of this booking has an account, so there is no link to send.", &[]),
         ProblemCode::BookingNotConfirmed => ("The booking is only reserved. Confirm it before you offer its tickets.", &[]),
         ProblemCode::WebhookNotFound => ("There is no webhook with this id.", &[]),
         ProblemCode::DeliveryNotFound => ("The webhook has no delivery with this id.", &[]),

@@ -134,6 +134,7 @@ impl UnitOfWork {
             booked_at: self.now,
             cancelled_at: None,
             expires_at,
+            for_guest: book.for_guest.is_some(),
         };
         self.bookings.insert_new((book.key.event, book.booking), booking.clone());
         let (booking_id, account_id) = (booking.id, booking.holder.account);

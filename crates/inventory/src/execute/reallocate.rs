@@ -81,6 +81,7 @@ impl UnitOfWork {
             booked_at: now,
             cancelled_at: None,
             expires_at,
+            for_guest: entry.for_guest,
         };
         let account_id = booking.holder.account;
         let wanted = entry.size.quantity;

@@ -171,8 +171,21 @@ impl TryFrom<TypeRow> for TicketType {
 }
 
 /// The columns of `bookings`, in the order of [`BookingRow`].
-pub(crate) type BookingColumns =
-    (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>);
+pub(crate) type BookingColumns = (
+    SqlUuid,
+    SqlUuid,
+    SqlUuid,
+    SqlUuid,
+    Text,
+    Text,
+    Integer,
+    Text,
+    Text,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    Nullable<Integer>,
+);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = crate::schema::bookings)]
@@ -189,6 +202,7 @@ pub(crate) struct BookingRow {
     pub(crate) booked_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) guest_link: Option<i32>,
 }
 
 impl TryFrom<BookingRow> for Booking {
@@ -205,6 +219,7 @@ impl TryFrom<BookingRow> for Booking {
             booked_at: row.booked_at,
             cancelled_at: row.cancelled_at,
             expires_at: row.expires_at,
+            for_guest: row.guest_link.is_some(),
         })
     }
 }

@@ -64,6 +64,7 @@ impl TicketTexts {
             (Kind::TransferReceived, _) => {
                 ("transfer-received", &["transfer-received-text", "promoted-return"], ("show-tickets", Some("/tickets")))
             }
+            (Kind::GuestLink, _) => ("guest-link", &["guest-link-text"], ("show-tickets", Some("/tickets"))),
             (Kind::Reminder, _) => ("reminder", &["reminder-text"], ("show-tickets", Some("/tickets"))),
             (Kind::EventChanged, _) => ("changed", &["changed-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
             (Kind::Confirmed | Kind::TransferOffered | Kind::AccountNotice | Kind::WebhookDisabled, _) => {

@@ -1,6 +1,7 @@
 //! Writes mails: the letter in the language of the recipient, and the MIME message around it.
 
 mod change;
+mod guest;
 mod letter;
 mod mime;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use rowlock_domain::states::Language;
 use rowlock_locale::{Locale, Texts};
 use rowlock_platform::clock::Clock;
 use rowlock_sealing::{MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, UnsubscribeToken};
+use secrecy::SecretString;
 
 use self::letter::{Letter, Link};
 use self::mime::Parts;
@@ -48,6 +50,8 @@ pub(crate) struct Recipient {
     pub(crate) mailbox: Mailbox,
     /// The language of the mail.
     pub(crate) language: Language,
+    /// The token of the link of a guest, who has no account.
+    pub(crate) guest_token: Option<SecretString>,
 }
 
 /// The subject matter of a mail.
@@ -164,6 +168,9 @@ impl Composer {
             Topic::Transfer(offered) => Letter::about_transfer(&locale, &self.site, offered)?,
             Topic::Webhook(webhook) => Letter::about_webhook(&locale, &self.site, webhook),
         };
+        if let Some(token) = &recipient.guest_token {
+            letter = letter.for_guest(&locale, &self.site, token);
+        }
         letter.greeting = match name {
             Some(name) => locale.with("greeting", [("name", name.into())]),
             None => locale.text("greeting-unknown"),

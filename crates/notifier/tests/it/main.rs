@@ -10,6 +10,7 @@ mod commands;
 mod consuming;
 mod contents;
 mod fixture;
+mod guests;
 mod order;
 mod outdated;
 mod pace;

@@ -50,6 +50,12 @@ pub(crate) struct World {
     pub(crate) bookings: HashMap<Uuid, (&'static str, u32)>,
     /// The states of waiting-list entries.
     pub(crate) entries: HashMap<Uuid, &'static str>,
+    /// The guests, who have no account: their names and the numbers of their links.
+    pub(crate) guests: HashMap<Uuid, (&'static str, u32)>,
+    /// Whether guests cannot be looked up.
+    pub(crate) guests_down: bool,
+    /// Number of times that guests were looked up.
+    pub(crate) guest_lookups: usize,
     /// Whether the states of bookings, entries and holders are unknown, as to the previous version of booking-service.
     pub(crate) stateless: bool,
 }
@@ -105,6 +111,7 @@ impl ServicesStandIn {
                 .route("/api/events/{id}", web::get().to(event))
                 .route("/internal/events/{id}/holders", web::get().to(holders))
                 .route("/internal/states", web::post().to(states))
+                .route("/internal/guests", web::post().to(guests))
         })
         .workers(1)
         .disable_signals()
@@ -137,7 +144,8 @@ async fn contacts(world: web::Data<Shared>, body: web::Json<Value>) -> HttpRespo
             "notifications": {"waitlist": !world.unwilling.contains(id), "reminders": !world.unreminded.contains(id)},
         })
     };
-    let items: Vec<Value> = ids.iter().filter(|id| !world.erased.contains(id)).map(contact).collect();
+    let has_account = |id: &&Uuid| !world.erased.contains(*id) && !world.guests.contains_key(*id);
+    let items: Vec<Value> = ids.iter().filter(has_account).map(contact).collect();
     HttpResponse::Ok().json(json!({"items": items}))
 }
 
@@ -201,6 +209,27 @@ async fn states(world: web::Data<Shared>, body: web::Json<Value>) -> HttpRespons
         "waitlistEntries": wanted("waitlistEntries").into_iter().filter_map(entry).collect::<Vec<_>>(),
         "holders": wanted("holders").into_iter().filter_map(holder).collect::<Vec<_>>(),
     }))
+}
+
+/// Returns the guests of the world among the holders.
+async fn guests(world: web::Data<Shared>, body: web::Json<Value>) -> HttpResponse {
+    let mut world = world.lock().unwrap();
+    world.guest_lookups += 1;
+    if world.stateless {
+        return HttpResponse::NotFound().json(json!({"code": "not-found"}));
+    }
+    if world.guests_down {
+        return HttpResponse::ServiceUnavailable().finish();
+    }
+    let wanted = body["guests"].as_array().unwrap();
+    assert!((1..=500).contains(&wanted.len()));
+    let guest = |item: &Value| {
+        let id: Uuid = item["accountId"].as_str().unwrap().parse().unwrap();
+        let (name, link) = world.guests.get(&id)?;
+        let email = format!("{}@people.example", id.simple());
+        Some(json!({"eventId": item["eventId"], "accountId": id, "name": name, "email": email, "link": link}))
+    };
+    HttpResponse::Ok().json(json!({"guests": wanted.iter().filter_map(guest).collect::<Vec<_>>()}))
 }
 
 async fn holders(world: web::Data<Shared>, id: web::Path<Uuid>, query: web::Query<HashMap<String, String>>) -> HttpResponse {

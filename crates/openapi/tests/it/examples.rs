@@ -173,6 +173,11 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             path = path.replace("{eventId}", &id);
             root.client.clone()
         }
+        "adminSendGuestLink" => {
+            let guest = system.guest(&system.event(1).await, "Emmy", 1).await;
+            path = path.replace("{bookingId}", guest.bookings().await[0]["id"].as_str().unwrap());
+            root.client.clone()
+        }
         "createTransfer" | "acceptTransfer" | "declineTransfer" => {
             let booking = root.must_book(&system.event(10).await, 10).await;
             if example.id == "createTransfer" {

@@ -41,7 +41,7 @@ pub(in crate::routes) fn confirm_booking() -> Value {
 
 /// A booking as administrators see it.
 pub(in crate::routes) fn held_booking() -> Value {
-    with(booking(), json!({"account": holder()}))
+    with(booking(), json!({"account": holder(), "forGuest": false}))
 }
 
 pub(in crate::routes) fn cancel_part() -> Value {

@@ -108,6 +108,7 @@ fn each_type_that_people_are_told_about_is_read() {
             DomainEvent::TransferReceived { transfer_id, booking_id, account_id, quantity },
             Some(Notification::TransferReceived(of(3, 3, booking, None))),
         ),
+        (DomainEvent::GuestLinkRequested { booking_id, account_id, quantity }, Some(Notification::GuestLink(unplaced(3)))),
         (ended(TransferStatus::Declined), Some(Notification::TransferDeclined(unplaced(3)))),
         (ended(TransferStatus::Withdrawn), None),
         (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),

@@ -11,7 +11,7 @@ use crate::views::rows::{BookingColumns, EntryColumns, EventColumns};
 macro_rules! select_bookings {
     ($from:literal) => {
         concat!(
-            "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at, b.expires_at
+            "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at, b.expires_at, b.guest_link
        FROM ",
             $from
         )

@@ -13,7 +13,8 @@ statement! {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
         statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
-        expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
+        expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, guest_links: Array<Nullable<Integer>> = Vec<Option<i32>>,
+        now: Timestamptz = Timestamp,
         stock_events: Array<SqlUuid> = Vec<Uuid>, stock_ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>,
         versions: Array<BigInt> = Vec<i64>, capacities: Array<Integer> = Vec<i32>, available: Array<Integer> = Vec<i32>,
         booked: Array<Integer> = Vec<i32>, reserved: Array<Integer> = Vec<i32>, held: Array<Integer> = Vec<i32>, waiting: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
@@ -21,18 +22,18 @@ statement! {
         payloads: Array<Text> = Vec<String>,
     }
     "WITH sold AS (
-        INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, expires_at, booked_at)
-        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n),
+        INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, expires_at, guest_link, booked_at)
+        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS r CROSS JOIN (SELECT $13 AS at) AS n),
      counted AS (
         UPDATE ticket_types t SET version = CASE t.version WHEN r.before THEN r.version END, capacity = r.capacity, available = r.available,
                booked = r.booked, reserved = r.reserved, held = r.held, waiting = r.waiting, next_waitlist_number = r.number,
-               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $12) END
-          FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $13) END
+          FROM unnest($14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
                AS r (event_id, id, before, version, capacity, available, booked, reserved, held, waiting, number)
          WHERE t.event_id = r.event_id AND t.id = r.id)
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
-     SELECT r.event_id, r.id, r.key, r.payload, $12
-       FROM unnest($24, $25, $26, $27) WITH ORDINALITY AS r (event_id, id, key, payload, n) ORDER BY r.n"
+     SELECT r.event_id, r.id, r.key, r.payload, $13
+       FROM unnest($25, $26, $27, $28) WITH ORDINALITY AS r (event_id, id, key, payload, n) ORDER BY r.n"
 }
 
 statement! {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::{Tracked, UnitOfWork};
+use crate::guests::FIRST_LINK;
 use crate::views::rows::to_int;
 
 impl sql::WriteSales {
@@ -37,6 +38,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         statuses: Vec::new(),
         cancelled: Vec::new(),
         expires: Vec::new(),
+        guest_links: Vec::new(),
         now: work.now,
         stock_events: Vec::new(),
         stock_ids: Vec::new(),
@@ -66,6 +68,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         rows.statuses.push(booking.status.as_str());
         rows.cancelled.push(booking.cancelled_at);
         rows.expires.push(booking.expires_at);
+        rows.guest_links.push(booking.for_guest.then_some(FIRST_LINK));
     }
     Ok(rows)
 }

@@ -1,0 +1,4 @@
+DELETE FROM idempotency_keys WHERE operation = 'send-guest-link';
+ALTER TABLE bookings
+    DROP CONSTRAINT bookings_of_guests_have_a_link,
+    DROP COLUMN guest_link;
