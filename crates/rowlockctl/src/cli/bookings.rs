@@ -21,7 +21,8 @@ pub(crate) enum Bookings {
         #[arg(long)]
         yes: bool,
     },
-    /// Creates a booking for a guest without an account. The same rules apply as to everyone else.
+    /// Creates a booking for a guest without an account. The same rules apply as to everyone else. The guest gets a link by e-mail that
+    /// shows and returns the tickets.
     Create {
         /// The id of the event.
         event: EventId,
@@ -43,6 +44,17 @@ pub(crate) enum Bookings {
         /// Fails if there are not enough tickets, instead of putting the guest on the waiting list.
         #[arg(long)]
         no_waitlist: bool,
+        /// Reason, for the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Sends a guest the link to the tickets again.
+    SendLink {
+        /// The id of the booking.
+        booking: BookingId,
+        /// Invalidates the links that were sent before.
+        #[arg(long)]
+        replace: bool,
         /// Reason, for the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,

@@ -81,6 +81,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {
             on_behalf::cancel(&context, booking, quantity, reason, yes)
         }
+        Command::Bookings(Bookings::SendLink { booking, replace, reason }) => on_behalf::send_link(&context, booking, replace, reason),
         Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
             let guest = json!({"name": name, "email": email, "quantity": quantity, "joinWaitlist": !no_waitlist});
             let optional = [

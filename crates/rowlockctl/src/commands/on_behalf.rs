@@ -1,7 +1,7 @@
-//! `bookings cancel`, `bookings create` and `waitlist remove`: commands on behalf of other people.
+//! `bookings cancel`, `bookings create`, `bookings send-link` and `waitlist remove`: commands on behalf of other people.
 
 use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::api::ApiRequest;
@@ -50,6 +50,16 @@ pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optio
             }
             _ => format!("The guest has {}: booking {}.", tickets(&response), text(&response, "/booking/id")),
         })
+    })
+}
+
+pub(super) fn send_link(context: &Context, booking: BookingId, replace: bool, reason: Option<String>) -> Result<(), Failure> {
+    let body = object_of_present([("replace", replace.then_some(Value::Bool(true))), ("reason", reason.map(Value::from))]);
+    context.session()?.send(&ApiRequest::post(format!("/admin/bookings/{booking}/sendlink"), body))?;
+    let result = json!({"bookingId": booking, "replaced": replace});
+    context.output.result(&result, || {
+        let others = if replace { " The links that were sent before do not work any more." } else { "" };
+        format!("The link is on its way to the guest of booking {booking}.{others}")
     })
 }
 
