@@ -145,6 +145,13 @@ export function linkOf({ id }) {
   return `/transfers/${id}?token=${token}`;
 }
 
+/** Books for a guest without an account, to whom a link is sent. Returns the name and the address. */
+export async function newGuest(event, quantity = 1, name = unique("Emmy Noether")) {
+  const email = `guest${randomBytes(6).toString("hex")}@example.org`;
+  await organizer.call("POST", `/admin/events/${event.id}/bookings`, { name, email, quantity });
+  return { name, email };
+}
+
 /** The event as it is now. Public responses may be a moment older. */
 export const read = (event) => organizer.call("GET", `/admin/events/${event.id}`);
 

@@ -125,3 +125,10 @@ transfer-event-begun = Die Veranstaltung hat begonnen, deshalb können ihre Tick
 transfer-booking-cancelled = Diese Tickets gibt es nicht mehr.
 transfer-already-checked-in = Tickets, die am Einlass benutzt wurden, können nicht weitergegeben werden.
 invalid-toemail = Geben Sie die E-Mail-Adresse der anderen Person ein, zum Beispiel grace@example.org. Ihre eigene geht nicht.
+
+# Die Seiten hinter dem Link eines Gastes.
+notice-guest-returned = Zurückgegeben. Die Tickets gehen an die Nächsten in der Reihe.
+notice-guest-left = Sie stehen nicht mehr auf der Warteliste.
+guest-queue-explained = Wenn Sie an der Reihe sind, bekommen Sie die Tickets sofort. Wir schreiben Ihnen dann, und diese Seite zeigt sie.
+guest-link-unknown-title = Dieser Link funktioniert nicht
+guest-link-unknown = Der Link ist unvollständig, oder Sie haben einen neueren bekommen. Nehmen Sie den aus der neuesten E-Mail zu Ihren Tickets, oder bitten Sie den Veranstalter, den Link noch einmal zu senden.

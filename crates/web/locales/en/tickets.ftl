@@ -125,3 +125,10 @@ transfer-event-begun = The event has begun, so its tickets can no longer be give
 transfer-booking-cancelled = The tickets do not exist any more.
 transfer-already-checked-in = Tickets that were used at the door cannot be given to somebody else.
 invalid-toemail = Enter the e-mail address of the other person, such as grace@example.org. Your own does not work.
+
+# The pages behind the link of a guest.
+notice-guest-returned = Given back. The tickets go to the next in line.
+notice-guest-left = You have left the waiting list.
+guest-queue-explained = When it is your turn, you get the tickets at once. We write to you then, and this page shows them.
+guest-link-unknown-title = This link does not work
+guest-link-unknown = The link is incomplete, or a newer one was sent to you. Use the newest e-mail about your tickets, or ask the organizer to send the link again.

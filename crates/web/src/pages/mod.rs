@@ -9,6 +9,7 @@ mod embed;
 mod errors;
 mod event;
 mod events;
+mod guest;
 mod help;
 mod language;
 mod live;
@@ -72,6 +73,14 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/transfers/{transferId}", transfers::show)
         .post("/transfers/{transferId}/accept", transfers::accept)
         .post("/transfers/{transferId}/decline", transfers::decline)
+        .get("/guest", guest::show)
+        .get("/guest/{bookingId}/tickets.pdf", guest::pdf)
+        .get("/guest/{bookingId}/calendar.ics", guest::calendar)
+        .get("/guest/{bookingId}/{number}.svg", guest::code)
+        .get("/guest/{bookingId}/{number}.pkpass", guest::pass)
+        .get("/guest/{bookingId}/return", guest::ask_to_return)
+        .post("/guest/{bookingId}/return", guest::return_tickets)
+        .post("/guest/{entryId}/leave", guest::leave)
         .get("/queue", queue::show)
         .get("/queue/live", live::queue)
         .get("/queue/{entryId}", queue::show_entry)
