@@ -52,8 +52,8 @@ pub enum StartError {
     /// The fonts and texts of printed tickets cannot be read.
     #[error(transparent)]
     Printer(#[from] PdfError),
-    /// The HTTP client for the token keys or the revocation list cannot be created.
-    #[error("cannot create the HTTP client for the token keys and the revocation list: {0}")]
+    /// An HTTP client for auth-service cannot be created.
+    #[error("cannot create the HTTP client for auth-service: {0}")]
     Client(String),
 }
 
@@ -74,7 +74,8 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let metrics = Metrics::default();
     metrics.register_pool(&pool);
     let printer = TicketPrinter::new(settings.passes.clone())?;
-    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle, printer };
+    let accounts = AccountDirectory::new(settings.contacts_url.clone()).map_err(|error| StartError::Client(error.to_string()))?;
+    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle, printer, accounts };
     service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -91,6 +92,7 @@ struct Service {
     traces: Traces,
     lifecycle: Lifecycle,
     printer: TicketPrinter,
+    accounts: AccountDirectory,
 }
 
 impl Service {
@@ -233,6 +235,7 @@ impl Service {
             ticket_keys: TicketKeys::new(self.pool.clone(), self.settings.sealing.clone()),
             sealing: self.settings.sealing.clone(),
             printer: self.printer.clone(),
+            accounts: self.accounts.clone(),
             reader: reader.clone(),
             pool: self.pool.clone(),
             clock: self.clock.clone(),

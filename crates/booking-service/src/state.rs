@@ -11,6 +11,7 @@ use rowlock_platform::clock::Clock;
 use rowlock_postgres::{Pool, Reader};
 use rowlock_sealing::SealingKeys;
 
+use crate::account_directory::AccountDirectory;
 use crate::event_cache::PublicEventCache;
 use crate::lanes::Lanes;
 use crate::live::Live;
@@ -37,6 +38,8 @@ pub(crate) struct AppState {
     pub(crate) sealing: SealingKeys,
     /// Makes PDF files of tickets.
     pub(crate) printer: TicketPrinter,
+    /// Looks up accounts for administrators who book for somebody.
+    pub(crate) accounts: AccountDirectory,
     /// Uncached reads.
     pub(crate) reader: Reader,
     /// Connections for creating events and recording account states.

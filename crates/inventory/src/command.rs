@@ -101,7 +101,7 @@ impl Command {
     /// key or if its actor is not an account, which cannot occur for commands with a key.
     pub(crate) fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
         let (account, by, [own, for_others], idempotency) = match self {
-            Self::Book(book) => (book.holder.account, book.for_guest.as_deref(), ["book", "admin-book"], &book.idempotency),
+            Self::Book(book) => (book.holder.account, book.administrator.as_deref(), ["book", "admin-book"], &book.idempotency),
             Self::Confirm(confirm) => (confirm.account, None, ["confirm"; 2], &confirm.idempotency),
             Self::CancelBooking(cancel) => {
                 (cancel.account, cancel.authority.administrator(), ["cancel", "admin-cancel"], &cancel.idempotency)

@@ -133,7 +133,8 @@ pub(super) async fn book(
         booking: BookingId::from_uuid(state.clock.uuid()),
         entry: WaitlistEntryId::from_uuid(state.clock.uuid()),
         idempotency,
-        for_guest: None,
+        administrator: None,
+        for_guest: false,
     });
     run(&state, command).await
 }

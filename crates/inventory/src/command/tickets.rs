@@ -26,9 +26,10 @@ pub struct Book {
     pub entry: WaitlistEntryId,
     /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
-    /// The administrator who books, if the holder is a guest without an account. The idempotency key then belongs to the
-    /// administrator.
-    pub for_guest: Option<Box<ByAdministrator>>,
+    /// The administrator who books, if it is not the holder. The idempotency key then belongs to the administrator.
+    pub administrator: Option<Box<ByAdministrator>>,
+    /// Whether the holder is a guest without an account, for whom only an administrator can book.
+    pub for_guest: bool,
 }
 
 impl Book {

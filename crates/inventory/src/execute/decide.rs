@@ -62,8 +62,8 @@ impl UnitOfWork {
         let event = event.ok_or(Refusal::EventNotFound)?;
         let on_sale = event.schedule().on_sale(self.now);
         let phase = event.schedule().phase(self.now);
-        // A guest has no account with which the booking could be confirmed.
-        let expires_at = if book.for_guest.is_none() { self.end_of_reservation(event.checkout_minutes) } else { None };
+        // A guest has no account with which the booking could be confirmed, and an organizer who books for an account has decided.
+        let expires_at = if book.administrator.is_none() { self.end_of_reservation(event.checkout_minutes) } else { None };
         match on_sale {
             Err(BookRefusal::NotPublic) => return Err(Refusal::EventNotFound),
             Err(refusal) => return Err(Refusal::Book(refusal)),
@@ -98,7 +98,7 @@ impl UnitOfWork {
         };
         let event_name = self.event_name(key.event);
         self.add_to_total(key, book.holder.account, quantity);
-        if let Some(by) = &book.for_guest {
+        if let Some(by) = &book.administrator {
             let waitlisted = matches!(booked, BookingDecision::Waitlisted { .. });
             let subject = if waitlisted { book.entry.as_uuid() } else { book.booking.as_uuid() };
             self.record_audit_entry(
@@ -134,7 +134,7 @@ impl UnitOfWork {
             booked_at: self.now,
             cancelled_at: None,
             expires_at,
-            for_guest: book.for_guest.is_some(),
+            for_guest: book.for_guest,
         };
         self.bookings.insert_new((book.key.event, book.booking), booking.clone());
         let (booking_id, account_id) = (booking.id, booking.holder.account);
@@ -157,7 +157,7 @@ impl UnitOfWork {
             booking: None,
             joined_at: self.now,
             ended_at: None,
-            for_guest: book.for_guest.is_some(),
+            for_guest: book.for_guest,
         };
         self.entries.insert_new((book.key.event, book.entry), entry.clone());
         self.entry_by_number.insert((book.key, number), book.entry);

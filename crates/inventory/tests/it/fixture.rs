@@ -103,7 +103,8 @@ impl InventoryFixture {
             booking: BookingId::from_uuid(self.clock.uuid()),
             entry: WaitlistEntryId::from_uuid(self.clock.uuid()),
             idempotency: None,
-            for_guest: None,
+            administrator: None,
+            for_guest: false,
         }
     }
 

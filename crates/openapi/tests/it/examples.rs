@@ -161,6 +161,9 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             let id = event["id"].as_str().unwrap().to_owned();
             if example.id == "adminCreateBooking" {
                 body["ticketTypeId"] = event["ticketTypes"][0]["id"].clone();
+                if body.get("accountId").is_some() {
+                    body["accountId"] = system.user("winner").await.id.into();
+                }
             }
             if example.id == "adminCancelBooking" {
                 path = path.replace("{bookingId}", &root.must_book(&id, 10).await);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use rowlock_domain::ids::{BookingId, EventId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bookings {
@@ -21,17 +21,20 @@ pub(crate) enum Bookings {
         #[arg(long)]
         yes: bool,
     },
-    /// Creates a booking for a guest without an account. The same rules apply as to everyone else. The guest gets a link by e-mail that
+    /// Creates a booking for a guest without an account, or for an account. The same rules apply as to everyone else. The guest gets a link by e-mail that
     /// shows and returns the tickets.
     Create {
         /// The id of the event.
         event: EventId,
         /// Name of the guest.
-        #[arg(long)]
-        name: String,
+        #[arg(long, required_unless_present = "account")]
+        name: Option<String>,
         /// E-mail address of the guest.
-        #[arg(long)]
-        email: String,
+        #[arg(long, required_unless_present = "account")]
+        email: Option<String>,
+        /// Books for this account instead of a guest.
+        #[arg(long, value_name = "ID", conflicts_with_all = ["name", "email"])]
+        account: Option<AccountId>,
         /// Id of the ticket type. Required if the event has several.
         #[arg(long = "type", value_name = "ID")]
         ticket_type: Option<String>,

@@ -82,9 +82,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             on_behalf::cancel(&context, booking, quantity, reason, yes)
         }
         Command::Bookings(Bookings::SendLink { booking, replace, reason }) => on_behalf::send_link(&context, booking, replace, reason),
-        Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
-            let guest = json!({"name": name, "email": email, "quantity": quantity, "joinWaitlist": !no_waitlist});
+        Command::Bookings(Bookings::Create { event, name, email, account, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
+            let guest = json!({"quantity": quantity, "joinWaitlist": !no_waitlist});
             let optional = [
+                ("name", name.map(Value::from)),
+                ("email", email.map(Value::from)),
+                ("accountId", account.map(|account| account.to_string().into())),
                 ("ticketTypeId", ticket_type.map(Value::from)),
                 ("minQuantity", min_quantity.map(Value::from)),
                 ("reason", reason.map(Value::from)),

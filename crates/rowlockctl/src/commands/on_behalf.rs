@@ -35,20 +35,21 @@ pub(super) fn cancel(
     })
 }
 
-pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optional: [(&str, Option<Value>); 3]) -> Result<(), Failure> {
+pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optional: [(&str, Option<Value>); 6]) -> Result<(), Failure> {
     for (name, value) in optional {
         if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {
             fields.insert(name.to_owned(), value);
         }
     }
+    let who = if fields.get("accountId").is_some() { "account" } else { "guest" };
     let response = context.session()?.send(&ApiRequest::post(format!("/admin/events/{event}/bookings"), fields))?.body;
     context.output.result(&response, || {
         sanitize(&match text(&response, "/status") {
             "waitlisted" => {
                 let position = number(&response, "/waitlistEntry/position");
-                format!("The guest is at position {position} of the waiting list: entry {}.", text(&response, "/waitlistEntry/id"))
+                format!("The {who} is at position {position} of the waiting list: entry {}.", text(&response, "/waitlistEntry/id"))
             }
-            _ => format!("The guest has {}: booking {}.", tickets(&response), text(&response, "/booking/id")),
+            _ => format!("The {who} has {}: booking {}.", tickets(&response), text(&response, "/booking/id")),
         })
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BOOKING, ENTRY, EVENT, TICKET_TYPE, holder, with};
+use super::{ADA, BOOKING, ENTRY, EVENT, TICKET_TYPE, holder, with};
 
 pub(in crate::routes) fn book_one() -> Value {
     json!({"eventId": EVENT})
@@ -65,6 +65,10 @@ pub(in crate::routes) fn book_for_guest() -> Value {
         "joinWaitlist": false,
         "reason": "Paid in cash",
     })
+}
+
+pub(in crate::routes) fn book_for_account() -> Value {
+    json!({"accountId": ADA, "ticketTypeId": TICKET_TYPE, "quantity": 2, "reason": "Won a prize"})
 }
 
 pub(in crate::routes) fn waitlist_entry() -> Value {

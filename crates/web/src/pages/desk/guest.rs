@@ -55,7 +55,7 @@ pub(super) async fn book(visitor: Visitor, id: web::Path<String>, form: Form) ->
     organizer(&visitor)?;
     let event: rowlock_domain::ids::EventId = id_in(&id)?;
     let mut body: Map<String, Value> = Map::new();
-    for field in ["name", "email", "reason", "ticketTypeId"] {
+    for field in ["name", "email", "accountId", "reason", "ticketTypeId"] {
         let value = form.get(field);
         if !value.is_empty() {
             body.insert(field.to_owned(), json!(value));
@@ -71,7 +71,13 @@ pub(super) async fn book(visitor: Visitor, id: web::Path<String>, form: Form) ->
         }
         Ok(_) => Ok(see_other(&format!("/desk/events/{event}/bookings?done=guest-booked"))),
         Err(error) => {
-            let errors = FormErrors::of(error, &visitor.locale)?;
+            let errors = if error.code() == "account-not-found" {
+                let mut errors = FormErrors::default();
+                errors.add("accountId", visitor.locale.text("invalid-accountid"));
+                errors
+            } else {
+                FormErrors::of(error, &visitor.locale)?
+            };
             render_refused(&GuestPage::new(&visitor, &id, form, errors).await?)
         }
     }
