@@ -71,7 +71,7 @@ pub enum Action {
     /// An administrator cancelled or reduced a person's booking.
     #[serde(rename = "booking.cancel")]
     CancelBooking,
-    /// An administrator booked for a guest, or put the guest on the waiting list.
+    /// An administrator booked for a guest or an account, or put them on the waiting list.
     #[serde(rename = "booking.create")]
     CreateBooking,
     /// An administrator had the link of a guest sent again.

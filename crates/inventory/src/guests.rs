@@ -86,7 +86,7 @@ pub async fn current_link(conn: &mut AsyncPgConnection, guest: AccountId) -> Que
 pub async fn guests(conn: &mut AsyncPgConnection, wanted: &[(EventId, AccountId)]) -> QueryResult<Vec<Guest>> {
     let (events, accounts) = wanted.iter().map(|(event, account)| (event.as_uuid(), account.as_uuid())).unzip();
     let rows: Vec<(Uuid, Uuid, String, String, i32)> = FindGuests { events, accounts, first: FIRST_LINK }.load(conn).await?;
-    let guest = |(event, account, name, email, link)| {
+    let guest = |(event, account, name, email, link): (Uuid, Uuid, String, String, i32)| {
         let (event, account) = (EventId::from_uuid(event), AccountId::from_uuid(account));
         Ok(Guest { event, account, name, email, link: u32::try_from(link).map_err(unreadable)? })
     };

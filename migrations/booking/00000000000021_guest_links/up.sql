@@ -7,10 +7,10 @@ ALTER TABLE bookings
     ADD COLUMN guest_link integer,
     ADD CONSTRAINT bookings_of_guests_have_a_link CHECK (guest_link IS NULL OR (guest_link >= 1 AND origin <> 'transfer'));
 
--- The bookings of guests that exist. The audit log knows those that were booked at once.
+-- The bookings of guests that exist. The audit log knows those that were booked at once. Its earlier entries are all about guests.
 UPDATE bookings b SET guest_link = 1
   FROM audit_log a
- WHERE a.action = 'booking.create' AND a.details ->> 'waitlisted' = 'false'
+ WHERE a.action = 'booking.create' AND a.details ->> 'waitlisted' = 'false' AND coalesce(a.details ->> 'forGuest', 'true') = 'true'
    AND b.event_id = (a.details ->> 'eventId')::uuid AND b.id = a.subject;
 UPDATE bookings b SET guest_link = 1
   FROM waitlist_entries w

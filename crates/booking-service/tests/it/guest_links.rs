@@ -1,5 +1,8 @@
 //! Sending the links of guests again, and what the service that sends e-mail learns about guests.
 
+use diesel::QueryableByName;
+use diesel::sql_types::{Integer, Nullable, Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowlock_domain::states::AdminRole;
 use rowlock_test_support::guests::guest_token;
 use rowlock_test_support::system::{Plan, System};
@@ -123,5 +126,45 @@ async fn services_learn_the_addresses_and_links_of_guests_only() {
         refused.refused(422, "invalid-input");
         assert_eq!(refused.bad_fields(), fields);
     }
+    system.stop().await;
+}
+
+#[derive(QueryableByName)]
+struct LinkRow {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Nullable<Integer>)]
+    guest_link: Option<i32>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migration_gives_links_to_the_guests_of_earlier_versions_only() {
+    let system = System::new().await;
+    let event = system.event(3).await;
+    let (booked, ada) = (system.guest(&event, "Grace", 1).await, system.user("ada").await);
+    let kept = ada.must_book(&event, 1).await;
+    let returned = ada.must_book(&event, 1).await;
+    let promoted = system.guest(&event, "Joan", 1).await;
+    let by_administrator = json!({"accountId": ada.id});
+    ada.cancel(&returned).await.expect(200);
+    system.quiet().await;
+    system.change_type(&event, json!({"totalTickets": 4})).await.expect(200);
+    let given = system.admin().client.post(&format!("/admin/events/{event}/bookings"), by_administrator).await.expect(201);
+    let mut guests = [text(&booked.bookings().await[0]["id"]), text(&promoted.bookings().await[0]["id"])];
+    guests.sort();
+    let mut accounts = [kept, returned, text(&given["booking"]["id"])];
+    accounts.sort();
+
+    // Earlier versions booked for guests only, and did not say so.
+    let mut conn = system.booking_database.admin().await;
+    let before = "ALTER TABLE audit_log DISABLE TRIGGER USER; UPDATE audit_log SET details = details - 'forGuest' WHERE details ->> 'forGuest' = 'true';
+                  ALTER TABLE audit_log ENABLE TRIGGER USER";
+    conn.batch_execute(before).await.unwrap();
+    conn.batch_execute(include_str!("../../../../migrations/booking/00000000000021_guest_links/down.sql")).await.unwrap();
+    conn.batch_execute(include_str!("../../../../migrations/booking/00000000000021_guest_links/up.sql")).await.unwrap();
+    let rows: Vec<LinkRow> = diesel::sql_query("SELECT id::text, guest_link FROM bookings ORDER BY id").load(&mut conn).await.unwrap();
+    let with = |link| rows.iter().filter(|row| row.guest_link == link).map(|row| row.id.clone()).collect::<Vec<_>>();
+    assert_eq!((with(Some(1)), with(None)), (guests.to_vec(), accounts.to_vec()));
+    drop(conn);
     system.stop().await;
 }

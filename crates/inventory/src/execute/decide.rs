@@ -106,7 +106,7 @@ impl UnitOfWork {
                 Action::CreateBooking,
                 subject,
                 key,
-                &[("quantity", quantity.into()), ("waitlisted", waitlisted.into())],
+                &[("quantity", quantity.into()), ("waitlisted", waitlisted.into()), ("forGuest", book.for_guest.into())],
             );
         }
         Ok(match booked {
