@@ -15,3 +15,6 @@ UPDATE bookings b SET guest_link = 1
 UPDATE bookings b SET guest_link = 1
   FROM waitlist_entries w
  WHERE w.for_guest AND w.booking_id IS NOT NULL AND b.event_id = w.event_id AND b.id = w.booking_id;
+
+-- A link opens one booking: a guest, who is known by the account id, has no second one.
+CREATE UNIQUE INDEX bookings_one_of_a_guest ON bookings (event_id, account_id) WHERE guest_link IS NOT NULL;
