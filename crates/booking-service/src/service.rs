@@ -23,6 +23,7 @@ use rowlock_tickets::PdfError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::account_directory::AccountDirectory;
 use crate::accounts::{AccountEventConsumer, close_accounts};
 use crate::event_cache::PublicEventCache;
 use crate::held_tickets::HeldTicketMetrics;

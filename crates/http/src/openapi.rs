@@ -13,7 +13,7 @@ pub use enums::{
 };
 pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};
-pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};
+pub use shared::{BOOTSTRAP_TOKEN, GUEST_LINK, TOKEN, shared};
 
 /// Declares a type that represents the [`Problems`] of a route in `#[utoipa::path(responses(…))]`.
 #[macro_export]
