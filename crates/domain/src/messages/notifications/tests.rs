@@ -3,23 +3,18 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TicketTypeId, TransferId, TypeKey};
-use crate::messages::{Change, DomainEvent, Message, Subject, WEBHOOK_TYPES};
+use crate::ids::TransferId;
+use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, body as message};
+use crate::messages::{Change, DomainEvent, WEBHOOK_TYPES};
 
-const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
-const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
-const ACCOUNT: AccountId = AccountId::from_uuid(Uuid::from_u128(5));
-
-fn message(domain_event: DomainEvent) -> String {
-    let subject = Subject::TicketType(TypeKey { event: EVENT, ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) });
-    let time = chrono::DateTime::UNIX_EPOCH;
-    Message { id: ID, subject, sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
+/// Returns a request of three tickets that joined the waiting list.
+fn joined() -> DomainEvent {
+    DomainEvent::WaitlistJoined { waitlist_entry_id: ENTRY, account_id: ACCOUNT, quantity: 3, min_quantity: None, number: 7 }
 }
 
 #[test]
 fn each_type_that_people_are_told_about_is_read() {
-    let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), ACCOUNT);
-    let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+    let (booking_id, account_id, waitlist_entry_id) = (BOOKING, ACCOUNT, ENTRY);
     let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
     let of = |quantity, remaining, booking, entry| TicketNotification {
         event: EVENT,
@@ -64,10 +59,7 @@ fn each_type_that_people_are_told_about_is_read() {
             },
             Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
         ),
-        (
-            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
-            Some(Notification::Joined(of(3, 3, None, entry))),
-        ),
+        (joined(), Some(Notification::Joined(of(3, 3, None, entry)))),
         (
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
             Some(Notification::Promoted(of(3, 3, booking, entry))),
@@ -132,14 +124,7 @@ fn the_notifier_receives_each_type_that_it_handles_once() {
 
 #[test]
 fn a_message_without_a_number_has_no_place_in_the_history() {
-    let joined = DomainEvent::WaitlistJoined {
-        waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
-        account_id: ACCOUNT,
-        quantity: 1,
-        min_quantity: None,
-        number: 7,
-    };
-    let body = message(joined).replace("\"42\"", "\"x\"");
+    let body = message(joined()).replace("\"42\"", "\"x\"");
     let read = parse_notification_message(body.as_bytes()).unwrap().notification;
     assert!(matches!(read, Some(Notification::Joined(TicketNotification { place: None, .. }))), "{read:?}");
 }
@@ -184,14 +169,7 @@ fn a_notice_about_an_account_stays_sealed() {
 
 #[test]
 fn a_poisoned_message_is_refused_and_a_new_type_is_not() {
-    let joined = DomainEvent::WaitlistJoined {
-        waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
-        account_id: ACCOUNT,
-        quantity: 1,
-        min_quantity: None,
-        number: 7,
-    };
-    let good = message(joined);
+    let good = message(joined());
     for (body, reason) in [
         ("not json".to_owned(), "envelope"),
         (good.replace("quantity", "amount"), "envelope"),
