@@ -22,5 +22,5 @@ pub(crate) use self::ticket::{
     CheckinResource, CheckinSummaryResource, DoorListResource, TicketListResource, TicketResource, TicketStatus,
 };
 pub(crate) use self::timeline::TimelineResource;
-pub(crate) use self::transfer::{TransferResource, TransferResponse};
+pub(crate) use self::transfer::{EventTransferResource, TransferResource, TransferResponse};
 pub(crate) use self::waitlist_entry::WaitlistEntryResource;

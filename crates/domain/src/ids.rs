@@ -91,6 +91,10 @@ id! {
     CheckinId
 }
 id! {
+    /// The id that a device at a door gave to a scan, so that a scan that is sent again is known.
+    ScanId
+}
+id! {
     /// The id of a transfer of tickets from one account to another.
     TransferId
 }

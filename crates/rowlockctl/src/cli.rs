@@ -63,6 +63,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         limit: ListLimit,
     },
+    /// Lists the transfers of tickets of an event from one account to another, newest first.
+    Transfers {
+        /// The id of the event.
+        event: EventId,
+        #[command(flatten)]
+        limit: ListLimit,
+    },
     /// Counts check-ins.
     #[command(subcommand)]
     Checkins(Checkins),

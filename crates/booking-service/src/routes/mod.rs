@@ -19,6 +19,7 @@ mod admin_initialize;
 mod admin_remove_entry;
 mod admin_status;
 mod admin_timeline;
+mod admin_transfers;
 mod book;
 mod caller;
 mod cancel_booking;
@@ -33,8 +34,10 @@ mod events;
 mod examples;
 mod leave_waitlist;
 mod live;
+mod mailed_tickets;
 mod new_event;
 mod own;
+mod scan_body;
 mod states;
 mod targets;
 mod ticket_examples;
@@ -80,9 +83,11 @@ pub(crate) fn routes() -> Routes {
         .get("/internal/account-export", account_export::account_export)
         .get("/internal/events/{eventId}/holders", event_holders::holders)
         .post("/internal/states", states::states)
+        .post("/internal/tickets", mailed_tickets::tickets)
         .get("/admin/events/{eventId}/timeline", admin_timeline::timeline)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)
+        .get("/admin/events/{eventId}/transfers", admin_transfers::transfers)
         .post("/admin/bookings/{bookingId}/cancel", admin_cancel_booking::cancel_booking)
         .post("/admin/waitlist/{entryId}/remove", admin_remove_entry::remove_entry)
         .get("/api/bookings/{bookingId}/tickets", tickets::list)
@@ -136,6 +141,7 @@ pub(crate) fn routes() -> Routes {
         admin_timeline::timeline,
         admin_bookings::bookings,
         admin_create_booking::create_booking,
+        admin_transfers::transfers,
         admin_cancel_booking::cancel_booking,
         admin_remove_entry::remove_entry,
         tickets::list,

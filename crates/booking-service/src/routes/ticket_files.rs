@@ -166,14 +166,23 @@ route_problems!(CalendarProblems = Problems::for_users().and(&[ProblemCode::Book
 )]
 pub(super) async fn calendar(caller: Caller, path: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let booking = booking_of_user(&state, caller.sub, &path).await?;
-    let (row, event) = (&booking.booking, &booking.event);
     let undated = || Problem::new(ProblemCode::EventUndated, "The event has no date yet, so there is no calendar entry for it.");
+    let entry = calendar_entry(&booking).ok_or_else(undated)?;
+    let name = format!("attachment; filename=\"booking-{}.ics\"", booking.booking.id);
+    let mut response = HttpResponse::Ok();
+    response.insert_header(NO_STORE).insert_header((header::CONTENT_DISPOSITION, name));
+    Ok(response.content_type("text/calendar; charset=utf-8; method=PUBLISH").body(calendar_file(&entry)))
+}
+
+/// Returns the calendar entry for a booking, or `None` if the event has no date yet.
+pub(super) fn calendar_entry(booking: &TicketedBooking) -> Option<CalendarEntry> {
+    let (row, event) = (&booking.booking, &booking.event);
     let (status, step) = match row.status {
         BookingStatus::Reserved => (EntryStatus::Tentative, 0),
         BookingStatus::Confirmed if event.status != EventStatus::Cancelled => (EntryStatus::Confirmed, 1),
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Expired => (EntryStatus::Cancelled, 2),
     };
-    let entry = CalendarEntry {
+    Some(CalendarEntry {
         booking: row.id,
         // Each step of the booking replaces the entry of the one before.
         sequence: event.version.saturating_mul(3).saturating_add(step),
@@ -181,18 +190,14 @@ pub(super) async fn calendar(caller: Caller, path: web::Path<String>, state: web
         name: event.name.clone(),
         venue: event.venue.clone(),
         description: format!("{} × {}", row.quantity, booking.ticket_type),
-        starts_at: event.starts_at.ok_or_else(undated)?,
+        starts_at: event.starts_at?,
         ends_at: event.ends_at,
-        zone: zone(&booking).zone(),
+        zone: zone(booking).zone(),
         status,
-    };
-    let name = format!("attachment; filename=\"booking-{}.ics\"", row.id);
-    let mut response = HttpResponse::Ok();
-    response.insert_header(NO_STORE).insert_header((header::CONTENT_DISPOSITION, name));
-    Ok(response.content_type("text/calendar; charset=utf-8; method=PUBLISH").body(calendar_file(&entry)))
+    })
 }
 
 /// Returns the zone of the event. A stored zone that this version does not know is shown as UTC.
-fn zone(booking: &TicketedBooking) -> TimeZoneName {
+pub(super) fn zone(booking: &TicketedBooking) -> TimeZoneName {
     booking.event.time_zone.parse().unwrap_or(TimeZoneName::UTC)
 }

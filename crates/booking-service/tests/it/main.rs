@@ -29,6 +29,7 @@ mod lanes;
 mod limits;
 mod live;
 mod live_accounts;
+mod mailed_tickets;
 mod min_quantity;
 mod on_behalf;
 mod own_lists;

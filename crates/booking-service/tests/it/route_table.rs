@@ -17,7 +17,7 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 48] = [
+pub(crate) const ROUTES: [Route; 50] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
@@ -42,6 +42,7 @@ pub(crate) const ROUTES: [Route; 48] = [
     ("GET", "/admin/events/{eventId}/timeline", Who::Admin(AdminRole::Organiser)),
     ("GET", "/admin/events/{eventId}/bookings", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/events/{eventId}/bookings", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/events/{eventId}/transfers", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/bookings/{bookingId}/cancel", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/waitlist/{entryId}/remove", Who::Admin(AdminRole::Organiser)),
     ("GET", "/admin/auditlog", Who::Admin(AdminRole::Owner)),
@@ -66,6 +67,7 @@ pub(crate) const ROUTES: [Route; 48] = [
     ("GET", "/internal/account-export", Who::User),
     ("GET", "/internal/events/{eventId}/holders", Who::Anyone),
     ("POST", "/internal/states", Who::Anyone),
+    ("POST", "/internal/tickets", Who::Anyone),
 ];
 
 /// The routes that return a page and take a cursor and a limit.

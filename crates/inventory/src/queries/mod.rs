@@ -19,4 +19,4 @@ pub use lists::{EventCursor, EventFilter, EventPeriod, EventStatuses, list_event
 pub use own::{AccountSnapshot, account_snapshot, booking_key, bookings_of_account, entries_of_account, entry_key, queue_positions};
 pub use states::{BookingState, EntryState, HolderState, states_of_bookings, states_of_entries, states_of_holders};
 pub use sweep::{HeldTickets, held_tickets, settle_events, time_until_next_expiry, types_to_reallocate, types_with_lapsed_reservations};
-pub use transfers::{transfer, transfers_of_account};
+pub use transfers::{transfer, transfers_of_account, transfers_of_event};

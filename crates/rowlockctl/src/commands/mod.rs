@@ -12,6 +12,7 @@ mod pictures;
 mod sales;
 mod show;
 mod totp;
+mod transfers;
 mod waitlist;
 mod webhooks;
 
@@ -95,6 +96,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             let event = event.ok_or_else(|| Failure::Usage("No event given. See: rowlockctl waitlist --help".to_owned()))?;
             waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)
         }
+        Command::Transfers { event, limit } => transfers::transfers(&context, event, limit),
         Command::Checkins(Checkins::Summary { event }) => doors::summary(&context, event),
         Command::Doorlist { event, search, csv, limit } => doors::door_list(&context, event, search, csv, limit),
         Command::Accounts(action) => accounts::run(&context, action),

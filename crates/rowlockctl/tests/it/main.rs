@@ -15,5 +15,6 @@ mod on_behalf;
 mod second_factor;
 mod show;
 mod terminal;
+mod transfers;
 mod waitlist;
 mod webhooks;
