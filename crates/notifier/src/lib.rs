@@ -8,6 +8,7 @@
 //!
 //! When an event is changed, and a day before it starts, a background job writes the deliveries to all holders of its tickets.
 
+mod attachments;
 mod broadcast;
 pub mod cli;
 mod consume;
@@ -29,6 +30,7 @@ mod settings;
 mod smtp;
 mod states;
 mod store;
+mod tickets;
 mod transport;
 mod webhooks;
 

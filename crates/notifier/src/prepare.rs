@@ -12,18 +12,21 @@ use rowlock_platform::clock::Clock;
 use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList, TRANSFER_NOTICE, TransferNotice};
 use serde::Deserialize;
 
+use crate::attachments::{Attachments, TicketAttacher};
 use crate::broadcast::{CHANGED_BACK, ChangeData, NOT_VISIBLE_YET, ReminderTimes, reason_to_skip};
 use crate::contacts::{Contact, Contacts};
 use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, TransferData, WebhookData};
 use crate::events::{Event, Events};
 use crate::mail::{Composer, OfferedTickets, OutgoingMail, Recipient, Topic};
 use crate::states::{StateReader, States};
+use crate::tickets::TicketsOfBatch;
 
 /// The answers of other services about the deliveries of a batch.
 pub(crate) struct LookedUp {
     contacts: Result<HashMap<AccountId, Contact>, String>,
     events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
     states: Result<States, String>,
+    tickets: TicketsOfBatch,
 }
 
 impl LookedUp {
@@ -67,6 +70,8 @@ pub(crate) struct Preparer {
     pub(crate) contacts: Contacts,
     pub(crate) events: Events,
     pub(crate) states: StateReader,
+    /// Attaches tickets; `None` if mails carry none.
+    pub(crate) tickets: Option<TicketAttacher>,
     pub(crate) composer: Composer,
     pub(crate) clock: Clock,
     pub(crate) reminders: ReminderTimes,
@@ -119,27 +124,33 @@ impl Preparer {
             }
         }
         let events = events.into_iter().map(|event| async move { (event, self.events.look_up(event).await) });
+        let tickets = async {
+            match &self.tickets {
+                Some(attacher) => attacher.reader.look_up(&about_tickets).await,
+                None => TicketsOfBatch::default(),
+            }
+        };
         let states = self.states.look_up(&about_tickets);
-        let (contacts, events, states) = tokio::join!(self.contacts.look_up(&accounts), join_all(events), states);
+        let (contacts, events, states, tickets) = tokio::join!(self.contacts.look_up(&accounts), join_all(events), states, tickets);
         for reason in [contacts.as_ref().err(), states.as_ref().err()].into_iter().flatten() {
             tracing::warn!(%reason, "deliveries are postponed");
         }
-        LookedUp { contacts, events: events.into_iter().collect(), states }
+        LookedUp { contacts, events: events.into_iter().collect(), states, tickets }
     }
 
     /// Writes the mail of a delivery.
-    pub(crate) fn prepare(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Prepared {
+    pub(crate) async fn prepare(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Prepared {
         let mail = match kind(delivery) {
             Ok(Kind::AccountNotice) => self.notice(delivery),
             Ok(Kind::WebhookDisabled) => self.about_webhook(delivery, looked_up),
             Ok(Kind::TransferOffered) => self.about_offered_tickets(delivery, looked_up),
-            Ok(kind) => self.about_tickets(delivery, kind, looked_up),
+            Ok(kind) => self.about_tickets(delivery, kind, looked_up).await,
             Err(outcome) => Err(outcome),
         };
         mail.into()
     }
 
-    fn about_tickets(&self, delivery: &ClaimedDelivery, kind: Kind, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
+    async fn about_tickets(&self, delivery: &ClaimedDelivery, kind: Kind, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
         let tickets: TicketData = data(delivery)?;
         let skipped = |reason: &str| Outcome::Skipped(reason.to_owned());
         let contact = looked_up.contact(delivery.key.recipient)?;
@@ -161,13 +172,23 @@ impl Preparer {
             return Err(skipped(reason));
         }
         let states = looked_up.states.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
-        let tickets = states.current(kind, delivery, tickets).map_err(skipped)?;
+        let mut tickets = states.current(kind, delivery, tickets).map_err(skipped)?;
+        let booking = looked_up.tickets.of(kind, delivery, states.is_confirmed(delivery))?;
+        let attachments = match (booking, &self.tickets) {
+            (Some(booking), Some(TicketAttacher { printer, .. })) => {
+                tickets = TicketData { quantity: booking.quantity, remaining: booking.quantity, ..tickets };
+                // An address that is not confirmed is not addressed by name.
+                let printed = printer.print(booking, recipient.mailbox.name.is_some(), recipient.language).await;
+                printed.map_err(Outcome::Failed)?
+            }
+            _ => Attachments::default(),
+        };
         let change = if kind == Kind::EventChanged { Some(visible_change(delivery, event)?) } else { None };
         let topic = match &change {
             Some(ChangeData { previous, .. }) => Topic::Changed { previous, tickets, event },
             None => Topic::Tickets { kind, tickets, event },
         };
-        self.composer.compose(delivery.key, &recipient, &topic, list).map_err(Outcome::Failed)
+        self.composer.compose_with(delivery.key, &recipient, &topic, list, attachments).map_err(Outcome::Failed)
     }
 
     /// Returns why a mail about tickets is not sent because of its event or of the time, or `None` if it is.

@@ -183,6 +183,12 @@ impl States {
         }
     }
 
+    /// Returns whether the booking that a delivery is about is confirmed.
+    pub(crate) fn is_confirmed(&self, delivery: &ClaimedDelivery) -> bool {
+        let booking = delivery.booking.and_then(|id| self.bookings.get(&id));
+        booking.is_some_and(|booking| booking.status == BookingStatus::Confirmed)
+    }
+
     fn extend(&mut self, response: Response) {
         let Response { bookings, waitlist_entries, holders } = response;
         self.bookings.extend(bookings.into_iter().map(|booking| (booking.id, booking)));

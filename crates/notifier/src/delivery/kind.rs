@@ -85,6 +85,11 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// Returns whether the account has tickets that it did not have before, which the mail therefore carries.
+    pub(crate) const fn brings_tickets(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Promoted | Self::TransferReceived)
+    }
+
     /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
     pub(crate) const fn is_urgent(self) -> bool {
         matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered | Self::TransferOffered)

@@ -19,7 +19,8 @@ use rowlock_platform::clock::Clock;
 use rowlock_sealing::{MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, UnsubscribeToken};
 
 use self::letter::{Letter, Link};
-use self::mime::Parts;
+use self::mime::{AttachedFile, Parts};
+use crate::attachments::Attachments;
 use crate::broadcast::PreviousDetails;
 use crate::delivery::{DeliveryKey, Kind, TicketData, WebhookData};
 use crate::events::Event;
@@ -146,13 +147,26 @@ impl Composer {
         Ok(Self { keys, from: mail.from.clone(), site, home, texts: Arc::new(Texts::load(&[ENGLISH], &[GERMAN])?), clock })
     }
 
-    /// Writes a mail. `list` is the list from which the recipient can unsubscribe. The error says why the mail cannot be written.
+    /// Writes a mail without attachments. `list` is the list from which the recipient can unsubscribe. The error says why the mail cannot
+    /// be written.
     pub(crate) fn compose(
         &self,
         key: DeliveryKey,
         recipient: &Recipient,
         topic: &Topic<'_>,
         list: Option<MailingList>,
+    ) -> Result<OutgoingMail, String> {
+        self.compose_with(key, recipient, topic, list, Attachments::default())
+    }
+
+    /// Writes a mail with attachments.
+    pub(crate) fn compose_with(
+        &self,
+        key: DeliveryKey,
+        recipient: &Recipient,
+        topic: &Topic<'_>,
+        list: Option<MailingList>,
+        attachments: Attachments,
     ) -> Result<OutgoingMail, String> {
         let locale = Locale::new(self.texts.clone(), recipient.language);
         let unsubscribe = list.map(|list| self.unsubscribe_url(key.recipient, list)).transpose()?;
@@ -164,6 +178,7 @@ impl Composer {
             Topic::Transfer(offered) => Letter::about_transfer(&locale, &self.site, offered)?,
             Topic::Webhook(webhook) => Letter::about_webhook(&locale, &self.site, webhook),
         };
+        letter.mention(&locale, &attachments);
         letter.greeting = match name {
             Some(name) => locale.with("greeting", [("name", name.into())]),
             None => locale.text("greeting-unknown"),
@@ -184,6 +199,7 @@ impl Composer {
             html: html.map_err(failed)?,
             unsubscribe: letter.unsubscribe.map(|link| link.url),
             subject: letter.subject,
+            attachments: AttachedFile::of(attachments, &locale),
         };
         let content = parts.assemble().map_err(|error| format!("the mail cannot be assembled: {error}"))?;
         Ok(OutgoingMail { key, from: self.from.email.clone(), to: recipient.mailbox.email.clone(), content })

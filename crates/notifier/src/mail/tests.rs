@@ -1,5 +1,6 @@
 //! Every kind of mail in every language, as a mail program reads it.
 
+mod attachments;
 mod german;
 
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};

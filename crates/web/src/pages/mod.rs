@@ -110,6 +110,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/dev/mail", dev_mail::list)
         .get("/dev/mail/{name}", dev_mail::show)
         .get("/dev/mail/{name}/html", dev_mail::show_html)
+        .get("/dev/mail/{name}/files/{index}", dev_mail::download)
         .get("/language/{code}", language::choose)
         .get("/assets/{name}", assets::serve)
         .get("/favicon.ico", robots::icon)
