@@ -116,7 +116,6 @@ accept-count = { $count ->
  }
 transfer-is-own = Diese Tickets haben Sie selbst angeboten. Nur ein anderes Konto kann sie annehmen.
 transfer-is-yours = Sie haben diese Tickets angenommen. Sie gehören Ihnen.
-transfer-is-pending = Diese Tickets werden Ihnen angeboten.
 transfer-is-accepted = Diese Tickets wurden mit einem anderen Konto angenommen.
 transfer-is-withdrawn = Die andere Person hat das Angebot zurückgezogen.
 transfer-is-declined = Das Angebot wurde abgelehnt. Es bleibt alles, wie es ist.

@@ -116,7 +116,6 @@ accept-count = { $count ->
  }
 transfer-is-own = You offered these tickets yourself. Only another account can accept them.
 transfer-is-yours = You have accepted these tickets. They are yours.
-transfer-is-pending = These tickets are offered to you.
 transfer-is-accepted = These tickets were accepted with another account.
 transfer-is-withdrawn = The other person has withdrawn the offer.
 transfer-is-declined = The offer was declined, so the tickets stay where they are.

@@ -75,6 +75,12 @@ async fn read_tickets(visitor: &Visitor, id: BookingId) -> Result<TicketList, Pa
     visitor.call(Call::get(&path)).await
 }
 
+/// Returns how many tickets of a booking nobody has used. There are none if it is not confirmed.
+pub(super) async fn unused_tickets(visitor: &Visitor, id: BookingId) -> Result<i64, PageError> {
+    let unused = read_tickets(visitor, id).await?.items.into_iter().filter(|ticket| ticket.used_at.is_none()).count();
+    Ok(i64::try_from(unused).unwrap_or(i64::MAX))
+}
+
 /// Shows the tickets of a booking.
 pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     let id: BookingId = id.parse().map_err(|_| PageError::NotFound)?;

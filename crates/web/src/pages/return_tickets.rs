@@ -11,6 +11,7 @@ use crate::api::Call;
 use crate::api::models::ChangedBooking;
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
+use crate::pages::booking_tickets::unused_tickets;
 use crate::pages::tickets::{Ticket, bookings, events_of};
 use crate::redirect::see_other;
 use crate::view::page::Page;
@@ -22,6 +23,8 @@ struct ReturnPage {
     page: Page,
     errors: FormErrors,
     ticket: Ticket,
+    /// How many tickets can be given back, which are those that nobody has used.
+    returnable: i64,
     is_offer: bool,
     key: String,
     labels: String,
@@ -64,11 +67,17 @@ async fn form(visitor: &Visitor, id: BookingId, key: String, status: StatusCode,
     let booking = bookings.into_iter().find(|booking| booking.id == id).ok_or(PageError::NotFound)?;
     let events = events_of(visitor, std::iter::once(booking.event_id)).await?;
     let ticket = Ticket::new(&booking, events.get(&booking.event_id).map(AsRef::as_ref), visitor);
+    // Reserved tickets have no codes yet.
+    let returnable = match (ticket.can_return, &ticket.reservation) {
+        (false, _) => 0,
+        (true, Some(_)) => ticket.quantity,
+        (true, None) => unused_tickets(visitor, id).await?,
+    };
     let locale = &visitor.locale;
     let is_offer = ticket.reservation.as_ref().is_some_and(|reservation| reservation.is_offer);
     let (title, one, many) =
         if is_offer { ("decline", "decline-one", "decline-many") } else { ("give-back", "give-back-one", "give-back-many") };
     let labels = json!({"one": locale.text(one), "many": locale.with(many, [("count", "{n}".into())])});
     let page = visitor.page(locale.text(title)).in_section("tickets");
-    render_status(status, &ReturnPage { page, errors, ticket, is_offer, key, labels: labels.to_string() })
+    render_status(status, &ReturnPage { page, errors, ticket, returnable, is_offer, key, labels: labels.to_string() })
 }
