@@ -59,6 +59,35 @@ pub enum Operation {
         /// New smallest number of tickets.
         min_quantity: Option<u32>,
     },
+    /// Offers tickets to another client.
+    OfferTransfer {
+        /// Event id of the booking.
+        event: Uuid,
+        /// Booking id.
+        booking: Uuid,
+        /// Number of tickets.
+        quantity: u32,
+        /// E-mail address of the other client.
+        to: String,
+    },
+    /// Accepts or declines offered tickets.
+    AnswerTransfer {
+        /// Event id of the transfer.
+        event: Uuid,
+        /// Transfer id.
+        transfer: Uuid,
+        /// Secret of the link.
+        token: String,
+        /// Whether to accept.
+        accept: bool,
+    },
+    /// Withdraws an offer.
+    WithdrawTransfer {
+        /// Event id of the transfer.
+        event: Uuid,
+        /// Transfer id.
+        transfer: Uuid,
+    },
     /// Changes the capacity of a ticket type, as an administrator.
     SetCapacity {
         /// Event id.
@@ -79,6 +108,10 @@ impl Operation {
             Self::Cancel { .. } => "cancel",
             Self::Leave { .. } => "leave",
             Self::ChangeEntry { .. } => "change entry",
+            Self::OfferTransfer { .. } => "offer transfer",
+            Self::AnswerTransfer { accept: true, .. } => "accept transfer",
+            Self::AnswerTransfer { .. } => "decline transfer",
+            Self::WithdrawTransfer { .. } => "withdraw transfer",
             Self::SetCapacity { .. } => "set capacity",
         }
     }
@@ -91,6 +124,9 @@ impl Operation {
             | Self::Cancel { event, .. }
             | Self::Leave { event, .. }
             | Self::ChangeEntry { event, .. }
+            | Self::OfferTransfer { event, .. }
+            | Self::AnswerTransfer { event, .. }
+            | Self::WithdrawTransfer { event, .. }
             | Self::SetCapacity { event, .. } => *event,
         }
     }
@@ -119,6 +155,14 @@ impl Operation {
                 "/api/changewaitlist".to_owned(),
                 json!({"waitlistEntryId": entry, "quantity": quantity, "minQuantity": min_quantity}),
             ),
+            Self::OfferTransfer { booking, quantity, to, .. } => {
+                (post, "/api/transfers".to_owned(), json!({"bookingId": booking, "quantity": quantity, "toEmail": to}))
+            }
+            Self::AnswerTransfer { transfer, token, accept, .. } => {
+                let action = if *accept { "accept" } else { "decline" };
+                (post, format!("/api/transfers/{transfer}/{action}"), json!({"token": token}))
+            }
+            Self::WithdrawTransfer { transfer, .. } => (post, format!("/api/transfers/{transfer}/withdraw"), json!({})),
             Self::SetCapacity { event, ticket_type, capacity } => (
                 reqwest::Method::PATCH,
                 format!("/admin/events/{event}"),

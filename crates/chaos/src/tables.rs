@@ -50,8 +50,29 @@ pub struct BookingRow {
     pub quantity: u32,
     /// `reserved`, `confirmed`, `cancelled` or `expired`.
     pub status: String,
-    /// `direct` or `waitlist`.
+    /// `direct`, `waitlist` or `transfer`.
     pub origin: String,
+    /// Why numbers of the booking are void, one for each.
+    pub void_reasons: Option<Vec<String>>,
+}
+
+/// A row of `transfers`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TransferRow {
+    /// Transfer id.
+    pub id: Uuid,
+    /// Booking of the sender.
+    pub booking_id: Uuid,
+    /// Account of the sender.
+    pub from_account: Uuid,
+    /// Number of tickets.
+    pub quantity: u32,
+    /// `pending`, `accepted`, `withdrawn`, `declined` or `lapsed`.
+    pub status: String,
+    /// Account that accepted.
+    pub to_account: Option<Uuid>,
+    /// Its booking.
+    pub received_booking: Option<Uuid>,
 }
 
 /// A row of `waitlist_entries`.
@@ -149,6 +170,8 @@ pub struct Tables {
     pub types: Vec<TypeRow>,
     /// All bookings.
     pub bookings: Vec<BookingRow>,
+    /// All transfers.
+    pub transfers: Vec<TransferRow>,
     /// All waiting-list entries.
     pub entries: Vec<EntryRow>,
     /// All stored responses.
@@ -222,7 +245,12 @@ impl Tables {
                     "SELECT event_id, id, capacity, available, booked, reserved, held, waiting, version, max_per_account FROM ticket_types",
                 )
                 .await?,
-            bookings: booking.rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin FROM bookings").await?,
+            bookings: booking
+                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin, void_reasons FROM bookings")
+                .await?,
+            transfers: booking
+                .rows("SELECT id, booking_id, from_account, quantity, status, to_account, received_booking FROM transfers")
+                .await?,
             entries: booking
                 .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, min_quantity, number, status, booking_id FROM waitlist_entries")
                 .await?,

@@ -8,6 +8,7 @@ mod responses;
 #[cfg(test)]
 mod tests;
 mod told;
+mod transfers;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -102,6 +103,7 @@ pub fn audit(evidence: &Evidence) -> AuditResult {
     counters::check(evidence, &mut verdict);
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);
+    transfers::check(evidence, &mut verdict);
     told::check(evidence, &mut verdict);
     told::check_webhook(evidence, &mut verdict);
     verdict

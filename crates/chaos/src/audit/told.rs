@@ -97,6 +97,8 @@ fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
         | MessageContent::Reduced { booking, .. }
         | MessageContent::Expired { booking, offer: true, .. } => (Some(booking.id), None),
         MessageContent::Cancelled { booking, .. } => (Some(*booking), None),
+        // If its last tickets left a booking, nobody is told any more that it was confirmed.
+        MessageContent::TransferAccepted { booking, .. } | MessageContent::TransferReceived { booking, .. } => (Some(booking.id), None),
         // Nobody is told that they left, but then they are no longer told that they wait.
         MessageContent::Joined { entry, .. } | MessageContent::Left { entry, .. } => (None, Some(entry.id)),
         MessageContent::Promoted { entry, booking, .. } | MessageContent::Offered { entry, booking, .. } => {
@@ -105,6 +107,8 @@ fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
         MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }
         | MessageContent::Changed { .. }
+        | MessageContent::TransferOffered { .. }
+        | MessageContent::TransferEnded { .. }
         | MessageContent::Released
         | MessageContent::Reallocated { .. }
         | MessageContent::Capacity(_)
@@ -123,7 +127,13 @@ fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Opti
             entry.account
         }
         MessageContent::Cancelled { booking, .. } => *accounts.get(booking)?,
-        MessageContent::Reserved { .. }
+        // The link goes to the address, and the delivery belongs to the account that offers the tickets.
+        MessageContent::TransferOffered { booking, .. }
+        | MessageContent::TransferAccepted { booking, .. }
+        | MessageContent::TransferReceived { booking, .. }
+        | MessageContent::TransferEnded { booking, declined: true, .. } => booking.account,
+        MessageContent::TransferEnded { .. }
+        | MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }
         | MessageContent::Changed { .. }
         | MessageContent::Left { .. }

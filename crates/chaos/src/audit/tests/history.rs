@@ -58,7 +58,8 @@ pub(super) fn entry(id: Uuid, quantity: u32, status: &str) -> serde_json::Value 
 }
 
 pub(super) fn booking_row(id: Uuid, account_id: Uuid, quantity: u32, status: &str, origin: &str) -> BookingRow {
-    BookingRow { event_id: EVENT, id, ticket_type_id: TYPE, account_id, quantity, status: status.to_owned(), origin: origin.to_owned() }
+    let (status, origin) = (status.to_owned(), origin.to_owned());
+    BookingRow { event_id: EVENT, id, ticket_type_id: TYPE, account_id, quantity, status, origin, void_reasons: None }
 }
 
 pub(super) fn entry_row(id: Uuid, account_id: Uuid, quantity: u32, number: i64, status: &str, booking_id: Option<Uuid>) -> EntryRow {

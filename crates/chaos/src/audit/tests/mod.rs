@@ -2,6 +2,7 @@
 
 mod history;
 mod minimums;
+mod transfers;
 
 use std::time::Duration;
 
