@@ -34,12 +34,12 @@ statement! {
 
 statement! {
     struct TransfersOfAccount {
-        account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64, booking: Nullable<SqlUuid> = Option<Uuid>,
+        account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, booking: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64,
     } -> (Text, TransferColumns);
     select_transfers!(
         "WHERE (t.from_account = $1 OR t.to_account = $1) AND t.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-            AND ($4 IS NULL OR CASE t.from_account WHEN $1 THEN t.booking_id ELSE t.received_booking END = $4)
-          ORDER BY t.id DESC LIMIT $3"
+            AND ($3 IS NULL OR CASE t.from_account WHEN $1 THEN t.booking_id ELSE t.received_booking END = $3)
+          ORDER BY t.id DESC LIMIT $4"
     )
 }
 

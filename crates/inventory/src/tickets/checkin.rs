@@ -100,16 +100,16 @@ statement! {
     struct InsertCheckin {
         event: SqlUuid = Uuid, booking: SqlUuid = Uuid, number: Integer = i32, id: SqlUuid = Uuid, ticket_type: SqlUuid = Uuid,
         checked_in_at: Timestamptz = Timestamp, received_at: Timestamptz = Timestamp, door: Nullable<Text> = Option<String>,
-        without_network: Bool = bool, scan: Nullable<SqlUuid> = Option<Uuid>,
+        scan: Nullable<SqlUuid> = Option<Uuid>, without_network: Bool = bool,
     } -> (SqlUuid, Timestamptz, Nullable<Text>, Nullable<SqlUuid>);
     "INSERT INTO checkins AS c (event_id, booking_id, number, id, ticket_type_id, checked_in_at, received_at, door, scan_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $10)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (event_id, booking_id, number) DO UPDATE SET
-        checked_in_at = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+        checked_in_at = CASE WHEN $10 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
                              THEN excluded.checked_in_at ELSE c.checked_in_at END,
-        door = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+        door = CASE WHEN $10 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
                     THEN excluded.door ELSE c.door END,
-        scan_id = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+        scan_id = CASE WHEN $10 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
                        THEN excluded.scan_id ELSE c.scan_id END
      RETURNING c.id, c.checked_in_at, c.door, c.scan_id"
 }
