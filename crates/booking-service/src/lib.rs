@@ -4,6 +4,7 @@
 //! command does and contains all SQL.
 
 mod accounts;
+mod chances;
 mod checkins;
 pub mod cli;
 mod consumer_loop;

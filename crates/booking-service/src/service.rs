@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{AccountEventConsumer, close_accounts};
+use crate::chances::Chances;
 use crate::event_cache::PublicEventCache;
 use crate::held_tickets::HeldTicketMetrics;
 use crate::lanes::{LaneContext, LaneMetrics, Lanes};
@@ -181,10 +182,10 @@ impl Service {
     }
 
     /// Starts the tasks of the live streams.
-    fn start_live(&self, reader: Reader) -> Arc<Live> {
+    fn start_live(&self, reader: Reader, chances: Chances) -> Arc<Live> {
         let Lifecycle { draining, stopping, .. } = &self.lifecycle;
         let (closing, draining, notice) = (CancellationToken::new(), draining.clone(), self.settings.shutdown.notice);
-        let live = Live::new(self.settings.live, reader, self.clock.clone(), self.live_metrics(), closing.clone());
+        let live = Live::new(self.settings.live, reader, chances, self.clock.clone(), self.live_metrics(), closing.clone());
         let live = Arc::new(live);
         // Streams stay open as long as the service accepts requests. After that, they must not keep it from stopping.
         self.lifecycle.spawn(async move {
@@ -221,6 +222,7 @@ impl Service {
             one_event_per_transaction: self.settings.one_event_per_transaction,
         });
         let reader = Reader::new(self.pool.clone(), self.settings.database.limits.response_timeout());
+        let chances = Chances::new(reader.clone(), self.clock.clone(), self.settings.event_cache_lifetime);
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
         let context = LaneContext { metrics, traces: self.traces.clone(), deadline: self.settings.http.deadline };
@@ -239,7 +241,8 @@ impl Service {
             notifier,
             cancel_chunk: self.settings.cancel_chunk,
             email_domains: self.settings.email_domains,
-            live: self.start_live(reader.clone()),
+            live: self.start_live(reader, chances.clone()),
+            chances,
             per_account: RateLimit::per_minute("booking-account", self.settings.book_per_account),
         })
     }

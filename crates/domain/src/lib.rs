@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod allocation;
 pub mod auditlog;
+pub mod chance;
 pub mod ids;
 pub mod messages;
 pub mod problem;

@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod audit;
 pub mod auditlog;
 mod chain;
+pub mod chances;
 pub mod command;
 mod config;
 pub mod create;

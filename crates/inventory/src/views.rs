@@ -4,6 +4,7 @@ pub(crate) mod rows;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookingLimits, PartySize, Schedule, Stock};
+use rowlock_domain::chance::Chance;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TransferId, TypeKey, WaitlistEntryId};
 use rowlock_domain::queue::QueuedEntry;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus, WaitlistUntil};
@@ -222,6 +223,8 @@ pub struct NamedEntry {
     pub event_name: String,
     /// The position in the queue, starting at 1, if the entry is waiting.
     pub position: Option<i64>,
+    /// The chance to get tickets, if it was estimated.
+    pub chance: Option<Chance>,
     /// The entry.
     pub entry: WaitlistEntry,
 }

@@ -16,6 +16,7 @@ pub mod live_stream;
 pub mod notices;
 pub mod notifier;
 pub mod proxy;
+pub mod returns;
 pub mod smtp_server;
 pub mod socket_gateway;
 pub mod system;

@@ -1,12 +1,42 @@
 //! A waiting-list entry, as its holder sees it.
 
 use rowlock_domain::Timestamp;
+use rowlock_domain::chance::Chance;
 use rowlock_domain::ids::{BookingId, EventId, TicketTypeId, WaitlistEntryId};
 use rowlock_domain::states::WaitlistStatus;
 use rowlock_http::openapi as enums;
 use rowlock_inventory::views::NamedEntry;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+/// The range in which the chance of an entry lies, and what it was estimated from: the tickets that were returned in the past days,
+/// the entries ahead, and the time that is left.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Chance)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChanceResource {
+    /// Lower end of the range in percent: 1 or a multiple of 5.
+    #[schema(minimum = 1, maximum = 95)]
+    low: u8,
+    /// Upper end of the range in percent: a multiple of 5 or 99.
+    #[schema(minimum = 5, maximum = 99)]
+    high: u8,
+    /// Number of tickets that were returned in these days.
+    returned_tickets: u32,
+    /// Number of days whose returns were counted.
+    #[schema(minimum = 3)]
+    days: u32,
+    /// Time until which returned tickets go to the waiting list.
+    #[schema(value_type = DateTime)]
+    until: Timestamp,
+}
+
+impl From<Chance> for ChanceResource {
+    fn from(chance: Chance) -> Self {
+        let Chance { low, high, returned_tickets, days, until } = chance;
+        Self { low, high, returned_tickets, days, until }
+    }
+}
 
 /// An entry in the waiting list of a ticket type.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,6 +57,10 @@ pub(crate) struct WaitlistEntryResource {
     /// Position in the waiting list, from 1; null if the entry no longer waits.
     #[schema(required, minimum = 1)]
     position: Option<i64>,
+    /// Estimated chance of getting tickets before the waiting list ends. It is present in `GET /api/waitlist` and `GET /api/live`, while
+    /// the entry waits and the event has enough history; otherwise null.
+    #[schema(required)]
+    chance: Option<ChanceResource>,
     #[schema(value_type = enums::WaitlistStatus)]
     status: WaitlistStatus,
     #[schema(value_type = DateTime)]
@@ -49,6 +83,7 @@ impl From<&NamedEntry> for WaitlistEntryResource {
             quantity: entry.size.quantity,
             min_quantity: entry.size.min_quantity,
             position: row.position,
+            chance: row.chance.map(ChanceResource::from),
             status: entry.status,
             joined_at: entry.joined_at,
             booking_id: entry.booking,

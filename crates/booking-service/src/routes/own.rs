@@ -38,7 +38,7 @@ pub(super) async fn bookings(caller: Caller, request: HttpRequest, state: web::D
 
 route_problems!(WaitlistProblems = Problems::for_users().with_input());
 
-/// List your waiting-list entries with their current positions, newest first.
+/// List your waiting-list entries with their current positions and chances, newest first.
 #[utoipa::path(
     get,
     path = "/api/waitlist",
@@ -56,6 +56,7 @@ pub(super) async fn waitlist(caller: Caller, request: HttpRequest, state: web::D
     let cursor = query.cursor::<WaitlistEntryId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let rows = state.reader.run(async |conn| queries::entries_of_account(conn, caller.sub, cursor, limit + 1).await).await?;
+    let mut rows = state.reader.run(async |conn| queries::entries_of_account(conn, caller.sub, cursor, limit + 1).await).await?;
+    state.chances.add_to(&mut rows).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.entry.id, |row| WaitlistEntryResource::from(&row))))
 }

@@ -9,6 +9,7 @@ mod authorization;
 mod bodies;
 mod body_sender;
 mod body_table;
+mod chances;
 mod checkin_rules;
 mod checkins;
 mod command_line;

@@ -103,7 +103,7 @@ impl UnitOfWork {
             position - i64::try_from(before).unwrap_or_default()
         });
         let position = position.filter(|_| entry.status == WaitlistStatus::Waiting);
-        Some(NamedEntry { event_name: self.event_name(scope.0), position, entry })
+        Some(NamedEntry { event_name: self.event_name(scope.0), position, chance: None, entry })
     }
 
     /// Records the current position of an entry.

@@ -117,7 +117,7 @@ impl UnitOfWork {
             BookingDecision::Waitlisted { number, position } => {
                 let entry = self.new_entry(book, size, number);
                 self.set_position(key, entry.id, i64::from(position));
-                Outcome::Waitlisted(NamedEntry { event_name, position: Some(i64::from(position)), entry })
+                Outcome::Waitlisted(NamedEntry { event_name, position: Some(i64::from(position)), chance: None, entry })
             }
         })
     }

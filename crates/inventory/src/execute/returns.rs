@@ -117,7 +117,7 @@ impl UnitOfWork {
             }
         }
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?.clone();
-        Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), position: None, entry }))
+        Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), position: None, chance: None, entry }))
     }
 
     /// Returns whether an event was called off, which the messages about its bookings and entries tell.

@@ -99,7 +99,7 @@ pub async fn entries_of_account(
     Ok(names
         .into_iter()
         .zip(entries)
-        .map(|(event_name, entry)| NamedEntry { event_name, position: positions.get(&entry.id).copied(), entry })
+        .map(|(event_name, entry)| NamedEntry { event_name, position: positions.get(&entry.id).copied(), chance: None, entry })
         .collect())
 }
 

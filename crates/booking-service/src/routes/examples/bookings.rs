@@ -76,6 +76,7 @@ pub(in crate::routes) fn waitlist_entry() -> Value {
         "quantity": 2,
         "minQuantity": 2,
         "position": 1,
+        "chance": null,
         "status": "waiting",
         "joinedAt": "2026-11-27T18:25:30.25Z",
         "bookingId": null,
