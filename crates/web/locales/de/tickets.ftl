@@ -74,6 +74,8 @@ history = { $count ->
  }
 position = Sie sind auf Platz { $number }
 position-unknown = Sie warten
+chance = Ihre Chance auf Tickets liegt bei etwa { $low } bis { $high } %.
+chance-reason = Geschätzt wird sie aus den { $tickets } Tickets, die in den letzten { $days } Tagen zurückgegeben wurden, den Wartenden vor Ihnen und der verbleibenden Zeit ({ $left }).
 queue-explained = Wenn Sie an der Reihe sind, bekommen Sie die Tickets sofort und finden sie unter „Meine Tickets“.
 no-queue-title = Sie stehen auf keiner Warteliste
 no-queue = Wenn eine Veranstaltung ausverkauft ist, können Sie sich auf die Warteliste setzen. Ihr Platz erscheint hier.

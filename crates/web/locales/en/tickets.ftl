@@ -74,6 +74,8 @@ history = { $count ->
  }
 position = You are number { $number } in line
 position-unknown = You are in line
+chance = Your chance of getting tickets is about { $low } to { $high }%.
+chance-reason = This is estimated from the { $tickets } tickets that were returned in the last { $days } days, the parties ahead of you, and the time that is left ({ $left }).
 queue-explained = When it is your turn, you get the tickets at once and find them under “My tickets”.
 no-queue-title = You are in no queue
 no-queue = If an event is sold out, you can join its waiting list. Your place appears here.

@@ -177,9 +177,25 @@ pub(crate) struct WaitlistEntry {
     #[serde(default)]
     pub(crate) min_quantity: Option<i64>,
     pub(crate) position: Option<i64>,
+    /// Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) chance: Option<Chance>,
     pub(crate) status: WaitlistStatus,
     pub(crate) joined_at: Timestamp,
     pub(crate) booking_id: Option<BookingId>,
+}
+
+/// The range in percent in which the chance of an entry lies.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Chance {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    /// Number of tickets that were returned in the last `days`.
+    pub(crate) returned_tickets: i64,
+    pub(crate) days: i64,
+    /// Time until which returned tickets go to the waiting list.
+    pub(crate) until: Timestamp,
 }
 
 /// The outcome of a request for tickets.

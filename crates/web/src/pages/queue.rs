@@ -1,5 +1,7 @@
 //! «My queue»: the waiting-list entries of the visitor with the offers that they got, and the page on which one is changed or left.
 
+mod place;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,20 +9,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::ids::WaitlistEntryId;
-use rowlock_domain::states::{BookingStatus, WaitlistStatus};
-use rowlock_locale::Locale;
+use rowlock_domain::states::WaitlistStatus;
 use serde_json::{Value, json};
 
+use self::place::{QueuePlace, SeenEnd};
 use crate::api::Call;
-use crate::api::models::{Booking, ChangedEntry, Event, List, WaitlistEntry};
+use crate::api::models::{Booking, ChangedEntry, List, WaitlistEntry};
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
-use crate::pages::reservation::Reservation;
 use crate::pages::tickets::{bookings, events_of};
 use crate::redirect::see_other;
-use crate::view::deadline::duration;
-use crate::view::event::EventView;
-use crate::view::minimum::{MinimumChoice, choices, size};
+use crate::view::minimum::{MinimumChoice, choices};
 use crate::view::page::Page;
 use crate::view::words::Words;
 use crate::visitor::{Visitor, render, render_status};
@@ -59,131 +58,6 @@ struct EntryPage {
     change_key: String,
     minimum_key: String,
     leave_key: String,
-}
-
-/// The end of a wait that happened while the page was open.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SeenEnd {
-    /// The entry was promoted.
-    Promoted,
-    /// The offer ran out.
-    Lapsed,
-}
-
-/// A place in a waiting list.
-struct QueuePlace {
-    id: String,
-    event_id: String,
-    event_name: String,
-    event: Option<EventView>,
-    type_name: String,
-    quantity: i64,
-    /// How many tickets the party waits for, in words.
-    size: String,
-    /// Number of tickets that it got or is offered.
-    given: i64,
-    max: i64,
-    position: Option<i64>,
-    /// How the wait ended.
-    ended: Option<String>,
-    /// The offer, while it can be accepted.
-    offer: Option<Reservation>,
-    /// How long an offer of the event is open, in words.
-    offer_time: Option<String>,
-    /// How the party gets its tickets.
-    turn: Option<String>,
-    was_promoted: bool,
-    has_lapsed: bool,
-    /// The end of the wait, if it happened while the page was open.
-    seen: Option<SeenEnd>,
-    /// Id of the booking, or an empty text.
-    booking: String,
-    joined: String,
-    is_new: bool,
-}
-
-impl QueuePlace {
-    /// Describes the place of an entry. `booking` is that of a promoted entry.
-    fn new(entry: &WaitlistEntry, event: Option<&Event>, booking: Option<&Booking>, visitor: &Visitor) -> Self {
-        let locale = &visitor.locale;
-        let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
-        let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == entry.ticket_type_id));
-        let offer = booking.and_then(|booking| Reservation::of(booking, zone, visitor));
-        // The time may have run out although the worker has not ended the offer yet.
-        let has_lapsed = booking.is_some_and(|booking| matches!(booking.status, BookingStatus::Reserved | BookingStatus::Expired));
-        let ended = match entry.status {
-            WaitlistStatus::Waiting => None,
-            WaitlistStatus::Promoted if offer.is_some() => None,
-            WaitlistStatus::Promoted if has_lapsed => Some("entry-expired"),
-            WaitlistStatus::Promoted => Some("entry-promoted"),
-            WaitlistStatus::Left if entry.booking_id.is_some() => Some("entry-declined"),
-            WaitlistStatus::Left => Some("entry-left"),
-            WaitlistStatus::Expired => Some("entry-expired"),
-            WaitlistStatus::Closed => Some("entry-closed"),
-        };
-        Self {
-            id: entry.id.to_string(),
-            event_id: entry.event_id.to_string(),
-            event_name: entry.event_name.clone(),
-            event: event.map(|event| EventView::new(event, locale, visitor.site.clock.now())),
-            type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
-            quantity: entry.quantity,
-            size: size(locale, entry.quantity, entry.min_quantity.unwrap_or(entry.quantity)),
-            given: booking.map_or(entry.quantity, |booking| booking.quantity),
-            max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
-            position: entry.position,
-            has_lapsed: ended == Some("entry-expired"),
-            was_promoted: ended == Some("entry-promoted"),
-            ended: ended.map(|id| locale.text(id)),
-            offer,
-            offer_time: event.and_then(|event| event.offer_minutes).map(|minutes| duration(locale, minutes)),
-            turn: None,
-            seen: None,
-            booking: entry.booking_id.map(|id| id.to_string()).unwrap_or_default(),
-            joined: locale.date_time(entry.joined_at, zone),
-            is_new: false,
-        }
-    }
-}
-
-impl QueuePlace {
-    fn is_promoted_now(&self) -> bool {
-        self.seen == Some(SeenEnd::Promoted)
-    }
-
-    fn is_lapsed_now(&self) -> bool {
-        self.seen == Some(SeenEnd::Lapsed)
-    }
-
-    /// Says how many tickets are offered.
-    fn offered(&self, locale: &Locale) -> String {
-        self.of_quantity(locale, "offer-count", "offer-count-of")
-    }
-
-    /// Says how many tickets the party got.
-    fn promoted(&self, locale: &Locale) -> String {
-        self.of_quantity(locale, "live-promoted", "live-promoted-of")
-    }
-
-    /// Returns one of two texts: for all tickets, or for fewer than the party asked for.
-    fn of_quantity(&self, locale: &Locale, all: &str, fewer: &str) -> String {
-        let id = if self.given < self.quantity { fewer } else { all };
-        locale.with(id, [("count", self.given.into()), ("requested", self.quantity.into())])
-    }
-
-    /// Returns the state of the place, for screen readers.
-    fn news(&self, locale: &Locale) -> Option<String> {
-        if self.offer.is_some() {
-            return Some(self.offered(locale));
-        }
-        if self.is_lapsed_now() {
-            return Some(locale.text("offer-lapsed-title"));
-        }
-        if self.is_promoted_now() {
-            return Some(self.promoted(locale));
-        }
-        self.position.map(|position| locale.with("position", [("number", position.into())]))
-    }
 }
 
 /// Shows the entries.

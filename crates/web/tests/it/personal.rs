@@ -1,6 +1,10 @@
 //! «My tickets» and «My queue».
 
+use chrono::TimeDelta;
+use rowlock_platform::clock::Clock;
+use rowlock_test_support::returns::returned_before;
 use rowlock_test_support::system::Plan;
+use serde_json::json;
 
 use crate::support::Web;
 
@@ -48,6 +52,34 @@ async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
     let left = ada.submit(&form, &format!("/queue/{entry}/leave"), &[]).await.location();
     assert!(ada.get(&left).await.expect(200).contains("You have left the waiting list"));
     assert_eq!(web.system.counts(&event).await.3, 1);
+    web.stop().await;
+}
+
+#[tokio::test]
+async fn a_waiting_party_reads_its_chance() {
+    let web = Web::with(Plan::default().booking_setting("reads.keep_ms", "0"), &[]).await;
+    let starts_at = (Clock::system().now() + TimeDelta::hours(241)).to_rfc3339();
+    let event = web.system.event_like(json!({"name": "Boat race", "totalTickets": 2, "startsAt": starts_at})).await;
+    let event = event["id"].as_str().unwrap();
+    web.system.user("bob").await.must_book(event, 2).await;
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    let page = ada.open(&format!("{book}?quantity=1")).await;
+    let target = ada.submit(&page, &book, &[]).await.location();
+    let entry = target.split('=').nth(1).unwrap().to_owned();
+    assert!(!ada.get(&target).await.expect(200).contains("chance"), "nothing is known yet");
+
+    returned_before(&web.system, event, 20, 1).await;
+    let range = "Your chance of getting tickets is about 95 to 99%.";
+    let reason = "estimated from the 20 tickets that were returned in the last 20 days, the parties ahead of you, and the time that is left (10 days).";
+    for path in [target, format!("/queue/{entry}")] {
+        let page = ada.get(&path).await;
+        assert!(page.expect(200).contains(range) && page.text.contains(reason), "{path}");
+    }
+    // A screen reader reads the place when it changes, and not the chance.
+    let update = ada.follow("/queue/live", &[]).await.until("she waits", |update| update.data.contains(range)).await;
+    let news = update.data.split("data-news=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(news, "Boat race: You are number 1 in line");
     web.stop().await;
 }
 
