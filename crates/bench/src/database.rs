@@ -74,13 +74,16 @@ impl Database {
         let sql = format!(
             "WITH b AS (SELECT event_id, ticket_type_id, sum(quantity) AS booked FROM bookings
                          WHERE event_id BETWEEN '{first}' AND '{last}' AND status = 'confirmed' GROUP BY 1, 2),
+                  r AS (SELECT event_id, ticket_type_id, sum(quantity) AS reserved FROM bookings
+                         WHERE event_id BETWEEN '{first}' AND '{last}' AND status = 'reserved' GROUP BY 1, 2),
                   w AS (SELECT event_id, ticket_type_id, count(*) AS waiting FROM waitlist_entries
                          WHERE event_id BETWEEN '{first}' AND '{last}' AND status = 'waiting' GROUP BY 1, 2)
              SELECT count(*) FROM ticket_types t LEFT JOIN b ON b.event_id = t.event_id AND b.ticket_type_id = t.id
+                                                LEFT JOIN r ON r.event_id = t.event_id AND r.ticket_type_id = t.id
                                                 LEFT JOIN w ON w.event_id = t.event_id AND w.ticket_type_id = t.id
               WHERE t.event_id BETWEEN '{first}' AND '{last}'
-                AND (t.booked <> coalesce(b.booked, 0) OR t.waiting <> coalesce(w.waiting, 0) OR t.capacity <> t.available + t.booked + t.held
-                     OR (t.held > 0 AND (t.available > 0 OR t.waiting = 0)))"
+                AND (t.booked <> coalesce(b.booked, 0) OR t.waiting <> coalesce(w.waiting, 0) OR t.reserved <> coalesce(r.reserved, 0)
+                     OR t.capacity <> t.available + t.booked + t.reserved + t.held OR (t.held > 0 AND (t.available > 0 OR t.waiting = 0)))"
         );
         match self.number(&sql).await? {
             0 => Ok(()),

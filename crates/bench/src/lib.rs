@@ -5,6 +5,7 @@ pub mod chart;
 pub mod checkins;
 pub mod database;
 pub mod environment;
+pub mod expiries;
 pub mod extras;
 pub mod figures;
 pub mod fixtures;
@@ -103,6 +104,11 @@ async fn run(options: RunOptions) -> Fallible<()> {
     if selected("checkins") && (!environment.options.quick || only.is_some()) {
         eprintln!("checkins");
         figures.extend(checkins::run(&mut environment).await?);
+    }
+    // The reservations end after most of a minute, so a quick run includes them only on request.
+    if selected("expiries") && (!environment.options.quick || only.is_some()) {
+        eprintln!("expiries");
+        figures.extend(expiries::run(&mut environment).await?);
     }
     figures.extend(extras::of_samples(&samples));
     figures.extend(extras::memory(&environment).await?);

@@ -30,7 +30,8 @@ pub struct LoadResult {
 }
 
 impl LoadResult {
-    fn new() -> Fallible<Self> {
+    /// Returns the results of no requests.
+    pub fn new() -> Fallible<Self> {
         let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
         Ok(Self { statuses: BTreeMap::new(), elapsed: Duration::ZERO, latency, responses: Vec::new() })
     }
@@ -40,7 +41,8 @@ impl LoadResult {
         self.latency.saturating_record(u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX));
     }
 
-    fn add(&mut self, other: Self) -> Fallible<()> {
+    /// Adds the results of another load, except its duration.
+    pub fn add(&mut self, other: Self) -> Fallible<()> {
         for (status, count) in other.statuses {
             *self.statuses.entry(status).or_default() += count;
         }
