@@ -20,6 +20,7 @@ SELECT create_distributed_table('bookings', 'event_id', colocate_with => 'events
 SELECT create_distributed_table('checkins', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('transfers', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('waitlist_entries', 'event_id', colocate_with => 'events');
+SELECT create_distributed_table('queue_log', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('waitlist_counts', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('idempotency_keys', 'event_id', colocate_with => 'events');
 SELECT create_distributed_table('committed_batches', 'event_id', colocate_with => 'events');

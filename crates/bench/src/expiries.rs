@@ -16,30 +16,30 @@ use crate::sample::{BenchSample, finish};
 const RESERVATIONS: u32 = 50_000;
 /// Time from the fixture to the end of the reservations. It is longer than the interval at which the worker looks for reservations
 /// that it does not know yet.
-const RESERVED_FOR: Duration = Duration::from_secs(35);
-/// Duration of the load before the reservations end.
+const RESERVED_FOR: Duration = Duration::from_secs(30);
+/// Duration of the load before there are reservations.
 const QUIET: Duration = Duration::from_secs(10);
-/// Duration of a slice of the load.
-const SLICE: Duration = Duration::from_secs(1);
-/// Bookings of the other event in a slice.
+/// Bookings of the other event per second. The load is sent in slices of a second.
 const RATE: u32 = 500;
 const CONNECTIONS: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Measures bookings at a fixed rate before the reservations end, and until all their tickets were passed on.
+/// Measures bookings at a fixed rate before there are reservations, and from their end until all their tickets were passed on.
 pub async fn run(environment: &mut BenchEnvironment) -> Fallible<Vec<Figure>> {
     let other = environment.next_fixture(1);
     other.create(&environment.database, Stock { available: 1_000_000, ..Stock::default() }, VISITORS).await?;
+    environment.database.settle(SETTLE).await?;
+    let port = environment.ports.booking();
+    let requests = bookings(environment, other);
+    let start = Instant::now();
+    let quiet = slices(port, &requests, async || Ok(start.elapsed() < QUIET)).await?;
+
     let ending = environment.next_fixture(1);
     ending.create(&environment.database, Stock { booked: RESERVATIONS, waiting: RESERVATIONS, ..Stock::default() }, VISITORS).await?;
     let end = Instant::now() + RESERVED_FOR;
     reserve(environment, ending).await?;
     environment.database.settle(SETTLE).await?;
-
-    let port = environment.ports.booking();
-    let requests = bookings(environment, other);
-    tokio::time::sleep_until((end - QUIET).into()).await;
-    let quiet = slices(port, &requests, async || Ok(Instant::now() + SLICE < end)).await?;
+    tokio::time::sleep_until(end.into()).await;
     let busy = slices(port, &requests, async || {
         if end.elapsed() > TIMEOUT {
             return Err("the tickets of the reservations were not passed on within two minutes".into());

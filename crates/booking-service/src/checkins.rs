@@ -2,7 +2,7 @@
 
 use chrono::SecondsFormat;
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{BookingId, CheckinId, EventId, TicketId};
+use rowlock_domain::ids::{BookingId, CheckinId, EventId, ScanId, TicketId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::VoidReason;
 use rowlock_domain::text::DoorName;
@@ -49,6 +49,8 @@ pub(crate) struct PresentedTicket {
     pub(crate) door: Option<DoorName>,
     /// When a door without a network scanned the ticket. `None` means now.
     pub(crate) scanned_at: Option<Timestamp>,
+    /// The id that the device gave to the scan.
+    pub(crate) scan: Option<ScanId>,
 }
 
 /// The reason why nobody is admitted.
@@ -85,7 +87,7 @@ pub(crate) async fn check_in(
     ticket: PresentedTicket,
     key: Option<&RequestKey>,
 ) -> Result<Verdict, Problem> {
-    let PresentedTicket { presented, door, scanned_at } = ticket;
+    let PresentedTicket { presented, door, scanned_at, scan } = ticket;
     let is_code = matches!(presented, Presented::Code(_));
     let ticket = match presented {
         Presented::Listed(booking, number) => TicketId { event, booking, number },
@@ -95,7 +97,7 @@ pub(crate) async fn check_in(
         },
     };
     let id = CheckinId::from_uuid(state.clock.uuid());
-    match tickets::check_in(&state.pool, &Scan { id, ticket, door, scanned_at }, key).await? {
+    match tickets::check_in(&state.pool, &Scan { id, ticket, door, scanned_at, scan }, key).await? {
         CheckinOutcome::New(Ok(admission)) => Ok(Verdict::Admitted(admission)),
         CheckinOutcome::Repeated(admission) => Ok(Verdict::Repeated(admission)),
         CheckinOutcome::New(Err(CheckinRefusal::BookingNotFound | CheckinRefusal::NeverIssued)) if is_code => {

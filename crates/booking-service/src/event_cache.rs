@@ -12,7 +12,7 @@ use actix_web::http::header::{self, ETag, EntityTag};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use quick_cache::sync::Cache;
-use rowlock_domain::ids::{EventId, TicketTypeId};
+use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
 use rowlock_http::Page;
 use rowlock_http::problem::Problem;
 use rowlock_inventory::pictures::{self, PictureSize};
@@ -22,13 +22,16 @@ use rowlock_postgres::Reader;
 use serde::Serialize;
 
 use crate::etag::{content_etag, event_etag, if_none_match};
-use crate::resources::EventResource;
+use crate::resources::{EventResource, QueueLogResource};
 
-/// Maximum size of each of the two caches (lists and events), in bytes.
+/// Maximum size of each of the caches of lists, of events and of queue logs, in bytes.
 const MAX_CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Expected number of responses in each of these caches, which sizes their tables.
+/// Expected number of responses in each of the caches of lists and of events, which sizes their tables.
 const EXPECTED_BODIES: u32 = 1_000;
+
+/// Expected number of cached pages of queue logs.
+const EXPECTED_PAGES_OF_LOGS: u32 = 200;
 
 /// Maximum size of the cached pictures, in bytes.
 const MAX_PICTURE_BYTES: u64 = 32 * 1024 * 1024;
@@ -85,6 +88,7 @@ pub(crate) struct PublicEventCache {
     generation: AtomicU64,
     lists: ExpiringCache<(u64, String), CachedBody>,
     events: ExpiringCache<(u64, EventId), Option<CachedBody>>,
+    queue_logs: ExpiringCache<(u64, TypeKey, i64, i64), Option<CachedBody>>,
     pictures: ExpiringCache<(u64, EventId, PictureSize), Option<CachedPicture>>,
     types: Cache<EventId, Arc<[TicketTypeId]>>,
 }
@@ -97,6 +101,9 @@ impl PublicEventCache {
             generation: AtomicU64::new(0),
             lists: ExpiringCache::weighted(time_to_live, EXPECTED_BODIES, MAX_CACHE_BYTES, CachedBody::size),
             events: ExpiringCache::weighted(time_to_live, EXPECTED_BODIES, MAX_CACHE_BYTES, |cached| {
+                cached.as_ref().map_or(1, CachedBody::size)
+            }),
+            queue_logs: ExpiringCache::weighted(time_to_live, EXPECTED_PAGES_OF_LOGS, MAX_CACHE_BYTES, |cached| {
                 cached.as_ref().map_or(1, CachedBody::size)
             }),
             pictures: ExpiringCache::weighted(time_to_live, EXPECTED_PICTURES, MAX_PICTURE_BYTES, |cached| picture_size(cached.as_ref())),
@@ -134,6 +141,15 @@ impl PublicEventCache {
             public.map(|row| CachedBody::new(&EventResource::from(&row), Some(event_etag(&row)))).transpose()
         };
         self.events.get_or_load((self.generation(), id), read).await
+    }
+
+    /// Returns a page of the queue log of a ticket type, or `None` if the event is unknown or not public.
+    pub(crate) async fn queue_log(&self, key: TypeKey, after: i64, limit: i64) -> Result<Option<CachedBody>, Problem> {
+        let read = async {
+            let page = self.reader.run(async |conn| queries::queue_log(conn, key, after, limit).await).await?;
+            page.map(|page| CachedBody::new(&QueueLogResource::new(key.ticket_type, &page), None)).transpose()
+        };
+        self.queue_logs.get_or_load((self.generation(), key, after, limit), read).await
     }
 
     /// Returns the version and the file of the picture of a public event, with an inner `None` if it has none. Returns `None` if the

@@ -3,7 +3,9 @@
 //! A handler parses the request, builds a command, and turns the outcome into a response. `rowlock-inventory` decides what a
 //! command does and contains all SQL.
 
+mod account_directory;
 mod accounts;
+mod chances;
 mod checkins;
 pub mod cli;
 mod consumer_loop;

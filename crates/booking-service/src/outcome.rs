@@ -1,11 +1,14 @@
 //! Conversion of command outcomes to API responses, and of refusals to problem documents.
 
+mod wishes;
+
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use chrono::SecondsFormat;
 use rowlock_domain::allocation::{BookRefusal, CapacityBelowBooked, ConfirmRefusal, ReturnRefusal, TransferTimeRefusal};
+use rowlock_domain::ids::TicketTypeId;
 use rowlock_domain::problem::ProblemCode;
 use rowlock_domain::states::TransferStatus;
 use rowlock_http::REPLAYED_HEADER;
@@ -13,6 +16,7 @@ use rowlock_http::problem::{FieldError, Problem};
 use rowlock_inventory::command::{RenderedResponse, SalesHistory, TransferRefusal};
 use rowlock_inventory::{CommandError, Outcome, Refusal};
 
+use self::wishes::{entries_of, problem_of_wish};
 use crate::etag::event_etag;
 use crate::resources::{
     BookedResponse, ChangedEntryResponse, ChangedEventResource, ConfirmedResponse, LeftResponse, ReturnedResponse, TransferResource,
@@ -28,12 +32,19 @@ pub(crate) fn render(outcome: &Outcome) -> Option<RenderedResponse> {
             (201, serde_json::to_string(&BookedResponse { status: booking.booking.status.as_str(), booking: booking.into() }))
         }
         Outcome::Confirmed(booking) => (200, serde_json::to_string(&ConfirmedResponse { booking: booking.into() })),
-        Outcome::Waitlisted(entry) => {
-            (202, serde_json::to_string(&WaitlistedResponse { status: "waitlisted", waitlist_entry: entry.into() }))
+        Outcome::Waitlisted(_) | Outcome::WishWaitlisted(_) => {
+            let (waitlist_entry, waitlist_entries) = entries_of(outcome)?;
+            (202, serde_json::to_string(&WaitlistedResponse { status: "waitlisted", waitlist_entry, waitlist_entries }))
         }
         Outcome::Returned(booking) => (200, serde_json::to_string(&ReturnedResponse { booking: booking.into() })),
-        Outcome::Left(entry) => (200, serde_json::to_string(&LeftResponse { waitlist_entry: entry.into() })),
-        Outcome::EntryChanged(entry) => (200, serde_json::to_string(&ChangedEntryResponse { waitlist_entry: entry.into() })),
+        Outcome::Left(_) | Outcome::WishLeft(_) => {
+            let (waitlist_entry, waitlist_entries) = entries_of(outcome)?;
+            (200, serde_json::to_string(&LeftResponse { waitlist_entry, waitlist_entries }))
+        }
+        Outcome::EntryChanged(_) | Outcome::WishChanged(_) => {
+            let (waitlist_entry, waitlist_entries) = entries_of(outcome)?;
+            (200, serde_json::to_string(&ChangedEntryResponse { waitlist_entry, waitlist_entries }))
+        }
         Outcome::TransferOffered(row) => (201, serde_json::to_string(&TransferResponse { transfer: TransferResource::for_sender(row) })),
         Outcome::TransferAccepted(row) => (200, serde_json::to_string(&TransferResponse { transfer: TransferResource::for_receiver(row) })),
         Outcome::TransferEnded(row) => {
@@ -114,16 +125,16 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::EventNotFound => Problem::new(ProblemCode::EventNotFound, "There is no event with this id."),
         Refusal::TicketTypeNotFound(_) => Problem::invalid_field("ticketTypeId", "is not a ticket type of this event"),
-        Refusal::TicketTypesNotFound(ids) => {
-            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-            Problem::invalid_field("ticketTypes", format!("contains ids that are not ticket types of this event: {}", ids.join(", ")))
-        }
+        Refusal::TicketTypesNotFound(ids) => problem_of_unknown_types("ticketTypes", &ids),
+        Refusal::WishedTypesNotFound(ids) => problem_of_unknown_types("ticketTypeIds", &ids),
         Refusal::Book(refusal) => problem_of_booking(refusal),
+        Refusal::Wish(refused) => problem_of_wish(refused),
         Refusal::AlreadyWaiting(entry) => Problem::new(
             ProblemCode::AlreadyWaiting,
             "You are already on the waiting list of this ticket type. To change how many tickets you wait for, use POST /api/changewaitlist.",
         )
         .with("waitlistEntryId", entry.entry.id.to_string())
+        .with("ticketTypeId", entry.entry.key.ticket_type.to_string())
         .with("quantity", entry.entry.size.quantity)
         .with("minQuantity", entry.entry.size.min_quantity)
         .with("position", entry.position),
@@ -180,6 +191,11 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
             wrong.into_iter().map(|time| FieldError { field: time.field.to_owned(), message: time.reason.to_owned() }).collect(),
         ),
     }
+}
+
+fn problem_of_unknown_types(field: &str, ids: &[TicketTypeId]) -> Problem {
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    Problem::invalid_field(field, format!("contains ids that are not ticket types of this event: {}", ids.join(", ")))
 }
 
 /// Returns the problem for a return of tickets of which too many were checked in.

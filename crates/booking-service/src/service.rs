@@ -23,7 +23,9 @@ use rowlock_tickets::PdfError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::account_directory::AccountDirectory;
 use crate::accounts::{AccountEventConsumer, close_accounts};
+use crate::chances::Chances;
 use crate::event_cache::PublicEventCache;
 use crate::held_tickets::HeldTicketMetrics;
 use crate::lanes::{LaneContext, LaneMetrics, Lanes};
@@ -52,8 +54,8 @@ pub enum StartError {
     /// The fonts and texts of printed tickets cannot be read.
     #[error(transparent)]
     Printer(#[from] PdfError),
-    /// The HTTP client for the token keys or the revocation list cannot be created.
-    #[error("cannot create the HTTP client for the token keys and the revocation list: {0}")]
+    /// An HTTP client for auth-service cannot be created.
+    #[error("cannot create the HTTP client for auth-service: {0}")]
     Client(String),
 }
 
@@ -74,7 +76,8 @@ pub fn start(settings: BookingSettings, clock: Clock) -> Result<Running, StartEr
     let metrics = Metrics::default();
     metrics.register_pool(&pool);
     let printer = TicketPrinter::new(settings.passes.clone())?;
-    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle, printer };
+    let accounts = AccountDirectory::new(settings.contacts_url.clone()).map_err(|error| StartError::Client(error.to_string()))?;
+    let service = Service { settings, clock, pool, verifier, revocations, metrics, traces, lifecycle, printer, accounts };
     service.serve_management(operators)?;
     tracing::info!(%http_addr, %management_addr, "started");
     let ended = tokio::spawn(service.run(public));
@@ -91,6 +94,7 @@ struct Service {
     traces: Traces,
     lifecycle: Lifecycle,
     printer: TicketPrinter,
+    accounts: AccountDirectory,
 }
 
 impl Service {
@@ -181,10 +185,10 @@ impl Service {
     }
 
     /// Starts the tasks of the live streams.
-    fn start_live(&self, reader: Reader) -> Arc<Live> {
+    fn start_live(&self, reader: Reader, chances: Chances) -> Arc<Live> {
         let Lifecycle { draining, stopping, .. } = &self.lifecycle;
         let (closing, draining, notice) = (CancellationToken::new(), draining.clone(), self.settings.shutdown.notice);
-        let live = Live::new(self.settings.live, reader, self.clock.clone(), self.live_metrics(), closing.clone());
+        let live = Live::new(self.settings.live, reader, chances, self.clock.clone(), self.live_metrics(), closing.clone());
         let live = Arc::new(live);
         // Streams stay open as long as the service accepts requests. After that, they must not keep it from stopping.
         self.lifecycle.spawn(async move {
@@ -221,6 +225,7 @@ impl Service {
             one_event_per_transaction: self.settings.one_event_per_transaction,
         });
         let reader = Reader::new(self.pool.clone(), self.settings.database.limits.response_timeout());
+        let chances = Chances::new(reader.clone(), self.clock.clone(), self.settings.event_cache_lifetime);
         let metrics = LaneMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));
         let context = LaneContext { metrics, traces: self.traces.clone(), deadline: self.settings.http.deadline };
@@ -233,13 +238,15 @@ impl Service {
             ticket_keys: TicketKeys::new(self.pool.clone(), self.settings.sealing.clone()),
             sealing: self.settings.sealing.clone(),
             printer: self.printer.clone(),
+            accounts: self.accounts.clone(),
             reader: reader.clone(),
             pool: self.pool.clone(),
             clock: self.clock.clone(),
             notifier,
             cancel_chunk: self.settings.cancel_chunk,
             email_domains: self.settings.email_domains,
-            live: self.start_live(reader.clone()),
+            live: self.start_live(reader, chances.clone()),
+            chances,
             per_account: RateLimit::per_minute("booking-account", self.settings.book_per_account),
         })
     }

@@ -17,6 +17,7 @@ use rowlock_platform::telemetry::{LogSettings, TraceSettings};
 use rowlock_sealing::SealingKeys;
 use rowlock_tickets::{CertificateError, PassIssuer};
 use secrecy::ExposeSecret as _;
+use url::Url;
 
 use crate::lanes::LaneSettings;
 use crate::live::LiveSettings;
@@ -40,6 +41,8 @@ pub struct BookingSettings {
     pub book_per_account: u32,
     /// How long access tokens of an account may stay valid after it was disabled or erased.
     pub token_life: Duration,
+    /// URL at which auth-service returns the names and addresses of accounts.
+    pub contacts_url: Url,
     /// Which domains the e-mail addresses of guests may have.
     pub email_domains: EmailDomains,
     /// Whether sales are counted from messages.
@@ -102,6 +105,7 @@ impl BookingSettings {
         let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
         let book_per_account = per_minute(reader, "limits.book_per_account");
         let token_life = reader.number("accounts.token_life_seconds", 0..=86_400).map(Duration::from_secs);
+        let contacts_url = reader.value("accounts.contacts_url");
         let email_domains = reader.value("accounts.allow_local_email_domains").map(EmailDomains::of_setting);
         let timeline_from_messages = reader.value::<bool>("timeline.from_messages");
         let timeline_check_interval = reader.millis("timeline.check_interval_ms", 50..=3_600_000);
@@ -133,6 +137,7 @@ impl BookingSettings {
             amqp,
             book_per_account: book_per_account?,
             token_life: token_life?,
+            contacts_url: contacts_url?,
             email_domains: email_domains?,
             timeline_from_messages: timeline_from_messages?,
             timeline_check_interval: timeline_check_interval?,

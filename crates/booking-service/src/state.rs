@@ -11,6 +11,8 @@ use rowlock_platform::clock::Clock;
 use rowlock_postgres::{Pool, Reader};
 use rowlock_sealing::SealingKeys;
 
+use crate::account_directory::AccountDirectory;
+use crate::chances::Chances;
 use crate::event_cache::PublicEventCache;
 use crate::lanes::Lanes;
 use crate::live::Live;
@@ -29,6 +31,8 @@ pub(crate) struct AppState {
     pub(crate) inventory: Inventory,
     /// Cached reads of public events.
     pub(crate) event_cache: PublicEventCache,
+    /// Estimates of the chances of waiting-list entries.
+    pub(crate) chances: Chances,
     /// Admission of uploaded pictures.
     pub(crate) pictures: PictureIntake,
     /// Signs and verifies the codes of tickets.
@@ -37,6 +41,8 @@ pub(crate) struct AppState {
     pub(crate) sealing: SealingKeys,
     /// Makes PDF files of tickets.
     pub(crate) printer: TicketPrinter,
+    /// Looks up accounts for administrators who book for somebody.
+    pub(crate) accounts: AccountDirectory,
     /// Uncached reads.
     pub(crate) reader: Reader,
     /// Connections for creating events and recording account states.

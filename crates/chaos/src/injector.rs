@@ -207,8 +207,14 @@ impl FaultInjector<'_> {
             // The delay keeps the requests in flight until the signal arrives.
             managed.database.slow(Duration::from_millis(60));
             sent.cancel();
-            let operation =
-                Operation::Book { event: self.sale.event, ticket_type: self.sale.ticket_type, quantity: 1, min_quantity: 1, join: true };
+            let operation = Operation::Book {
+                event: self.sale.event,
+                ticket_type: self.sale.ticket_type,
+                also: None,
+                quantity: 1,
+                min_quantity: 1,
+                join: true,
+            };
             let requests = apis
                 .iter()
                 .map(|api| self.sender.probe(api, EntryPoint::Direct, &self.account, operation.clone(), crate::http::REQUEST_TIMEOUT));

@@ -2,7 +2,7 @@
 //! response against the stored data and the delivered messages.
 //!
 //! - [`options`], [`environment`], [`process`], [`server`]: the processes under test.
-//! - [`mail_server`], [`webhook_receiver`], [`failing_peer`]: the servers that the notifiers send to.
+//! - [`mail_server`], [`postbox`], [`webhook_receiver`], [`failing_peer`]: the servers that the notifiers send to.
 //! - [`events`], [`client`], [`administrator`], [`accounts`], [`sender`], [`request_log`], [`http`]: the clients, and the log
 //!   of every response.
 //! - [`faults`], [`injector`], [`prober`]: the fault schedule, its execution, and the measurement of the recovery time.
@@ -22,6 +22,7 @@ pub mod mail_server;
 pub mod messages;
 pub mod model;
 pub mod options;
+pub mod postbox;
 pub mod prober;
 pub mod process;
 pub mod report;

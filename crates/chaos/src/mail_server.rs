@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::Fallible;
 use crate::failing_peer::{FailureSchedule, lock};
+use crate::postbox::Postbox;
 
 /// Time between two collections of the received mails, whose contents are then thrown away.
 const COLLECT_INTERVAL: Duration = Duration::from_millis(500);
@@ -45,6 +46,8 @@ struct Collected {
 pub struct MailServer {
     /// The connections of the notifiers.
     pub connections: Proxy,
+    /// The links of transfers in the mails.
+    pub postbox: Postbox,
     server: Arc<SmtpServer>,
     schedule: Arc<FailureSchedule<Behavior>>,
     collected: Arc<Mutex<Collected>>,
@@ -59,15 +62,16 @@ impl MailServer {
         let server = Arc::new(SmtpServer::scripted(move |_, _| script.now()).await);
         let connections = Proxy::start(server.address.to_string()).await;
         let collected = Arc::<Mutex<Collected>>::default();
-        let (source, sink) = (server.clone(), collected.clone());
+        let postbox = Postbox::default();
+        let (source, sink, links) = (server.clone(), collected.clone(), postbox.clone());
         let collecting = tokio::spawn(async move {
             let mut tick = tokio::time::interval(COLLECT_INTERVAL);
             loop {
                 tick.tick().await;
-                collect(&source, &sink);
+                collect(&source, &sink, &links);
             }
         });
-        Self { connections, server, schedule, collected, _collecting: AbortOnDropHandle::new(collecting) }
+        Self { connections, postbox, server, schedule, collected, _collecting: AbortOnDropHandle::new(collecting) }
     }
 
     /// Stops failing.
@@ -79,15 +83,16 @@ impl MailServer {
     /// Returns the deliveries of the mails that the server has taken, whether its response arrived or not, and a description of each
     /// mail that belongs to no delivery.
     pub fn taken(&self) -> (Vec<DeliveryId>, Vec<String>) {
-        collect(&self.server, &self.collected);
+        collect(&self.server, &self.collected, &self.postbox);
         let collected = std::mem::take(&mut *lock(&self.collected));
         (collected.taken, collected.errors)
     }
 }
 
-fn collect(server: &SmtpServer, collected: &Mutex<Collected>) {
+fn collect(server: &SmtpServer, collected: &Mutex<Collected>, postbox: &Postbox) {
     let mut collected = lock(collected);
     for mail in server.take_received().into_iter().filter(|mail| !mail.is_refused) {
+        postbox.deliver(&mail.recipient, &mail.content);
         match delivery_of(&mail) {
             Ok(delivery) => collected.taken.push(delivery),
             Err(error) => collected.errors.push(format!("the mail to {} has no usable Message-ID: {error}", mail.recipient)),

@@ -27,6 +27,8 @@ pub struct Message {
     pub sequence: i64,
     /// Time of the change, in microseconds since 1970.
     pub micros: i64,
+    /// Whether it is about an entry that is not the first choice of its wish. Nobody is told that such an entry joined.
+    pub is_further_choice: bool,
     /// Content of the message.
     pub content: MessageContent,
 }
@@ -121,6 +123,38 @@ pub enum MessageContent {
         /// Number of the entry.
         number: i64,
     },
+    /// The holder of a booking offered tickets to somebody else.
+    TransferOffered {
+        /// The transfer.
+        transfer: Uuid,
+        /// The booking and its account, with the number of offered tickets.
+        booking: TicketClaim,
+    },
+    /// Tickets left the booking of the sender.
+    TransferAccepted {
+        /// The transfer.
+        transfer: Uuid,
+        /// The booking of the sender and its account, with the number of tickets that left it.
+        booking: TicketClaim,
+        /// Number of tickets that it still has.
+        remaining: u32,
+    },
+    /// The receiver got the tickets.
+    TransferReceived {
+        /// The transfer.
+        transfer: Uuid,
+        /// The new booking.
+        booking: TicketClaim,
+    },
+    /// A transfer was declined or withdrawn.
+    TransferEnded {
+        /// The transfer.
+        transfer: Uuid,
+        /// The booking of the sender and its account, with the number of tickets that stay in it.
+        booking: TicketClaim,
+        /// Whether the receiver declined.
+        declined: bool,
+    },
     /// Tickets are held for the waiting list.
     Released,
     /// An allocation pass ended.
@@ -174,6 +208,10 @@ struct Data {
     origin: Option<String>,
     previous_quantity: Option<u32>,
     number: Option<i64>,
+    preference: Option<u16>,
+    transfer_id: Option<Uuid>,
+    remaining: Option<u32>,
+    status: Option<String>,
     promoted: Option<u32>,
     leftover: Option<u32>,
     capacity: Option<u32>,
@@ -191,6 +229,7 @@ pub fn read(body: &[u8]) -> Fallible<Message> {
         ticket_type: data.ticket_type_id,
         sequence: sequence.parse()?,
         micros: time.timestamp_micros(),
+        is_further_choice: data.preference.is_some_and(|preference| preference > 0),
         content,
     })
 }
@@ -236,6 +275,18 @@ impl Data {
                 number: self.number?,
             },
             "waitlist.left" => MessageContent::Left { entry: ticket(self.waitlist_entry_id)?, number: self.number? },
+            "transfer.offered" => MessageContent::TransferOffered { transfer: self.transfer_id?, booking: ticket(self.booking_id)? },
+            "transfer.accepted" => MessageContent::TransferAccepted {
+                transfer: self.transfer_id?,
+                booking: ticket(self.booking_id)?,
+                remaining: self.remaining?,
+            },
+            "transfer.received" => MessageContent::TransferReceived { transfer: self.transfer_id?, booking: ticket(self.booking_id)? },
+            "transfer.ended" => MessageContent::TransferEnded {
+                transfer: self.transfer_id?,
+                booking: ticket(self.booking_id)?,
+                declined: self.status.as_deref()? == "declined",
+            },
             "tickets.released" => MessageContent::Released,
             "tickets.reallocated" => MessageContent::Reallocated { promoted: self.promoted?, leftover: self.leftover? },
             "tickets.capacity_changed" => MessageContent::Capacity(self.capacity?),
@@ -249,7 +300,7 @@ impl Data {
 pub async fn declare_message_queue(settings: &AmqpSettings) -> Fallible<()> {
     let queue = QueueDeclaration {
         name: QUEUE.to_owned(),
-        binding_keys: ["booking.*", "waitlist.*", "tickets.*", "event.*"].map(str::to_owned).to_vec(),
+        binding_keys: ["booking.*", "waitlist.*", "transfer.*", "tickets.*", "event.*"].map(str::to_owned).to_vec(),
         max_length: None,
         quorum: true,
     };

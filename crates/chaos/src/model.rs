@@ -3,6 +3,7 @@
 //! reports where Rowlock deviated from the rule.
 
 mod reservations;
+mod transfers;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +36,10 @@ pub struct ReferenceModel {
     pub reservations: BTreeMap<Uuid, Reservation>,
     /// Time in microseconds from the return of each ticket until its promotion.
     pub delays: Vec<i64>,
+    /// Transfers that are pending: the booking of the sender and its account, with the number of offered tickets.
+    pub transfers: BTreeMap<Uuid, TicketClaim>,
+    /// The transfer whose tickets have left one booking, with their number. The next message puts them into another one.
+    moving: Option<(Uuid, u32)>,
     per_account: Option<u32>,
     terms: Terms,
     last_number: i64,
@@ -65,7 +70,14 @@ impl ReferenceModel {
         if self.promoted_in_pass > 0 && !in_pass {
             return Err("arrives in the middle of an allocation pass".to_owned());
         }
+        if self.moving.is_some() && !matches!(message.content, MessageContent::TransferReceived { .. }) {
+            return Err("arrives while tickets of a transfer are in no booking".to_owned());
+        }
         match &message.content {
+            MessageContent::TransferOffered { transfer, booking } => self.offer_transfer(*transfer, *booking),
+            MessageContent::TransferAccepted { transfer, booking, remaining } => self.accept_transfer(*transfer, *booking, *remaining),
+            MessageContent::TransferReceived { transfer, booking } => self.receive_transfer(*transfer, *booking),
+            MessageContent::TransferEnded { transfer, booking, .. } => self.end_transfer(*transfer, *booking),
             MessageContent::Confirmed(booking) => self.confirm(*booking, now),
             MessageContent::Reserved { booking, expires } => self.reserve(*booking, *expires),
             MessageContent::Expired { booking, expires, .. } => self.expire(*booking, *expires, now),

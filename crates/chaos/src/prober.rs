@@ -70,7 +70,8 @@ async fn send_probes(sender: RequestSender, account: TestAccount, sale: Sale, su
 }
 
 async fn probe_booking(sender: RequestSender, account: TestAccount, sale: Sale, successes: Successes) {
-    let operation = Operation::Book { event: sale.event, ticket_type: sale.ticket_type, quantity: 1, min_quantity: 1, join: true };
+    let operation =
+        Operation::Book { event: sale.event, ticket_type: sale.ticket_type, also: None, quantity: 1, min_quantity: 1, join: true };
     let attempt = sender.probe(&sender.gateway, EntryPoint::Gateway, &account, operation, PROBE_TIMEOUT).await;
     if attempt.result.is_ok_and(|response| response.is_success()) {
         lock(&successes).push((ProbeKind::Book, attempt.sent));

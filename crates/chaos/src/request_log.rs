@@ -18,6 +18,8 @@ pub enum Operation {
         event: Uuid,
         /// Ticket type id.
         ticket_type: Uuid,
+        /// Another ticket type of the event that would do as well.
+        also: Option<Uuid>,
         /// Number of tickets.
         quantity: u32,
         /// The smallest number of tickets that the client takes.
@@ -59,6 +61,35 @@ pub enum Operation {
         /// New smallest number of tickets.
         min_quantity: Option<u32>,
     },
+    /// Offers tickets to another client.
+    OfferTransfer {
+        /// Event id of the booking.
+        event: Uuid,
+        /// Booking id.
+        booking: Uuid,
+        /// Number of tickets.
+        quantity: u32,
+        /// E-mail address of the other client.
+        to: String,
+    },
+    /// Accepts or declines offered tickets.
+    AnswerTransfer {
+        /// Event id of the transfer.
+        event: Uuid,
+        /// Transfer id.
+        transfer: Uuid,
+        /// Secret of the link.
+        token: String,
+        /// Whether to accept.
+        accept: bool,
+    },
+    /// Withdraws an offer.
+    WithdrawTransfer {
+        /// Event id of the transfer.
+        event: Uuid,
+        /// Transfer id.
+        transfer: Uuid,
+    },
     /// Changes the capacity of a ticket type, as an administrator.
     SetCapacity {
         /// Event id.
@@ -79,6 +110,10 @@ impl Operation {
             Self::Cancel { .. } => "cancel",
             Self::Leave { .. } => "leave",
             Self::ChangeEntry { .. } => "change entry",
+            Self::OfferTransfer { .. } => "offer transfer",
+            Self::AnswerTransfer { accept: true, .. } => "accept transfer",
+            Self::AnswerTransfer { .. } => "decline transfer",
+            Self::WithdrawTransfer { .. } => "withdraw transfer",
             Self::SetCapacity { .. } => "set capacity",
         }
     }
@@ -91,6 +126,9 @@ impl Operation {
             | Self::Cancel { event, .. }
             | Self::Leave { event, .. }
             | Self::ChangeEntry { event, .. }
+            | Self::OfferTransfer { event, .. }
+            | Self::AnswerTransfer { event, .. }
+            | Self::WithdrawTransfer { event, .. }
             | Self::SetCapacity { event, .. } => *event,
         }
     }
@@ -99,8 +137,15 @@ impl Operation {
     pub fn request(&self) -> (reqwest::Method, String, Value) {
         let post = reqwest::Method::POST;
         match self {
-            Self::Book { event, ticket_type, quantity, min_quantity, join } => {
-                let mut body = json!({"eventId": event, "ticketTypeId": ticket_type, "quantity": quantity, "joinWaitlist": join});
+            Self::Book { event, ticket_type, also, quantity, min_quantity, join } => {
+                let mut body = json!({"eventId": event, "quantity": quantity, "joinWaitlist": join});
+                let (name, types) = match also {
+                    None => ("ticketTypeId", json!(ticket_type)),
+                    Some(also) => ("ticketTypeIds", json!([ticket_type, also])),
+                };
+                if let Some(fields) = body.as_object_mut() {
+                    fields.insert(name.to_owned(), types);
+                }
                 if min_quantity < quantity
                     && let Some(fields) = body.as_object_mut()
                 {
@@ -119,6 +164,14 @@ impl Operation {
                 "/api/changewaitlist".to_owned(),
                 json!({"waitlistEntryId": entry, "quantity": quantity, "minQuantity": min_quantity}),
             ),
+            Self::OfferTransfer { booking, quantity, to, .. } => {
+                (post, "/api/transfers".to_owned(), json!({"bookingId": booking, "quantity": quantity, "toEmail": to}))
+            }
+            Self::AnswerTransfer { transfer, token, accept, .. } => {
+                let action = if *accept { "accept" } else { "decline" };
+                (post, format!("/api/transfers/{transfer}/{action}"), json!({"token": token}))
+            }
+            Self::WithdrawTransfer { transfer, .. } => (post, format!("/api/transfers/{transfer}/withdraw"), json!({})),
             Self::SetCapacity { event, ticket_type, capacity } => (
                 reqwest::Method::PATCH,
                 format!("/admin/events/{event}"),

@@ -11,13 +11,14 @@ use tokio::task::JoinSet;
 
 use crate::accounts::{self, RegistrationTask, SharedRegistrationLog};
 use crate::audit::{Evidence, Violation, audit};
-use crate::client::Client;
+use crate::client::{Client, Exchange};
 use crate::environment::{ChaosEnvironment, ServiceId, secret};
 use crate::events::EventCatalog;
 use crate::faults::FaultSchedule;
 use crate::http::ApiClient;
 use crate::injector::{FaultInjector, FaultSummary};
 use crate::options::Options;
+use crate::postbox::Postbox;
 use crate::prober::Prober;
 use crate::report::{Report, RunInfo};
 use crate::request_log::{RequestLog, count_requests};
@@ -56,7 +57,7 @@ pub async fn run(options: Options) -> Fallible<bool> {
     messages::declare_message_queue(&amqp).await?;
     let mut load = ClientLoad::create(&environment, &mut rng).await?;
     eprintln!("  starting {CLIENTS} clients");
-    load.start(&mut rng, environment.options.control);
+    load.start(&mut rng, environment.options.control, environment.mail_server.postbox.clone());
     let progress = load.print_progress();
     let until = Instant::now() + duration;
     let summary = if environment.options.control {
@@ -169,14 +170,16 @@ impl ClientLoad {
         Ok(Self { sender, catalog, admin, visitors, prober, registrations: SharedRegistrationLog::default(), tasks: JoinSet::new() })
     }
 
-    fn start(&mut self, rng: &mut StdRng, control: bool) {
+    fn start(&mut self, rng: &mut StdRng, control: bool, postbox: Postbox) {
         let mut catalog = self.catalog.clone();
         if control {
             // All clients compete for one event, where a missing lock shows.
             catalog.small = vec![catalog.hot];
         }
+        let addresses = self.visitors.iter().map(|account| account.email.clone()).collect();
+        let exchange = Exchange { addresses, postbox };
         for account in &self.visitors {
-            let client = Client::new(self.sender.clone(), account.clone(), catalog.clone(), rng.random());
+            let client = Client::new(self.sender.clone(), account.clone(), catalog.clone(), exchange.clone(), rng.random());
             self.tasks.spawn(client.run());
         }
         self.tasks.spawn(administrator::run(self.sender.clone(), self.admin.clone(), catalog, rng.random()));

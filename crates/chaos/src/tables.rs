@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowlock_domain::queue_log::{QueueLogHash, QueueLogRecord};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::{Client, Config, NoTls};
@@ -33,6 +34,22 @@ pub struct TypeRow {
     pub version: i64,
     /// Maximum number of tickets per account.
     pub max_per_account: Option<i64>,
+    /// Position of the last record of the queue log.
+    pub queue_position: i64,
+    /// Hash of that record.
+    pub queue_hash: Option<QueueLogHash>,
+}
+
+/// A row of `queue_log`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QueueLogRow {
+    /// Event id.
+    pub event_id: Uuid,
+    /// Ticket type id.
+    pub ticket_type_id: Uuid,
+    /// The record.
+    #[serde(flatten)]
+    pub record: QueueLogRecord,
 }
 
 /// A row of `bookings`.
@@ -50,8 +67,29 @@ pub struct BookingRow {
     pub quantity: u32,
     /// `reserved`, `confirmed`, `cancelled` or `expired`.
     pub status: String,
-    /// `direct` or `waitlist`.
+    /// `direct`, `waitlist` or `transfer`.
     pub origin: String,
+    /// Why numbers of the booking are void, one for each.
+    pub void_reasons: Option<Vec<String>>,
+}
+
+/// A row of `transfers`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TransferRow {
+    /// Transfer id.
+    pub id: Uuid,
+    /// Booking of the sender.
+    pub booking_id: Uuid,
+    /// Account of the sender.
+    pub from_account: Uuid,
+    /// Number of tickets.
+    pub quantity: u32,
+    /// `pending`, `accepted`, `withdrawn`, `declined` or `lapsed`.
+    pub status: String,
+    /// Account that accepted.
+    pub to_account: Option<Uuid>,
+    /// Its booking.
+    pub received_booking: Option<Uuid>,
 }
 
 /// A row of `waitlist_entries`.
@@ -75,6 +113,8 @@ pub struct EntryRow {
     pub status: String,
     /// Booking that the entry was promoted to.
     pub booking_id: Option<Uuid>,
+    /// Wish that the entry belongs to.
+    pub wish_id: Option<Uuid>,
 }
 
 impl EntryRow {
@@ -149,8 +189,12 @@ pub struct Tables {
     pub types: Vec<TypeRow>,
     /// All bookings.
     pub bookings: Vec<BookingRow>,
+    /// All transfers.
+    pub transfers: Vec<TransferRow>,
     /// All waiting-list entries.
     pub entries: Vec<EntryRow>,
+    /// All records of queue logs, in the order of their positions.
+    pub queue_log: Vec<QueueLogRow>,
     /// All stored responses.
     pub keys: Vec<KeyRow>,
     /// Number of messages in the outbox.
@@ -219,12 +263,25 @@ impl Tables {
             events: booking.rows("SELECT id, version FROM events").await?,
             types: booking
                 .rows(
-                    "SELECT event_id, id, capacity, available, booked, reserved, held, waiting, version, max_per_account FROM ticket_types",
+                    "SELECT event_id, id, capacity, available, booked, reserved, held, waiting, version, max_per_account, queue_position,
+                            encode(queue_hash, 'hex') AS queue_hash FROM ticket_types",
                 )
                 .await?,
-            bookings: booking.rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin FROM bookings").await?,
+            bookings: booking
+                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, status, origin, void_reasons FROM bookings")
+                .await?,
+            transfers: booking
+                .rows("SELECT id, booking_id, from_account, quantity, status, to_account, received_booking FROM transfers")
+                .await?,
             entries: booking
-                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, min_quantity, number, status, booking_id FROM waitlist_entries")
+                .rows("SELECT event_id, id, ticket_type_id, account_id, quantity, min_quantity, number, status, booking_id, wish_id FROM waitlist_entries")
+                .await?,
+            queue_log: booking
+                .rows(
+                    "SELECT event_id, ticket_type_id, position, recorded_at AS \"recordedAt\", kind, entry_number AS number, previous_number AS \"previousNumber\",
+                            quantity, min_quantity AS \"minQuantity\", free, max_per_booking AS \"maxPerBooking\", encode(hash, 'hex') AS hash
+                       FROM queue_log ORDER BY event_id, ticket_type_id, position",
+                )
                 .await?,
             keys: booking.rows("SELECT event_id, account_id, key, status, response FROM idempotency_keys").await?,
             outbox: booking.count("outbox").await?,

@@ -71,9 +71,12 @@ pub enum Action {
     /// An administrator cancelled or reduced a person's booking.
     #[serde(rename = "booking.cancel")]
     CancelBooking,
-    /// An administrator booked for a guest, or put the guest on the waiting list.
+    /// An administrator booked for a guest or an account, or put them on the waiting list.
     #[serde(rename = "booking.create")]
     CreateBooking,
+    /// An administrator had the link of a guest sent again.
+    #[serde(rename = "booking.link")]
+    SendGuestLink,
     /// An administrator removed a person from a waiting list.
     #[serde(rename = "waitlist.remove")]
     RemoveFromWaitlist,
@@ -130,6 +133,7 @@ impl Action {
         Self::CancelEvent,
         Self::CancelBooking,
         Self::CreateBooking,
+        Self::SendGuestLink,
         Self::RemoveFromWaitlist,
         Self::UndoCheckin,
         Self::CreateAdmin,
@@ -156,6 +160,7 @@ impl Action {
             Self::CancelEvent => "event.cancel",
             Self::CancelBooking => "booking.cancel",
             Self::CreateBooking => "booking.create",
+            Self::SendGuestLink => "booking.link",
             Self::RemoveFromWaitlist => "waitlist.remove",
             Self::UndoCheckin => "checkin.undo",
             Self::CreateAdmin => "admin.create",

@@ -87,8 +87,16 @@ id! {
     WaitlistEntryId
 }
 id! {
+    /// The id of a wish: entries in the waiting lists of several ticket types, of which one is enough.
+    WishId
+}
+id! {
     /// The id of a check-in, which admitted the holder of one ticket.
     CheckinId
+}
+id! {
+    /// The id that a device at a door gave to a scan, so that a scan that is sent again is known.
+    ScanId
 }
 id! {
     /// The id of a transfer of tickets from one account to another.

@@ -6,16 +6,19 @@
 pub mod accounts;
 pub mod allocation;
 pub mod auditlog;
+pub mod chance;
 pub mod ids;
 pub mod messages;
 pub mod problem;
 pub mod queue;
+pub mod queue_log;
 pub mod states;
 pub mod text;
 pub mod tickets;
 pub mod time_zone;
 pub mod trace;
 pub mod values;
+pub mod wishes;
 
 mod clock;
 

@@ -7,6 +7,8 @@
 mod domain_event;
 mod envelope;
 mod event_changes;
+#[cfg(test)]
+mod fixtures;
 mod notifications;
 mod sales;
 mod webhooks;
@@ -164,20 +166,11 @@ pub fn parse_changed_resources(body: &[u8]) -> Option<ChangedResources> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
+    use super::fixtures::{ACCOUNT, ENTRY, KEY, message};
     use super::*;
 
     fn released() -> Message {
-        let key = TypeKey { event: EventId::from_uuid(Uuid::from_u128(1)), ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) };
-        Message {
-            id: MessageId::from_uuid(Uuid::from_u128(3)),
-            subject: Subject::TicketType(key),
-            sequence: 42,
-            time: chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
-            domain_event: DomainEvent::TicketsReleased {},
-            trace: None,
-        }
+        message(DomainEvent::TicketsReleased {})
     }
 
     #[test]
@@ -214,19 +207,12 @@ mod tests {
 
     #[test]
     fn the_ids_of_a_message_of_any_type_can_be_read() {
-        let Subject::TicketType(key) = released().subject else { unreachable!() };
-        let account = AccountId::from_uuid(Uuid::from_u128(4));
-        let left = DomainEvent::WaitlistLeft {
-            waitlist_entry_id: crate::ids::WaitlistEntryId::from_uuid(Uuid::from_u128(5)),
-            account_id: account,
-            quantity: 1,
-            number: 7,
-        };
-        for (domain_event, account) in [(DomainEvent::TicketsReleased {}, None), (left, Some(account))] {
+        let left = DomainEvent::WaitlistLeft { waitlist_entry_id: ENTRY, account_id: ACCOUNT, quantity: 1, number: 7, fulfilled_by: None };
+        for (domain_event, account) in [(DomainEvent::TicketsReleased {}, None), (left, Some(ACCOUNT))] {
             let written = Message { domain_event, ..released() }.to_json("/x").unwrap();
             let unknown = written.replace("released:1", "released:9");
             for body in [written, unknown] {
-                assert_eq!(parse_changed_resources(body.as_bytes()), Some(ChangedResources { event: Some(key.event), account }));
+                assert_eq!(parse_changed_resources(body.as_bytes()), Some(ChangedResources { event: Some(KEY.event), account }));
             }
         }
         assert_eq!(parse_changed_resources(b"{}"), None);

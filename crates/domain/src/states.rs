@@ -130,6 +130,32 @@ state! {
 }
 
 state! {
+    /// The kind of change that a record of a queue log is about; see [`crate::queue_log`].
+    QueueLogKind ("kind of a record of a queue log") {
+        /// An entry joined the waiting list, at its end.
+        Joined = "joined",
+        /// An entry changed its size and kept its number.
+        Changed = "changed",
+        /// An entry asked for more tickets and got a new number at the end of the list.
+        Moved = "moved",
+        /// An entry left: its holder withdrew it, or the account of the holder was closed.
+        Left = "left",
+        /// An administrator removed an entry.
+        Removed = "removed",
+        /// An entry was closed, because the waiting list ended or the event was cancelled.
+        Closed = "closed",
+        /// A closed entry waits again under its old number, because the event was postponed.
+        Reopened = "reopened",
+        /// An entry got tickets.
+        Promoted = "promoted",
+        /// The log starts anew, because a version of the service that keeps no log changed the queue. The entries that wait follow.
+        Restarted = "restarted",
+        /// An entry that was waiting when the log started anew.
+        Listed = "listed",
+    }
+}
+
+state! {
     /// The status of a waiting-list entry.
     WaitlistStatus ("status of a waiting-list entry") {
         /// The entry is in the queue.

@@ -16,7 +16,8 @@ use actix_web::{Error, HttpResponse, web};
 use url::Url;
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE";
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, \
+     X-Guest-Token, X-Transfer-Token";
 const EXPOSED_HEADERS: &str =
     "ETag, Location, Retry-After, Idempotent-Replayed, X-Request-Id, RateLimit, RateLimit-Policy, Content-Disposition";
 /// How long a browser may cache the response to a preflight request, in seconds.

@@ -9,11 +9,12 @@ mod problems;
 mod shared;
 
 pub use enums::{
-    AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus,
+    AccountLanguage, AccountRole, Action, ActorRole, AdminRole, BookingOrigin, BookingStatus, EventStatus, QueueLogKind, TransferStatus,
+    WaitlistStatus,
 };
 pub use parameters::{EventVersionHeader, IdempotencyKeyHeader, KnownVersionHeader, NaturallyIdempotentKeyHeader, PageParams};
 pub use problems::{ProblemDocument, Problems};
-pub use shared::{BOOTSTRAP_TOKEN, TOKEN, shared};
+pub use shared::{BOOTSTRAP_TOKEN, GUEST_LINK, TOKEN, shared};
 
 /// Declares a type that represents the [`Problems`] of a route in `#[utoipa::path(responses(…))]`.
 #[macro_export]

@@ -252,7 +252,8 @@ impl Inventory {
             let command = |(event, id, ticket_type)| {
                 let target = Target::ById(WaitlistEntryId::from_uuid(id), TicketTypeId::from_uuid(ticket_type));
                 let event = EventId::from_uuid(event);
-                Command::LeaveWaitlist(LeaveWaitlist { event, account, target, idempotency: None, authority: Authority::ClosedAccount })
+                let authority = Authority::ClosedAccount;
+                Command::LeaveWaitlist(LeaveWaitlist { event, account, target, whole_wish: false, idempotency: None, authority })
             };
             if self.run_all(waiting.into_iter().map(command).collect()).await? == 0 {
                 return Ok(true);

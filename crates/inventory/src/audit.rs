@@ -52,6 +52,15 @@ UNION ALL
 SELECT 'waiting-list entries whose number was never assigned', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id WHERE w.number >= t.next_waitlist_number
 UNION ALL
+SELECT 'ticket types whose queue log does not end with its last record', count(*), min(t.event_id || ' ' || t.id)
+  FROM ticket_types t LEFT JOIN LATERAL (SELECT q.position, q.hash FROM queue_log q WHERE q.event_id = t.event_id AND q.ticket_type_id = t.id
+                                          ORDER BY q.position DESC LIMIT 1) AS last ON true
+ WHERE t.queue_position <> coalesce(last.position, 0) OR t.queue_hash IS DISTINCT FROM last.hash
+UNION ALL
+SELECT 'queue logs that lack records or whose ticket type does not exist', count(*), min(q.event_id || ' ' || q.ticket_type_id)
+  FROM (SELECT event_id, ticket_type_id, count(*) AS records FROM queue_log GROUP BY 1, 2) q
+  LEFT JOIN ticket_types t ON t.event_id = q.event_id AND t.id = q.ticket_type_id WHERE q.records IS DISTINCT FROM t.queue_position
+UNION ALL
 SELECT 'promoted waiting-list entries without a matching booking', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w LEFT JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
  WHERE w.booking_id IS NOT NULL AND (b.origin = 'waitlist' AND b.account_id = w.account_id AND b.ticket_type_id = w.ticket_type_id AND b.quantity <= w.quantity) IS NOT TRUE
@@ -64,6 +73,15 @@ UNION ALL
 SELECT 'waiting-list entries whose offer does not have the status of their booking', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN bookings b ON b.event_id = w.event_id AND b.id = w.booking_id
  WHERE (w.status = 'expired') <> (b.status = 'expired') OR (w.status = 'left' AND b.status <> 'cancelled')
+UNION ALL
+SELECT 'waiting-list entries whose wish was fulfilled by another entry', count(*), min(w.event_id || ' ' || w.id)
+  FROM waitlist_entries w JOIN waitlist_entries p ON p.event_id = w.event_id AND p.wish_id = w.wish_id AND p.booking_id IS NOT NULL
+ WHERE w.status = 'waiting'
+UNION ALL
+SELECT 'wishes whose entries have different holders or the same ticket type', count(*), min(wish)
+  FROM (SELECT event_id || ' ' || wish_id AS wish FROM waitlist_entries WHERE wish_id IS NOT NULL GROUP BY event_id, wish_id
+        HAVING count(DISTINCT ticket_type_id) <> count(*)
+            OR count(DISTINCT account_id) FILTER (WHERE account_id <> '00000000-0000-0000-0000-000000000000') > 1) AS w
 UNION ALL
 SELECT 'waiting-list entries that could be booked from the available tickets', count(*), min(w.event_id || ' ' || w.id)
   FROM waitlist_entries w JOIN ticket_types t ON t.event_id = w.event_id AND t.id = w.ticket_type_id

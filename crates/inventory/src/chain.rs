@@ -27,8 +27,8 @@ use crate::transaction::{OpenTransaction, TransactionEnd, TransactionError, end_
 pub struct StartedBatch<R> {
     inventory: Inventory,
     requests: Vec<R>,
-    /// True if the batch contains only `Book`, `Confirm`, `CancelBooking`, `LeaveWaitlist` and `ChangeEntry` commands, that is, none
-    /// that changes the event data on which other decisions depend.
+    /// True if the batch contains only `Book`, `BookWish`, `Confirm`, `CancelBooking`, `LeaveWaitlist` and `ChangeEntry` commands, that
+    /// is, none that changes the event data on which other decisions depend.
     accepts_more: bool,
     transaction: Result<Box<OpenTransaction>, TransactionError>,
 }
@@ -90,7 +90,12 @@ impl<R: CommandRequest> StartedBatch<R> {
         let accepts_more = |request: &R| {
             matches!(
                 request.command(),
-                Command::Book(_) | Command::Confirm(_) | Command::CancelBooking(_) | Command::LeaveWaitlist(_) | Command::ChangeEntry(_)
+                Command::Book(_)
+                    | Command::BookWish(_)
+                    | Command::Confirm(_)
+                    | Command::CancelBooking(_)
+                    | Command::LeaveWaitlist(_)
+                    | Command::ChangeEntry(_)
             )
         };
         Self { inventory, accepts_more: requests.iter().all(accepts_more), requests, transaction }

@@ -8,6 +8,7 @@ mod event;
 mod outcome;
 mod tickets;
 mod transfers;
+mod wishes;
 
 use rowlock_domain::ids::{AccountId, EventId, TypeKey};
 use rowlock_domain::trace::TraceContext;
@@ -19,12 +20,15 @@ pub use self::outcome::{
 };
 pub use self::tickets::{Book, CancelBooking, ChangeEntry, ConfirmBooking, ExpireReservations, LeaveWaitlist, Reallocate, Target};
 pub use self::transfers::{AcceptTransfer, EndTransfer, OfferTransfer, TransferSide, TransferTokenHash};
+pub use self::wishes::{BookWish, WishedType};
 
 /// An operation that runs in a transaction.
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Books or reserves tickets, or joins the waiting list.
     Book(Book),
+    /// Books or reserves tickets of one of several types, or joins the waiting lists of all of them.
+    BookWish(Box<BookWish>),
     /// Confirms a reserved booking.
     Confirm(ConfirmBooking),
     /// Returns all or some of the tickets of a booking.
@@ -55,6 +59,7 @@ impl Command {
     pub const fn event(&self) -> EventId {
         match self {
             Self::Book(book) => book.key.event,
+            Self::BookWish(wish) => wish.event,
             Self::Confirm(confirm) => confirm.key.event,
             Self::CancelBooking(cancel) => cancel.event,
             Self::LeaveWaitlist(leave) => leave.event,
@@ -92,7 +97,7 @@ impl Command {
                 Target::ById(_, ticket_type) | Target::OnlyAtEvent(Some(ticket_type)) => ticket_type,
                 Target::OnlyAtEvent(None) => return None,
             },
-            Self::ChangeEvent(_) | Self::DeleteEvent(_) => return None,
+            Self::BookWish(_) | Self::ChangeEvent(_) | Self::DeleteEvent(_) => return None,
         };
         Some(TypeKey { event, ticket_type })
     }
@@ -101,7 +106,8 @@ impl Command {
     /// key or if its actor is not an account, which cannot occur for commands with a key.
     pub(crate) fn idempotency(&self) -> Option<(AccountId, &'static str, &Idempotency)> {
         let (account, by, [own, for_others], idempotency) = match self {
-            Self::Book(book) => (book.holder.account, book.for_guest.as_deref(), ["book", "admin-book"], &book.idempotency),
+            Self::Book(book) => (book.holder.account, book.administrator.as_deref(), ["book", "admin-book"], &book.idempotency),
+            Self::BookWish(wish) => (wish.holder.account, None, ["book"; 2], &wish.idempotency),
             Self::Confirm(confirm) => (confirm.account, None, ["confirm"; 2], &confirm.idempotency),
             Self::CancelBooking(cancel) => {
                 (cancel.account, cancel.authority.administrator(), ["cancel", "admin-cancel"], &cancel.idempotency)

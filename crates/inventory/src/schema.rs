@@ -73,6 +73,7 @@ diesel::table! {
         issued -> Nullable<Integer>,
         void_numbers -> Nullable<Array<Integer>>,
         void_reasons -> Nullable<Array<Text>>,
+        guest_link -> Nullable<Integer>,
     }
 }
 
@@ -92,6 +93,8 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         for_guest -> Bool,
         min_quantity -> Nullable<Integer>,
+        wish_id -> Nullable<Uuid>,
+        preference -> Nullable<SmallInt>,
     }
 }
 

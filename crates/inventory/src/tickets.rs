@@ -15,9 +15,10 @@ mod summary;
 
 pub use checkin::{Admission, CheckinOutcome, CheckinRefusal, Scan, StoredCheckin, Undo, check_in, undo};
 pub use door_list::{DoorListCursor, DoorListFilter, DoorListRow, door_list};
+pub(crate) use keyed::Operation;
 pub use keyed::{KeyedOutcome, RequestKey};
 pub use keys::{NewTicketKey, StoredTicketKey, insert_first_key, published_keys};
-pub use read::{AccountCheckin, TicketedBooking, checkins_of_account, tickets_of_booking};
+pub use read::{AccountCheckin, TicketedBooking, checkins_of_account, tickets_of_booking, tickets_of_bookings};
 pub use replace::{ReplaceRefusal, replace_code};
 pub(crate) use rows::{stored_number, stored_numbers};
 pub use summary::{CheckinSummary, TypeSummary, summary};

@@ -4,9 +4,11 @@ pub(crate) mod rows;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookingLimits, PartySize, Schedule, Stock};
+use rowlock_domain::chance::Chance;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TransferId, TypeKey, WaitlistEntryId};
 use rowlock_domain::queue::QueuedEntry;
 use rowlock_domain::states::{BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus, WaitlistUntil};
+use rowlock_domain::wishes::WishPlace;
 use serde::{Deserialize, Serialize};
 
 use crate::event_times::EventTimes;
@@ -164,6 +166,8 @@ pub struct Booking {
     /// The time at which the reservation ends or ended. It is absent if the tickets were sold: it is cleared when the booking is
     /// confirmed, and kept when the booking is cancelled or expires before that.
     pub expires_at: Option<Timestamp>,
+    /// Whether the holder is a guest without an account, who has a link instead.
+    pub for_guest: bool,
 }
 
 impl Booking {
@@ -197,6 +201,8 @@ pub struct WaitlistEntry {
     pub ended_at: Option<Timestamp>,
     /// Whether the holder is a guest without an account, who cannot accept offers.
     pub for_guest: bool,
+    /// The wish that the entry belongs to, and its place there, unless it stands alone.
+    pub wish: Option<WishPlace>,
 }
 
 impl WaitlistEntry {
@@ -222,6 +228,8 @@ pub struct NamedEntry {
     pub event_name: String,
     /// The position in the queue, starting at 1, if the entry is waiting.
     pub position: Option<i64>,
+    /// The chance to get tickets, if it was estimated.
+    pub chance: Option<Chance>,
     /// The entry.
     pub entry: WaitlistEntry,
 }

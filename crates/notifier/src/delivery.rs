@@ -1,6 +1,7 @@
 //! Deliveries: which person is told what, and what became of it.
 
 mod kind;
+mod retry;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::kind::Kind;
+pub(crate) use self::retry::RetryPlan;
 use crate::broadcast::NewBroadcast;
 use crate::mail::single_line;
 
@@ -190,6 +192,7 @@ impl NewRow {
             Notification::Closed(tickets) => of_tickets(Kind::WaitlistClosed, tickets),
             Notification::TransferAccepted(tickets) => of_tickets(Kind::TransferAccepted, tickets),
             Notification::TransferDeclined(tickets) => of_tickets(Kind::TransferDeclined, tickets),
+            Notification::GuestLink(tickets) => of_tickets(Kind::GuestLink, tickets),
             Notification::TransferReceived(tickets) => of_tickets(Kind::TransferReceived, tickets),
             Notification::TransferOffered { tickets, transfer: transfer_id, expires_at, sealed } => {
                 let transfer = serde_json::json!(TransferData { transfer_id, expires_at, sealed });
@@ -261,6 +264,8 @@ pub(crate) enum Outcome {
     Skipped(String),
     /// The attempt was not made. It does not count.
     Postponed(String),
+    /// The batch had no room for the tickets of the mail, so the attempt is left to the next one. It does not count.
+    Released,
 }
 
 /// The new state of a claimed delivery.
@@ -273,32 +278,6 @@ pub(crate) struct Settlement {
     /// Time until a pending delivery is due again.
     pub(crate) delay: Duration,
     pub(crate) detail: Option<String>,
-}
-
-/// When a delivery is tried again.
-#[derive(Debug, Clone)]
-pub(crate) struct RetryPlan {
-    /// The delays after the first attempts. The last one is repeated.
-    pub(crate) delays: Vec<Duration>,
-    /// The sum of the delays after which the delivery fails.
-    pub(crate) give_up_after: Duration,
-}
-
-impl RetryPlan {
-    /// Returns the delay after this number of attempts, or `None` after the last one.
-    fn delay_after(&self, attempts: u32) -> Option<Duration> {
-        let last = self.delays.last().copied()?;
-        let index = |attempt: u32| usize::try_from(attempt).unwrap_or(usize::MAX);
-        let delay = |attempt: u32| self.delays.get(index(attempt)).copied().unwrap_or(last);
-        let mut waited = Duration::ZERO;
-        for attempt in 0..attempts {
-            waited = waited.saturating_add(delay(attempt));
-            if waited > self.give_up_after {
-                return None;
-            }
-        }
-        Some(delay(attempts.saturating_sub(1)))
-    }
 }
 
 /// Time until a delivery whose attempt was not made is due again.
@@ -323,26 +302,11 @@ impl ClaimedDelivery {
             Outcome::Unclear(detail) => settled(Status::Unclear, attempted, Some(detail)),
             Outcome::Skipped(detail) => settled(Status::Skipped, self.attempts, Some(detail)),
             Outcome::Postponed(detail) => Settlement { delay: POSTPONED_DELAY, ..settled(Status::Pending, self.attempts, Some(detail)) },
+            Outcome::Released => settled(Status::Pending, self.attempts, None),
             Outcome::Retry(detail) => match plan.delay_after(attempted) {
                 Some(delay) => Settlement { delay, ..settled(Status::Pending, attempted, Some(detail)) },
                 None => settled(Status::Failed, attempted, Some(format!("given up after {attempted} attempts; the last one: {detail}"))),
             },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_grow_and_end_after_a_day() {
-        let delays = [10, 60, 3600].map(Duration::from_secs).to_vec();
-        let plan = RetryPlan { delays, give_up_after: Duration::from_secs(86_400) };
-        let seconds = |attempts| plan.delay_after(attempts).map(|delay| delay.as_secs());
-        assert_eq!([1, 2, 3, 4].map(seconds), [Some(10), Some(60), Some(3600), Some(3600)]);
-        // 10 s, 60 s and 23 full hours fit into a day.
-        assert_eq!((seconds(25), seconds(26)), (Some(3600), None));
-        assert_eq!(RetryPlan { delays: Vec::new(), ..plan }.delay_after(1), None);
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! When an event is changed, and a day before it starts, a background job writes the deliveries to all holders of its tickets.
 
+mod attachments;
 mod broadcast;
 pub mod cli;
 mod consume;
@@ -15,6 +16,7 @@ mod contacts;
 mod delivery;
 mod events;
 mod folder;
+mod guests;
 mod holders;
 mod housekeeping;
 mod mail;
@@ -29,6 +31,7 @@ mod settings;
 mod smtp;
 mod states;
 mod store;
+mod tickets;
 mod transport;
 mod webhooks;
 

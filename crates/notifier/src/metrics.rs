@@ -76,7 +76,7 @@ impl DeliveryMetrics {
             Outcome::Failed(_) => "failed",
             Outcome::Unclear(_) => "unclear",
             Outcome::Skipped(_) => "skipped",
-            Outcome::Postponed(_) => "postponed",
+            Outcome::Postponed(_) | Outcome::Released => "postponed",
         };
         self.outcomes.get_or_create(&OutcomeLabel { outcome }).inc();
     }

@@ -12,24 +12,30 @@ use rowlock_platform::clock::Clock;
 use rowlock_sealing::{ACCOUNT_NOTICE, AccountNotice, MailingList, TRANSFER_NOTICE, TransferNotice};
 use serde::Deserialize;
 
+use crate::attachments::{Attachments, TicketAttacher};
 use crate::broadcast::{CHANGED_BACK, ChangeData, NOT_VISIBLE_YET, ReminderTimes, reason_to_skip};
-use crate::contacts::{Contact, Contacts};
+use crate::contacts::{Contact, Contacts, Preferences};
 use crate::delivery::{ClaimedDelivery, Kind, NoticeData, Outcome, TicketData, TransferData, WebhookData};
 use crate::events::{Event, Events};
+use crate::guests::{Guest, Guests};
 use crate::mail::{Composer, OfferedTickets, OutgoingMail, Recipient, Topic};
 use crate::states::{StateReader, States};
+use crate::tickets::TicketsOfBatch;
 
 /// The answers of other services about the deliveries of a batch.
 pub(crate) struct LookedUp {
     contacts: Result<HashMap<AccountId, Contact>, String>,
     events: HashMap<EventId, Result<Option<Arc<Event>>, String>>,
     states: Result<States, String>,
+    /// The guests among the recipients that have no account.
+    guests: Result<HashMap<(EventId, AccountId), Guest>, String>,
+    tickets: TicketsOfBatch,
 }
 
 impl LookedUp {
     /// Returns whether the other services answered.
     pub(crate) fn is_complete(&self) -> bool {
-        self.contacts.is_ok() && self.states.is_ok() && self.events.values().all(Result::is_ok)
+        self.contacts.is_ok() && self.states.is_ok() && self.guests.is_ok() && self.events.values().all(Result::is_ok)
     }
 
     fn event(&self, id: EventId) -> Result<&Event, Outcome> {
@@ -42,10 +48,30 @@ impl LookedUp {
     }
 
     fn contact(&self, account: AccountId) -> Result<&Contact, Outcome> {
-        let contacts = self.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
-        let gone = || Outcome::Skipped("the account no longer exists or is disabled".to_owned());
-        contacts.get(&account).ok_or_else(gone)
+        self.known_contact(account)?.ok_or_else(Self::gone)
     }
+
+    /// Returns the guest who holds tickets or a place at an event.
+    fn guest(&self, event: EventId, account: AccountId) -> Result<&Guest, Outcome> {
+        let guests = self.guests.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
+        guests.get(&(event, account)).ok_or_else(Self::gone)
+    }
+
+    fn known_contact(&self, account: AccountId) -> Result<Option<&Contact>, Outcome> {
+        let contacts = self.contacts.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
+        Ok(contacts.get(&account))
+    }
+
+    fn gone() -> Outcome {
+        Outcome::Skipped("the account no longer exists or is disabled".to_owned())
+    }
+}
+
+/// The person to whom a mail about tickets is written.
+struct Addressee {
+    recipient: Recipient,
+    /// The mails that the person wants, or `None` for a guest, who gets only mails about tickets that an administrator has booked.
+    preferences: Option<Preferences>,
 }
 
 /// A delivery that is ready to be sent, or the reason why it is not sent.
@@ -67,6 +93,9 @@ pub(crate) struct Preparer {
     pub(crate) contacts: Contacts,
     pub(crate) events: Events,
     pub(crate) states: StateReader,
+    pub(crate) guests: Guests,
+    /// Attaches tickets; `None` if mails carry none.
+    pub(crate) tickets: Option<TicketAttacher>,
     pub(crate) composer: Composer,
     pub(crate) clock: Clock,
     pub(crate) reminders: ReminderTimes,
@@ -119,55 +148,91 @@ impl Preparer {
             }
         }
         let events = events.into_iter().map(|event| async move { (event, self.events.look_up(event).await) });
+        let tickets = async {
+            match &self.tickets {
+                Some(attacher) => attacher.reader.look_up(&about_tickets).await,
+                None => TicketsOfBatch::default(),
+            }
+        };
         let states = self.states.look_up(&about_tickets);
-        let (contacts, events, states) = tokio::join!(self.contacts.look_up(&accounts), join_all(events), states);
-        for reason in [contacts.as_ref().err(), states.as_ref().err()].into_iter().flatten() {
+        let (contacts, events, states, tickets) = tokio::join!(self.contacts.look_up(&accounts), join_all(events), states, tickets);
+        let unknown = contacts.as_ref().map(|contacts| {
+            let holders = about_tickets.iter().map(|(_, delivery, tickets)| (tickets.event_id, delivery.key.recipient));
+            holders.filter(|(_, account)| !contacts.contains_key(account)).collect()
+        });
+        let guests = self.guests.look_up(&unknown.unwrap_or_default()).await;
+        for reason in [contacts.as_ref().err(), states.as_ref().err(), guests.as_ref().err()].into_iter().flatten() {
             tracing::warn!(%reason, "deliveries are postponed");
         }
-        LookedUp { contacts, events: events.into_iter().collect(), states }
+        LookedUp { contacts, events: events.into_iter().collect(), states, guests, tickets }
     }
 
     /// Writes the mail of a delivery.
-    pub(crate) fn prepare(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Prepared {
+    pub(crate) async fn prepare(&self, delivery: &ClaimedDelivery, looked_up: &LookedUp) -> Prepared {
         let mail = match kind(delivery) {
             Ok(Kind::AccountNotice) => self.notice(delivery),
             Ok(Kind::WebhookDisabled) => self.about_webhook(delivery, looked_up),
             Ok(Kind::TransferOffered) => self.about_offered_tickets(delivery, looked_up),
-            Ok(kind) => self.about_tickets(delivery, kind, looked_up),
+            Ok(kind) => self.about_tickets(delivery, kind, looked_up).await,
             Err(outcome) => Err(outcome),
         };
         mail.into()
     }
 
-    fn about_tickets(&self, delivery: &ClaimedDelivery, kind: Kind, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
+    async fn about_tickets(&self, delivery: &ClaimedDelivery, kind: Kind, looked_up: &LookedUp) -> Result<OutgoingMail, Outcome> {
         let tickets: TicketData = data(delivery)?;
         let skipped = |reason: &str| Outcome::Skipped(reason.to_owned());
-        let contact = looked_up.contact(delivery.key.recipient)?;
-        let list = list_of(kind);
-        match list {
-            Some(MailingList::Waitlist) if !contact.notifications.waitlist => {
+        let Addressee { recipient, preferences } = self.addressee(delivery, tickets.event_id, looked_up)?;
+        let list = list_of(kind).filter(|_| preferences.is_some());
+        match (list, preferences) {
+            (Some(MailingList::Waitlist), Some(preferences)) if !preferences.waitlist => {
                 return Err(skipped("the account does not want mails about its places in waiting lists"));
             }
-            Some(MailingList::Reminders) if !contact.notifications.reminders => {
+            (Some(MailingList::Reminders), Some(preferences)) if !preferences.reminders => {
                 return Err(skipped("the account does not want reminders"));
             }
             _ => {}
         }
         let event = looked_up.event(tickets.event_id)?;
-        let address = contact.address().ok_or_else(|| Outcome::Failed("the account's address is not a valid e-mail address".to_owned()))?;
-        let language = contact.language.as_deref().and_then(|language| language.parse().ok());
-        let recipient = self.recipient(address, contact.name(), language);
         if let Some(reason) = self.reason_to_skip(kind, tickets, event) {
             return Err(skipped(reason));
         }
         let states = looked_up.states.as_ref().map_err(|reason| Outcome::Postponed(reason.clone()))?;
-        let tickets = states.current(kind, delivery, tickets).map_err(skipped)?;
+        let mut tickets = states.current(kind, delivery, tickets).map_err(skipped)?;
+        let booking = looked_up.tickets.of(kind, delivery, states.is_confirmed(delivery))?;
+        let attachments = match (booking, &self.tickets) {
+            (Some(booking), Some(TicketAttacher { printer, .. })) => {
+                tickets = TicketData { quantity: booking.quantity, remaining: booking.quantity, ..tickets };
+                // An address that is not confirmed is not addressed by name.
+                let printed = printer.print(booking, recipient.mailbox.name.is_some(), recipient.language).await;
+                printed.map_err(Outcome::Failed)?
+            }
+            _ => Attachments::default(),
+        };
         let change = if kind == Kind::EventChanged { Some(visible_change(delivery, event)?) } else { None };
         let topic = match &change {
             Some(ChangeData { previous, .. }) => Topic::Changed { previous, tickets, event },
             None => Topic::Tickets { kind, tickets, event },
         };
-        self.composer.compose(delivery.key, &recipient, &topic, list).map_err(Outcome::Failed)
+        self.composer.compose_with(delivery.key, &recipient, &topic, list, attachments).map_err(Outcome::Failed)
+    }
+
+    /// Returns the owner of the account, or else the guest with the token of the link.
+    fn addressee(&self, delivery: &ClaimedDelivery, event: EventId, looked_up: &LookedUp) -> Result<Addressee, Outcome> {
+        let account = delivery.key.recipient;
+        if let Some(contact) = looked_up.known_contact(account)? {
+            let invalid = || Outcome::Failed("the account's address is not a valid e-mail address".to_owned());
+            let address = contact.address().ok_or_else(invalid)?;
+            let language = contact.language.as_deref().and_then(|language| language.parse().ok());
+            let recipient = self.recipient(address, contact.name(), language);
+            return Ok(Addressee { recipient, preferences: Some(contact.notifications) });
+        }
+        let guest = looked_up.guest(event, account)?;
+        let invalid = |_| Outcome::Failed("the address of the guest is not a valid e-mail address".to_owned());
+        let address: Address = guest.email.parse().map_err(invalid)?;
+        let token = guest.token(&self.composer.keys).map_err(|error| Outcome::Failed(error.to_string()))?;
+        let recipient = Recipient { guest_token: Some(token), ..self.recipient(address, Some(&guest.name), None) };
+        Ok(Addressee { recipient, preferences: None })
     }
 
     /// Returns why a mail about tickets is not sent because of its event or of the time, or `None` if it is.
@@ -177,7 +242,13 @@ impl Preparer {
         match kind {
             Kind::EventChanged | Kind::Reminder => reason_to_skip(kind, event, self.reminders, now),
             // The account gets another mail if it lost tickets or its place.
-            Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::Waitlisted | Kind::OfferLapsed | Kind::TransferReceived
+            Kind::Confirmed
+            | Kind::Promoted
+            | Kind::Offered
+            | Kind::Waitlisted
+            | Kind::OfferLapsed
+            | Kind::TransferReceived
+            | Kind::GuestLink
                 if is_called_off =>
             {
                 Some("the event was called off")
@@ -240,6 +311,6 @@ impl Preparer {
 
     fn recipient(&self, address: Address, name: Option<&str>, language: Option<Language>) -> Recipient {
         let name = name.map(crate::mail::single_line).filter(|name| !name.is_empty());
-        Recipient { mailbox: Mailbox::new(name, address), language: language.unwrap_or(self.default_language) }
+        Recipient { mailbox: Mailbox::new(name, address), language: language.unwrap_or(self.default_language), guest_token: None }
     }
 }

@@ -45,6 +45,14 @@ impl Rate {
             self.accounted = self.accounted.max(now) + interval * mails;
         }
     }
+
+    /// Takes back what was accounted for mails that were not sent.
+    pub(crate) fn unused(&mut self, mails: usize) {
+        if let Some((interval, _)) = self.limit {
+            let mails = u32::try_from(mails).unwrap_or(u32::MAX);
+            self.accounted = self.accounted.checked_sub(interval * mails).unwrap_or(self.accounted);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +75,18 @@ mod tests {
             rate.used(1, start + half_a_second);
             assert_eq!(rate.allowed(start + half_a_second), Err(half_a_second));
         }
+    }
+
+    #[test]
+    fn mails_that_were_not_sent_leave_room_for_others() {
+        let start = Instant::now();
+        let mut rate = Rate::new(120, start);
+        rate.used(2, start);
+        rate.unused(1);
+        assert_eq!(rate.allowed(start), Ok(1));
+        let mut unlimited = Rate::new(0, start);
+        unlimited.unused(1);
+        assert_eq!(unlimited.allowed(start), Ok(u128::MAX));
     }
 
     #[test]

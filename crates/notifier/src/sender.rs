@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -11,7 +11,7 @@ use rowlock_postgres::DatabaseError;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::{ClaimedDelivery, DeliveryKey, OutOfOrder, Outcome, RetryPlan, Settlement};
+use crate::delivery::{ClaimedDelivery, DeliveryKey, Kind, OutOfOrder, Outcome, RetryPlan, Settlement};
 use crate::metrics::DeliveryMetrics;
 use crate::prepare::{LookedUp, Prepared, Preparer};
 use crate::rate::Rate;
@@ -50,6 +50,8 @@ struct Batch<'a> {
     claimed_since: Instant,
     /// Whether the server could not be reached for one of the mails.
     unreachable: AtomicBool,
+    /// Number of deliveries that are left to the next batch.
+    released: AtomicUsize,
 }
 
 impl Sender {
@@ -101,16 +103,27 @@ impl Sender {
     }
 
     /// Sends claimed deliveries and stores the outcomes. Returns false if the SMTP server or another service could not be reached.
-    async fn send(&self, claimed: Vec<ClaimedDelivery>, claimed_since: Instant) -> bool {
+    async fn send(&self, mut claimed: Vec<ClaimedDelivery>, claimed_since: Instant) -> bool {
+        // Mails for which no tickets have to be printed leave first.
+        claimed.sort_by_key(|delivery| Kind::of_name(&delivery.kind).is_some_and(Kind::brings_tickets));
         let (looked_up, out_of_order) = tokio::join!(self.preparer.look_up(&claimed), self.store.out_of_order(&claimed));
         let out_of_order = out_of_order.map_err(|error| error.to_string());
-        let batch = Batch { looked_up: &looked_up, out_of_order: &out_of_order, claimed_since, unreachable: AtomicBool::new(false) };
+        let batch = Batch {
+            looked_up: &looked_up,
+            out_of_order: &out_of_order,
+            claimed_since,
+            unreachable: AtomicBool::new(false),
+            released: AtomicUsize::new(0),
+        };
         let settlements: Vec<Settlement> = stream::iter(claimed)
             .map(|delivery| {
                 let batch = &batch;
                 async move {
                     let outcome = self.attempt(&delivery, batch).await;
                     self.record(&delivery, &outcome);
+                    if outcome == Outcome::Released {
+                        batch.released.fetch_add(1, Ordering::Relaxed);
+                    }
                     delivery.settle(outcome, &self.retries)
                 }
             })
@@ -118,6 +131,10 @@ impl Sender {
             .collect()
             .await;
         self.settle(&settlements, claimed_since).await;
+        let released = batch.released.load(Ordering::Relaxed);
+        if released > 0 {
+            self.rate.lock().await.unused(released);
+        }
         !batch.unreachable.load(Ordering::Relaxed) && looked_up.is_complete()
     }
 
@@ -138,7 +155,7 @@ impl Sender {
             }
             Err(reason) => return Outcome::Postponed(reason.clone()),
         }
-        let mail = match self.preparer.prepare(delivery, batch.looked_up) {
+        let mail = match self.preparer.prepare(delivery, batch.looked_up).await {
             Prepared::Mail(mail) => mail,
             Prepared::Nothing(outcome) => return outcome,
         };
@@ -165,7 +182,7 @@ impl Sender {
                 tracing::warn!(message = %key.message, "it is unknown whether a mail was sent; see `notifier deliveries list`");
             }
             Outcome::Postponed(reason) => tracing::debug!(message = %key.message, %reason, "a delivery was postponed"),
-            Outcome::Sent | Outcome::Retry(_) | Outcome::Skipped(_) => {}
+            Outcome::Sent | Outcome::Retry(_) | Outcome::Skipped(_) | Outcome::Released => {}
         }
     }
 

@@ -21,10 +21,12 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::MIGRATIONS;
+use crate::attachments::TicketAttacher;
 use crate::broadcast::{Broadcaster, ReminderFinder};
 use crate::consume::MessageConsumer;
 use crate::contacts::Contacts;
 use crate::events::Events;
+use crate::guests::Guests;
 use crate::holders::Holders;
 use crate::housekeeping::keep_house;
 use crate::mail::Composer;
@@ -173,11 +175,14 @@ impl Notifier {
         let http = service_client(settings.api.timeout).build()?;
         let transport = Transport::new(&settings.mail)?;
         let events = Events::new(http.clone(), &settings.api.booking_url, settings.api.keep);
+        let tickets = TicketAttacher::of(&settings, &http).map_err(StartError::Texts)?;
         let composer = Composer::new(&settings.mail, settings.site, settings.sealing, clock.clone()).map_err(StartError::Texts)?;
         let preparer = Preparer {
             contacts: Contacts::new(http.clone(), &settings.api.auth_url),
             events,
-            states: StateReader::new(http, &settings.api.booking_url),
+            states: StateReader::new(http.clone(), &settings.api.booking_url),
+            guests: Guests::new(http, &settings.api.booking_url),
+            tickets,
             composer,
             clock,
             reminders: settings.broadcasts.reminders,

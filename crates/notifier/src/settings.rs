@@ -23,6 +23,7 @@ use url::Url;
 
 pub use self::broadcasts::BroadcastSettings;
 pub use self::pace::PaceSettings;
+use crate::attachments::TicketAttacher;
 use crate::delivery::RetryPlan;
 use crate::webhooks::WebhookSettings;
 
@@ -95,6 +96,8 @@ pub struct MailSettings {
     pub per_minute: u32,
     /// When a delivery is tried again.
     pub(crate) retries: RetryPlan,
+    /// Maximum number of tickets that a mail carries; `None` if mails carry no files.
+    pub(crate) max_attached_tickets: Option<u32>,
     /// How mails leave the notifier.
     pub transport: TransportSettings,
 }
@@ -255,6 +258,7 @@ impl MailSettings {
         let per_minute = reader.number("mail.per_minute", 0..=1_000_000);
         let delays = reader.millis_list("mail.retry_delays_ms", 1..=86_400_000);
         let give_up_after = reader.millis("mail.give_up_after_ms", 0..=604_800_000);
+        let max = TicketAttacher::read_max(reader);
         let folder = reader.optional::<PathBuf>("mail.folder");
         let smtp = SmtpSettings::read(reader);
         let transport = match (smtp?, folder?) {
@@ -266,7 +270,8 @@ impl MailSettings {
             }
         };
         let retries = RetryPlan { delays: delays?, give_up_after: give_up_after? };
-        Some(Self { from: from?, default_language: default_language?, per_minute: per_minute?, retries, transport })
+        let (from, default_language, per_minute) = (from?, default_language?, per_minute?);
+        Some(Self { from, default_language, per_minute, retries, max_attached_tickets: max?, transport })
     }
 }
 

@@ -127,8 +127,9 @@ impl Subject {
             Kind::Confirmed | Kind::Promoted | Kind::Offered | Kind::TransferReceived => delivery.booking.map(Self::Booking),
             Kind::Waitlisted | Kind::WaitlistClosed => delivery.entry.map(Self::Entry),
             Kind::EventChanged | Kind::Reminder => Some(Self::Holder(delivery.key.recipient)),
-            // The page behind the link of a transfer shows its present state.
+            // The pages behind the links of transfers and of guests show the present state.
             Kind::TransferOffered
+            | Kind::GuestLink
             | Kind::TransferAccepted
             | Kind::TransferDeclined
             | Kind::OfferLapsed
@@ -181,6 +182,12 @@ impl States {
             },
             None => Ok(tickets),
         }
+    }
+
+    /// Returns whether the booking that a delivery is about is confirmed.
+    pub(crate) fn is_confirmed(&self, delivery: &ClaimedDelivery) -> bool {
+        let booking = delivery.booking.and_then(|id| self.bookings.get(&id));
+        booking.is_some_and(|booking| booking.status == BookingStatus::Confirmed)
     }
 
     fn extend(&mut self, response: Response) {

@@ -2,6 +2,7 @@
 
 mod bookings;
 mod events;
+mod queue;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use rowlock_domain::ids::{EventId, WaitlistEntryId};
 
 pub(crate) use self::bookings::Bookings;
 pub(crate) use self::events::{ChangeEvent, CreateEvent, EventDetails, Events, ListEvents};
+pub(crate) use self::queue::Queue;
 pub(crate) use self::webhooks::{ChangeWebhook, RepeatKey, Webhooks};
 use crate::error::EXIT_CODES;
 use crate::pages::ListLimit;
@@ -60,6 +62,16 @@ pub(crate) enum Command {
         /// Only entries for this ticket type: its name or its id.
         #[arg(long = "type", value_name = "TYPE")]
         ticket_type: Option<String>,
+        #[command(flatten)]
+        limit: ListLimit,
+    },
+    /// Checks the logs of the waiting lists of an event.
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Lists the transfers of tickets of an event from one account to another, newest first.
+    Transfers {
+        /// The id of the event.
+        event: EventId,
         #[command(flatten)]
         limit: ListLimit,
     },

@@ -112,6 +112,8 @@ pub(crate) struct WaitlistEntry {
     pub(crate) quantity: u64,
     /// Absent in the responses of an older server.
     pub(crate) min_quantity: Option<u64>,
+    /// Rank of the ticket type in the wish of the entry, from 0. Absent if the entry stands alone and from an older server.
+    pub(crate) preference: Option<u64>,
     pub(crate) joined_at: Timestamp,
 }
 

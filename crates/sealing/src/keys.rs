@@ -118,7 +118,12 @@ fn cipher(secret: &SecretString) -> Result<XChaCha20Poly1305, KeyError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rowlock_domain::ids::AccountId;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::{ACCOUNT_NOTICE, GUEST_LINK, GuestToken, TRANSFER_NOTICE, UNSUBSCRIBE};
 
     const FIRST: &str = "4c1f0c3f5a7d9be2468013579bdf02468ace13579bdf02468ace13579bdf0246";
     const SECOND: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
@@ -159,6 +164,32 @@ mod tests {
         assert!(first.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')), "{first}");
         assert!(!URL_SAFE_NO_PAD.decode(first).unwrap().windows(6).any(|part| part == b"secret"));
         assert_eq!(format!("{keys:?}"), "SealingKeys { old: 0, .. }");
+    }
+
+    proptest! {
+        #[test]
+        fn the_token_of_one_guest_never_opens_for_another(guest in any::<u128>(), link in 1..=u32::MAX, byte in any::<usize>(), bit in 0..8u8) {
+            let keys = keys(FIRST, &[]);
+            let token = GuestToken { guest: AccountId::from_uuid(Uuid::from_u128(guest)), link };
+            let sealed = keys.seal(GUEST_LINK, &token).unwrap();
+            prop_assert_eq!(keys.open::<GuestToken>(GUEST_LINK, &sealed), Ok(token));
+            for other in [UNSUBSCRIBE, TRANSFER_NOTICE, ACCOUNT_NOTICE] {
+                prop_assert_eq!(keys.open::<GuestToken>(other, &sealed), Err(OpenError::Unsealed));
+            }
+            // Whatever is changed, no other token results.
+            let mut bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+            let byte = byte % bytes.len();
+            bytes[byte] ^= 1 << bit;
+            let changed = URL_SAFE_NO_PAD.encode(&bytes);
+            prop_assert_eq!(keys.open::<GuestToken>(GUEST_LINK, &changed), Err(OpenError::Unsealed));
+            let shorter = URL_SAFE_NO_PAD.encode(&bytes[..byte]);
+            prop_assert_eq!(keys.open::<GuestToken>(GUEST_LINK, &shorter), Err(OpenError::Unsealed));
+        }
+
+        #[test]
+        fn no_text_is_a_token_by_chance(text in ".{0,200}") {
+            prop_assert_eq!(keys(FIRST, &[]).open::<GuestToken>(GUEST_LINK, &text), Err(OpenError::Unsealed));
+        }
     }
 
     #[test]

@@ -86,6 +86,16 @@ pub struct UnsubscribeToken {
     pub list: MailingList,
 }
 
+/// Identifies a guest in the link with which the guest sees and returns tickets without an account, sealed for
+/// [`GUEST_LINK`](crate::GUEST_LINK). It never expires, but it stops working when an administrator replaces the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestToken {
+    /// The generated id of the guest, who has one booking or one waiting-list entry.
+    pub guest: AccountId,
+    /// The number of the link, which is 1 at first and grows when the link is replaced.
+    pub link: u32,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -109,5 +119,7 @@ mod tests {
         assert_eq!((short.notice, short.name, short.token), (NoticeKind::AlreadyRegistered, None, None));
         let token = UnsubscribeToken { account_id: AccountId::from_uuid(Uuid::nil()), list: MailingList::Waitlist };
         assert_eq!(serde_json::to_value(token).unwrap(), json!({"accountId": Uuid::nil(), "list": "waitlist"}));
+        let token = GuestToken { guest: AccountId::from_uuid(Uuid::nil()), link: 2 };
+        assert_eq!(serde_json::to_value(token).unwrap(), json!({"guest": Uuid::nil(), "link": 2}));
     }
 }

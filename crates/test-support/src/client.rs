@@ -86,17 +86,23 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    guest_token: Option<String>,
 }
 
 impl Client {
     /// Creates a client without a token, for a base URL such as `http://127.0.0.1:8080`.
     pub fn new(base: impl Into<String>) -> Self {
-        Self { http: reqwest::Client::new(), base: base.into(), token: None }
+        Self { http: reqwest::Client::new(), base: base.into(), token: None, guest_token: None }
     }
 
     /// Returns a client that sends this access token.
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// Returns a client that sends the token of a guest's link.
+    pub fn with_guest_token(&self, token: impl Into<String>) -> Self {
+        Self { guest_token: Some(token.into()), ..self.clone() }
     }
 
     /// Returns a client with the same token for another base URL.
@@ -122,6 +128,9 @@ impl Client {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        if let Some(token) = &self.guest_token {
+            request = request.header("x-guest-token", token);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

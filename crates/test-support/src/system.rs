@@ -134,6 +134,7 @@ impl System {
         settings.push(("reads.keep_ms", "0".to_owned()));
         settings.push(("tokens.jwks_url", format!("{}/.well-known/jwks.json", self.auth_url())));
         settings.push(("tokens.revocations_url", format!("{}/internal/revocations", self.auth_url())));
+        settings.push(("accounts.contacts_url", format!("{}/internal/contacts", self.auth_url())));
         settings.push(("limits.book_per_account", "0".to_owned()));
         settings.push(("sealing.key", SEALING_KEY.to_owned()));
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

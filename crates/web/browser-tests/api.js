@@ -126,11 +126,32 @@ export async function soldOutEvent({ tickets = 1, ...fields } = {}) {
   return { event, holder, booking: await holder.book(event, tickets) };
 }
 
+/** Runs SQL in the database of booking-service, and returns its output. */
+function runSql(sql) {
+  const url = required("ROWLOCK_BOOKING_DATABASE_URL");
+  return execFileSync("psql", ["-X", "-A", "-t", "-1", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], { encoding: "utf8" }).trim();
+}
+
 /** Changes one row of the database of booking-service. */
 function changeRow(sql) {
-  const url = required("ROWLOCK_BOOKING_DATABASE_URL");
-  const result = execFileSync("psql", ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], { encoding: "utf8" });
-  if (result.trim() !== "UPDATE 1") throw new Error(`${sql}: ${result}`);
+  const result = runSql(sql);
+  if (result !== "UPDATE 1") throw new Error(`${sql}: ${result}`);
+}
+
+/** Replaces the sales timeline of a sold-out event: on each of so many days, two single tickets were returned and sold again. */
+export function letTicketsHaveReturned({ id }, days = 12) {
+  const at = (age) => `date_trunc('minute', now()) - ${age}`;
+  const columns = "event_id, ticket_type_id, minute, booked, returned, promoted, promotions, joined, withdrawn";
+  runSql(`
+    DELETE FROM sales_progress WHERE event_id = '${id}';
+    INSERT INTO sales_progress (event_id, ticket_type_id, sequence, minute, initial_capacity)
+      SELECT event_id, id, version, date_trunc('minute', now()), capacity FROM ticket_types WHERE event_id = '${id}';
+    INSERT INTO sales_minutes (${columns})
+      SELECT event_id, id, ${at(`make_interval(days => ${days}, hours => 23)`)}, booked, 0, 0, 0, waiting, 0
+        FROM ticket_types WHERE event_id = '${id}'
+      UNION ALL
+      SELECT event_id, t.id, ${at("make_interval(days => d, hours => n)")}, 1, 1, 0, 0, 0, 0
+        FROM ticket_types t, generate_series(0, ${days - 1}) d, generate_series(1, 2) n WHERE event_id = '${id}'`);
 }
 
 /** Lets the time of a reservation or an offer run out now, because a story cannot wait for minutes. */
@@ -143,6 +164,13 @@ export function linkOf({ id }) {
   const token = randomBytes(16).toString("hex");
   changeRow(`UPDATE transfers SET token_hash = sha256('${token}') WHERE id = '${id}' AND status = 'pending'`);
   return `/transfers/${id}?token=${token}`;
+}
+
+/** Books for a guest without an account, to whom a link is sent. Returns the name and the address. */
+export async function newGuest(event, quantity = 1, name = unique("Emmy Noether")) {
+  const email = `guest${randomBytes(6).toString("hex")}@example.org`;
+  await organizer.call("POST", `/admin/events/${event.id}/bookings`, { name, email, quantity });
+  return { name, email };
 }
 
 /** The event as it is now. Public responses may be a moment older. */

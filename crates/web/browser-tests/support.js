@@ -77,3 +77,12 @@ export async function reloadUntil(page, locator) {
     await expect(locator).toBeVisible({ timeout: 500 });
   }).toPass();
 }
+
+/** Opens the newest e-mail to an address with this text in its subject, once it was sent, and follows its link. */
+export async function followMail(page, email, subject, link) {
+  await page.goto("/dev/mail");
+  const mail = page.getByRole("row", { name: email }).getByRole("link", { name: subject }).first();
+  await reloadUntil(page, mail);
+  await mail.click();
+  await page.locator(`.mail-text a[href*="${link}"]`).click();
+}

@@ -15,6 +15,7 @@ use askama::Template;
 use rowlock_domain::states::Language;
 use rowlock_http::preferred_language;
 use rowlock_locale::Locale;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::api::models::List;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     request: HttpRequest,
     session: RefCell<Option<Session>>,
     cookies: PendingCookies,
+    /// The token of the link with which a guest acts without an account.
+    guest: Option<SecretString>,
 }
 
 impl Deref for Visitor {
@@ -83,7 +86,19 @@ impl Visitor {
         let language = cookie(LANGUAGE).and_then(|code| code.parse().ok()).unwrap_or_else(|| preferred_language(request));
         let locale = Locale::new(site.texts.clone(), language);
         let cookies = request.extensions().get::<PendingCookies>().cloned().unwrap_or_default();
-        Ok(Self(Rc::new(Inner { site, locale, request: request.clone(), session: RefCell::new(session), cookies })))
+        Ok(Self(Rc::new(Inner { site, locale, request: request.clone(), session: RefCell::new(session), cookies, guest: None })))
+    }
+
+    /// Returns the same visitor as a guest with this token, in whose name the API is called. The session is neither used nor needed.
+    pub(crate) fn as_guest(&self, token: &str) -> Self {
+        Self(Rc::new(Inner {
+            site: self.site.clone(),
+            locale: self.locale.clone(),
+            request: self.request.clone(),
+            session: RefCell::new(self.session()),
+            cookies: self.cookies.clone(),
+            guest: Some(token.into()),
+        }))
     }
 
     /// Returns the session, if the visitor is signed in.
@@ -150,7 +165,7 @@ impl Visitor {
         self.site.api.send(&call, &self.origin()).await
     }
 
-    /// Calls the API with the visitor's account. The access token is renewed when it must be. Fails with
+    /// Calls the API with the visitor's account, or as the guest. The access token is renewed when it must be. Fails with
     /// [`PageError::SignInNeeded`] if the visitor is not signed in or the session has ended.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, PageError> {
         self.respond(call).await?.json().await.map_err(|error| ApiError::Unreadable(error).into())
@@ -179,6 +194,10 @@ impl Visitor {
 
     /// Like [`call`](Self::call), and returns the response itself.
     pub(crate) async fn respond(&self, call: Call<'_>) -> Result<reqwest::Response, PageError> {
+        if let Some(token) = &self.guest {
+            let call = call.guest_token(token.expose_secret());
+            return self.site.api.respond(&call, &self.origin()).await.map_err(PageError::from);
+        }
         let mut session = self.session().ok_or_else(|| self.sign_in_needed())?;
         if session.must_renew(self.site.clock.now()) {
             session = self.renew(&session).await?;

@@ -60,6 +60,7 @@ pub(crate) const BOOKING: Service = Service {
         Ok(vec![
             ("ROWLOCK__TOKENS__JWKS_URL", format!("{auth}/.well-known/jwks.json")),
             ("ROWLOCK__TOKENS__REVOCATIONS_URL", format!("{auth}/internal/revocations")),
+            ("ROWLOCK__ACCOUNTS__CONTACTS_URL", format!("{auth}/internal/contacts")),
             ("ROWLOCK__SEALING__KEY_FILE", system.secret_path("sealing-key")),
         ])
     },

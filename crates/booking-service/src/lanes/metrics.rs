@@ -29,6 +29,7 @@ impl CommandLabels {
     pub(super) const fn new(command: &Command, result: &CommandResult) -> Self {
         let command = match command {
             Command::Book(_) => "book",
+            Command::BookWish(_) => "book-wish",
             Command::Confirm(_) => "confirm",
             Command::CancelBooking(_) => "cancel",
             Command::LeaveWaitlist(_) => "leave",
@@ -44,11 +45,12 @@ impl CommandLabels {
         let outcome = match result {
             Ok(Outcome::Booked(_)) => "booked",
             Ok(Outcome::Confirmed(_)) => "confirmed",
-            Ok(Outcome::Waitlisted(_)) => "waitlisted",
+            Ok(Outcome::Waitlisted(_) | Outcome::WishWaitlisted(_)) => "waitlisted",
             Ok(Outcome::Returned(_)) => "returned",
-            Ok(Outcome::Left(_)) => "left",
+            Ok(Outcome::Left(_) | Outcome::WishLeft(_)) => "left",
             Ok(
                 Outcome::EntryChanged(_)
+                | Outcome::WishChanged(_)
                 | Outcome::Changed(_)
                 | Outcome::Deleted
                 | Outcome::Reallocated(_)

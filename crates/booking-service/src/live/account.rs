@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes};
 use chrono::TimeDelta;
 use rowlock_domain::Timestamp;
+use rowlock_domain::chance::Chance;
 use rowlock_domain::ids::{AccountId, WaitlistEntryId};
 use rowlock_domain::states::WaitlistStatus;
 use rowlock_http::revocations::Revocations;
@@ -27,6 +28,9 @@ const MAX_ITEMS: i64 = 100;
 /// Maximum time by which a promotion that a read does not contain can be older than that read, because its transaction committed
 /// after the read.
 const COMMIT_DELAY: TimeDelta = TimeDelta::seconds(15);
+
+/// The positions of entries, and their chances if they were estimated.
+pub(super) type Positions = HashMap<WaitlistEntryId, (i64, Option<Chance>)>;
 
 /// Reads the bookings and entries of accounts.
 pub(super) struct AccountSource(pub(super) Reads);
@@ -86,17 +90,17 @@ impl AccountState {
         (self.lowest_version < lowest_version).then(|| Arc::new(Self { lowest_version, ..self.clone() }))
     }
 
-    /// Returns the state with other positions, or `None` if they are the same or older.
-    pub(super) fn with_positions(&self, positions: &HashMap<WaitlistEntryId, i64>, read_at: Timestamp) -> Option<Arc<Self>> {
+    /// Returns the state with other positions and chances, or `None` if they are the same or older.
+    pub(super) fn with_positions(&self, positions: &Positions, read_at: Timestamp) -> Option<Arc<Self>> {
         if read_at <= self.read_at {
             return None;
         }
         let mut state = Self { read_at, ..self.clone() };
         let mut moved = false;
         for row in state.entries.iter_mut().filter(|row| row.entry.status == WaitlistStatus::Waiting) {
-            let position = positions.get(&row.entry.id).copied().or(row.position);
-            moved |= position != row.position;
-            row.position = position;
+            let Some(&(position, chance)) = positions.get(&row.entry.id) else { continue };
+            moved |= (row.position, row.chance) != (Some(position), chance);
+            (row.position, row.chance) = (Some(position), chance);
         }
         if !moved {
             return None;
@@ -117,7 +121,8 @@ impl Source for AccountSource {
 
     async fn read(&self, account: AccountId) -> Result<Arc<AccountState>, ReadError> {
         let _turn = self.0.turn().await?;
-        let snapshot = self.0.reader.run(async |conn| queries::account_snapshot(conn, account, MAX_ITEMS + 1).await).await?;
+        let mut snapshot = self.0.reader.run(async |conn| queries::account_snapshot(conn, account, MAX_ITEMS + 1).await).await?;
+        self.0.chances.add_to(&mut snapshot.entries).await?;
         Ok(Arc::new(AccountState::of(snapshot)?))
     }
 

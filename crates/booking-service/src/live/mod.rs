@@ -47,6 +47,7 @@ pub(crate) use self::feed::follow_messages;
 pub(crate) use self::metrics::LiveMetrics;
 pub(crate) use self::queues::follow_queues;
 pub use self::settings::LiveSettings;
+use crate::chances::Chances;
 
 /// Maximum number of database connections that live updates use at a time, so that bookings always find one.
 const MAX_CONCURRENT_READS: usize = 4;
@@ -74,6 +75,7 @@ pub(crate) struct Live {
 #[derive(Clone)]
 struct Reads {
     reader: Reader,
+    chances: Chances,
     permits: Arc<Semaphore>,
 }
 
@@ -86,8 +88,15 @@ impl Reads {
 
 impl Live {
     /// Creates the registry of streams. Must be called within the runtime that reads the topics. `closing` ends all streams.
-    pub(crate) fn new(settings: LiveSettings, reader: Reader, clock: Clock, metrics: LiveMetrics, closing: CancellationToken) -> Self {
-        let reads = Reads { reader, permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)) };
+    pub(crate) fn new(
+        settings: LiveSettings,
+        reader: Reader,
+        chances: Chances,
+        clock: Clock,
+        metrics: LiveMetrics,
+        closing: CancellationToken,
+    ) -> Self {
+        let reads = Reads { reader, chances, permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)) };
         let (runtime, interval) = (Handle::current(), settings.min_interval);
         Self {
             events: Topics::new(EventSource(reads.clone()), interval, runtime.clone()),

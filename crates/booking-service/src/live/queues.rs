@@ -1,5 +1,5 @@
 //! Positions in waiting lists. When an entry leaves a waiting list, the positions of all entries behind it change, and the messages
-//! name none of them. Set-based queries read their positions for all accounts with open streams.
+//! name none of them. Set-based queries read their positions for all accounts with open streams, and the chances follow from them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
-use super::account::AccountState;
+use super::account::{AccountState, Positions};
 use super::topics::Topic;
 
 /// Minimum time between two reads of positions.
@@ -80,7 +80,13 @@ impl Live {
         for batch in waiting.chunks(BATCH_SIZE) {
             let _turn = self.reads.turn().await?;
             let entries: Vec<_> = batch.iter().map(|(_, entry)| entry.clone()).collect();
-            let (read_at, positions) = self.reads.reader.run(async |conn| queries::queue_positions(conn, &entries).await).await?;
+            let (read_at, places) = self.reads.reader.run(async |conn| queries::queue_positions(conn, &entries).await).await?;
+            let mut positions = Positions::with_capacity(places.len());
+            for entry in &entries {
+                if let Some(&position) = places.get(&entry.id) {
+                    positions.insert(entry.id, (position, self.reads.chances.of_entry(entry, position).await?));
+                }
+            }
             // An account with several entries is updated once.
             let topics: HashMap<_, _> = batch.iter().map(|(topic, _)| (Arc::as_ptr(topic), topic)).collect();
             for topic in topics.into_values() {

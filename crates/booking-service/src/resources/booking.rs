@@ -76,11 +76,13 @@ pub(crate) struct HeldBookingResource {
     #[serde(flatten)]
     booking: BookingResource,
     account: HolderResource,
+    /// Whether the holder is a guest without an account, who has a link instead. The id of `account` is then generated.
+    for_guest: bool,
 }
 
 impl From<NamedBooking> for HeldBookingResource {
     fn from(row: NamedBooking) -> Self {
         let booking = BookingResource::from(&row);
-        Self { booking, account: row.booking.holder.into() }
+        Self { booking, for_guest: row.booking.for_guest, account: row.booking.holder.into() }
     }
 }

@@ -32,6 +32,11 @@ pub(crate) struct WaitlistedResponse {
     #[schema(pattern = "^waitlisted$")]
     pub(crate) status: &'static str,
     pub(crate) waitlist_entry: WaitlistEntryResource,
+    /// The entries of the wish in the order of preference, of which `waitlistEntry` is the first. Omitted if the request was not about a
+    /// whole wish.
+    #[schema(required = false)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waitlist_entries: Vec<WaitlistEntryResource>,
 }
 
 /// The booking after tickets were returned.
@@ -47,6 +52,11 @@ pub(crate) struct ReturnedResponse {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LeftResponse {
     pub(crate) waitlist_entry: WaitlistEntryResource,
+    /// The entries of the wish in the order of preference, of which `waitlistEntry` is the first. Omitted if the request was not about a
+    /// whole wish.
+    #[schema(required = false)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waitlist_entries: Vec<WaitlistEntryResource>,
 }
 
 /// The waiting-list entry after its quantity was changed.
@@ -55,4 +65,9 @@ pub(crate) struct LeftResponse {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChangedEntryResponse {
     pub(crate) waitlist_entry: WaitlistEntryResource,
+    /// The entries of the wish in the order of preference, of which `waitlistEntry` is the first. Omitted if the request was not about a
+    /// whole wish.
+    #[schema(required = false)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waitlist_entries: Vec<WaitlistEntryResource>,
 }

@@ -1,7 +1,7 @@
 //! The ticket counts and the waiting list of an event, as administrators see them.
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{EventId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::ids::{EventId, TicketTypeId, WaitlistEntryId, WishId};
 use rowlock_domain::states::EventStatus;
 use rowlock_http::Page;
 use rowlock_http::openapi as enums;
@@ -34,6 +34,12 @@ pub(crate) struct WaitingResource {
     servable: bool,
     #[schema(value_type = DateTime)]
     joined_at: Timestamp,
+    /// The wish that the entry belongs to; null if it stands alone.
+    #[schema(value_type = Option<Uuid>, required)]
+    wish_id: Option<WishId>,
+    /// Rank of the ticket type in the order of preference of the wish, from 0; null if the entry stands alone.
+    #[schema(required, minimum = 0, maximum = 9)]
+    preference: Option<u16>,
 }
 
 /// The status of an event, for administrators.
@@ -87,6 +93,8 @@ impl EventStatusResource {
                 min_quantity: entry.size.min_quantity,
                 servable: largest_servable(entry.key.ticket_type).is_some_and(|largest| entry.size.min_quantity <= largest),
                 joined_at: entry.joined_at,
+                wish_id: entry.wish.map(|place| place.id),
+                preference: entry.wish.map(|place| place.preference),
             },
         );
         Self {

@@ -81,6 +81,64 @@ impl TransferResource {
     }
 }
 
+/// A transfer of tickets as organizers see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventTransfer)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventTransferResource {
+    #[schema(value_type = Uuid)]
+    id: TransferId,
+    #[schema(value_type = Uuid)]
+    ticket_type_id: TicketTypeId,
+    quantity: u32,
+    #[schema(value_type = enums::TransferStatus)]
+    status: TransferStatus,
+    /// The account that offered the tickets.
+    from: TransferSideResource,
+    /// The account that accepted them. Null unless one has.
+    #[schema(required)]
+    to: Option<TransferSideResource>,
+    /// The e-mail address to which the tickets are offered. It is deleted when the transfer ends.
+    #[schema(required)]
+    to_email: Option<String>,
+    #[schema(value_type = DateTime)]
+    created_at: Timestamp,
+    /// When the transfer lapses.
+    #[schema(value_type = DateTime)]
+    expires_at: Timestamp,
+    #[schema(value_type = Option<DateTime>, required)]
+    ended_at: Option<Timestamp>,
+}
+
+/// An account on one side of a transfer, with its booking.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TransferSide)]
+#[serde(rename_all = "camelCase")]
+struct TransferSideResource {
+    #[schema(value_type = Uuid)]
+    account_id: AccountId,
+    #[schema(value_type = Uuid)]
+    booking_id: BookingId,
+}
+
+impl From<NamedTransfer> for EventTransferResource {
+    fn from(NamedTransfer { transfer, .. }: NamedTransfer) -> Self {
+        let received = transfer.to_account.zip(transfer.received_booking);
+        Self {
+            id: transfer.id,
+            ticket_type_id: transfer.key.ticket_type,
+            quantity: transfer.quantity,
+            status: transfer.status,
+            from: TransferSideResource { account_id: transfer.from_account, booking_id: transfer.booking },
+            to: received.map(|(account_id, booking_id)| TransferSideResource { account_id, booking_id }),
+            to_email: transfer.to_email,
+            created_at: transfer.created_at,
+            expires_at: transfer.expires_at,
+            ended_at: transfer.ended_at,
+        }
+    }
+}
+
 /// The transfer after the request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TransferResult)]

@@ -116,7 +116,7 @@ pub(super) async fn account_export(caller: Caller, state: web::Data<AppState>) -
         }
         let (mut transfers, mut after) = (Vec::new(), None);
         loop {
-            let page = queries::transfers_of_account(conn, account, after, PAGE).await?;
+            let page = queries::transfers_of_account(conn, account, None, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.transfer.id);
             transfers.extend(page.iter().map(|row| TransferResource::for_account(row, account)));

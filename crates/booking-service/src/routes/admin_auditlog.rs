@@ -52,9 +52,9 @@ route_problems!(AuditLogProblems = Problems::for_administrators().with_input());
 
 /// List the audit log, newest first.
 ///
-/// The log records what administrators do: events created, changed, cancelled and deleted, bookings made for guests,
-/// bookings and waiting-list entries changed on behalf of others, administrators created, roles and second factors changed, and
-/// accounts disabled and enabled. Entries are only ever added.
+/// The log records what administrators do: events created, changed, cancelled and deleted, bookings made for guests
+/// and accounts, links sent to guests, bookings and waiting-list entries changed on behalf of others, administrators created, roles and
+/// second factors changed, and accounts disabled and enabled. Entries are only ever added.
 #[utoipa::path(
     get,
     path = "/admin/auditlog",

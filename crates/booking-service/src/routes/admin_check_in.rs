@@ -1,46 +1,26 @@
 //! `POST /admin/events/{eventId}/checkins`: admits the holder of a ticket.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use deserr::Deserr;
-use rowlock_domain::ids::{BookingId, EventId};
+use rowlock_domain::ids::EventId;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::DoorName;
-use rowlock_domain::tickets::TicketNumber;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{AdminCaller, Door, InvalidBody, JsonBody, REPLAYED_HEADER};
+use rowlock_http::{AdminCaller, Door, JsonBody, REPLAYED_HEADER};
 use rowlock_inventory::queries;
 use rowlock_inventory::tickets::RequestKey;
-use utoipa::ToSchema;
 
 use super::command::{CommandBody, check_command};
+use super::scan_body::scan_body;
 use super::targets::{event_in_path, event_not_found};
 use super::ticket_examples as examples;
 use crate::checkins::{Presented, PresentedTicket, Verdict, check_in, problem_of_refusal};
 use crate::resources::CheckinResource;
 use crate::state::AppState;
 
-/// A ticket that somebody presents: its code or, from the door list, its booking and number.
-#[derive(Deserr, ToSchema)]
-#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct CheckIn {
-    /// The content of the QR code.
-    #[deserr(default)]
-    code: Option<String>,
-    /// The booking. Required without `code`.
-    #[deserr(default)]
-    #[schema(value_type = Option<String>, format = Uuid)]
-    booking_id: Option<BookingId>,
-    /// The number of the ticket within the booking. Required with `bookingId`.
-    #[deserr(default)]
-    #[schema(value_type = Option<u16>, maximum = 999)]
-    number: Option<TicketNumber>,
-    /// The name of the door.
-    #[deserr(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
-    door: Option<DoorName>,
+scan_body! {
+    /// A ticket that somebody presents: its code or, from the door list, its booking and number.
+    pub(super) struct CheckIn {}
 }
 
 impl CommandBody for CheckIn {}
@@ -95,7 +75,8 @@ pub(super) async fn post(
     let (body, idempotency) = check_command(&request, body, &state)?;
     let presented = Presented::new(body.code, body.booking_id, body.number).map_err(Problem::invalid_input)?;
     let key = idempotency.map(|idempotency| RequestKey { account: caller.sub, idempotency });
-    match check_in(&state, event, PresentedTicket { presented, door: body.door, scanned_at: None }, key.as_ref()).await? {
+    let ticket = PresentedTicket { presented, door: body.door, scanned_at: None, scan: body.scan_id };
+    match check_in(&state, event, ticket, key.as_ref()).await? {
         Verdict::Admitted(admission) => Ok(HttpResponse::Created().json(CheckinResource::from(admission))),
         Verdict::Repeated(admission) => Ok(HttpResponse::Created().insert_header(REPLAYED_HEADER).json(CheckinResource::from(admission))),
         Verdict::Refused(refusal) => {

@@ -3,10 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use deserr::Deserr;
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::BookingId;
 use rowlock_domain::problem::ProblemCode;
-use rowlock_domain::text::DoorName;
-use rowlock_domain::tickets::TicketNumber;
 use rowlock_http::openapi::{NaturallyIdempotentKeyHeader, Problems};
 use rowlock_http::problem::{FieldError, Problem};
 use rowlock_http::route_problems;
@@ -18,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::admin_check_in::ensure_event_exists;
 use super::command::{CommandBody, check_command};
+use super::scan_body::scan_body;
 use super::targets::event_in_path;
 use super::ticket_examples as examples;
 use crate::checkins::{Presented, PresentedTicket, Refusal, Verdict, check_in, problem_of_refusal};
@@ -36,29 +34,13 @@ pub(super) struct ScanBatch {
     scans: BoundedVec<OfflineScan, MAX_SCANS>,
 }
 
-/// A ticket that somebody presented: its code or, from the door list, its booking and number.
-#[derive(Deserr, ToSchema)]
-#[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct OfflineScan {
-    /// The content of the QR code.
-    #[deserr(default)]
-    code: Option<String>,
-    /// The booking. Required without `code`.
-    #[deserr(default)]
-    #[schema(value_type = Option<String>, format = Uuid)]
-    booking_id: Option<BookingId>,
-    /// The number of the ticket within the booking. Required with `bookingId`.
-    #[deserr(default)]
-    #[schema(value_type = Option<u16>, maximum = 999)]
-    number: Option<TicketNumber>,
-    /// The name of the door.
-    #[deserr(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
-    door: Option<DoorName>,
-    /// When the ticket was scanned, by the clock of the door. Times before the booking or in the future are corrected.
-    #[schema(value_type = DateTime)]
-    scanned_at: Timestamp,
+scan_body! {
+    /// A ticket that somebody presented: its code or, from the door list, its booking and number.
+    struct OfflineScan {
+        /// When the ticket was scanned, by the clock of the door. Times before the booking or in the future are corrected.
+        #[schema(value_type = DateTime)]
+        scanned_at: Timestamp,
+    }
 }
 
 /// The results of the scans, in their order.
@@ -116,7 +98,9 @@ route_problems!(BatchProblems = Problems::for_administrators().with_body().chang
 /// Send scans that a door made without a network.
 ///
 /// Of several scans of a ticket, the earliest one counts, in whichever order they arrive. So a scan of this batch can take the place of
-/// a check-in that another door made later. Sending a batch again gives the same results.
+/// a check-in that another door made later. Give each scan a `scanId`: sending a batch again then gives the same results, unless an earlier
+/// scan of another door has arrived meanwhile. Without it, a scan is known by its door and its time, which does not work if the clock of
+/// the device is ahead.
 #[utoipa::path(
     post,
     path = "/admin/events/{eventId}/checkins/batch",
@@ -155,7 +139,10 @@ fn presented(batch: ScanBatch) -> Result<Vec<PresentedTicket>, Problem> {
     let (mut tickets, mut errors) = (Vec::new(), Vec::new());
     for (index, scan) in batch.scans.0.into_iter().enumerate() {
         match Presented::new(scan.code, scan.booking_id, scan.number) {
-            Ok(presented) => tickets.push(PresentedTicket { presented, door: scan.door, scanned_at: Some(scan.scanned_at) }),
+            Ok(presented) => {
+                let (door, scanned_at) = (scan.door, Some(scan.scanned_at));
+                tickets.push(PresentedTicket { presented, door, scanned_at, scan: scan.scan_id });
+            }
             Err(wrong) => {
                 let within = |error: FieldError| FieldError { field: format!("scans[{index}].{}", error.field), ..error };
                 errors.extend(wrong.into_iter().map(within));

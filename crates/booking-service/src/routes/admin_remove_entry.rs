@@ -78,6 +78,7 @@ pub(super) async fn remove_entry(
         event: key.event,
         account,
         target: Target::ById(id, key.ticket_type),
+        whole_wish: false,
         idempotency,
         authority: Authority::Administrator(Box::new(ByAdministrator { actor: admin.actor(), reason: body.reason })),
     });

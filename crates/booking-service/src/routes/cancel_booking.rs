@@ -8,13 +8,14 @@ use rowlock_domain::values::Quantity;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, InvalidBody, JsonBody};
+use rowlock_http::{InvalidBody, JsonBody};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::{self, Authority};
 use utoipa::ToSchema;
 
-use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::command::{CommandBody, check_holder_command, require_exactly_one, run};
 use super::examples;
+use super::holder::TicketHolder;
 use super::targets::users_booking;
 use crate::resources::ReturnedResponse;
 use crate::state::AppState;
@@ -40,12 +41,12 @@ pub(super) struct CancelBooking {
 
 impl CommandBody for CancelBooking {
     fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
-        require_exactly_one(body, "bookingId", "eventId");
+        require_exactly_one(body, &["bookingId", "eventId"]);
     }
 }
 
 route_problems!(
-    CancelProblems = Problems::for_users().with_body().changing().limited().and(&[
+    CancelProblems = Problems::for_ticket_holders().with_body().changing().limited().and(&[
         ProblemCode::BookingNotFound,
         ProblemCode::AmbiguousBooking,
         ProblemCode::EventBegun,
@@ -85,16 +86,16 @@ route_problems!(
         ),
         CancelProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn cancel_booking(
-    caller: Caller,
+    holder: TicketHolder,
     request: HttpRequest,
     body: JsonBody<CancelBooking>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
-    let account = caller.sub;
+    let (body, idempotency) = check_holder_command(holder, &request, body, &state)?;
+    let account = holder.account;
     let (event, target) = users_booking(&state, account, body.booking_id, body.event_id).await?;
     let command = Command::CancelBooking(command::CancelBooking {
         event,

@@ -20,8 +20,8 @@ use super::targets::users_entry;
 use crate::resources::ChangedEntryResponse;
 use crate::state::AppState;
 
-/// The entry and its new quantities, at least one of the two. The entry is `waitlistEntryId`, or `eventId` for the only entry that
-/// waits at that event. Exactly one of the two.
+/// The entry and its new quantities, at least one of the two. The entry is `waitlistEntryId`, or `eventId` for the only entry, or the only
+/// wish, that waits at that event. Exactly one of the two.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -45,7 +45,7 @@ pub(super) struct ChangeWaitlist {
 
 impl CommandBody for ChangeWaitlist {
     fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
-        require_exactly_one(body, "waitlistEntryId", "eventId");
+        require_exactly_one(body, &["waitlistEntryId", "eventId"]);
         if !body.has("quantity") && !body.has("minQuantity") {
             body.add_error("quantity", "is required, or minQuantity");
             body.add_error("minQuantity", "is required, or quantity");
@@ -75,6 +75,9 @@ route_problems!(
 /// was created after another one had ended gets 409 `ambiguous-waitlist-entry`, because the request could be the repetition of
 /// one for the other entry. An entry can grow only while the event is on sale, and the new quantity counts against
 /// `maxPerAccount`.
+///
+/// If the entry belongs to a wish, all entries of the wish that still wait are changed, each by these rules, or none. The response then also
+/// has `waitlistEntries`.
 #[utoipa::path(
     post,
     path = "/api/changewaitlist",

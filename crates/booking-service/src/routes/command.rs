@@ -11,6 +11,7 @@ use rowlock_http::{Caller, InvalidBody, JsonBody, KeyedRequest};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::Idempotency;
 
+use super::holder::TicketHolder;
 use crate::outcome::respond;
 use crate::state::AppState;
 
@@ -32,6 +33,21 @@ pub(super) fn check_user_command<B: CommandBody>(
     state: &AppState,
 ) -> Result<(B, Option<Idempotency>), Problem> {
     state.per_account.check(request, &caller.sub, "requests from your account")?;
+    check_command(request, body, state)
+}
+
+/// Like [`check_user_command`], for a request that a guest may send as well.
+///
+/// # Errors
+///
+/// Returns the problem 429 above the rate limit of the account or the guest; otherwise see [`check_command`].
+pub(super) fn check_holder_command<B: CommandBody>(
+    holder: TicketHolder,
+    request: &HttpRequest,
+    body: JsonBody<B>,
+    state: &AppState,
+) -> Result<(B, Option<Idempotency>), Problem> {
+    state.per_account.check(request, &holder.account, "requests from your account")?;
     check_command(request, body, state)
 }
 
@@ -68,15 +84,22 @@ fn idempotency(KeyedRequest { key, hash }: KeyedRequest) -> Idempotency {
     Idempotency { key, request_hash: hash }
 }
 
-/// Records an error unless exactly one of two fields is given: the id of a booking or entry, or the id of its event.
-pub(super) fn require_exactly_one<B>(body: &mut JsonBody<B>, id: &str, event: &str) {
-    match (body.has(id), body.has(event)) {
-        (true, true) => body.add_error(event, format!("must not be given together with {id}")),
-        (false, false) => {
-            body.add_error(id, format!("is required, or {event}"));
-            body.add_error(event, format!("is required, or {id}"));
+/// Records an error unless exactly one of these fields is given: the id of a booking, an entry or a wish, or the id of its event.
+pub(super) fn require_exactly_one<B>(body: &mut JsonBody<B>, fields: &[&str]) {
+    let given: Vec<&str> = fields.iter().filter(|field| body.has(field)).copied().collect();
+    match given.as_slice() {
+        [_] => {}
+        [] => {
+            for field in fields {
+                let others: Vec<&str> = fields.iter().filter(|other| *other != field).copied().collect();
+                body.add_error(*field, format!("is required, or {}", others.join(" or ")));
+            }
         }
-        (true, false) | (false, true) => {}
+        [first, others @ ..] => {
+            for other in others {
+                body.add_error(*other, format!("must not be given together with {first}"));
+            }
+        }
     }
 }
 

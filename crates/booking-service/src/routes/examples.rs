@@ -11,6 +11,9 @@ pub(super) const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
 const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
 pub(super) const BOOKING: &str = "01936f1e-8f00-7b3a-9c55-2f6f3c9d1a05";
 pub(super) const ENTRY: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b07";
+/// Another ticket type of the event, which a wish names second.
+const OTHER_TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f05";
+const WISH: &str = "01936f1f-0c30-7e10-a1b2-8d5e4f3c2b08";
 pub(super) const ADA: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const ROOT: &str = "01936f10-0a1b-7c2d-9e3f-405162738402";
 
@@ -200,6 +203,8 @@ pub(super) fn event_status() -> Value {
             "minQuantity": 2,
             "servable": true,
             "joinedAt": "2026-11-27T18:25:30.25Z",
+            "wishId": null,
+            "preference": null,
         })),
     })
 }

@@ -2,23 +2,25 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use deserr::Deserr;
-use rowlock_domain::ids::{EventId, WaitlistEntryId};
+use rowlock_domain::ids::{EventId, WaitlistEntryId, WishId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::openapi::{IdempotencyKeyHeader, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, InvalidBody, JsonBody};
+use rowlock_http::{InvalidBody, JsonBody};
 use rowlock_inventory::Command;
 use rowlock_inventory::command::{self, Authority};
 use utoipa::ToSchema;
 
-use super::command::{CommandBody, check_user_command, require_exactly_one, run};
+use super::command::{CommandBody, check_holder_command, require_exactly_one, run};
 use super::examples;
-use super::targets::users_entry;
+use super::holder::TicketHolder;
+use super::targets::{users_entry, users_wish};
 use crate::resources::LeftResponse;
 use crate::state::AppState;
 
-/// The entry to leave: `waitlistEntryId`, or `eventId` for the only entry that waits at that event. Exactly one of the two.
+/// The entry to leave: `waitlistEntryId`, or `eventId` for the only entry, or the only wish, that waits at that event, or `wishId` for all
+/// entries of a wish. Exactly one of the three.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = InvalidBody, deny_unknown_fields, rename_all = camelCase)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -29,16 +31,19 @@ pub(super) struct LeaveWaitlist {
     #[deserr(default)]
     #[schema(value_type = Option<String>, format = Uuid)]
     event_id: Option<EventId>,
+    #[deserr(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    wish_id: Option<WishId>,
 }
 
 impl CommandBody for LeaveWaitlist {
     fn check_rules(body: &mut JsonBody<Self>, _: &AppState) {
-        require_exactly_one(body, "waitlistEntryId", "eventId");
+        require_exactly_one(body, &["waitlistEntryId", "eventId", "wishId"]);
     }
 }
 
 route_problems!(
-    LeaveProblems = Problems::for_users().with_body().changing().limited().and(&[
+    LeaveProblems = Problems::for_ticket_holders().with_body().changing().limited().and(&[
         ProblemCode::WaitlistEntryNotFound,
         ProblemCode::AmbiguousWaitlistEntry,
         ProblemCode::AlreadyPromoted,
@@ -53,6 +58,10 @@ route_problems!(
 /// entry became a booking; an account with several open entries, or with one that it created after another had ended, gets 409
 /// `ambiguous-waitlist-entry`, because the request could be the repetition of an older one. A request with a new
 /// `Idempotency-Key` is a new request, so the only open entry is left whatever ended before.
+///
+/// With `waitlistEntryId`, only this entry is left, and the other entries of its wish go on waiting. With `wishId`, and with `eventId` if
+/// the account waits with one wish there, all entries of the wish are left, and the response also has `waitlistEntries`. If one of
+/// them became a booking, the response is 409 `already-promoted`.
 #[utoipa::path(
     post,
     path = "/api/leavewaitlist",
@@ -61,7 +70,8 @@ route_problems!(
     params(IdempotencyKeyHeader),
     request_body(content = LeaveWaitlist, examples(
         ("by entry" = (summary = "A certain entry", value = json!(examples::leave_entry()))),
-        ("by event" = (summary = "The only entry at an event", value = json!(examples::leave_event())))
+        ("by event" = (summary = "The only entry at an event", value = json!(examples::leave_event()))),
+        ("wish" = (summary = "All entries of a wish", value = json!(examples::leave_wish())))
     )),
     responses(
         (
@@ -73,16 +83,21 @@ route_problems!(
         ),
         LeaveProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn leave_waitlist(
-    caller: Caller,
+    holder: TicketHolder,
     request: HttpRequest,
     body: JsonBody<LeaveWaitlist>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let (body, idempotency) = check_user_command(&caller, &request, body, &state)?;
-    let account = caller.sub;
-    let (event, target) = users_entry(&state, account, body.waitlist_entry_id, body.event_id).await?;
-    run(&state, Command::LeaveWaitlist(command::LeaveWaitlist { event, account, target, idempotency, authority: Authority::Holder })).await
+    let (body, idempotency) = check_holder_command(holder, &request, body, &state)?;
+    let account = holder.account;
+    let (event, target) = match body.wish_id {
+        Some(wish) => users_wish(&state, account, wish).await?,
+        None => users_entry(&state, account, body.waitlist_entry_id, body.event_id).await?,
+    };
+    let whole_wish = body.waitlist_entry_id.is_none();
+    let leave = command::LeaveWaitlist { event, account, target, whole_wish, idempotency, authority: Authority::Holder };
+    run(&state, Command::LeaveWaitlist(leave)).await
 }

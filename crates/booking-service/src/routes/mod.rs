@@ -17,8 +17,10 @@ mod admin_events;
 mod admin_holdings;
 mod admin_initialize;
 mod admin_remove_entry;
+mod admin_send_link;
 mod admin_status;
 mod admin_timeline;
+mod admin_transfers;
 mod book;
 mod caller;
 mod cancel_booking;
@@ -31,10 +33,15 @@ mod event_holders;
 mod event_image;
 mod events;
 mod examples;
+mod holder;
+mod internal_guests;
 mod leave_waitlist;
 mod live;
+mod mailed_tickets;
 mod new_event;
 mod own;
+mod queue_log;
+mod scan_body;
 mod states;
 mod targets;
 mod ticket_examples;
@@ -66,6 +73,7 @@ pub(crate) fn routes() -> Routes {
         .get("/api/events/{eventId}/image", event_image::get)
         .get("/api/live", live::account)
         .get("/api/events/{eventId}/live", live::event)
+        .get("/api/events/{eventId}/queue-log", queue_log::get)
         .post("/admin/initialize", admin_initialize::initialize)
         .get("/admin/status/{eventId}", admin_status::status)
         .get("/admin/events", admin_events::events)
@@ -80,10 +88,14 @@ pub(crate) fn routes() -> Routes {
         .get("/internal/account-export", account_export::account_export)
         .get("/internal/events/{eventId}/holders", event_holders::holders)
         .post("/internal/states", states::states)
+        .post("/internal/guests", internal_guests::guests)
+        .post("/internal/tickets", mailed_tickets::tickets)
         .get("/admin/events/{eventId}/timeline", admin_timeline::timeline)
         .get("/admin/events/{eventId}/bookings", admin_bookings::bookings)
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)
+        .get("/admin/events/{eventId}/transfers", admin_transfers::transfers)
         .post("/admin/bookings/{bookingId}/cancel", admin_cancel_booking::cancel_booking)
+        .post("/admin/bookings/{bookingId}/sendlink", admin_send_link::send)
         .post("/admin/waitlist/{entryId}/remove", admin_remove_entry::remove_entry)
         .get("/api/bookings/{bookingId}/tickets", tickets::list)
         .get("/api/bookings/{bookingId}/tickets/{file}", ticket_files::image)
@@ -122,6 +134,7 @@ pub(crate) fn routes() -> Routes {
         event_image::get,
         live::event,
         live::account,
+        queue_log::get,
         admin_initialize::initialize,
         admin_status::status,
         admin_events::events,
@@ -136,7 +149,9 @@ pub(crate) fn routes() -> Routes {
         admin_timeline::timeline,
         admin_bookings::bookings,
         admin_create_booking::create_booking,
+        admin_transfers::transfers,
         admin_cancel_booking::cancel_booking,
+        admin_send_link::send,
         admin_remove_entry::remove_entry,
         tickets::list,
         tickets::replace,

@@ -1,20 +1,24 @@
-//! `GET /api/bookings` and `GET /api/waitlist`: lists the caller's bookings and waiting-list entries, newest first.
+//! `GET /api/bookings` and `GET /api/waitlist`: lists the bookings and waiting-list entries of the caller, who may be a
+//! guest, newest first.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowlock_domain::ids::{BookingId, WaitlistEntryId};
 use rowlock_http::openapi::{PageParams, Problems};
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, Page, QueryFields};
+use rowlock_http::{Page, QueryFields};
 use rowlock_inventory::queries;
 
 use super::examples;
+use super::holder::TicketHolder;
 use crate::resources::{BookingResource, WaitlistEntryResource};
 use crate::state::AppState;
 
-route_problems!(BookingsProblems = Problems::for_users().with_input());
+route_problems!(BookingsProblems = Problems::for_ticket_holders().with_input());
 
 /// List your bookings, newest first.
+///
+/// A guest with the token of a link gets the booking that an administrator made, if there is one.
 #[utoipa::path(
     get,
     path = "/api/bookings",
@@ -25,20 +29,22 @@ route_problems!(BookingsProblems = Problems::for_users().with_input());
         (status = 200, description = "A page.", body = Page<BookingResource>, example = json!(examples::page(&examples::booking()))),
         BookingsProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
-pub(super) async fn bookings(caller: Caller, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+pub(super) async fn bookings(holder: TicketHolder, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<BookingId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let rows = state.reader.run(async |conn| queries::bookings_of_account(conn, caller.sub, cursor, limit + 1).await).await?;
+    let rows = state.reader.run(async |conn| queries::bookings_of_account(conn, holder.account, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.booking.id, |row| BookingResource::from(&row))))
 }
 
-route_problems!(WaitlistProblems = Problems::for_users().with_input());
+route_problems!(WaitlistProblems = Problems::for_ticket_holders().with_input());
 
-/// List your waiting-list entries with their current positions, newest first.
+/// List your waiting-list entries with their current positions and chances, newest first.
+///
+/// A guest with the token of a link gets the entry that an administrator made, if there is one.
 #[utoipa::path(
     get,
     path = "/api/waitlist",
@@ -49,13 +55,14 @@ route_problems!(WaitlistProblems = Problems::for_users().with_input());
         (status = 200, description = "A page.", body = Page<WaitlistEntryResource>, example = json!(examples::page(&examples::waitlist_entry()))),
         WaitlistProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
-pub(super) async fn waitlist(caller: Caller, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+pub(super) async fn waitlist(holder: TicketHolder, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<WaitlistEntryId>();
     let limit = query.limit();
     let (cursor, limit) = query.finish(cursor.zip(limit))?;
-    let rows = state.reader.run(async |conn| queries::entries_of_account(conn, caller.sub, cursor, limit + 1).await).await?;
+    let mut rows = state.reader.run(async |conn| queries::entries_of_account(conn, holder.account, cursor, limit + 1).await).await?;
+    state.chances.add_to(&mut rows).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.entry.id, |row| WaitlistEntryResource::from(&row))))
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, WaitlistEntryId, WishId};
 use rowlock_domain::problem::ProblemCode;
 use rowlock_http::problem::Problem;
 use rowlock_inventory::command::Target;
@@ -61,10 +61,20 @@ pub(super) async fn users_entry(
     id: Option<WaitlistEntryId>,
     event: Option<EventId>,
 ) -> Result<(EventId, Target<WaitlistEntryId>), Problem> {
-    let not_found = || Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry.");
-    let Some(id) = id else { return only_at_event(state, event.ok_or_else(not_found)?).await };
-    let key = state.reader.run(async |conn| queries::entry_key(conn, account, id).await).await?.ok_or_else(not_found)?;
+    let Some(id) = id else { return only_at_event(state, event.ok_or_else(entry_not_found)?).await };
+    let key = state.reader.run(async |conn| queries::entry_key(conn, account, id).await).await?.ok_or_else(entry_not_found)?;
     Ok((key.event, Target::ById(id, key.ticket_type)))
+}
+
+/// Returns the event and the first choice of a wish of a user.
+pub(super) async fn users_wish(state: &AppState, account: AccountId, wish: WishId) -> Result<(EventId, Target<WaitlistEntryId>), Problem> {
+    let found = state.reader.run(async |conn| queries::first_choice(conn, account, wish).await).await?;
+    let (id, key) = found.ok_or_else(entry_not_found)?;
+    Ok((key.event, Target::ById(id, key.ticket_type)))
+}
+
+fn entry_not_found() -> Problem {
+    Problem::new(ProblemCode::WaitlistEntryNotFound, "You have no such waiting-list entry.")
 }
 
 /// Returns the target for the only booking or entry that an account has at an event. If the event has a single ticket type, the

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::examples::BOOKING;
 pub(super) use super::examples::{EVENT, page};
 
+/// Ids of the scans that the examples show.
+const SCAN: &str = "5d1f7a52-3c0e-4b7a-9f6e-2a8c4d6e8f10";
+const OTHER_SCAN: &str = "8e2a6b93-4d1f-4c8b-a07f-3b9d5e7f9a21";
 /// Id of the check-in that the examples show.
 pub(super) const CHECKIN: &str = "01936f1f-1b20-7a00-92d3-7c5f6e4d3b09";
 const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
@@ -72,8 +75,8 @@ pub(super) fn checkin() -> Value {
 
 pub(super) fn batch() -> Value {
     json!({"scans": [
-        {"code": CODE, "door": "North", "scannedAt": "2026-11-29T13:05:12Z"},
-        {"bookingId": BOOKING, "number": 0, "door": "South", "scannedAt": "2026-11-29T13:09:40Z"},
+        {"code": CODE, "door": "North", "scanId": SCAN, "scannedAt": "2026-11-29T13:05:12Z"},
+        {"bookingId": BOOKING, "number": 0, "door": "South", "scanId": OTHER_SCAN, "scannedAt": "2026-11-29T13:09:40Z"},
     ]})
 }
 

@@ -8,14 +8,15 @@ use rowlock_domain::states::{BookingStatus, EventStatus};
 use rowlock_domain::tickets::TicketNumber;
 use rowlock_domain::time_zone::TimeZoneName;
 use rowlock_http::openapi::Problems;
+use rowlock_http::preferred_language;
 use rowlock_http::problem::Problem;
 use rowlock_http::route_problems;
-use rowlock_http::{Caller, preferred_language};
 use rowlock_inventory::tickets::TicketedBooking;
 use rowlock_tickets::{CalendarEntry, EntryStatus, PASS_MEDIA_TYPE, PassTicket, PrintedBooking, PrintedTicket, calendar_file, png, svg};
 use utoipa::ToSchema;
 
-use super::tickets::{NO_STORE, booking_of_user, ticket_not_found, valid_tickets};
+use super::holder::TicketHolder;
+use super::tickets::{NO_STORE, booking_of, ticket_not_found, valid_tickets};
 use super::{examples, ticket_examples};
 use crate::state::AppState;
 use crate::ticket_keys::KeyError;
@@ -26,7 +27,7 @@ use crate::ticket_keys::KeyError;
 #[expect(dead_code, reason = "describes a body")]
 pub(super) struct TicketFile(Vec<u8>);
 
-route_problems!(ImageProblems = Problems::for_users().and(&[ProblemCode::BookingNotFound, ProblemCode::TicketNotFound]));
+route_problems!(ImageProblems = Problems::for_ticket_holders().and(&[ProblemCode::BookingNotFound, ProblemCode::TicketNotFound]));
 
 /// Get the QR code of a ticket, or its pass for Apple Wallet.
 ///
@@ -49,16 +50,16 @@ route_problems!(ImageProblems = Problems::for_users().and(&[ProblemCode::Booking
         ),
         ImageProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn image(
-    caller: Caller,
+    holder: TicketHolder,
     path: web::Path<(String, String)>,
     request: HttpRequest,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let (id, file) = path.into_inner();
-    let booking = booking_of_user(&state, caller.sub, &id).await?;
+    let booking = booking_of(&state, holder.account, &id).await?;
     let (number, extension) = file.split_once('.').ok_or_else(ticket_not_found)?;
     let number: TicketNumber = number.parse().map_err(|_| ticket_not_found())?;
     let ticket = valid_tickets(&booking).into_iter().find(|ticket| ticket.number == number).ok_or_else(ticket_not_found)?;
@@ -110,15 +111,15 @@ fn pass_ticket(booking: &TicketedBooking, ticket: TicketId, code: String) -> Pas
         ),
         ImageProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn pdf(
-    caller: Caller,
+    holder: TicketHolder,
     path: web::Path<String>,
     request: HttpRequest,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let booking = booking_of_user(&state, caller.sub, &path).await?;
+    let booking = booking_of(&state, holder.account, &path).await?;
     let tickets = valid_tickets(&booking);
     if tickets.is_empty() {
         return Err(Problem::new(ProblemCode::TicketNotFound, "The booking is not confirmed, so it has no tickets."));
@@ -142,7 +143,7 @@ pub(super) async fn pdf(
     Ok(response.content_type("application/pdf").body(file))
 }
 
-route_problems!(CalendarProblems = Problems::for_users().and(&[ProblemCode::BookingNotFound, ProblemCode::EventUndated]));
+route_problems!(CalendarProblems = Problems::for_ticket_holders().and(&[ProblemCode::BookingNotFound, ProblemCode::EventUndated]));
 
 /// Get a calendar entry for a booking (iCalendar, RFC 5545).
 ///
@@ -162,18 +163,27 @@ route_problems!(CalendarProblems = Problems::for_users().and(&[ProblemCode::Book
         ),
         CalendarProblems
     ),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
-pub(super) async fn calendar(caller: Caller, path: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let booking = booking_of_user(&state, caller.sub, &path).await?;
-    let (row, event) = (&booking.booking, &booking.event);
+pub(super) async fn calendar(holder: TicketHolder, path: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let booking = booking_of(&state, holder.account, &path).await?;
     let undated = || Problem::new(ProblemCode::EventUndated, "The event has no date yet, so there is no calendar entry for it.");
+    let entry = calendar_entry(&booking).ok_or_else(undated)?;
+    let name = format!("attachment; filename=\"booking-{}.ics\"", booking.booking.id);
+    let mut response = HttpResponse::Ok();
+    response.insert_header(NO_STORE).insert_header((header::CONTENT_DISPOSITION, name));
+    Ok(response.content_type("text/calendar; charset=utf-8; method=PUBLISH").body(calendar_file(&entry)))
+}
+
+/// Returns the calendar entry for a booking, or `None` if the event has no date yet.
+pub(super) fn calendar_entry(booking: &TicketedBooking) -> Option<CalendarEntry> {
+    let (row, event) = (&booking.booking, &booking.event);
     let (status, step) = match row.status {
         BookingStatus::Reserved => (EntryStatus::Tentative, 0),
         BookingStatus::Confirmed if event.status != EventStatus::Cancelled => (EntryStatus::Confirmed, 1),
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Expired => (EntryStatus::Cancelled, 2),
     };
-    let entry = CalendarEntry {
+    Some(CalendarEntry {
         booking: row.id,
         // Each step of the booking replaces the entry of the one before.
         sequence: event.version.saturating_mul(3).saturating_add(step),
@@ -181,18 +191,14 @@ pub(super) async fn calendar(caller: Caller, path: web::Path<String>, state: web
         name: event.name.clone(),
         venue: event.venue.clone(),
         description: format!("{} × {}", row.quantity, booking.ticket_type),
-        starts_at: event.starts_at.ok_or_else(undated)?,
+        starts_at: event.starts_at?,
         ends_at: event.ends_at,
-        zone: zone(&booking).zone(),
+        zone: zone(booking).zone(),
         status,
-    };
-    let name = format!("attachment; filename=\"booking-{}.ics\"", row.id);
-    let mut response = HttpResponse::Ok();
-    response.insert_header(NO_STORE).insert_header((header::CONTENT_DISPOSITION, name));
-    Ok(response.content_type("text/calendar; charset=utf-8; method=PUBLISH").body(calendar_file(&entry)))
+    })
 }
 
 /// Returns the zone of the event. A stored zone that this version does not know is shown as UTC.
-fn zone(booking: &TicketedBooking) -> TimeZoneName {
+pub(super) fn zone(booking: &TicketedBooking) -> TimeZoneName {
     booking.event.time_zone.parse().unwrap_or(TimeZoneName::UTC)
 }

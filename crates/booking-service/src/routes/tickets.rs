@@ -14,6 +14,7 @@ use rowlock_inventory::queries;
 use rowlock_inventory::tickets::{KeyedOutcome, ReplaceRefusal, RequestKey, TicketedBooking, replace_code, tickets_of_booking};
 
 use super::command::idempotency_without_body;
+use super::holder::TicketHolder;
 use super::targets::booking_not_found;
 use super::{examples as booking_examples, ticket_examples as examples};
 use crate::resources::{TicketListResource, TicketResource, TicketStatus};
@@ -23,7 +24,7 @@ use crate::ticket_keys::KeyError;
 /// Tickets are as good as money, so no cache may keep them.
 pub(super) const NO_STORE: (&str, &str) = ("cache-control", "private, no-store");
 
-route_problems!(TicketsProblems = Problems::for_users().and(&[ProblemCode::BookingNotFound]));
+route_problems!(TicketsProblems = Problems::for_ticket_holders().and(&[ProblemCode::BookingNotFound]));
 
 /// List the tickets of one of your bookings.
 ///
@@ -35,10 +36,10 @@ route_problems!(TicketsProblems = Problems::for_users().and(&[ProblemCode::Booki
     tag = "bookings",
     params(("bookingId" = Uuid, Path, description = "The booking.", example = json!(booking_examples::BOOKING))),
     responses((status = 200, description = "The tickets.", body = TicketListResource, example = json!(examples::tickets())), TicketsProblems),
-    security(("token" = [])),
+    security(("token" = []), ("guestLink" = [])),
 )]
-pub(super) async fn list(caller: Caller, path: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let booking = booking_of_user(&state, caller.sub, &path).await?;
+pub(super) async fn list(holder: TicketHolder, path: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let booking = booking_of(&state, holder.account, &path).await?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(tickets(&state, &booking).await?))
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn replace(
     state.per_account.check(&request, &caller.sub, "requests from your account")?;
     let idempotency = idempotency_without_body(&request)?;
     let (id, number) = path.into_inner();
-    let booking = booking_of_user(&state, caller.sub, &id).await?;
+    let booking = booking_of(&state, caller.sub, &id).await?;
     let number: TicketNumber = number.parse().map_err(|_| ticket_not_found())?;
     let ticket = TicketId { event: booking.event.id, booking: booking.booking.id, number };
     let key = idempotency.map(|idempotency| RequestKey { account: caller.sub, idempotency });
@@ -97,7 +98,7 @@ pub(super) async fn replace(
         KeyedOutcome::Repeated(_) => true,
         KeyedOutcome::KeyReused => return Err(key_reused()),
     };
-    let booking = booking_of_user(&state, caller.sub, &id).await?;
+    let booking = booking_of(&state, caller.sub, &id).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header(NO_STORE);
     if is_repeat {
@@ -124,12 +125,12 @@ pub(super) fn ticket_not_found() -> Problem {
     Problem::new(ProblemCode::TicketNotFound, "The booking has no valid ticket with this number.")
 }
 
-/// Reads a booking of an account with its tickets.
+/// Reads a booking of an account or a guest with its tickets.
 ///
 /// # Errors
 ///
-/// Returns the problem 404 for a malformed or unknown id, and for a booking of another account.
-pub(super) async fn booking_of_user(state: &AppState, account: AccountId, id: &str) -> Result<TicketedBooking, Problem> {
+/// Returns the problem 404 for a malformed or unknown id, and for a booking of another account or guest.
+pub(super) async fn booking_of(state: &AppState, account: AccountId, id: &str) -> Result<TicketedBooking, Problem> {
     let id: BookingId = id.parse().map_err(|_| booking_not_found())?;
     let booking = state.reader.run(async |conn| match queries::booking_key(conn, account, id).await? {
         Some(key) => tickets_of_booking(conn, key.event, id).await,

@@ -9,6 +9,8 @@ pub(super) const TRANSFER: &str = "01936f1f-3d40-7c22-b0f1-9a7e8d6c5f0a";
 /// The token of its link.
 pub(super) const TOKEN: &str = "kQ3nZ0r8V1mXy5tB7wC2dE4fG6hJ9kL0pN1qR3sT5uU";
 const TICKET_TYPE: &str = "01936f1d-77a0-7c44-8d10-5e2b7a9c3f04";
+const ACCOUNT: &str = "01936f18-0a10-7a11-9c01-2b3c4d5e6f70";
+const RECEIVER: &str = "01936f19-1b21-7b22-8d12-3c4d5e6f7a81";
 const RECEIVED: &str = "01936f20-5e50-7d33-81a2-0b8f9e7d6c0b";
 
 pub(super) fn offer() -> Value {
@@ -38,6 +40,22 @@ fn transfer(direction: &str, status: &str, booking: Option<&str>, to_email: Opti
 
 pub(super) fn pending() -> Value {
     transfer("sent", "pending", Some(BOOKING), Some("grace@example.org"), None)
+}
+
+/// The transfer as organizers see it after it was accepted.
+pub(super) fn of_event() -> Value {
+    json!({
+        "id": TRANSFER,
+        "ticketTypeId": TICKET_TYPE,
+        "quantity": 1,
+        "status": "accepted",
+        "from": {"accountId": ACCOUNT, "bookingId": BOOKING},
+        "to": {"accountId": RECEIVER, "bookingId": RECEIVED},
+        "toEmail": null,
+        "createdAt": "2026-11-28T09:00:00.123456Z",
+        "expiresAt": "2026-12-05T09:00:00.123456Z",
+        "endedAt": "2026-11-28T10:15:00.654321Z",
+    })
 }
 
 pub(super) fn withdrawn() -> Value {

@@ -72,6 +72,16 @@ pub(super) struct TransferLink {
 
 impl CommandBody for TransferLink {}
 
+/// The transfer that a route is about.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes the path")]
+pub(super) struct TransferInPath {
+    /// The transfer.
+    #[param(rename = "transferId", value_type = Uuid, example = json!(examples::TRANSFER))]
+    transfer_id: TransferId,
+}
+
 /// The token of the link, for accounts that have not accepted yet.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
@@ -101,7 +111,7 @@ route_problems!(GetProblems = Problems::for_users().and(&[ProblemCode::TransferN
     path = "/api/transfers/{transferId}",
     operation_id = "getTransfer",
     tag = "transfers",
-    params(("transferId" = Uuid, Path, description = "The transfer.", example = json!(examples::TRANSFER)), TransferTokenHeader),
+    params(TransferInPath, TransferTokenHeader),
     responses((status = 200, description = "The transfer.", body = TransferResource, example = json!(examples::offered())), GetProblems),
     security(("token" = [])),
 )]
@@ -145,7 +155,7 @@ route_problems!(
     path = "/api/transfers/{transferId}/accept",
     operation_id = "acceptTransfer",
     tag = "transfers",
-    params(("transferId" = Uuid, Path, description = "The transfer.", example = json!(examples::TRANSFER)), IdempotencyKeyHeader),
+    params(TransferInPath, IdempotencyKeyHeader),
     request_body(content = TransferLink, example = json!(examples::link())),
     responses(
         (
@@ -197,7 +207,7 @@ route_problems!(
     path = "/api/transfers/{transferId}/decline",
     operation_id = "declineTransfer",
     tag = "transfers",
-    params(("transferId" = Uuid, Path, description = "The transfer.", example = json!(examples::TRANSFER)), IdempotencyKeyHeader),
+    params(TransferInPath, IdempotencyKeyHeader),
     request_body(content = TransferLink, example = json!(examples::link())),
     responses(
         (

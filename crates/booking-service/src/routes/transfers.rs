@@ -14,12 +14,12 @@ use rowlock_http::{Caller, InvalidBody, JsonBody, Page, QueryFields, route_probl
 use rowlock_inventory::command::{EndTransfer, OfferTransfer, TransferSide};
 use rowlock_inventory::{Command, queries};
 use rowlock_sealing::{TRANSFER_NOTICE, TransferNotice};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::caller::record_enabled_account;
 use super::command::{CommandBody, check_user_command, idempotency_without_body, run};
 use super::targets::booking_not_found;
-use super::transfer_links::{TransferToken, find_transfer, transfer_not_found};
+use super::transfer_links::{TransferInPath, TransferToken, find_transfer, transfer_not_found};
 use super::{examples as common_examples, transfer_examples as examples};
 use crate::resources::{TransferResource, TransferResponse};
 use crate::state::AppState;
@@ -120,6 +120,16 @@ pub(super) async fn create(
     run(&state, Command::OfferTransfer(Box::new(command))).await
 }
 
+/// The booking of the transfers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes a parameter")]
+struct BookingParam {
+    /// Returns only transfers of this booking of yours: those by which its tickets were offered, and the one by which you got it.
+    #[param(nullable = false, rename = "bookingId", format = Uuid, example = json!(common_examples::BOOKING))]
+    booking_id: Option<String>,
+}
+
 route_problems!(ListProblems = Problems::for_users().with_input());
 
 /// List the transfers that you have offered or accepted, newest first.
@@ -128,7 +138,7 @@ route_problems!(ListProblems = Problems::for_users().with_input());
     path = "/api/transfers",
     operation_id = "listTransfers",
     tag = "transfers",
-    params(PageParams),
+    params(PageParams, BookingParam),
     responses(
         (status = 200, description = "A page.", body = Page<TransferResource>, example = json!(common_examples::page(&examples::pending()))),
         ListProblems
@@ -139,9 +149,10 @@ pub(super) async fn list(caller: Caller, request: HttpRequest, state: web::Data<
     let mut query = QueryFields::of(&request)?;
     let cursor = query.cursor::<TransferId>();
     let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let booking = query.optional::<BookingId>("bookingId");
+    let ((cursor, limit), booking) = query.finish(cursor.zip(limit).zip(booking))?;
     let account = caller.sub;
-    let rows = state.reader.run(async |conn| queries::transfers_of_account(conn, account, cursor, limit + 1).await).await?;
+    let rows = state.reader.run(async |conn| queries::transfers_of_account(conn, account, booking, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.transfer.id, |row| TransferResource::for_account(&row, account))))
 }
 
@@ -161,7 +172,7 @@ route_problems!(
     path = "/api/transfers/{transferId}/withdraw",
     operation_id = "withdrawTransfer",
     tag = "transfers",
-    params(("transferId" = Uuid, Path, description = "The transfer.", example = json!(examples::TRANSFER)), IdempotencyKeyHeader),
+    params(TransferInPath, IdempotencyKeyHeader),
     responses(
         (
             status = 200,

@@ -157,6 +157,23 @@ async fn do_everything(system: &System) {
         system.quiet().await;
     }
 
+    // A wish that is fulfilled by one of its types, and one that is closed with its event.
+    let types = json!([{"name": "One", "totalTickets": 1}, {"name": "Other", "totalTickets": 1}]);
+    let wished = system.event_like(json!({"name": "Wished", "ticketTypes": types})).await;
+    let (wished, types) = (wished["id"].as_str().unwrap().to_owned(), [&wished["ticketTypes"][0]["id"], &wished["ticketTypes"][1]["id"]]);
+    let mut bookings = Vec::new();
+    for ticket_type in types {
+        let booked = ada.client.post("/api/book", json!({"eventId": wished, "ticketTypeId": ticket_type})).await.expect(201);
+        bookings.push(booked["booking"]["id"].as_str().unwrap().to_owned());
+    }
+    for waiting in [&ben, &cid] {
+        waiting.client.post("/api/book", json!({"eventId": wished, "ticketTypeIds": types})).await.expect(202);
+    }
+    ada.cancel(&bookings[1]).await.expect(200);
+    system.quiet().await;
+    admin.post(&format!("/admin/events/{wished}/cancel"), json!({})).await.expect(200);
+    system.quiet().await;
+
     // An event that starts while people still wait.
     let now = Clock::system().now();
     let soon = json!({"name": "Soon", "totalTickets": 1, "startsAt": now + TimeDelta::hours(1)});
@@ -210,6 +227,11 @@ async fn do_everything(system: &System) {
         let transfer = system.offer(&ada, &shared, 1).await;
         ben.client.post(&transfer.path(action), json!({"token": transfer.token})).await.expect(200);
     }
+
+    // A guest who loses the link.
+    let guest = system.guest(&system.event(1).await, "Emmy", 1).await;
+    let path = format!("/admin/bookings/{}/sendlink", guest.bookings().await[0]["id"].as_str().unwrap());
+    assert_eq!(admin.post(&path, json!({})).await.status, 204);
 
     // Accounts that are disabled, enabled and erased, and a new administrator.
     let path = format!("/admin/accounts/{}", cid.id);
@@ -285,8 +307,8 @@ async fn every_message_matches_its_description_and_every_described_message_is_se
             break;
         }
     }
-    // One booking and one entry ended with their event; all others ended by themselves.
+    // One booking and one entry ended with their event, and two of each with that of the wishes; all others ended by themselves.
     of_cancelled.sort();
-    assert_eq!(of_cancelled, ["booking.cancelled", "waitlist.closed"]);
+    assert_eq!(of_cancelled, [["booking.cancelled"; 3], ["waitlist.closed"; 3]].concat());
     system.stop().await;
 }

@@ -19,9 +19,20 @@ fn the_test_tables_contain_every_route() {
     assert_eq!(served.collect::<BTreeSet<_>>(), listed);
     let with_body: BTreeSet<&str> = bodies(&Stock::default()).iter().map(|body| body.path).collect();
     // `on_behalf` tests the bodies of the commands on behalf of other people, `checkins` those of scans, `transfers` those of
-    // transfers, and `states` that of its route.
+    // transfers, `states`, and `guests` and `mailed_tickets` those of their routes.
     let elsewhere = |path: &str| {
-        let ends = ["/cancel", "/remove", "/bookings", "/checkins", "/batch", "/replace", "/internal/states"];
+        let ends = [
+            "/cancel",
+            "/remove",
+            "/bookings",
+            "/checkins",
+            "/batch",
+            "/replace",
+            "/internal/states",
+            "/sendlink",
+            "/internal/guests",
+            "/internal/tickets",
+        ];
         path.starts_with("/api/transfers") || ends.iter().any(|end| path.ends_with(end))
     };
     let taking_one: BTreeSet<&str> = ROUTES

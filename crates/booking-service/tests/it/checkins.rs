@@ -225,3 +225,51 @@ async fn the_earliest_of_several_offline_scans_counts_in_whichever_order_they_ar
     system.check().await;
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_is_sent_again_is_known_by_its_id_even_if_its_clock_was_wrong() {
+    let system = Plan::default().workers(0).start().await;
+    let event = system.event(5).await;
+    let ada = system.user("ada").await;
+    let booking = ada.must_book(&event, 3).await;
+    let codes = tickets(&ada, &booking).await;
+    let door = system.administrator(AdminRole::Door).await.client;
+    let [one, two, three, four] = [1, 2, 3, 4].map(|n| uuid::Uuid::from_u128(n).to_string());
+    // One clock is an hour ahead, the other years behind, so both times are corrected.
+    let scans = json!([
+        {"code": code(&codes[0]), "door": "South", "scanId": one, "scannedAt": in_seconds(3_600)},
+        {"code": code(&codes[1]), "door": "South", "scanId": two, "scannedAt": "1999-12-31T23:00:00Z"},
+    ]);
+    let first = batch(&door, &event, scans.clone()).await;
+    assert_eq!(each(&first, "status"), ["checked-in", "checked-in"]);
+    assert_eq!(batch(&door, &event, scans.clone()).await, first, "a repeat is answered as the first time");
+
+    // Another scan of the same tickets at the same door is none of these, although its corrected time is the same.
+    let others = json!([
+        {"code": code(&codes[0]), "door": "South", "scanId": three, "scannedAt": in_seconds(3_600)},
+        {"code": code(&codes[1]), "door": "South", "scanId": four, "scannedAt": "1999-12-31T23:00:00Z"},
+    ]);
+    let refused = batch(&door, &event, others).await;
+    assert_eq!(each(&refused, "status"), ["already-checked-in", "already-checked-in"]);
+    assert_eq!(refused[0]["checkin"], first[0]["checkin"]);
+
+    // An earlier scan of another door takes the place of the first one, which is then late.
+    let booked_at = ada.bookings().await[0]["bookedAt"].clone();
+    let earlier = json!([{"code": code(&codes[0]), "door": "North", "scanId": three, "scannedAt": booked_at}]);
+    assert_eq!(each(&batch(&door, &event, earlier.clone()).await, "status"), ["checked-in"]);
+    assert_eq!(each(&batch(&door, &event, scans).await, "status"), ["already-checked-in", "checked-in"]);
+    assert_eq!(each(&batch(&door, &event, earlier).await, "status"), ["checked-in"]);
+
+    // A scan whose response was lost is sent again in a batch.
+    let lost = json!({"code": code(&codes[2]), "door": "South", "scanId": four});
+    let admitted = scan(&door, &event, lost.clone()).await.expect(201);
+    assert_eq!(scan(&door, &event, lost.clone()).await.expect(201), admitted);
+    let mut again = lost;
+    again["scannedAt"] = in_seconds(0).into();
+    let again = batch(&door, &event, json!([again])).await;
+    assert_eq!((&again[0]["status"], &again[0]["checkin"]), (&json!("checked-in"), &admitted));
+    scan(&door, &event, json!({"code": code(&codes[2]), "scanId": one})).await.refused(409, "already-checked-in");
+    assert_eq!(scan(&door, &event, json!({"code": code(&codes[2]), "scanId": "x"})).await.bad_fields(), ["scanId"]);
+    system.check().await;
+    system.stop().await;
+}

@@ -45,7 +45,18 @@ async fn the_status_of_an_event_contains_counts_and_the_waiting_list() {
     let first = &status["waitlist"]["items"][0];
     assert_eq!(
         fields(first),
-        ["account", "joinedAt", "minQuantity", "position", "quantity", "servable", "ticketTypeId", "waitlistEntryId"]
+        [
+            "account",
+            "joinedAt",
+            "minQuantity",
+            "position",
+            "preference",
+            "quantity",
+            "servable",
+            "ticketTypeId",
+            "waitlistEntryId",
+            "wishId"
+        ]
     );
     assert_eq!(first["account"], json!({"id": ben.id, "name": "ben", "email": "ben@example.org"}));
     assert_eq!((&first["position"], &first["quantity"], &first["waitlistEntryId"]), (&json!(1), &json!(2), &json!(entry)));
@@ -145,6 +156,7 @@ async fn bookings_of_an_event_are_paged_oldest_first() {
     let items = read_all(&system.admin().client, &path, 100).await;
     let mut expected = ben.bookings().await.into_iter().find(|booking| booking["id"] == *made[1]).unwrap();
     expected["account"] = json!({"id": ben.id, "name": "ben", "email": "ben@example.org"});
+    expected["forGuest"] = json!(false);
     assert_eq!(items[1], expected, "cancelled ones too, with who had them");
     let with_status = async |status: &str| system.admin().client.get(&format!("{path}?status={status}&limit=2")).await;
     for (status, ids) in [("confirmed", vec![made[0].clone(), made[2].clone()]), ("cancelled", vec![made[1].clone()]), ("expired", vec![])]

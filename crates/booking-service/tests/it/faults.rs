@@ -11,13 +11,15 @@ use rowlock_test_support::wait::until;
 use serde_json::json;
 use uuid::Uuid;
 
-async fn proxy_of(variable: &str) -> Proxy {
+use crate::queue_log::verified;
+
+pub(crate) async fn proxy_of(variable: &str) -> Proxy {
     let url = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`"));
     Proxy::in_front_of(&url).await.0
 }
 
 /// The id as PostgreSQL's clients send it. It tells the transaction of a request from those of the service's background work.
-fn id_bytes(id: &str) -> Vec<u8> {
+pub(crate) fn id_bytes(id: &str) -> Vec<u8> {
     id.parse::<Uuid>().unwrap().into_bytes().to_vec()
 }
 
@@ -47,6 +49,14 @@ async fn a_lost_commit_response_is_resolved_without_booking_twice() {
     assert_eq!(system.counts(&event).await, (0, 3, 0, 0));
 
     ben.must_book(&event, 3).await;
+
+    // An entry that joined is in the log of the queue once.
+    let sprung = proxy.cut_before_response("COMMIT", id_bytes(&ada.id));
+    let waiting = ada.client.post_with_key("/api/book", "j", json!({"eventId": event})).await.expect(202);
+    sprung.wait().await;
+    ada.client.post_with_key("/api/book", "j", json!({"eventId": event})).await.expect(202);
+    let report = verified(&system.visitor(), &event, &waiting["waitlistEntry"]["ticketTypeId"], 100).await;
+    assert_eq!((report.records, report.entries, report.waiting), (1, 1, 1));
     system.check().await;
     system.stop().await;
 }

@@ -9,12 +9,12 @@ use serde_json::json;
 
 use crate::support::text;
 
-async fn follow(person: &Person) -> LiveStream {
+pub(crate) async fn follow(person: &Person) -> LiveStream {
     person.client.follow("/api/live", &[]).await
 }
 
 /// Returns whether an update is the list `name` of which the newest item has `value` in `field`.
-fn newest(name: &'static str, field: &'static str, value: impl Into<serde_json::Value>) -> impl Fn(&Update) -> bool {
+pub(crate) fn newest(name: &'static str, field: &'static str, value: impl Into<serde_json::Value>) -> impl Fn(&Update) -> bool {
     let value = value.into();
     move |update| update.name == name && update.json()["items"][0][field] == value
 }

@@ -133,3 +133,62 @@ async fn an_administrator_removes_an_entry_from_a_waiting_list() {
     admin.post(&other, json!({})).await.refused(409, "already-promoted");
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_books_for_an_account_as_if_it_had_booked_itself() {
+    let system = System::new().await;
+    let limited = json!({"name": "Limited", "totalTickets": 4, "maxPerAccount": 3, "checkoutMinutes": 10, "offerMinutes": 10});
+    let event = text(&system.event_like(limited).await["id"]);
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    let admin = &system.admin().client;
+    let path = format!("/admin/events/{event}/bookings");
+    let account = |id: &str, quantity: u32| json!({"accountId": id, "quantity": quantity, "reason": "Won a prize"});
+
+    let booked = admin.post_with_key(&path, "prize", account(&ada.id, 2)).await;
+    let booking = booked.expect(201)["booking"].clone();
+    assert_eq!((&booking["status"], &booking["origin"]), (&json!("confirmed"), &json!("direct")), "there is nothing to confirm");
+    assert_eq!(admin.post_with_key(&path, "prize", account(&ada.id, 2)).await.text, booked.text);
+    assert_eq!(ada.bookings().await, [booking]);
+    let held = read_all(admin, &path, 10).await;
+    assert_eq!(
+        (&held[0]["account"], &held[0]["forGuest"]),
+        (&json!({"id": ada.id, "name": "ada", "email": "ada@example.org"}), &json!(false))
+    );
+    assert_eq!(admin.post(&path, account(&ada.id, 2)).await.refused(409, "account-limit")["maxPerAccount"], 3);
+    admin.post(&path, account(&ben.id, 2)).await.expect(201);
+    let [cid, dan] = [system.user("cid").await, system.user("dan").await];
+    let waiting = admin.post(&path, account(&cid.id, 1)).await.expect(202)["waitlistEntry"].clone();
+    assert_eq!(cid.waitlist().await, [waiting]);
+    admin.post(&path, account(&cid.id, 1)).await.refused(409, "already-waiting");
+    assert_eq!(logged(&system, "booking.create").await.len(), 3);
+    // The account can accept an offer, so it gets one.
+    ada.cancel_part(&text(&ada.bookings().await[0]["id"]), 1).await.expect(200);
+    system.quiet().await;
+    assert_eq!(cid.bookings().await[0]["status"], "reserved");
+
+    admin.post(&path, account(UNKNOWN, 1)).await.refused(404, "account-not-found");
+    assert_eq!(admin.post(&path, account("x", 1)).await.bad_fields(), ["accountId"]);
+    for extra in ["name", "email"] {
+        let mut both = account(&dan.id, 1);
+        both[extra] = "dan@example.org".into();
+        admin.post(&path, both).await.refused(400, "unknown-field");
+    }
+    assert_eq!(admin.post(&path, json!({"quantity": 1})).await.bad_fields(), ["email", "name"]);
+    let auth = admin.at(system.auth_url());
+    auth.post(&format!("/admin/accounts/{}/disable", dan.id), json!({})).await.expect(200);
+    admin.post(&path, account(&dan.id, 1)).await.refused(404, "account-not-found");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_auth_service_administrators_can_still_book_for_guests() {
+    let plan = rowlock_test_support::system::Plan::default().workers(0);
+    let system = plan.booking_setting("accounts.contacts_url", "http://127.0.0.1:9/internal/contacts").start().await;
+    let event = system.event(2).await;
+    let ada = system.user("ada").await;
+    let path = format!("/admin/events/{event}/bookings");
+    system.admin().client.post(&path, json!({"accountId": ada.id})).await.refused(503, "unavailable");
+    system.guest(&event, "Grace", 1).await;
+    assert_eq!(system.counts(&event).await, (1, 1, 0, 0));
+    system.stop().await;
+}

@@ -48,7 +48,22 @@ async fn own_bookings_and_entries_are_paged_newest_first() {
     let newest = &ada.waitlist().await[0];
     assert_eq!(
         fields(newest),
-        ["bookingId", "eventId", "eventName", "id", "joinedAt", "minQuantity", "position", "quantity", "status", "ticketTypeId"]
+        [
+            "bookingId",
+            "chance",
+            "eventId",
+            "eventName",
+            "id",
+            "joinedAt",
+            "minQuantity",
+            "number",
+            "position",
+            "preference",
+            "quantity",
+            "status",
+            "ticketTypeId",
+            "wishId"
+        ]
     );
     assert_eq!((&newest["status"], &newest["position"], &newest["quantity"]), (&json!("waiting"), &json!(2), &json!(2)));
     assert!(text(&newest["joinedAt"]).ends_with('Z'));

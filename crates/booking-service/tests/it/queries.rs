@@ -41,8 +41,8 @@ async fn one_response_names_every_invalid_query_parameter() {
     }
     assert_eq!(
         LISTS.len(),
-        ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 16,
-        "all but one event for anyone and for administrators, its picture, its timeline, its holders, the holdings of an account, one transfer, \
+        ROUTES.iter().filter(|(name, _, _)| *name == "GET").count() - 17,
+        "all but one event for anyone and for administrators, its picture, its queue log, its timeline, its holders, the holdings of an account, one transfer, \
          an export, two live streams, tickets, their files, calendar and keys, and the counts of check-ins"
     );
 

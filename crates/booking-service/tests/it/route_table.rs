@@ -17,11 +17,12 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 48] = [
+pub(crate) const ROUTES: [Route; 53] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
     ("GET", "/api/events/{eventId}/live", Who::Anyone),
+    ("GET", "/api/events/{eventId}/queue-log", Who::Anyone),
     ("GET", "/api/live", Who::User),
     ("POST", "/api/book", Who::User),
     ("POST", "/api/confirmbooking", Who::User),
@@ -42,7 +43,9 @@ pub(crate) const ROUTES: [Route; 48] = [
     ("GET", "/admin/events/{eventId}/timeline", Who::Admin(AdminRole::Organiser)),
     ("GET", "/admin/events/{eventId}/bookings", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/events/{eventId}/bookings", Who::Admin(AdminRole::Organiser)),
+    ("GET", "/admin/events/{eventId}/transfers", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/bookings/{bookingId}/cancel", Who::Admin(AdminRole::Organiser)),
+    ("POST", "/admin/bookings/{bookingId}/sendlink", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/waitlist/{entryId}/remove", Who::Admin(AdminRole::Organiser)),
     ("GET", "/admin/auditlog", Who::Admin(AdminRole::Owner)),
     ("GET", "/admin/holdings/{accountId}", Who::Admin(AdminRole::Organiser)),
@@ -66,10 +69,12 @@ pub(crate) const ROUTES: [Route; 48] = [
     ("GET", "/internal/account-export", Who::User),
     ("GET", "/internal/events/{eventId}/holders", Who::Anyone),
     ("POST", "/internal/states", Who::Anyone),
+    ("POST", "/internal/guests", Who::Anyone),
+    ("POST", "/internal/tickets", Who::Anyone),
 ];
 
 /// The routes that return a page and take a cursor and a limit.
-pub(crate) const LISTS: [&str; 9] = [
+pub(crate) const LISTS: [&str; 10] = [
     "/api/events",
     "/api/bookings",
     "/api/waitlist",
@@ -78,6 +83,7 @@ pub(crate) const LISTS: [&str; 9] = [
     "/admin/status/{eventId}",
     "/admin/events/{eventId}/bookings",
     "/admin/events/{eventId}/doorlist",
+    "/admin/events/{eventId}/transfers",
     "/admin/auditlog",
 ];
 

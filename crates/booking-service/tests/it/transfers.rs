@@ -2,6 +2,7 @@
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use reqwest::Method;
+use rowlock_domain::states::AdminRole;
 use rowlock_sealing::{SealingKeys, TRANSFER_NOTICE, TransferNotice};
 use rowlock_test_support::client::{Person, TestResponse};
 use rowlock_test_support::system::{Plan, SEALING_KEY, System};
@@ -9,7 +10,7 @@ use rowlock_test_support::transfers::OfferedTransfer;
 use serde_json::{Value, json};
 
 use crate::route_table::UNKNOWN;
-use crate::support::{cancel_event, read_all, text, value};
+use crate::support::{cancel_event, each, read_all, text, value};
 use crate::tickets::{numbers, tickets};
 
 async fn offer(sender: &Person, booking: &str, quantity: i64, to: &str) -> TestResponse {
@@ -266,5 +267,39 @@ async fn the_link_leaves_the_service_only_sealed_and_the_address_is_deleted_with
 
     let export = ada.client.get("/internal/account-export").await.expect(200);
     assert_eq!(export["transfers"][0]["toEmail"], "friend@example.org");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_are_listed_by_booking_for_their_accounts_and_by_event_for_organizers() {
+    let system = Plan::default().workers(0).start().await;
+    let (event, other) = (system.event(9).await, system.event(9).await);
+    let [ada, grace] = [system.user("ada").await, system.user("grace").await];
+    let (booking, elsewhere) = (ada.must_book(&event, 3).await, ada.must_book(&other, 2).await);
+    let [accepted, pending] = [system.offer(&ada, &booking, 1).await, system.offer(&ada, &booking, 2).await];
+    let unrelated = system.offer(&ada, &elsewhere, 1).await;
+    let received = text(&accept(&grace, &accepted).await.expect(200)["transfer"]["bookingId"]);
+
+    let of_booking =
+        async |person: &Person, id: &str| each(&read_all(&person.client, &format!("/api/transfers?bookingId={id}"), 1).await, "id");
+    assert_eq!(of_booking(&ada, &booking).await, [pending.id.clone(), accepted.id.clone()]);
+    assert_eq!(of_booking(&ada, &elsewhere).await, std::slice::from_ref(&unrelated.id));
+    assert_eq!(of_booking(&grace, &received).await, std::slice::from_ref(&accepted.id));
+    assert_eq!(of_booking(&grace, &booking).await, Vec::<String>::new(), "the booking of the sender is not the receiver's");
+    assert_eq!(of_booking(&ada, &received).await, Vec::<String>::new());
+    assert_eq!(ada.client.get("/api/transfers?bookingId=x&limit=0").await.bad_fields(), ["bookingId", "limit"]);
+
+    let organizer = system.administrator(AdminRole::Organiser).await.client;
+    let listed = read_all(&organizer, &format!("/admin/events/{event}/transfers"), 1).await;
+    assert_eq!(each(&listed, "id"), [pending.id, accepted.id]);
+    let [open, done] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((&open["status"], &open["to"], &open["endedAt"]), (&json!("pending"), &Value::Null, &Value::Null));
+    assert!(text(&open["toEmail"]).contains('@'));
+    let side = |person: &Person, booking: &str| json!({"accountId": person.id, "bookingId": booking});
+    assert_eq!((&open["from"], &done["from"]), (&side(&ada, &booking), &side(&ada, &booking)));
+    assert_eq!((&done["to"], &done["toEmail"], &done["status"]), (&side(&grace, &received), &Value::Null, &json!("accepted")));
+    let door = system.administrator(AdminRole::Door).await.client;
+    door.get(&format!("/admin/events/{event}/transfers")).await.refused(403, "forbidden");
+    organizer.get(&format!("/admin/events/{UNKNOWN}/transfers")).await.refused(404, "event-not-found");
     system.stop().await;
 }

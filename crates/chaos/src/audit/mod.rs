@@ -3,11 +3,14 @@
 
 mod counters;
 mod delivery;
+mod queue_logs;
 mod replay;
 mod responses;
 #[cfg(test)]
 mod tests;
 mod told;
+mod transfers;
+mod wishes;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -100,8 +103,11 @@ pub fn audit(evidence: &Evidence) -> AuditResult {
     let mut verdict = AuditResult::default();
     responses::check(evidence, &mut verdict);
     counters::check(evidence, &mut verdict);
+    queue_logs::check(evidence, &mut verdict);
+    wishes::check(evidence, &mut verdict);
     delivery::check(evidence, &mut verdict);
     replay::check(evidence, &mut verdict);
+    transfers::check(evidence, &mut verdict);
     told::check(evidence, &mut verdict);
     told::check_webhook(evidence, &mut verdict);
     verdict

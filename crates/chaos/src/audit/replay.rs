@@ -76,6 +76,9 @@ fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, locat
         let names = "capacity, available, booked, reserved, held, waiting";
         verdict.add_violation(STORED_STATE, format!("{names} are {stored:?}, but the messages amount to {replayed:?}"), location);
     }
+    if let Some(transfer) = model.broken_promise() {
+        verdict.add_violation(STORED_STATE, format!("the transfer {transfer} promises tickets that its booking does not have"), location);
+    }
     let is_open = |status: &str| matches!(status, "confirmed" | "reserved");
     let rows = evidence.tables.bookings.iter().filter(|row| row.ticket_type_id == ticket_type && is_open(&row.status));
     let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.quantity, row.status == "reserved"))).collect();
@@ -83,6 +86,11 @@ fn compare(evidence: &Evidence, ticket_type: Uuid, model: &ReferenceModel, locat
     let reserved = model.reservations.values().map(|reservation| booking(&reservation.claim, true));
     let bookings: BTreeMap<_, _> = model.bookings.values().map(|claim| booking(claim, false)).chain(reserved).collect();
     differences(&rows, &bookings, "booking", location, verdict);
+    let of_type: BTreeSet<_> = evidence.tables.bookings.iter().filter(|row| row.ticket_type_id == ticket_type).map(|row| row.id).collect();
+    let rows = evidence.tables.transfers.iter().filter(|row| row.status == "pending" && of_type.contains(&row.booking_id));
+    let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.booking_id, row.from_account, row.quantity))).collect();
+    let transfers = model.transfers.iter().map(|(id, offered)| (*id, (offered.id, offered.account, offered.quantity))).collect();
+    differences(&rows, &transfers, "transfer", location, verdict);
     let rows = evidence.tables.entries.iter().filter(|row| row.ticket_type_id == ticket_type && row.status == "waiting");
     let rows: BTreeMap<_, _> = rows.map(|row| (row.id, (row.account_id, row.minimum(), row.quantity, row.number))).collect();
     let waiting = |waiting: &QueuedEntry| {

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::transfers::given_away;
 use super::{AuditResult, Evidence};
 use crate::client::{Booking, SuccessBody};
+use crate::http::ApiResponse;
 use crate::messages::{Message, MessageContent};
 use crate::request_log::{Attempt, LoggedRequest, Operation};
 use crate::tables::{BookingRow, EntryRow, KeyRow};
@@ -72,29 +74,20 @@ fn changed_nothing(attempt: &Attempt) -> bool {
 fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
     let Some(response) = request.success() else { return };
     verdict.audited_responses += 1;
-    if !request.key.is_empty() {
-        match stored.keys.get(&(request.operation.event(), request.account, request.key.as_str())) {
-            None => {
-                verdict.add_violation(ONE_EFFECT, "the response to a successful request is not stored under its key", location(request));
-            }
-            Some(row) if row.response != response.body || row.status != response.status => {
-                let what = format!(
-                    "the stored response of the key is {} {}, but the client received {} {}",
-                    row.status, row.response, response.status, response.body
-                );
-                verdict.add_violation(ONE_EFFECT, what, location(request));
-            }
-            Some(_) => {}
-        }
-    }
+    check_stored_response(request, response, stored, verdict);
     let Ok(body) = serde_json::from_str::<SuccessBody>(&response.body) else { return };
+    let wished = body.waitlist_entries.clone();
     match (&request.operation, body.booking, body.waitlist_entry) {
-        (Operation::Book { event, ticket_type, quantity, min_quantity, .. }, Some(booking), None) => {
+        (Operation::Book { event, ticket_type, also, quantity, min_quantity, .. }, Some(booking), None) => {
+            let is_wanted = |id: Uuid| id == *ticket_type || Some(id) == *also;
             // `check_bookings` compares the number of tickets with the stored one, and the replay with what was available.
             let is_allowed = (*min_quantity..=*quantity).contains(&booking.quantity);
-            let told = (booking.event_id, booking.ticket_type_id, booking.quantity, booking.origin.as_str());
+            let told = (booking.event_id, booking.origin.as_str());
             let row = stored.bookings.get(&booking.id).filter(|row| {
-                row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type && row.origin == "direct"
+                row.account_id == request.account
+                    && row.event_id == *event
+                    && row.ticket_type_id == booking.ticket_type_id
+                    && row.origin == "direct"
             });
             if row.is_none() {
                 verdict.add_violation(
@@ -103,7 +96,7 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                     location(request),
                 );
             }
-            if !is_allowed || told != (*event, *ticket_type, booking.quantity, "direct") {
+            if !is_allowed || !is_wanted(booking.ticket_type_id) || told != (*event, "direct") {
                 verdict.add_violation(
                     BOOKINGS_STORED,
                     format!("the response contains a different booking: {}", response.body),
@@ -111,18 +104,26 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                 );
             }
         }
-        (Operation::Book { event, ticket_type, quantity, min_quantity, .. }, None, Some(entry)) => {
-            let row = stored
-                .entries
-                .get(&entry.id)
-                .filter(|row| row.account_id == request.account && row.event_id == *event && row.ticket_type_id == *ticket_type);
-            // The quantity may be changed later; `check_entries` follows the changes.
-            if row.is_none() || (entry.quantity, entry.min_quantity) != (*quantity, *min_quantity) {
-                verdict.add_violation(
-                    ENTRIES_STORED,
-                    format!("the entry {} is missing or differs from the response", entry.id),
-                    location(request),
-                );
+        (Operation::Book { event, ticket_type, also, quantity, min_quantity, .. }, None, Some(first)) => {
+            let entries = if wished.is_empty() { vec![first] } else { wished };
+            let types: Vec<Uuid> = std::iter::once(*ticket_type).chain(*also).collect();
+            if entries.iter().map(|entry| entry.ticket_type_id).ne(types) {
+                let what = format!("the response contains entries of other ticket types: {}", response.body);
+                verdict.add_violation(ENTRIES_STORED, what, location(request));
+            }
+            for entry in entries {
+                let row = stored.entries.get(&entry.id).filter(|row| {
+                    row.account_id == request.account
+                        && (row.event_id, row.ticket_type_id, row.wish_id) == (*event, entry.ticket_type_id, entry.wish_id)
+                });
+                // The quantity may be changed later; `check_entries` follows the changes.
+                if row.is_none() || (entry.quantity, entry.min_quantity) != (*quantity, *min_quantity) {
+                    verdict.add_violation(
+                        ENTRIES_STORED,
+                        format!("the entry {} is missing or differs from the response", entry.id),
+                        location(request),
+                    );
+                }
             }
         }
         (Operation::Confirm { booking, .. }, Some(told), None) => {
@@ -142,6 +143,8 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
             }
         }
         (Operation::ChangeEntry { entry, quantity, min_quantity, .. }, None, Some(told)) => {
+            // The response about a wish begins with its first entry that waits.
+            let told = wished.into_iter().find(|other| other.id == *entry).unwrap_or(told);
             let is_as_requested = quantity.is_none_or(|quantity| quantity == told.quantity)
                 && min_quantity.is_none_or(|min_quantity| min_quantity == told.min_quantity);
             if told.id != *entry || !is_as_requested || told.min_quantity > told.quantity || told.status != "waiting" {
@@ -152,8 +155,10 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
                 verdict.add_violation(ENTRIES_STORED, what, location(request));
             }
         }
-        // `check_bookings` and `check_capacities` compare these responses.
+        // `check_bookings`, `check_capacities` and the checks of transfers compare these responses.
         (Operation::Cancel { .. }, Some(_), None) | (Operation::SetCapacity { .. }, ..) => {}
+        (Operation::OfferTransfer { .. } | Operation::AnswerTransfer { .. } | Operation::WithdrawTransfer { .. }, None, None)
+            if body.transfer.is_some() => {}
         _ => {
             verdict.add_violation(
                 VALID_RESPONSES,
@@ -164,10 +169,30 @@ fn check_stored(request: &LoggedRequest, stored: &StoredRows<'_>, verdict: &mut 
     }
 }
 
+/// Checks that the response to a request with a key is stored as the client received it.
+fn check_stored_response(request: &LoggedRequest, response: &ApiResponse, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
+    if request.key.is_empty() {
+        return;
+    }
+    match stored.keys.get(&(request.operation.event(), request.account, request.key.as_str())) {
+        None => {
+            verdict.add_violation(ONE_EFFECT, "the response to a successful request is not stored under its key", location(request));
+        }
+        Some(row) if row.response != response.body || row.status != response.status => {
+            let what = format!(
+                "the stored response of the key is {} {}, but the client received {} {}",
+                row.status, row.response, response.status, response.body
+            );
+            verdict.add_violation(ONE_EFFECT, what, location(request));
+        }
+        Some(_) => {}
+    }
+}
+
 /// Follows each booking through all responses to its owner and compares it with the stored row.
 fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut AuditResult) {
     let mut told: BTreeMap<Uuid, (u32, String, &LoggedRequest)> = BTreeMap::new();
-    let promoted = promoted_quantities(evidence);
+    let (initial, given) = (initial_quantities(evidence), given_away(evidence));
     let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
     for request in &evidence.requests {
         let Some(response) = request.success() else {
@@ -180,8 +205,10 @@ fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Au
         };
         let Some(booking) = serde_json::from_str::<SuccessBody>(&response.body).ok().and_then(|body| body.booking) else { continue };
         if let Operation::Cancel { quantity, .. } = &request.operation {
-            let before = told.get(&booking.id).map(|(quantity, ..)| *quantity).or_else(|| promoted.get(&booking.id).copied());
-            if !matches_cancellation(before, *quantity, &booking) {
+            let before = told.get(&booking.id).map(|(quantity, ..)| *quantity).or_else(|| initial.get(&booking.id).copied());
+            // Tickets that somebody accepted have left the booking, sooner or later.
+            let mut left = 0..=given.get(&booking.id).copied().unwrap_or_default();
+            if !left.any(|left| matches_cancellation(before.and_then(|before| before.checked_sub(left)), *quantity, &booking)) {
                 let what = format!("{quantity:?} of {before:?} tickets were to be cancelled, but the response was {}", response.body);
                 verdict.add_violation(CANCELLATIONS_STORED, what, location(request));
             }
@@ -195,7 +222,10 @@ fn check_bookings(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Au
         };
         // A reservation expires without a request of its owner.
         let has_expired = status == "reserved" && row.status == "expired";
-        if row.quantity != quantity || (row.status != status && !has_expired && !undecided.contains(&id)) {
+        let given = given.get(&id).copied().unwrap_or_default();
+        let was_given_away = given > 0 && row.status == "cancelled" && row.quantity == 0;
+        let has_left = quantity.checked_sub(row.quantity).is_some_and(|left| left <= given);
+        if !has_left || (row.status != status && !has_expired && !was_given_away && !undecided.contains(&id)) {
             let rule = if status == "cancelled" { CANCELLATIONS_STORED } else { BOOKINGS_STORED };
             let what = format!(
                 "the booking {id} is {} with {} tickets, but {status} with {quantity} tickets was reported to its owner",
@@ -213,12 +243,18 @@ fn check_entries(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Aud
     let mut undecided: BTreeSet<Uuid> = BTreeSet::new();
     for request in &evidence.requests {
         let body = request.success().and_then(|response| serde_json::from_str::<SuccessBody>(&response.body).ok());
-        if let Some(entry) = body.and_then(|body| body.waitlist_entry) {
-            told.insert(entry.id, ((entry.min_quantity, entry.quantity), request));
-        } else if let Operation::ChangeEntry { entry, .. } = &request.operation
+        let entries = body.map(SuccessBody::entries).unwrap_or_default();
+        if entries.is_empty()
+            && let Operation::ChangeEntry { entry, .. } = &request.operation
             && request.final_response().is_none()
         {
+            // All entries of a wish change together.
+            let wish = stored.entries.get(entry).and_then(|row| row.wish_id);
             undecided.insert(*entry);
+            undecided.extend(stored.entries.values().filter(|row| wish.is_some() && row.wish_id == wish).map(|row| row.id));
+        }
+        for entry in entries {
+            told.insert(entry.id, ((entry.min_quantity, entry.quantity), request));
         }
     }
     for (id, (size, request)) in told {
@@ -236,12 +272,13 @@ fn check_entries(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut Aud
     }
 }
 
-/// Returns the initial quantities of promoted bookings, which the replay of the messages checks.
-fn promoted_quantities(evidence: &Evidence) -> BTreeMap<Uuid, u32> {
+/// Returns the initial quantities of bookings that no response reported, which the replay of the messages checks.
+fn initial_quantities(evidence: &Evidence) -> BTreeMap<Uuid, u32> {
     let quantity = |message: &Message| match &message.content {
         MessageContent::Promoted { entry, booking, .. } | MessageContent::Offered { entry, booking, .. } => {
             Some((*booking, entry.quantity))
         }
+        MessageContent::TransferReceived { booking, .. } => Some((booking.id, booking.quantity)),
         _ => None,
     };
     evidence.deliveries.iter().filter_map(quantity).collect()
@@ -263,8 +300,8 @@ fn check_unreported(evidence: &Evidence, stored: &StoredRows<'_>, verdict: &mut 
     for request in &evidence.requests {
         match request.success().map(|response| serde_json::from_str::<SuccessBody>(&response.body)) {
             Some(Ok(body)) => {
-                known.extend(body.booking.map(|booking| booking.id));
-                known.extend(body.waitlist_entry.map(|entry| entry.id));
+                known.extend(body.booking.iter().map(|booking| booking.id));
+                known.extend(body.entries().iter().map(|entry| entry.id));
             }
             _ if request.final_response().is_none() && !request.attempts.iter().all(changed_nothing) => {
                 open.insert((request.operation.event(), request.account));

@@ -93,9 +93,12 @@ fn overtaken(messages: &[Message]) -> BTreeSet<Uuid> {
 /// Returns the booking and the entry whose history a mail about a message belongs to.
 fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
     let (booking, entry) = match &message.content {
+        // If its last tickets left a booking with a transfer, nobody is told any more that it was confirmed.
         MessageContent::Confirmed(booking)
         | MessageContent::Reduced { booking, .. }
-        | MessageContent::Expired { booking, offer: true, .. } => (Some(booking.id), None),
+        | MessageContent::Expired { booking, offer: true, .. }
+        | MessageContent::TransferAccepted { booking, .. }
+        | MessageContent::TransferReceived { booking, .. } => (Some(booking.id), None),
         MessageContent::Cancelled { booking, .. } => (Some(*booking), None),
         // Nobody is told that they left, but then they are no longer told that they wait.
         MessageContent::Joined { entry, .. } | MessageContent::Left { entry, .. } => (None, Some(entry.id)),
@@ -105,6 +108,8 @@ fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
         MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }
         | MessageContent::Changed { .. }
+        | MessageContent::TransferOffered { .. }
+        | MessageContent::TransferEnded { .. }
         | MessageContent::Released
         | MessageContent::Reallocated { .. }
         | MessageContent::Capacity(_)
@@ -116,14 +121,22 @@ fn subjects(message: &Message) -> impl Iterator<Item = Uuid> {
 /// Returns the delivery that a message must lead to. `accounts` contains the account of each booking.
 fn expected_delivery(message: &Message, accounts: &BTreeMap<Uuid, Uuid>) -> Option<DeliveryId> {
     let recipient = match &message.content {
+        // The link of an offered transfer goes to the address, and the delivery belongs to the account that offers the tickets.
         MessageContent::Confirmed(booking)
         | MessageContent::Reduced { booking, .. }
-        | MessageContent::Expired { booking, offer: true, .. } => booking.account,
+        | MessageContent::Expired { booking, offer: true, .. }
+        | MessageContent::TransferOffered { booking, .. }
+        | MessageContent::TransferAccepted { booking, .. }
+        | MessageContent::TransferReceived { booking, .. }
+        | MessageContent::TransferEnded { booking, declined: true, .. } => booking.account,
+        // The account is told about the first choice of a wish, for all of them.
+        MessageContent::Joined { .. } if message.is_further_choice => return None,
         MessageContent::Joined { entry, .. } | MessageContent::Promoted { entry, .. } | MessageContent::Offered { entry, .. } => {
             entry.account
         }
         MessageContent::Cancelled { booking, .. } => *accounts.get(booking)?,
-        MessageContent::Reserved { .. }
+        MessageContent::TransferEnded { .. }
+        | MessageContent::Reserved { .. }
         | MessageContent::Expired { .. }
         | MessageContent::Changed { .. }
         | MessageContent::Left { .. }

@@ -61,8 +61,15 @@ mod tests {
         let sale = Sale { event: Uuid::nil(), ticket_type: Uuid::nil(), capacity: 3, per_account: Some(3), terms };
         let mut model = ReferenceModel::new(&sale);
         for (index, (micros, content)) in messages.iter().enumerate() {
-            let message =
-                Message { id: Uuid::nil(), event: Uuid::nil(), ticket_type: None, sequence: 1, micros: *micros, content: content.clone() };
+            let message = Message {
+                id: Uuid::nil(),
+                event: Uuid::nil(),
+                ticket_type: None,
+                sequence: 1,
+                micros: *micros,
+                is_further_choice: false,
+                content: content.clone(),
+            };
             let result = model.apply(&message);
             assert!(result.is_ok() || index + 1 == messages.len(), "{content:?}: {result:?}");
             result?;

@@ -53,7 +53,7 @@ impl PartySize {
 }
 
 /// A request to book tickets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BookRequest {
     /// The number of tickets. Fewer are booked only if there are not more and the minimum allows it.
     pub size: PartySize,

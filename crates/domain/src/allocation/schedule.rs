@@ -79,6 +79,12 @@ impl Schedule {
         }
     }
 
+    /// Returns the time after which no returned ticket goes to the waiting list: the end of the waiting list, or the time until which
+    /// holders can return tickets. Returns `None` if no date of the event ends either.
+    pub fn last_returns_at(&self) -> Option<Timestamp> {
+        [self.waitlist_ends_at(), self.cancel_until, self.starts_at].into_iter().flatten().min()
+    }
+
     /// Returns the time at which sales end, which is never later than the end of the event.
     fn sales_end(&self) -> Option<Timestamp> {
         earlier(self.sales_end_at.or(self.starts_at), self.ends_at.or(self.starts_at))

@@ -3,6 +3,7 @@
 mod histories;
 mod minimums;
 mod model;
+mod queue_logs;
 
 use super::*;
 use crate::queue::{QueueHeads, QueuedEntry};

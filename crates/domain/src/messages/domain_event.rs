@@ -6,6 +6,7 @@ use super::{EventChanges, SealedNotice};
 use crate::Timestamp;
 use crate::ids::{AccountId, BookingId, TransferId, WaitlistEntryId};
 use crate::states::{BookingOrigin, EventStatus, TransferStatus};
+use crate::wishes::WishPlace;
 
 /// A domain event: a change to an event, a ticket type, a booking or a waiting-list entry.
 ///
@@ -92,6 +93,9 @@ pub enum DomainEvent {
         min_quantity: Option<u32>,
         /// The sequence number that orders the waiting list.
         number: i64,
+        /// The wish that the entry belongs to, as `wishId` and `preference`. Omitted if it belongs to none.
+        #[serde(flatten)]
+        wish: Option<WishPlace>,
     },
     /// A waiting-list entry was promoted: it received held tickets as a booking.
     WaitlistPromoted {
@@ -127,7 +131,7 @@ pub enum DomainEvent {
         /// The time at which the offer ends.
         expires_at: Timestamp,
     },
-    /// An account left the waiting list.
+    /// An account left the waiting list, or another entry of its wish was promoted.
     WaitlistLeft {
         /// The entry that was withdrawn.
         waitlist_entry_id: WaitlistEntryId,
@@ -137,6 +141,9 @@ pub enum DomainEvent {
         quantity: u32,
         /// The number that the entry had in the waiting list.
         number: i64,
+        /// The booking that another entry of the same wish became. Omitted if the account left.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fulfilled_by: Option<BookingId>,
     },
     /// An account changed the number of tickets that its entry waits for, or the smallest number that it takes.
     WaitlistChanged {
@@ -167,6 +174,9 @@ pub enum DomainEvent {
         /// True if the event has been cancelled. Omitted if only the waiting list ended.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         event_cancelled: bool,
+        /// The wish that the entry belongs to, as `wishId` and `preference`. Omitted if it belongs to none.
+        #[serde(flatten)]
+        wish: Option<WishPlace>,
     },
     /// A closed entry was reopened with its old number, because the event was postponed.
     WaitlistReopened {
@@ -234,6 +244,15 @@ pub enum DomainEvent {
         /// The status, `withdrawn` or `declined`.
         status: TransferStatus,
     },
+    /// An administrator wants the link of a guest to be sent again. The message contains neither the link nor the address.
+    GuestLinkRequested {
+        /// The booking of the guest.
+        booking_id: BookingId,
+        /// The generated id of the guest.
+        account_id: AccountId,
+        /// The number of tickets.
+        quantity: u32,
+    },
     /// The ticket type has held tickets. The message omits their number because it can be late, lost or duplicated; only the row
     /// is reliable.
     TicketsReleased {},
@@ -288,6 +307,7 @@ impl DomainEvent {
             Self::TransferAccepted { .. } => "transfer.accepted",
             Self::TransferReceived { .. } => "transfer.received",
             Self::TransferEnded { .. } => "transfer.ended",
+            Self::GuestLinkRequested { .. } => "guest.link_requested",
             Self::TicketsReleased {} => "tickets.released",
             Self::TicketsReallocated { .. } => "tickets.reallocated",
             Self::TicketsCapacityChanged { .. } => "tickets.capacity_changed",

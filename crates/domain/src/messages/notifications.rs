@@ -1,8 +1,11 @@
 //! Reads the messages that people are told about, for the notifier.
 
+mod wishes;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::wishes::{delivery_id, is_told_by_first_choice};
 use super::envelope::is_readable_schema;
 use super::{EventChanges, UnreadableMessage};
 use crate::Timestamp;
@@ -10,7 +13,8 @@ use crate::ids::{AccountId, BookingId, EventId, MessageId, TransferId, WaitlistE
 use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
 /// The topic patterns of the messages that the notifier takes at once: somebody waits for them, or they are few.
-pub const URGENT_NOTIFICATION_PATTERNS: [&str; 5] = ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice", "transfer.*"];
+pub const URGENT_NOTIFICATION_PATTERNS: [&str; 6] =
+    ["waitlist.promoted", "waitlist.offered", "event.*", "account.notice", "transfer.*", "guest.*"];
 
 /// The topic patterns of the other messages that the notifier receives. A sale leads to thousands of them per second, so they can wait.
 pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 6] =
@@ -59,6 +63,8 @@ pub enum Notification {
     TransferDeclined(TicketNotification),
     /// The account accepted tickets that somebody else offered.
     TransferReceived(TicketNotification),
+    /// An administrator wants the link of a guest to be sent again.
+    GuestLink(TicketNotification),
     /// An event was changed, which all holders of its tickets are told.
     EventChanged(Box<ChangedEvent>),
     /// A notice about the account itself.
@@ -136,7 +142,7 @@ impl<'de> Deserialize<'de> for SealedNotice {
 /// A message and what it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationMessage {
-    /// The identity of the message. Redeliveries have the same id.
+    /// The identity of the message. Redeliveries have the same id, and so do the messages that close the entries of one wish.
     pub id: MessageId,
     /// The notification, or `None` if nobody is told about messages of this type.
     pub notification: Option<Notification>,
@@ -239,11 +245,11 @@ pub fn parse_notification_message(body: &[u8]) -> Result<NotificationMessage, Un
     if envelope.specversion != "1.0" {
         return Err(UnreadableMessage::Type(format!("{} {}", envelope.specversion, envelope.r#type)));
     }
-    Ok(NotificationMessage { id: envelope.id, notification: notification(envelope)? })
+    Ok(NotificationMessage { id: delivery_id(&envelope)?, notification: notification(envelope)? })
 }
 
 /// The types of messages that people are told about.
-const TYPES: [&str; 14] = [
+const TYPES: [&str; 15] = [
     "booking.confirmed",
     "booking.expired",
     "booking.reduced",
@@ -258,6 +264,7 @@ const TYPES: [&str; 14] = [
     "transfer.accepted",
     "transfer.received",
     "transfer.ended",
+    "guest.link_requested",
 ];
 
 fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMessage> {
@@ -271,6 +278,7 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
     let sequence: Option<i64> = sequence.and_then(|sequence| sequence.parse().ok());
     Ok(Some(match r#type.as_str() {
         "booking.confirmed" => Notification::Booked(tickets(data, sequence)?),
+        "waitlist.joined" if is_told_by_first_choice(&data)? => return Ok(None),
         "waitlist.joined" => Notification::Joined(tickets(data, sequence)?),
         "waitlist.promoted" => Notification::Promoted(tickets(data, sequence)?),
         "waitlist.closed" => Notification::Closed(tickets(data, sequence)?),
@@ -297,6 +305,7 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             // The sender did it, and the address of the receiver is deleted.
             _ => return Ok(None),
         },
+        "guest.link_requested" => Notification::GuestLink(tickets(data, None)?),
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
             if status != EventStatus::Published || changes.is_empty() {

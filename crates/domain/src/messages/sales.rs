@@ -117,26 +117,13 @@ pub fn parse_sales_message(body: &[u8]) -> Result<SalesMessage, UnreadableMessag
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::ids::{AccountId, BookingId, MessageId, WaitlistEntryId};
-    use crate::messages::{DomainEvent, Message, Subject};
-
-    const KEY: TypeKey =
-        TypeKey { event: EventId::from_uuid(Uuid::from_u128(1)), ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) };
-
-    fn message(domain_event: DomainEvent) -> String {
-        let time = chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
-        let id = MessageId::from_uuid(Uuid::from_u128(3));
-        Message { id, subject: Subject::TicketType(KEY), sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
-    }
+    use crate::messages::DomainEvent;
+    use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, KEY, body as message, time};
 
     #[test]
     fn every_kind_of_message_is_counted_once() {
-        let booking_id = BookingId::from_uuid(Uuid::from_u128(4));
-        let account_id = AccountId::from_uuid(Uuid::from_u128(5));
-        let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+        let (booking_id, account_id, waitlist_entry_id) = (BOOKING, ACCOUNT, ENTRY);
         let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
         let none = SalesChange::default();
         let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
@@ -164,20 +151,23 @@ mod tests {
                 SalesChange { promotions: 1, ..none },
             ),
             (
-                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
+                DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish: None },
                 SalesChange { joined: 1, ..none },
             ),
             (
                 DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
                 SalesChange { promoted: 3, promotions: 1, ..none },
             ),
-            (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, SalesChange { left: 1, ..none }),
+            (
+                DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by: None },
+                SalesChange { left: 1, ..none },
+            ),
             (
                 DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, min_quantity: None, previous_quantity: 1, number },
                 none,
             ),
             (
-                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+                DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish: None },
                 SalesChange { left: 1, ..none },
             ),
             (
@@ -193,7 +183,7 @@ mod tests {
             assert!(SALES_ROUTING_PATTERNS.contains(&format!("{family}.*").as_str()), "{event:?}");
             let read = parse_sales_message(message(event).as_bytes()).unwrap();
             assert_eq!((read.key, read.sequence, read.change), (KEY, 42, expected));
-            assert_eq!(read.at.timestamp_micros(), 1_700_000_000_123_456);
+            assert_eq!(read.at, time());
         }
     }
 

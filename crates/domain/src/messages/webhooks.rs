@@ -84,25 +84,14 @@ pub fn parse_webhook_message(body: &[u8]) -> Result<Option<WebhookMessage<'_>>, 
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::ids::{AccountId, BookingId, TicketTypeId, TypeKey, WaitlistEntryId};
-    use crate::messages::{DomainEvent, Message, Subject};
+    use crate::messages::DomainEvent;
+    use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, body as message, time};
     use crate::states::{BookingOrigin, EventStatus};
-
-    const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
-
-    fn message(domain_event: DomainEvent) -> String {
-        let subject = Subject::TicketType(TypeKey { event: EVENT, ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) });
-        let (id, time) = (MessageId::from_uuid(Uuid::from_u128(3)), chrono::DateTime::UNIX_EPOCH);
-        Message { id, subject, sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
-    }
 
     #[test]
     fn every_type_about_bookings_waiting_lists_and_events_is_offered_and_no_other() {
-        let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), AccountId::from_uuid(Uuid::from_u128(5)));
-        let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+        let (booking_id, account_id, waitlist_entry_id) = (BOOKING, ACCOUNT, ENTRY);
         let (quantity, number, returned, reserved) = (3, 7, 2, false);
         let (origin, expires_at) = (BookingOrigin::Direct, chrono::DateTime::UNIX_EPOCH);
         let all = [
@@ -111,7 +100,7 @@ mod tests {
             DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin },
             DomainEvent::BookingReduced { booking_id, account_id, quantity, returned, reserved },
             DomainEvent::BookingCancelled { booking_id, account_id, returned, reserved, event_cancelled: true },
-            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
+            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish: None },
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
             DomainEvent::WaitlistOffered {
                 waitlist_entry_id,
@@ -122,9 +111,9 @@ mod tests {
                 number,
                 expires_at,
             },
-            DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
+            DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by: None },
             DomainEvent::WaitlistChanged { waitlist_entry_id, account_id, quantity, min_quantity: None, previous_quantity: 1, number },
-            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish: None },
             DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
             DomainEvent::EventCreated { status: EventStatus::Draft },
             DomainEvent::EventUpdated { status: EventStatus::Published, changes: None },
@@ -136,7 +125,7 @@ mod tests {
         for domain_event in all {
             let (message_type, body) = (domain_event.routing_key(), message(domain_event));
             let read = parse_webhook_message(body.as_bytes()).unwrap().unwrap();
-            assert_eq!((read.message_type, read.event, read.time), (message_type, EVENT, chrono::DateTime::UNIX_EPOCH));
+            assert_eq!((read.message_type, read.event, read.time), (message_type, EVENT, time()));
             assert!(body.contains(&format!("\"data\":{}", read.data.get())), "{body}");
         }
         for other in [DomainEvent::TicketsReleased {}, DomainEvent::TicketsCapacityChanged { capacity: 9 }] {

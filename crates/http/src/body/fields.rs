@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use deserr::{Deserr, IntoValue, Sequence, Value, ValuePointerRef};
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, ScanId, SessionId, TicketTypeId, WaitlistEntryId, WishId};
 use rowlock_domain::states::Language;
 use rowlock_domain::text::{Description, DoorName, Email, InvalidValue, LoginEmail, Password, PersonName, Title, Username};
 use rowlock_domain::tickets::TicketNumber;
@@ -62,7 +62,7 @@ macro_rules! integer_fields {
     )+};
 }
 
-text_fields!(AccountId, BookingId, EventId, SessionId, TicketTypeId, WaitlistEntryId);
+text_fields!(AccountId, BookingId, EventId, ScanId, SessionId, TicketTypeId, WaitlistEntryId, WishId);
 text_fields!(Currency, Description, DoorName, Email, LoginEmail, Password, PersonName, TimeZoneName, Title, Username);
 impl Deserr<InvalidBody> for Language {
     fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, InvalidBody> {

@@ -40,6 +40,7 @@ words! {
     BookingOrigin = states::BookingOrigin, "Origin of a booking: a sale of available tickets, a promotion from the waiting list, or a transfer from another account.";
     TransferStatus = states::TransferStatus, "Status of a transfer: the receiver has not accepted yet, has the tickets, or has declined, the sender has withdrawn it, or its time is over.";
     WaitlistStatus = states::WaitlistStatus, "Status of a waiting-list entry: waiting, promoted to a booking (which may have to be confirmed), left by its holder, closed because the event started or was cancelled, or expired because its holder did not accept the offer in time.";
+    QueueLogKind = states::QueueLogKind, "What happened to an entry of a queue; see `kind` of a record of the log.";
     AccountRole = states::Role, "Role of an account: book tickets, or manage events.";
     AccountLanguage = states::Language, "Language in which the owner of the account wants to be addressed.";
     AdminRole = states::AdminRole, "Role of an administrator: check people in; manage events, bookings and waiting lists as well; or everything, including accounts and roles.";

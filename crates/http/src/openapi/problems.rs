@@ -61,7 +61,7 @@ pub struct ProblemDocument {
     /// With `already-waiting`: the position of the entry in the waiting list, from 1.
     #[schema(nullable = false, minimum = 1)]
     position: Option<i64>,
-    /// With `capacity-below-booked`: the ticket type.
+    /// With `capacity-below-booked` and `already-waiting`, and with `account-limit` of a request for several ticket types: the ticket type.
     #[schema(nullable = false, format = Uuid)]
     ticket_type_id: Option<String>,
     /// With `capacity-below-booked`: the number of its booked tickets.
@@ -150,6 +150,11 @@ impl Problems {
     /// Returns the problems of a route that requires an access token.
     pub fn for_users() -> Self {
         Self::for_anyone().and(&[ProblemCode::Unauthenticated])
+    }
+
+    /// Returns the problems of a route that requires an access token or the token of a guest's link.
+    pub fn for_ticket_holders() -> Self {
+        Self::for_users().and(&[ProblemCode::LinkNotFound])
     }
 
     /// Returns the problems of a route that requires an administrator's access token.
@@ -273,6 +278,7 @@ fn example(code: ProblemCode) -> Problem {
             "Only 1 ticket of the booking is not offered to somebody else. Withdraw a pending transfer first.",
             &[("transferable", json!(1))],
         ),
+        ProblemCode::NotAGuest => ("The holder of this booking has an account, so there is no link to send.", &[]),
         ProblemCode::BookingNotConfirmed => ("The booking is only reserved. Confirm it before you offer its tickets.", &[]),
         ProblemCode::WebhookNotFound => ("There is no webhook with this id.", &[]),
         ProblemCode::DeliveryNotFound => ("The webhook has no delivery with this id.", &[]),

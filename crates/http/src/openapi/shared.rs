@@ -12,6 +12,8 @@ use super::problems::{ProblemDocument, examples};
 
 /// Name of the security scheme for access tokens.
 pub const TOKEN: &str = "token";
+/// Name of the security scheme for the token of a guest's link.
+pub const GUEST_LINK: &str = "guestLink";
 /// Name of the security scheme for the token that creates the first administrator.
 pub const BOOTSTRAP_TOKEN: &str = "bootstrapToken";
 
@@ -71,12 +73,17 @@ fn components() -> Components {
         "X-Bootstrap-Token",
         "The value of the setting `bootstrap.token` of auth-service. It can be used once, to create the first administrator.",
     );
+    let guest_link = ApiKeyValue::with_description(
+        "X-Guest-Token",
+        "The `token` in the link that a guest, who has no account, gets by e-mail. It shows and returns the tickets of one booking, or the place in the waiting list that becomes that booking.",
+    );
     let mut schemas = Vec::new();
     ProblemDocument::schemas(&mut schemas);
     let mut components = ComponentsBuilder::new()
         .schema_from::<ProblemDocument>()
         .schemas_from_iter(schemas)
         .security_scheme(TOKEN, SecurityScheme::Http(token))
+        .security_scheme(GUEST_LINK, SecurityScheme::ApiKey(ApiKey::Header(guest_link)))
         .security_scheme(BOOTSTRAP_TOKEN, SecurityScheme::ApiKey(ApiKey::Header(bootstrap)))
         .build();
     components.examples = examples().collect();

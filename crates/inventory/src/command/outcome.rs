@@ -20,12 +20,18 @@ pub enum Outcome {
     Confirmed(NamedBooking),
     /// The request was put on the waiting list.
     Waitlisted(NamedEntry),
+    /// The request was put on the waiting lists of several types. The entries are in the order of preference.
+    WishWaitlisted(Vec<NamedEntry>),
     /// Tickets were returned, now or earlier. The booking is shown as it is now.
     Returned(NamedBooking),
     /// The entry is no longer waiting, since now or earlier.
     Left(NamedEntry),
+    /// No entry of the wish is waiting any longer, since now or earlier. All its entries are in the order of preference.
+    WishLeft(Vec<NamedEntry>),
     /// The waiting-list entry has the requested size. It is unchanged if it already had that size.
     EntryChanged(NamedEntry),
+    /// All waiting entries of the wish have the requested size. They are in the order of preference.
+    WishChanged(Vec<NamedEntry>),
     /// The event after the change.
     Changed(Box<ChangedEvent>),
     /// The event no longer exists.
@@ -103,8 +109,12 @@ pub enum Refusal {
     TicketTypeNotFound(TicketTypeId),
     /// The event does not have these ticket types, which the change names.
     TicketTypesNotFound(Vec<TicketTypeId>),
+    /// The event does not have these ticket types, which the wish names.
+    WishedTypesNotFound(Vec<TicketTypeId>),
     /// The allocation rule rejects the request.
     Book(BookRefusal),
+    /// The allocation rule rejects the wish because of these ticket types.
+    Wish(Vec<(TicketTypeId, BookRefusal)>),
     /// The account already has this open entry for the ticket type.
     AlreadyWaiting(Box<NamedEntry>),
     /// The account has no such booking.

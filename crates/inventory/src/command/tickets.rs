@@ -26,9 +26,10 @@ pub struct Book {
     pub entry: WaitlistEntryId,
     /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
-    /// The administrator who books, if the holder is a guest without an account. The idempotency key then belongs to the
-    /// administrator.
-    pub for_guest: Option<Box<ByAdministrator>>,
+    /// The administrator who books, if it is not the holder. The idempotency key then belongs to the administrator.
+    pub administrator: Option<Box<ByAdministrator>>,
+    /// Whether the holder is a guest without an account, for whom only an administrator can book.
+    pub for_guest: bool,
 }
 
 impl Book {
@@ -97,13 +98,16 @@ pub struct LeaveWaitlist {
     pub account: AccountId,
     /// The entry to end.
     pub target: Target<WaitlistEntryId>,
+    /// Whether the other entries of its wish end with it, if it belongs to one.
+    pub whole_wish: bool,
     /// The idempotency key, if the client sent one.
     pub idempotency: Option<Idempotency>,
     /// The authority under which the command runs. The idempotency key belongs to the person who acts.
     pub authority: Authority,
 }
 
-/// A request to change the number of tickets that a waiting-list entry waits for, or the smallest number that it takes.
+/// A request to change the number of tickets that a waiting-list entry waits for, or the smallest number that it takes. If the entry
+/// belongs to a wish, the other entries of the wish change with it.
 #[derive(Debug, Clone)]
 pub struct ChangeEntry {
     /// The event.

@@ -6,6 +6,7 @@ use rowlock_domain::allocation::{EventPhase, ReturnDestination};
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AccountId, AuditEntryId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::{Change, DomainEvent, EventChanges};
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{EventStatus, WaitlistStatus};
 use rowlock_domain::values::{CheckoutMinutes, OfferMinutes};
 
@@ -183,6 +184,7 @@ impl UnitOfWork {
             self.add_to_total(key, account_id, size.quantity);
             let (quantity, min_quantity) = (size.quantity, size.lower_minimum());
             self.emit_for_type(key, DomainEvent::WaitlistReopened { waitlist_entry_id, account_id, quantity, min_quantity, number });
+            self.log_queue(key, QueueChange::waits(QueueLogKind::Reopened, number, size));
         }
         Ok(())
     }

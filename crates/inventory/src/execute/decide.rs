@@ -1,11 +1,13 @@
 //! Decides commands in the order of arrival, on rows in memory. The rule itself is in `rowlock_domain::allocation`.
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase, PartySize};
+use rowlock_domain::allocation::{BookRefusal, BookRequest, BookingDecision, Commitment, EventPhase, PartySize, Stock};
 use rowlock_domain::auditlog::Action;
-use rowlock_domain::ids::EventId;
+use rowlock_domain::ids::{EventId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
+use rowlock_domain::wishes::WishPlace;
 
 use super::unit_of_work::{StoredResponse, Tracked, UnitOfWork};
 use crate::command::{Book, Command, Outcome, Refusal};
@@ -35,6 +37,7 @@ impl UnitOfWork {
     fn decide_new_command(&mut self, command: &Command) -> Outcome {
         let result = match command {
             Command::Book(book) => self.book(book),
+            Command::BookWish(wish) => self.book_wish(wish),
             Command::Confirm(confirm) => self.confirm(confirm),
             Command::CancelBooking(cancel) => self.cancel(cancel),
             Command::LeaveWaitlist(leave) => self.leave(leave),
@@ -55,20 +58,33 @@ impl UnitOfWork {
         self.events.get(&event).map_or(EventPhase::Cancelled, |event| event.get().schedule().phase(self.now))
     }
 
+    /// Returns the phase of an event that is on sale, and the time until which a booking is reserved, or `None` if it is confirmed at
+    /// once.
+    pub(super) fn terms_of_sale(&self, event: EventId, by_administrator: bool) -> Result<(EventPhase, Option<Timestamp>), Refusal> {
+        // An event that was never published is unknown to the public, even after it was cancelled.
+        let event = self.events.get(&event).map(Tracked::get).filter(|event| event.published_at.is_some());
+        let event = event.ok_or(Refusal::EventNotFound)?;
+        // A guest has no account with which the booking could be confirmed, and an organizer who books for an account has decided.
+        let expires_at = if by_administrator { None } else { self.end_of_reservation(event.checkout_minutes) };
+        match event.schedule().on_sale(self.now) {
+            Err(BookRefusal::NotPublic) => Err(Refusal::EventNotFound),
+            Err(refusal) => Err(Refusal::Book(refusal)),
+            Ok(()) => Ok((event.schedule().phase(self.now), expires_at)),
+        }
+    }
+
+    /// Stores the counters that a booking has changed. Held tickets may have become available, because promotions have ended.
+    pub(super) fn store_stock(&mut self, key: TypeKey, stock: Stock) -> Result<(), Refusal> {
+        let row = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
+        let leftover = row.get().stock.held - stock.held;
+        row.change().stock = stock;
+        self.emit_leftover(key, leftover);
+        Ok(())
+    }
+
     fn book(&mut self, book: &Book) -> Result<Outcome, Refusal> {
         let key = book.key;
-        // An event that was never published is unknown to the public, even after it was cancelled.
-        let event = self.events.get(&key.event).map(Tracked::get).filter(|event| event.published_at.is_some());
-        let event = event.ok_or(Refusal::EventNotFound)?;
-        let on_sale = event.schedule().on_sale(self.now);
-        let phase = event.schedule().phase(self.now);
-        // A guest has no account with which the booking could be confirmed.
-        let expires_at = if book.for_guest.is_none() { self.end_of_reservation(event.checkout_minutes) } else { None };
-        match on_sale {
-            Err(BookRefusal::NotPublic) => return Err(Refusal::EventNotFound),
-            Err(refusal) => return Err(Refusal::Book(refusal)),
-            Ok(()) => {}
-        }
+        let (phase, expires_at) = self.terms_of_sale(key.event, book.administrator.is_some())?;
         let account_total = self.totals.get(&(key, book.holder.account)).copied().unwrap_or_default();
         let open_entry = if book.join_waitlist { self.open_entry(key, book.holder.account) } else { None };
         let ticket_type = self.types.get(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
@@ -89,16 +105,14 @@ impl UnitOfWork {
             }
             _ => Refusal::Book(refusal),
         })?;
-        let leftover = ticket_type.get().stock.held - stock.held;
-        self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock = stock;
-        self.emit_leftover(key, leftover);
+        self.store_stock(key, stock)?;
         let quantity = match booked {
             BookingDecision::Confirmed { quantity } | BookingDecision::Reserved { quantity } => quantity,
             BookingDecision::Waitlisted { .. } => size.quantity,
         };
         let event_name = self.event_name(key.event);
         self.add_to_total(key, book.holder.account, quantity);
-        if let Some(by) = &book.for_guest {
+        if let Some(by) = &book.administrator {
             let waitlisted = matches!(booked, BookingDecision::Waitlisted { .. });
             let subject = if waitlisted { book.entry.as_uuid() } else { book.booking.as_uuid() };
             self.record_audit_entry(
@@ -106,7 +120,7 @@ impl UnitOfWork {
                 Action::CreateBooking,
                 subject,
                 key,
-                &[("quantity", quantity.into()), ("waitlisted", waitlisted.into())],
+                &[("quantity", quantity.into()), ("waitlisted", waitlisted.into()), ("forGuest", book.for_guest.into())],
             );
         }
         Ok(match booked {
@@ -115,14 +129,14 @@ impl UnitOfWork {
                 Outcome::Booked(NamedBooking { event_name, booking })
             }
             BookingDecision::Waitlisted { number, position } => {
-                let entry = self.new_entry(book, size, number);
+                let entry = self.new_entry(book, size, number, None);
                 self.set_position(key, entry.id, i64::from(position));
-                Outcome::Waitlisted(NamedEntry { event_name, position: Some(i64::from(position)), entry })
+                Outcome::Waitlisted(NamedEntry { event_name, position: Some(i64::from(position)), chance: None, entry })
             }
         })
     }
 
-    fn new_booking(&mut self, book: &Book, quantity: u32, expires_at: Option<Timestamp>) -> Booking {
+    pub(super) fn new_booking(&mut self, book: &Book, quantity: u32, expires_at: Option<Timestamp>) -> Booking {
         let origin = BookingOrigin::Direct;
         let booking = Booking {
             id: book.booking,
@@ -134,6 +148,7 @@ impl UnitOfWork {
             booked_at: self.now,
             cancelled_at: None,
             expires_at,
+            for_guest: book.for_guest,
         };
         self.bookings.insert_new((book.key.event, book.booking), booking.clone());
         let (booking_id, account_id) = (booking.id, booking.holder.account);
@@ -145,7 +160,7 @@ impl UnitOfWork {
         booking
     }
 
-    fn new_entry(&mut self, book: &Book, size: PartySize, number: i64) -> WaitlistEntry {
+    pub(super) fn new_entry(&mut self, book: &Book, size: PartySize, number: i64, wish: Option<WishPlace>) -> WaitlistEntry {
         let entry = WaitlistEntry {
             id: book.entry,
             key: book.key,
@@ -156,7 +171,8 @@ impl UnitOfWork {
             booking: None,
             joined_at: self.now,
             ended_at: None,
-            for_guest: book.for_guest.is_some(),
+            for_guest: book.for_guest,
+            wish,
         };
         self.entries.insert_new((book.key.event, book.entry), entry.clone());
         self.entry_by_number.insert((book.key, number), book.entry);
@@ -166,7 +182,8 @@ impl UnitOfWork {
         }
         let (waitlist_entry_id, account_id) = (entry.id, entry.holder.account);
         let (quantity, min_quantity) = (size.quantity, size.lower_minimum());
-        self.emit_for_type(book.key, DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity, number });
+        self.emit_for_type(book.key, DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity, number, wish });
+        self.log_queue(book.key, QueueChange::waits(QueueLogKind::Joined, number, size));
         entry
     }
 }

@@ -31,6 +31,13 @@ impl LateBookingBudget {
                     let sum = requested.entry(book.key).or_default();
                     *sum = sum.saturating_add(book.quantity.get());
                 }
+                // The tickets can be of any of the types.
+                Command::BookWish(wish) => {
+                    for key in wish.keys() {
+                        let sum = requested.entry(key).or_default();
+                        *sum = sum.saturating_add(wish.quantity.get());
+                    }
+                }
                 Command::CancelBooking(_) | Command::ChangeEntry(_) | Command::Expire(_) => _ = unsettled.insert(command.event()),
                 Command::ChangeEvent(_) => _ = changed.insert(command.event()),
                 // A transfer leaves the counters as they are.
@@ -85,8 +92,16 @@ impl LateBookingBudget {
 
     /// Returns the types and accounts whose open entries must be read.
     pub(super) fn open_entries_to_read(&self, commands: &[&Command]) -> BTreeSet<(TypeKey, AccountId)> {
-        let books = commands.iter().filter_map(|command| if let Command::Book(book) = command { Some(book) } else { None });
-        books.filter(|book| book.join_waitlist && self.may_join.contains(&book.key)).map(|book| (book.key, book.holder.account)).collect()
+        let mut accounts = BTreeSet::new();
+        for command in commands {
+            match command {
+                Command::Book(book) if book.join_waitlist => _ = accounts.insert((book.key, book.holder.account)),
+                Command::BookWish(wish) if wish.join_waitlist => accounts.extend(wish.keys().map(|key| (key, wish.holder.account))),
+                _ => {}
+            }
+        }
+        accounts.retain(|(key, _)| self.may_join.contains(key));
+        accounts
     }
 }
 

@@ -10,6 +10,7 @@ mod change_entry;
 mod decide;
 mod delete;
 mod late_bookings;
+mod queue_log;
 mod read;
 mod reallocate;
 mod reservations;
@@ -18,13 +19,14 @@ mod statements;
 mod target;
 mod transfers;
 mod unit_of_work;
+mod wishes;
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowlock_domain::ids::TypeKey;
+use rowlock_domain::ids::{EventId, TypeKey, WishId};
 
 use self::late_bookings::LateBookingBudget;
 use self::unit_of_work::{Tracked, UnitOfWork};
@@ -37,6 +39,8 @@ pub(crate) struct LockedBatch {
     work: UnitOfWork,
     /// The types that another transaction has locked.
     blocked_types: HashSet<TypeKey>,
+    /// The wishes that wait for a type which another transaction has locked.
+    blocked_wishes: BTreeSet<(EventId, WishId)>,
     /// The number of tickets of each type that late bookings may still request without joining a waiting list.
     late_budget: LateBookingBudget,
 }
@@ -50,6 +54,10 @@ pub(crate) struct DecidedBatch {
 
 /// Begins a transaction for a batch, locks its rows and those of `expected`, and reads what the commands need. After an error the
 /// connection must not be used again.
+///
+/// Which other types the entries of a wish wait for is known only when its entries have been read under the lock of one type. The other
+/// types are then locked without waiting, because a transaction that waits for them out of order could deadlock. If one of them is locked
+/// elsewhere, the transaction is begun again with all of them, in key order; with `LockWait::Skip`, the command is skipped.
 pub(crate) async fn begin_batch(
     conn: &AsyncPgConnection,
     commands: &[&Command],
@@ -57,22 +65,52 @@ pub(crate) async fn begin_batch(
     wait: LockWait,
     new_id: NewId,
 ) -> QueryResult<LockedBatch> {
-    let lock_set = read::find_lock_set(conn, commands, expected).await?;
-    let (blocked_types, work) = read::begin_and_read(conn, lock_set, commands, wait, new_id).await?;
-    let mut batch = LockedBatch { work, blocked_types, late_budget: LateBookingBudget::default() };
-    let active: Vec<&Command> = commands.iter().filter(|command| !batch.is_blocked(command)).copied().collect();
-    batch.late_budget = LateBookingBudget::of(&active, &batch.work);
-    read::read_dependent_rows(conn, &active, &batch.late_budget, &mut batch.work).await?;
-    Ok(batch)
+    let mut expected = expected.to_vec();
+    loop {
+        let lock_set = read::find_lock_set(conn, commands, &expected).await?;
+        let (blocked_types, work) = read::begin_and_read(conn, lock_set, commands, wait, new_id.clone()).await?;
+        let late_budget = LateBookingBudget::default();
+        let mut batch = LockedBatch { work, blocked_types, blocked_wishes: BTreeSet::new(), late_budget };
+        let mut missing = batch.read_dependent_rows(conn, commands).await?;
+        missing.retain(|key| !expected.contains(key));
+        if wait == LockWait::Skip || missing.is_empty() {
+            return Ok(batch);
+        }
+        roll_back(conn).await?;
+        expected.extend(missing);
+    }
 }
 
 impl LockedBatch {
+    /// Reads what the commands need besides the locked rows and the rows that they refer to. Returns the types of wishes that another
+    /// transaction has locked.
+    async fn read_dependent_rows(&mut self, conn: &AsyncPgConnection, commands: &[&Command]) -> QueryResult<BTreeSet<TypeKey>> {
+        let active: Vec<&Command> = commands.iter().filter(|command| !self.is_blocked(command)).copied().collect();
+        let work = &mut self.work;
+        let mut blocked = read::read_wishes(conn, work.wishes_to_change(&active), work).await?;
+        self.late_budget = LateBookingBudget::of(&active, work);
+        read::read_dependent_rows(conn, &active, &self.late_budget, work).await?;
+        blocked.extend(read::read_wishes(conn, work.wishes_to_promote(&active), work).await?);
+        read::read_unlogged_queues(conn, work).await?;
+        self.blocked_wishes = blocked.iter().map(|(_, wish)| *wish).collect();
+        Ok(blocked.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// Returns whether a command needs a type that another transaction has locked.
     pub(crate) fn is_blocked(&self, command: &Command) -> bool {
-        match command.only_type() {
+        let by_row = match command.only_type() {
             Some(key) => self.blocked_types.contains(&key),
             None => self.blocked_types.iter().any(|key| key.event == command.event()),
+        };
+        by_row || self.is_blocked_by_wish(command)
+    }
+
+    fn is_blocked_by_wish(&self, command: &Command) -> bool {
+        if self.blocked_wishes.is_empty() {
+            return false;
         }
+        let (changed, promoted) = (self.work.wishes_to_change(&[command]), self.work.wishes_to_promote(&[command]));
+        changed.iter().chain(&promoted).any(|wish| self.blocked_wishes.contains(wish))
     }
 
     /// Returns whether one more command can be decided with the rows that are locked and read. Only a booking qualifies, if its
@@ -91,6 +129,7 @@ impl LockedBatch {
         let mut outcomes = Vec::with_capacity(requests.len());
         let skipped: Vec<bool> = requests.iter().map(|request| self.is_blocked(request.command())).collect();
         let mut work = self.work;
+        work.restart_queue_logs();
         for (request, skipped) in requests.iter().zip(skipped) {
             work.trace = request.trace();
             outcomes.push(if skipped { Outcome::Skipped } else { work.decide_command(request.command(), render) });

@@ -2,10 +2,12 @@
 
 mod dependent;
 mod locks;
+mod queues;
 mod reallocation;
 mod referenced;
 mod reservations;
 mod transfers;
+mod wishes;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -20,9 +22,11 @@ use self::dependent::{
 };
 pub(super) use self::locks::{LockSet, find_lock_set, lock_types};
 use self::locks::{begin_transaction, find_blocked_types};
+pub(super) use self::queues::read_unlogged_queues;
 use self::reallocation::read_for_reallocation;
 use self::referenced::ReferencedRows;
 use self::reservations::{read_due_reservations, read_offered_entries};
+pub(super) use self::wishes::read_wishes;
 use super::late_bookings::LateBookingBudget;
 use super::statements as sql;
 use super::unit_of_work::{Tracked, UnitOfWork};
@@ -69,7 +73,10 @@ pub(super) async fn begin_and_read(
         None => read_clock(conn).await?,
     };
     let mut work = UnitOfWork::new(now, new_id);
-    work.types = types.into_iter().map(|row| (row.key, Tracked::stored(row))).collect();
+    for (row, log) in types {
+        work.queue_logs.insert(row.key, log);
+        work.types.insert(row.key, Tracked::stored(row));
+    }
     work.events = events.into_iter().map(|(row, _)| (row.id, Tracked::stored(row))).collect();
     for booking in by_id.into_iter().chain(of_accounts) {
         work.bookings.insert_stored((booking.key.event, booking.id), booking);

@@ -6,6 +6,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{Commitment, EventPhase, Promotion};
 use rowlock_domain::ids::{BookingId, TypeKey};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingOrigin, BookingStatus, WaitlistStatus};
 
 use super::unit_of_work::UnitOfWork;
@@ -26,6 +27,7 @@ impl UnitOfWork {
 
     /// Runs an allocation pass.
     fn run_allocation_pass(&mut self, key: TypeKey, limit: usize) -> Result<Outcome, Refusal> {
+        self.end_leftover_entries(key)?;
         let ticket_type = self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?;
         if ticket_type.get().stock.held == 0 {
             return Ok(Outcome::Reallocated(ReallocationSummary::default()));
@@ -38,11 +40,14 @@ impl UnitOfWork {
         let limits = ticket_type.get().limits;
         let offer_minutes = self.events.get(&key.event).and_then(|event| event.get().offer_minutes);
         let commitment = if offer_minutes.is_some() { Commitment::Reserved } else { Commitment::Confirmed };
+        let mut free = ticket_type.get().stock.held;
         let pass = ticket_type.change().stock.reallocate(heads, limits, limit, commitment);
         let expires_at = self.end_of_reservation(offer_minutes);
         let tickets: u32 = pass.promoted.iter().map(|promotion| promotion.given).sum();
         for promotion in &pass.promoted {
             self.promote(key, *promotion, expires_at)?;
+            self.log_queue(key, QueueChange::promoted(promotion.number, promotion.given, free, limits.max_per_booking));
+            free -= promotion.given;
         }
         if tickets > 0 || pass.leftover > 0 {
             self.emit_for_type(key, DomainEvent::TicketsReallocated { promoted: tickets, leftover: pass.leftover });
@@ -81,9 +86,10 @@ impl UnitOfWork {
             booked_at: now,
             cancelled_at: None,
             expires_at,
+            for_guest: entry.for_guest,
         };
         let account_id = booking.holder.account;
-        let wanted = entry.size.quantity;
+        let (wanted, wish) = (entry.size.quantity, entry.wish);
         let requested_quantity = (quantity < wanted).then_some(wanted);
         self.bookings.insert_new((key.event, booking_id), booking);
         // The account no longer waits for the tickets that it did not get.
@@ -101,7 +107,10 @@ impl UnitOfWork {
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity, number }
         };
         self.emit_for_type(key, domain_event);
-        Ok(())
+        match wish {
+            Some(place) => self.end_fulfilled_wish((key.event, place.id), booking_id),
+            None => Ok(()),
+        }
     }
 
     /// Closes the open entries of a type whose waiting list has ended, or whose event is cancelled, and in the latter case
@@ -118,7 +127,7 @@ impl UnitOfWork {
             let Some(id) = self.to_close.get_mut(&key).and_then(VecDeque::pop_front) else { break };
             // An entry that left within this batch has already ended.
             if self.entries.get(&(key.event, id)).is_some_and(|entry| entry.status == WaitlistStatus::Waiting) {
-                self.end_entry((key.event, id), WaitlistStatus::Closed)?;
+                self.end_entry((key.event, id), QueueLogKind::Closed, None)?;
                 done.closed += 1;
             }
         }

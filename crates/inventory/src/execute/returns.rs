@@ -4,6 +4,7 @@ use rowlock_domain::allocation::ReturnDestination;
 use rowlock_domain::auditlog::{Action, AuditEntry};
 use rowlock_domain::ids::{AuditEntryId, BookingId, EventId, TypeKey, WaitlistEntryId};
 use rowlock_domain::messages::DomainEvent;
+use rowlock_domain::queue_log::{QueueChange, QueueLogKind};
 use rowlock_domain::states::{BookingStatus, EventStatus, WaitlistStatus};
 use rowlock_domain::tickets::{TicketNumbers, TooFewUnused};
 
@@ -102,22 +103,32 @@ impl UnitOfWork {
     pub(super) fn leave(&mut self, leave: &LeaveWaitlist) -> Result<Outcome, Refusal> {
         let id = self.find_entry_to_leave(leave)?;
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?;
-        let administrator = leave.authority.administrator();
-        if administrator.is_none() && entry.holder.account != leave.account {
+        if !leave.may_end(entry.holder.account) {
             return Err(Refusal::EntryNotFound);
         }
-        let (key, quantity) = (entry.key, entry.size.quantity);
+        if let Some(place) = entry.wish.filter(|_| leave.whole_wish) {
+            return self.leave_wish(leave, (leave.event, place.id));
+        }
         if let (WaitlistStatus::Promoted, Some(booking)) = (entry.status, entry.booking) {
             return Err(Refusal::AlreadyPromoted(booking));
         }
         if entry.status == WaitlistStatus::Waiting {
-            self.end_entry((leave.event, id), WaitlistStatus::Left)?;
-            if let Some(by) = administrator {
-                self.record_audit_entry(by, Action::RemoveFromWaitlist, id.as_uuid(), key, &[("quantity", quantity.into())]);
-            }
+            self.leave_entry(leave, (leave.event, id))?;
         }
         let entry = self.entries.get(&(leave.event, id)).ok_or(Refusal::EntryNotFound)?.clone();
-        Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), position: None, entry }))
+        Ok(Outcome::Left(NamedEntry { event_name: self.event_name(leave.event), position: None, chance: None, entry }))
+    }
+
+    /// Ends one waiting entry because its holder leaves or an administrator removes it.
+    pub(super) fn leave_entry(&mut self, leave: &LeaveWaitlist, scope: (EventId, WaitlistEntryId)) -> Result<(), Refusal> {
+        let entry = self.entries.get(&scope).ok_or(Refusal::EntryNotFound)?;
+        let (key, quantity) = (entry.key, entry.size.quantity);
+        let administrator = leave.authority.administrator();
+        self.end_entry(scope, if administrator.is_some() { QueueLogKind::Removed } else { QueueLogKind::Left }, None)?;
+        if let Some(by) = administrator {
+            self.record_audit_entry(by, Action::RemoveFromWaitlist, scope.1.as_uuid(), key, &[("quantity", quantity.into())]);
+        }
+        Ok(())
     }
 
     /// Returns whether an event was called off, which the messages about its bookings and entries tell.
@@ -125,14 +136,21 @@ impl UnitOfWork {
         self.events.get(&event).is_some_and(|event| event.get().status == EventStatus::Cancelled)
     }
 
-    /// Ends a waiting entry without a booking.
-    pub(super) fn end_entry(&mut self, entry: (EventId, WaitlistEntryId), status: WaitlistStatus) -> Result<(), Refusal> {
+    /// Ends a waiting entry without a booking: it left, was removed by an administrator, or is closed. `fulfilled_by` is the booking that
+    /// another entry of its wish became, if that is the reason.
+    pub(super) fn end_entry(
+        &mut self,
+        entry: (EventId, WaitlistEntryId),
+        kind: QueueLogKind,
+        fulfilled_by: Option<BookingId>,
+    ) -> Result<(), Refusal> {
         let now = self.now;
+        let status = if kind == QueueLogKind::Closed { WaitlistStatus::Closed } else { WaitlistStatus::Left };
         let event_cancelled = self.is_event_cancelled(entry.0);
         let row = self.entries.change(&entry).ok_or(Refusal::EntryNotFound)?;
         row.status = status;
         row.ended_at = Some(now);
-        let (key, queued, waitlist_entry_id, account_id) = (row.key, row.queued(), row.id, row.holder.account);
+        let (key, queued, waitlist_entry_id, account_id, wish) = (row.key, row.queued(), row.id, row.holder.account, row.wish);
         let (number, quantity) = (queued.number, queued.size.quantity);
         self.types.get_mut(&key).ok_or(Refusal::TicketTypeNotFound(key.ticket_type))?.change().stock.remove_entry();
         if let Some(heads) = self.queue_heads.get_mut(&key) {
@@ -140,11 +158,14 @@ impl UnitOfWork {
         }
         self.mark_vacated(key, number);
         self.take_from_total(key, account_id, quantity);
+        self.log_queue(key, QueueChange::of(kind, number));
         self.emit_for_type(
             key,
             match status {
-                WaitlistStatus::Closed => DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled },
-                _ => DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number },
+                WaitlistStatus::Closed => {
+                    DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled, wish }
+                }
+                _ => DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by },
             },
         );
         Ok(())

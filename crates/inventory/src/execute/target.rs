@@ -7,6 +7,8 @@
 //! because it would have been ambiguous. An idempotency key distinguishes a retry from a new request, so with a key the history
 //! is ignored.
 
+use std::collections::HashSet;
+
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, WaitlistEntryId};
 use rowlock_domain::states::{BookingStatus, WaitlistStatus};
@@ -84,9 +86,13 @@ impl UnitOfWork {
 
     fn find_only_entry(&self, event: EventId, account: AccountId, has_key: bool) -> Result<WaitlistEntryId, Refusal> {
         let mut candidates = TargetCandidates { open: Vec::new(), ended: Vec::new() };
-        let entries = self.entries.iter().map(Tracked::get);
-        for entry in entries.filter(|entry| entry.key.event == event && entry.holder.account == account) {
+        // The entries of a wish count as one, which is represented by its first choice.
+        let mut wishes = HashSet::new();
+        let mut entries: Vec<_> = self.entries.iter().map(Tracked::get).collect();
+        entries.sort_by_key(|entry| entry.wish.map(|place| place.preference));
+        for entry in entries.into_iter().filter(|entry| entry.key.event == event && entry.holder.account == account) {
             match entry.status {
+                WaitlistStatus::Waiting if entry.wish.is_some_and(|place| !wishes.insert(place.id)) => {}
                 WaitlistStatus::Waiting => candidates.open.push((entry.joined_at, entry.id)),
                 WaitlistStatus::Promoted | WaitlistStatus::Left | WaitlistStatus::Closed | WaitlistStatus::Expired => {
                     candidates.ended.push((entry.ended_at, entry.id));

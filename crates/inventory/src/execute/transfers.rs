@@ -118,6 +118,7 @@ impl UnitOfWork {
             booked_at: self.now,
             cancelled_at: None,
             expires_at: None,
+            for_guest: false,
         };
         self.bookings.insert_new((scope.0, accept.booking), new_booking);
         self.take_from_total(transfer.key, transfer.from_account, quantity);

@@ -5,12 +5,13 @@ use std::hash::Hash;
 
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::AuditEntry;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, TypeKey, WaitlistEntryId, WishId};
 use rowlock_domain::messages::{DomainEvent, Message, Subject};
 use rowlock_domain::queue::QueueHeads;
 use rowlock_domain::tickets::{TicketNumber, TicketNumbers};
 use rowlock_domain::trace::TraceContext;
 
+use super::queue_log::QueueLog;
 use crate::command::{RenderedResponse, SalesHistory};
 use crate::config::NewId;
 use crate::views::{Booking, Event, TicketType, Transfer, WaitlistEntry};
@@ -136,6 +137,8 @@ pub(super) struct UnitOfWork {
     pub(super) new_id: NewId,
     /// The locked types.
     pub(super) types: BTreeMap<TypeKey, Tracked<TicketType>>,
+    /// The queue logs of the locked types.
+    pub(super) queue_logs: BTreeMap<TypeKey, QueueLog>,
     pub(super) events: HashMap<EventId, Tracked<Event>>,
     pub(super) bookings: Rows<(EventId, BookingId), Booking>,
     /// The tickets of the bookings from which commands return some.
@@ -159,6 +162,8 @@ pub(super) struct UnitOfWork {
     /// The reserved bookings whose time is over, for types whose reservations the batch ends.
     pub(super) to_expire: HashMap<TypeKey, VecDeque<BookingId>>,
     pub(super) entry_by_number: HashMap<(TypeKey, i64), WaitlistEntryId>,
+    /// The entries, in the order of preference, of each wish of which an entry can be promoted, changed or left in this batch.
+    pub(super) wishes: HashMap<(EventId, WishId), Vec<WaitlistEntryId>>,
     /// The entries to close and the bookings to cancel, for events whose waiting list has ended or that are cancelled.
     pub(super) to_close: HashMap<TypeKey, VecDeque<WaitlistEntryId>>,
     pub(super) to_cancel: HashMap<TypeKey, VecDeque<BookingId>>,
@@ -184,6 +189,7 @@ impl UnitOfWork {
             now,
             new_id,
             types: BTreeMap::new(),
+            queue_logs: BTreeMap::new(),
             events: HashMap::new(),
             bookings: Rows::default(),
             tickets: HashMap::new(),
@@ -198,6 +204,7 @@ impl UnitOfWork {
             entry_by_booking: HashMap::new(),
             to_expire: HashMap::new(),
             entry_by_number: HashMap::new(),
+            wishes: HashMap::new(),
             to_close: HashMap::new(),
             to_cancel: HashMap::new(),
             ever_sold: HashMap::new(),

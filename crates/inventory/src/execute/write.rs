@@ -16,6 +16,7 @@ use uuid::Uuid;
 use self::changed_rows::{add_counters, change_counts, changed_bookings, changed_entries, changed_events, changed_limits, ended_entries};
 use self::new_rows::{add_messages, new_entries, new_keys, sales};
 use self::transfers::TransferWrites;
+use super::queue_log::QueueLogWrites;
 use super::statements as sql;
 use super::unit_of_work::UnitOfWork;
 use crate::auditlog::InsertAuditEntry;
@@ -34,6 +35,7 @@ pub(crate) struct BatchWrites {
     pub(crate) marker: CommitMarker,
     sales: sql::WriteSales,
     entries: sql::WriteEntries,
+    queue_log: Option<Box<QueueLogWrites>>,
     returned: sql::UpdateBookings,
     changed: sql::UpdateEntrySizes,
     ended: sql::UpdateEntryStatuses,
@@ -66,6 +68,7 @@ impl BatchWrites {
         let lowered = change_counts(work, &mut entries);
         Ok(Some(Self {
             marker,
+            queue_log: QueueLogWrites::of(work)?,
             returned: changed_bookings(work)?,
             changed: changed_entries(work)?,
             ended: ended_entries(work),
@@ -92,6 +95,7 @@ impl BatchWrites {
         try_join!(
             execute_rows(conn, self.sales, sales),
             execute_rows(conn, self.entries, entries),
+            Box::pin(QueueLogWrites::write(self.queue_log, conn)),
             execute_rows(conn, self.returned, returned),
             execute_rows(conn, self.changed, changed),
             execute_rows(conn, self.ended, ended),
@@ -136,7 +140,7 @@ impl EventDeletions {
 
 /// Runs a statement over `rows` rows, or nothing if there are none. Statements that find fewer rows than they were given fail in
 /// the database (`expect_rows`), because somebody changed the rows in spite of the lock or inserted a key in the meantime.
-async fn execute_rows<S>(mut conn: &AsyncPgConnection, statement: S, rows: usize) -> QueryResult<()>
+pub(super) async fn execute_rows<S>(mut conn: &AsyncPgConnection, statement: S, rows: usize) -> QueryResult<()>
 where
     S: QueryFragment<diesel::pg::Pg> + QueryId + Send,
 {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TypeKey, WaitlistEntryId, WishId};
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
@@ -99,7 +99,7 @@ pub async fn entries_of_account(
     Ok(names
         .into_iter()
         .zip(entries)
-        .map(|(event_name, entry)| NamedEntry { event_name, position: positions.get(&entry.id).copied(), entry })
+        .map(|(event_name, entry)| NamedEntry { event_name, position: positions.get(&entry.id).copied(), chance: None, entry })
         .collect())
 }
 
@@ -125,4 +125,24 @@ pub async fn entry_key(conn: &mut AsyncPgConnection, account: AccountId, entry: 
         .await
         .optional()?;
     Ok(found.map(|(event, id)| TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(id) }))
+}
+
+/// Returns the first choice of a wish and its ticket type, or `None` if the account has no such wish.
+pub async fn first_choice(
+    conn: &mut AsyncPgConnection,
+    account: AccountId,
+    wish: WishId,
+) -> QueryResult<Option<(WaitlistEntryId, TypeKey)>> {
+    let found: Option<(Uuid, Uuid, Uuid)> = waitlist_entries::table
+        .filter(waitlist_entries::account_id.eq(account.as_uuid()))
+        .filter(waitlist_entries::wish_id.eq(wish.as_uuid()))
+        .order(waitlist_entries::preference)
+        .select((waitlist_entries::id, waitlist_entries::event_id, waitlist_entries::ticket_type_id))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.map(|(id, event, ticket_type)| {
+        let key = TypeKey { event: EventId::from_uuid(event), ticket_type: TicketTypeId::from_uuid(ticket_type) };
+        (WaitlistEntryId::from_uuid(id), key)
+    }))
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use rowlock_domain::ids::{AccountId, TransferId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TransferId};
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
@@ -33,10 +33,19 @@ statement! {
 }
 
 statement! {
-    struct TransfersOfAccount { account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64 } -> (Text, TransferColumns);
+    struct TransfersOfAccount {
+        account: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, booking: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64,
+    } -> (Text, TransferColumns);
     select_transfers!(
-        "WHERE (t.from_account = $1 OR t.to_account = $1) AND t.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY t.id DESC LIMIT $3"
+        "WHERE (t.from_account = $1 OR t.to_account = $1) AND t.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+            AND ($3 IS NULL OR CASE t.from_account WHEN $1 THEN t.booking_id ELSE t.received_booking END = $3)
+          ORDER BY t.id DESC LIMIT $4"
     )
+}
+
+statement! {
+    struct TransfersOfEvent { event: SqlUuid = Uuid, before: Nullable<SqlUuid> = Option<Uuid>, limit: BigInt = i64 } -> (Text, TransferColumns);
+    select_transfers!("WHERE t.event_id = $1 AND t.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY t.id DESC LIMIT $3")
 }
 
 fn named((event_name, row): (String, TransferRow)) -> QueryResult<NamedTransfer> {
@@ -49,14 +58,29 @@ pub async fn transfer(conn: &mut AsyncPgConnection, id: TransferId) -> QueryResu
     found.map(named).transpose()
 }
 
-/// Lists the transfers that an account has offered or accepted, with ids below `after`, newest first.
+/// Lists the transfers that an account has offered or accepted, with ids below `after`, newest first: all, or those of one booking of
+/// the account.
 pub async fn transfers_of_account(
     conn: &mut AsyncPgConnection,
     account: AccountId,
+    booking: Option<BookingId>,
     after: Option<TransferId>,
     limit: i64,
 ) -> QueryResult<Vec<NamedTransfer>> {
-    let query = TransfersOfAccount { account: account.as_uuid(), before: after.map(TransferId::as_uuid), limit };
+    let (before, booking) = (after.map(TransferId::as_uuid), booking.map(BookingId::as_uuid));
+    let query = TransfersOfAccount { account: account.as_uuid(), before, limit, booking };
+    let rows: Vec<(String, TransferRow)> = query.load(conn).await?;
+    rows.into_iter().map(named).collect()
+}
+
+/// Lists the transfers of the tickets of an event with ids below `after`, newest first.
+pub async fn transfers_of_event(
+    conn: &mut AsyncPgConnection,
+    event: EventId,
+    after: Option<TransferId>,
+    limit: i64,
+) -> QueryResult<Vec<NamedTransfer>> {
+    let query = TransfersOfEvent { event: event.as_uuid(), before: after.map(TransferId::as_uuid), limit };
     let rows: Vec<(String, TransferRow)> = query.load(conn).await?;
     rows.into_iter().map(named).collect()
 }

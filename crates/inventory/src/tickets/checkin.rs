@@ -5,7 +5,7 @@ use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Timestamptz, Uuid 
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Action, Actor, AuditEntry};
-use rowlock_domain::ids::{AuditEntryId, BookingId, CheckinId, EventId, TicketId};
+use rowlock_domain::ids::{AuditEntryId, BookingId, CheckinId, EventId, ScanId, TicketId};
 use rowlock_domain::states::{BookingStatus, EventStatus, VoidReason};
 use rowlock_domain::text::DoorName;
 use rowlock_domain::tickets::{NumberStatus, TicketNumber};
@@ -30,6 +30,8 @@ pub struct Scan {
     pub door: Option<DoorName>,
     /// When a door without a network scanned the ticket. `None` means now.
     pub scanned_at: Option<Timestamp>,
+    /// The id that the device gave to the scan, by which it is known if it is sent again.
+    pub scan: Option<ScanId>,
 }
 
 /// A stored check-in.
@@ -98,16 +100,18 @@ statement! {
     struct InsertCheckin {
         event: SqlUuid = Uuid, booking: SqlUuid = Uuid, number: Integer = i32, id: SqlUuid = Uuid, ticket_type: SqlUuid = Uuid,
         checked_in_at: Timestamptz = Timestamp, received_at: Timestamptz = Timestamp, door: Nullable<Text> = Option<String>,
-        without_network: Bool = bool,
-    } -> (SqlUuid, Timestamptz, Nullable<Text>);
-    "INSERT INTO checkins AS c (event_id, booking_id, number, id, ticket_type_id, checked_in_at, received_at, door)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        scan: Nullable<SqlUuid> = Option<Uuid>, without_network: Bool = bool,
+    } -> (SqlUuid, Timestamptz, Nullable<Text>, Nullable<SqlUuid>);
+    "INSERT INTO checkins AS c (event_id, booking_id, number, id, ticket_type_id, checked_in_at, received_at, door, scan_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (event_id, booking_id, number) DO UPDATE SET
-        checked_in_at = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+        checked_in_at = CASE WHEN $10 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
                              THEN excluded.checked_in_at ELSE c.checked_in_at END,
-        door = CASE WHEN $9 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
-                    THEN excluded.door ELSE c.door END
-     RETURNING c.id, c.checked_in_at, c.door"
+        door = CASE WHEN $10 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+                    THEN excluded.door ELSE c.door END,
+        scan_id = CASE WHEN $10 AND (excluded.checked_in_at, coalesce(excluded.door, '')) < (c.checked_in_at, coalesce(c.door, ''))
+                       THEN excluded.scan_id ELSE c.scan_id END
+     RETURNING c.id, c.checked_in_at, c.door, c.scan_id"
 }
 
 statement! {
@@ -116,7 +120,8 @@ statement! {
 }
 
 /// Admits the holder of a ticket. A scan that a door made without a network counts from the time of the scan: if the ticket was
-/// admitted later elsewhere, this scan takes the place of that one. Sending such a scan again has the same result.
+/// admitted later elsewhere, this scan takes the place of that one. Sending a scan with an id again has the same result, unless another
+/// one has taken its place. A scan without a network that has no id is known by its time and door.
 ///
 /// # Errors
 ///
@@ -198,10 +203,15 @@ async fn check_in_transaction(conn: &mut AsyncPgConnection, scan: &Scan) -> Quer
         received_at: now,
         door: door.clone(),
         without_network: scan.scanned_at.is_some(),
+        scan: scan.scan.map(ScanId::as_uuid),
     };
-    let (id, stored_at, stored_door): (Uuid, Timestamp, Option<String>) = insert.get_result(conn).await?;
+    let (id, stored_at, stored_door, stored_scan): (Uuid, Timestamp, Option<String>, Option<Uuid>) = insert.get_result(conn).await?;
     let is_new = id == scan.id.as_uuid();
-    let is_this_scan = is_new || (scan.scanned_at.is_some() && stored_at == checked_in_at && stored_door == door);
+    let is_repeat = match (scan.scan, stored_scan) {
+        (Some(scan), Some(stored)) => scan.as_uuid() == stored,
+        _ => scan.scanned_at.is_some() && stored_at == checked_in_at && stored_door == door,
+    };
+    let is_this_scan = is_new || is_repeat;
     let checkin = StoredCheckin { id: CheckinId::from_uuid(id), number, checked_in_at: stored_at, door: stored_door };
     let admission = Admission { checkin, booking, holder_name, ticket_type };
     Ok(if is_this_scan { Ok(admission) } else { Err(CheckinRefusal::AlreadyCheckedIn(Box::new(admission))) })

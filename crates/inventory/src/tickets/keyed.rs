@@ -55,15 +55,15 @@ statement! {
 
 /// An operation at an event, for which keys are stored.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Operation {
-    pub(super) event: EventId,
-    pub(super) name: &'static str,
+pub(crate) struct Operation {
+    pub(crate) event: EventId,
+    pub(crate) name: &'static str,
 }
 
 impl Operation {
     /// Runs a request in a transaction of its own, or returns what was stored for the same request. `stored` returns what is stored
     /// with the key, or `None` for a rejection, which is not stored.
-    pub(super) async fn run<T>(
+    pub(crate) async fn run<T>(
         self,
         pool: &Pool,
         key: Option<&RequestKey>,

@@ -1,7 +1,9 @@
-//! Reads the tickets of a booking and the check-ins of an account.
+//! Reads the tickets of bookings and the check-ins of an account.
+
+use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, CheckinId, EventId};
@@ -48,8 +50,10 @@ pub struct AccountCheckin {
 }
 
 statement! {
-    struct CheckinsOfBooking { event: SqlUuid = Uuid, booking: SqlUuid = Uuid } -> (SqlUuid, Integer, Timestamptz, Nullable<Text>);
-    "SELECT id, number, checked_in_at, door FROM checkins WHERE event_id = $1 AND booking_id = $2 ORDER BY number"
+    struct CheckinsOfBookings { events: Array<SqlUuid> = Vec<Uuid>, bookings: Array<SqlUuid> = Vec<Uuid> }
+        -> (SqlUuid, SqlUuid, Integer, Timestamptz, Nullable<Text>);
+    "SELECT booking_id, id, number, checked_in_at, door FROM checkins
+      WHERE event_id = ANY($1) AND booking_id = ANY($2) ORDER BY booking_id, number"
 }
 
 statement! {
@@ -59,33 +63,47 @@ statement! {
       WHERE b.account_id = $1 ORDER BY c.event_id, c.booking_id, c.number"
 }
 
-/// Reads a booking of an event with its tickets. The check-ins are read last, so a ticket that is void never appears to be used.
+/// Reads a booking of an event with its tickets.
 pub async fn tickets_of_booking(conn: &mut AsyncPgConnection, event: EventId, booking: BookingId) -> QueryResult<Option<TicketedBooking>> {
-    let found: Option<(BookingRow, EventRow, String, NumberColumns)> = bookings::table
+    Ok(tickets_of_bookings(conn, &[(event, booking)]).await?.pop())
+}
+
+/// Reads those bookings that exist with their tickets, in no particular order. The check-ins are read last, so a ticket that is void
+/// never appears to be used.
+pub async fn tickets_of_bookings(conn: &mut AsyncPgConnection, wanted: &[(EventId, BookingId)]) -> QueryResult<Vec<TicketedBooking>> {
+    let (event_ids, ids): (Vec<Uuid>, Vec<Uuid>) = wanted.iter().map(|(event, booking)| (event.as_uuid(), booking.as_uuid())).unzip();
+    // Ids of bookings are unique, so no booking of another event is found.
+    let rows: Vec<(BookingRow, EventRow, String, NumberColumns)> = bookings::table
         .inner_join(events::table.on(events::id.eq(bookings::event_id)))
         .inner_join(
             ticket_types::table.on(ticket_types::event_id.eq(bookings::event_id).and(ticket_types::id.eq(bookings::ticket_type_id))),
         )
-        .filter(bookings::event_id.eq(event.as_uuid()).and(bookings::id.eq(booking.as_uuid())))
+        .filter(bookings::event_id.eq_any(&event_ids).and(bookings::id.eq_any(&ids)))
         .select((
             BookingRow::as_select(),
             EventRow::as_select(),
             ticket_types::name,
             (bookings::issued, bookings::void_numbers, bookings::void_reasons),
         ))
-        .first(conn)
-        .await
-        .optional()?;
-    let Some((row, event_row, ticket_type, numbers)) = found else { return Ok(None) };
-    let booking = Booking::try_from(row)?;
-    let numbers = stored_numbers(booking.quantity, numbers)?;
-    let query = CheckinsOfBooking { event: event.as_uuid(), booking: booking.id.as_uuid() };
-    let rows: Vec<(Uuid, i32, Timestamp, Option<String>)> = query.load(conn).await?;
-    let checkins = rows.into_iter().map(|(id, number, checked_in_at, door)| {
-        Ok(StoredCheckin { id: CheckinId::from_uuid(id), number: stored_number(number)?, checked_in_at, door })
-    });
-    let checkins = checkins.collect::<QueryResult<_>>()?;
-    Ok(Some(TicketedBooking { booking, event: Event::try_from(event_row)?, ticket_type, numbers, checkins }))
+        .load(conn)
+        .await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = CheckinsOfBookings { events: event_ids, bookings: ids };
+    let stored: Vec<(Uuid, Uuid, i32, Timestamp, Option<String>)> = query.load(conn).await?;
+    let mut checkins: HashMap<Uuid, Vec<StoredCheckin>> = HashMap::new();
+    for (booking, id, number, checked_in_at, door) in stored {
+        let checkin = StoredCheckin { id: CheckinId::from_uuid(id), number: stored_number(number)?, checked_in_at, door };
+        checkins.entry(booking).or_default().push(checkin);
+    }
+    let booking = |(row, event, ticket_type, numbers): (BookingRow, EventRow, String, NumberColumns)| {
+        let booking = Booking::try_from(row)?;
+        let numbers = stored_numbers(booking.quantity, numbers)?;
+        let checkins = checkins.remove(&booking.id.as_uuid()).unwrap_or_default();
+        Ok(TicketedBooking { booking, event: Event::try_from(event)?, ticket_type, numbers, checkins })
+    };
+    rows.into_iter().map(booking).collect()
 }
 
 /// Returns the check-ins of all tickets that an account holds.

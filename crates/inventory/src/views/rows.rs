@@ -5,7 +5,8 @@ use diesel::result::Error;
 use diesel::sql_types::{BigInt, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use rowlock_domain::Timestamp;
 use rowlock_domain::allocation::{BookingLimits, PartySize, Stock};
-use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId, TypeKey, WaitlistEntryId, WishId};
+use rowlock_domain::wishes::WishPlace;
 use uuid::Uuid;
 
 use super::{Booking, Event, Holder, TicketType, Transfer, WaitlistEntry};
@@ -171,8 +172,21 @@ impl TryFrom<TypeRow> for TicketType {
 }
 
 /// The columns of `bookings`, in the order of [`BookingRow`].
-pub(crate) type BookingColumns =
-    (SqlUuid, SqlUuid, SqlUuid, SqlUuid, Text, Text, Integer, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>);
+pub(crate) type BookingColumns = (
+    SqlUuid,
+    SqlUuid,
+    SqlUuid,
+    SqlUuid,
+    Text,
+    Text,
+    Integer,
+    Text,
+    Text,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    Nullable<Integer>,
+);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = crate::schema::bookings)]
@@ -189,6 +203,7 @@ pub(crate) struct BookingRow {
     pub(crate) booked_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) guest_link: Option<i32>,
 }
 
 impl TryFrom<BookingRow> for Booking {
@@ -205,6 +220,7 @@ impl TryFrom<BookingRow> for Booking {
             booked_at: row.booked_at,
             cancelled_at: row.cancelled_at,
             expires_at: row.expires_at,
+            for_guest: row.guest_link.is_some(),
         })
     }
 }
@@ -225,6 +241,8 @@ pub(crate) type EntryColumns = (
     Nullable<Timestamptz>,
     Bool,
     Nullable<Integer>,
+    Nullable<SqlUuid>,
+    Nullable<SmallInt>,
 );
 
 #[derive(Queryable, Selectable)]
@@ -244,6 +262,8 @@ pub(crate) struct EntryRow {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) for_guest: bool,
     pub(crate) min_quantity: Option<i32>,
+    pub(crate) wish_id: Option<Uuid>,
+    pub(crate) preference: Option<i16>,
 }
 
 impl TryFrom<EntryRow> for WaitlistEntry {
@@ -264,8 +284,13 @@ impl TryFrom<EntryRow> for WaitlistEntry {
             joined_at: row.joined_at,
             ended_at: row.ended_at,
             for_guest: row.for_guest,
+            wish: row.wish_id.zip(row.preference).map(wish_place).transpose()?,
         })
     }
+}
+
+fn wish_place((id, preference): (Uuid, i16)) -> Result<WishPlace, Error> {
+    Ok(WishPlace { id: WishId::from_uuid(id), preference: u16::try_from(preference).map_err(unreadable)? })
 }
 
 /// The columns of `transfers`, in the order of [`TransferRow`].

@@ -7,7 +7,7 @@ use rowlock_inventory::{Command, LockWait};
 use crate::fixture::{InventoryFixture, cancel, reallocate};
 
 /// Violations, each with a part of the finding that the audit must report.
-const PLANTED: [(&str, &str); 22] = [
+const PLANTED: [(&str, &str); 27] = [
     ("ALTER TABLE ticket_types DROP CONSTRAINT tickets_add_up; UPDATE ticket_types SET available = available + 1", "do not add up"),
     ("DELETE FROM bookings WHERE origin = 'direct' AND status = 'confirmed'", "sum of their confirmed bookings"),
     (
@@ -26,6 +26,9 @@ const PLANTED: [(&str, &str); 22] = [
     ("DELETE FROM waitlist_entries WHERE status = 'waiting'", "number of waiting entries"),
     ("UPDATE waitlist_counts SET waiting = waiting + 1 WHERE level = 1", "queue buckets"),
     ("UPDATE waitlist_entries SET ticket_type_id = gen_random_uuid() WHERE status = 'promoted'", "ticket type does not exist"),
+    ("UPDATE ticket_types SET queue_hash = sha256('x')", "does not end with its last record"),
+    ("DELETE FROM queue_log WHERE position = (SELECT max(position) FROM queue_log)", "does not end with its last record"),
+    ("DELETE FROM queue_log WHERE position = 1", "lack records"),
     ("UPDATE waitlist_entries SET number = 99 WHERE status = 'waiting'", "number was never assigned"),
     ("UPDATE waitlist_entries SET booking_id = gen_random_uuid() WHERE status = 'promoted'", "promoted waiting-list entries"),
     ("UPDATE bookings SET origin = 'waitlist' WHERE origin = 'direct'", "do not belong to exactly one entry"),
@@ -48,6 +51,15 @@ const PLANTED: [(&str, &str); 22] = [
     (
         "UPDATE bookings SET issued = quantity + 1, void_numbers = '{0}', void_reasons = '{transferred}' WHERE status = 'confirmed'",
         "differ from their accepted transfers",
+    ),
+    (
+        "UPDATE waitlist_entries SET wish_id = account_id, preference = 0 WHERE status = 'promoted';
+         UPDATE waitlist_entries w SET wish_id = p.wish_id, preference = 1 FROM waitlist_entries p WHERE p.status = 'promoted' AND w.status = 'waiting'",
+        "wish was fulfilled by another entry",
+    ),
+    (
+        "UPDATE waitlist_entries SET wish_id = '00000000-0000-7000-8000-000000000001', preference = number % 2",
+        "have different holders or the same ticket type",
     ),
     ("UPDATE ticket_types SET capacity = capacity + 5, available = available + 5", "could be booked"),
     (

@@ -8,7 +8,7 @@ use rowlock_domain::allocation::PartySize;
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::values::{AccountLimit, Capacity, Quantity};
 use rowlock_inventory::command::{Book, Idempotency};
-use rowlock_inventory::views::WaitlistEntry;
+use rowlock_inventory::views::{NamedEntry, WaitlistEntry};
 use rowlock_inventory::{Command, CommandError, LockWait, Outcome, Refusal, queries};
 use rowlock_postgres::checkout;
 
@@ -65,6 +65,14 @@ pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
         Ok(Outcome::Returned(b)) => format!("returned {} {}", b.booking.quantity, b.booking.status),
         Ok(Outcome::Left(w)) => format!("left {} {}", w.entry.number, w.entry.status),
         Ok(Outcome::EntryChanged(w)) => format!("changed to {} {} {:?}", size(&w.entry), w.entry.number, w.position),
+        Ok(Outcome::WishWaitlisted(wish)) => format!("wish waits {}", wish.iter().map(place).collect::<Vec<_>>().join(", ")),
+        Ok(Outcome::WishChanged(wish)) => format!("wish changed to {}", wish.iter().map(place).collect::<Vec<_>>().join(", ")),
+        Ok(Outcome::WishLeft(wish)) => {
+            format!("wish left {}", wish.iter().map(|w| format!("{} {}", w.entry.number, w.entry.status)).collect::<Vec<_>>().join(", "))
+        }
+        Ok(Outcome::Refused(Refusal::Wish(refused))) => {
+            format!("wish refused {}", refused.iter().map(|(_, refusal)| refusal.to_string()).collect::<Vec<_>>().join(", "))
+        }
         Ok(Outcome::Refused(Refusal::AlreadyWaiting(w))) => {
             format!("waits already {} {} {:?}", size(&w.entry), w.entry.number, w.position)
         }
@@ -77,6 +85,11 @@ pub(crate) fn summarize(outcome: &Result<Outcome, CommandError>) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+/// Describes an entry of a wish.
+fn place(named: &NamedEntry) -> String {
+    format!("{} {} {}", size(&named.entry), named.entry.number, named.position.unwrap_or_default())
 }
 
 /// Describes how many tickets an entry wants.
@@ -156,6 +169,8 @@ async fn state(fixture: &InventoryFixture, key: TypeKey) -> Vec<Row> {
          UNION ALL (SELECT format('entry %s %s %s %s', number, min_quantity, quantity, status) FROM waitlist_entries WHERE event_id = '{event}' ORDER BY number)
          UNION ALL (SELECT format('booking %s %s %s', quantity, status, origin) FROM bookings WHERE event_id = '{event}' ORDER BY quantity, status, origin)
          UNION ALL (SELECT format('count %s %s %s', level, bucket, waiting) FROM waitlist_counts WHERE event_id = '{event}' AND waiting > 0 ORDER BY level, bucket)
+         UNION ALL (SELECT format('log %s %s %s %s %s %s %s %s', position, kind, entry_number, previous_number, quantity, min_quantity, free, max_per_booking)
+                      FROM queue_log WHERE event_id = '{event}' ORDER BY position)
          UNION ALL (SELECT 'message ' || routing_key FROM outbox WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id)"
     );
     diesel::sql_query(sql).load(&mut conn).await.unwrap()
@@ -195,6 +210,7 @@ pub(crate) fn compare_with_single_commands(run: &impl AsyncFn(&InventoryFixture,
             assert_eq!(state(&fixture, grouped).await, state(&fixture, single).await);
             assert_sequences_are_gapless(&fixture, single).await;
             assert_sequences_are_gapless(&fixture, grouped).await;
+            fixture.verify_queue_log(grouped).await;
         });
     });
     runtime.block_on(fixture.close());

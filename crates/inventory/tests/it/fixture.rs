@@ -6,12 +6,13 @@ use std::time::Duration;
 use diesel_async::RunQueryDsl;
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Actor, ActorRole};
-use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId, WishId};
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::time_zone::TimeZoneName;
 use rowlock_domain::values::{Capacity, CheckoutMinutes, OfferMinutes, Price, Quantity};
 use rowlock_inventory::command::{
-    Authority, Book, CancelBooking, ChangeEntry, ChangeEvent, LeaveWaitlist, Reallocate, RenderedResponse, Target, TypeChange,
+    Authority, Book, BookWish, CancelBooking, ChangeEntry, ChangeEvent, LeaveWaitlist, Reallocate, RenderedResponse, Target, TypeChange,
+    WishedType,
 };
 use rowlock_inventory::create::{NewEvent, NewTicketType, create_event};
 use rowlock_inventory::event_times::EventTimes;
@@ -59,16 +60,25 @@ impl InventoryFixture {
 
     /// Creates an event whose bookings are reserved for `checkout` minutes and whose promoted entries for `offer` minutes.
     pub(crate) async fn event_with(&self, capacity: u32, checkout: Option<i64>, offer: Option<i64>) -> TypeKey {
+        self.event_of(&[capacity], checkout, offer).await[0]
+    }
+
+    /// Creates an event with several ticket types, whose keys are in ascending order.
+    pub(crate) async fn event_of(&self, capacities: &[u32], checkout: Option<i64>, offer: Option<i64>) -> Vec<TypeKey> {
         let id = EventId::from_uuid(self.clock.uuid());
-        let ticket_type = TicketTypeId::from_uuid(self.clock.uuid());
-        let only = NewTicketType {
-            id: ticket_type,
-            name: "Only".parse().unwrap(),
+        let new_type = |capacity: &u32| NewTicketType {
+            id: TicketTypeId::from_uuid(self.clock.uuid()),
+            name: "One of them".parse().unwrap(),
             price: Price { amount_minor: 0, currency: "EUR".parse().unwrap() },
-            capacity: Capacity::new(capacity.into()).unwrap(),
+            capacity: Capacity::new((*capacity).into()).unwrap(),
             max_per_booking: Quantity::new(10).unwrap(),
             max_per_account: None,
         };
+        let mut types: Vec<_> = capacities.iter().map(new_type).collect();
+        // Ids of the same millisecond are in no order.
+        let mut ids: Vec<_> = types.iter().map(|new| new.id).collect();
+        ids.sort_unstable();
+        types.iter_mut().zip(&ids).for_each(|(new, id)| new.id = *id);
         let new = NewEvent {
             id,
             name: "A test".parse().unwrap(),
@@ -81,12 +91,12 @@ impl InventoryFixture {
             offer_minutes: offer.map(|minutes| OfferMinutes::new(minutes).unwrap()),
             publish: true,
             created_by: AccountId::from_uuid(self.clock.uuid()),
-            types: vec![only],
+            types,
             message: MessageId::from_uuid(self.clock.uuid()),
             audit: (AuditEntryId::from_uuid(self.clock.uuid()), Actor { account_id: None, role: ActorRole::Operator, request_id: None }),
         };
         create_event(&self.pool, new, self.clock.now(), "/a/test").await.unwrap();
-        TypeKey { event: id, ticket_type }
+        ids.into_iter().map(|ticket_type| TypeKey { event: id, ticket_type }).collect()
     }
 
     pub(crate) fn account(&self) -> AccountId {
@@ -103,7 +113,26 @@ impl InventoryFixture {
             booking: BookingId::from_uuid(self.clock.uuid()),
             entry: WaitlistEntryId::from_uuid(self.clock.uuid()),
             idempotency: None,
-            for_guest: None,
+            administrator: None,
+            for_guest: false,
+        }
+    }
+
+    /// Returns a wish for tickets of one of these types.
+    pub(crate) fn wish(&self, types: &[TypeKey], account: AccountId, quantity: u32) -> BookWish {
+        BookWish {
+            event: types[0].event,
+            wish: WishId::from_uuid(self.clock.uuid()),
+            types: types
+                .iter()
+                .map(|key| WishedType { id: key.ticket_type, entry: WaitlistEntryId::from_uuid(self.clock.uuid()) })
+                .collect(),
+            holder: Holder { account, name: "Ada".to_owned(), email: "ada@example.org".to_owned() },
+            quantity: Quantity::new(quantity.into()).unwrap(),
+            min_quantity: None,
+            join_waitlist: true,
+            booking: BookingId::from_uuid(self.clock.uuid()),
+            idempotency: None,
         }
     }
 
@@ -141,6 +170,37 @@ pub(crate) fn leave(book: &Book) -> Command {
         event: book.key.event,
         account: book.holder.account,
         target: Target::ById(book.entry, book.key.ticket_type),
+        whole_wish: false,
+        idempotency: None,
+        authority: Authority::Holder,
+    })
+}
+
+/// Returns one of the choices of a wish as if it were a request of its own.
+pub(crate) fn choice(wish: &BookWish, index: usize) -> Book {
+    let WishedType { id, entry } = wish.types[index];
+    Book {
+        key: TypeKey { event: wish.event, ticket_type: id },
+        holder: wish.holder.clone(),
+        quantity: wish.quantity,
+        min_quantity: wish.min_quantity,
+        join_waitlist: wish.join_waitlist,
+        booking: wish.booking,
+        entry,
+        idempotency: None,
+        administrator: None,
+        for_guest: false,
+    }
+}
+
+/// Leaves all lists of a wish, through one of its entries.
+pub(crate) fn leave_wish(wish: &BookWish, index: usize) -> Command {
+    let WishedType { id, entry } = wish.types[index];
+    Command::LeaveWaitlist(LeaveWaitlist {
+        event: wish.event,
+        account: wish.holder.account,
+        target: Target::ById(entry, id),
+        whole_wish: true,
         idempotency: None,
         authority: Authority::Holder,
     })

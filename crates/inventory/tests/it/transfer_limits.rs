@@ -124,7 +124,7 @@ async fn an_erased_account_leaves_nothing_in_its_transfers() {
         let pass = pending_closures(&mut conn, -1, ERASED_ACCOUNT, 10).await.unwrap().remove(0);
         fixture.inventory.close_account(pass).await.unwrap();
         assert_eq!(pending_closures(&mut conn, -1, ERASED_ACCOUNT, 10).await.unwrap(), [], "the account is settled");
-        assert_eq!(queries::transfers_of_account(&mut conn, account, None, 9).await.unwrap(), []);
+        assert_eq!(queries::transfers_of_account(&mut conn, account, None, None, 9).await.unwrap(), []);
     }
     let (withdrawn, accepted) = (transfer(&fixture, pending.transfer).await.transfer, transfer(&fixture, given.transfer).await.transfer);
     assert_eq!((withdrawn.status, withdrawn.to_email, withdrawn.from_account), (TransferStatus::Withdrawn, None, ERASED_ACCOUNT));

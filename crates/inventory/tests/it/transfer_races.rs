@@ -104,7 +104,7 @@ async fn a_ticket_is_checked_in_or_transferred_but_not_both() {
     for _ in 0..ROUNDS {
         let (book, command) = offered(&fixture, 1, 1).await;
         let ticket = TicketId { event: book.key.event, booking: book.booking, number: TicketNumber::new(0).unwrap() };
-        let scan = Scan { id: CheckinId::from_uuid(fixture.clock.uuid()), ticket, door: None, scanned_at: None };
+        let scan = Scan { id: CheckinId::from_uuid(fixture.clock.uuid()), ticket, door: None, scanned_at: None, scan: None };
         let acceptance = accepts(accept(&fixture, &command, fixture.account()));
         let (accepted, admitted) = tokio::join!(one(&fixture, acceptance), check_in(&fixture.pool, &scan, None));
         match (&accepted, admitted.unwrap()) {

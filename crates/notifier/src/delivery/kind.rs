@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     TransferDeclined,
     /// The account accepted tickets that somebody offered.
     TransferReceived,
+    /// An administrator wants the link of a guest to be sent again.
+    GuestLink,
     /// A notice about the account.
     AccountNotice,
     /// A webhook of the account was switched off.
@@ -39,7 +41,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Confirmed,
         Self::Waitlisted,
         Self::Promoted,
@@ -54,6 +56,7 @@ impl Kind {
         Self::TransferAccepted,
         Self::TransferDeclined,
         Self::TransferReceived,
+        Self::GuestLink,
         Self::AccountNotice,
         Self::WebhookDisabled,
     ];
@@ -75,6 +78,7 @@ impl Kind {
             Self::TransferAccepted => "transfer-accepted",
             Self::TransferDeclined => "transfer-declined",
             Self::TransferReceived => "transfer-received",
+            Self::GuestLink => "guest-link",
             Self::AccountNotice => "account-notice",
             Self::WebhookDisabled => "webhook-disabled",
         }
@@ -85,8 +89,13 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// Returns whether the account has tickets that it did not have before, which the mail therefore carries.
+    pub(crate) const fn brings_tickets(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Promoted | Self::TransferReceived)
+    }
+
     /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
     pub(crate) const fn is_urgent(self) -> bool {
-        matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered | Self::TransferOffered)
+        matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered | Self::TransferOffered | Self::GuestLink)
     }
 }

@@ -8,6 +8,7 @@ use rowlock_locale::Locale;
 use rowlock_sealing::NoticeKind;
 
 use super::{OfferedTickets, single_line};
+use crate::attachments::Attachments;
 use crate::delivery::{Kind, Offer, TicketData, WebhookData};
 use crate::events::Event;
 use crate::settings::SiteSettings;
@@ -64,6 +65,7 @@ impl TicketTexts {
             (Kind::TransferReceived, _) => {
                 ("transfer-received", &["transfer-received-text", "promoted-return"], ("show-tickets", Some("/tickets")))
             }
+            (Kind::GuestLink, _) => ("guest-link", &["guest-link-text"], ("show-tickets", Some("/tickets"))),
             (Kind::Reminder, _) => ("reminder", &["reminder-text"], ("show-tickets", Some("/tickets"))),
             (Kind::EventChanged, _) => ("changed", &["changed-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
             (Kind::Confirmed | Kind::TransferOffered | Kind::AccountNotice | Kind::WebhookDisabled, _) => {
@@ -144,6 +146,20 @@ impl Letter {
             notes: vec![text("transfer-offered-link"), text("transfer-offered-ignore")],
             ..Self::default()
         })
+    }
+
+    /// Says which files are attached to the mail, and how to treat them.
+    pub(super) fn mention(&mut self, locale: &Locale, attachments: &Attachments) {
+        let id = match (&attachments.tickets, &attachments.calendar) {
+            (Some(_), Some(_)) => "attached-tickets-and-calendar",
+            (Some(_), None) => "attached-tickets",
+            (None, Some(_)) => "attached-calendar",
+            (None, None) => return,
+        };
+        self.paragraphs.push(locale.text(id));
+        if attachments.tickets.is_some() {
+            self.notes.push(locale.text("attached-note"));
+        }
     }
 
     /// Writes the letter about an account. Fails if the notice needs a token and has none.

@@ -1,6 +1,7 @@
 //! Writes mails: the letter in the language of the recipient, and the MIME message around it.
 
 mod change;
+mod guest;
 mod letter;
 mod mime;
 #[cfg(test)]
@@ -17,9 +18,11 @@ use rowlock_domain::states::Language;
 use rowlock_locale::{Locale, Texts};
 use rowlock_platform::clock::Clock;
 use rowlock_sealing::{MailingList, NoticeKind, SealingKeys, UNSUBSCRIBE, UnsubscribeToken};
+use secrecy::SecretString;
 
 use self::letter::{Letter, Link};
-use self::mime::Parts;
+use self::mime::{AttachedFile, Parts};
+use crate::attachments::Attachments;
 use crate::broadcast::PreviousDetails;
 use crate::delivery::{DeliveryKey, Kind, TicketData, WebhookData};
 use crate::events::Event;
@@ -48,6 +51,8 @@ pub(crate) struct Recipient {
     pub(crate) mailbox: Mailbox,
     /// The language of the mail.
     pub(crate) language: Language,
+    /// The token of the link of a guest, who has no account.
+    pub(crate) guest_token: Option<SecretString>,
 }
 
 /// The subject matter of a mail.
@@ -146,13 +151,26 @@ impl Composer {
         Ok(Self { keys, from: mail.from.clone(), site, home, texts: Arc::new(Texts::load(&[ENGLISH], &[GERMAN])?), clock })
     }
 
-    /// Writes a mail. `list` is the list from which the recipient can unsubscribe. The error says why the mail cannot be written.
+    /// Writes a mail without attachments. `list` is the list from which the recipient can unsubscribe. The error says why the mail cannot
+    /// be written.
     pub(crate) fn compose(
         &self,
         key: DeliveryKey,
         recipient: &Recipient,
         topic: &Topic<'_>,
         list: Option<MailingList>,
+    ) -> Result<OutgoingMail, String> {
+        self.compose_with(key, recipient, topic, list, Attachments::default())
+    }
+
+    /// Writes a mail with attachments.
+    pub(crate) fn compose_with(
+        &self,
+        key: DeliveryKey,
+        recipient: &Recipient,
+        topic: &Topic<'_>,
+        list: Option<MailingList>,
+        attachments: Attachments,
     ) -> Result<OutgoingMail, String> {
         let locale = Locale::new(self.texts.clone(), recipient.language);
         let unsubscribe = list.map(|list| self.unsubscribe_url(key.recipient, list)).transpose()?;
@@ -164,6 +182,10 @@ impl Composer {
             Topic::Transfer(offered) => Letter::about_transfer(&locale, &self.site, offered)?,
             Topic::Webhook(webhook) => Letter::about_webhook(&locale, &self.site, webhook),
         };
+        if let Some(token) = &recipient.guest_token {
+            letter = letter.for_guest(&locale, &self.site, token);
+        }
+        letter.mention(&locale, &attachments);
         letter.greeting = match name {
             Some(name) => locale.with("greeting", [("name", name.into())]),
             None => locale.text("greeting-unknown"),
@@ -184,6 +206,7 @@ impl Composer {
             html: html.map_err(failed)?,
             unsubscribe: letter.unsubscribe.map(|link| link.url),
             subject: letter.subject,
+            attachments: AttachedFile::of(attachments, &locale),
         };
         let content = parts.assemble().map_err(|error| format!("the mail cannot be assembled: {error}"))?;
         Ok(OutgoingMail { key, from: self.from.email.clone(), to: recipient.mailbox.email.clone(), content })

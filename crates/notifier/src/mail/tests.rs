@@ -1,5 +1,6 @@
 //! Every kind of mail in every language, as a mail program reads it.
 
+mod attachments;
 mod german;
 
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};
@@ -52,7 +53,7 @@ fn event(name: &str, status: &str) -> Event {
 }
 
 fn recipient(name: Option<&str>, language: Language) -> Recipient {
-    Recipient { mailbox: Mailbox::new(name.map(single_line), "ada@people.example".parse().unwrap()), language }
+    Recipient { mailbox: Mailbox::new(name.map(single_line), "ada@people.example".parse().unwrap()), language, guest_token: None }
 }
 
 /// Checks what all mails have in common, and returns subject, text and HTML.

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod at_most_once;
+mod attachments;
 mod batches;
 mod broadcasts;
 mod commands;
 mod consuming;
 mod contents;
 mod fixture;
+mod guests;
 mod order;
 mod outdated;
 mod pace;

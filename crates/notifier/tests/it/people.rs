@@ -8,8 +8,11 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use rowlock_platform::clock::Clock;
+use rowlock_sealing::{MAILED_TICKETS, SealingKeys};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::fixture::KEY;
 
 /// The person `n`, with the address of [`address`].
 pub(crate) fn person(n: u128) -> Uuid {
@@ -23,6 +26,7 @@ pub(crate) fn address(n: u128) -> String {
 
 /// The exceptions: by default, every account exists and wants all mails, and every event is published.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says independently what a test has broken")]
 pub(crate) struct World {
     pub(crate) is_down: bool,
     pub(crate) erased: HashSet<Uuid>,
@@ -50,8 +54,21 @@ pub(crate) struct World {
     pub(crate) bookings: HashMap<Uuid, (&'static str, u32)>,
     /// The states of waiting-list entries.
     pub(crate) entries: HashMap<Uuid, &'static str>,
-    /// Whether the states of bookings, entries and holders are unknown, as to the previous version of booking-service.
+    /// The guests, who have no account: their names and the numbers of their links.
+    pub(crate) guests: HashMap<Uuid, (&'static str, u32)>,
+    /// Whether guests cannot be looked up.
+    pub(crate) guests_down: bool,
+    /// Number of times that guests were looked up.
+    pub(crate) guest_lookups: usize,
+    /// Whether the states of bookings, entries and holders, and their tickets, are unknown, as to the previous version of
+    /// booking-service.
     pub(crate) stateless: bool,
+    /// Whether the tickets of bookings cannot be read.
+    pub(crate) tickets_down: bool,
+    /// The numbers of tickets of bookings, if they were changed after their states were read.
+    pub(crate) tickets: HashMap<Uuid, u32>,
+    /// The number of bookings in each request for tickets.
+    pub(crate) ticket_requests: Vec<usize>,
 }
 
 /// An event with other details than the default.
@@ -105,6 +122,8 @@ impl ServicesStandIn {
                 .route("/api/events/{id}", web::get().to(event))
                 .route("/internal/events/{id}/holders", web::get().to(holders))
                 .route("/internal/states", web::post().to(states))
+                .route("/internal/guests", web::post().to(guests))
+                .route("/internal/tickets", web::post().to(tickets))
         })
         .workers(1)
         .disable_signals()
@@ -137,7 +156,8 @@ async fn contacts(world: web::Data<Shared>, body: web::Json<Value>) -> HttpRespo
             "notifications": {"waitlist": !world.unwilling.contains(id), "reminders": !world.unreminded.contains(id)},
         })
     };
-    let items: Vec<Value> = ids.iter().filter(|id| !world.erased.contains(id)).map(contact).collect();
+    let has_account = |id: &&Uuid| !world.erased.contains(*id) && !world.guests.contains_key(*id);
+    let items: Vec<Value> = ids.iter().filter(has_account).map(contact).collect();
     HttpResponse::Ok().json(json!({"items": items}))
 }
 
@@ -201,6 +221,60 @@ async fn states(world: web::Data<Shared>, body: web::Json<Value>) -> HttpRespons
         "waitlistEntries": wanted("waitlistEntries").into_iter().filter_map(entry).collect::<Vec<_>>(),
         "holders": wanted("holders").into_iter().filter_map(holder).collect::<Vec<_>>(),
     }))
+}
+
+/// Returns the guests of the world among the holders.
+async fn guests(world: web::Data<Shared>, body: web::Json<Value>) -> HttpResponse {
+    let mut world = world.lock().unwrap();
+    world.guest_lookups += 1;
+    if world.stateless {
+        return HttpResponse::NotFound().json(json!({"code": "not-found"}));
+    }
+    if world.guests_down {
+        return HttpResponse::ServiceUnavailable().finish();
+    }
+    let wanted = body["guests"].as_array().unwrap();
+    assert!((1..=500).contains(&wanted.len()));
+    let guest = |item: &Value| {
+        let id: Uuid = item["accountId"].as_str().unwrap().parse().unwrap();
+        let (name, link) = world.guests.get(&id)?;
+        let email = format!("{}@people.example", id.simple());
+        Some(json!({"eventId": item["eventId"], "accountId": id, "name": name, "email": email, "link": link}))
+    };
+    HttpResponse::Ok().json(json!({"guests": wanted.iter().filter_map(guest).collect::<Vec<_>>()}))
+}
+
+/// Returns the tickets of the bookings that are confirmed, which all are by default, with two tickets.
+async fn tickets(world: web::Data<Shared>, body: web::Json<Value>) -> HttpResponse {
+    let mut world = world.lock().unwrap();
+    if world.stateless {
+        return HttpResponse::NotFound().json(json!({"code": "not-found"}));
+    }
+    if world.tickets_down {
+        return HttpResponse::ServiceUnavailable().finish();
+    }
+    let wanted = body["bookings"].as_array().unwrap();
+    assert!((1..=100).contains(&wanted.len()));
+    world.ticket_requests.push(wanted.len());
+    let max = u32::try_from(body["maxTickets"].as_u64().unwrap()).unwrap();
+    let item = |item: &Value| {
+        let id: Uuid = item["id"].as_str().unwrap().parse().unwrap();
+        let (status, quantity) = world.bookings.get(&id).copied().unwrap_or(("confirmed", 2));
+        let quantity = world.tickets.get(&id).copied().unwrap_or(quantity);
+        let ticket = |number: u32| json!({"reference": format!("{id}-{number}"), "code": format!("CODE{number}")});
+        let tickets: Vec<Value> = (0..quantity).map(ticket).collect();
+        (status == "confirmed" && quantity > 0).then(|| {
+            json!({
+                "bookingId": id, "quantity": quantity, "eventName": "Chess", "startsAt": "2026-08-14T18:00:00Z",
+                "timeZone": "Europe/Berlin", "venue": "The hall", "holderName": "Ada", "ticketType": "Standing",
+                "tickets": (quantity <= max).then_some(tickets),
+                "calendar": format!("BEGIN:VCALENDAR\r\nUID:{id}@rowlock\r\nSUMMARY:Größe\r\nEND:VCALENDAR\r\n"),
+            })
+        })
+    };
+    let items: Vec<Value> = wanted.iter().filter_map(item).collect();
+    let keys = SealingKeys::new(&KEY.into(), &[]).unwrap();
+    HttpResponse::Ok().json(json!({"sealed": keys.seal(MAILED_TICKETS, &json!({"items": items})).unwrap()}))
 }
 
 async fn holders(world: web::Data<Shared>, id: web::Path<Uuid>, query: web::Query<HashMap<String, String>>) -> HttpResponse {

@@ -3,7 +3,7 @@
 use diesel_async::SimpleAsyncConnection;
 use mail_parser::MessageParser;
 use rowlock_messaging::amqp::Topology;
-use rowlock_test_support::system::System;
+use rowlock_test_support::system::{SEALING_KEY, System};
 use rowlock_test_support::wait::until;
 use serde_json::json;
 
@@ -19,7 +19,8 @@ async fn people_are_told_about_their_tickets_and_places() {
     Topology::bind_notifications(&amqp).await.unwrap();
     let smtp = SmtpServer::new().await;
     let booking_url = system.booking_urls().swap_remove(0);
-    let settings = [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url), ("api.keep_ms", "0")];
+    let settings =
+        [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url), ("api.keep_ms", "0"), ("sealing.key", SEALING_KEY)];
     let notifier = fixture.start(smtp.address, &settings).await;
 
     let details =
@@ -59,6 +60,13 @@ async fn people_are_told_about_their_tickets_and_places() {
     ];
     expected.sort();
     assert_eq!(subjects, expected);
+    let parsed = MessageParser::default().parse(&mails[0].content).unwrap();
+    let [pdf, calendar] = parsed.attachments().collect::<Vec<_>>()[..] else { panic!("two files are attached") };
+    assert!(pdf.contents().starts_with(b"%PDF-") && pdf.contents().ends_with(b"%%EOF"));
+    let calendar = calendar.text_contents().unwrap();
+    for line in ["DTSTART;TZID=Europe/Berlin:20360814T200000", &format!("UID:{booking}@rowlock"), "STATUS:CONFIRMED", "SUMMARY:Chess"] {
+        assert!(calendar.lines().any(|found| found == line), "{line} is not in {calendar}");
+    }
     notifier.stop().await.unwrap();
     system.stop().await;
     fixture.close().await;
@@ -82,7 +90,7 @@ async fn holders_are_reminded_of_an_event_and_told_about_its_change() {
 
     let smtp = SmtpServer::new().await;
     let booking_url = system.booking_urls().swap_remove(0);
-    let settings = [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url)];
+    let settings = [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url), ("sealing.key", SEALING_KEY)];
     let notifier = fixture.start(smtp.address, &settings).await;
     let subjects = || {
         let subject = |mail: &Received| MessageParser::default().parse(&mail.content).unwrap().subject().unwrap().to_owned();

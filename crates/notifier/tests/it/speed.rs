@@ -12,6 +12,13 @@ use crate::smtp_server::SmtpServer;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures the speed"]
 async fn mails_per_second() {
+    for is_attached in ["false", "true"] {
+        measure(is_attached).await;
+    }
+}
+
+/// Measures mails about two tickets each, with and without them.
+async fn measure(is_attached: &str) {
     const MAILS: usize = 20_000;
     const LIMIT: Duration = Duration::from_secs(10);
     let mut fixture = Fixture::new().await;
@@ -20,12 +27,15 @@ async fn mails_per_second() {
     for chunk in messages.chunks(500) {
         fixture.publish(chunk.to_vec()).await;
     }
-    let notifier = fixture.start(smtp.address, &[]).await;
+    let notifier = fixture.start(smtp.address, &[("mail.attach_tickets", is_attached)]).await;
     until("the first mail is sent", async || !smtp.received().is_empty()).await;
     let (since, first) = (Instant::now(), smtp.received().len());
     until("all mails are sent, or enough to tell", async || smtp.received().len() == MAILS || since.elapsed() > LIMIT).await;
     let (took, sent) = (since.elapsed(), smtp.received().len() - first);
-    println!("{sent} mails in {took:?}: {:.0} mails/s", f64::from(u32::try_from(sent).unwrap()) / took.as_secs_f64());
+    println!(
+        "{sent} mails (tickets attached: {is_attached}) in {took:?}: {:.0} mails/s",
+        f64::from(u32::try_from(sent).unwrap()) / took.as_secs_f64()
+    );
     notifier.stop().await.unwrap();
     fixture.close().await;
 }

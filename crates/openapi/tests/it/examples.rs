@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::document::operations;
 use crate::mail::prepare_mail;
 use crate::webhooks::prepare_webhook;
+use crate::wishes::prepare_wish;
 
 const UNKNOWN_FIELD: &str = "no-such-field";
 
@@ -137,6 +138,8 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             body["ticketTypes"][0]["id"] = event["ticketTypes"][0]["id"].clone();
             root.client.clone()
         }
+        "book" if body.get("ticketTypeIds").is_some() => prepare_wish(system, &mut body).await,
+        "leaveWaitlist" if body.get("wishId").is_some() => prepare_wish(system, &mut body).await,
         "book" | "confirmBooking" | "cancelBooking" | "leaveWaitlist" | "changeWaitlist" => {
             let person = system.user(&format!("{}-{}", example.id, example.name.replace(' ', "-"))).await;
             let event = system.event_like(json!({"name": "On sale", "totalTickets": 4})).await;
@@ -161,6 +164,9 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             let id = event["id"].as_str().unwrap().to_owned();
             if example.id == "adminCreateBooking" {
                 body["ticketTypeId"] = event["ticketTypes"][0]["id"].clone();
+                if body.get("accountId").is_some() {
+                    body["accountId"] = system.user("winner").await.id.into();
+                }
             }
             if example.id == "adminCancelBooking" {
                 path = path.replace("{bookingId}", &root.must_book(&id, 10).await);
@@ -171,6 +177,11 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
                 path = path.replace("{entryId}", &root.must_wait(&full, 1).await.0);
             }
             path = path.replace("{eventId}", &id);
+            root.client.clone()
+        }
+        "adminSendGuestLink" => {
+            let guest = system.guest(&system.event(1).await, "Emmy", 1).await;
+            path = path.replace("{bookingId}", guest.bookings().await[0]["id"].as_str().unwrap());
             root.client.clone()
         }
         "createTransfer" | "acceptTransfer" | "declineTransfer" => {

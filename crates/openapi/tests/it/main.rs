@@ -13,3 +13,4 @@ mod mail;
 mod repeats;
 mod routes;
 mod webhooks;
+mod wishes;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use rowlock_domain::ids::{BookingId, EventId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bookings {
@@ -21,16 +21,20 @@ pub(crate) enum Bookings {
         #[arg(long)]
         yes: bool,
     },
-    /// Creates a booking for a guest without an account. The same rules apply as to everyone else.
+    /// Creates a booking for a guest without an account, or for an account. The same rules apply as to everyone else. The guest gets a link by e-mail that
+    /// shows and returns the tickets.
     Create {
         /// The id of the event.
         event: EventId,
         /// Name of the guest.
-        #[arg(long)]
-        name: String,
+        #[arg(long, required_unless_present = "account")]
+        name: Option<String>,
         /// E-mail address of the guest.
-        #[arg(long)]
-        email: String,
+        #[arg(long, required_unless_present = "account")]
+        email: Option<String>,
+        /// Books for this account instead of a guest.
+        #[arg(long, value_name = "ID", conflicts_with_all = ["name", "email"])]
+        account: Option<AccountId>,
         /// Id of the ticket type. Required if the event has several.
         #[arg(long = "type", value_name = "ID")]
         ticket_type: Option<String>,
@@ -43,6 +47,17 @@ pub(crate) enum Bookings {
         /// Fails if there are not enough tickets, instead of putting the guest on the waiting list.
         #[arg(long)]
         no_waitlist: bool,
+        /// Reason, for the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Sends a guest the link to the tickets again.
+    SendLink {
+        /// The id of the booking.
+        booking: BookingId,
+        /// Invalidates the links that were sent before.
+        #[arg(long)]
+        replace: bool,
         /// Reason, for the audit log.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,

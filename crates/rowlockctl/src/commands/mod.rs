@@ -9,9 +9,11 @@ mod export;
 mod login;
 mod on_behalf;
 mod pictures;
+mod queue;
 mod sales;
 mod show;
 mod totp;
+mod transfers;
 mod waitlist;
 mod webhooks;
 
@@ -23,7 +25,7 @@ use clap::CommandFactory;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Waitlist};
+use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Queue, Waitlist};
 use crate::error::Failure;
 use crate::logins::LoginFile;
 use crate::output::Output;
@@ -81,9 +83,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {
             on_behalf::cancel(&context, booking, quantity, reason, yes)
         }
-        Command::Bookings(Bookings::Create { event, name, email, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
-            let guest = json!({"name": name, "email": email, "quantity": quantity, "joinWaitlist": !no_waitlist});
+        Command::Bookings(Bookings::SendLink { booking, replace, reason }) => on_behalf::send_link(&context, booking, replace, reason),
+        Command::Bookings(Bookings::Create { event, name, email, account, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
+            let guest = json!({"quantity": quantity, "joinWaitlist": !no_waitlist});
             let optional = [
+                ("name", name.map(Value::from)),
+                ("email", email.map(Value::from)),
+                ("accountId", account.map(|account| account.to_string().into())),
                 ("ticketTypeId", ticket_type.map(Value::from)),
                 ("minQuantity", min_quantity.map(Value::from)),
                 ("reason", reason.map(Value::from)),
@@ -95,6 +101,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             let event = event.ok_or_else(|| Failure::Usage("No event given. See: rowlockctl waitlist --help".to_owned()))?;
             waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)
         }
+        Command::Queue(Queue::Verify { event, ticket_type, known, since }) => {
+            queue::verify(&context, event, ticket_type.as_deref(), &known, since.as_deref())
+        }
+        Command::Transfers { event, limit } => transfers::transfers(&context, event, limit),
         Command::Checkins(Checkins::Summary { event }) => doors::summary(&context, event),
         Command::Doorlist { event, search, csv, limit } => doors::door_list(&context, event, search, csv, limit),
         Command::Accounts(action) => accounts::run(&context, action),

@@ -1,7 +1,7 @@
-//! `bookings cancel`, `bookings create` and `waitlist remove`: commands on behalf of other people.
+//! `bookings cancel`, `bookings create`, `bookings send-link` and `waitlist remove`: commands on behalf of other people.
 
 use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::api::ApiRequest;
@@ -35,21 +35,32 @@ pub(super) fn cancel(
     })
 }
 
-pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optional: [(&str, Option<Value>); 3]) -> Result<(), Failure> {
+pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optional: [(&str, Option<Value>); 6]) -> Result<(), Failure> {
     for (name, value) in optional {
         if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {
             fields.insert(name.to_owned(), value);
         }
     }
+    let who = if fields.get("accountId").is_some() { "account" } else { "guest" };
     let response = context.session()?.send(&ApiRequest::post(format!("/admin/events/{event}/bookings"), fields))?.body;
     context.output.result(&response, || {
         sanitize(&match text(&response, "/status") {
             "waitlisted" => {
                 let position = number(&response, "/waitlistEntry/position");
-                format!("The guest is at position {position} of the waiting list: entry {}.", text(&response, "/waitlistEntry/id"))
+                format!("The {who} is at position {position} of the waiting list: entry {}.", text(&response, "/waitlistEntry/id"))
             }
-            _ => format!("The guest has {}: booking {}.", tickets(&response), text(&response, "/booking/id")),
+            _ => format!("The {who} has {}: booking {}.", tickets(&response), text(&response, "/booking/id")),
         })
+    })
+}
+
+pub(super) fn send_link(context: &Context, booking: BookingId, replace: bool, reason: Option<String>) -> Result<(), Failure> {
+    let body = object_of_present([("replace", replace.then_some(Value::Bool(true))), ("reason", reason.map(Value::from))]);
+    context.session()?.send(&ApiRequest::post(format!("/admin/bookings/{booking}/sendlink"), body))?;
+    let result = json!({"bookingId": booking, "replaced": replace});
+    context.output.result(&result, || {
+        let others = if replace { " The links that were sent before do not work any more." } else { "" };
+        format!("The link is on its way to the guest of booking {booking}.{others}")
     })
 }
 

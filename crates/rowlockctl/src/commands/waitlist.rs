@@ -29,6 +29,7 @@ pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, li
             Column::Text("NAME"),
             Column::Text("E-MAIL"),
             Column::Number("TICKETS"),
+            Column::Number("CHOICE"),
             Column::Text("SINCE"),
             Column::Text("ENTRY"),
         ],
@@ -51,6 +52,8 @@ pub(super) fn waitlist(context: &Context, event: EventId, only: Option<&str>, li
                     Some(least) if least < entry.quantity => format!("{least}-{}", entry.quantity),
                     _ => entry.quantity.to_string(),
                 },
+                // The types of a wish, of which one is enough, are choices 1, 2 and so on.
+                entry.preference.map_or_else(String::new, |preference| (preference + 1).to_string()),
                 time(entry.joined_at),
                 entry.waitlist_entry_id,
             ])

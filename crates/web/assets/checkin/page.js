@@ -11,8 +11,6 @@ const REFRESH_MS = 15_000;
 const BUSY_AFTER_MS = 400;
 /** Statuses of a batch that can never be accepted. */
 const HOPELESS = [400, 413, 422];
-/** A check-in whose answer was lost is found again by the server at nearly the same time. */
-const SAME_SCAN_MS = 20_000;
 
 const doorName = () => codeForm.elements.door.value.trim();
 const csrf = () => codeForm.elements.csrf.value;
@@ -90,7 +88,7 @@ async function check(code) {
   const scan = { id: randomKey(), code, door: doorName(), scannedAt: new Date().toISOString() };
   const isSlow = setTimeout(() => (part("busy").textContent = texts.checking), BUSY_AFTER_MS);
   try {
-    const { page } = await post(codeForm.getAttribute("action"), { code, door: scan.door });
+    const { page } = await post(codeForm.getAttribute("action"), { code, door: scan.door, scanId: scan.id });
     const verdict = page.querySelector("#verdict .verdict");
     if (!verdict) return tell(page.querySelector("main h1")?.textContent ?? texts.failed);
     notice.hidden = true;
@@ -116,20 +114,14 @@ function showQueue() {
   part("queue").hidden = count === 0;
 }
 
-/** A check-in whose answer was lost comes back as one that was made at the same time at this door. */
-function settleLost(verdict, scan) {
-  const isOwn = verdict.dataset.kind === "again" && verdict.dataset.door === scan.door &&
-    Math.abs(Date.parse(verdict.dataset.at) - Date.parse(scan.scannedAt)) < SAME_SCAN_MS;
-  return isOwn ? "admitted" : verdict.dataset.kind;
-}
-
 let isFlushing = false;
 async function send() {
   if (isFlushing) return;
   isFlushing = true;
   try {
     for (let batch = queue.next(); batch; batch = queue.next()) {
-      const scans = batch.scans.map(({ code, door, scannedAt }) => (door ? { code, door, scannedAt } : { code, scannedAt }));
+      // `JSON.stringify` leaves out what is undefined.
+      const scans = batch.scans.map(({ id, code, door, scannedAt }) => ({ code, door: door || undefined, scanId: id, scannedAt }));
       const fields = { key: batch.key, scans: JSON.stringify(scans) };
       const { response, page } = await post(`${codeForm.getAttribute("action")}/batch`, fields);
       if (!response.ok) {
@@ -154,10 +146,8 @@ function settle(batch, verdicts) {
   batch.scans.forEach((scan, index) => {
     const verdict = verdicts[index];
     if (!verdict) return;
-    const kind = settleLost(verdict, scan);
-    if (kind === "admitted" && verdict.dataset.kind === "again") return;
     remember(verdict, scan);
-    if (kind !== "admitted") worst = verdict;
+    if (verdict.dataset.kind !== "admitted") worst = verdict;
   });
   if (worst) signal(worst.dataset.kind);
   refresh();

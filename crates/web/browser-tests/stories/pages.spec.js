@@ -1,6 +1,6 @@
 // Every page at 360 and 1280 px, in light and dark: axe, no sideways scrolling, touch targets.
 import { checkPage, checkPath } from "../checks.js";
-import { expect, letTimeRunOut, linkOf, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
+import { expect, letTicketsHaveReturned, letTimeRunOut, linkOf, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
 
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenversteigerungsabend with all of its friends and relations";
 
@@ -33,6 +33,7 @@ test("personal pages", async ({ page }) => {
   ]);
   const [booking, returned, entry, leaving] = [await ada.book(event, 2), await ada.book(event), await ada.book(soldOut, 4), await ada.book(other)];
   await ada.giveBack(returned);
+  letTicketsHaveReturned(soldOut);
   const transfer = await ada.offer(booking);
   await ada.call("POST", "/api/leavewaitlist", { waitlistEntryId: leaving.id });
   await signIn(page, nobody);
@@ -41,7 +42,7 @@ test("personal pages", async ({ page }) => {
   await signIn(page, ada);
   const paths = [
     `/tickets?booked=${booking.id}`, `/tickets/${booking.id}`, `/tickets/${booking.id}/0/replace`, `/tickets/${booking.id}/give`, linkOf(transfer), `/tickets/${returned.id}`, `/tickets/${booking.id}/return`, `/tickets/${returned.id}/return`, `/queue?joined=${entry.id}`,
-    `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`,
+    `/queue/${entry.id}`, "/account", "/account/email", "/account/delete", `/events/${event.id}/book?quantity=2`, `/events/${other.id}/book`, `/events/${other.id}/queue`, `/events/${event.id}/queue`,
   ];
   for (const path of paths) await checkPath(page, path);
   for (const path of ["/tickets", "/queue"]) {

@@ -22,6 +22,7 @@ problem-event-begun = Die Veranstaltung hat begonnen, Tickets können nicht mehr
 problem-cancellation-closed = Die Frist für die Rückgabe ist abgelaufen.
 problem-reservation-expired = Die Reservierung ist abgelaufen, und die Tickets sind an die Nächsten in der Reihe gegangen oder wieder im Verkauf.
 problem-booking-cancelled = Diese Buchung ist storniert.
+problem-not-a-guest = Zu dieser Buchung gehört ein Konto, deshalb gibt es keinen Link zu senden.
 problem-event-over = Die Veranstaltung ist vorbei, diese Tickets können nicht mehr bestätigt werden.
 problem-transfer-not-found = Dieser Link ist unvollständig, oder die Tickets werden nicht mehr angeboten.
 problem-transfer-ended = Diese Tickets werden nicht mehr angeboten.

@@ -100,6 +100,13 @@ waiting-summary-offer = { $count ->
     [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, wird es Ihnen angeboten, und Sie haben { $time } Zeit, es anzunehmen.
    *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, werden sie Ihnen angeboten, und Sie haben { $time } Zeit, sie anzunehmen.
  }
+also-label = Kämen auch andere Tickets infrage?
+also-explained = Sie warten dann auf alle und bekommen die ersten, die frei werden. Ihre Plätze auf den anderen Listen enden damit. Was sofort da ist, wird in dieser Reihenfolge gebucht, Ihre Auswahl zuerst.
+also-type = { $name }, { $price }: { $count ->
+    [0] niemand wartet
+    [one] 1 Gruppe wartet
+   *[other] { $count } Gruppen warten
+ }
 minimum-label = Auch weniger nehmen, wenn weniger frei wird?
 minimum-explained = Ihr Platz bleibt derselbe. Wenn weniger Tickets frei werden, bekommen Sie diese und warten nicht mehr auf die übrigen.
 minimum-all = Nein, auf alle { $count } warten

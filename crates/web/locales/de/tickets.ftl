@@ -74,6 +74,8 @@ history = { $count ->
  }
 position = Sie sind auf Platz { $number }
 position-unknown = Sie warten
+chance = Ihre Chance auf Tickets liegt bei etwa { $low } bis { $high } %.
+chance-reason = Geschätzt wird sie aus den { $tickets } Tickets, die in den letzten { $days } Tagen zurückgegeben wurden, den Wartenden vor Ihnen und der verbleibenden Zeit ({ $left }).
 queue-explained = Wenn Sie an der Reihe sind, bekommen Sie die Tickets sofort und finden sie unter „Meine Tickets“.
 no-queue-title = Sie stehen auf keiner Warteliste
 no-queue = Wenn eine Veranstaltung ausverkauft ist, können Sie sich auf die Warteliste setzen. Ihr Platz erscheint hier.
@@ -85,6 +87,14 @@ change-minimum = Weniger Tickets nehmen
 save-minimum = Speichern
 leave-queue = Warteliste verlassen
 leave-explained = Sie verlieren Ihren Platz sofort und bekommen ihn nicht zurück.
+wish-explained = Sie bekommen die ersten, die davon frei werden. Ihre übrigen Plätze enden dann.
+wish-place = Oder { $type }: Platz { $number }
+wish-place-unknown = Oder { $type }: Sie warten
+change-wish-explained = Die Änderung gilt für alle Ticketarten, auf die Sie hier warten.
+leave-one = Nur diese Liste verlassen
+leave-one-explained = Auf die anderen Ticketarten warten Sie weiter.
+leave-all = Alle Listen verlassen
+notice-left-one = Sie warten nicht mehr auf { $type } für { $event }.
 entry-promoted = Sie haben Tickets bekommen
 entry-left = Sie sind gegangen
 entry-declined = Sie haben das Angebot abgelehnt
@@ -116,7 +126,6 @@ accept-count = { $count ->
  }
 transfer-is-own = Diese Tickets haben Sie selbst angeboten. Nur ein anderes Konto kann sie annehmen.
 transfer-is-yours = Sie haben diese Tickets angenommen. Sie gehören Ihnen.
-transfer-is-pending = Diese Tickets werden Ihnen angeboten.
 transfer-is-accepted = Diese Tickets wurden mit einem anderen Konto angenommen.
 transfer-is-withdrawn = Die andere Person hat das Angebot zurückgezogen.
 transfer-is-declined = Das Angebot wurde abgelehnt. Es bleibt alles, wie es ist.
@@ -125,3 +134,39 @@ transfer-event-begun = Die Veranstaltung hat begonnen, deshalb können ihre Tick
 transfer-booking-cancelled = Diese Tickets gibt es nicht mehr.
 transfer-already-checked-in = Tickets, die am Einlass benutzt wurden, können nicht weitergegeben werden.
 invalid-toemail = Geben Sie die E-Mail-Adresse der anderen Person ein, zum Beispiel grace@example.org. Ihre eigene geht nicht.
+
+# Das Protokoll einer Warteliste. Es ist öffentlich und nennt niemanden.
+queue-record = Das Protokoll dieser Warteliste
+queue-record-number = Ihre Nummer darin: { $number }
+queue-record-explained = Jede Zeile sagt, was mit einem Platz der Warteliste geschehen ist. Ein Platz ist nur eine Nummer; über die Menschen, die warten, steht nichts darin. Ihre Nummer finden Sie unter „Meine Warteplätze“.
+record-empty = Auf dieser Warteliste war noch niemand.
+record-shown = Die letzten { $shown } von { $count } Zeilen, die neueste zuerst
+record-position = Zeile
+record-when = Wann
+record-who = Nummer
+record-what = Was geschah
+record-joined = Wartet auf { $size }
+record-changed = Wartet jetzt auf { $size }
+record-moved = Wartet jetzt auf { $size } und ging von Nummer { $previous } ans Ende
+record-left = Ging
+record-removed = Wurde vom Veranstalter entfernt
+record-closed = Wurde geschlossen, weil die Warteliste endete
+record-reopened = Wartet wieder, auf { $size }
+record-promoted = Bekam { $count } von { $free } freien { $free ->
+    [one] Ticket
+   *[other] Tickets
+ }
+record-restarted = Das Protokoll beginnt nach einer Aktualisierung neu. Alle, die warten, folgen.
+record-listed = Wartet auf { $size }
+record-hash = Prüfwert der letzten Zeile:
+record-check-title = Selbst nachprüfen
+record-check-hash = Der Prüfwert wird aus der letzten Zeile und allen Zeilen davor berechnet. Notieren Sie ihn heute: Wer später eine Zeile ändert, entfernt oder einfügt, kann das nicht tun, ohne dass dieser Wert aus dem Protokoll verschwindet.
+record-check-program = Das Programm rowlockctl liest das ganze Protokoll ohne Konto, berechnet alle Prüfwerte neu und sagt, ob eine Nummer übergangen wurde, die an der Reihe war. Die Dokumentation beschreibt das Format, sodass Sie auch ein eigenes Programm schreiben können.
+record-check-limits = Eine Gruppe wird nur übergangen, wenn sie mehr Tickets möchte, als frei waren oder eine Buchung haben darf. Wie viele Tickets frei waren, kann das Protokoll nicht beweisen; es zeigt, was jedes Mal angegeben wurde.
+
+# Die Seiten hinter dem Link eines Gastes.
+notice-guest-returned = Zurückgegeben. Die Tickets gehen an die Nächsten in der Reihe.
+notice-guest-left = Sie stehen nicht mehr auf der Warteliste.
+guest-queue-explained = Wenn Sie an der Reihe sind, bekommen Sie die Tickets sofort. Wir schreiben Ihnen dann, und diese Seite zeigt sie.
+guest-link-unknown-title = Dieser Link funktioniert nicht
+guest-link-unknown = Der Link ist unvollständig, oder Sie haben einen neueren bekommen. Nehmen Sie den aus der neuesten E-Mail zu Ihren Tickets, oder bitten Sie den Veranstalter, den Link noch einmal zu senden.

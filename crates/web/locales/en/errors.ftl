@@ -22,6 +22,7 @@ problem-event-begun = The event has begun, so tickets can no longer be given bac
 problem-cancellation-closed = The deadline for giving tickets back has passed.
 problem-reservation-expired = The reservation has ended, and the tickets have gone to the next in line or back on sale.
 problem-booking-cancelled = This booking is cancelled.
+problem-not-a-guest = The holder of this booking has an account, so there is no link to send.
 problem-event-over = The event is over, so these tickets can no longer be confirmed.
 problem-transfer-not-found = This link is incomplete, or the tickets are no longer offered.
 problem-transfer-ended = These tickets are no longer offered.

@@ -100,6 +100,13 @@ waiting-summary-offer = { $count ->
     [one] There is no ticket for you right now. When one is returned and it is your turn, it is offered to you, and you have { $time } to accept.
    *[other] There are not { $count } tickets right now. When enough are returned and it is your turn, they are offered to you, and you have { $time } to accept.
  }
+also-label = Would other tickets do as well?
+also-explained = You then wait for all of them and get the first that come. Your place in the other lists ends with that. Tickets that are there at once are booked in this order, your choice first.
+also-type = { $name }, { $price }: { $count ->
+    [0] nobody waits
+    [one] 1 party waits
+   *[other] { $count } parties wait
+ }
 minimum-label = Take fewer if that is what comes?
 minimum-explained = Your place stays the same. If fewer tickets come, you get those, and no longer wait for the others.
 minimum-all = No, wait for all { $count }

@@ -74,6 +74,8 @@ history = { $count ->
  }
 position = You are number { $number } in line
 position-unknown = You are in line
+chance = Your chance of getting tickets is about { $low } to { $high }%.
+chance-reason = This is estimated from the { $tickets } tickets that were returned in the last { $days } days, the parties ahead of you, and the time that is left ({ $left }).
 queue-explained = When it is your turn, you get the tickets at once and find them under “My tickets”.
 no-queue-title = You are in no queue
 no-queue = If an event is sold out, you can join its waiting list. Your place appears here.
@@ -85,6 +87,14 @@ change-minimum = Take fewer tickets
 save-minimum = Save
 leave-queue = Leave the queue
 leave-explained = You lose your place at once, and cannot get it back.
+wish-explained = You get the first of these that come. Your other places then end.
+wish-place = Or { $type }: number { $number } in line
+wish-place-unknown = Or { $type }: you are in line
+change-wish-explained = The change is for all the ticket types that you wait for here.
+leave-one = Leave only this list
+leave-one-explained = You go on waiting for the other ticket types.
+leave-all = Leave all lists
+notice-left-one = You no longer wait for { $type } at { $event }.
 entry-promoted = You got tickets
 entry-left = You left
 entry-declined = You declined the offer
@@ -116,7 +126,6 @@ accept-count = { $count ->
  }
 transfer-is-own = You offered these tickets yourself. Only another account can accept them.
 transfer-is-yours = You have accepted these tickets. They are yours.
-transfer-is-pending = These tickets are offered to you.
 transfer-is-accepted = These tickets were accepted with another account.
 transfer-is-withdrawn = The other person has withdrawn the offer.
 transfer-is-declined = The offer was declined, so the tickets stay where they are.
@@ -125,3 +134,39 @@ transfer-event-begun = The event has begun, so its tickets can no longer be give
 transfer-booking-cancelled = The tickets do not exist any more.
 transfer-already-checked-in = Tickets that were used at the door cannot be given to somebody else.
 invalid-toemail = Enter the e-mail address of the other person, such as grace@example.org. Your own does not work.
+
+# The record of a queue. It is public and names nobody.
+queue-record = The record of this queue
+queue-record-number = your number there: { $number }
+queue-record-explained = Each line says what happened to one place in the queue. A place is only a number, so the record says nothing about the people who wait. You find your number under “My queue”.
+record-empty = Nobody has joined this queue yet.
+record-shown = The last { $shown } of { $count } lines, the latest first
+record-position = Line
+record-when = When
+record-who = Number
+record-what = What happened
+record-joined = Joined for { $size }
+record-changed = Waits for { $size } now
+record-moved = Waits for { $size } now, and moved from number { $previous } to the end
+record-left = Left
+record-removed = Was removed by the organizers
+record-closed = Was closed, because the queue ended
+record-reopened = Waits again, for { $size }
+record-promoted = Got { $count } of { $free } free { $free ->
+    [one] ticket
+   *[other] tickets
+ }
+record-restarted = The record starts anew after an upgrade. All who wait follow.
+record-listed = Waits for { $size }
+record-hash = Check value of the last line:
+record-check-title = Check it yourself
+record-check-hash = The check value is computed from the last line and all lines before it. Note it today: if anybody changes, removes or inserts a line later, the record no longer contains it.
+record-check-program = The program rowlockctl reads the whole record, without an account, computes all check values again, and tells whether a number was passed over that should have had its turn. The documentation describes the format, so that you can write a program of your own.
+record-check-limits = A party is passed over only if it asks for more tickets than were free, or than one booking may have. The record cannot prove how many tickets were free; it shows what was stated each time.
+
+# The pages behind the link of a guest.
+notice-guest-returned = Given back. The tickets go to the next in line.
+notice-guest-left = You have left the waiting list.
+guest-queue-explained = When it is your turn, you get the tickets at once. We write to you then, and this page shows them.
+guest-link-unknown-title = This link does not work
+guest-link-unknown = The link is incomplete, or a newer one was sent to you. Use the newest e-mail about your tickets, or ask the organizer to send the link again.

@@ -77,6 +77,7 @@ pub(crate) struct Call<'a> {
     if_match: Option<&'a str>,
     last_event: Option<&'a str>,
     transfer_token: Option<&'a str>,
+    guest_token: Option<&'a str>,
     is_stream: bool,
     body: Option<serde_json::Value>,
     /// Media type and content of a body that is not JSON.
@@ -102,6 +103,7 @@ impl<'a> Call<'a> {
             if_match: None,
             last_event: None,
             transfer_token: None,
+            guest_token: None,
             is_stream: false,
             body: None,
             file: None,
@@ -141,8 +143,13 @@ impl<'a> Call<'a> {
     /// Sets `X-Transfer-Token`, which proves that the visitor has the link of a transfer.
     pub(crate) fn transfer_token(self, token: &'a str) -> Self {
         // A token that is no header value is not the one of any transfer.
-        let is_plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        Self { transfer_token: is_plain.then_some(token), ..self }
+        Self { transfer_token: is_header_value(token).then_some(token), ..self }
+    }
+
+    /// Sets `X-Guest-Token`, with which a guest acts without an account. A token that is no header value is replaced by one that the
+    /// API refuses.
+    pub(crate) fn guest_token(self, token: &'a str) -> Self {
+        Self { guest_token: Some(if is_header_value(token) { token } else { "-" }), ..self }
     }
 
     /// Sets `If-Match`, so that the call fails if the resource has changed.
@@ -189,6 +196,7 @@ impl Api {
             ("if-match", call.if_match.map(str::to_owned)),
             ("last-event-id", call.last_event.map(str::to_owned)),
             ("x-transfer-token", call.transfer_token.map(str::to_owned)),
+            ("x-guest-token", call.guest_token.map(str::to_owned)),
             ("x-forwarded-for", origin.address.map(|address| address.to_string())),
             ("x-request-id", origin.request_id.clone()),
             ("accept-language", origin.language.map(str::to_owned)),
@@ -219,6 +227,11 @@ impl Api {
         };
         format!("{}{path}", base.as_str().trim_end_matches('/'))
     }
+}
+
+/// Returns whether a token can be the value of a header.
+fn is_header_value(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Returns whether `path` is `parent` or below it.

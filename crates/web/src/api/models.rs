@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, TransferId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, SessionId, TicketTypeId, TransferId, WaitlistEntryId, WishId};
 use rowlock_domain::states::{AdminRole, BookingOrigin, BookingStatus, EventStatus, TransferStatus, WaitlistStatus};
 use serde::{Deserialize, Serialize};
 
@@ -176,10 +176,34 @@ pub(crate) struct WaitlistEntry {
     /// The smallest number of tickets that the entry takes. Absent in the responses of an older API.
     #[serde(default)]
     pub(crate) min_quantity: Option<i64>,
+    /// The number under which the entry is in the record of the queue. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) number: Option<i64>,
     pub(crate) position: Option<i64>,
+    /// Absent in the responses of an older API.
+    #[serde(default)]
+    pub(crate) chance: Option<Chance>,
     pub(crate) status: WaitlistStatus,
     pub(crate) joined_at: Timestamp,
     pub(crate) booking_id: Option<BookingId>,
+    /// The wish that the entry belongs to. Absent in the responses of an older API, as is the preference.
+    #[serde(default)]
+    pub(crate) wish_id: Option<WishId>,
+    #[serde(default)]
+    pub(crate) preference: Option<u16>,
+}
+
+/// The range in percent in which the chance of an entry lies.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Chance {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+    /// Number of tickets that were returned in the last `days`.
+    pub(crate) returned_tickets: i64,
+    pub(crate) days: i64,
+    /// Time until which returned tickets go to the waiting list.
+    pub(crate) until: Timestamp,
 }
 
 /// The outcome of a request for tickets.

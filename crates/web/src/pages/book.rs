@@ -4,7 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::ids::EventId;
-use serde_json::json;
+use rowlock_domain::wishes::MAX_CHOICES;
+use rowlock_locale::Locale;
+use serde_json::{Value, json};
 
 use crate::api::Call;
 use crate::api::models::{BookOutcome, Event, TicketType};
@@ -31,6 +33,8 @@ struct BookPage {
     type_id: String,
     type_name: String,
     quantity: i64,
+    /// The other types that the visitor can wait for as well, if this is the way onto the waiting list.
+    others: Vec<OtherType>,
     /// The choices of how few tickets the visitor takes, if this is the way onto the waiting list.
     minimums: Vec<MinimumChoice>,
     each: String,
@@ -67,9 +71,29 @@ impl BookPage {
     }
 }
 
+/// Another ticket type that would do as well.
+struct OtherType {
+    id: String,
+    text: String,
+    is_chosen: bool,
+}
+
+/// Returns the ids without the chosen type, without empty ones and each once.
+fn other_ids<'a>(ids: impl Iterator<Item = &'a str>, chosen: &str) -> Vec<String> {
+    let mut others: Vec<String> = Vec::new();
+    for id in ids.filter(|id| !id.is_empty() && *id != chosen) {
+        if !others.iter().any(|known| known == id) {
+            others.push(id.to_owned());
+        }
+    }
+    others
+}
+
 /// The booking that a visitor asks for.
 struct Wish {
     type_id: String,
+    /// The other types that would do as well, after this one.
+    also: Vec<String>,
     quantity: i64,
     /// The smallest number of tickets that the visitor takes. `None`: all or none.
     min_quantity: Option<i64>,
@@ -82,6 +106,7 @@ impl Wish {
     fn of_query(visitor: &Visitor) -> Self {
         Self {
             type_id: visitor.query("type"),
+            also: other_ids(visitor.query("also").split(','), &visitor.query("type")),
             quantity: visitor.query("quantity").parse().unwrap_or(1),
             min_quantity: visitor.query("minQuantity").parse().ok(),
             key: valid_key(&visitor.query("key")).unwrap_or_else(new_key),
@@ -92,6 +117,7 @@ impl Wish {
     fn of_form(form: &Form) -> Self {
         Self {
             type_id: form.get("type").to_owned(),
+            also: other_ids(form.all("also"), form.get("type")),
             quantity: form.number("quantity").unwrap_or(1),
             min_quantity: form.number("minQuantity"),
             key: form.key(),
@@ -104,7 +130,15 @@ impl Wish {
         let quantity = self.quantity.to_string();
         let wait = if self.waits { "yes" } else { "" };
         let least = self.min_quantity.map(|least| least.to_string()).unwrap_or_default();
-        let pairs = [("type", self.type_id.as_str()), ("quantity", &quantity), ("minQuantity", &least), ("wait", wait), ("key", &self.key)];
+        let also = self.also.join(",");
+        let pairs = [
+            ("type", self.type_id.as_str()),
+            ("also", &also),
+            ("quantity", &quantity),
+            ("minQuantity", &least),
+            ("wait", wait),
+            ("key", &self.key),
+        ];
         format!("/events/{event}/book{}", links::query(&pairs))
     }
 
@@ -112,6 +146,42 @@ impl Wish {
         let named = event.ticket_types.iter().find(|ticket_type| ticket_type.id.to_string() == self.type_id);
         let only = event.ticket_types.first().filter(|_| self.type_id.is_empty() && event.ticket_types.len() == 1);
         named.or(only).ok_or(PageError::NotFound)
+    }
+
+    /// Returns the other types of which there are not enough tickets either, and which allow as many.
+    fn other_types(&self, event: &Event, chosen: &TicketType, quantity: i64, locale: &Locale) -> Vec<OtherType> {
+        let possible = |other: &&TicketType| {
+            let max = other.max_per_booking.min(other.total_tickets).min(other.max_per_account.unwrap_or(i64::MAX));
+            other.id != chosen.id && other.available_tickets < quantity && quantity <= max
+        };
+        let other_type = |other: &TicketType| {
+            let id = other.id.to_string();
+            let price = price_text(locale, &other.price, 1);
+            let text = locale
+                .with("also-type", [("name", other.name.clone().into()), ("price", price.into()), ("count", other.waitlist_length.into())]);
+            OtherType { is_chosen: self.also.contains(&id), id, text }
+        };
+        event.ticket_types.iter().filter(possible).take(MAX_CHOICES - 1).map(other_type).collect()
+    }
+
+    /// Returns the body of the request.
+    fn body(&self, event: EventId) -> Value {
+        let mut body = json!({"eventId": event, "quantity": self.quantity, "joinWaitlist": self.waits});
+        let mut set = |name: &str, value: Value| {
+            if let Some(fields) = body.as_object_mut() {
+                fields.insert(name.to_owned(), value);
+            }
+        };
+        if self.also.is_empty() {
+            set("ticketTypeId", json!(self.type_id));
+        } else {
+            set("ticketTypeIds", std::iter::once(&self.type_id).chain(&self.also).map(|id| json!(id)).collect());
+        }
+        // An older API does not know the field.
+        if let Some(least) = self.min_quantity.filter(|least| *least != self.quantity) {
+            set("minQuantity", json!(least));
+        }
+        body
     }
 }
 
@@ -138,12 +208,7 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
 pub(crate) async fn submit(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
     let id: EventId = id.parse().map_err(|_| PageError::NotFound)?;
     let wish = Wish::of_form(&form);
-    let mut body = json!({"eventId": id, "ticketTypeId": wish.type_id, "quantity": wish.quantity, "joinWaitlist": wish.waits});
-    // An older API does not know the field.
-    if let (Some(least), Some(fields)) = (wish.min_quantity.filter(|least| *least != wish.quantity), body.as_object_mut()) {
-        fields.insert("minQuantity".to_owned(), json!(least));
-    }
-    match visitor.call::<BookOutcome>(Call::post("/api/book", body).key(&wish.key)).await {
+    match visitor.call::<BookOutcome>(Call::post("/api/book", wish.body(id)).key(&wish.key)).await {
         Ok(BookOutcome::Confirmed { booking }) => Ok(see_other(&format!("/tickets?booked={}", booking.id))),
         Ok(BookOutcome::Reserved { booking }) => Ok(see_other(&format!("/tickets/{}/confirm", booking.id))),
         Ok(BookOutcome::Waitlisted { waitlist_entry }) => Ok(see_other(&format!("/queue?joined={}", waitlist_entry.id))),
@@ -195,6 +260,7 @@ fn summary(visitor: &Visitor, event: &Event, wish: Wish, status: StatusCode, err
         type_id: ticket_type.id.to_string(),
         type_name: ticket_type.name.clone(),
         quantity,
+        others: if waits { wish.other_types(event, ticket_type, quantity, locale) } else { Vec::new() },
         minimums: if waits { choices(locale, quantity, wish.min_quantity.unwrap_or(quantity)) } else { Vec::new() },
         each: price_text(locale, &ticket_type.price, 1),
         total: price_text(locale, &ticket_type.price, quantity),

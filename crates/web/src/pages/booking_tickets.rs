@@ -25,9 +25,20 @@ struct BookingTicketsPage {
     /// A sentence about the action that has just been completed.
     notice: Option<String>,
     booking: Ticket,
+    links: TicketLinks,
     tickets: Vec<TicketCard>,
     /// Whether each ticket has a pass for a phone.
     has_passes: bool,
+}
+
+/// Where the files and the other pages of a booking are.
+pub(super) struct TicketLinks {
+    /// First part of the addresses.
+    pub(super) base: String,
+    /// The query of the addresses, or an empty text.
+    pub(super) query: String,
+    /// Whether the visitor is a guest, who has no other bookings and cannot give tickets away or replace codes.
+    pub(super) is_guest: bool,
 }
 
 /// The tickets of a booking.
@@ -75,11 +86,35 @@ async fn read_tickets(visitor: &Visitor, id: BookingId) -> Result<TicketList, Pa
     visitor.call(Call::get(&path)).await
 }
 
+/// Returns how many tickets of a booking nobody has used. There are none if it is not confirmed.
+pub(super) async fn unused_tickets(visitor: &Visitor, id: BookingId) -> Result<i64, PageError> {
+    let unused = read_tickets(visitor, id).await?.items.into_iter().filter(|ticket| ticket.used_at.is_none()).count();
+    Ok(i64::try_from(unused).unwrap_or(i64::MAX))
+}
+
 /// Shows the tickets of a booking.
 pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     let id: BookingId = id.parse().map_err(|_| PageError::NotFound)?;
     let (booking, zone) = read_booking(&visitor, id).await?;
-    let issued = read_tickets(&visitor, id).await?;
+    let notice = match visitor.query("done").as_str() {
+        "replaced" => Some(visitor.locale.text("notice-code-replaced")),
+        "received" => Some(visitor.locale.text("notice-received")),
+        _ => None,
+    };
+    let links = TicketLinks { base: format!("/tickets/{id}"), query: String::new(), is_guest: false };
+    let page = visitor.page(visitor.locale.text("your-tickets")).in_section("tickets");
+    tickets_page(&visitor, page, (id, booking, zone), links, notice).await
+}
+
+/// Renders the page with the tickets of a booking.
+pub(super) async fn tickets_page(
+    visitor: &Visitor,
+    page: Page,
+    (id, booking, zone): (BookingId, Ticket, Tz),
+    links: TicketLinks,
+    notice: Option<String>,
+) -> Result<HttpResponse, PageError> {
+    let issued = read_tickets(visitor, id).await?;
     let locale = &visitor.locale;
     let card = |ticket: IssuedTicket| TicketCard {
         number: ticket.number,
@@ -87,19 +122,8 @@ pub(crate) async fn show(visitor: Visitor, id: web::Path<String>) -> Result<Http
         holder: ticket.holder_name,
         used: ticket.used_at.map(|at| locale.with("ticket-used-at", [("when", locale.date_time(at, zone).into())])),
     };
-    let notice = match visitor.query("done").as_str() {
-        "replaced" => Some(locale.text("notice-code-replaced")),
-        "received" => Some(locale.text("notice-received")),
-        _ => None,
-    };
-    let page = visitor.page(locale.text("your-tickets")).in_section("tickets");
-    render(&BookingTicketsPage {
-        page,
-        notice,
-        booking,
-        tickets: issued.items.into_iter().map(card).collect(),
-        has_passes: issued.wallet_passes,
-    })
+    let (tickets, has_passes) = (issued.items.into_iter().map(card).collect(), issued.wallet_passes);
+    render(&BookingTicketsPage { page, notice, booking, links, tickets, has_passes })
 }
 
 /// Returns the QR code of a ticket.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use mail_parser::{Address, Message, MessageParser};
+use mail_parser::{Address, Message, MessageParser, MimeHeaders};
 
 use crate::error::PageError;
 use crate::view::page::Page;
@@ -31,6 +31,8 @@ struct MessagePage {
     page: Page,
     mail: Mail,
     parts: Vec<TextPart>,
+    /// The names of the attached files.
+    files: Vec<String>,
 }
 
 /// A mail.
@@ -72,7 +74,23 @@ pub(crate) async fn show(visitor: Visitor, name: web::Path<String>) -> Result<Ht
     let message = MessageParser::default().parse(&content).ok_or(PageError::NotFound)?;
     let mail = Mail::of(&visitor, name.into_inner(), &message);
     let parts = message.body_text(0).map(|text| split_links(&text)).unwrap_or_default();
-    render(&MessagePage { page: visitor.page(mail.subject.clone()), mail, parts })
+    let files = message.attachments().map(|file| file.attachment_name().unwrap_or_default().to_owned()).collect();
+    render(&MessagePage { page: visitor.page(mail.subject.clone()), mail, parts, files })
+}
+
+/// Returns a file that is attached to a mail, to be saved.
+pub(crate) async fn download(visitor: Visitor, path: web::Path<(String, u32)>) -> Result<HttpResponse, PageError> {
+    let (name, index) = path.into_inner();
+    let content = read(&visitor, &name).await?;
+    let message = MessageParser::default().parse(&content).ok_or(PageError::NotFound)?;
+    let file = message.attachment(index).ok_or(PageError::NotFound)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let name = file.attachment_name().filter(|name| name.chars().all(is_plain)).unwrap_or("file");
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type("application/octet-stream")
+        .body(file.contents().to_vec()))
 }
 
 /// Shows the HTML of a mail.

@@ -9,6 +9,7 @@ mod embed;
 mod errors;
 mod event;
 mod events;
+mod guest;
 mod help;
 mod language;
 mod live;
@@ -16,6 +17,7 @@ mod mail_links;
 mod preview;
 mod profile;
 mod queue;
+mod queue_record;
 mod reservation;
 mod return_tickets;
 mod robots;
@@ -47,6 +49,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/", events::list)
         .get("/events/{eventId}", event::show)
         .get("/events/{eventId}/live", live::event)
+        .get("/events/{eventId}/queue", queue_record::show)
         .get("/events/{eventId}/book", book::show)
         .post("/events/{eventId}/book", book::submit)
         .get("/events/{eventId}/preview.png", preview::show)
@@ -72,6 +75,14 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/transfers/{transferId}", transfers::show)
         .post("/transfers/{transferId}/accept", transfers::accept)
         .post("/transfers/{transferId}/decline", transfers::decline)
+        .get("/guest", guest::show)
+        .get("/guest/{bookingId}/tickets.pdf", guest::pdf)
+        .get("/guest/{bookingId}/calendar.ics", guest::calendar)
+        .get("/guest/{bookingId}/{number}.svg", guest::code)
+        .get("/guest/{bookingId}/{number}.pkpass", guest::pass)
+        .get("/guest/{bookingId}/return", guest::ask_to_return)
+        .post("/guest/{bookingId}/return", guest::return_tickets)
+        .post("/guest/{entryId}/leave", guest::leave)
         .get("/queue", queue::show)
         .get("/queue/live", live::queue)
         .get("/queue/{entryId}", queue::show_entry)
@@ -110,6 +121,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .get("/dev/mail", dev_mail::list)
         .get("/dev/mail/{name}", dev_mail::show)
         .get("/dev/mail/{name}/html", dev_mail::show_html)
+        .get("/dev/mail/{name}/files/{index}", dev_mail::download)
         .get("/language/{code}", language::choose)
         .get("/assets/{name}", assets::serve)
         .get("/favicon.ico", robots::icon)

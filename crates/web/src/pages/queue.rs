@@ -1,5 +1,7 @@
 //! «My queue»: the waiting-list entries of the visitor with the offers that they got, and the page on which one is changed or left.
 
+mod place;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,20 +9,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use rowlock_domain::ids::WaitlistEntryId;
-use rowlock_domain::states::{BookingStatus, WaitlistStatus};
-use rowlock_locale::Locale;
+use rowlock_domain::states::WaitlistStatus;
 use serde_json::{Value, json};
 
+use self::place::{QueuePlace, SeenEnd, is_shown, type_name, wish_of};
 use crate::api::Call;
-use crate::api::models::{Booking, ChangedEntry, Event, List, WaitlistEntry};
+use crate::api::models::{Booking, ChangedEntry, List, WaitlistEntry};
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
-use crate::pages::reservation::Reservation;
 use crate::pages::tickets::{bookings, events_of};
 use crate::redirect::see_other;
-use crate::view::deadline::duration;
-use crate::view::event::EventView;
-use crate::view::minimum::{MinimumChoice, choices, size};
+use crate::view::minimum::{MinimumChoice, choices};
 use crate::view::page::Page;
 use crate::view::words::Words;
 use crate::visitor::{Visitor, render, render_status};
@@ -59,131 +58,7 @@ struct EntryPage {
     change_key: String,
     minimum_key: String,
     leave_key: String,
-}
-
-/// The end of a wait that happened while the page was open.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SeenEnd {
-    /// The entry was promoted.
-    Promoted,
-    /// The offer ran out.
-    Lapsed,
-}
-
-/// A place in a waiting list.
-struct QueuePlace {
-    id: String,
-    event_id: String,
-    event_name: String,
-    event: Option<EventView>,
-    type_name: String,
-    quantity: i64,
-    /// How many tickets the party waits for, in words.
-    size: String,
-    /// Number of tickets that it got or is offered.
-    given: i64,
-    max: i64,
-    position: Option<i64>,
-    /// How the wait ended.
-    ended: Option<String>,
-    /// The offer, while it can be accepted.
-    offer: Option<Reservation>,
-    /// How long an offer of the event is open, in words.
-    offer_time: Option<String>,
-    /// How the party gets its tickets.
-    turn: Option<String>,
-    was_promoted: bool,
-    has_lapsed: bool,
-    /// The end of the wait, if it happened while the page was open.
-    seen: Option<SeenEnd>,
-    /// Id of the booking, or an empty text.
-    booking: String,
-    joined: String,
-    is_new: bool,
-}
-
-impl QueuePlace {
-    /// Describes the place of an entry. `booking` is that of a promoted entry.
-    fn new(entry: &WaitlistEntry, event: Option<&Event>, booking: Option<&Booking>, visitor: &Visitor) -> Self {
-        let locale = &visitor.locale;
-        let zone = event.map_or(chrono_tz::Tz::UTC, Event::zone);
-        let ticket_type = event.and_then(|event| event.ticket_types.iter().find(|known| known.id == entry.ticket_type_id));
-        let offer = booking.and_then(|booking| Reservation::of(booking, zone, visitor));
-        // The time may have run out although the worker has not ended the offer yet.
-        let has_lapsed = booking.is_some_and(|booking| matches!(booking.status, BookingStatus::Reserved | BookingStatus::Expired));
-        let ended = match entry.status {
-            WaitlistStatus::Waiting => None,
-            WaitlistStatus::Promoted if offer.is_some() => None,
-            WaitlistStatus::Promoted if has_lapsed => Some("entry-expired"),
-            WaitlistStatus::Promoted => Some("entry-promoted"),
-            WaitlistStatus::Left if entry.booking_id.is_some() => Some("entry-declined"),
-            WaitlistStatus::Left => Some("entry-left"),
-            WaitlistStatus::Expired => Some("entry-expired"),
-            WaitlistStatus::Closed => Some("entry-closed"),
-        };
-        Self {
-            id: entry.id.to_string(),
-            event_id: entry.event_id.to_string(),
-            event_name: entry.event_name.clone(),
-            event: event.map(|event| EventView::new(event, locale, visitor.site.clock.now())),
-            type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
-            quantity: entry.quantity,
-            size: size(locale, entry.quantity, entry.min_quantity.unwrap_or(entry.quantity)),
-            given: booking.map_or(entry.quantity, |booking| booking.quantity),
-            max: ticket_type.map_or(entry.quantity, |known| known.max_per_booking.min(known.total_tickets)).max(entry.quantity),
-            position: entry.position,
-            has_lapsed: ended == Some("entry-expired"),
-            was_promoted: ended == Some("entry-promoted"),
-            ended: ended.map(|id| locale.text(id)),
-            offer,
-            offer_time: event.and_then(|event| event.offer_minutes).map(|minutes| duration(locale, minutes)),
-            turn: None,
-            seen: None,
-            booking: entry.booking_id.map(|id| id.to_string()).unwrap_or_default(),
-            joined: locale.date_time(entry.joined_at, zone),
-            is_new: false,
-        }
-    }
-}
-
-impl QueuePlace {
-    fn is_promoted_now(&self) -> bool {
-        self.seen == Some(SeenEnd::Promoted)
-    }
-
-    fn is_lapsed_now(&self) -> bool {
-        self.seen == Some(SeenEnd::Lapsed)
-    }
-
-    /// Says how many tickets are offered.
-    fn offered(&self, locale: &Locale) -> String {
-        self.of_quantity(locale, "offer-count", "offer-count-of")
-    }
-
-    /// Says how many tickets the party got.
-    fn promoted(&self, locale: &Locale) -> String {
-        self.of_quantity(locale, "live-promoted", "live-promoted-of")
-    }
-
-    /// Returns one of two texts: for all tickets, or for fewer than the party asked for.
-    fn of_quantity(&self, locale: &Locale, all: &str, fewer: &str) -> String {
-        let id = if self.given < self.quantity { fewer } else { all };
-        locale.with(id, [("count", self.given.into()), ("requested", self.quantity.into())])
-    }
-
-    /// Returns the state of the place, for screen readers.
-    fn news(&self, locale: &Locale) -> Option<String> {
-        if self.offer.is_some() {
-            return Some(self.offered(locale));
-        }
-        if self.is_lapsed_now() {
-            return Some(locale.text("offer-lapsed-title"));
-        }
-        if self.is_promoted_now() {
-            return Some(self.promoted(locale));
-        }
-        self.position.map(|position| locale.with("position", [("number", position.into())]))
-    }
+    leave_all_key: String,
 }
 
 /// Shows the entries.
@@ -191,9 +66,8 @@ pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let entries = entries(&visitor).await?;
     let bookings = bookings_of(&visitor, &entries).await?;
     let (list, notice) = list(&visitor, &entries, &bookings, &mut Seen::default()).await?;
-    let list = list.render()?;
     let page = visitor.page(visitor.locale.text("my-queue")).in_section("queue");
-    render(&QueuePage { page, list, notice })
+    render(&QueuePage { page, list: list.render()?, notice })
 }
 
 /// Entries that were promoted or got an offer while the page was open. They keep their place in it.
@@ -236,8 +110,17 @@ async fn list<'a>(
     let (mut notice, mut news) = (None, Vec::new());
     let (mut offered, mut waiting, mut history) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
+        let event = events.get(&entry.event_id).map(Arc::as_ref);
+        let wish = wish_of(entry, entries);
+        if !is_shown(entry, &wish) {
+            if entry.status == WaitlistStatus::Left && entry.id.to_string() == left {
+                let name = type_name(event, entry.ticket_type_id);
+                notice = Some(locale.with("notice-left-one", [("type", name.into()), ("event", entry.event_name.clone().into())]));
+            }
+            continue;
+        }
         let booking = entry.booking_id.and_then(|id| bookings.iter().find(|booking| booking.id == id));
-        let mut place = QueuePlace::new(entry, events.get(&entry.event_id).map(Arc::as_ref), booking, visitor);
+        let mut place = QueuePlace::new(entry, event, booking, visitor).with_others(&wish, event, locale);
         let text = if place.id == joined && place.ended.is_none() {
             Some("notice-joined")
         } else if place.id == changed && place.ended.is_none() {
@@ -305,7 +188,9 @@ pub(crate) async fn change_minimum(visitor: Visitor, id: web::Path<String>, form
 /// Leaves the waiting list.
 pub(crate) async fn leave(visitor: Visitor, id: web::Path<String>, form: Form) -> Result<HttpResponse, PageError> {
     let id: WaitlistEntryId = id.parse().map_err(|_| PageError::NotFound)?;
-    act(&visitor, id, "/api/leavewaitlist", json!({"waitlistEntryId": id}), &form, "left").await
+    // All lists of a wish, or only this one.
+    let body = if form.get("wish").is_empty() { json!({"waitlistEntryId": id}) } else { json!({"wishId": form.get("wish")}) };
+    act(&visitor, id, "/api/leavewaitlist", body, &form, "left").await
 }
 
 async fn act(visitor: &Visitor, id: WaitlistEntryId, path: &str, body: Value, form: &Form, done: &str) -> Result<HttpResponse, PageError> {
@@ -327,16 +212,17 @@ async fn act(visitor: &Visitor, id: WaitlistEntryId, path: &str, body: Value, fo
 
 async fn entry_page(visitor: &Visitor, id: WaitlistEntryId, status: StatusCode, errors: FormErrors) -> Result<HttpResponse, PageError> {
     let entries = entries(visitor).await?;
-    let entry = entries.into_iter().find(|entry| entry.id == id).ok_or(PageError::NotFound)?;
+    let entry = entries.iter().find(|entry| entry.id == id).ok_or(PageError::NotFound)?;
     if entry.status != WaitlistStatus::Waiting {
         return Ok(see_other("/queue"));
     }
     let events = events_of(visitor, std::iter::once(entry.event_id)).await?;
-    let place = QueuePlace::new(&entry, events.get(&entry.event_id).map(Arc::as_ref), None, visitor);
+    let event = events.get(&entry.event_id).map(Arc::as_ref);
+    let place = QueuePlace::new(entry, event, None, visitor).with_others(&wish_of(entry, &entries), event, &visitor.locale);
     let page = visitor.page(visitor.locale.text("change-or-leave")).in_section("queue");
     let minimums = choices(&visitor.locale, entry.quantity, entry.min_quantity.unwrap_or(entry.quantity));
-    let [change_key, minimum_key, leave_key] = [new_key(), new_key(), new_key()];
-    render_status(status, &EntryPage { page, errors, place, minimums, change_key, minimum_key, leave_key })
+    let [change_key, minimum_key, leave_key, leave_all_key] = [new_key(), new_key(), new_key(), new_key()];
+    render_status(status, &EntryPage { page, errors, place, minimums, change_key, minimum_key, leave_key, leave_all_key })
 }
 
 async fn entries(visitor: &Visitor) -> Result<Vec<WaitlistEntry>, PageError> {

@@ -14,7 +14,7 @@ const MAX_PAGES: usize = 20;
 /// Keeps search engines out of personal pages and of the combinations of filters.
 pub(crate) async fn robots(site: web::Data<Site>) -> HttpResponse {
     let text = format!(
-        "User-agent: *\nDisallow: /*?\nDisallow: /events/*/book\nDisallow: /tickets\nDisallow: /queue\nDisallow: /account\n\
+        "User-agent: *\nDisallow: /*?\nDisallow: /events/*/book\nDisallow: /tickets\nDisallow: /queue\nDisallow: /guest\nDisallow: /account\n\
          Disallow: /signin\nDisallow: /signup\nDisallow: /forgotpassword\nDisallow: /resetpassword\nDisallow: /confirmemail\nDisallow: /unsubscribe\nDisallow: /dev/\nDisallow: /language/\nDisallow: /desk\nDisallow: /embed/\nDisallow: /api/\nDisallow: /admin/\n\n\
          Sitemap: {}\n",
         site.settings.absolute("/sitemap.xml")

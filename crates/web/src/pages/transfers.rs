@@ -15,7 +15,7 @@ use crate::api::Call;
 use crate::api::models::{ChangedTransfer, Event, Transfer};
 use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
-use crate::pages::booking_tickets::read_booking;
+use crate::pages::booking_tickets::{read_booking, unused_tickets};
 use crate::pages::tickets::{Ticket, events_of};
 use crate::redirect::see_other;
 use crate::view::event::EventView;
@@ -31,7 +31,7 @@ struct GivePage {
     notice: Option<String>,
     errors: FormErrors,
     booking: Ticket,
-    /// How many tickets are not offered to anybody yet.
+    /// How many tickets nobody has used and are not offered to anybody yet.
     free: i64,
     email: String,
     key: String,
@@ -137,9 +137,8 @@ async fn give_page(visitor: &Visitor, id: &str, status: StatusCode, email: &str,
     let id: BookingId = id.parse().map_err(|_| PageError::NotFound)?;
     let (booking, zone) = read_booking(visitor, id).await?;
     let locale = &visitor.locale;
-    let transfers: Vec<Transfer> = visitor.call_list("/api/transfers", &[]).await?;
-    let is_pending =
-        |transfer: &&Transfer| transfer.status == TransferStatus::Pending && transfer.is_sent() && transfer.booking_id == Some(id);
+    let transfers: Vec<Transfer> = visitor.call_list("/api/transfers", &[("bookingId", &id.to_string())]).await?;
+    let is_pending = |transfer: &&Transfer| transfer.status == TransferStatus::Pending && transfer.is_sent();
     let pending: Vec<PendingTransfer> = transfers
         .iter()
         .filter(is_pending)
@@ -152,7 +151,8 @@ async fn give_page(visitor: &Visitor, id: &str, status: StatusCode, email: &str,
         })
         .collect();
     let promised: i64 = pending.iter().map(|transfer| transfer.quantity).sum();
-    let free = if booking.has_codes && booking.can_give { booking.quantity - promised } else { 0 };
+    let can_give = booking.has_codes && booking.can_give;
+    let free = if can_give { (unused_tickets(visitor, id).await? - promised).max(0) } else { 0 };
     let notice = match visitor.query("done").as_str() {
         "offered" => Some(locale.text("notice-offered")),
         "withdrawn" => Some(locale.text("notice-withdrawn")),

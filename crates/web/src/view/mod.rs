@@ -1,5 +1,6 @@
 //! Helpers that templates share: the frame of a page, charts, events and their state in words, deadlines, colors, links, and safe Markdown.
 
+pub(crate) mod chance;
 pub(crate) mod chart;
 pub(crate) mod color;
 pub(crate) mod deadline;

@@ -76,11 +76,11 @@ async fn a_code_that_is_typed_admits_once_and_the_door_is_remembered() {
     let page = door.get(&path()).await;
     assert!(page.expect(200).contains("of 10 are in") && page.text.contains("3 of 8"), "{}", page.text);
     api.respond(checkins(), 201, admitted());
-    let answer = door.submit(&page, &path(), &[("code", " CODE "), ("door", "Door B")]).await;
+    let answer = door.submit(&page, &path(), &[("code", " CODE "), ("door", "Door B"), ("scanId", CHECKIN)]).await;
     answer.expect(200);
     shows(&answer, "admitted", &["Admitted", "Ada Lovelace", "Stalls", "Door B", CHECKIN]);
     let [sent] = api.take_changes().try_into().unwrap();
-    assert_eq!(sent.body, json!({"code": "CODE", "door": "Door B"}));
+    assert_eq!(sent.body, json!({"code": "CODE", "door": "Door B", "scanId": CHECKIN}));
     assert!(sent.key.is_some());
     assert!(door.get(&path()).await.expect(200).contains("value=\"Door B\""));
 
@@ -159,7 +159,8 @@ async fn scans_without_a_network_are_sent_with_their_times() {
         {"status": "ticket-void", "detail": "No", "reason": "replaced"},
     ]});
     api.respond(format!("POST /admin/events/{EVENT}/checkins/batch"), 200, results);
-    let scans = json!([{"code": "A", "door": "Door B", "scannedAt": "2026-11-29T19:14:00Z"}]);
+    let id = "5d1f7a52-3c0e-4b7a-9f6e-2a8c4d6e8f10";
+    let scans = json!([{"code": "A", "door": "Door B", "scanId": id, "scannedAt": "2026-11-29T19:14:00Z"}]);
     let mut fields = page.form(&path());
     fields.push(("scans".to_owned(), scans.to_string()));
     let headers = [("sec-fetch-site", "same-origin")];

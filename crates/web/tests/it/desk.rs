@@ -59,6 +59,15 @@ async fn an_organizer_creates_an_event_and_raises_its_capacity_for_the_queue() {
         assert!(root.get(&list).await.expect(200).contains(name));
     }
     assert_eq!(web.system.counts(&event).await.0, 2);
+    let path = format!("/desk/events/{event}/bookings/new");
+    let page = root.get(&path).await;
+    let unknown = "01920000-0000-7000-8000-000000000000";
+    let refused = root.submit(&page, &path, &[("accountId", unknown), ("quantity", "1")]).await;
+    assert!(
+        refused.expect(422).contains("There is no enabled account with this id.") && refused.text.contains(unknown),
+        "{}",
+        refused.text
+    );
 
     let path = format!("/desk/events/{event}/capacity");
     let page = root.get(&path).await;

@@ -39,6 +39,30 @@ async fn mails_in_the_folder_are_listed_and_shown() {
 }
 
 #[tokio::test]
+async fn files_of_a_mail_can_be_saved() {
+    const MAIL: &str = "To: Ada <ada@example.org>\r\nSubject: Your tickets\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n\
+        --x\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\
+        Content-Disposition: attachment; filename=\"tickets.pdf\"\r\n\r\nJVBERi0=\r\n\
+        --x\r\nContent-Type: text/calendar\r\nContent-Disposition: attachment; filename=\"a<b>.ics\"\r\n\r\nBEGIN:VCALENDAR\r\n--x--\r\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("1-a.eml"), MAIL).unwrap();
+    let web = Web::with(Plan::default(), &[("site.mail_folder", folder.path().to_str().unwrap())]).await;
+    let mut browser = web.browser();
+    let page = browser.get("/dev/mail/1-a").await;
+    assert!(page.expect(200).contains("href=\"/dev/mail/1-a/files/0\">tickets.pdf</a>") && page.text.contains("a&#60;b&#62;.ics"));
+    let file = browser.get("/dev/mail/1-a/files/0").await;
+    assert_eq!(file.expect(200), "%PDF-");
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"tickets.pdf\"");
+    let file = browser.get("/dev/mail/1-a/files/1").await;
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"file\"");
+    for unknown in ["1-a/files/2", "1-a/files/x", "1-b/files/0", "..%2F1-a/files/0"] {
+        browser.get(&format!("/dev/mail/{unknown}")).await.expect(404);
+    }
+    web.stop().await;
+}
+
+#[tokio::test]
 async fn without_the_setting_there_are_no_pages_with_mails() {
     let web = Web::new().await;
     let mut browser = web.browser();

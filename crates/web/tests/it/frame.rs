@@ -12,7 +12,8 @@ async fn every_page_has_the_security_headers() {
     let mut ada = web.signed_in("ada").await;
     let event_page = format!("/events/{event}");
     let book_page = format!("/events/{event}/book?quantity=2");
-    let paths = ["/", &event_page, &book_page, "/tickets", "/queue", "/account", "/account/delete", "/help"];
+    let record_page = format!("/events/{event}/queue");
+    let paths = ["/", &event_page, &book_page, &record_page, "/tickets", "/queue", "/account", "/account/delete", "/help"];
     for (path, status) in paths.into_iter().map(|path| (path, 200)).chain([("/nothing", 404), ("/events/x", 404)]) {
         let page = ada.open(path).await;
         page.expect(status);

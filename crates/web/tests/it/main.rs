@@ -14,6 +14,7 @@ mod desk_webhooks;
 mod desk_webhooks_real;
 mod dev_mail;
 mod frame;
+mod guest;
 mod live;
 mod mail;
 mod personal;

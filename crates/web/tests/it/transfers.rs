@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::Web;
+use crate::support::{Browser, Web};
 
 #[tokio::test]
 async fn a_holder_offers_tickets_and_withdraws_the_offer() {
@@ -123,5 +123,36 @@ async fn a_receiver_declines_and_is_told_why_a_late_acceptance_fails() {
     user.client.send(reqwest::Method::POST, &path, &[], None).await.expect(200);
     let answer = grace.submit(&page, &format!("/transfers/{}/accept", withdrawn.id), &[]).await;
     assert!(answer.expect(409).contains("no longer offered") && answer.text.contains("has withdrawn the offer"), "{}", answer.text);
+    web.stop().await;
+}
+
+#[tokio::test]
+async fn only_tickets_that_nobody_has_used_can_be_given_away_or_back() {
+    let web = Web::new().await;
+    let event = web.system.event_like(json!({"name": "Boat race", "totalTickets": 9, "startsAt": "2099-07-10T18:00:00Z"})).await;
+    let event = event["id"].as_str().unwrap();
+    let user = web.system.user("ada").await;
+    let booking = user.must_book(event, 3).await;
+    let other = user.must_book(event, 3).await;
+    web.system.offer(&user, &other, 3).await;
+    let check_in = async |number: u32| {
+        let scan = json!({"bookingId": booking, "number": number});
+        web.system.admin().client.post(&format!("/admin/events/{event}/checkins"), scan).await.expect(201)
+    };
+    check_in(0).await;
+    let mut ada = web.browser();
+    ada.sign_in("ada").await;
+    let page = async |ada: &mut Browser, path: &str| ada.get(&format!("/tickets/{booking}/{path}")).await.expect(200).to_owned();
+    for path in ["give", "return"] {
+        let form = page(&mut ada, path).await;
+        assert!(form.contains("data-max=\"2\" data-left=\"2\"") && form.contains("max=\"2\""), "{path}: {form}");
+    }
+    web.system.offer(&user, &booking, 1).await;
+    let form = page(&mut ada, "give").await;
+    assert!(form.contains("data-max=\"1\"") && form.matches("/withdraw\"").count() == 1, "the transfers of this booking only: {form}");
+    check_in(1).await;
+    check_in(2).await;
+    assert!(page(&mut ada, "give").await.contains("All tickets that you have not used are offered"));
+    assert!(page(&mut ada, "return").await.contains("These tickets cannot be given back any more."));
     web.stop().await;
 }

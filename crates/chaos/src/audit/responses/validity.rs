@@ -11,6 +11,10 @@ const CLEAN_SHUTDOWN: &str = "no request fails while a service shuts down";
 const VALID_REJECTIONS: [&str; 6] =
     ["sold-out", "already-waiting", "account-limit", "already-promoted", "capacity-below-booked", "reservation-expired"];
 
+/// Rejections that are valid for requests about transfers, because the other side or a return may have been faster.
+const VALID_TRANSFER_REJECTIONS: [&str; 5] =
+    ["transfer-ended", "tickets-offered", "booking-cancelled", "booking-not-confirmed", "account-limit"];
+
 /// Checks that every response is one that the API documents, and that each request receives one.
 pub(super) fn check(request: &LoggedRequest, evidence: &Evidence, verdict: &mut AuditResult) {
     let name = request.operation.name();
@@ -71,7 +75,10 @@ fn is_valid_response(operation: &Operation, response: &ApiResponse) -> bool {
     // The entry was promoted, and its offer has lapsed.
     let ended = matches!(operation, Operation::ChangeEntry { .. })
         && (response.status, response.code.as_str()) == (404, "waitlist-entry-not-found");
+    let is_transfer =
+        matches!(operation, Operation::OfferTransfer { .. } | Operation::AnswerTransfer { .. } | Operation::WithdrawTransfer { .. });
     response.is_success()
+        || (is_transfer && response.status == 409 && VALID_TRANSFER_REJECTIONS.contains(&response.code.as_str()))
         || retryable
         || above_total
         || ended

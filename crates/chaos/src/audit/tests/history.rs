@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use rowlock_domain::allocation::PartySize;
+use rowlock_domain::ids::{EventId, TicketTypeId, TypeKey};
+use rowlock_domain::queue_log::{QueueChange, QueueLogHead, QueueLogKind};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,7 +13,7 @@ use crate::events::{Sale, Terms};
 use crate::http::{ApiResponse, SendResult};
 use crate::messages::{Message, MessageContent, TicketClaim};
 use crate::request_log::{Attempt, EntryPoint, LoggedRequest, Operation};
-use crate::tables::{AccountRow, BookingRow, DeliveryRow, EntryRow, EventRow, KeyRow, Tables, TypeRow};
+use crate::tables::{AccountRow, BookingRow, DeliveryRow, EntryRow, EventRow, KeyRow, QueueLogRow, Tables, TypeRow};
 
 pub(super) const EVENT: Uuid = Uuid::from_u128(0xe);
 pub(super) const TYPE: Uuid = Uuid::from_u128(0xf);
@@ -45,7 +48,7 @@ pub(super) fn answered_request(account: Uuid, key: &str, operation: Operation, r
 }
 
 pub(super) fn book(quantity: u32) -> Operation {
-    Operation::Book { event: EVENT, ticket_type: TYPE, quantity, min_quantity: quantity, join: true }
+    Operation::Book { event: EVENT, ticket_type: TYPE, also: None, quantity, min_quantity: quantity, join: true }
 }
 
 pub(super) fn booking(id: Uuid, quantity: u32, status: &str) -> serde_json::Value {
@@ -58,12 +61,13 @@ pub(super) fn entry(id: Uuid, quantity: u32, status: &str) -> serde_json::Value 
 }
 
 pub(super) fn booking_row(id: Uuid, account_id: Uuid, quantity: u32, status: &str, origin: &str) -> BookingRow {
-    BookingRow { event_id: EVENT, id, ticket_type_id: TYPE, account_id, quantity, status: status.to_owned(), origin: origin.to_owned() }
+    let (status, origin) = (status.to_owned(), origin.to_owned());
+    BookingRow { event_id: EVENT, id, ticket_type_id: TYPE, account_id, quantity, status, origin, void_reasons: None }
 }
 
 pub(super) fn entry_row(id: Uuid, account_id: Uuid, quantity: u32, number: i64, status: &str, booking_id: Option<Uuid>) -> EntryRow {
     let (event_id, ticket_type_id, status) = (EVENT, TYPE, status.to_owned());
-    EntryRow { event_id, id, ticket_type_id, account_id, quantity, min_quantity: None, number, status, booking_id }
+    EntryRow { event_id, id, ticket_type_id, account_id, quantity, min_quantity: None, number, status, booking_id, wish_id: None }
 }
 
 pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
@@ -71,7 +75,15 @@ pub(super) fn ticket(id: Uuid, account: Uuid, quantity: u32) -> TicketClaim {
 }
 
 pub(super) fn message(sequence: i64, content: MessageContent) -> Message {
-    Message { id: message_id(sequence), event: EVENT, ticket_type: Some(TYPE), sequence, micros: sequence * 1_000, content }
+    Message {
+        id: message_id(sequence),
+        event: EVENT,
+        ticket_type: Some(TYPE),
+        sequence,
+        micros: sequence * 1_000,
+        is_further_choice: false,
+        content,
+    }
 }
 
 /// Returns the id of a message.
@@ -81,6 +93,24 @@ pub(super) fn message_id(sequence: i64) -> Uuid {
 
 fn delivery(sequence: i64, recipient: Uuid, status: &str) -> DeliveryRow {
     DeliveryRow { message_id: message_id(sequence), recipient, status: status.to_owned() }
+}
+
+/// Returns the log of the queue in which these changes happened, and its end.
+pub(super) fn queue_log(changes: &[QueueChange]) -> (Vec<QueueLogRow>, QueueLogHead) {
+    let key = TypeKey { event: EventId::from_uuid(EVENT), ticket_type: TicketTypeId::from_uuid(TYPE) };
+    let mut head = QueueLogHead::START;
+    let rows = changes.iter().map(|change| QueueLogRow {
+        event_id: EVENT,
+        ticket_type_id: TYPE,
+        record: head.append(key, chrono::DateTime::UNIX_EPOCH, *change),
+    });
+    (rows.collect(), head)
+}
+
+/// The changes of the queue in the consistent history.
+pub(super) fn queue_changes() -> [QueueChange; 4] {
+    let joined = |number, quantity| QueueChange::waits(QueueLogKind::Joined, number, PartySize::all_or_none(quantity));
+    [joined(1, 2), joined(2, 1), QueueChange::promoted(1, 2, 2, 4), QueueChange::of(QueueLogKind::Left, 2)]
 }
 
 /// Builds a consistent history with a capacity of three tickets. Ada books two tickets and Ben one. Ben joins the waiting
@@ -132,6 +162,7 @@ pub(super) fn consistent_history() -> Evidence {
         delivery(5, ADA, "sent"),
         delivery(7, BEN, "unclear"),
     ];
+    let (queue_log, head) = queue_log(&queue_changes());
     let ticket_type = TypeRow {
         event_id: EVENT,
         id: TYPE,
@@ -143,6 +174,8 @@ pub(super) fn consistent_history() -> Evidence {
         waiting: 0,
         version: 10,
         max_per_account: Some(4),
+        queue_position: head.position,
+        queue_hash: Some(head.hash),
     };
     let mut evidence = Evidence {
         sales: vec![Sale { event: EVENT, ticket_type: TYPE, capacity: 3, per_account: Some(4), terms: Terms::default() }],
@@ -155,6 +188,7 @@ pub(super) fn consistent_history() -> Evidence {
                 booking_row(PROMOTED, BEN, 2, "confirmed", "waitlist"),
             ],
             entries: vec![entry_row(BEN_WAITS, BEN, 2, 1, "promoted", Some(PROMOTED)), entry_row(CHLOE_WAITS, CHLOE, 1, 2, "left", None)],
+            queue_log,
             keys: keys.collect(),
             accounts: vec![AccountRow { id: ADA, email: "ada@example.org".to_owned() }],
             mails: mails.to_vec(),

@@ -2,6 +2,7 @@
 
 mod history;
 mod minimums;
+mod transfers;
 
 use std::time::Duration;
 
@@ -48,6 +49,29 @@ fn a_lost_booking_is_detected() {
     assert_detected("every booking reported to a client is stored", |evidence| evidence.tables.bookings[1].quantity = 2);
     assert_detected("every booking reported to a client is stored", |evidence| evidence.tables.bookings[1].status = "cancelled".to_owned());
     assert_detected("every booking reported to a client is stored", |evidence| evidence.tables.bookings[1].account_id = CHLOE);
+}
+
+#[test]
+fn a_queue_log_that_is_not_in_order_or_incomplete_is_detected() {
+    let rule = "every queue log is in order, and nobody was skipped";
+    let rewrite = |evidence: &mut Evidence, changes: &[rowlock_domain::queue_log::QueueChange]| {
+        let (rows, head) = queue_log(changes);
+        evidence.tables.queue_log = rows;
+        (evidence.tables.types[0].queue_position, evidence.tables.types[0].queue_hash) = (head.position, Some(head.hash));
+    };
+    assert_detected(rule, |evidence| _ = evidence.tables.queue_log.pop());
+    assert_detected(rule, |evidence| evidence.tables.queue_log.swap(0, 1));
+    assert_detected(rule, |evidence| evidence.tables.queue_log[0].record.change.quantity = Some(1));
+    assert_detected(rule, |evidence| evidence.tables.types[0].queue_hash = None);
+    let [first, second, promoted, left] = queue_changes();
+    // Chloe gets a ticket before Ben, who came first.
+    let unfair = rowlock_domain::queue_log::QueueChange::promoted(2, 1, 2, 4);
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, second, unfair]));
+    let rule = "every queue log is complete";
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, second, promoted]));
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, promoted]));
+    assert_detected(rule, |evidence| rewrite(evidence, &[first, second, left]));
+    assert_detected(rule, |evidence| evidence.tables.types.clear());
 }
 
 #[test]
@@ -288,4 +312,24 @@ fn a_request_that_fails_during_a_shutdown_is_detected() {
             evidence.requests[0].attempts.insert(0, lost);
         });
     }
+}
+
+#[test]
+fn a_wish_with_two_bookings_or_an_open_entry_after_the_first_is_detected() {
+    let rule = "a wish becomes at most one booking, which ends its other entries";
+    let one_wish = |evidence: &mut Evidence| {
+        for row in &mut evidence.tables.entries {
+            row.wish_id = Some(UNKNOWN_ID);
+        }
+    };
+    // Ben's entry was promoted and Chloe's left, as if both were one wish.
+    assert!(!violated_rules(one_wish).contains(&rule));
+    assert_detected(rule, |evidence| {
+        one_wish(evidence);
+        evidence.tables.entries[1].booking_id = Some(SECOND);
+    });
+    assert_detected(rule, |evidence| {
+        one_wish(evidence);
+        evidence.tables.entries[1].status = "waiting".to_owned();
+    });
 }

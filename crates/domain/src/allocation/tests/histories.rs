@@ -3,12 +3,14 @@
 use proptest::prelude::*;
 
 use super::model::{NaiveBooking, NaiveModel, NaiveRule, takes_all_or_none, takes_fewer};
+use super::queue_logs::{Recorder, verify};
 use super::{LIMITS, ask_for, stock};
 use crate::allocation::*;
 use crate::queue::{QueueHeads, QueuedEntry};
+use crate::queue_log::{QueueChange, QueueLogKind, QueueLogRecord};
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Book(PartySize),
     GiveBack {
         which: usize,
@@ -65,7 +67,7 @@ fn change_of_entry(fewer: bool) -> impl Strategy<Value = Step> {
         .prop_map(|(which, quantity, min_quantity)| Step::ChangeEntry { which, quantity, min_quantity })
 }
 
-fn steps(fewer: bool) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps(fewer: bool) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => size(fewer).prop_map(Step::Book),
         4 => (any::<usize>(), 1u32..=6).prop_map(|(which, part)| Step::GiveBack { which, part }),
@@ -97,9 +99,10 @@ fn read_heads(queue: &[(i64, PartySize)], known: usize) -> QueueHeads {
     heads
 }
 
-/// Compares each step of a history with the naive model.
+/// Compares each step of a history with the naive model, and returns the log of the queue.
 #[expect(clippy::too_many_lines, reason = "each step is short")]
-fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), TestCaseError> {
+pub(super) fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<Vec<QueueLogRecord>, TestCaseError> {
+    let mut log = Recorder::default();
     let mut stock = stock(capacity);
     let mut naive = NaiveModel::new(rule, capacity, LIMITS.max_per_booking);
     let mut limits = LIMITS;
@@ -136,6 +139,7 @@ fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), T
                 if let Ok(BookingDecision::Waitlisted { number, position }) = outcome {
                     prop_assert_eq!(number, naive.next);
                     prop_assert_eq!(usize::try_from(position).unwrap(), naive.queue.len());
+                    log.record(QueueChange::waits(QueueLogKind::Joined, number, size));
                 }
             }
             Step::GiveBack { which, part } if !naive.bookings.is_empty() => {
@@ -168,7 +172,8 @@ fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), T
             Step::ReserveFor { checkout, offer } => (naive.checkout, naive.offer) = (checkout, offer),
             Step::Leave(which) if !naive.queue.is_empty() => {
                 let which = which % naive.queue.len();
-                naive.queue.remove(which);
+                let (number, _) = naive.queue.remove(which);
+                log.record(QueueChange::of(QueueLogKind::Left, number));
                 if naive.queue.is_empty() {
                     naive.available += std::mem::take(&mut naive.held);
                 }
@@ -176,7 +181,7 @@ fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), T
             }
             Step::ChangeEntry { which, quantity, min_quantity } if !naive.queue.is_empty() && !naive.waitlist_closed => {
                 let which = which % naive.queue.len();
-                let previous = naive.queue[which].1;
+                let (old_number, previous) = naive.queue[which];
                 let size = previous.changed(quantity, min_quantity.map(|min| min.min(quantity.unwrap_or(previous.quantity))));
                 prop_assert!(1 <= size.min_quantity && size.min_quantity <= size.quantity);
                 let outcome = stock.change_entry(EntryChange { previous, size, account_total: 0 }, limits);
@@ -184,6 +189,11 @@ fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), T
                     Ok(Some((number, position))) => prop_assert_eq!(outcome, Ok(EntryChangeResult::MovedToEnd { number, position })),
                     Ok(None) => prop_assert!(matches!(outcome, Ok(EntryChangeResult::KeptPlace | EntryChangeResult::Unchanged))),
                     Err(()) => prop_assert!(outcome.is_err()),
+                }
+                match outcome {
+                    Ok(EntryChangeResult::KeptPlace) => log.record(QueueChange::waits(QueueLogKind::Changed, old_number, size)),
+                    Ok(EntryChangeResult::MovedToEnd { number, .. }) => log.record(QueueChange::moved(old_number, number, size)),
+                    Ok(EntryChangeResult::Unchanged) | Err(_) => {}
                 }
             }
             Step::Capacity(capacity) => {
@@ -214,7 +224,9 @@ fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), T
                 // With heads that were read in part, the pass may stop early, but it must have done what the naive model does
                 // first.
                 let mut heads = read_heads(&naive.queue, known);
+                let held = stock.held;
                 let walk = stock.reallocate(&mut heads, limits, limit, commitment(naive.offer));
+                log.record_pass(&walk, held, limits);
                 let walked_by_naive = if walk.unfinished { walk.promoted.len() } else { usize::MAX };
                 if !(walk.unfinished && walk.promoted.is_empty()) {
                     prop_assert_eq!(&walk.promoted, &naive.walk(walked_by_naive));
@@ -231,14 +243,16 @@ fn run_history(rule: NaiveRule, capacity: u32, steps: Vec<Step>) -> Result<(), T
         prop_assert_eq!(usize::try_from(stock.waiting).unwrap(), naive.queue.len());
     }
     if naive.waitlist_closed {
-        return Ok(());
+        return Ok(log.records);
     }
     // With no reallocation pending, no tickets are held, and no entry waits for tickets that it could have.
-    let _ = stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), limits, usize::MAX, commitment(naive.offer));
+    let held = stock.held;
+    let walk = stock.reallocate(&mut read_heads(&naive.queue, usize::MAX), limits, usize::MAX, commitment(naive.offer));
+    log.record_pass(&walk, held, limits);
     naive.walk(usize::MAX);
     prop_assert_eq!(stock.held, 0);
     prop_assert!(!naive.neglects_somebody());
-    Ok(())
+    Ok(log.records)
 }
 
 proptest! {
@@ -246,7 +260,8 @@ proptest! {
 
     #[test]
     fn every_history_agrees_with_the_naive_model(capacity in 0u32..=12, steps in steps(true)) {
-        run_history(takes_fewer, capacity, steps)?;
+        let log = run_history(takes_fewer, capacity, steps)?;
+        prop_assert!(verify(&log, &log).is_ok(), "{:?}", verify(&log, &log));
     }
 
     #[test]

@@ -3,23 +3,19 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TicketTypeId, TransferId, TypeKey};
-use crate::messages::{Change, DomainEvent, Message, Subject, WEBHOOK_TYPES};
+use crate::ids::{TransferId, WishId};
+use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, body as message};
+use crate::messages::{Change, DomainEvent, WEBHOOK_TYPES};
+use crate::wishes::WishPlace;
 
-const ID: MessageId = MessageId::from_uuid(Uuid::from_u128(3));
-const EVENT: EventId = EventId::from_uuid(Uuid::from_u128(1));
-const ACCOUNT: AccountId = AccountId::from_uuid(Uuid::from_u128(5));
-
-fn message(domain_event: DomainEvent) -> String {
-    let subject = Subject::TicketType(TypeKey { event: EVENT, ticket_type: TicketTypeId::from_uuid(Uuid::from_u128(2)) });
-    let time = chrono::DateTime::UNIX_EPOCH;
-    Message { id: ID, subject, sequence: 42, time, domain_event, trace: None }.to_json("/x").unwrap()
+/// Returns a request of three tickets that joined the waiting list.
+fn joined() -> DomainEvent {
+    DomainEvent::WaitlistJoined { waitlist_entry_id: ENTRY, account_id: ACCOUNT, quantity: 3, min_quantity: None, number: 7, wish: None }
 }
 
 #[test]
 fn each_type_that_people_are_told_about_is_read() {
-    let (booking_id, account_id) = (BookingId::from_uuid(Uuid::from_u128(4)), ACCOUNT);
-    let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+    let (booking_id, account_id, waitlist_entry_id) = (BOOKING, ACCOUNT, ENTRY);
     let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
     let of = |quantity, remaining, booking, entry| TicketNotification {
         event: EVENT,
@@ -64,10 +60,7 @@ fn each_type_that_people_are_told_about_is_read() {
             },
             Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
         ),
-        (
-            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number },
-            Some(Notification::Joined(of(3, 3, None, entry))),
-        ),
+        (joined(), Some(Notification::Joined(of(3, 3, None, entry)))),
         (
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
             Some(Notification::Promoted(of(3, 3, booking, entry))),
@@ -77,11 +70,11 @@ fn each_type_that_people_are_told_about_is_read() {
             Some(Notification::Promoted(TicketNotification { requested: Some(5), ..of(3, 3, booking, entry) })),
         ),
         (
-            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish: None },
             Some(Notification::Closed(of(3, 3, None, entry))),
         ),
         (
-            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: true },
+            DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: true, wish: None },
             Some(Notification::Closed(called_off(of(3, 3, None, entry)))),
         ),
         (
@@ -108,9 +101,10 @@ fn each_type_that_people_are_told_about_is_read() {
             DomainEvent::TransferReceived { transfer_id, booking_id, account_id, quantity },
             Some(Notification::TransferReceived(of(3, 3, booking, None))),
         ),
+        (DomainEvent::GuestLinkRequested { booking_id, account_id, quantity }, Some(Notification::GuestLink(unplaced(3)))),
         (ended(TransferStatus::Declined), Some(Notification::TransferDeclined(unplaced(3)))),
         (ended(TransferStatus::Withdrawn), None),
-        (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number }, None),
+        (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by: None }, None),
         (DomainEvent::EventCancelled {}, None),
     ] {
         let read = parse_notification_message(message(domain_event).as_bytes()).unwrap();
@@ -131,15 +125,25 @@ fn the_notifier_receives_each_type_that_it_handles_once() {
 }
 
 #[test]
+fn people_are_told_once_about_a_wish() {
+    let id = WishId::from_uuid(Uuid::from_u128(9));
+    let read = |domain_event| parse_notification_message(message(domain_event).as_bytes()).unwrap();
+    let waitlist_entry_id = WaitlistEntryId::from_uuid(Uuid::from_u128(6));
+    for preference in [0, 1, 2] {
+        let wish = Some(WishPlace { id, preference });
+        let (account_id, quantity, number) = (ACCOUNT, 1, 7);
+        let joined = DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish };
+        assert_eq!(read(joined).notification.is_some(), preference == 0, "the first choice tells for all");
+        let closed = DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish };
+        let read = read(closed);
+        assert_eq!(read.id.as_uuid(), id.as_uuid(), "a second delivery with this id is not stored");
+        assert!(matches!(read.notification, Some(Notification::Closed(_))));
+    }
+}
+
+#[test]
 fn a_message_without_a_number_has_no_place_in_the_history() {
-    let joined = DomainEvent::WaitlistJoined {
-        waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
-        account_id: ACCOUNT,
-        quantity: 1,
-        min_quantity: None,
-        number: 7,
-    };
-    let body = message(joined).replace("\"42\"", "\"x\"");
+    let body = message(joined()).replace("\"42\"", "\"x\"");
     let read = parse_notification_message(body.as_bytes()).unwrap().notification;
     assert!(matches!(read, Some(Notification::Joined(TicketNotification { place: None, .. }))), "{read:?}");
 }
@@ -184,14 +188,7 @@ fn a_notice_about_an_account_stays_sealed() {
 
 #[test]
 fn a_poisoned_message_is_refused_and_a_new_type_is_not() {
-    let joined = DomainEvent::WaitlistJoined {
-        waitlist_entry_id: WaitlistEntryId::from_uuid(Uuid::from_u128(6)),
-        account_id: ACCOUNT,
-        quantity: 1,
-        min_quantity: None,
-        number: 7,
-    };
-    let good = message(joined);
+    let good = message(joined());
     for (body, reason) in [
         ("not json".to_owned(), "envelope"),
         (good.replace("quantity", "amount"), "envelope"),

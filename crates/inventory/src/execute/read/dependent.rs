@@ -66,7 +66,9 @@ pub(super) fn totals_to_read(commands: &[&Command], work: &UnitOfWork) -> BTreeS
     let accepted = commands.iter().filter_map(|command| if let Command::AcceptTransfer(accept) = command { Some(accept) } else { None });
     let accepted = accepted.filter(|accept| counted(&accept.key)).map(|accept| (accept.key, accept.receiver.account));
     let books = books.filter(|book| counted(&book.key)).map(|book| (book.key, book.holder.account));
-    books.chain(changed_entries).chain(accepted).collect()
+    let wishes = commands.iter().filter_map(|command| if let Command::BookWish(wish) = command { Some(wish) } else { None });
+    let choices = wishes.flat_map(|wish| wish.keys().map(|key| (key, wish.holder.account))).filter(|(key, _)| counted(key));
+    books.chain(choices).chain(changed_entries).chain(accepted).collect()
 }
 
 pub(super) async fn read_totals(

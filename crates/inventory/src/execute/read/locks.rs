@@ -10,9 +10,13 @@ use uuid::Uuid;
 
 use crate::command::Command;
 use crate::config::LockWait;
+use crate::execute::queue_log::{QueueLog, StoredQueueLog};
 use crate::execute::statements as sql;
 use crate::views::TicketType;
 use crate::views::rows::TypeRow;
+
+/// A locked type; see [`sql::LockedTypeColumns`].
+pub(super) type LockedTypeRow = (TypeRow, i64, Option<Vec<u8>>, i64);
 
 /// The ticket types that a batch must lock.
 pub(crate) struct LockSet {
@@ -44,14 +48,14 @@ pub(super) async fn begin_transaction(mut conn: &AsyncPgConnection) -> QueryResu
     sql::Begin {}.execute(&mut conn).await.map(|_| ())
 }
 
-/// Locks the rows in key order.
+/// Locks the rows in key order. Returns each type with its queue log.
 pub(crate) async fn lock_types<'a>(
     mut conn: &AsyncPgConnection,
     keys: impl IntoIterator<Item = &'a TypeKey>,
     wait: LockWait,
-) -> QueryResult<Vec<TicketType>> {
+) -> QueryResult<Vec<(TicketType, QueueLog)>> {
     let (events, types) = key_columns(keys);
-    let rows: Vec<TypeRow> = match (wait, events.as_slice(), types.as_slice()) {
+    let rows: Vec<LockedTypeRow> = match (wait, events.as_slice(), types.as_slice()) {
         (LockWait::Wait, &[event], &[id]) => sql::LockType { event, id }.load(&mut conn).await?,
         (LockWait::Skip, &[event], &[id]) => sql::LockTypeSkipLocked { event, id }.load(&mut conn).await?,
         (LockWait::Wait, &[event, ref others @ ..], _) if others.iter().all(|other| *other == event) => {
@@ -63,16 +67,23 @@ pub(crate) async fn lock_types<'a>(
         (LockWait::Wait, ..) => sql::LockTypes { events, types }.load(&mut conn).await?,
         (LockWait::Skip, ..) => sql::LockTypesSkipLocked { events, types }.load(&mut conn).await?,
     };
-    rows.into_iter().map(TicketType::try_from).collect()
+    rows.into_iter().map(locked_type).collect()
+}
+
+/// Returns a type with its queue log.
+pub(super) fn locked_type((row, position, hash, version): LockedTypeRow) -> QueryResult<(TicketType, QueueLog)> {
+    let ticket_type = TicketType::try_from(row)?;
+    let log = QueueLog::stored(StoredQueueLog { position, hash, version }, &ticket_type.stock)?;
+    Ok((ticket_type, log))
 }
 
 /// Returns the wanted types that exist but were not locked, because another transaction has locked them.
 pub(super) async fn find_blocked_types(
     mut conn: &AsyncPgConnection,
     lock_set: &LockSet,
-    locked: &[TicketType],
+    locked: &[(TicketType, QueueLog)],
 ) -> QueryResult<HashSet<TypeKey>> {
-    let got: HashSet<_> = locked.iter().map(|ticket_type| ticket_type.key).collect();
+    let got: HashSet<_> = locked.iter().map(|(ticket_type, _)| ticket_type.key).collect();
     let (events, types) = key_columns(lock_set.keys.iter().filter(|key| !got.contains(*key)));
     let rows: Vec<(Uuid, Uuid)> = sql::ExistingTypes { events, types }.load(&mut conn).await?;
     Ok(rows.into_iter().map(|(event, id)| key(event, id)).collect())

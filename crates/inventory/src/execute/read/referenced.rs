@@ -110,7 +110,12 @@ impl ReferencedRows {
             Command::EndTransfer(end) => {
                 self.transfers.insert((event, end.transfer));
             }
-            Command::Book(_) | Command::ChangeEvent(_) | Command::DeleteEvent(_) | Command::Reallocate(_) | Command::Expire(_) => {}
+            Command::Book(_)
+            | Command::BookWish(_)
+            | Command::ChangeEvent(_)
+            | Command::DeleteEvent(_)
+            | Command::Reallocate(_)
+            | Command::Expire(_) => {}
         }
     }
 

@@ -1,10 +1,13 @@
 //! Statements that begin and end a transaction and lock its rows.
 
-use diesel::sql_types::{Array, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Uuid as SqlUuid};
 use rowlock_postgres::statement;
 use uuid::Uuid;
 
 use crate::views::rows::TypeColumns;
+
+/// The columns of a locked type, with the end of its queue log and the version up to which the log is complete.
+pub(in crate::execute) type LockedTypeColumns = (TypeColumns, BigInt, Nullable<Binary>, BigInt);
 
 /// Returns a locking clause. The feature `without-row-lock` omits it. It is only for the control run of `make chaos`, which must
 /// detect the resulting errors.
@@ -21,12 +24,13 @@ macro_rules! locking_clause {
     };
 }
 
-/// Selects the columns of [`TypeColumns`] and locks the rows.
+/// Selects [`LockedTypeColumns`] and locks the rows.
 macro_rules! select_types {
     ($from:literal, $clause:literal) => {
         concat!(
             "SELECT t.event_id, t.id, t.position, t.name, t.price_minor, t.currency, t.capacity, t.available, t.booked, t.held, t.waiting,
-            t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account, t.reserved
+            t.next_waitlist_number, t.version, t.max_per_booking, t.max_per_account, t.reserved,
+            t.queue_position, t.queue_hash, t.queue_version
        FROM ",
             $from,
             locking_clause!($clause)
@@ -60,7 +64,7 @@ statement! {
 
 statement! {
     /// Locks the rows in key order, waiting for each one.
-    pub(in crate::execute) struct LockTypes { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    pub(in crate::execute) struct LockTypes { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> LockedTypeColumns;
     select_types!(
         "unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id
       ORDER BY t.event_id, t.id",
@@ -70,7 +74,7 @@ statement! {
 
 statement! {
     /// Locks the rows that no other transaction has locked.
-    pub(in crate::execute) struct LockTypesSkipLocked { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    pub(in crate::execute) struct LockTypesSkipLocked { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> } -> LockedTypeColumns;
     select_types!(
         "unnest($1, $2) AS k (event_id, id) JOIN ticket_types t ON t.event_id = k.event_id AND t.id = k.id
       ORDER BY t.event_id, t.id",
@@ -81,7 +85,7 @@ statement! {
 statement! {
     /// Locks rows of one event in key order, waiting for each one. The statement names the event, because a database that is
     /// distributed by event does not lock rows otherwise.
-    pub(in crate::execute) struct LockTypesOfEvent { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    pub(in crate::execute) struct LockTypesOfEvent { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> LockedTypeColumns;
     select_types!(
         "ticket_types t WHERE t.event_id = $1 AND t.id = ANY($2)
       ORDER BY t.id",
@@ -91,7 +95,7 @@ statement! {
 
 statement! {
     /// Locks the rows of one event that no other transaction has locked.
-    pub(in crate::execute) struct LockTypesOfEventSkipLocked { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> TypeColumns;
+    pub(in crate::execute) struct LockTypesOfEventSkipLocked { event: SqlUuid = Uuid, ids: Array<SqlUuid> = Vec<Uuid> } -> LockedTypeColumns;
     select_types!(
         "ticket_types t WHERE t.event_id = $1 AND t.id = ANY($2)
       ORDER BY t.id",
@@ -102,7 +106,7 @@ statement! {
 statement! {
     /// Locks one row, waiting for it. This is what most batches of an event in demand need, and it costs half as much as the
     /// general statement.
-    pub(in crate::execute) struct LockType { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> TypeColumns;
+    pub(in crate::execute) struct LockType { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> LockedTypeColumns;
     select_types!(
         "ticket_types t WHERE t.event_id = $1 AND t.id = $2",
         "FOR UPDATE"
@@ -111,10 +115,22 @@ statement! {
 
 statement! {
     /// Locks one row, if no other transaction has locked it.
-    pub(in crate::execute) struct LockTypeSkipLocked { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> TypeColumns;
+    pub(in crate::execute) struct LockTypeSkipLocked { event: SqlUuid = Uuid, id: SqlUuid = Uuid } -> LockedTypeColumns;
     select_types!(
         "ticket_types t WHERE t.event_id = $1 AND t.id = $2",
         "FOR UPDATE SKIP LOCKED"
+    )
+}
+
+statement! {
+    /// Locks the types of one event that the waiting entries of wishes wait for, except those that another transaction has locked. It
+    /// runs while other types are locked and never waits, so it needs no order.
+    pub(in crate::execute) struct LockTypesOfWishes { event: SqlUuid = Uuid, wishes: Array<SqlUuid> = Vec<Uuid> } -> LockedTypeColumns;
+    select_types!(
+        "ticket_types t WHERE t.event_id = $1 AND t.id IN (SELECT w.ticket_type_id FROM waitlist_entries w
+                          WHERE w.event_id = $1 AND w.wish_id = ANY($2) AND w.wish_id IS NOT NULL AND w.status = 'waiting')
+      ORDER BY t.id",
+        "FOR UPDATE OF t SKIP LOCKED"
     )
 }
 

@@ -11,7 +11,7 @@ use crate::views::rows::{BookingColumns, EntryColumns, EventColumns};
 macro_rules! select_bookings {
     ($from:literal) => {
         concat!(
-            "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at, b.expires_at
+            "SELECT b.event_id, b.id, b.ticket_type_id, b.account_id, b.holder_name, b.holder_email, b.quantity, b.status, b.origin, b.booked_at, b.cancelled_at, b.expires_at, b.guest_link
        FROM ",
             $from
         )
@@ -38,7 +38,7 @@ macro_rules! select_tickets {
 macro_rules! select_entries {
     ($from:literal) => {
         concat!(
-            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest, w.min_quantity
+            "SELECT w.event_id, w.id, w.ticket_type_id, w.account_id, w.holder_name, w.holder_email, w.quantity, w.number, w.status, w.booking_id, w.joined_at, w.ended_at, w.for_guest, w.min_quantity, w.wish_id, w.preference
        FROM ",
             $from
         )
@@ -163,6 +163,14 @@ statement! {
 }
 
 statement! {
+    /// Reads all entries of wishes at one event, in the order of preference.
+    pub(in crate::execute) struct EntriesOfWishes { event: SqlUuid = Uuid, wishes: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
+    select_entries!(
+        "waitlist_entries w WHERE w.event_id = $1 AND w.wish_id = ANY($2) AND w.wish_id IS NOT NULL ORDER BY w.wish_id, w.preference"
+    )
+}
+
+statement! {
     /// Counts the waiting entries of types for each minimum above a limit.
     pub(in crate::execute) struct OversizedEntries { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, above: Array<Integer> = Vec<i32> }
     -> (SqlUuid, SqlUuid, Integer, BigInt);
@@ -231,7 +239,8 @@ statement! {
 }
 
 statement! {
-    /// Reads the entries that were closed when the waiting lists of events ended, except those of disabled or erased accounts.
+    /// Reads the entries that were closed when the waiting lists of events ended, except those of disabled or erased accounts and those
+    /// whose wish is fulfilled.
     /// They are reopened if the event is postponed.
     pub(in crate::execute) struct ClosedEntries { events: Array<SqlUuid> = Vec<Uuid> } -> EntryColumns;
     select_entries!(
@@ -240,6 +249,7 @@ statement! {
         AND w.account_id NOT IN (SELECT s.account_id FROM account_states s WHERE s.state <> 'enabled')
         AND NOT EXISTS (SELECT FROM waitlist_entries o WHERE o.event_id = w.event_id AND o.ticket_type_id = w.ticket_type_id
                                                          AND o.account_id = w.account_id AND o.status = 'waiting')
+        AND NOT EXISTS (SELECT FROM waitlist_entries p WHERE p.event_id = w.event_id AND p.wish_id = w.wish_id AND p.booking_id IS NOT NULL)
       ORDER BY w.event_id, w.number"
     )
 }
@@ -253,6 +263,16 @@ statement! {
         "unnest($1, $2, $3) AS k (event_id, booking_id, account_id)
        JOIN waitlist_entries w ON w.account_id = k.account_id AND w.event_id = k.event_id AND w.booking_id = k.booking_id"
     )
+}
+
+statement! {
+    /// Reads the numbers and sizes of all waiting entries of types, in the order of the numbers. `least` ignores NULL.
+    pub(in crate::execute) struct WaitingSizes { events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid> }
+    -> (SqlUuid, SqlUuid, BigInt, Integer, Integer);
+    "SELECT w.event_id, w.ticket_type_id, w.number, w.quantity, least(w.min_quantity, w.quantity)
+       FROM unnest($1, $2) AS k (event_id, ticket_type_id)
+       JOIN waitlist_entries w ON w.event_id = k.event_id AND w.ticket_type_id = k.ticket_type_id AND w.status = 'waiting'
+      ORDER BY w.event_id, w.ticket_type_id, w.number"
 }
 
 statement! {

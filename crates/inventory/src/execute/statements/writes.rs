@@ -8,31 +8,36 @@ use uuid::Uuid;
 statement! {
     /// Writes what almost every batch writes in one statement: new bookings (a booking that was made and returned in the same
     /// batch is inserted as cancelled), the counters, and the messages in the order of the decisions. If a counter row no longer
-    /// has the version that was locked, its new version is NULL and the NOT NULL constraint aborts the statement.
+    /// has the version that was locked, its new version is NULL and the NOT NULL constraint aborts the statement. The end of the queue
+    /// log is NULL for a type whose waiting list has not changed, and then stays as it is; if the log was complete, it still is.
     pub(in crate::execute) struct WriteSales {
         events: Array<SqlUuid> = Vec<Uuid>, ids: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, accounts: Array<SqlUuid> = Vec<Uuid>,
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, origins: Array<Text> = Vec<&'static str>,
         statuses: Array<Text> = Vec<&'static str>, cancelled: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>,
-        expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, now: Timestamptz = Timestamp,
+        expires: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, guest_links: Array<Nullable<Integer>> = Vec<Option<i32>>,
+        now: Timestamptz = Timestamp,
         stock_events: Array<SqlUuid> = Vec<Uuid>, stock_ids: Array<SqlUuid> = Vec<Uuid>, before: Array<BigInt> = Vec<i64>,
         versions: Array<BigInt> = Vec<i64>, capacities: Array<Integer> = Vec<i32>, available: Array<Integer> = Vec<i32>,
         booked: Array<Integer> = Vec<i32>, reserved: Array<Integer> = Vec<i32>, held: Array<Integer> = Vec<i32>, waiting: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
+        queue_positions: Array<Nullable<BigInt>> = Vec<Option<i64>>, queue_hashes: Array<Nullable<Binary>> = Vec<Option<Vec<u8>>>,
         subjects: Array<SqlUuid> = Vec<Uuid>, message_ids: Array<SqlUuid> = Vec<Uuid>, keys: Array<Text> = Vec<&'static str>,
         payloads: Array<Text> = Vec<String>,
     }
     "WITH sold AS (
-        INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, expires_at, booked_at)
-        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n),
+        INSERT INTO bookings (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, origin, status, cancelled_at, expires_at, guest_link, booked_at)
+        SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS r CROSS JOIN (SELECT $13 AS at) AS n),
      counted AS (
         UPDATE ticket_types t SET version = CASE t.version WHEN r.before THEN r.version END, capacity = r.capacity, available = r.available,
                booked = r.booked, reserved = r.reserved, held = r.held, waiting = r.waiting, next_waitlist_number = r.number,
-               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $12) END
-          FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
-               AS r (event_id, id, before, version, capacity, available, booked, reserved, held, waiting, number)
+               held_since = CASE WHEN r.held > 0 THEN coalesce(t.held_since, $13) END,
+               queue_position = coalesce(r.queue_position, t.queue_position), queue_hash = coalesce(r.queue_hash, t.queue_hash),
+               queue_version = CASE WHEN t.queue_version = r.before OR r.queue_position IS NOT NULL THEN r.version ELSE t.queue_version END
+          FROM unnest($14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
+               AS r (event_id, id, before, version, capacity, available, booked, reserved, held, waiting, number, queue_position, queue_hash)
          WHERE t.event_id = r.event_id AND t.id = r.id)
      INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
-     SELECT r.event_id, r.id, r.key, r.payload, $12
-       FROM unnest($24, $25, $26, $27) WITH ORDINALITY AS r (event_id, id, key, payload, n) ORDER BY r.n"
+     SELECT r.event_id, r.id, r.key, r.payload, $13
+       FROM unnest($27, $28, $29, $30) WITH ORDINALITY AS r (event_id, id, key, payload, n) ORDER BY r.n"
 }
 
 statement! {
@@ -43,16 +48,30 @@ statement! {
         names: Array<Text> = Vec<String>, emails: Array<Text> = Vec<String>, quantities: Array<Integer> = Vec<i32>, numbers: Array<BigInt> = Vec<i64>,
         statuses: Array<Text> = Vec<&'static str>, bookings: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
         ended: Array<Nullable<Timestamptz>> = Vec<Option<Timestamp>>, for_guests: Array<Bool> = Vec<bool>,
-        min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>, now: Timestamptz = Timestamp,
+        min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>, wishes: Array<Nullable<SqlUuid>> = Vec<Option<Uuid>>,
+        preferences: Array<Nullable<SmallInt>> = Vec<Option<i16>>, now: Timestamptz = Timestamp,
         count_events: Array<SqlUuid> = Vec<Uuid>, count_types: Array<SqlUuid> = Vec<Uuid>, levels: Array<SmallInt> = Vec<i16>,
         buckets: Array<BigInt> = Vec<i64>, by: Array<Integer> = Vec<i32>,
     }
     "WITH joined AS (
-        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, min_quantity, joined_at,
-                                      one_per_account)
-        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS r CROSS JOIN (SELECT $14 AS at) AS n)
-     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($15, $16, $17, $18, $19)
+        INSERT INTO waitlist_entries (event_id, id, ticket_type_id, account_id, holder_name, holder_email, quantity, number, status, booking_id, ended_at, for_guest, min_quantity, wish_id,
+                                      preference, joined_at, one_per_account)
+        SELECT r.*, n.at, true FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS r CROSS JOIN (SELECT $16 AS at) AS n)
+     INSERT INTO waitlist_counts AS c (event_id, ticket_type_id, level, bucket, waiting) SELECT * FROM unnest($17, $18, $19, $20, $21)
      ON CONFLICT (event_id, ticket_type_id, level, bucket) DO UPDATE SET waiting = c.waiting + excluded.waiting"
+}
+
+statement! {
+    /// Inserts records of queue logs. The primary key rejects a position that is taken.
+    pub(in crate::execute) struct InsertQueueLog {
+        events: Array<SqlUuid> = Vec<Uuid>, types: Array<SqlUuid> = Vec<Uuid>, positions: Array<BigInt> = Vec<i64>, kinds: Array<Text> = Vec<&'static str>,
+        numbers: Array<BigInt> = Vec<i64>, previous_numbers: Array<Nullable<BigInt>> = Vec<Option<i64>>,
+        quantities: Array<Nullable<Integer>> = Vec<Option<i32>>, min_quantities: Array<Nullable<Integer>> = Vec<Option<i32>>,
+        free: Array<Nullable<Integer>> = Vec<Option<i32>>, max_per_booking: Array<Nullable<Integer>> = Vec<Option<i32>>,
+        hashes: Array<Binary> = Vec<Vec<u8>>, now: Timestamptz = Timestamp,
+    }
+    "INSERT INTO queue_log (event_id, ticket_type_id, position, kind, entry_number, previous_number, quantity, min_quantity, free, max_per_booking, hash, recorded_at)
+     SELECT r.*, n.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS r CROSS JOIN (SELECT $12 AS at) AS n"
 }
 
 statement! {

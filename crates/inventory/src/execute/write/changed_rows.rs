@@ -8,6 +8,7 @@ use rowlock_domain::queue::BUCKET_SPANS;
 use rowlock_domain::states::WaitlistStatus;
 use rowlock_domain::tickets::TicketNumbers;
 
+use crate::execute::queue_log::QueueLog;
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::UnitOfWork;
 use crate::views::WaitlistEntry;
@@ -98,10 +99,11 @@ pub(super) fn ended_entries(work: &UnitOfWork) -> sql::UpdateEntryStatuses {
     rows
 }
 
-/// Adds the changed counters.
+/// Adds the changed counters, and the end of each queue log that has grown.
 pub(super) fn add_counters(work: &UnitOfWork, rows: &mut sql::WriteSales) -> QueryResult<()> {
     for (key, before, row) in work.types.iter().filter_map(|(key, row)| Some((key, row.original()?, row.get()))) {
-        if before.stock != row.stock {
+        let queue_log_head = work.queue_logs.get(key).and_then(QueueLog::new_head);
+        if before.stock != row.stock || queue_log_head.is_some() {
             rows.stock_events.push(key.event.as_uuid());
             rows.stock_ids.push(key.ticket_type.as_uuid());
             rows.before.push(before.stock.version);
@@ -113,6 +115,8 @@ pub(super) fn add_counters(work: &UnitOfWork, rows: &mut sql::WriteSales) -> Que
             rows.held.push(to_int(row.stock.held)?);
             rows.waiting.push(to_int(row.stock.waiting)?);
             rows.numbers.push(row.stock.next_number);
+            rows.queue_positions.push(queue_log_head.map(|head| head.position));
+            rows.queue_hashes.push(queue_log_head.map(|head| head.hash.as_bytes().to_vec()));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::{Tracked, UnitOfWork};
+use crate::guests::FIRST_LINK;
 use crate::views::rows::to_int;
 
 impl sql::WriteSales {
@@ -37,6 +38,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         statuses: Vec::new(),
         cancelled: Vec::new(),
         expires: Vec::new(),
+        guest_links: Vec::new(),
         now: work.now,
         stock_events: Vec::new(),
         stock_ids: Vec::new(),
@@ -49,6 +51,8 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         held: Vec::new(),
         waiting: Vec::new(),
         numbers: Vec::new(),
+        queue_positions: Vec::new(),
+        queue_hashes: Vec::new(),
         subjects: Vec::new(),
         message_ids: Vec::new(),
         keys: Vec::new(),
@@ -66,6 +70,7 @@ pub(super) fn sales(work: &UnitOfWork) -> QueryResult<sql::WriteSales> {
         rows.statuses.push(booking.status.as_str());
         rows.cancelled.push(booking.cancelled_at);
         rows.expires.push(booking.expires_at);
+        rows.guest_links.push(booking.for_guest.then_some(FIRST_LINK));
     }
     Ok(rows)
 }
@@ -91,6 +96,8 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         ended: Vec::new(),
         for_guests: Vec::new(),
         min_quantities: Vec::new(),
+        wishes: Vec::new(),
+        preferences: Vec::new(),
         now: work.now,
     };
     for entry in work.entries.iter().filter(|row| row.is_new()).map(Tracked::get) {
@@ -107,6 +114,9 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
         rows.ended.push(entry.ended_at);
         rows.for_guests.push(entry.for_guest);
         rows.min_quantities.push(entry.size.lower_minimum().map(to_int).transpose()?);
+        rows.wishes.push(entry.wish.map(|wish| wish.id.as_uuid()));
+        let preference = entry.wish.map(|wish| i16::try_from(wish.preference)).transpose();
+        rows.preferences.push(preference.map_err(|error| Error::SerializationError(Box::new(error)))?);
     }
     Ok(rows)
 }

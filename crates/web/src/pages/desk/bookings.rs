@@ -115,6 +115,11 @@ impl BookingsPage {
         format!("/desk/events/{}/bookings/{}/cancel{query}", self.event.id, booking.id)
     }
 
+    fn send_link(&self, booking: &HeldBooking) -> String {
+        let query = links::query(&[("holder", &booking.account.name), ("email", &booking.account.email)]);
+        format!("/desk/events/{}/bookings/{}/link{query}", self.event.id, booking.id)
+    }
+
     /// Returns the filters: link, text, and whether it is the current one.
     fn filters(&self) -> Vec<(String, String, bool)> {
         let link = |status: &str| format!("/desk/events/{}/bookings{}", self.event.id, links::query(&[("status", status)]));

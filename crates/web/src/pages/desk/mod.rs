@@ -51,6 +51,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .post("/desk/events/{eventId}/bookings/new", guest::book)
         .get("/desk/events/{eventId}/bookings/{bookingId}/cancel", bookings::ask_to_cancel)
         .post("/desk/events/{eventId}/bookings/{bookingId}/cancel", bookings::cancel)
+        .get("/desk/events/{eventId}/bookings/{bookingId}/link", guest::ask_to_send_link)
+        .post("/desk/events/{eventId}/bookings/{bookingId}/link", guest::send_link)
         .get("/desk/events/{eventId}/waitinglist", waiting_list::list)
         .get("/desk/events/{eventId}/waitinglist/{entryId}/remove", waiting_list::ask_to_remove)
         .post("/desk/events/{eventId}/waitinglist/{entryId}/remove", waiting_list::remove)

@@ -165,9 +165,17 @@ pub(super) struct HeldBooking {
     #[serde(default)]
     pub(super) expires_at: Option<Timestamp>,
     pub(super) account: Holder,
+    /// Whether the holder is a guest, who has a link. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(super) for_guest: bool,
 }
 
 impl HeldBooking {
+    /// Returns whether the holder can be sent a link.
+    pub(super) fn has_link(&self) -> bool {
+        self.for_guest && self.has_tickets()
+    }
+
     /// Returns whether the booking has tickets, which an organizer can cancel.
     pub(super) fn has_tickets(&self) -> bool {
         matches!(self.status, BookingStatus::Confirmed | BookingStatus::Reserved)

@@ -147,8 +147,10 @@ async fn check_in(visitor: &Visitor, id: EventId, form: &Form, door: &str) -> Re
     if code.is_empty() && booking.is_empty() {
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, "invalid-input".to_owned(), Map::new()));
     }
-    if let (Some(body), false) = (body.as_object_mut(), door.is_empty()) {
-        body.insert("door".to_owned(), json!(door));
+    // The script gives each scan an id, so that one whose response is lost is known when it is sent again in a batch.
+    let optional = [("door", door), ("scanId", form.get("scanId"))].into_iter().filter(|(_, value)| !value.is_empty());
+    if let Some(body) = body.as_object_mut() {
+        body.extend(optional.map(|(name, value)| (name.to_owned(), json!(value))));
     }
     let (path, key) = (format!("/admin/events/{id}/checkins"), form.key());
     match visitor.call(Call::post(&path, body).key(&key)).await {
