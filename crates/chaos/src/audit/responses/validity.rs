@@ -68,10 +68,16 @@ pub(super) fn check(request: &LoggedRequest, evidence: &Evidence, verdict: &mut 
 fn is_valid_response(operation: &Operation, response: &ApiResponse) -> bool {
     let retryable = matches!(response.status, 503 | 429)
         && matches!(response.code.as_str(), "unavailable" | "overloaded" | "outcome-unknown" | "rate-limited");
-    // Capacities change continuously, so a request may exceed the current capacity of the ticket type.
-    let above_total = matches!(operation, Operation::Book { .. } | Operation::ChangeEntry { .. })
-        && (response.status, response.code.as_str()) == (422, "invalid-input")
-        && response.body.contains("in total");
+    let is_above = |limit: &str| (response.status, response.code.as_str()) == (422, "invalid-input") && response.body.contains(limit);
+    let above_limit = match operation {
+        // Capacities change continuously, so a request may exceed the current capacity of the ticket type.
+        Operation::Book { .. } => is_above("in total"),
+        // Another entry of the same wish may have been changed, which changes this one as well.
+        Operation::ChangeEntry { .. } => is_above("in total") || is_above("the quantity of the entry"),
+        // Another account may have accepted tickets of the booking.
+        Operation::Cancel { .. } | Operation::OfferTransfer { .. } => is_above("the number of tickets in the booking"),
+        _ => false,
+    };
     // The entry was promoted, and its offer has lapsed.
     let ended = matches!(operation, Operation::ChangeEntry { .. })
         && (response.status, response.code.as_str()) == (404, "waitlist-entry-not-found");
@@ -80,7 +86,7 @@ fn is_valid_response(operation: &Operation, response: &ApiResponse) -> bool {
     response.is_success()
         || (is_transfer && response.status == 409 && VALID_TRANSFER_REJECTIONS.contains(&response.code.as_str()))
         || retryable
-        || above_total
+        || above_limit
         || ended
         || (response.status == 409 && VALID_REJECTIONS.contains(&response.code.as_str()))
 }
