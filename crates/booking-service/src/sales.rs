@@ -10,7 +10,7 @@ use std::time::Duration;
 use rowlock_domain::ids::TypeKey;
 use rowlock_domain::messages::{SalesMessage, parse_sales_message};
 use rowlock_inventory::timeline::{self, CatchUp, TypeBehind};
-use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology};
+use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, DeliveryTag, LinkError, LinkMetrics, Topology};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{DatabaseError, Pool, checkout};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consumer_loop::{DATABASE_RETRY_INTERVAL, MessageConsumer, keep_consuming};
 
-/// Maximum number of unacknowledged messages (AMQP prefetch), which is also the size of the largest batch.
-const PREFETCH: u16 = 4_000;
+/// Maximum number of unacknowledged deliveries (AMQP prefetch), each a single message or a batch.
+const PREFETCH: u16 = 1_000;
+/// Maximum number of messages that are counted together.
+const MAX_GATHERED: usize = 4_000;
 /// How long messages are gathered before they are counted together. A batch costs one transaction whatever its size, so a sale that
 /// has just opened is counted with two transactions per second.
 const BATCH_WINDOW: Duration = Duration::from_millis(500);
@@ -72,7 +74,7 @@ impl SalesConsumer {
         let messages: Vec<SalesMessage> = readable.iter().map(|(_, message)| *message).collect();
         match self.count(&messages).await {
             Ok(()) => {
-                let tags: Vec<u64> = readable.iter().map(|(delivery, _)| delivery.tag).collect();
+                let tags: Vec<DeliveryTag> = readable.iter().map(|(delivery, _)| delivery.tag).collect();
                 consumer.ack(&tags).await
             }
             // One message that the database rejects must not hold up the others.
@@ -107,11 +109,11 @@ impl SalesConsumer {
 
 /// Waits for a message, and returns it with those that arrive soon after it.
 async fn gather(consumer: &mut Consumer) -> Result<Vec<Delivery>, LinkError> {
-    let most = usize::from(PREFETCH);
-    let mut deliveries = consumer.next_batch(most).await?;
+    let mut deliveries = consumer.next_batch(MAX_GATHERED).await?;
     let end = Instant::now() + BATCH_WINDOW;
-    while deliveries.len() < most {
-        match timeout_at(end, consumer.next_batch(most - deliveries.len())).await {
+    // The broker sends no more once as many messages as the prefetch window contains are unacknowledged.
+    while deliveries.len() < MAX_GATHERED && consumer.unacked() < usize::from(PREFETCH) {
+        match timeout_at(end, consumer.next_batch(MAX_GATHERED - deliveries.len())).await {
             Ok(more) => deliveries.extend(more?),
             Err(_) => break,
         }

@@ -10,7 +10,7 @@ use rowlock_http::revocations::Revocations;
 use rowlock_http::tokens::{TokenVerifier, fetch_over_http};
 use rowlock_http::{GracefulShutdown, RateLimit};
 use rowlock_inventory::housekeeping::delete_expired;
-use rowlock_inventory::{Inventory, InventoryConfig, MIGRATIONS};
+use rowlock_inventory::{Inventory, InventoryConfig, MIGRATIONS, MessageFormat};
 use rowlock_messaging::amqp::LinkMetrics;
 use rowlock_messaging::outbox::{OutboxNotifier, Relay, RelayMetrics};
 use rowlock_platform::clock::Clock;
@@ -219,7 +219,7 @@ impl Service {
             render: Arc::new(render),
             on_messages: Arc::new(move || wake.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
-            source: SOURCE,
+            messages: MessageFormat { source: SOURCE, max_batch_items: self.settings.max_batch_items },
             response_timeout: self.settings.database.limits.response_timeout(),
             resolve_timeout: self.settings.resolve_timeout,
             one_event_per_transaction: self.settings.one_event_per_transaction,

@@ -1,5 +1,6 @@
 //! Settings of `booking-service`. `default.toml` documents each of them.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use rowlock_http::management::ManagementSettings;
 use rowlock_http::tokens::TokenSettings;
 use rowlock_http::{HttpSettings, per_minute};
 use rowlock_messaging::amqp::AmqpSettings;
-use rowlock_messaging::outbox::RelaySettings;
+use rowlock_messaging::outbox::{MAX_BATCH_ITEMS, RelaySettings};
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::lifecycle::ShutdownSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
@@ -33,6 +34,8 @@ pub struct BookingSettings {
     pub management: ManagementSettings,
     /// The database `rowlock_booking`.
     pub database: DatabaseSettings,
+    /// Maximum number of messages that are published in one batch.
+    pub max_batch_items: NonZeroUsize,
     /// Outbox relay; `None` if this process does not take part.
     pub relay: Option<RelaySettings>,
     /// The broker, for messages about accounts.
@@ -101,6 +104,7 @@ impl BookingSettings {
         let amqp = AmqpSettings::read(reader, "booking-service");
         let relay = reader.value::<bool>("outbox.relay");
         let batch_size = reader.number("outbox.batch_size", 1..=10_000);
+        let max_batch_items = reader.number("outbox.max_batch_items", NonZeroUsize::MIN..=MAX_BATCH_ITEMS);
         let poll_interval = reader.millis("outbox.poll_interval_ms", 10..=3_600_000);
         let lease_timeout = reader.millis("outbox.lease_timeout_ms", 1_000..=600_000);
         let book_per_account = per_minute(reader, "limits.book_per_account");
@@ -134,6 +138,7 @@ impl BookingSettings {
             management: management?,
             database,
             relay: relay?.then_some(settings),
+            max_batch_items: max_batch_items?,
             amqp,
             book_per_account: book_per_account?,
             token_life: token_life?,

@@ -4,6 +4,7 @@
 //! so consumers can restore the order of a ticket type's history. Messages contain no personal data: they refer to an account by
 //! its id.
 
+mod batch;
 mod domain_event;
 mod envelope;
 mod event_changes;
@@ -15,6 +16,7 @@ mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::batch::{BATCH_CONTENT_TYPE, BatchItem, MESSAGE_CONTENT_TYPE, MessageBatch, batch_messages, is_batch, split_batch};
 pub use self::domain_event::DomainEvent;
 pub(crate) use self::envelope::{EnvelopeHeader, RawMessage, serialize_message};
 pub use self::envelope::{OLDEST_READABLE_VERSION, SCHEMA_VERSION, UnreadableMessage, trace_of_message};

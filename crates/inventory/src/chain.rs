@@ -154,7 +154,7 @@ impl<R: CommandRequest> StartedBatch<R> {
         let Self { inventory, requests, transaction, .. } = self;
         let decided = transaction.and_then(|transaction| {
             let OpenTransaction { conn, batch, lock } = *transaction;
-            Ok((conn, lock, batch.decide(&requests, &*inventory.config().render, inventory.config().source)?))
+            Ok((conn, lock, batch.decide(&requests, &*inventory.config().render, inventory.config().messages)?))
         });
         let (mut guard, lock, DecidedBatch { outcomes, writes }) = match decided {
             Ok(decided) => decided,

@@ -1,5 +1,6 @@
 //! The configuration of an inventory: its database, the functions that the caller supplies, and its timeouts.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,15 @@ pub struct TransactionTimes {
     pub commit: Duration,
 }
 
+/// How messages are written to the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageFormat {
+    /// The CloudEvents `source` of the messages.
+    pub source: &'static str,
+    /// The maximum number of messages in a batch. With 1 every message is sent alone, which consumers of earlier releases need.
+    pub max_batch_items: NonZeroUsize,
+}
+
 /// The configuration and dependencies of an [`Inventory`](crate::Inventory).
 pub struct InventoryConfig {
     /// The connections to the booking database.
@@ -44,8 +54,8 @@ pub struct InventoryConfig {
     pub on_messages: Arc<dyn Fn() + Send + Sync>,
     /// Called with the durations after a transaction that wrote something. Must not block.
     pub on_transaction: Arc<dyn Fn(TransactionTimes) + Send + Sync>,
-    /// The CloudEvents `source` of the messages.
-    pub source: &'static str,
+    /// How messages are written to the outbox.
+    pub messages: MessageFormat,
     /// The timeout for the responses to a transaction's statements, and to its COMMIT, after which the connection is closed. It
     /// must exceed the server's own timeouts, because it is meant for servers that no longer respond.
     pub response_timeout: Duration,

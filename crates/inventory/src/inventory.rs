@@ -13,7 +13,7 @@ pub struct Inventory(Arc<InventoryConfig>);
 
 impl fmt::Debug for Inventory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inventory").field("source", &self.0.source).finish_non_exhaustive()
+        f.debug_struct("Inventory").field("messages", &self.0.messages).finish_non_exhaustive()
     }
 }
 

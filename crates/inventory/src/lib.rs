@@ -34,7 +34,7 @@ pub mod views;
 
 pub use chain::{NextBatch, PipelinedBatch, StartedBatch};
 pub use command::{Command, CommandError, CommandRequest, Outcome, Refusal, TracedCommand};
-pub use config::{InventoryConfig, LockWait, NewId, ResponseRenderer, TransactionTimes};
+pub use config::{InventoryConfig, LockWait, MessageFormat, NewId, ResponseRenderer, TransactionTimes};
 pub use inventory::Inventory;
 pub use run::RequestResults;
 

@@ -135,7 +135,7 @@ impl Inventory {
             return Ok(AttemptResult::Committed(Vec::new()));
         }
         let OpenTransaction { mut conn, batch, lock } = self.open_transaction(requests, wait).await?;
-        let DecidedBatch { outcomes, writes } = batch.decide(requests, &*self.config().render, self.config().source)?;
+        let DecidedBatch { outcomes, writes } = batch.decide(requests, &*self.config().render, self.config().messages)?;
         let (marker, started_at) = (writes.as_ref().map(|writes| writes.marker.clone()), Instant::now());
         let ended = timeout(self.config().response_timeout, end_transaction(conn.get()?, writes)).await;
         match self.classify_end(ended) {

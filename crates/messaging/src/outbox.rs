@@ -1,7 +1,9 @@
 //! The transactional outbox and the relay that publishes its rows to the broker.
 //!
-//! A message is a row that is written in the same transaction as the change that it reports. The relay publishes the rows in
-//! order and deletes each row only after the broker has confirmed it, so every message is sent at least once.
+//! A row contains one message, or several with the same routing key as a batch, and is written in the same transaction as the
+//! changes that the messages report. The relay publishes the rows in order and deletes each row only after the broker has
+//! confirmed it, so every message is sent at least once. On the receiving side, [`Consumer`](crate::amqp::Consumer) takes batches
+//! apart again.
 //!
 //! Invariants:
 //!
@@ -25,6 +27,8 @@
 //!        occurred_at timestamptz, failed_at timestamptz default now(), attempts int, reason text)
 //! ```
 
+use std::num::NonZeroUsize;
+
 pub mod failed;
 mod lease;
 mod metrics;
@@ -41,6 +45,9 @@ pub use metrics::RelayMetrics;
 pub use notifier::OutboxNotifier;
 pub use relay::{Relay, RelayError};
 pub use settings::RelaySettings;
+
+/// Limit of the setting for the number of messages in a batch, so that a consumer's memory stays bounded.
+pub const MAX_BATCH_ITEMS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 /// The PostgreSQL notification channel that wakes the relay after a commit.
 pub const CHANNEL: &str = "rowlock_outbox";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rowlock_domain::messages::{NotificationMessage, UnreadableMessage, parse_notification_message, parse_webhook_message};
-use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, LinkError, LinkMetrics, Topology, shorten};
+use rowlock_messaging::amqp::{AmqpSettings, Backoff, Consumer, Delivery, DeliveryTag, LinkError, LinkMetrics, Topology, shorten};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::DatabaseError;
 use tokio::sync::Notify;
@@ -113,7 +113,7 @@ impl MessageConsumer {
             if !self.store_all(&mut consumer, &mut pending).await? {
                 break;
             }
-            let tags: Vec<u64> = batch.iter().map(|delivery| delivery.tag).collect();
+            let tags: Vec<DeliveryTag> = batch.iter().map(|delivery| delivery.tag).collect();
             consumer.ack(&tags).await?;
             if let Some(pace) = &mut pace {
                 pace.took(batch.len(), Instant::now());
@@ -137,8 +137,8 @@ impl MessageConsumer {
             }
             if pace.should_look(Instant::now()) {
                 let depth = consumer.depth().await?;
-                pace.looked(depth, Instant::now());
-                self.metrics.show_waiting(depth);
+                let waiting = pace.looked(depth, consumer.received(), Instant::now());
+                self.metrics.show_waiting(waiting);
             }
             let delay = match pace.permit(Instant::now()) {
                 Permit::Take(max) => return Ok(Some(max)),

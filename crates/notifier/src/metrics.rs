@@ -46,7 +46,7 @@ impl DeliveryMetrics {
         registry.register("stored", "Deliveries stored for messages", self.stored.clone());
         registry.register(
             "waiting_messages",
-            "Messages about bookings and waiting lists that wait in their queue until they are taken",
+            "Messages about bookings and waiting lists that wait in their queue until they are taken (estimated from the size of batches)",
             self.waiting.clone(),
         );
         registry.register("outcomes", "Attempts to send a delivery, by their outcome", self.outcomes.clone());
@@ -59,8 +59,8 @@ impl DeliveryMetrics {
     }
 
     /// Shows the number of messages in the queue.
-    pub(crate) fn show_waiting(&self, messages: u32) {
-        self.waiting.set(messages.into());
+    pub(crate) fn show_waiting(&self, messages: u64) {
+        self.waiting.set(i64::try_from(messages).unwrap_or(i64::MAX));
     }
 
     /// Counts new deliveries.

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use rowlock_messaging::amqp::Received;
+
 use crate::settings::PaceSettings;
 
 /// Minimum time between two looks at the queue.
@@ -37,9 +39,10 @@ pub(crate) enum Permit {
 #[derive(Debug, Clone, Copy)]
 struct Look {
     at: Instant,
+    /// Number of deliveries in the queue.
     depth: u64,
-    /// Number of messages that were taken since.
-    taken: u64,
+    /// The deliveries and messages that had been received by then.
+    received: Received,
 }
 
 /// The pace at which this notifier takes messages.
@@ -47,6 +50,8 @@ struct Look {
 pub(crate) struct Pace {
     settings: PaceSettings,
     look: Option<Look>,
+    /// The deliveries and messages that were last received between two looks. Their ratio is the size of a batch.
+    batch_ratio: Received,
     busy_until: Option<Instant>,
     /// Time before which no messages are taken.
     not_before: Instant,
@@ -58,7 +63,15 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) const fn new(settings: PaceSettings, now: Instant) -> Self {
-        Self { settings, look: None, busy_until: None, not_before: now, room: 0, waiting_since: None }
+        Self {
+            settings,
+            look: None,
+            batch_ratio: Received { deliveries: 1, messages: 1 },
+            busy_until: None,
+            not_before: now,
+            room: 0,
+            waiting_since: None,
+        }
     }
 
     /// Returns the number up to which unsent mails are counted.
@@ -71,18 +84,32 @@ impl Pace {
         self.look.is_none_or(|look| now.duration_since(look.at) >= LOOK_INTERVAL)
     }
 
-    /// Reports the number of messages in the queue.
-    pub(crate) fn looked(&mut self, depth: u32, now: Instant) {
+    /// Reports the number of deliveries in the queue, and those that have been received. Returns the estimated number of messages in
+    /// the queue.
+    pub(crate) fn looked(&mut self, depth: u32, received: Received, now: Instant) -> u64 {
         let depth = u64::from(depth);
         if let Some(look) = self.look {
-            let arrived = depth.saturating_add(look.taken).saturating_sub(look.depth);
+            let new = Received {
+                deliveries: received.deliveries.saturating_sub(look.received.deliveries),
+                messages: received.messages.saturating_sub(look.received.messages),
+            };
+            if new.deliveries > 0 {
+                self.batch_ratio = new;
+            }
+            let arrived = self.messages_in(depth.saturating_add(new.deliveries).saturating_sub(look.depth));
             // Messages per second above the limit, without a division.
             let elapsed = now.duration_since(look.at).as_millis();
             if self.settings.busy_from > 0 && u128::from(arrived) * 1_000 > u128::from(self.settings.busy_from) * elapsed {
                 self.busy_until = Some(now + CALM_AFTER);
             }
         }
-        self.look = Some(Look { at: now, depth, taken: 0 });
+        self.look = Some(Look { at: now, depth, received });
+        self.messages_in(depth)
+    }
+
+    /// Returns the estimated number of messages in a number of deliveries.
+    fn messages_in(&self, deliveries: u64) -> u64 {
+        deliveries.saturating_mul(self.batch_ratio.messages) / self.batch_ratio.deliveries.max(1)
     }
 
     /// Returns how many messages may be taken.
@@ -116,9 +143,6 @@ impl Pace {
     pub(crate) fn took(&mut self, messages: usize, now: Instant) {
         let messages = u32::try_from(messages).unwrap_or(u32::MAX);
         self.room = self.room.saturating_sub(messages);
-        if let Some(look) = &mut self.look {
-            look.taken = look.taken.saturating_add(messages.into());
-        }
         let gap = if self.is_busy(now) { Duration::from_secs(messages.into()) / self.settings.busy_rate } else { MIN_GAP };
         self.not_before = now + gap;
     }
@@ -133,6 +157,10 @@ mod tests {
     use super::*;
 
     const SETTINGS: PaceSettings = PaceSettings { max_backlog: 500, busy_from: 1_000, busy_rate: 50 };
+
+    fn received(deliveries: u64, messages: u64) -> Received {
+        Received { deliveries, messages }
+    }
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -175,21 +203,33 @@ mod tests {
         let mut pace = Pace::new(SETTINGS, start);
         pace.counted(0, start);
         assert!(pace.should_look(start));
-        pace.looked(10_000, start);
+        pace.looked(10_000, received(0, 0), start);
         assert_eq!(pace.permit(start), Permit::Take(500), "a long queue alone does not tell that messages arrive");
         pace.took(60, start);
         assert!(!pace.should_look(start + millis(99)) && pace.should_look(start + millis(100)));
         // 40 more in the queue, and 60 taken: 1,000 per second.
-        pace.looked(10_040, start + millis(100));
+        pace.looked(10_040, received(60, 60), start + millis(100));
         assert_eq!(pace.permit(start + millis(100)), Permit::Take(440));
-        pace.looked(10_141, start + millis(200));
+        pace.looked(10_141, received(60, 60), start + millis(200));
         assert_eq!(pace.permit(start + millis(200)), Permit::Take(50));
         pace.took(50, start + millis(200));
         assert_eq!(pace.permit(start + millis(200)), Permit::Wait(Duration::from_secs(1)));
         // The queue gets shorter from now on.
-        pace.looked(10_000, start + millis(1_200));
+        pace.looked(10_000, received(60, 60), start + millis(1_200));
         assert_eq!(pace.permit(start + millis(1_200)), Permit::Take(50));
         assert_eq!(pace.permit(start + millis(200) + CALM_AFTER), Permit::Take(390));
+    }
+
+    #[test]
+    fn the_messages_of_batches_count_one_by_one() {
+        let start = Instant::now();
+        let mut pace = Pace::new(SETTINGS, start);
+        pace.counted(0, start);
+        assert_eq!(pace.looked(4, received(0, 0), start), 4, "the size of a batch is not known yet");
+        // 2 more in the queue, and 2 received with 60 messages: 4 batches of 30 messages in 100 ms.
+        assert_eq!(pace.looked(6, received(2, 60), start + millis(100)), 180);
+        assert_eq!(pace.permit(start + millis(100)), Permit::Take(50));
+        assert_eq!(pace.looked(6, received(2, 60), start + millis(200)), 180, "nothing new was received");
     }
 
     #[test]
@@ -197,8 +237,8 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(PaceSettings { busy_from: 0, ..SETTINGS }, start);
         pace.counted(0, start);
-        pace.looked(0, start);
-        pace.looked(1_000_000, start + millis(100));
+        pace.looked(0, received(0, 0), start);
+        pace.looked(1_000_000, received(0, 0), start + millis(100));
         assert_eq!(pace.permit(start + millis(100)), Permit::Take(500));
     }
 }

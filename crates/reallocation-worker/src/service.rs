@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rowlock_http::management::{self, Readiness};
-use rowlock_inventory::{Inventory, InventoryConfig, MIGRATIONS};
+use rowlock_inventory::{Inventory, InventoryConfig, MIGRATIONS, MessageFormat};
 use rowlock_messaging::amqp::LinkMetrics;
 use rowlock_messaging::outbox::OutboxNotifier;
 use rowlock_platform::clock::Clock;
@@ -97,7 +97,7 @@ impl Worker {
             render: Arc::new(|_| None),
             on_messages: Arc::new(move || notifier.notify()),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
-            source: SOURCE,
+            messages: MessageFormat { source: SOURCE, max_batch_items: self.settings.work.max_batch_items },
             response_timeout: self.settings.database.limits.response_timeout(),
             resolve_timeout: self.settings.work.resolve_for,
             one_event_per_transaction: self.settings.work.one_event_per_transaction,

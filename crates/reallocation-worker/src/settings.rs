@@ -1,10 +1,12 @@
 //! Settings of `reallocation-worker`. `default.toml` documents each of them.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use rowlock_http::management::ManagementSettings;
 use rowlock_messaging::amqp::AmqpSettings;
+use rowlock_messaging::outbox::MAX_BATCH_ITEMS;
 use rowlock_platform::database::DatabaseSettings;
 use rowlock_platform::settings::{SettingsError, SettingsReader};
 use rowlock_platform::telemetry::{LogSettings, TraceSettings};
@@ -34,7 +36,7 @@ pub struct WorkerSettings {
     pub traces: TraceSettings,
 }
 
-/// Settings of the section `worker`.
+/// Settings of the section `worker`, and of the messages that the worker writes.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkSettings {
     /// Whether `tickets.released` messages are consumed.
@@ -56,6 +58,8 @@ pub struct WorkSettings {
     pub resolve_for: Duration,
     /// Whether each transaction contains ticket types of one event only.
     pub one_event_per_transaction: bool,
+    /// Maximum number of messages that are published in one batch.
+    pub max_batch_items: NonZeroUsize,
 }
 
 /// Settings of the other commands. `dead-letters` needs the broker, `migrate` the database, and `healthcheck` the management port.
@@ -97,6 +101,7 @@ impl WorkSettings {
         let max_promotions = reader.number("worker.max_promotions", 1..=10_000);
         let resolve_for = reader.millis("worker.resolve_timeout_ms", 100..=60_000);
         let one_event_per_transaction = reader.value("worker.one_event_per_transaction");
+        let max_batch_items = reader.number("outbox.max_batch_items", NonZeroUsize::MIN..=MAX_BATCH_ITEMS);
         Some(Self {
             messages: messages?,
             sweep: sweep?,
@@ -107,6 +112,7 @@ impl WorkSettings {
             max_promotions: max_promotions?,
             resolve_for: resolve_for?,
             one_event_per_transaction: one_event_per_transaction?,
+            max_batch_items: max_batch_items?,
         })
     }
 }

@@ -88,6 +88,9 @@ fn the_document_is_valid_and_its_examples_match_the_schemas() {
             with["data"]["surprise"] = json!(1);
             assert!(!payload.is_valid(&with), "{key} with a field that nobody knows");
         }
+        let batch = validator(&document, "/components/schemas/batch");
+        complies(&batch, &json!([examples[0]["payload"], examples[0]["payload"]]), &format!("a batch of {key}"));
+        assert!(!batch.is_valid(&json!([examples[0]["payload"]])), "a batch of one");
         // Each message has a channel with its routing key as address, and an operation that sends to it.
         let channel = &document["channels"][name];
         assert_eq!(channel["address"], *key);

@@ -32,7 +32,7 @@ use self::late_bookings::LateBookingBudget;
 use self::unit_of_work::{Tracked, UnitOfWork};
 pub(crate) use self::write::{BatchWrites, CommitMarker};
 use crate::command::{Book, Command, CommandRequest, Outcome};
-use crate::config::{LockWait, NewId, ResponseRenderer};
+use crate::config::{LockWait, MessageFormat, NewId, ResponseRenderer};
 
 /// A transaction whose rows are locked and read. It must be ended before the connection is used for anything else.
 pub(crate) struct LockedBatch {
@@ -125,7 +125,12 @@ impl LockedBatch {
     }
 
     /// Decides the commands in their order.
-    pub(crate) fn decide<R: CommandRequest>(self, requests: &[R], render: &ResponseRenderer, source: &str) -> QueryResult<DecidedBatch> {
+    pub(crate) fn decide<R: CommandRequest>(
+        self,
+        requests: &[R],
+        render: &ResponseRenderer,
+        format: MessageFormat,
+    ) -> QueryResult<DecidedBatch> {
         let mut outcomes = Vec::with_capacity(requests.len());
         let skipped: Vec<bool> = requests.iter().map(|request| self.is_blocked(request.command())).collect();
         let mut work = self.work;
@@ -135,7 +140,7 @@ impl LockedBatch {
             outcomes.push(if skipped { Outcome::Skipped } else { work.decide_command(request.command(), render) });
         }
         work.emit_tickets_released();
-        let writes = BatchWrites::of(&work, source)?;
+        let writes = BatchWrites::of(&work, format)?;
         Ok(DecidedBatch { outcomes, writes })
     }
 }

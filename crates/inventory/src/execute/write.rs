@@ -20,6 +20,7 @@ use super::queue_log::QueueLogWrites;
 use super::statements as sql;
 use super::unit_of_work::UnitOfWork;
 use crate::auditlog::InsertAuditEntry;
+use crate::config::MessageFormat;
 
 /// The key of a row that the transaction inserted. After a lost COMMIT response, the existence of the row proves the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(crate) struct BatchWrites {
 
 impl BatchWrites {
     /// Collects the changes of a batch. Returns `None` if there are none.
-    pub(super) fn of(work: &UnitOfWork, source: &str) -> QueryResult<Option<Self>> {
+    pub(super) fn of(work: &UnitOfWork, format: MessageFormat) -> QueryResult<Option<Self>> {
         let mut sales = sales(work)?;
         let mut entries = new_entries(work)?;
         let keys = new_keys(work)?;
@@ -64,7 +65,7 @@ impl BatchWrites {
         let (marker_event, id) = first_key.unwrap_or((event, marker_row.id));
         let marker = CommitMarker { event: EventId::from_uuid(marker_event), id, locked: work.types.keys().copied().collect() };
         add_counters(work, &mut sales)?;
-        add_messages(work, source, &mut sales)?;
+        add_messages(work, format, &mut sales)?;
         let lowered = change_counts(work, &mut entries);
         Ok(Some(Self {
             marker,

@@ -171,7 +171,7 @@ async fn state(fixture: &InventoryFixture, key: TypeKey) -> Vec<Row> {
          UNION ALL (SELECT format('count %s %s %s', level, bucket, waiting) FROM waitlist_counts WHERE event_id = '{event}' AND waiting > 0 ORDER BY level, bucket)
          UNION ALL (SELECT format('log %s %s %s %s %s %s %s %s', position, kind, entry_number, previous_number, quantity, min_quantity, free, max_per_booking)
                       FROM queue_log WHERE event_id = '{event}' ORDER BY position)
-         UNION ALL (SELECT 'message ' || routing_key FROM outbox WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id)"
+         UNION ALL (SELECT 'message ' || routing_key FROM outbox_messages WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id, n)"
     );
     diesel::sql_query(sql).load(&mut conn).await.unwrap()
 }
@@ -186,7 +186,7 @@ struct Sequence {
 async fn assert_sequences_are_gapless(fixture: &InventoryFixture, key: TypeKey) {
     let mut conn = fixture.database.admin().await;
     let sql = format!(
-        "SELECT (payload::json->>'sequence')::bigint AS sequence FROM outbox WHERE event_id = '{0}' AND routing_key NOT LIKE 'event.%' ORDER BY id",
+        "SELECT (payload::json->>'sequence')::bigint AS sequence FROM outbox_messages WHERE event_id = '{0}' AND routing_key NOT LIKE 'event.%' ORDER BY id, n",
         key.event
     );
     let sequences: Vec<i64> =

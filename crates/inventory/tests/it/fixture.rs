@@ -1,9 +1,10 @@
 //! An inventory with a database and a helper to create events, for tests below HTTP.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId, WishId};
@@ -17,7 +18,7 @@ use rowlock_inventory::command::{
 use rowlock_inventory::create::{NewEvent, NewTicketType, create_event};
 use rowlock_inventory::event_times::EventTimes;
 use rowlock_inventory::views::Holder;
-use rowlock_inventory::{Command, Inventory, InventoryConfig, Outcome};
+use rowlock_inventory::{Command, Inventory, InventoryConfig, MessageFormat, Outcome};
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{ConnectionLimits, Pool, build_keyed_pool};
 use rowlock_test_support::database::TestDatabase;
@@ -30,6 +31,12 @@ pub(crate) struct InventoryFixture {
     pub(crate) clock: Clock,
 }
 
+/// Creates a view of the messages in the outbox, of which a row contains one or more, in the order of `id, n`.
+const OUTBOX_MESSAGES: &str = "CREATE VIEW outbox_messages AS
+    SELECT o.id, m.n, (m.payload->'data'->>'eventId')::uuid AS event_id, o.routing_key, m.payload
+      FROM outbox o CROSS JOIN LATERAL jsonb_array_elements(
+           CASE WHEN left(o.payload, 1) = '[' THEN o.payload::jsonb ELSE jsonb_build_array(o.payload::jsonb) END) WITH ORDINALITY AS m (payload, n)";
+
 impl InventoryFixture {
     pub(crate) async fn new() -> Self {
         Self::with(false).await
@@ -37,6 +44,7 @@ impl InventoryFixture {
 
     pub(crate) async fn with(one_event_per_transaction: bool) -> Self {
         let database = TestDatabase::new(&BookingTemplate).await;
+        database.admin().await.batch_execute(OUTBOX_MESSAGES).await.unwrap();
         let pool = build_keyed_pool(&database.service_url(), 4, ConnectionLimits::default(), "a test").unwrap();
         let clock = Clock::system();
         let ids = clock.clone();
@@ -46,7 +54,7 @@ impl InventoryFixture {
             render: Arc::new(answer),
             on_messages: Arc::new(|| {}),
             on_transaction: Arc::new(|_| {}),
-            source: "/a/test",
+            messages: MessageFormat { source: "/a/test", max_batch_items: NonZeroUsize::new(5).unwrap() },
             response_timeout: ConnectionLimits::default().response_timeout(),
             resolve_timeout: Duration::from_secs(1),
             one_event_per_transaction,
@@ -143,7 +151,7 @@ impl InventoryFixture {
             #[diesel(sql_type = diesel::sql_types::Text)]
             routing_key: String,
         }
-        let sql = format!("SELECT routing_key FROM outbox WHERE event_id = '{}' ORDER BY id", key.event);
+        let sql = format!("SELECT routing_key FROM outbox_messages WHERE event_id = '{}' ORDER BY id, n", key.event);
         let rows: Vec<Row> = diesel::sql_query(sql).load(&mut self.database.admin().await).await.unwrap();
         rows.into_iter().map(|row| row.routing_key).collect()
     }

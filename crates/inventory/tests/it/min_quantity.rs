@@ -64,7 +64,7 @@ async fn a_returned_ticket_goes_to_the_first_who_takes_so_few() {
                   LEFT JOIN bookings b ON b.id = w.booking_id ORDER BY w.number";
     assert_eq!(fixture.texts(stored).await, ["1 4  ", "2 4 2 2", "3 2 1 1"], "the minimum is stored only if it is lower");
     let told = "SELECT concat_ws(' ', routing_key, d->>'number', d->>'quantity', d->>'minQuantity', d->>'requestedQuantity') AS text
-                  FROM outbox CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key LIKE 'waitlist.%' ORDER BY id";
+                  FROM outbox_messages CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key LIKE 'waitlist.%' ORDER BY id, n";
     let expected =
         ["waitlist.joined 1 4", "waitlist.joined 2 4 2", "waitlist.joined 3 2 1", "waitlist.promoted 3 1 2", "waitlist.promoted 2 2 4"];
     assert_eq!(fixture.texts(told).await, expected);
@@ -110,7 +110,7 @@ async fn an_offer_is_for_the_tickets_that_were_there() {
     fixture.inventory.run(vec![cancel(&first, Some(2)), reallocate(key, 10)], LockWait::Wait).await;
     assert_eq!(fixture.audited_stock(key).await, [0, 2, 1, 0, 0]);
     let offer = "SELECT concat_ws(' ', payload::jsonb->'data'->>'quantity', payload::jsonb->'data'->>'requestedQuantity') AS text
-                   FROM outbox WHERE routing_key = 'waitlist.offered'";
+                   FROM outbox_messages WHERE routing_key = 'waitlist.offered'";
     assert_eq!(fixture.texts(offer).await, ["2 3"]);
     fixture.close().await;
 }
@@ -133,7 +133,7 @@ async fn the_minimum_can_be_changed_in_its_place_and_is_never_above_the_quantity
     fixture.inventory.run_one(reallocate(key, 10)).await.unwrap();
     assert_eq!(fixture.audited_stock(key).await, [0, 0, 4, 0, 0]);
     let told = "SELECT concat_ws(' ', d->>'quantity', coalesce(d->>'minQuantity', 'all'), d->>'previousQuantity') AS text
-                  FROM outbox CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key = 'waitlist.changed' ORDER BY id";
+                  FROM outbox_messages CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key = 'waitlist.changed' ORDER BY id, n";
     assert_eq!(fixture.texts(told).await, ["4 all 3", "4 3 4", "4 2 4"]);
     fixture.close().await;
 }

@@ -38,10 +38,11 @@ struct Payload {
 
 /// Returns the messages about ticket types that are in the outbox.
 async fn messages(fixture: &InventoryFixture) -> Vec<SalesMessage> {
-    let rows: Vec<Payload> = diesel::sql_query("SELECT payload FROM outbox WHERE routing_key NOT LIKE 'event.%' ORDER BY id")
-        .load(&mut fixture.database.admin().await)
-        .await
-        .unwrap();
+    let rows: Vec<Payload> =
+        diesel::sql_query("SELECT payload::text AS payload FROM outbox_messages WHERE routing_key NOT LIKE 'event.%' ORDER BY id, n")
+            .load(&mut fixture.database.admin().await)
+            .await
+            .unwrap();
     rows.iter().map(|row| parse_sales_message(row.payload.as_bytes()).unwrap()).collect()
 }
 

@@ -150,8 +150,8 @@ async fn state(fixture: &InventoryFixture, keys: &[TypeKey]) -> Vec<Row> {
                      WHERE event_id = '{event}' AND waiting > 0 ORDER BY ticket_type_id, level, bucket)
          UNION ALL (SELECT format('log %s %s %s %s', n, position, kind, entry_number)
            FROM queue_log q JOIN types ON types.id = q.ticket_type_id ORDER BY n, position)
-         UNION ALL (SELECT 'message ' || routing_key FROM outbox
-                     WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id)"
+         UNION ALL (SELECT 'message ' || routing_key FROM outbox_messages
+                     WHERE event_id = '{event}' AND routing_key NOT IN ('tickets.released', 'event.created') ORDER BY id, n)"
     );
     diesel::sql_query(sql).load(&mut fixture.database.admin().await).await.unwrap()
 }

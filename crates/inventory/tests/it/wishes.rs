@@ -63,7 +63,7 @@ async fn the_first_promotion_ends_the_other_entries_and_tells_why() {
     let told = event
         .texts(
             "SELECT concat_ws(' ', routing_key, (d->'wishId') IS NOT NULL, d->>'preference', (d->'fulfilledBy') IS NOT NULL) AS text
-               FROM outbox CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key LIKE 'waitlist.%' ORDER BY id",
+               FROM outbox_messages CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key LIKE 'waitlist.%' ORDER BY id, n",
         )
         .await;
     let joined =
@@ -164,7 +164,7 @@ async fn a_closed_account_leaves_all_lists_and_a_cancelled_event_closes_them() {
     event.run(vec![event.pass(0), event.pass(1)]).await;
     assert_eq!(event.statuses(&other).await, ["closed", "closed"]);
     let told = "SELECT concat_ws(' ', d->>'wishId', d->>'preference') AS text
-                  FROM outbox CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key = 'waitlist.closed' ORDER BY 1";
+                  FROM outbox_messages CROSS JOIN LATERAL (SELECT payload::jsonb->'data' AS d) AS m WHERE routing_key = 'waitlist.closed' ORDER BY 1";
     assert_eq!(event.texts(told).await, [format!("{} 0", other.wish), format!("{} 1", other.wish)]);
     event.stocks().await;
     event.close().await;

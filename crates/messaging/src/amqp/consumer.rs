@@ -1,6 +1,6 @@
 //! Consumer with explicit acknowledgements and a bounded prefetch window.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use amqprs::channel::{
     BasicAckArguments, BasicCancelArguments, BasicConsumeArguments, BasicQosArguments, ConsumerMessage, QueueDeclareArguments,
@@ -9,10 +9,22 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::link::Link;
 use super::metrics::UpGuard;
-use super::{AmqpSettings, Delivery, LinkError, LinkMetrics, Publisher, Topology};
+use super::{AmqpSettings, Delivery, DeliveryTag, LinkError, LinkMetrics, Publisher, Topology};
 
-/// Receives deliveries from a work queue. Each delivery stays unacknowledged until the caller acknowledges, retries or
-/// dead-letters it. The broker requeues deliveries that are still unacknowledged when the consumer is dropped.
+/// Numbers of received deliveries and messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Number of deliveries, each a single message or a batch.
+    pub deliveries: u64,
+    /// Number of messages in them.
+    pub messages: u64,
+}
+
+/// Receives messages from a work queue. Each message stays unacknowledged until the caller acknowledges, retries or
+/// dead-letters it. The broker requeues what is still unacknowledged when the consumer is dropped.
+///
+/// A batch is returned as its messages, each a [`Delivery`] of its own, and acknowledged once all of them are. If the connection
+/// ends before that, the broker delivers all messages of the batch again.
 ///
 /// After its first error a consumer must be dropped and replaced by a new one, except after [`LinkError::NotAccepted`].
 pub struct Consumer {
@@ -31,8 +43,11 @@ pub struct Consumer {
     incoming: Option<UnboundedReceiver<ConsumerMessage>>,
     /// Deliveries that were received but not yet returned to the caller.
     buffered: VecDeque<Delivery>,
-    /// Tags of unacknowledged deliveries. The broker closes the channel if any other tag is acknowledged.
-    unacked: BTreeSet<u64>,
+    /// The unacknowledged deliveries, with the messages in them that are not settled. The broker closes the channel if any other
+    /// delivery is acknowledged.
+    unacked: BTreeMap<u64, BTreeSet<u32>>,
+    /// Number of deliveries and of messages that were received so far.
+    received: Received,
     up: Option<UpGuard>,
 }
 
@@ -74,7 +89,8 @@ impl Consumer {
             consumer_tag: String::new(),
             incoming: None,
             buffered: VecDeque::new(),
-            unacked: BTreeSet::new(),
+            unacked: BTreeMap::new(),
+            received: Received::default(),
             up: None,
         };
         consumer.resume().await?;
@@ -121,29 +137,42 @@ impl Consumer {
     fn take(&mut self, message: ConsumerMessage) {
         if let Some(delivery) = Delivery::read(message) {
             self.metrics.delivered.inc();
-            self.unacked.insert(delivery.tag);
-            self.buffered.push_back(delivery);
+            self.received.deliveries += 1;
+            for message in delivery.split() {
+                self.received.messages += 1;
+                self.unacked.entry(message.tag.delivery).or_default().insert(message.tag.item);
+                self.buffered.push_back(message);
+            }
         }
     }
 
-    /// Acknowledges every unacknowledged delivery up to and including `tag`.
-    pub async fn ack_all_up_to(&mut self, tag: u64) -> Result<(), LinkError> {
-        let Some(&last) = self.unacked.range(..=tag).next_back() else { return Ok(()) };
+    /// Acknowledges every unacknowledged message up to the one with this tag, and those that arrived with it.
+    pub async fn ack_all_up_to(&mut self, tag: DeliveryTag) -> Result<(), LinkError> {
+        let Some((&last, _)) = self.unacked.range(..=tag.delivery).next_back() else { return Ok(()) };
         self.unacked = self.unacked.split_off(&last.saturating_add(1));
         self.send_ack(last, true).await
     }
 
-    /// Acknowledges these deliveries, ignoring tags that have already been acknowledged.
-    pub async fn ack(&mut self, tags: &[u64]) -> Result<(), LinkError> {
-        let tags: BTreeSet<u64> = tags.iter().copied().filter(|tag| self.unacked.contains(tag)).collect();
-        let Some(&last) = tags.last() else { return Ok(()) };
-        // A single frame suffices if no other delivery up to the last one stays unacknowledged.
-        if self.unacked.range(..=last).count() == tags.len() {
-            return self.ack_all_up_to(last).await;
-        }
+    /// Acknowledges these messages, ignoring tags that have already been acknowledged.
+    pub async fn ack(&mut self, tags: &[DeliveryTag]) -> Result<(), LinkError> {
+        let mut settled = BTreeSet::new();
         for tag in tags {
-            self.unacked.remove(&tag);
-            self.send_ack(tag, false).await?;
+            if let Some(items) = self.unacked.get_mut(&tag.delivery)
+                && items.remove(&tag.item)
+                && items.is_empty()
+            {
+                self.unacked.remove(&tag.delivery);
+                settled.insert(tag.delivery);
+            }
+        }
+        // A single frame suffices for all deliveries before the first one that stays unacknowledged.
+        let first_unacked = self.unacked.first_key_value().map_or(u64::MAX, |(delivery, _)| *delivery);
+        let later = settled.split_off(&first_unacked);
+        if let Some(&last) = settled.last() {
+            self.send_ack(last, true).await?;
+        }
+        for delivery in later {
+            self.send_ack(delivery, false).await?;
         }
         Ok(())
     }
@@ -181,7 +210,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Returns the number of messages in the work queue that have not been delivered yet.
+    /// Returns the number of deliveries in the work queue, single messages and batches, that have not been delivered yet.
     pub async fn depth(&mut self) -> Result<u32, LinkError> {
         let declaration = QueueDeclareArguments::new(&self.queue).passive(true).finish();
         let declared =
@@ -194,9 +223,14 @@ impl Consumer {
         self.incoming.is_none()
     }
 
-    /// Returns the number of unacknowledged deliveries.
+    /// Returns the number of unacknowledged deliveries, single messages and batches.
     pub fn unacked(&self) -> usize {
         self.unacked.len()
+    }
+
+    /// Returns the numbers of deliveries and messages that were received since the consumer connected.
+    pub fn received(&self) -> Received {
+        self.received
     }
 
     /// Closes the connection. The broker requeues unacknowledged deliveries.

@@ -62,7 +62,7 @@ pub async fn list(settings: &AmqpSettings, topology: &Topology, limit: usize) ->
     while letters.len() < limit
         && let Some((delivery, _)) = get(&mut link, &topology.dead_queue).await?
     {
-        last_tag = delivery.tag;
+        last_tag = delivery.tag.delivery;
         letters.push(DeadLetter::from(delivery));
     }
     if last_tag > 0 {
@@ -97,7 +97,7 @@ pub async fn replay(settings: &AmqpSettings, topology: &Topology) -> Result<Repl
         let settlements = publisher.publish_batch(copies).await?;
         for (delivery, settlement) in chunk.iter().zip(settlements) {
             if settlement == Settlement::Confirmed {
-                let ack = BasicAckArguments::new(delivery.tag, false);
+                let ack = BasicAckArguments::new(delivery.tag.delivery, false);
                 link.send("removing a dead letter", |channel| async move { channel.basic_ack(ack).await }).await?;
                 replayed.moved += 1;
             } else {

@@ -1,17 +1,38 @@
 //! Incoming messages.
 
+use std::borrow::Cow;
+
 use amqprs::channel::ConsumerMessage;
 use amqprs::{BasicProperties, FieldValue};
 use rowlock_domain::Timestamp;
+use rowlock_domain::messages::{BatchItem, split_batch};
 
 use super::message::{ATTEMPT, FAILED_AT, MAX_SHORT_STRING_BYTES, REASON, ROUTING_KEY, fitting_headers, shorten};
 use super::{Exchange, Headers, OutboundMessage};
 
-/// A message that was received from a queue and stays unacknowledged until it is acknowledged, retried or dead-lettered.
+/// Identifies a received message on the channel that received it. Messages that arrived in one batch share the number of the
+/// broker's delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryTag {
+    /// The number that the broker gave to the delivery.
+    pub(super) delivery: u64,
+    /// The place of the message in the batch, starting at 0.
+    pub(super) item: u32,
+}
+
+impl DeliveryTag {
+    /// Returns the tag of a delivery that is not a batch.
+    pub(super) const fn single(delivery: u64) -> Self {
+        Self { delivery, item: 0 }
+    }
+}
+
+/// A message that was received from a queue and stays unacknowledged until it is acknowledged, retried or dead-lettered. The
+/// messages of a batch are settled one by one; the broker keeps the batch until all of them are.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// The delivery tag, which is valid only on the channel that received it.
-    pub tag: u64,
+    pub tag: DeliveryTag,
     /// Whether the message was delivered before to a consumer that lost its connection or requeued it.
     pub redelivered: bool,
     /// The routing key that the message was first published with.
@@ -40,6 +61,25 @@ impl Delivery {
         Some(Self::from_parts(deliver.delivery_tag(), deliver.redelivered(), deliver.routing_key(), &properties, body))
     }
 
+    /// Returns the messages of a batch in their order, or the only message. A batch that cannot be split is returned as one message,
+    /// which consumers then find unreadable.
+    pub(super) fn split(self) -> Vec<Self> {
+        let Some(items) = split_batch(&self.body) else { return vec![self] };
+        let item = |(number, item): (u32, BatchItem<'_>)| Self {
+            tag: DeliveryTag { delivery: self.tag.delivery, item: number },
+            redelivered: self.redelivered,
+            routing_key: self.routing_key.clone(),
+            message_id: item.id.filter(|id| !id.is_empty() && id.len() <= MAX_SHORT_STRING_BYTES).map(Cow::into_owned),
+            occurred_at: self.occurred_at,
+            body: item.body.as_bytes().to_vec(),
+            attempt: self.attempt,
+            reason: self.reason.clone(),
+            failed_at: self.failed_at,
+            headers: self.headers.clone(),
+        };
+        (0..).zip(items).map(item).collect()
+    }
+
     pub(super) fn from_parts(tag: u64, redelivered: bool, routing_key: &str, properties: &BasicProperties, body: Vec<u8>) -> Self {
         let mut headers = Headers::new();
         let mut dead_letter_reason = None;
@@ -59,7 +99,7 @@ impl Delivery {
         let attempt = headers.remove(ATTEMPT).and_then(|attempt| attempt.parse().ok()).unwrap_or(1);
         let reason = headers.remove(REASON);
         Self {
-            tag,
+            tag: DeliveryTag::single(tag),
             redelivered,
             routing_key: headers
                 .remove(ROUTING_KEY)
@@ -168,6 +208,25 @@ mod tests {
         assert_eq!(again.routing_key, "tickets.released");
         assert_eq!(again.headers, message.headers);
         assert_eq!(round_trip(&again.copy_to("work")).attempt, 1, "a replay resets the attempt number");
+    }
+
+    #[test]
+    fn a_batch_is_split_and_each_of_its_messages_is_retried_alone() {
+        let body = r#"[{"id": "a"}, 7, {"id": "c"}]"#;
+        let message = OutboundMessage::event("booking.confirmed", "a", body);
+        assert_eq!(message.properties().content_type().map(String::as_str), Some("application/cloudevents-batch+json"));
+        let items = round_trip(&message).split();
+        let seen: Vec<_> = items.iter().map(|item| (item.tag, item.message_id.as_deref(), item.body.as_slice())).collect();
+        let tag = |item| DeliveryTag { delivery: 7, item };
+        assert_eq!(seen, [(tag(0), Some("a"), br#"{"id": "a"}"#.as_slice()), (tag(1), None, b"7"), (tag(2), Some("c"), br#"{"id": "c"}"#)]);
+        let copy = items[2].copy_to("work");
+        assert_eq!(copy.properties().content_type().map(String::as_str), Some("application/cloudevents+json"));
+        assert_eq!(round_trip(&copy).split().len(), 1);
+        for single in ["{}", "not json", "[", "[]"] {
+            let items = round_trip(&OutboundMessage::event("a.b", "id", single)).split();
+            assert_eq!(items.iter().map(|item| item.body.as_slice()).collect::<Vec<_>>(), [single.as_bytes()]);
+            assert_eq!(items[0].message_id.as_deref(), Some("id"));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use amqprs::{BasicProperties, FieldTable, FieldValue};
 use rowlock_domain::Timestamp;
+use rowlock_domain::messages::{BATCH_CONTENT_TYPE, MESSAGE_CONTENT_TYPE, is_batch};
 
 /// Headers of a message as text. Numbers that other publishers sent are converted to text.
 pub type Headers = BTreeMap<String, String>;
@@ -38,7 +39,7 @@ pub enum Exchange {
     Default,
 }
 
-/// A message to publish. It is always persistent, and its content type is CloudEvents in JSON.
+/// A message to publish. It is always persistent, and its content type is CloudEvents in JSON, single or batched.
 #[derive(Debug, Clone)]
 pub struct OutboundMessage {
     /// The exchange to publish to.
@@ -93,7 +94,8 @@ impl OutboundMessage {
 
     pub(super) fn properties(&self) -> BasicProperties {
         let mut properties = BasicProperties::default();
-        properties.with_content_type("application/cloudevents+json").with_persistence(true).with_message_id(&self.message_id);
+        let content_type = if is_batch(&self.body) { BATCH_CONTENT_TYPE } else { MESSAGE_CONTENT_TYPE };
+        properties.with_content_type(content_type).with_persistence(true).with_message_id(&self.message_id);
         if let Some(seconds) = self.occurred_at.and_then(|at| u64::try_from(at.timestamp()).ok()) {
             properties.with_timestamp(seconds);
         }

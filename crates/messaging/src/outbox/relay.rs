@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowlock_domain::messages::trace_of_message;
+use rowlock_domain::messages::{split_batch, trace_of_message};
 use rowlock_postgres::DatabaseError;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -237,17 +237,24 @@ impl RelayState {
 }
 
 impl RelayState {
-    /// Exports a span from the time of the change until the broker's confirm.
+    /// Exports a span for each message of a row, from the time of the change until the broker's confirm.
     fn trace(&self, row: &OutboxRow) {
-        if self.traces.is_on()
-            && let Some(trace) = trace_of_message(row.payload.as_bytes())
-        {
-            let name = format!("publish {}", row.routing_key);
-            let mut span = self.traces.begin_at(SpanKind::Producer, name, Some(trace), row.occurred_at.into());
-            span.set("messaging.system", "rabbitmq");
-            span.set("messaging.operation.name", "publish");
-            span.set("messaging.message.id", row.message_id.to_string());
+        if !self.traces.is_on() {
+            return;
         }
+        match split_batch(row.payload.as_bytes()) {
+            Some(items) => items.iter().for_each(|item| self.trace_message(row, item.id.as_deref().unwrap_or_default(), item.body)),
+            None => self.trace_message(row, &row.message_id.to_string(), &row.payload),
+        }
+    }
+
+    fn trace_message(&self, row: &OutboxRow, id: &str, body: &str) {
+        let Some(trace) = trace_of_message(body.as_bytes()) else { return };
+        let name = format!("publish {}", row.routing_key);
+        let mut span = self.traces.begin_at(SpanKind::Producer, name, Some(trace), row.occurred_at.into());
+        span.set("messaging.system", "rabbitmq");
+        span.set("messaging.operation.name", "publish");
+        span.set("messaging.message.id", id.to_owned());
     }
 }
 

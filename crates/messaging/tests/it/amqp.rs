@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use rowlock_domain::messages::TICKETS_RELEASED;
 use rowlock_messaging::amqp::{
-    Consumer, Exchange, LinkError, OutboundMessage, Publisher, QueueDeclaration, Settlement, Tap, Topology, declare_queue, delete_queue,
-    queue_depth,
+    Consumer, Exchange, LinkError, OutboundMessage, Publisher, QueueDeclaration, Received, Settlement, Tap, Topology, dead_letters,
+    declare_queue, delete_queue, queue_depth,
 };
 use rowlock_test_support::broker::TestBroker;
 use rowlock_test_support::wait::until;
@@ -113,8 +114,8 @@ async fn a_batch_contains_the_deliveries_that_arrived_but_no_more_than_the_prefe
     let more = tokio::time::timeout(Duration::from_millis(200), consumer.next_batch(10)).await;
     assert!(more.is_err(), "the window is full");
 
-    // Acknowledging a delivery twice, or an unknown tag, must not close the channel.
-    consumer.ack(&[first[1].tag, first[3].tag, 9_999]).await.unwrap();
+    // Acknowledging a delivery twice must not close the channel.
+    consumer.ack(&[first[1].tag, first[3].tag]).await.unwrap();
     consumer.ack(&[first[1].tag]).await.unwrap();
     consumer.ack_all_up_to(first[9].tag).await.unwrap();
     consumer.ack_all_up_to(first[9].tag).await.unwrap();
@@ -122,6 +123,52 @@ async fn a_batch_contains_the_deliveries_that_arrived_but_no_more_than_the_prefe
     assert_eq!(text(&rest[0].body), "10");
     consumer.ack_all_up_to(rest[9].tag).await.unwrap();
     assert_eq!(text(&take(&mut consumer, 10).await[9].body), "29");
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn the_messages_of_a_batch_are_settled_one_by_one_and_delivered_again_until_all_are() {
+    let broker = TestBroker::new();
+    let settings = broker.settings();
+    let mut publisher = Publisher::connect(&settings).await.unwrap();
+    let batch = OutboundMessage::event(TICKETS_RELEASED, "a", r#"[{"id": "a"}, 7, {"id": "c"}]"#);
+    publisher.publish_batch(vec![batch, released("alone")]).await.unwrap();
+
+    let mut consumer = Consumer::connect(&settings, 10).await.unwrap();
+    let seen = take(&mut consumer, 4).await;
+    let bodies: Vec<String> = seen.iter().map(|delivery| text(&delivery.body)).collect();
+    assert_eq!(bodies, [r#"{"id": "a"}"#, "7", r#"{"id": "c"}"#, "alone"]);
+    assert_eq!(seen[2].message_id.as_deref(), Some("c"));
+    assert_eq!((consumer.unacked(), consumer.received()), (2, Received { deliveries: 2, messages: 4 }));
+    consumer.ack(&[seen[0].tag, seen[3].tag, seen[0].tag]).await.unwrap();
+    assert_eq!(consumer.unacked(), 1, "the batch has unsettled messages");
+    consumer.close().await;
+
+    let mut consumer = Consumer::connect(&settings, 10).await.unwrap();
+    let again = take(&mut consumer, 3).await;
+    assert!(again.iter().all(|delivery| delivery.redelivered));
+    consumer.dead_letter(&again[1], "poisoned", now()).await.unwrap();
+    consumer.ack(&[again[2].tag]).await.unwrap();
+    assert_eq!(consumer.unacked(), 1);
+    consumer.ack(&[again[0].tag]).await.unwrap();
+    assert_eq!(consumer.unacked(), 0);
+    consumer.close().await;
+    let work = &broker.topology().work_queue;
+    until("the batch is acknowledged", async || broker.depth(work).await == Some(0)).await;
+    let letters = dead_letters::list(&settings, &Topology::new(&settings), 10).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.body_start.as_str()).collect::<Vec<_>>(), ["7"], "only the poisoned message");
+    broker.close().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_taken_apart_is_one_message() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let broken = ["[", "[]", "[{}"].map(|body| OutboundMessage::event(TICKETS_RELEASED, body, body));
+    publisher.publish_batch(broken.to_vec()).await.unwrap();
+    let mut consumer = Consumer::connect(&broker.settings(), 10).await.unwrap();
+    let seen = take(&mut consumer, 3).await;
+    assert_eq!(seen.iter().map(|delivery| text(&delivery.body)).collect::<Vec<_>>(), ["[", "[]", "[{}"]);
     broker.close().await;
 }
 

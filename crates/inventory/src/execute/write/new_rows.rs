@@ -3,8 +3,10 @@
 use diesel::QueryResult;
 use diesel::result::Error;
 use rowlock_domain::ids::BookingId;
+use rowlock_domain::messages::batch_messages;
 use uuid::Uuid;
 
+use crate::config::MessageFormat;
 use crate::execute::statements as sql;
 use crate::execute::unit_of_work::{Tracked, UnitOfWork};
 use crate::guests::FIRST_LINK;
@@ -121,13 +123,14 @@ pub(super) fn new_entries(work: &UnitOfWork) -> QueryResult<sql::WriteEntries> {
     Ok(rows)
 }
 
-/// Adds the messages.
-pub(super) fn add_messages(work: &UnitOfWork, source: &str, rows: &mut sql::WriteSales) -> QueryResult<()> {
-    for message in &work.messages {
-        rows.subjects.push(message.subject.event().as_uuid());
-        rows.message_ids.push(message.id.as_uuid());
-        rows.keys.push(message.domain_event.routing_key());
-        rows.payloads.push(message.to_json(source).map_err(|error| Error::SerializationError(Box::new(error)))?);
+/// Adds the messages, in batches.
+pub(super) fn add_messages(work: &UnitOfWork, format: MessageFormat, rows: &mut sql::WriteSales) -> QueryResult<()> {
+    let batches = batch_messages(&work.messages, format.source, format.max_batch_items);
+    for batch in batches.map_err(|error| Error::SerializationError(Box::new(error)))? {
+        rows.subjects.push(batch.event.as_uuid());
+        rows.message_ids.push(batch.id.as_uuid());
+        rows.keys.push(batch.routing_key);
+        rows.payloads.push(batch.body);
     }
     Ok(())
 }
