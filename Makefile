@@ -43,7 +43,7 @@ test-servers: ## start PostgreSQL and RabbitMQ for the tests and keep them runni
 	@scripts/test-servers.sh start
 
 bench: ## run the benchmark on private servers, compared with pgbench (QUICK=1 takes two minutes)
-	@QUICK=$(QUICK) ONLY=$(ONLY) BUILD=$(BUILD) scripts/bench.sh
+	@QUICK=$(QUICK) ONLY=$(ONLY) BUILD=$(BUILD) BASELINE=$(BASELINE) scripts/bench.sh
 
 chaos: ## inject faults under load and audit every guarantee (MINUTES=10 SEED=7; CONTROL=1 removes the row lock)
 	@MINUTES=$(MINUTES) SEED=$(SEED) CONTROL=$(CONTROL) BUILD=$(BUILD) scripts/chaos.sh

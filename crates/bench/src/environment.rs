@@ -1,5 +1,6 @@
 //! Starts and holds everything that runs during a benchmark.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,13 +212,30 @@ impl BenchEnvironment {
         Ok(())
     }
 
+    /// Replaces booking-service and the worker by those in a folder, or by those of this run if there is none.
+    pub async fn use_programs(&mut self, folder: Option<&Path>) -> Fallible<()> {
+        let settings = Settings { options: &self.options, ports: self.ports };
+        let launcher = Launcher { bin_dir: folder.unwrap_or(&self.options.bin_dir).to_owned(), logs: self.launcher.logs.clone() };
+        for worker in std::mem::take(&mut self.workers) {
+            worker.stop().await?;
+        }
+        self.booking.end().await?;
+        self.booking = launcher.start("booking-service", self.ports.booking() + 1, &settings.booking(self.ports.booking())?).await?;
+        self.workers = vec![launcher.start("reallocation-worker", self.ports.worker(0), &settings.worker()?).await?];
+        self.launcher = launcher;
+        self.warm_token_caches().await
+    }
+
     /// Assigns the processes of the benchmark to the meters.
     pub fn processes(&self, service: u32) -> MeteredProcesses {
         let options = &self.options;
-        let mut others = vec![options.broker_pid, options.gateway_pid, self.booking.pid, self.single.pid, self.auth.pid];
-        others.extend(self.workers.iter().chain(&self.hello).chain(&self.web).chain(&self.notifier).map(|service| service.pid));
-        others.retain(|pid| *pid != service);
-        MeteredProcesses { postgres: options.pg_pid, observer: self.database.backend, service, others }
+        let mut workers: Vec<u32> = self.workers.iter().map(|worker| worker.pid).collect();
+        let mut others = vec![options.gateway_pid, self.booking.pid, self.single.pid, self.auth.pid];
+        others.extend(self.hello.iter().chain(&self.web).chain(&self.notifier).map(|service| service.pid));
+        for pids in [&mut workers, &mut others] {
+            pids.retain(|pid| *pid != service);
+        }
+        MeteredProcesses { postgres: options.pg_pid, observer: self.database.backend, service, broker: options.broker_pid, workers, others }
     }
 
     /// Stops the services.

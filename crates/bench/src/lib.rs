@@ -3,6 +3,7 @@
 pub mod baselines;
 pub mod chart;
 pub mod checkins;
+pub mod comparison;
 pub mod database;
 pub mod environment;
 pub mod expiries;
@@ -35,7 +36,9 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::environment::BenchEnvironment;
+use crate::figures::Figure;
 use crate::options::{Options, RunOptions, Task};
+use crate::plan::BenchSamples;
 use crate::sample::Scale;
 
 /// Result of an operation of the benchmark, with any error.
@@ -77,6 +80,11 @@ async fn run(options: RunOptions) -> Fallible<()> {
     let mut environment = BenchEnvironment::set_up(options).await?;
     let mut figures = Vec::new();
     let mut samples = Vec::new();
+    if let Some(baseline) = environment.options.baseline.clone() {
+        eprintln!("comparison with {}", baseline.display());
+        figures = comparison::run(&mut environment, &scale, &baseline, &mut samples).await?;
+        return finish(environment, figures, &samples).await;
+    }
     let only = environment.options.only.clone();
     let selected = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
     for group in plan::groups(environment.options.quick) {
@@ -118,8 +126,13 @@ async fn run(options: RunOptions) -> Fallible<()> {
         eprintln!("overload");
         figures.extend(overload::run(&mut environment, &scale).await?);
     }
-    print!("{}", figures::table(&figures));
-    report::write(&environment, &figures, &samples).await?;
     std::fs::write(environment.options.out.join("clients.svg"), chart::draw(&samples))?;
+    finish(environment, figures, &samples).await
+}
+
+/// Prints the figures, writes the report and stops the services.
+async fn finish(environment: BenchEnvironment, figures: Vec<Figure>, samples: &BenchSamples) -> Fallible<()> {
+    print!("{}", figures::table(&figures));
+    report::write(&environment, &figures, samples).await?;
     environment.tear_down().await
 }

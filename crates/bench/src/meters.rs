@@ -17,7 +17,11 @@ pub struct MeteredProcesses {
     pub observer: u32,
     /// Process id of the service under load.
     pub service: u32,
-    /// Process ids of everything else that belongs to the benchmark: the other services, the broker and the gateway.
+    /// Process id of the broker.
+    pub broker: u32,
+    /// Process ids of the workers, except if one of them is the service under load.
+    pub workers: Vec<u32>,
+    /// Process ids of everything else that belongs to the benchmark: the other services and the gateway.
     pub others: Vec<u32>,
 }
 
@@ -29,6 +33,10 @@ pub struct MeterReading {
     busy: f64,
     service: f64,
     postgres: f64,
+    broker: f64,
+    workers: f64,
+    others: f64,
+    clients: f64,
     own_processes: f64,
 }
 
@@ -39,6 +47,16 @@ pub struct ResourceUsage {
     pub service: f64,
     /// CPU time of PostgreSQL, in seconds.
     pub postgres: f64,
+    /// CPU time of the broker, in seconds.
+    pub broker: f64,
+    /// CPU time of the workers, in seconds.
+    pub workers: f64,
+    /// CPU time of the other services and of the gateway, in seconds.
+    pub others: f64,
+    /// CPU time of the load generator, in seconds.
+    pub clients: f64,
+    /// Average number of cores that all processes of this benchmark used.
+    pub cores: f64,
     /// Average number of cores taken away by the hypervisor.
     pub steal: f64,
     /// Average number of cores used by processes outside this benchmark.
@@ -52,9 +70,10 @@ impl MeteredProcesses {
         let service = process(self.service).own;
         let postgres = process_tree(self.postgres) - process(self.observer).own;
         let me = process(std::process::id());
-        let others: f64 = self.others.iter().map(|pid| process_tree(*pid)).sum();
-        let own_processes = service + process_tree(self.postgres) + me.own + me.children + others;
-        MeterReading { at: Instant::now(), steal, busy, service, postgres, own_processes }
+        let sum = |pids: &[u32]| pids.iter().map(|pid| process_tree(*pid)).sum::<f64>();
+        let (broker, workers, others) = (process_tree(self.broker), sum(&self.workers), sum(&self.others));
+        let own_processes = service + process_tree(self.postgres) + me.own + me.children + broker + workers + others;
+        MeterReading { at: Instant::now(), steal, busy, service, postgres, broker, workers, others, clients: me.own, own_processes }
     }
 }
 
@@ -65,9 +84,21 @@ impl MeterReading {
         ResourceUsage {
             service: later.service - self.service,
             postgres: later.postgres - self.postgres,
+            broker: later.broker - self.broker,
+            workers: later.workers - self.workers,
+            others: later.others - self.others,
+            clients: later.clients - self.clients,
+            cores: (later.own_processes - self.own_processes) / seconds,
             steal: (later.steal - self.steal) / seconds,
             foreign: ((later.busy - self.busy) - (later.own_processes - self.own_processes)).max(0.0) / seconds,
         }
+    }
+}
+
+impl ResourceUsage {
+    /// Returns the CPU time of the whole system in seconds, without that of the load generator.
+    pub fn system(&self) -> f64 {
+        self.service + self.postgres + self.broker + self.workers + self.others
     }
 }
 

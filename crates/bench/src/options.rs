@@ -65,7 +65,11 @@ pub struct RunOptions {
     /// Number of live streams that are open at the same time. Each takes a file descriptor here and one in the service.
     #[arg(long, default_value_t = 5_000)]
     pub streams: usize,
-    /// Run only the groups whose name contains this text.
+    /// Directory with booking-service and reallocation-worker of another release. Measure only them and those of this run, in turn,
+    /// and print the ratios.
+    #[arg(long)]
+    pub baseline: Option<PathBuf>,
+    /// Run only the groups whose name contains this text; with a baseline, only the workloads.
     #[arg(long)]
     pub only: Option<String>,
 }

@@ -15,8 +15,9 @@ pub async fn write(environment: &BenchEnvironment, figures: &[Figure], samples: 
         .iter()
         .map(|(workload, sample)| {
             json!({
-                "side": workload.name(), "perSecond": sample.rate, "p50Ms": sample.p50, "p99Ms": sample.p99, "serviceUs": sample.service_us,
-                "postgresUs": sample.postgres_us, "backlog": sample.backlog, "drainSeconds": sample.drain, "stealCores": sample.used.steal,
+                "workload": workload.name(), "perSecond": sample.rate, "p50Ms": sample.p50, "p99Ms": sample.p99, "serviceUs": sample.service_us,
+                "postgresUs": sample.postgres_us, "brokerUs": sample.broker_us, "workersUs": sample.workers_us,
+                "systemUs": sample.system_us, "clientsUs": sample.clients_us, "busyCores": sample.used.cores, "backlog": sample.backlog, "drainSeconds": sample.drain, "stealCores": sample.used.steal,
                 "foreignCores": sample.used.foreign, "noisy": sample.noisy,
             })
         })

@@ -36,10 +36,10 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale, workload: Wo
     let end = processes.read();
     let mut sample = BenchSample::from_load(&load);
     finish(environment, fixture, &mut sample).await?;
-    // CPU time counts until the outbox is empty, but noise only during the load.
+    // CPU time counts until the outbox is empty, but busy cores and noise only during the load.
     let noise = start.until(&end);
     let mut used = start.until(&processes.read());
-    (used.steal, used.foreign) = (noise.steal, noise.foreign);
+    (used.steal, used.foreign, used.cores) = (noise.steal, noise.foreign, noise.cores);
     load.ensure_success()?;
     let written = environment.database.count(table, condition, fixture).await? - before;
     if written != load.successes() {

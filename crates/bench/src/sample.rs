@@ -83,7 +83,15 @@ pub struct BenchSample {
     pub service_us: f64,
     /// CPU time of PostgreSQL per operation in microseconds, measured until the outbox is empty.
     pub postgres_us: f64,
-    /// Messages in the outbox at the end of the load.
+    /// CPU time of the broker per operation in microseconds, measured until the outbox is empty.
+    pub broker_us: f64,
+    /// CPU time of the workers per operation in microseconds, measured until the outbox is empty.
+    pub workers_us: f64,
+    /// CPU time of the whole system per operation in microseconds, without the load generator, measured until the outbox is empty.
+    pub system_us: f64,
+    /// CPU time of the load generator per operation in microseconds.
+    pub clients_us: f64,
+    /// Rows of the outbox at the end of the load.
     pub backlog: u64,
     /// Seconds from the end of the load until nothing was in flight.
     pub drain: f64,
@@ -102,7 +110,9 @@ impl BenchSample {
     /// Adds the CPU time per operation.
     pub fn with_cost(mut self, used: ResourceUsage, operations: u64) -> Self {
         let each = |seconds: f64| seconds * 1e6 / float(operations.max(1));
-        (self.service_us, self.postgres_us, self.used) = (each(used.service), each(used.postgres), used);
+        (self.service_us, self.postgres_us, self.broker_us, self.workers_us) =
+            (each(used.service), each(used.postgres), each(used.broker), each(used.workers));
+        (self.system_us, self.clients_us, self.used) = (each(used.system()), each(used.clients), used);
         self
     }
 }
@@ -115,13 +125,16 @@ pub async fn measure(environment: &mut BenchEnvironment, scale: &Scale, workload
         sample.noisy = sample.used.steal > MAX_STEAL || sample.used.foreign > MAX_FOREIGN;
         let retry = if sample.noisy && attempt < MAX_ATTEMPTS { " - noisy, retrying" } else { "" };
         eprintln!(
-            "  {:<42} {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  {:>4.0}+{:<4.0} µs  backlog {:>6} ({:.1} s)  steal {:.2} foreign {:.2}{retry}",
+            "  {:<42} {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  {:>4.0}+{:.0}+{:.0}+{:<3.0} µs  {:.2} cores  backlog {:>6} ({:.1} s)  steal {:.2} foreign {:.2}{retry}",
             workload.name(),
             sample.rate,
             sample.p50,
             sample.p99,
             sample.service_us,
             sample.postgres_us,
+            sample.broker_us,
+            sample.workers_us,
+            sample.used.cores,
             sample.backlog,
             sample.drain,
             sample.used.steal,

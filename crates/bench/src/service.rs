@@ -85,6 +85,11 @@ async fn responds(port: u16, path: &str) -> bool {
 impl Service {
     /// Sends SIGTERM and waits up to ten seconds. A process that is still running then is killed.
     pub async fn stop(mut self) -> Fallible<()> {
+        self.end().await
+    }
+
+    /// Like [`stop`](Self::stop), for a process that is replaced by another one.
+    pub async fn end(&mut self) -> Fallible<()> {
         Command::new("kill").arg(self.pid.to_string()).status().await?;
         let _ = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
         Ok(())

@@ -98,8 +98,24 @@ fn is_on(name: &str) -> bool {
     variable(name).is_some_and(|value| value != "0")
 }
 
+/// Returns the folder of another release that `BASELINE` names.
+fn baseline() -> Result<Option<PathBuf>> {
+    let Some(folder) = variable("BASELINE").map(PathBuf::from) else { return Ok(None) };
+    for program in ["booking-service", "reallocation-worker"] {
+        let program = folder.join(program);
+        ensure!(
+            program.is_file(),
+            "BASELINE names a folder with the release binaries of another version, but there is no {}.",
+            program.display()
+        );
+    }
+    Ok(Some(folder))
+}
+
 /// Measures Rowlock against what its database can do by itself.
 pub(crate) fn bench(checkout: &Checkout) -> Result<()> {
+    // Before anything is built.
+    baseline()?;
     let run = Run::prepare(checkout, Kind::Bench)?;
     let out = run.target.join("bench");
     // A full run logs a gigabyte (one line per booking), so only the logs of the latest run are kept.
@@ -230,6 +246,9 @@ impl<'a> Run<'a> {
         }
         if let Some(only) = variable("ONLY") {
             command.arg("--only").arg(only);
+        }
+        if let Some(baseline) = baseline()? {
+            command.arg("--baseline").arg(baseline);
         }
         shell::run(&mut command)
     }
