@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// The treatment of a mail by the server.
@@ -103,6 +103,24 @@ impl Drop for SmtpServer {
     }
 }
 
+/// A port at which nothing listens, and that no other process can take meanwhile. It refuses connections until a server is started
+/// at it.
+#[derive(Debug)]
+pub struct ClosedPort {
+    socket: TcpSocket,
+    /// The address of the port.
+    pub address: SocketAddr,
+}
+
+impl ClosedPort {
+    /// Reserves a port.
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self { address: socket.local_addr().unwrap(), socket }
+    }
+}
+
 impl SmtpServer {
     /// Starts a server that takes every mail.
     pub async fn new() -> Self {
@@ -111,24 +129,24 @@ impl SmtpServer {
 
     /// Starts a server that asks `script` with the recipient and the number of earlier attempts to reach them.
     pub async fn scripted(script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
-        Self::at("127.0.0.1:0".parse().unwrap(), script).await
+        Self::at(ClosedPort::new(), script).await
     }
 
-    /// Starts a server at an address.
-    pub async fn at(address: SocketAddr, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+    /// Starts a server at a port that was closed until now.
+    pub async fn at(port: ClosedPort, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
         let log = Arc::<Mutex<Log>>::default();
-        Self::serve(address, Arc::new(script), Recorder::Log(log.clone()), log).await
+        Self::serve(port, Arc::new(script), Recorder::Log(log.clone()), log).await
     }
 
     /// Starts a server that takes every mail, calls `observe` with its recipient, and keeps nothing.
     pub async fn observed(observe: impl Fn(&str) + Send + Sync + 'static) -> Self {
         let (script, recorder): (Script, _) = (Arc::new(|_, _| Behavior::Accept), Recorder::Observer(Arc::new(observe)));
-        Self::serve("127.0.0.1:0".parse().unwrap(), script, recorder, Arc::default()).await
+        Self::serve(ClosedPort::new(), script, recorder, Arc::default()).await
     }
 
-    async fn serve(address: SocketAddr, script: Script, recorder: Recorder, log: Arc<Mutex<Log>>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
+    async fn serve(port: ClosedPort, script: Script, recorder: Recorder, log: Arc<Mutex<Log>>) -> Self {
+        let address = port.address;
+        let listener = port.socket.listen(1024).unwrap();
         let accepting = tokio::spawn(async move {
             let mut sessions = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
@@ -136,11 +154,6 @@ impl SmtpServer {
             }
         });
         Self { address, log, accepting }
-    }
-
-    /// Returns an address at which nothing listens.
-    pub fn nowhere() -> SocketAddr {
-        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     }
 
     /// Returns the mails whose content was read.

@@ -7,7 +7,7 @@ use rowlock_test_support::wait::until;
 
 use crate::broadcasts::EVENT;
 use crate::fixture::{Fixture, about_tickets, changed};
-use crate::smtp_server::SmtpServer;
+use crate::smtp_server::{ClosedPort, SmtpServer};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures the speed"]
@@ -52,7 +52,8 @@ async fn deliveries_to_all_holders_of_an_event() {
     }
     // The deliveries are written without a break, and nothing is sent meanwhile.
     let settings = [("broadcasts.max_backlog", "1000000"), ("mail.per_minute", "1"), ("api.keep_ms", "0")];
-    let notifier = fixture.start(SmtpServer::nowhere(), &settings).await;
+    let away = ClosedPort::new();
+    let notifier = fixture.start(away.address, &settings).await;
     let changes = serde_json::json!({"venue": {"from": "The old hall", "to": "The hall"}});
     let since = Instant::now();
     fixture.publish([changed(EVENT, 1, &changes)]).await;

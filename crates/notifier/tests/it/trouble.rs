@@ -6,13 +6,13 @@ use rowlock_test_support::wait::until;
 
 use crate::fixture::{Fixture, about_tickets, message};
 use crate::people::{address, person};
-use crate::smtp_server::{Behavior, SmtpServer};
+use crate::smtp_server::{Behavior, ClosedPort, SmtpServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_wait_while_the_server_is_away_and_are_sent_when_it_is_back() {
     let mut fixture = Fixture::new().await;
-    let away = SmtpServer::nowhere();
-    let notifier = fixture.start(away, &[]).await;
+    let away = ClosedPort::new();
+    let notifier = fixture.start(away.address, &[]).await;
     fixture.publish((0..20).map(|n| about_tickets("booking.confirmed", n))).await;
     until("each mail was tried", async || {
         let row = fixture.rows_of(19).await;
