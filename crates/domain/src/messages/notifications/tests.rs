@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TransferId, WishId};
+use crate::ids::{TransferId, WaitlistEntryId, WishId};
 use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, body as message};
-use crate::messages::{Change, DomainEvent, WEBHOOK_TYPES};
+use crate::messages::{Change, DomainEvent, EventChanges, WEBHOOK_TYPES};
 use crate::wishes::WishPlace;
 
 /// Returns a request of three tickets that joined the waiting list.
