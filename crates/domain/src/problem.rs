@@ -40,7 +40,7 @@ codes! {
     UnknownField = 400 "unknown-field" "The request body has an unknown field",
     /// The request is not valid HTTP. The gateway sends this code.
     MalformedRequest = 400 "malformed-request" "The request is not valid HTTP",
-    /// The access token is missing or not valid.
+    /// The access token, or the token of a guest's link, is missing or not valid.
     Unauthenticated = 401 "unauthenticated" "A valid access token is required",
     /// The e-mail address or the password is wrong.
     BadCredentials = 401 "bad-credentials" "The e-mail address or the password is wrong",

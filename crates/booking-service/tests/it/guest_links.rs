@@ -41,10 +41,10 @@ async fn an_administrator_sends_a_link_again_and_can_replace_it() {
         let response = admin.post_with_key(&path(&booking), "replace", json!({"replace": true})).await;
         assert_eq!(response.status, 204);
     }
-    guest.client.get("/api/bookings").await.refused(404, "link-not-found");
+    guest.client.get("/api/bookings").await.refused(401, "unauthenticated");
     let with_link = |link| system.visitor().with_guest_token(guest_token(&guest.id, link));
     assert_eq!(with_link(2).get("/api/bookings").await.expect(200)["items"][0]["id"], json!(booking));
-    with_link(3).get("/api/bookings").await.refused(404, "link-not-found");
+    with_link(3).get("/api/bookings").await.refused(401, "unauthenticated");
 
     let entries = logged(&system).await;
     assert_eq!(entries.len(), 2, "repeats are not in the log: {entries:?}");

@@ -100,6 +100,9 @@ async fn a_link_that_does_not_work_is_explained() {
     }
     // One link does not open the tickets of another guest.
     for path in ["0.svg", "tickets.pdf", "calendar.ics", "return"] {
+        let page = browser.get(&format!("/guest/{theirs}/{path}?token=x")).await;
+        assert!(page.expect(404).contains("This link does not work"), "{}", page.text);
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
         browser.get(&link(&grace.id, &format!("/{theirs}/{path}"))).await.expect(404);
         browser.get(&link(&grace.id, &format!("/x/{path}"))).await.expect(404);
         browser.get(&format!("/guest/{theirs}/{path}")).await.expect(404);
@@ -140,7 +143,7 @@ async fn an_organizer_sends_the_link_of_a_guest_again() {
     assert_eq!(grace.client.get("/api/bookings").await.status, 200, "the first link still works");
     let page = root.get(&path).await;
     root.submit(&page, &path, &[("replace", "yes")]).await.location();
-    grace.client.get("/api/bookings").await.refused(404, "link-not-found");
+    grace.client.get("/api/bookings").await.refused(401, "unauthenticated");
     let log = root.get("/desk/auditlog").await;
     assert!(log.expect(200).contains("Link of a guest sent again") && log.text.contains("Lost mail"), "{}", log.text);
 
