@@ -150,8 +150,8 @@ codes! {
     CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below the number of booked tickets",
     /// The webhook is disabled, so it delivers nothing.
     WebhookDisabled = 409 "webhook-disabled" "The webhook is disabled",
-    /// The holder of the booking has an account, and needs no link.
-    NotAGuest = 409 "not-a-guest" "The booking is not a guest's",
+    /// The holder of the booking or the waiting-list entry has an account, and needs no link.
+    NotAGuest = 409 "not-a-guest" "The holder is not a guest",
     /// The installation has as many webhooks as its settings permit.
     WebhookLimit = 409 "webhook-limit" "There are too many webhooks",
     /// The resource has changed since the client read it.

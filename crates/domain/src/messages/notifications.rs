@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::Error;
 
 use self::payloads::{
-    AcceptedTransferData, EndedTransferData, ExpiredData, NoticeData, OfferData, OfferedTransferData, ReturnedData, TicketData, UpdatedData,
+    AcceptedTransferData, EndedTransferData, ExpiredData, GuestLinkData, NoticeData, OfferData, OfferedTransferData, ReturnedData,
+    TicketData, UpdatedData,
 };
 pub use self::told::{ChangedEvent, HistoryPlace, Notification, SealedNotice, TicketNotification};
 use self::wishes::{delivery_id, is_told_by_first_choice};
@@ -111,7 +112,11 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             // The sender did it, and the address of the receiver is deleted.
             _ => return Ok(None),
         },
-        "guest.link_requested" => Notification::GuestLink(tickets(data, None)?),
+        "guest.link_requested" => {
+            let GuestLinkData { booking_id } = GuestLinkData::deserialize(&data)?;
+            let tickets = tickets(data, None)?;
+            if booking_id.is_some() { Notification::GuestLink(tickets) } else { Notification::WaitingGuestLink(tickets) }
+        }
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
             if status != EventStatus::Published || changes.is_empty() {

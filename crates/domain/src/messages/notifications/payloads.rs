@@ -67,6 +67,13 @@ pub(super) struct EndedTransferData {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GuestLinkData {
+    /// Absent if the guest waits.
+    pub(super) booking_id: Option<BookingId>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct ExpiredData {
     pub(super) origin: BookingOrigin,
 }

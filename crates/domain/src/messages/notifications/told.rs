@@ -49,8 +49,10 @@ pub enum Notification {
     TransferDeclined(TicketNotification),
     /// The account accepted tickets that somebody else offered.
     TransferReceived(TicketNotification),
-    /// An administrator wants the link of a guest to be sent again.
+    /// An administrator wants the link of a guest with tickets to be sent again.
     GuestLink(TicketNotification),
+    /// An administrator wants the link of a guest who waits to be sent again.
+    WaitingGuestLink(TicketNotification),
     /// An event was changed, which all holders of its tickets are told.
     EventChanged(Box<ChangedEvent>),
     /// A notice about the account itself.

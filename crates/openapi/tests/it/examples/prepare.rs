@@ -122,6 +122,13 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             path = path.replace("{bookingId}", guest.bookings().await[0]["id"].as_str().unwrap());
             root.client.clone()
         }
+        "adminSendLinkOfEntry" => {
+            let taken = system.event(1).await;
+            root.must_book(&taken, 1).await;
+            let guest = system.guest(&taken, "Emmy", 1).await;
+            path = path.replace("{entryId}", guest.waitlist().await[0]["id"].as_str().unwrap());
+            root.client.clone()
+        }
         "createTransfer" | "acceptTransfer" | "declineTransfer" => {
             let booking = root.must_book(&system.event(10).await, 10).await;
             if example.id == "createTransfer" {
