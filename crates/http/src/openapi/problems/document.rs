@@ -107,7 +107,7 @@ pub struct ProblemDocument {
     /// With `transfer-ended`: `accepted`, `withdrawn`, `declined` or `lapsed`.
     #[schema(nullable = false)]
     transfer_status: Option<String>,
-    /// With `ticket-invalid`: `unreadable`, `forged`, `other-event` or `unknown`. With `ticket-void`: `returned`, `replaced` or
+    /// With `ticket-invalid`: `unreadable`, `forged`, `other-event`, `key-removed` or `unknown`. With `ticket-void`: `returned`, `replaced` or
     /// `transferred`.
     #[schema(nullable = false)]
     reason: Option<String>,
