@@ -13,6 +13,7 @@ use rowlock_inventory::tickets::{self, Admission, CheckinOutcome, CheckinRefusal
 use rowlock_tickets::CodeError;
 
 use crate::state::AppState;
+use crate::ticket_keys::CodeRefusal;
 
 /// The ticket that somebody presents.
 #[derive(Debug, Clone)]
@@ -56,8 +57,8 @@ pub(crate) struct PresentedTicket {
 /// The reason why nobody is admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The code is not that of a ticket for the event.
-    Code(CodeError),
+    /// The code is not that of a ticket for the event, or its key was removed.
+    Code(CodeRefusal),
     /// The code is genuine, but the event has no such ticket. This happens if the database was restored from a backup that is older
     /// than the ticket.
     UnknownTicket,
@@ -113,9 +114,15 @@ pub(crate) fn problem_of_refusal(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Code(error) => {
             let (reason, detail) = match error {
-                CodeError::Unreadable => ("unreadable", "This is not the code of a ticket."),
-                CodeError::UnknownKey | CodeError::Forged => ("forged", "This code was not issued here. Do not admit anybody with it."),
-                CodeError::OtherEvent => ("other-event", "This ticket is for another event."),
+                CodeRefusal::Invalid(CodeError::Unreadable) => ("unreadable", "This is not the code of a ticket."),
+                CodeRefusal::Invalid(CodeError::UnknownKey | CodeError::Forged) => {
+                    ("forged", "This code was not issued here. Do not admit anybody with it.")
+                }
+                CodeRefusal::Invalid(CodeError::OtherEvent) => ("other-event", "This ticket is for another event."),
+                CodeRefusal::RemovedKey => (
+                    "key-removed",
+                    "This code was signed with a key that is no longer valid. Ask for the ticket as the site shows it now, or look for the name in the door list.",
+                ),
             };
             Problem::new(ProblemCode::TicketInvalid, detail).with("reason", reason)
         }

@@ -1,4 +1,6 @@
-//! The command line: `serve`, `migrate`, `audit`, `failed-messages`, `dead-letters`, `healthcheck`.
+//! The command line: `serve`, `migrate`, `audit`, `ticket-keys`, `failed-messages`, `dead-letters`, `healthcheck`.
+
+mod ticket_keys;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use rowlock_platform::cli::{BAD_SETTINGS, ConfigArgument, environment, fail, hea
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{ConnectionLimits, DatabaseError, connect};
 
+use self::ticket_keys::TicketKeyAction;
 use crate::{BookingSettings, MaintenanceSettings, start};
 
 /// Rowlock's booking service: events, bookings and waiting lists.
@@ -31,6 +34,11 @@ enum Command {
     Migrate,
     /// Verifies the invariants of the database, which hold at every commit, and reports violations. Safe while the service runs.
     Audit,
+    /// Lists, replaces and removes the keys that sign the codes of tickets.
+    TicketKeys {
+        #[command(subcommand)]
+        action: TicketKeyAction,
+    },
     /// Lists and manages outbox messages that the broker rejected several times.
     FailedMessages {
         #[command(subcommand)]
@@ -55,6 +63,12 @@ pub async fn run() -> ExitCode {
             Err(error) => fail(BAD_SETTINGS, error),
         };
     }
+    if let Some(Command::TicketKeys { action }) = command {
+        return match BookingSettings::load(config.as_deref(), environment()) {
+            Ok(settings) => ticket_keys::run(settings, action).await,
+            Err(error) => fail(BAD_SETTINGS, error),
+        };
+    }
     if let Some(Command::DeadLetters { action }) = command {
         return match MaintenanceSettings::load_amqp(config.as_deref(), environment()) {
             Ok(amqp) => run_dead_letters_command(&amqp, &[Topology::accounts(&amqp), Topology::sales(&amqp)], action).await,
@@ -66,7 +80,7 @@ pub async fn run() -> ExitCode {
         Err(error) => return fail(BAD_SETTINGS, error),
     };
     match command {
-        None | Some(Command::Serve | Command::DeadLetters { .. }) => ExitCode::SUCCESS,
+        None | Some(Command::Serve | Command::TicketKeys { .. } | Command::DeadLetters { .. }) => ExitCode::SUCCESS,
         Some(Command::Migrate) => {
             settings.log.start();
             run_migrations(&settings.database, MIGRATIONS).await

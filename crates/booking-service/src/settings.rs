@@ -54,6 +54,8 @@ pub struct BookingSettings {
     pub timeline_check_interval: Duration,
     /// Seals the private keys of tickets in the database.
     pub sealing: SealingKeys,
+    /// How long a key that `ticket-keys rotate` adds is published before it signs.
+    pub ticket_keys_publish_ahead: Duration,
     /// Issues passes for Apple Wallet; `None` without a certificate.
     pub passes: Option<Arc<PassIssuer>>,
     /// Number and limits of the lanes.
@@ -114,6 +116,7 @@ impl BookingSettings {
         let timeline_from_messages = reader.value::<bool>("timeline.from_messages");
         let timeline_check_interval = reader.millis("timeline.check_interval_ms", 50..=3_600_000);
         let sealing = SealingKeys::read(reader);
+        let ticket_keys_publish_ahead = reader.number("ticket_keys.publish_ahead_seconds", 0..=2_592_000).map(Duration::from_secs);
         let passes = read_passes(reader);
         let lanes = LaneSettings::read(reader);
         let live = LiveSettings::read(reader, http.as_ref().map(|http| http.send_timeout));
@@ -147,6 +150,7 @@ impl BookingSettings {
             timeline_from_messages: timeline_from_messages?,
             timeline_check_interval: timeline_check_interval?,
             sealing: sealing?,
+            ticket_keys_publish_ahead: ticket_keys_publish_ahead?,
             passes: passes?,
             lanes: lanes?,
             live: live?,

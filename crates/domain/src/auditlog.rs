@@ -77,6 +77,9 @@ pub enum Action {
     /// An administrator had the link of a guest sent again.
     #[serde(rename = "booking.link")]
     SendGuestLink,
+    /// An administrator had the link of a guest who waits sent again.
+    #[serde(rename = "waitlist.link")]
+    SendLinkOfEntry,
     /// An administrator removed a person from a waiting list.
     #[serde(rename = "waitlist.remove")]
     RemoveFromWaitlist,
@@ -134,6 +137,7 @@ impl Action {
         Self::CancelBooking,
         Self::CreateBooking,
         Self::SendGuestLink,
+        Self::SendLinkOfEntry,
         Self::RemoveFromWaitlist,
         Self::UndoCheckin,
         Self::CreateAdmin,
@@ -161,6 +165,7 @@ impl Action {
             Self::CancelBooking => "booking.cancel",
             Self::CreateBooking => "booking.create",
             Self::SendGuestLink => "booking.link",
+            Self::SendLinkOfEntry => "waitlist.link",
             Self::RemoveFromWaitlist => "waitlist.remove",
             Self::UndoCheckin => "checkin.undo",
             Self::CreateAdmin => "admin.create",

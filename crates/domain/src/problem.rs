@@ -40,7 +40,7 @@ codes! {
     UnknownField = 400 "unknown-field" "The request body has an unknown field",
     /// The request is not valid HTTP. The gateway sends this code.
     MalformedRequest = 400 "malformed-request" "The request is not valid HTTP",
-    /// The access token is missing or not valid.
+    /// The access token, or the token of a guest's link, is missing or not valid.
     Unauthenticated = 401 "unauthenticated" "A valid access token is required",
     /// The e-mail address or the password is wrong.
     BadCredentials = 401 "bad-credentials" "The e-mail address or the password is wrong",
@@ -150,8 +150,8 @@ codes! {
     CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below the number of booked tickets",
     /// The webhook is disabled, so it delivers nothing.
     WebhookDisabled = 409 "webhook-disabled" "The webhook is disabled",
-    /// The holder of the booking has an account, and needs no link.
-    NotAGuest = 409 "not-a-guest" "The booking is not a guest's",
+    /// The holder of the booking or the waiting-list entry has an account, and needs no link.
+    NotAGuest = 409 "not-a-guest" "The holder is not a guest",
     /// The installation has as many webhooks as its settings permit.
     WebhookLimit = 409 "webhook-limit" "There are too many webhooks",
     /// The resource has changed since the client read it.

@@ -38,6 +38,17 @@ impl QueryFields {
         Ok(Self { values, errors: Vec::new() })
     }
 
+    /// Reads the parameters of a list without filters: the key after which the page starts, and the number of its items.
+    ///
+    /// # Errors
+    ///
+    /// Returns a problem that names every invalid parameter.
+    pub fn page<K: DeserializeOwned>(request: &HttpRequest) -> Result<(Option<K>, i64), Problem> {
+        let mut query = Self::of(request)?;
+        let (cursor, limit) = (query.cursor(), query.limit());
+        query.finish(cursor.zip(limit))
+    }
+
     fn add_error(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(FieldError { field: name.to_owned(), message: message.into() });
     }

@@ -17,7 +17,9 @@ pub use checkin::{Admission, CheckinOutcome, CheckinRefusal, Scan, StoredCheckin
 pub use door_list::{DoorListCursor, DoorListFilter, DoorListRow, door_list};
 pub(crate) use keyed::Operation;
 pub use keyed::{KeyedOutcome, RequestKey};
-pub use keys::{NewTicketKey, StoredTicketKey, insert_first_key, published_keys};
+pub use keys::{
+    KeyRemoval, KeyRotation, NewTicketKey, StoredTicketKey, insert_key_if_none_signs, insert_successor, remove_key, ticket_keys,
+};
 pub use read::{AccountCheckin, TicketedBooking, checkins_of_account, tickets_of_booking, tickets_of_bookings};
 pub use replace::{ReplaceRefusal, replace_code};
 pub(crate) use rows::{stored_number, stored_numbers};

@@ -193,6 +193,7 @@ impl NewRow {
             Notification::TransferAccepted(tickets) => of_tickets(Kind::TransferAccepted, tickets),
             Notification::TransferDeclined(tickets) => of_tickets(Kind::TransferDeclined, tickets),
             Notification::GuestLink(tickets) => of_tickets(Kind::GuestLink, tickets),
+            Notification::WaitingGuestLink(tickets) => of_tickets(Kind::WaitingGuestLink, tickets),
             Notification::TransferReceived(tickets) => of_tickets(Kind::TransferReceived, tickets),
             Notification::TransferOffered { tickets, transfer: transfer_id, expires_at, sealed } => {
                 let transfer = serde_json::json!(TransferData { transfer_id, expires_at, sealed });

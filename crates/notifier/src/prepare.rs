@@ -249,6 +249,7 @@ impl Preparer {
             | Kind::OfferLapsed
             | Kind::TransferReceived
             | Kind::GuestLink
+            | Kind::WaitingGuestLink
                 if is_called_off =>
             {
                 Some("the event was called off")

@@ -130,6 +130,7 @@ impl Subject {
             // The pages behind the links of transfers and of guests show the present state.
             Kind::TransferOffered
             | Kind::GuestLink
+            | Kind::WaitingGuestLink
             | Kind::TransferAccepted
             | Kind::TransferDeclined
             | Kind::OfferLapsed

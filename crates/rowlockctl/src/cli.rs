@@ -173,6 +173,17 @@ pub(crate) enum Waitlist {
         #[arg(long)]
         yes: bool,
     },
+    /// Sends a guest who waits the link again.
+    SendLink {
+        /// The id of the entry.
+        entry: WaitlistEntryId,
+        /// Invalidates the links that were sent before.
+        #[arg(long)]
+        replace: bool,
+        /// Reason, for the audit log.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

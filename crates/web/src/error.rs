@@ -25,6 +25,9 @@ pub(crate) enum PageError {
     /// There is no such page.
     #[error("there is no such page")]
     NotFound,
+    /// The link of a guest is incomplete or was replaced by a newer one.
+    #[error("the link of the guest does not work")]
+    UnknownGuestLink,
     /// The visitor may not see the page.
     #[error("the visitor is not permitted to see the page")]
     Forbidden,
@@ -62,6 +65,14 @@ impl From<askama::Error> for PageError {
 }
 
 impl PageError {
+    /// Returns the error of a call in the name of a guest, who cannot sign in.
+    pub(crate) fn for_guest(error: ApiError) -> Self {
+        match error.code() {
+            "unauthenticated" | "link-not-found" => Self::UnknownGuestLink,
+            _ => error.into(),
+        }
+    }
+
     /// Returns the code of the API's problem document, or an empty text.
     pub(crate) fn code(&self) -> &str {
         match self {
@@ -104,7 +115,7 @@ impl ResponseError for PageError {
             Self::SignInNeeded { .. } => StatusCode::SEE_OTHER,
             Self::SessionNeeded => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownGuestLink => StatusCode::NOT_FOUND,
             Self::BadForm => StatusCode::BAD_REQUEST,
             Self::Forbidden | Self::ForeignForm | Self::FormExpired => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

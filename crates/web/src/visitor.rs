@@ -165,8 +165,12 @@ impl Visitor {
         self.site.api.send(&call, &self.origin()).await
     }
 
-    /// Calls the API with the visitor's account, or as the guest. The access token is renewed when it must be. Fails with
-    /// [`PageError::SignInNeeded`] if the visitor is not signed in or the session has ended.
+    /// Calls the API with the visitor's account, or as the guest. The access token is renewed when it must be.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`PageError::SignInNeeded`] if the visitor is not signed in or the session has ended, and with
+    /// [`PageError::UnknownGuestLink`] if the link of the guest does not work.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, PageError> {
         self.respond(call).await?.json().await.map_err(|error| ApiError::Unreadable(error).into())
     }
@@ -196,7 +200,7 @@ impl Visitor {
     pub(crate) async fn respond(&self, call: Call<'_>) -> Result<reqwest::Response, PageError> {
         if let Some(token) = &self.guest {
             let call = call.guest_token(token.expose_secret());
-            return self.site.api.respond(&call, &self.origin()).await.map_err(PageError::from);
+            return self.site.api.respond(&call, &self.origin()).await.map_err(PageError::for_guest);
         }
         let mut session = self.session().ok_or_else(|| self.sign_in_needed())?;
         if session.must_renew(self.site.clock.now()) {

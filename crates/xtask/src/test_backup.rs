@@ -200,7 +200,7 @@ impl Test {
         self.check_damage()
     }
 
-    /// Creates a booking, a waiting-list entry, a returned ticket whose message has not been published yet, and a delivery.
+    /// Creates a booking with its tickets, a waiting-list entry, a returned ticket whose message has not been published yet, and a delivery.
     fn create_history(&self) -> Result<Tokens> {
         let login = |email: &str| Login { email: email.to_owned(), password: PASSWORD.to_owned() };
         let (root, ada) = (login("root@example.org"), login("ada@example.org"));
@@ -214,7 +214,10 @@ impl Test {
             booking.post(path, Some(token), body)?.expect(status, || format!("POST {path}"))
         };
         let event = post(201, "/admin/initialize", &root, &json!({"name": "Boat race", "totalTickets": 2}))?.text("/id")?;
-        post(201, "/api/book", &root, &json!({"eventId": event, "quantity": 2}))?;
+        let held = post(201, "/api/book", &root, &json!({"eventId": event, "quantity": 2}))?.text("/booking/id")?;
+        // The first ticket creates the key that signs the codes.
+        let tickets = format!("/api/bookings/{held}/tickets");
+        booking.get(&tickets, Some(&root))?.expect(200, || format!("GET {tickets}"))?;
         post(202, "/api/book", &ada.token, &json!({"eventId": event}))?;
         post(200, "/api/cancelbooking", &root, &json!({"eventId": event, "quantity": 1}))?;
         self.from.stop(&BOOKING)?;
@@ -259,6 +262,9 @@ impl Test {
         ensure!(self.from.content()? == self.to.content()?, "the two clusters differ");
         let restored = self.to.query("rowlock_booking", "SELECT count(*) FROM outbox")?;
         ensure!(restored == waiting, "the outbox is not what it was");
+        let keys = "SELECT kid || ' ' || sealed_key FROM ticket_keys";
+        let key = self.from.query("rowlock_booking", keys)?;
+        ensure!(!key.is_empty() && self.to.query("rowlock_booking", keys)? == key, "the ticket key was not restored");
         Ok(())
     }
 

@@ -40,10 +40,7 @@ route_problems!(SessionsProblems = Problems::for_users().with_input());
     security(("token" = [])),
 )]
 pub(super) async fn list(auth: web::Data<AuthState>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let mut query = QueryFields::of(&request)?;
-    let cursor = query.cursor::<SessionId>();
-    let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let (cursor, limit) = QueryFields::page::<SessionId>(&request)?;
     let sessions = auth.store.sessions(caller.sub, cursor, limit).await?;
     let view = |session: LiveSession| SessionResource { current: session.id == caller.sid, session };
     Ok(HttpResponse::Ok().json(Page::cut(sessions, limit, |session| session.id, view)))

@@ -26,6 +26,8 @@ pub(crate) struct WaitingResource {
     #[schema(value_type = Uuid)]
     ticket_type_id: TicketTypeId,
     account: HolderResource,
+    /// Whether the holder is a guest without an account, who has a link.
+    for_guest: bool,
     quantity: u32,
     /// The smallest number of tickets that the entry takes; equal to `quantity` if it takes all or none.
     min_quantity: u32,
@@ -89,6 +91,7 @@ impl EventStatusResource {
                 waitlist_entry_id: entry.id,
                 ticket_type_id: entry.key.ticket_type,
                 account: entry.holder.into(),
+                for_guest: entry.for_guest,
                 quantity: entry.size.quantity,
                 min_quantity: entry.size.min_quantity,
                 servable: largest_servable(entry.key.ticket_type).is_some_and(|largest| entry.size.min_quantity <= largest),

@@ -68,10 +68,7 @@ route_problems!(AuditLogProblems = Problems::for_administrators().with_input());
     security(("token" = [])),
 )]
 pub(super) async fn auditlog(_: AdminCaller<Owner>, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let mut query = QueryFields::of(&request)?;
-    let cursor = query.cursor::<AuditEntryId>();
-    let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let (cursor, limit) = QueryFields::page::<AuditEntryId>(&request)?;
     let entries = state.reader.run(async |conn| auditlog::list(conn, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(entries, limit, |entry| entry.id, |entry| entry)))
 }

@@ -45,10 +45,7 @@ pub(super) async fn transfers(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let event = event_in_path(&path)?;
-    let mut query = QueryFields::of(&request)?;
-    let cursor = query.cursor::<TransferId>();
-    let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let (cursor, limit) = QueryFields::page::<TransferId>(&request)?;
     ensure_event_exists(&state, event).await?;
     let rows = state.reader.run(async |conn| queries::transfers_of_event(conn, event, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.transfer.id, EventTransferResource::from)))

@@ -199,6 +199,7 @@ pub(super) fn event_status() -> Value {
             "waitlistEntryId": ENTRY,
             "ticketTypeId": TICKET_TYPE,
             "account": holder(),
+            "forGuest": false,
             "quantity": 2,
             "minQuantity": 2,
             "servable": true,

@@ -27,20 +27,29 @@ pub(super) struct TicketHolder {
     pub(super) account: AccountId,
 }
 
-/// Returns the problem for a token that is not that of a link that works. It is the same for all reasons.
-fn link_not_found() -> Problem {
+/// Returns the problem for a token that authenticates nobody. It is the same whether the token is malformed, forged or that of an
+/// earlier link.
+fn unauthenticated() -> Problem {
     Problem::new(
-        ProblemCode::LinkNotFound,
+        ProblemCode::Unauthenticated,
         "The link is incomplete or was replaced by a newer one. Use the newest e-mail about your tickets.",
     )
 }
 
 /// Returns the guest to whom a token belongs. The token is authenticated before anything is read, in a time that does not depend on
 /// its contents.
+///
+/// # Errors
+///
+/// Returns 401 `unauthenticated` unless the token is that of a link that works, and 404 `link-not-found` if the token is authentic but
+/// the guest does not exist, which happens if the database was restored from a backup that is older than the booking.
 async fn guest(state: &AppState, token: &str) -> Result<AccountId, Problem> {
-    let GuestToken { guest, link } = state.sealing.open(GUEST_LINK, token).map_err(|_| link_not_found())?;
-    let current = state.reader.run(async |conn| guests::current_link(conn, guest).await).await?;
-    if current == Some(link) { Ok(guest) } else { Err(link_not_found()) }
+    let GuestToken { guest, link } = state.sealing.open(GUEST_LINK, token).map_err(|_| unauthenticated())?;
+    match state.reader.run(async |conn| guests::current_link(conn, guest).await).await? {
+        Some(current) if current == link => Ok(guest),
+        Some(_) => Err(unauthenticated()),
+        None => Err(Problem::new(ProblemCode::LinkNotFound, "The booking to which the link leads does not exist.")),
+    }
 }
 
 impl FromRequest for TicketHolder {
@@ -55,7 +64,7 @@ impl FromRequest for TicketHolder {
         let state = request.app_data::<web::Data<AppState>>().cloned();
         Box::pin(async move {
             let state = state.ok_or_else(|| Problem::new(ProblemCode::InternalError, "The service has no state."))?;
-            let token = token.to_str().map_err(|_| link_not_found())?;
+            let token = token.to_str().map_err(|_| unauthenticated())?;
             Ok(Self { account: guest(&state, token).await? })
         })
     }

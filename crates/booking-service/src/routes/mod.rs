@@ -95,8 +95,9 @@ pub(crate) fn routes() -> Routes {
         .post("/admin/events/{eventId}/bookings", admin_create_booking::create_booking)
         .get("/admin/events/{eventId}/transfers", admin_transfers::transfers)
         .post("/admin/bookings/{bookingId}/cancel", admin_cancel_booking::cancel_booking)
-        .post("/admin/bookings/{bookingId}/sendlink", admin_send_link::send)
+        .post("/admin/bookings/{bookingId}/sendlink", admin_send_link::of_booking)
         .post("/admin/waitlist/{entryId}/remove", admin_remove_entry::remove_entry)
+        .post("/admin/waitlist/{entryId}/sendlink", admin_send_link::of_entry)
         .get("/api/bookings/{bookingId}/tickets", tickets::list)
         .get("/api/bookings/{bookingId}/tickets/{file}", ticket_files::image)
         .get("/api/bookings/{bookingId}/tickets.pdf", ticket_files::pdf)
@@ -151,7 +152,8 @@ pub(crate) fn routes() -> Routes {
         admin_create_booking::create_booking,
         admin_transfers::transfers,
         admin_cancel_booking::cancel_booking,
-        admin_send_link::send,
+        admin_send_link::of_booking,
+        admin_send_link::of_entry,
         admin_remove_entry::remove_entry,
         tickets::list,
         tickets::replace,

@@ -32,10 +32,7 @@ route_problems!(BookingsProblems = Problems::for_ticket_holders().with_input());
     security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn bookings(holder: TicketHolder, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let mut query = QueryFields::of(&request)?;
-    let cursor = query.cursor::<BookingId>();
-    let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let (cursor, limit) = QueryFields::page::<BookingId>(&request)?;
     let rows = state.reader.run(async |conn| queries::bookings_of_account(conn, holder.account, cursor, limit + 1).await).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.booking.id, |row| BookingResource::from(&row))))
 }
@@ -58,10 +55,7 @@ route_problems!(WaitlistProblems = Problems::for_ticket_holders().with_input());
     security(("token" = []), ("guestLink" = [])),
 )]
 pub(super) async fn waitlist(holder: TicketHolder, request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let mut query = QueryFields::of(&request)?;
-    let cursor = query.cursor::<WaitlistEntryId>();
-    let limit = query.limit();
-    let (cursor, limit) = query.finish(cursor.zip(limit))?;
+    let (cursor, limit) = QueryFields::page::<WaitlistEntryId>(&request)?;
     let mut rows = state.reader.run(async |conn| queries::entries_of_account(conn, holder.account, cursor, limit + 1).await).await?;
     state.chances.add_to(&mut rows).await?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.entry.id, |row| WaitlistEntryResource::from(&row))))

@@ -231,9 +231,12 @@ async fn do_everything(system: &System) {
         ben.client.post(&transfer.path(action), json!({"token": transfer.token})).await.expect(200);
     }
 
-    // A guest who loses the link.
-    let guest = system.guest(&system.event(1).await, "Emmy", 1).await;
+    // Guests who lose their links, one with a ticket and one who waits.
+    let taken = system.event(1).await;
+    let [guest, waiting] = [system.guest(&taken, "Emmy", 1).await, system.guest(&taken, "Grace", 1).await];
     let path = format!("/admin/bookings/{}/sendlink", guest.bookings().await[0]["id"].as_str().unwrap());
+    assert_eq!(admin.post(&path, json!({})).await.status, 204);
+    let path = format!("/admin/waitlist/{}/sendlink", waiting.waitlist().await[0]["id"].as_str().unwrap());
     assert_eq!(admin.post(&path, json!({})).await.status, 204);
 
     // Accounts that are disabled, enabled and erased, and a new administrator.

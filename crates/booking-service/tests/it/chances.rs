@@ -1,13 +1,15 @@
 //! The chances of waiting-list entries, through HTTP.
 
 use chrono::DateTime;
+use diesel_async::SimpleAsyncConnection;
 use rowlock_test_support::client::Person;
 use rowlock_test_support::returns::returned_before;
 use rowlock_test_support::system::{Plan, System};
+use rowlock_test_support::wait::until;
 use serde_json::{Value, json};
 
 use crate::live_accounts::{follow, newest};
-use crate::support::{change_event, create_event, in_seconds};
+use crate::support::{change_event, create_event, in_seconds, value};
 
 const DAY: i64 = 86_400;
 
@@ -85,5 +87,38 @@ async fn a_live_stream_reports_the_chance_with_the_position() {
     assert_eq!(first["items"][0]["chance"], chance(&eve).await);
     let (second, first) = (range(&second["items"][0]["chance"]), range(&first["items"][0]["chance"]));
     assert!(second.0 > 0 && first.0 > second.0, "{second:?} {first:?}");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chances_at_several_ticket_types_are_estimated_at_the_same_time() {
+    // With a cache, so that two entries of one ticket type share a forecast.
+    let system = Plan::default().workers(0).booking_setting("reads.keep_ms", "60000").start().await;
+    let names = ["A", "B", "C", "D", "E", "F"];
+    let types: Vec<_> = names.iter().map(|name| json!({"name": name, "totalTickets": 10})).collect();
+    let event = system.event_like(json!({"name": "Regatta", "startsAt": in_seconds(10 * DAY), "ticketTypes": types})).await;
+    let id = event["id"].as_str().unwrap();
+    let [ada, ben] = [system.user("ada").await, system.user("ben").await];
+    for ticket_type in event["ticketTypes"].as_array().unwrap() {
+        let of = |quantity: u32| json!({"eventId": id, "ticketTypeId": ticket_type["id"], "quantity": quantity});
+        ada.client.post("/api/book", of(10)).await.expect(201);
+        ben.client.post("/api/book", of(1)).await.expect(202);
+    }
+    returned_before(&system, id, 20, 1).await;
+
+    let mut conn = system.booking_database.admin().await;
+    conn.batch_execute("BEGIN; LOCK TABLE sales_minutes").await.unwrap();
+    let listing = tokio::spawn(async move { ben.waitlist().await });
+    let reading = "SELECT count(*)::text AS value FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM sales_minutes%'";
+    let mut observer = system.booking_database.admin().await;
+    until("four forecasts are made", async || value(&mut observer, reading).await == "4").await;
+    conn.batch_execute("ROLLBACK").await.unwrap();
+
+    let entries = listing.await.unwrap();
+    assert_eq!(entries.len(), names.len());
+    for entry in &entries {
+        assert_eq!(range(&entry["chance"]), (95, 99), "{entry}");
+    }
     system.stop().await;
 }

@@ -47,6 +47,7 @@ async fn the_status_of_an_event_contains_counts_and_the_waiting_list() {
         fields(first),
         [
             "account",
+            "forGuest",
             "joinedAt",
             "minQuantity",
             "position",

@@ -13,7 +13,7 @@ use crate::support::{read_all, text};
 
 async fn logged(system: &System) -> Vec<Value> {
     let log = read_all(&system.admin().client, "/admin/auditlog", 10).await;
-    log.into_iter().filter(|entry| entry["action"] == "booking.link").collect()
+    log.into_iter().filter(|entry| ["booking.link", "waitlist.link"].map(Value::from).contains(&entry["action"])).collect()
 }
 
 fn path(booking: &str) -> String {
@@ -41,10 +41,10 @@ async fn an_administrator_sends_a_link_again_and_can_replace_it() {
         let response = admin.post_with_key(&path(&booking), "replace", json!({"replace": true})).await;
         assert_eq!(response.status, 204);
     }
-    guest.client.get("/api/bookings").await.refused(404, "link-not-found");
+    guest.client.get("/api/bookings").await.refused(401, "unauthenticated");
     let with_link = |link| system.visitor().with_guest_token(guest_token(&guest.id, link));
     assert_eq!(with_link(2).get("/api/bookings").await.expect(200)["items"][0]["id"], json!(booking));
-    with_link(3).get("/api/bookings").await.refused(404, "link-not-found");
+    with_link(3).get("/api/bookings").await.refused(401, "unauthenticated");
 
     let entries = logged(&system).await;
     assert_eq!(entries.len(), 2, "repeats are not in the log: {entries:?}");
@@ -89,6 +89,73 @@ async fn there_is_a_link_to_send_only_for_tickets_of_guests() {
     admin.post(&path(&booking), json!({"replace": true})).await.refused(409, "booking-cancelled");
     assert_eq!(guest.bookings().await[0]["status"], "cancelled", "the link still works");
     assert!(logged(&system).await.is_empty());
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_a_guest_who_waits_is_sent_again_and_its_number_survives_the_promotion() {
+    let system = System::new().await;
+    let event = system.event(1).await;
+    let ada = system.user("ada").await;
+    let booked = ada.must_book(&event, 1).await;
+    let [guest, leaving] = [system.guest(&event, "Grace", 1).await, system.guest(&event, "Joan", 1).await];
+    let ben = system.user("ben").await;
+    let theirs = ben.must_wait(&event, 1).await.0;
+    let admin = &system.administrator(AdminRole::Organiser).await.client;
+    let path_of = |entry: &str| format!("/admin/waitlist/{entry}/sendlink");
+    let entry = text(&guest.waitlist().await[0]["id"]);
+    let waiting = system.status(&event).await["waitlist"]["items"].clone();
+    let flags: Vec<_> = waiting.as_array().unwrap().iter().map(|entry| entry["forGuest"].clone()).collect();
+    assert_eq!(flags, [json!(true), json!(true), json!(false)]);
+
+    let mut log = system.broker.tap().await;
+    for _ in 0..2 {
+        let sent = admin.post_with_key(&path_of(&entry), "again", json!({"reason": "Asked by phone"})).await;
+        assert_eq!(sent.status, 204);
+    }
+    guest.client.get("/api/waitlist").await.expect(200);
+    assert_eq!(admin.post(&path_of(&entry), json!({"replace": true})).await.status, 204);
+    guest.client.get("/api/waitlist").await.refused(401, "unauthenticated");
+    let with_link = |link| system.visitor().with_guest_token(guest_token(&guest.id, link));
+    assert_eq!(with_link(2).get("/api/waitlist").await.expect(200)["items"][0]["id"], json!(entry));
+    let mut sequences = Vec::new();
+    while sequences.len() < 2 {
+        let delivery = log.next().await;
+        if delivery.routing_key == "guest.link_requested" {
+            let message: Value = serde_json::from_slice(&delivery.body).unwrap();
+            assert_eq!((&message["data"]["waitlistEntryId"], &message["data"]["accountId"]), (&json!(entry), &json!(guest.id)));
+            assert_eq!((&message["data"]["bookingId"], &message["data"]["quantity"]), (&Value::Null, &json!(1)));
+            sequences.push(text(&message["sequence"]));
+        }
+    }
+    assert_eq!(sequences, ["1", "2"], "the numbers of the links");
+    let entries = logged(&system).await;
+    assert_eq!(entries.len(), 2, "repeats are not in the log: {entries:?}");
+    assert_eq!((&entries[0]["action"], &entries[0]["subject"]), (&json!("waitlist.link"), &json!(entry)));
+    assert_eq!(entries[1]["details"]["reason"], "Asked by phone");
+
+    for id in [UNKNOWN, "x"] {
+        admin.post(&path_of(id), json!({})).await.refused(404, "waitlist-entry-not-found");
+    }
+    admin.post(&path_of(&theirs), json!({})).await.refused(409, "not-a-guest");
+    let left = text(&leaving.waitlist().await[0]["id"]);
+    leaving.client.post("/api/leavewaitlist", json!({"waitlistEntryId": left})).await.expect(200);
+    admin.post(&path_of(&left), json!({"replace": true})).await.refused(404, "waitlist-entry-not-found");
+    assert_eq!(leaving.waitlist().await[0]["status"], "left", "the link still works");
+
+    // The booking inherits the number of the link, from which the next replacement continues.
+    ada.cancel(&booked).await.expect(200);
+    system.quiet().await;
+    let booking = text(&with_link(2).get("/api/bookings").await.expect(200)["items"][0]["id"]);
+    guest.client.get("/api/bookings").await.refused(401, "unauthenticated");
+    let promoted = admin.post(&path_of(&entry), json!({})).await.refused(409, "already-promoted");
+    assert_eq!(promoted["bookingId"], json!(booking));
+    let wanted = json!({"guests": [{"eventId": event, "accountId": guest.id}]});
+    assert_eq!(system.visitor().post("/internal/guests", wanted.clone()).await.expect(200)["guests"][0]["link"], 2);
+    assert_eq!(admin.post(&path(&booking), json!({"replace": true})).await.status, 204);
+    with_link(2).get("/api/bookings").await.refused(401, "unauthenticated");
+    assert_eq!(with_link(3).get("/api/bookings").await.expect(200)["items"][0]["id"], json!(booking));
+    assert_eq!(system.visitor().post("/internal/guests", wanted).await.expect(200)["guests"][0]["link"], 3);
     system.stop().await;
 }
 

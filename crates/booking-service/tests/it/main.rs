@@ -51,6 +51,7 @@ mod startup;
 mod states;
 mod support;
 mod telemetry;
+mod ticket_keys;
 mod tickets;
 mod timeline;
 mod timeline_messages;

@@ -17,7 +17,7 @@ pub(crate) enum Who {
 /// A route: its method, its path pattern, and the role that it requires.
 pub(crate) type Route = (&'static str, &'static str, Who);
 
-pub(crate) const ROUTES: [Route; 53] = [
+pub(crate) const ROUTES: [Route; 54] = [
     ("GET", "/api/events", Who::Anyone),
     ("GET", "/api/events/{eventId}", Who::Anyone),
     ("GET", "/api/events/{eventId}/image", Who::Anyone),
@@ -47,6 +47,7 @@ pub(crate) const ROUTES: [Route; 53] = [
     ("POST", "/admin/bookings/{bookingId}/cancel", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/bookings/{bookingId}/sendlink", Who::Admin(AdminRole::Organiser)),
     ("POST", "/admin/waitlist/{entryId}/remove", Who::Admin(AdminRole::Organiser)),
+    ("POST", "/admin/waitlist/{entryId}/sendlink", Who::Admin(AdminRole::Organiser)),
     ("GET", "/admin/auditlog", Who::Admin(AdminRole::Owner)),
     ("GET", "/admin/holdings/{accountId}", Who::Admin(AdminRole::Organiser)),
     ("GET", "/api/bookings/{bookingId}/tickets", Who::User),

@@ -246,11 +246,15 @@ pub enum DomainEvent {
     },
     /// An administrator wants the link of a guest to be sent again. The message contains neither the link nor the address.
     GuestLinkRequested {
-        /// The booking of the guest.
-        booking_id: BookingId,
+        /// The booking of the guest. Omitted if the guest waits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        booking_id: Option<BookingId>,
+        /// The waiting-list entry of the guest. Omitted if the guest has tickets.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        waitlist_entry_id: Option<WaitlistEntryId>,
         /// The generated id of the guest.
         account_id: AccountId,
-        /// The number of tickets.
+        /// The number of tickets that the guest has or waits for.
         quantity: u32,
     },
     /// The ticket type has held tickets. The message omits their number because it can be late, lost or duplicated; only the row

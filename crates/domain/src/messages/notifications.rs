@@ -1,15 +1,21 @@
 //! Reads the messages that people are told about, for the notifier.
 
+mod payloads;
+mod told;
 mod wishes;
 
+use serde::Deserialize;
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::payloads::{
+    AcceptedTransferData, EndedTransferData, ExpiredData, GuestLinkData, NoticeData, OfferData, OfferedTransferData, ReturnedData,
+    TicketData, UpdatedData,
+};
+pub use self::told::{ChangedEvent, HistoryPlace, Notification, SealedNotice, TicketNotification};
 use self::wishes::{delivery_id, is_told_by_first_choice};
+use super::UnreadableMessage;
 use super::envelope::is_readable_schema;
-use super::{EventChanges, UnreadableMessage};
-use crate::Timestamp;
-use crate::ids::{AccountId, BookingId, EventId, MessageId, TransferId, WaitlistEntryId};
+use crate::ids::MessageId;
 use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
 /// The topic patterns of the messages that the notifier takes at once: somebody waits for them, or they are few.
@@ -19,125 +25,6 @@ pub const URGENT_NOTIFICATION_PATTERNS: [&str; 6] =
 /// The topic patterns of the other messages that the notifier receives. A sale leads to thousands of them per second, so they can wait.
 pub const NOTIFICATION_ROUTING_PATTERNS: [&str; 6] =
     ["booking.*", "waitlist.joined", "waitlist.left", "waitlist.changed", "waitlist.closed", "waitlist.reopened"];
-
-/// Something that a person is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notification {
-    /// Tickets were booked.
-    Booked(TicketNotification),
-    /// All or some tickets of a booking were returned.
-    Returned(TicketNotification),
-    /// Reserved tickets, which had not been sold, were returned.
-    Withdrawn(TicketNotification),
-    /// The account joined a waiting list.
-    Joined(TicketNotification),
-    /// The account got tickets from the waiting list.
-    Promoted(TicketNotification),
-    /// The account was offered tickets from the waiting list, which it must accept in time.
-    Offered {
-        /// The tickets.
-        tickets: TicketNotification,
-        /// The reserved booking.
-        booking: BookingId,
-        /// The time at which the offer ends.
-        expires_at: Timestamp,
-    },
-    /// An offer was not accepted in time.
-    OfferLapsed(TicketNotification),
-    /// The entry in the waiting list was closed.
-    Closed(TicketNotification),
-    /// The account offered tickets to somebody else, who gets a link.
-    TransferOffered {
-        /// The tickets and the account that offers them.
-        tickets: TicketNotification,
-        /// The transfer.
-        transfer: TransferId,
-        /// The time at which the transfer lapses.
-        expires_at: Timestamp,
-        /// The address and the secret of the link, which only the notifier can open.
-        sealed: SealedNotice,
-    },
-    /// Somebody accepted the tickets that the account offered.
-    TransferAccepted(TicketNotification),
-    /// Somebody declined the tickets that the account offered.
-    TransferDeclined(TicketNotification),
-    /// The account accepted tickets that somebody else offered.
-    TransferReceived(TicketNotification),
-    /// An administrator wants the link of a guest to be sent again.
-    GuestLink(TicketNotification),
-    /// An event was changed, which all holders of its tickets are told.
-    EventChanged(Box<ChangedEvent>),
-    /// A notice about the account itself.
-    Account {
-        /// The account.
-        account: AccountId,
-        /// The notice with its address and its link, which only the notifier can open.
-        sealed: SealedNotice,
-    },
-}
-
-/// A notification about tickets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketNotification {
-    /// The event of the tickets.
-    pub event: EventId,
-    /// The account whose tickets they are.
-    pub account: AccountId,
-    /// The number of tickets that were booked, returned or waited for.
-    pub quantity: u32,
-    /// The number of tickets that a promoted entry waited for, if it got fewer.
-    pub requested: Option<u32>,
-    /// The number of tickets that the booking still has.
-    pub remaining: u32,
-    /// Whether the message tells that the event was called off. Older versions of the services did not write it.
-    pub is_called_off: bool,
-    /// The place of the change in the history of its booking or entry, or `None` if the message does not tell.
-    pub place: Option<HistoryPlace>,
-}
-
-/// The place of a change in the history of a booking and of a waiting-list entry. Messages can arrive in another order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HistoryPlace {
-    /// The booking, if there is one.
-    pub booking: Option<BookingId>,
-    /// The waiting-list entry, if there is one.
-    pub entry: Option<WaitlistEntryId>,
-    /// The version of the ticket type after the change.
-    pub sequence: i64,
-}
-
-/// A change of a published event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedEvent {
-    /// The event.
-    pub event: EventId,
-    /// The version of the event after the change.
-    pub version: i64,
-    /// The changes, of which there is at least one.
-    pub changes: EventChanges,
-}
-
-/// A sealed value. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SealedNotice(pub String);
-
-impl std::fmt::Debug for SealedNotice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SealedNotice")
-    }
-}
-
-impl Serialize for SealedNotice {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for SealedNotice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
-    }
-}
 
 /// A message and what it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,86 +43,6 @@ struct Envelope {
     dataschema: String,
     sequence: Option<String>,
     data: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TicketData {
-    event_id: EventId,
-    account_id: AccountId,
-    booking_id: Option<BookingId>,
-    waitlist_entry_id: Option<WaitlistEntryId>,
-    quantity: u32,
-    /// Absent if the event has not been cancelled.
-    #[serde(default)]
-    event_cancelled: bool,
-    /// Absent if a promoted entry got all its tickets, and in messages about anything else.
-    requested_quantity: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReturnedData {
-    event_id: EventId,
-    account_id: AccountId,
-    booking_id: Option<BookingId>,
-    returned: u32,
-    /// Absent if the tickets had been sold.
-    #[serde(default)]
-    reserved: bool,
-    /// Absent if the whole booking was cancelled.
-    #[serde(default)]
-    quantity: u32,
-    /// Absent if the event has not been cancelled.
-    #[serde(default)]
-    event_cancelled: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfferData {
-    booking_id: BookingId,
-    expires_at: Timestamp,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfferedTransferData {
-    transfer_id: TransferId,
-    expires_at: Timestamp,
-    sealed: SealedNotice,
-}
-
-#[derive(Deserialize)]
-struct AcceptedTransferData {
-    remaining: u32,
-}
-
-#[derive(Deserialize)]
-struct EndedTransferData {
-    status: TransferStatus,
-}
-
-#[derive(Deserialize)]
-struct ExpiredData {
-    origin: BookingOrigin,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdatedData {
-    event_id: EventId,
-    status: EventStatus,
-    /// Absent if nothing changed that holders are told, and in messages of versions that did not write it.
-    #[serde(default)]
-    changes: EventChanges,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NoticeData {
-    account_id: AccountId,
-    sealed: SealedNotice,
 }
 
 /// Parses a message of any type. The contract version matters only for the types that people are told about, so that a newer service
@@ -305,7 +112,11 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
             // The sender did it, and the address of the receiver is deleted.
             _ => return Ok(None),
         },
-        "guest.link_requested" => Notification::GuestLink(tickets(data, None)?),
+        "guest.link_requested" => {
+            let GuestLinkData { booking_id } = GuestLinkData::deserialize(&data)?;
+            let tickets = tickets(data, None)?;
+            if booking_id.is_some() { Notification::GuestLink(tickets) } else { Notification::WaitingGuestLink(tickets) }
+        }
         "event.updated" => {
             let UpdatedData { event_id, status, changes } = serde_json::from_value(data)?;
             if status != EventStatus::Published || changes.is_empty() {
@@ -340,12 +151,6 @@ fn tickets(data: serde_json::Value, sequence: Option<i64>) -> Result<TicketNotif
         is_called_off: data.event_cancelled,
         place: HistoryPlace::of(data.booking_id, data.waitlist_entry_id, sequence),
     })
-}
-
-impl HistoryPlace {
-    fn of(booking: Option<BookingId>, entry: Option<WaitlistEntryId>, sequence: Option<i64>) -> Option<Self> {
-        sequence.filter(|_| booking.is_some() || entry.is_some()).map(|sequence| Self { booking, entry, sequence })
-    }
 }
 
 #[cfg(test)]

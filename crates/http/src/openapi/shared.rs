@@ -75,7 +75,7 @@ fn components() -> Components {
     );
     let guest_link = ApiKeyValue::with_description(
         "X-Guest-Token",
-        "The `token` in the link that a guest, who has no account, gets by e-mail. It shows and returns the tickets of one booking, or the place in the waiting list that becomes that booking.",
+        "The `token` in the link that a guest, who has no account, gets by e-mail. It shows and returns the tickets of one booking, or the place in the waiting list that becomes that booking. A token that is malformed, forged or of an earlier link is 401 `unauthenticated`.",
     );
     let mut schemas = Vec::new();
     ProblemDocument::schemas(&mut schemas);

@@ -31,8 +31,10 @@ pub(crate) enum Kind {
     TransferDeclined,
     /// The account accepted tickets that somebody offered.
     TransferReceived,
-    /// An administrator wants the link of a guest to be sent again.
+    /// An administrator wants the link of a guest with tickets to be sent again.
     GuestLink,
+    /// An administrator wants the link of a guest who waits to be sent again.
+    WaitingGuestLink,
     /// A notice about the account.
     AccountNotice,
     /// A webhook of the account was switched off.
@@ -41,7 +43,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Confirmed,
         Self::Waitlisted,
         Self::Promoted,
@@ -57,6 +59,7 @@ impl Kind {
         Self::TransferDeclined,
         Self::TransferReceived,
         Self::GuestLink,
+        Self::WaitingGuestLink,
         Self::AccountNotice,
         Self::WebhookDisabled,
     ];
@@ -79,6 +82,7 @@ impl Kind {
             Self::TransferDeclined => "transfer-declined",
             Self::TransferReceived => "transfer-received",
             Self::GuestLink => "guest-link",
+            Self::WaitingGuestLink => "waiting-guest-link",
             Self::AccountNotice => "account-notice",
             Self::WebhookDisabled => "webhook-disabled",
         }
@@ -96,6 +100,9 @@ impl Kind {
 
     /// Returns whether deliveries of this kind are sent before all others, because somebody waits for them.
     pub(crate) const fn is_urgent(self) -> bool {
-        matches!(self, Self::AccountNotice | Self::Promoted | Self::Offered | Self::TransferOffered | Self::GuestLink)
+        matches!(
+            self,
+            Self::AccountNotice | Self::Promoted | Self::Offered | Self::TransferOffered | Self::GuestLink | Self::WaitingGuestLink
+        )
     }
 }

@@ -66,6 +66,7 @@ impl TicketTexts {
                 ("transfer-received", &["transfer-received-text", "promoted-return"], ("show-tickets", Some("/tickets")))
             }
             (Kind::GuestLink, _) => ("guest-link", &["guest-link-text"], ("show-tickets", Some("/tickets"))),
+            (Kind::WaitingGuestLink, _) => ("waiting-link", &["waiting-link-text"], ("show-queue", Some("/queue"))),
             (Kind::Reminder, _) => ("reminder", &["reminder-text"], ("show-tickets", Some("/tickets"))),
             (Kind::EventChanged, _) => ("changed", &["changed-text", "promoted-return"], ("show-tickets", Some("/tickets"))),
             (Kind::Confirmed | Kind::TransferOffered | Kind::AccountNotice | Kind::WebhookDisabled, _) => {

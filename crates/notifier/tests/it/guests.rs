@@ -37,9 +37,11 @@ async fn each_guest_gets_a_link_of_their_own_which_nothing_stores() {
     let smtp = SmtpServer::new().await;
     {
         let mut world = fixture.people.world.lock().unwrap();
-        world.guests = (1..=6).map(|n| (person(n), ("Grace Hopper", if n == 3 { 2 } else { 1 }))).collect();
+        world.guests = [1, 2, 3, 4, 5, 6, 8].map(|n| (person(n), ("Grace Hopper", if n == 3 { 2 } else { 1 }))).into();
     }
     let notifier = fixture.start(smtp.address, &[]).await;
+    let mut waiting = about_tickets("guest.link_requested", 8);
+    waiting["data"].as_object_mut().unwrap().remove("bookingId");
     let messages = [
         about_tickets("booking.confirmed", 1),
         about_tickets("waitlist.joined", 2),
@@ -48,9 +50,10 @@ async fn each_guest_gets_a_link_of_their_own_which_nothing_stores() {
         about_tickets("waitlist.closed", 5),
         about_tickets("guest.link_requested", 6),
         about_tickets("booking.confirmed", 7),
+        waiting,
     ];
     fixture.publish(messages).await;
-    until("all mails are sent", async || fixture.count("sent").await == 7).await;
+    until("all mails are sent", async || fixture.count("sent").await == 8).await;
     let received = smtp.received();
     for (n, expected, link) in [
         (1, "Your tickets for Chess", Some(1)),
@@ -59,6 +62,7 @@ async fn each_guest_gets_a_link_of_their_own_which_nothing_stores() {
         (4, "Returned: 2 tickets for Chess", None),
         (5, "The waiting list for Chess is closed", None),
         (6, "The link to your tickets for Chess", Some(1)),
+        (8, "The link to your place on the waiting list for Chess", Some(1)),
     ] {
         let (subject, text, html) = mail_to(&received, n);
         assert_eq!(subject, expected);
@@ -72,7 +76,9 @@ async fn each_guest_gets_a_link_of_their_own_which_nothing_stores() {
             None => assert!(text.contains(&format!("https://box.example/events/{EVENT}")) && !text.contains("token="), "{text}"),
         }
     }
-    assert!(mail_to(&received, 2).1.contains("your place"));
+    for waits in [2, 8] {
+        assert!(mail_to(&received, waits).1.contains("with this link you see your place"));
+    }
     let account = received.iter().find(|mail| mail.recipient == address(7)).unwrap();
     let text = MessageParser::default().parse(&account.content).unwrap().body_text(0).unwrap().into_owned();
     assert!(text.contains("https://box.example/tickets") && !text.contains("token"), "{text}");

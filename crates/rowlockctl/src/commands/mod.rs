@@ -24,6 +24,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use serde_json::{Value, json};
 
+use self::on_behalf::LinkOf;
 use crate::api::Api;
 use crate::cli::{Arguments, Bookings, Checkins, Command, Events, Queue, Waitlist};
 use crate::error::Failure;
@@ -83,7 +84,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Bookings(Bookings::Cancel { booking, quantity, reason, yes }) => {
             on_behalf::cancel(&context, booking, quantity, reason, yes)
         }
-        Command::Bookings(Bookings::SendLink { booking, replace, reason }) => on_behalf::send_link(&context, booking, replace, reason),
+        Command::Bookings(Bookings::SendLink { booking, replace, reason }) => {
+            on_behalf::send_link(&context, LinkOf::Booking(booking), replace, reason)
+        }
         Command::Bookings(Bookings::Create { event, name, email, account, ticket_type, quantity, min_quantity, no_waitlist, reason }) => {
             let guest = json!({"quantity": quantity, "joinWaitlist": !no_waitlist});
             let optional = [
@@ -97,6 +100,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             on_behalf::create(&context, event, guest, optional)
         }
         Command::Waitlist { action: Some(Waitlist::Remove { entry, reason, yes }), .. } => on_behalf::remove(&context, entry, reason, yes),
+        Command::Waitlist { action: Some(Waitlist::SendLink { entry, replace, reason }), .. } => {
+            on_behalf::send_link(&context, LinkOf::Entry(entry), replace, reason)
+        }
         Command::Waitlist { action: None, event, ticket_type, limit } => {
             let event = event.ok_or_else(|| Failure::Usage("No event given. See: rowlockctl waitlist --help".to_owned()))?;
             waitlist::waitlist(&context, event, ticket_type.as_deref(), limit)

@@ -1,4 +1,5 @@
-//! `bookings cancel`, `bookings create`, `bookings send-link` and `waitlist remove`: commands on behalf of other people.
+//! `bookings cancel`, `bookings create`, `bookings send-link`, `waitlist remove` and `waitlist send-link`: commands on behalf of other
+//! people.
 
 use rowlock_domain::ids::{BookingId, EventId, WaitlistEntryId};
 use serde_json::{Map, Value, json};
@@ -54,13 +55,24 @@ pub(super) fn create(context: &Context, event: EventId, mut fields: Value, optio
     })
 }
 
-pub(super) fn send_link(context: &Context, booking: BookingId, replace: bool, reason: Option<String>) -> Result<(), Failure> {
+/// The guest to whom the link is sent again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LinkOf {
+    Booking(BookingId),
+    Entry(WaitlistEntryId),
+}
+
+pub(super) fn send_link(context: &Context, guest: LinkOf, replace: bool, reason: Option<String>) -> Result<(), Failure> {
+    let (path, whose, field, id) = match guest {
+        LinkOf::Booking(id) => (format!("/admin/bookings/{id}/sendlink"), "booking", "bookingId", id.to_string()),
+        LinkOf::Entry(id) => (format!("/admin/waitlist/{id}/sendlink"), "entry", "waitlistEntryId", id.to_string()),
+    };
     let body = object_of_present([("replace", replace.then_some(Value::Bool(true))), ("reason", reason.map(Value::from))]);
-    context.session()?.send(&ApiRequest::post(format!("/admin/bookings/{booking}/sendlink"), body))?;
-    let result = json!({"bookingId": booking, "replaced": replace});
+    context.session()?.send(&ApiRequest::post(path, body))?;
+    let result = json!({field: id, "replaced": replace});
     context.output.result(&result, || {
         let others = if replace { " The links that were sent before do not work any more." } else { "" };
-        format!("The link is on its way to the guest of booking {booking}.{others}")
+        format!("The link is on its way to the guest of {whose} {id}.{others}")
     })
 }
 

@@ -23,6 +23,10 @@ async fn administrators_book_cancel_and_remove_entries_for_guests() {
     let theirs = ada.waitlist().await[0]["id"].as_str().unwrap().to_owned();
     fixture.run(&["waitlist", "remove", &theirs, "--yes"]).await.ok();
 
+    let sent = fixture.run(&["waitlist", "send-link", entry]).await.ok();
+    assert_eq!(sent, format!("The link is on its way to the guest of entry {entry}.\n"));
+    let replaced = fixture.json(&["waitlist", "send-link", entry, "--replace", "--reason", "Forwarded mail"]).await.json();
+    assert_eq!(replaced, json!({"waitlistEntryId": entry, "replaced": true}));
     fixture.run(&["waitlist", "remove", entry]).await.failed(2, "--yes");
     assert!(fixture.run(&["waitlist", "remove", entry, "--yes"]).await.ok().contains("was removed from the waiting list"));
     assert_eq!(fixture.run(&["waitlist", &event]).await.ok(), "The waiting list is empty.\n");

@@ -8,6 +8,7 @@ const queue = new ScanQueue(root.dataset.event);
 
 const ANSWER_WITHIN_MS = 8000;
 const REFRESH_MS = 15_000;
+const KEYS_MS = 600_000;
 const BUSY_AFTER_MS = 400;
 /** Statuses of a batch that can never be accepted. */
 const HOPELESS = [400, 413, 422];
@@ -273,3 +274,4 @@ box.hidden = false;
 showQueue();
 send();
 rememberKeys();
+setInterval(rememberKeys, KEYS_MS);

@@ -7,6 +7,7 @@ use fluent_bundle::FluentValue;
 
 use crate::error::PageError;
 use crate::i18n::problem_text;
+use crate::pages::guest::unknown_link;
 use crate::view::page::Page;
 use crate::visitor::{Visitor, render_status};
 
@@ -28,6 +29,9 @@ pub(crate) async fn no_such_page() -> Result<HttpResponse, PageError> {
 
 /// Returns the page of an error. `status` is that of the response, which may come from elsewhere than a handler of this site.
 pub(crate) fn problem_page(visitor: &Visitor, status: StatusCode, error: Option<&PageError>) -> Result<HttpResponse, PageError> {
+    if let Some(PageError::UnknownGuestLink) = error {
+        return unknown_link(visitor);
+    }
     let locale = &visitor.locale;
     let kind = match (error, status.as_u16()) {
         (Some(PageError::ForeignForm), _) => "foreign-form",

@@ -67,10 +67,7 @@ fn guest_of_address(visitor: &Visitor) -> (Visitor, String) {
 /// Shows the tickets or the place in the waiting list.
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let (guest, token) = guest_of_address(&visitor);
-    match show_to(&guest, &token).await {
-        Err(error) if error.code() == "link-not-found" => unknown_link(&visitor).map(private),
-        response => response.map(private),
-    }
+    show_to(&guest, &token).await.map(private)
 }
 
 async fn show_to(guest: &Visitor, token: &str) -> Result<HttpResponse, PageError> {
@@ -85,7 +82,7 @@ async fn show_to(guest: &Visitor, token: &str) -> Result<HttpResponse, PageError
         let entries: Vec<WaitlistEntry> = guest.call_list("/api/waitlist", &[]).await?;
         return match entries.first() {
             Some(entry) => show_place(guest, token, entry, notice).await,
-            None => unknown_link(guest),
+            None => Err(PageError::UnknownGuestLink),
         };
     };
     let events = events_of(guest, std::iter::once(booking.event_id)).await?;
@@ -121,11 +118,12 @@ async fn show_place(guest: &Visitor, token: &str, entry: &WaitlistEntry, notice:
     render_status(StatusCode::OK, &GuestPage { page, notice, event_name: entry.event_name.clone(), event, state })
 }
 
-/// Says that the link does not work, and what helps.
-fn unknown_link(visitor: &Visitor) -> Result<HttpResponse, PageError> {
+/// Says that the link does not work, and what helps. This is the page of [`PageError::UnknownGuestLink`].
+pub(crate) fn unknown_link(visitor: &Visitor) -> Result<HttpResponse, PageError> {
     let title = visitor.locale.text("guest-link-unknown-title");
     let page = visitor.page(title.clone()).at("/");
-    render_status(StatusCode::NOT_FOUND, &GuestPage { page, notice: None, event_name: title, event: None, state: GuestState::Unknown })
+    let page = GuestPage { page, notice: None, event_name: title, event: None, state: GuestState::Unknown };
+    render_status(StatusCode::NOT_FOUND, &page).map(private)
 }
 
 /// Returns the QR code of a ticket.

@@ -100,6 +100,9 @@ async fn a_link_that_does_not_work_is_explained() {
     }
     // One link does not open the tickets of another guest.
     for path in ["0.svg", "tickets.pdf", "calendar.ics", "return"] {
+        let page = browser.get(&format!("/guest/{theirs}/{path}?token=x")).await;
+        assert!(page.expect(404).contains("This link does not work"), "{}", page.text);
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
         browser.get(&link(&grace.id, &format!("/{theirs}/{path}"))).await.expect(404);
         browser.get(&link(&grace.id, &format!("/x/{path}"))).await.expect(404);
         browser.get(&format!("/guest/{theirs}/{path}")).await.expect(404);
@@ -140,11 +143,43 @@ async fn an_organizer_sends_the_link_of_a_guest_again() {
     assert_eq!(grace.client.get("/api/bookings").await.status, 200, "the first link still works");
     let page = root.get(&path).await;
     root.submit(&page, &path, &[("replace", "yes")]).await.location();
-    grace.client.get("/api/bookings").await.refused(404, "link-not-found");
+    grace.client.get("/api/bookings").await.refused(401, "unauthenticated");
     let log = root.get("/desk/auditlog").await;
     assert!(log.expect(200).contains("Link of a guest sent again") && log.text.contains("Lost mail"), "{}", log.text);
 
     let wrong = format!("/desk/events/{event}/bookings/{theirs}/link");
+    let page = root.get(&wrong).await;
+    assert!(root.submit(&page, &wrong, &[]).await.expect(422).contains("has an account, so there is no link"));
+    let mut ada = web.browser();
+    ada.sign_in("ada").await;
+    ada.get(&path).await.expect(403);
+    web.stop().await;
+}
+
+#[tokio::test]
+async fn an_organizer_sends_the_link_of_a_guest_who_waits_again() {
+    let web = Web::new().await;
+    let event = web.system.event(1).await;
+    let ada = web.system.user("ada").await;
+    ada.must_book(&event, 1).await;
+    let grace = web.system.guest(&event, "Grace", 1).await;
+    let entry = grace.waitlist().await[0]["id"].as_str().unwrap().to_owned();
+    let theirs = web.system.user("ben").await.must_wait(&event, 1).await.0;
+    let mut root = web.browser();
+    root.sign_in("admin").await;
+    let list = root.get(&format!("/desk/events/{event}/waitinglist")).await;
+    let path = format!("/desk/events/{event}/waitinglist/{entry}/link");
+    assert!(list.expect(200).contains(&path) && !list.text.contains(&format!("{theirs}/link")), "{}", list.text);
+    let page = root.get(&format!("{path}?holder=Grace&email=grace%40guests.example")).await;
+    assert!(page.expect(200).contains("shows the place in the queue") && page.text.contains("grace@guests.example"), "{}", page.text);
+    let after = root.submit(&page, &path, &[("reason", "Lost mail"), ("replace", "yes")]).await.location();
+    let list = root.get(&after).await;
+    assert!(list.expect(200).contains("The link is on its way to the guest.") && list.text.contains("Grace"), "{}", list.text);
+    grace.client.get("/api/waitlist").await.refused(401, "unauthenticated");
+    let log = root.get("/desk/auditlog").await;
+    assert!(log.expect(200).contains("Link of a waiting guest sent again") && log.text.contains("Lost mail"), "{}", log.text);
+
+    let wrong = format!("/desk/events/{event}/waitinglist/{theirs}/link");
     let page = root.get(&wrong).await;
     assert!(root.submit(&page, &wrong, &[]).await.expect(422).contains("has an account, so there is no link"));
     let mut ada = web.browser();

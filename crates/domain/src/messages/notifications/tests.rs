@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TransferId, WishId};
+use crate::ids::{TransferId, WaitlistEntryId, WishId};
 use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, body as message};
-use crate::messages::{Change, DomainEvent, WEBHOOK_TYPES};
+use crate::messages::{Change, DomainEvent, EventChanges, WEBHOOK_TYPES};
 use crate::wishes::WishPlace;
 
 /// Returns a request of three tickets that joined the waiting list.
@@ -34,6 +34,8 @@ fn each_type_that_people_are_told_about_is_read() {
         |reserved, event_cancelled| DomainEvent::BookingCancelled { booking_id, account_id, returned: 4, reserved, event_cancelled };
     let transfer_id = TransferId::from_uuid(Uuid::from_u128(8));
     let ended = |status| DomainEvent::TransferEnded { transfer_id, booking_id, account_id, quantity, status };
+    let guest_link =
+        |booking_id, waitlist_entry_id| DomainEvent::GuestLinkRequested { booking_id, waitlist_entry_id, account_id, quantity };
     let unplaced = |remaining| TicketNotification { place: None, ..of(3, remaining, None, None) };
     let called_off = |tickets| TicketNotification { is_called_off: true, ..tickets };
     for (domain_event, expected) in [
@@ -101,7 +103,8 @@ fn each_type_that_people_are_told_about_is_read() {
             DomainEvent::TransferReceived { transfer_id, booking_id, account_id, quantity },
             Some(Notification::TransferReceived(of(3, 3, booking, None))),
         ),
-        (DomainEvent::GuestLinkRequested { booking_id, account_id, quantity }, Some(Notification::GuestLink(unplaced(3)))),
+        (guest_link(booking, None), Some(Notification::GuestLink(unplaced(3)))),
+        (guest_link(None, entry), Some(Notification::WaitingGuestLink(unplaced(3)))),
         (ended(TransferStatus::Declined), Some(Notification::TransferDeclined(unplaced(3)))),
         (ended(TransferStatus::Withdrawn), None),
         (DomainEvent::WaitlistLeft { waitlist_entry_id, account_id, quantity, number, fulfilled_by: None }, None),

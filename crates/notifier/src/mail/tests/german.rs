@@ -1,5 +1,6 @@
 //! The German mails.
 
+use super::cases::*;
 use super::*;
 
 const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Ortszeit Berlin)";

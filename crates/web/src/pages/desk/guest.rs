@@ -1,13 +1,9 @@
-//! Booking for a guest, who needs no account: complimentary tickets, or sales at the door. The guest gets a link by e-mail, which is sent
-//! again on request.
+//! Booking for a guest, who needs no account: complimentary tickets, or sales at the door. The guest gets a link by e-mail.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use rowlock_domain::ids::BookingId;
 use serde_json::{Map, Value, json};
 
-use super::confirm::ConfirmPage;
 use super::models::DeskEvent;
 use super::{id_in, organizer};
 use crate::api::Call;
@@ -16,7 +12,7 @@ use crate::error::PageError;
 use crate::form::{Form, FormErrors, new_key};
 use crate::redirect::see_other;
 use crate::view::page::Page;
-use crate::visitor::{Visitor, render, render_refused, render_status};
+use crate::visitor::{Visitor, render, render_refused};
 
 #[derive(Template)]
 #[template(path = "desk/guest.html")]
@@ -79,47 +75,6 @@ pub(super) async fn book(visitor: Visitor, id: web::Path<String>, form: Form) ->
                 FormErrors::of(error, &visitor.locale)?
             };
             render_refused(&GuestPage::new(&visitor, &id, form, errors).await?)
-        }
-    }
-}
-
-fn link_question(visitor: &Visitor, event: &str, booking: &BookingId) -> ConfirmPage {
-    let here = format!("/desk/events/{event}/bookings");
-    let text = |id: &str| visitor.locale.text(id);
-    let action = format!("{here}/{booking}/link");
-    let mut page = ConfirmPage::new(visitor, text("desk-send-link-title"), text("desk-send-link-button"), action, here);
-    page.sentences = vec![text("desk-send-link-explanation")];
-    page.facts = vec![
-        (text("desk-holder"), visitor.query("holder")),
-        (text("email"), visitor.query("email")),
-        (text("desk-booking-id"), booking.to_string()),
-    ];
-    page.facts.retain(|(_, value)| !value.is_empty());
-    page.choice = Some(("replace", text("desk-send-link-replace")));
-    page.asks_reason = true;
-    page
-}
-
-/// Asks before the link of a guest is sent again.
-pub(super) async fn ask_to_send_link(visitor: Visitor, path: web::Path<(String, String)>) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
-    render(&link_question(&visitor, &path.0, &id_in(&path.1)?))
-}
-
-/// Has the link of a guest sent again.
-pub(super) async fn send_link(visitor: Visitor, path: web::Path<(String, String)>, form: Form) -> Result<HttpResponse, PageError> {
-    organizer(&visitor)?;
-    let booking: BookingId = id_in(&path.1)?;
-    let (key, reason) = (form.key(), form.get("reason"));
-    let body = json!({"replace": form.get("replace") == "yes", "reason": Some(reason).filter(|reason| !reason.is_empty())});
-    match visitor.call_empty(Call::post(&format!("/admin/bookings/{booking}/sendlink"), body).key(&key)).await {
-        Ok(()) => Ok(see_other(&format!("/desk/events/{}/bookings?done=link-sent", path.0))),
-        Err(error) => {
-            let errors = FormErrors::of(error, &visitor.locale)?;
-            let mut page = link_question(&visitor, &path.0, &booking);
-            page.errors = errors;
-            reason.clone_into(&mut page.reason);
-            render_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
 }

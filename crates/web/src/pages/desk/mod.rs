@@ -13,6 +13,7 @@ mod event;
 mod event_form;
 mod events;
 mod guest;
+mod guest_link;
 mod image;
 mod lifecycle;
 mod models;
@@ -51,9 +52,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .post("/desk/events/{eventId}/bookings/new", guest::book)
         .get("/desk/events/{eventId}/bookings/{bookingId}/cancel", bookings::ask_to_cancel)
         .post("/desk/events/{eventId}/bookings/{bookingId}/cancel", bookings::cancel)
-        .get("/desk/events/{eventId}/bookings/{bookingId}/link", guest::ask_to_send_link)
-        .post("/desk/events/{eventId}/bookings/{bookingId}/link", guest::send_link)
+        .get("/desk/events/{eventId}/bookings/{bookingId}/link", guest_link::ask_booking)
+        .post("/desk/events/{eventId}/bookings/{bookingId}/link", guest_link::send_booking)
         .get("/desk/events/{eventId}/waitinglist", waiting_list::list)
+        .get("/desk/events/{eventId}/waitinglist/{entryId}/link", guest_link::ask_entry)
+        .post("/desk/events/{eventId}/waitinglist/{entryId}/link", guest_link::send_entry)
         .get("/desk/events/{eventId}/waitinglist/{entryId}/remove", waiting_list::ask_to_remove)
         .post("/desk/events/{eventId}/waitinglist/{entryId}/remove", waiting_list::remove)
         .get("/desk/accounts", accounts::list)

@@ -220,6 +220,9 @@ pub(super) struct WaitingParty {
     pub(super) joined_at: Timestamp,
     pub(super) servable: bool,
     pub(super) account: Holder,
+    /// Whether the holder is a guest, who has a link. Absent in the responses of an older API.
+    #[serde(default)]
+    pub(super) for_guest: bool,
 }
 
 impl WaitingParty {

@@ -37,6 +37,11 @@ impl WaitingListPage {
         let query = links::query(&[("holder", &party.account.name), ("tickets", &party.quantity.to_string())]);
         format!("/desk/events/{}/waitinglist/{}/remove{query}", self.event.id, party.waitlist_entry_id)
     }
+
+    fn send_link(&self, party: &WaitingParty) -> String {
+        let query = links::query(&[("holder", &party.account.name), ("email", &party.account.email)]);
+        format!("/desk/events/{}/waitinglist/{}/link{query}", self.event.id, party.waitlist_entry_id)
+    }
 }
 
 /// Shows who waits, in the order in which they are served.
