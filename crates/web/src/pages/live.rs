@@ -31,7 +31,8 @@ pub(crate) struct Kept {
     bookings: Option<String>,
     /// The latest list of waiting-list entries.
     entries: Option<String>,
-    seen: queue::Seen,
+    /// The changes of the entries while the page was open.
+    seen: Option<queue::Seen>,
     /// When the latest update is rendered again, because what it shows arrives later.
     pub(crate) again_at: Option<Instant>,
 }
@@ -58,16 +59,15 @@ pub(crate) async fn reservation(visitor: Visitor, id: web::Path<String>, request
 /// Follows the waiting-list entries of the visitor, and the bookings with the offers that they became.
 pub(crate) async fn queue(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, PageError> {
     follow_account(visitor, &request, async |visitor, kept, update| {
+        let seen = kept.seen.get_or_insert_with(|| queue::Seen::by(visitor));
         match update.name.as_str() {
-            "promoted" => kept.seen.promoted(&update.data),
+            "promoted" => seen.promoted(&update.data),
             "bookings" => kept.bookings = Some(update.data.clone()),
             "waitlist" => kept.entries = Some(update.data.clone()),
             _ => return Ok(None),
         }
         match (&kept.entries, &kept.bookings) {
-            (Some(entries), Some(bookings)) if update.name != "promoted" => {
-                queue::live_part(visitor, entries, bookings, &mut kept.seen).await
-            }
+            (Some(entries), Some(bookings)) if update.name != "promoted" => queue::live_part(visitor, entries, bookings, seen).await,
             _ => Ok(None),
         }
     })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use rowlock_domain::Timestamp;
 use rowlock_domain::ids::WaitlistEntryId;
 use rowlock_domain::states::WaitlistStatus;
 use serde_json::{Value, json};
@@ -65,28 +66,59 @@ struct EntryPage {
 pub(crate) async fn show(visitor: Visitor) -> Result<HttpResponse, PageError> {
     let entries = entries(&visitor).await?;
     let bookings = bookings_of(&visitor, &entries).await?;
-    let (list, notice) = list(&visitor, &entries, &bookings, &mut Seen::default()).await?;
+    let (mut list, notice) = list(&visitor, &entries, &bookings, &Seen::default()).await?;
+    list.live_url = live_url(&visitor);
     let page = visitor.page(visitor.locale.text("my-queue")).in_section("queue");
     render(&QueuePage { page, list: list.render()?, notice })
 }
 
-/// Entries that were promoted or got an offer while the page was open. They keep their place in it.
+/// Name of the parameter with which a page tells its live stream when it was rendered, in milliseconds since 1970.
+const SINCE: &str = "since";
+
+/// The changes that came while the page was open. The entries concerned keep their place in it.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// When the page was rendered, or `None` if this is the page itself. The streams of a page come and go, and what happens between
+    /// them is news as well.
+    since: Option<Timestamp>,
+    /// Entries about whose promotion there was an update.
     promoted: BTreeSet<WaitlistEntryId>,
-    offered: BTreeSet<WaitlistEntryId>,
 }
 
 impl Seen {
+    /// Returns what the visitor of a stream has seen when it begins.
+    pub(crate) fn by(visitor: &Visitor) -> Self {
+        let rendered = visitor.query(SINCE).parse().ok().and_then(Timestamp::from_timestamp_millis);
+        Self { since: Some(rendered.unwrap_or_else(|| visitor.site.clock.now())), promoted: BTreeSet::new() }
+    }
+
     /// Adds the entry of an update about a promotion.
     pub(crate) fn promoted(&mut self, entry: &str) {
         self.promoted.extend(serde_json::from_str::<WaitlistEntry>(entry).map(|entry| entry.id));
     }
+
+    /// Returns the end of a wait, if it came while the page was open.
+    fn end_of(&self, place: &QueuePlace, entry: WaitlistEntryId, booking: Option<&Booking>) -> Option<SeenEnd> {
+        let is_news = |at: Option<Timestamp>| at.zip(self.since).is_some_and(|(at, since)| at >= since);
+        if place.was_promoted && (self.promoted.contains(&entry) || is_news(booking.map(|booking| booking.booked_at))) {
+            Some(SeenEnd::Promoted)
+        } else if place.has_lapsed && is_news(booking.and_then(|booking| booking.expires_at)) {
+            Some(SeenEnd::Lapsed)
+        } else {
+            None
+        }
+    }
+}
+
+/// Returns the URL of the live stream of a page that is rendered now.
+fn live_url(visitor: &Visitor) -> String {
+    let (now, query) = (visitor.site.clock.now().timestamp_millis(), visitor.live_url(""));
+    format!("/queue/live?{SINCE}={now}{}", query.replacen('?', "&", 1))
 }
 
 /// Renders an update of the list, from the pages of entries and bookings in the updates of the API. Returns `None` if there are more
 /// entries than fit into an update: a part of them must not replace the list.
-pub(crate) async fn live_part(visitor: &Visitor, entries: &str, bookings: &str, seen: &mut Seen) -> Result<Option<String>, PageError> {
+pub(crate) async fn live_part(visitor: &Visitor, entries: &str, bookings: &str, seen: &Seen) -> Result<Option<String>, PageError> {
     let entries: List<WaitlistEntry> = serde_json::from_str(entries).map_err(|_| PageError::Internal)?;
     if entries.next_cursor.is_some() {
         return Ok(None);
@@ -96,12 +128,13 @@ pub(crate) async fn live_part(visitor: &Visitor, entries: &str, bookings: &str, 
     Ok(Some(list(visitor, &entries.items, &bookings, seen).await?.0.render()?))
 }
 
-/// Returns the list, and a sentence about the action that has just been completed. Entries in `seen` keep their place in it.
+/// Returns the list, and a sentence about the action that has just been completed. Entries whose wait ended before
+/// the eyes of the visitor keep their place in it.
 async fn list<'a>(
     visitor: &'a Visitor,
     entries: &[WaitlistEntry],
     bookings: &[Booking],
-    seen: &mut Seen,
+    seen: &Seen,
 ) -> Result<(QueueList<'a>, Option<String>), PageError> {
     let locale = &visitor.locale;
     let events = events_of(visitor, entries.iter().map(|entry| entry.event_id)).await?;
@@ -136,14 +169,9 @@ async fn list<'a>(
             place.is_new = place.ended.is_none();
             notice = Some(locale.with(id, [("event", place.event_name.clone().into())]));
         }
-        if place.was_promoted && seen.promoted.contains(&entry.id) {
-            place.seen = Some(SeenEnd::Promoted);
-        } else if place.has_lapsed && seen.offered.contains(&entry.id) {
-            place.seen = Some(SeenEnd::Lapsed);
-        }
+        place.seen = seen.end_of(&place, entry.id, booking);
         news.extend(place.news(locale).map(|text| format!("{}: {text}", place.event_name)));
         if place.offer.is_some() {
-            seen.offered.insert(entry.id);
             offered.push(place);
         } else if place.ended.is_none() || place.seen.is_some() {
             waiting.push(place);

@@ -103,7 +103,7 @@ async fn personal_pages_follow_the_place_the_promotion_and_the_new_ticket() {
     let page = ada.open(&format!("{book}?quantity=1")).await;
     ada.submit(&page, &book, &[]).await.location();
     let page = ada.get("/queue").await;
-    assert!(page.expect(200).contains("data-live=\"/queue/live\""));
+    assert!(page.expect(200).contains("data-live=\"/queue/live?since="));
     let mut queue = ada.follow("/queue/live", &[]).await;
     assert_eq!(queue.header("cache-control"), Some("no-store"));
     let mut tickets = ada.follow("/tickets/live", &[]).await;
@@ -121,6 +121,29 @@ async fn personal_pages_follow_the_place_the_promotion_and_the_new_ticket() {
     // After a reconnection, the browser sends the id of the last update, and hears of the promotion again.
     let mut resumed = ada.follow("/queue/live", &[("last-event-id", &first.id)]).await;
     assert!(resumed.next().await.unwrap().data.contains("You got 1 ticket"));
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_shows_what_happened_before_its_stream_began() {
+    let web = Web::new().await;
+    let event = web.system.event(1).await;
+    let ben = web.system.user("ben").await;
+    let booking = ben.must_book(&event, 1).await;
+    let mut ada = web.signed_in("ada").await;
+    let book = format!("/events/{event}/book");
+    let page = ada.open(&format!("{book}?quantity=1")).await;
+    ada.submit(&page, &book, &[]).await.location();
+    let live_url = |page: &str| page.split("data-live=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let before = live_url(ada.get("/queue").await.expect(200));
+    ben.cancel(&booking).await.expect(200);
+    ada.follow("/tickets/live", &[]).await.until("she has the ticket", shows("<article class=\"ticket\"")).await;
+    ada.follow(&before, &[]).await.until("she reads it", shows("You got 1 ticket")).await;
+
+    // A page that is rendered later has it in its history.
+    let after = live_url(ada.get("/queue").await.expect(200));
+    let update = ada.follow(&after, &[]).await.next().await.unwrap();
+    assert!(update.data.contains("You got tickets") && !update.data.contains("You got 1 ticket"), "{}", update.data);
     web.stop().await;
 }
 
