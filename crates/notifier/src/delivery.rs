@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TransferId, WaitlistEntryId};
+use rowlock_domain::ids::{AccountId, BookingId, EventId, MessageId, TicketTypeId, TransferId, WaitlistEntryId};
 use rowlock_domain::messages::{HistoryPlace, Notification, SealedNotice, TicketNotification};
 use rowlock_messaging::amqp::shorten;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,9 @@ impl fmt::Display for DeliveryKey {
 pub(crate) struct TicketData {
     /// The event of the tickets.
     pub(crate) event_id: EventId,
+    /// The type of the tickets, if it is known and the mail is about tickets of one type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket_type_id: Option<TicketTypeId>,
     /// The number of tickets that were booked, returned or waited for.
     pub(crate) quantity: u32,
     /// The number of tickets that a promoted entry waited for, if it got fewer.
@@ -174,8 +177,11 @@ impl NewRow {
     /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
         let with_offer = |kind, tickets: TicketNotification, offer| {
-            let TicketNotification { event, account, quantity, requested, remaining, is_called_off, place } = tickets;
-            let data = serde_json::json!(TicketData { event_id: event, quantity, requested, remaining, is_called_off, offer });
+            let TicketNotification { event, ticket_type, account, quantity, requested, remaining, is_called_off, place } = tickets;
+            // A party may wait for several types.
+            let ticket_type_id = ticket_type.filter(|_| !matches!(kind, Kind::Waitlisted | Kind::WaitlistClosed));
+            let data =
+                serde_json::json!(TicketData { event_id: event, ticket_type_id, quantity, requested, remaining, is_called_off, offer });
             Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data, place })
         };
         let of_tickets = |kind, tickets| with_offer(kind, tickets, None);

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use reqwest::header::ETAG;
 use reqwest::{Response, StatusCode};
 use rowlock_domain::Timestamp;
-use rowlock_domain::ids::EventId;
+use rowlock_domain::ids::{EventId, TicketTypeId};
 use rowlock_domain::states::EventStatus;
 use rowlock_platform::expiring_cache::ExpiringCache;
 use serde::Deserialize;
@@ -28,13 +28,31 @@ pub(crate) struct Event {
     pub(crate) venue: Option<String>,
     pub(crate) starts_at: Option<Timestamp>,
     pub(crate) time_zone: Option<String>,
+    /// How long tickets are offered to a party of the waiting list, if it does not get them at once.
+    #[serde(default)]
+    pub(crate) offer_minutes: Option<i64>,
     pub(crate) status: EventStatus,
+    #[serde(default)]
+    pub(crate) ticket_types: Vec<TicketType>,
     /// The version that the response had, so that a cached one can be told apart. It is 0 in a list.
     #[serde(skip)]
     pub(crate) version: i64,
 }
 
+/// A type of tickets of an event.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TicketType {
+    pub(crate) id: TicketTypeId,
+    pub(crate) name: String,
+}
+
 impl Event {
+    /// Returns the name of a ticket type, if the event has several, so that it says more than the number of tickets.
+    pub(crate) fn type_name(&self, id: Option<TicketTypeId>) -> Option<&str> {
+        let known = self.ticket_types.iter().find(|known| Some(known.id) == id);
+        known.filter(|_| self.ticket_types.len() > 1).map(|known| known.name.as_str())
+    }
+
     /// Returns the time zone in which people read the event's times.
     pub(crate) fn zone(&self) -> Tz {
         zone_of(self.time_zone.as_deref())

@@ -131,10 +131,12 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
         }
         _ => {
             let data: ReturnedData = serde_json::from_value(data)?;
-            let ReturnedData { event_id: event, account_id: account, booking_id, returned, reserved, .. } = data;
+            let ReturnedData { event_id: event, ticket_type_id: ticket_type, account_id: account, booking_id, returned, reserved, .. } =
+                data;
             let place = HistoryPlace::of(booking_id, None, sequence);
             let (remaining, is_called_off) = (data.quantity, data.event_cancelled);
-            let tickets = TicketNotification { event, account, quantity: returned, requested: None, remaining, is_called_off, place };
+            let tickets =
+                TicketNotification { event, ticket_type, account, quantity: returned, requested: None, remaining, is_called_off, place };
             if reserved { Notification::Withdrawn(tickets) } else { Notification::Returned(tickets) }
         }
     }))
@@ -144,6 +146,7 @@ fn tickets(data: serde_json::Value, sequence: Option<i64>) -> Result<TicketNotif
     let data: TicketData = serde_json::from_value(data)?;
     Ok(TicketNotification {
         event: data.event_id,
+        ticket_type: data.ticket_type_id,
         account: data.account_id,
         quantity: data.quantity,
         requested: data.requested_quantity,

@@ -50,12 +50,13 @@ struct TicketTexts {
 }
 
 impl TicketTexts {
-    fn of(kind: Kind, is_called_off: bool) -> Self {
+    fn of(kind: Kind, is_called_off: bool, has_offers: bool) -> Self {
         let (prefix, paragraphs, link): (_, &[_], _) = match (kind, is_called_off) {
             (Kind::Returned | Kind::Withdrawn, true) => ("called-off", &["called-off-text"], ("show-event", None)),
             (Kind::WaitlistClosed, true) => ("called-off", &["called-off-waiting"], ("show-event", None)),
             (Kind::Returned | Kind::Withdrawn, false) => ("returned", &["returned-text"], ("show-event", None)),
             (Kind::WaitlistClosed, false) => ("closed", &["closed-text"], ("show-event", None)),
+            (Kind::Waitlisted, _) if has_offers => ("waitlisted", &["waitlisted-offer-text"], ("show-queue", Some("/queue"))),
             (Kind::Waitlisted, _) => ("waitlisted", &["waitlisted-text"], ("show-queue", Some("/queue"))),
             (Kind::Offered, _) => ("offered", &["offered-text", "offered-decline"], ("accept-offer", Some("/tickets"))),
             (Kind::OfferLapsed, _) => ("lapsed", &["lapsed-text"], ("show-event", None)),
@@ -80,7 +81,7 @@ impl TicketTexts {
 impl Letter {
     /// Writes the letter about tickets of an event.
     pub(super) fn about_tickets(locale: &Locale, site: &SiteSettings, kind: Kind, tickets: TicketData, event: &Event) -> Self {
-        let texts = TicketTexts::of(kind, tickets.is_called_off || event.status == EventStatus::Cancelled);
+        let texts = TicketTexts::of(kind, tickets.is_called_off || event.status == EventStatus::Cancelled, event.offer_minutes.is_some());
         let name = single_line(&event.name);
         let quantity = count(locale, tickets.quantity);
         let until = tickets.offer.map(|offer| when(locale, offer.expires_at, event.zone())).unwrap_or_default();
@@ -90,7 +91,8 @@ impl Letter {
         facts.extend(event.starts_at.map(|at| (locale.text("label-when"), when(locale, at, event.zone()))));
         facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
         let label = if kind == Kind::Returned { "label-returned" } else { "label-tickets" };
-        facts.push((locale.text(label), quantity.clone()));
+        let type_name = event.type_name(tickets.ticket_type_id).map(single_line);
+        facts.push((locale.text(label), type_name.map_or_else(|| quantity.clone(), |name| format!("{quantity} · {name}"))));
         if matches!(kind, Kind::Returned | Kind::TransferAccepted) && tickets.remaining > 0 {
             facts.push((locale.text("label-left"), count(locale, tickets.remaining)));
         }
@@ -113,7 +115,7 @@ impl Letter {
             heading: text(&format!("{}-heading", texts.prefix)),
             paragraphs: texts.paragraphs.iter().map(|id| text(id)).chain(fewer).collect(),
             facts,
-            action: Some(Link { label: locale.text(label), url: site.absolute(&path) }),
+            action: Some(Link { label: text(label), url: site.absolute(&path) }),
             alternative: tickets.offer.map(|offer| Link { label: locale.text("decline-offer"), url: decline(offer) }),
             ..Self::default()
         }
@@ -135,7 +137,8 @@ impl Letter {
         let mut facts = vec![(locale.text("label-event"), name.clone())];
         facts.extend(event.starts_at.map(|at| (locale.text("label-when"), when(locale, at, event.zone()))));
         facts.extend(event.venue.as_deref().map(|venue| (locale.text("label-where"), single_line(venue))));
-        facts.push((locale.text("label-tickets"), quantity.clone()));
+        let type_name = event.type_name(tickets.ticket_type_id).map(single_line);
+        facts.push((locale.text("label-tickets"), type_name.map_or_else(|| quantity.clone(), |name| format!("{quantity} · {name}"))));
         facts.push((locale.text("label-until"), until.clone()));
         let url = site.absolute(&with_token(&format!("/transfers/{transfer}"), Some(token))?);
         Ok(Self {

@@ -4,6 +4,7 @@ mod attachments;
 mod cases;
 mod english;
 mod german;
+mod waiting;
 
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders, PartType};
 use rowlock_domain::ids::{BookingId, EventId, MessageId};
@@ -52,6 +53,11 @@ fn event(name: &str, status: &str) -> Event {
         "id": EVENT, "name": name, "venue": "Café <Süd>", "startsAt": "2026-08-14T18:00:00Z", "timeZone": "Europe/Berlin", "status": status
     });
     serde_json::from_value(event).unwrap()
+}
+
+/// Returns so many tickets of the event.
+fn tickets(quantity: u32) -> TicketData {
+    TicketData { event_id: EVENT, ticket_type_id: None, quantity, requested: None, remaining: quantity, is_called_off: false, offer: None }
 }
 
 fn recipient(name: Option<&str>, language: Language) -> Recipient {
@@ -113,7 +119,7 @@ fn a_notice_without_the_token_of_its_link_is_not_written() {
 #[test]
 fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
     let event = event("Chess", "published");
-    let tickets = TicketData { event_id: EVENT, quantity: 1, requested: None, remaining: 1, is_called_off: false, offer: None };
+    let tickets = tickets(1);
     let topic = Topic::Tickets { kind: Kind::Waitlisted, tickets, event: &event };
     let compose = |list| composer().compose(key(), &recipient(Some("Ada Lovelace"), Language::English), &topic, list).unwrap();
     let mail = compose(Some(MailingList::Waitlist));
@@ -134,11 +140,7 @@ fn a_mail_about_a_place_in_the_queue_can_be_unsubscribed_with_one_click() {
 fn names_cannot_inject_headers_or_markup() {
     let evil = "\"Eve\" <eve@evil.example>\r\nBcc: all@evil.example\r\n\r\n<script>alert(1)</script>\u{2028}ü";
     let event = event(evil, "published");
-    let topic = Topic::Tickets {
-        kind: Kind::Confirmed,
-        tickets: TicketData { event_id: EVENT, quantity: 1, requested: None, remaining: 1, is_called_off: false, offer: None },
-        event: &event,
-    };
+    let topic = Topic::Tickets { kind: Kind::Confirmed, tickets: tickets(1), event: &event };
     let mail = composer().compose(key(), &recipient(Some(evil), Language::English), &topic, None).unwrap();
     let message = MessageParser::default().parse(&mail.content).unwrap();
     assert!(message.bcc().is_none() && message.cc().is_none());

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::SealedNotice;
 use crate::Timestamp;
-use crate::ids::{AccountId, BookingId, EventId, TransferId, WaitlistEntryId};
+use crate::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId, WaitlistEntryId};
 use crate::messages::EventChanges;
 use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
@@ -12,6 +12,7 @@ use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 #[serde(rename_all = "camelCase")]
 pub(super) struct TicketData {
     pub(super) event_id: EventId,
+    pub(super) ticket_type_id: Option<TicketTypeId>,
     pub(super) account_id: AccountId,
     pub(super) booking_id: Option<BookingId>,
     pub(super) waitlist_entry_id: Option<WaitlistEntryId>,
@@ -27,6 +28,7 @@ pub(super) struct TicketData {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReturnedData {
     pub(super) event_id: EventId,
+    pub(super) ticket_type_id: Option<TicketTypeId>,
     pub(super) account_id: AccountId,
     pub(super) booking_id: Option<BookingId>,
     pub(super) returned: u32,

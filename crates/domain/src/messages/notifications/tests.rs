@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ids::{TransferId, WaitlistEntryId, WishId};
-use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, body as message};
+use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, KEY, body as message};
 use crate::messages::{Change, DomainEvent, EventChanges, WEBHOOK_TYPES};
 use crate::wishes::WishPlace;
 
@@ -19,6 +19,7 @@ fn each_type_that_people_are_told_about_is_read() {
     let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
     let of = |quantity, remaining, booking, entry| TicketNotification {
         event: EVENT,
+        ticket_type: Some(KEY.ticket_type),
         account: ACCOUNT,
         quantity,
         requested: None,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Timestamp;
-use crate::ids::{AccountId, BookingId, EventId, TransferId, WaitlistEntryId};
+use crate::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId, WaitlistEntryId};
 use crate::messages::EventChanges;
 
 /// Something that a person is told.
@@ -69,6 +69,8 @@ pub enum Notification {
 pub struct TicketNotification {
     /// The event of the tickets.
     pub event: EventId,
+    /// The type of the tickets.
+    pub ticket_type: Option<TicketTypeId>,
     /// The account whose tickets they are.
     pub account: AccountId,
     /// The number of tickets that were booked, returned or waited for.

@@ -7,7 +7,7 @@ const CALENDAR: &str = "BEGIN:VCALENDAR\r\nSUMMARY:Größe\r\nEND:VCALENDAR\r\n"
 /// Writes a confirmation and returns its paragraphs in one line, and the name, type and content of each file.
 fn written(language: Language, attachments: Attachments) -> (String, Vec<(String, String, Vec<u8>)>) {
     let event = event("Chess", "published");
-    let tickets = TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 3, is_called_off: false, offer: None };
+    let tickets = tickets(3);
     let topic = Topic::Tickets { kind: Kind::Confirmed, tickets, event: &event };
     let mail = composer().compose_with(key(), &recipient(Some("Ada Lovelace"), language), &topic, None, attachments).unwrap();
     assert!(mail.content.is_ascii());

@@ -48,11 +48,7 @@ pub(super) fn assert_about_tickets(language: Language, cases: &[TicketCase]) {
             booking_id: BookingId::from_uuid(Uuid::from_u128(9)),
             expires_at: chrono::DateTime::from_timestamp(1_785_000_000, 0).unwrap(),
         });
-        let topic = Topic::Tickets {
-            kind,
-            tickets: TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 2, is_called_off: false, offer },
-            event: &event,
-        };
+        let topic = Topic::Tickets { kind, tickets: TicketData { remaining: 2, offer, ..tickets(3) }, event: &event };
         let list = (kind == Kind::Waitlisted).then_some(MailingList::Waitlist);
         assert_mail(language, &topic, list, &Expected { subject, parts, link });
     }
@@ -90,7 +86,7 @@ pub(super) fn assert_changes(language: Language, subject: &str, cases: &[ChangeC
     for (previous, parts, absent) in cases {
         let event = event("Chess", "published");
         let previous = serde_json::from_str(previous).unwrap();
-        let tickets = TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 3, is_called_off: false, offer: None };
+        let tickets = tickets(3);
         let topic = Topic::Changed { previous: &previous, tickets, event: &event };
         assert_mail(language, &topic, None, &Expected { subject, parts, link: TICKETS });
         let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
@@ -105,7 +101,7 @@ pub(super) fn assert_changes(language: Language, subject: &str, cases: &[ChangeC
 pub(super) fn assert_offered_tickets(language: Language, subject: &str, parts: &[&str]) {
     let event = event("Chess", "published");
     let offered = OfferedTickets {
-        tickets: TicketData { event_id: EVENT, quantity: 3, requested: None, remaining: 3, is_called_off: false, offer: None },
+        tickets: tickets(3),
         event: &event,
         transfer: TransferId::from_uuid(Uuid::from_u128(10)),
         expires_at: chrono::DateTime::from_timestamp(1_785_000_000, 0).unwrap(),
@@ -128,7 +124,7 @@ pub(super) fn assert_offered_tickets(language: Language, subject: &str, parts: &
 pub(super) fn assert_fewer(language: Language, cases: [(u32, &str); 2]) {
     for (quantity, part) in cases {
         let event = event("Chess", "published");
-        let tickets = TicketData { event_id: EVENT, quantity, requested: Some(4), remaining: quantity, is_called_off: false, offer: None };
+        let tickets = TicketData { requested: Some(4), ..tickets(quantity) };
         let topic = Topic::Tickets { kind: Kind::Promoted, tickets, event: &event };
         let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), language), &topic, None).unwrap();
         let (_, text, html) = read(&mail);

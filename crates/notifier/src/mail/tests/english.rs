@@ -6,8 +6,15 @@ use super::*;
 const WHEN: &str = "Friday, 14 August 2026, 20:00 (Berlin time)";
 
 const UNTIL: &str = "Saturday, 25 July 2026, 19:20 (Berlin time)";
-const OFFERED: &[&str] =
-    &["It is your turn: 3 tickets for you", "until Saturday, 25 July", "Accept until", UNTIL, "Accept", "Decline", DECLINE];
+const OFFERED: &[&str] = &[
+    "It is your turn: 3 tickets for you",
+    "until Saturday, 25 July",
+    "Accept until",
+    UNTIL,
+    "Accept 3 tickets",
+    "Decline the offer",
+    DECLINE,
+];
 
 const ABOUT_TICKETS: [TicketCase; 14] = [
     (Kind::Confirmed, "published", "Your tickets for Chess", &["confirmed", "3 tickets", WHEN, "Café <Süd>"], TICKETS),
@@ -28,7 +35,7 @@ const ABOUT_TICKETS: [TicketCase; 14] = [
         TICKETS,
     ),
     (Kind::TransferDeclined, "published", "Your tickets for Chess were declined", &["offered 3 tickets", "still yours", WHEN], TICKETS),
-    (Kind::TransferReceived, "published", "You got tickets for Chess", &["You have 3 tickets", "new codes", WHEN], TICKETS),
+    (Kind::TransferReceived, "published", "You got tickets for Chess", &["You have 3 tickets", "codes of its own", WHEN], TICKETS),
     (Kind::Reminder, "published", "Reminder: Chess", &["Chess starts soon", "you have 3 tickets", WHEN, "Café <Süd>"], TICKETS),
 ];
 

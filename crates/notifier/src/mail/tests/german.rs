@@ -6,7 +6,8 @@ use super::*;
 const WHEN: &str = "Freitag, 14. August 2026, 20:00 Uhr (Ortszeit Berlin)";
 
 const UNTIL: &str = "Samstag, 25. Juli 2026, 19:20 Uhr (Ortszeit Berlin)";
-const OFFERED: &[&str] = &["3 Tickets für Sie", "bis Samstag, 25. Juli", "Annehmen bis", UNTIL, "Ablehnen", DECLINE];
+const OFFERED: &[&str] =
+    &["3 Tickets für Sie", "bis Samstag, 25. Juli", "Annehmen bis", UNTIL, "3 Tickets annehmen", "Angebot ablehnen", DECLINE];
 
 const ABOUT_TICKETS: [TicketCase; 14] = [
     (Kind::Confirmed, "published", "Ihre Tickets für Chess", &["bestätigt", "3 Tickets", WHEN, "Café <Süd>"], TICKETS),
@@ -21,7 +22,7 @@ const ABOUT_TICKETS: [TicketCase; 14] = [
     (Kind::WaitlistClosed, "cancelled", "Abgesagt: Chess", &["nicht mehr auf der Warteliste", WHEN], PAGE),
     (Kind::TransferAccepted, "published", "Ihre Tickets für Chess wurden angenommen", &["weitergegeben", "2 Tickets", WHEN], TICKETS),
     (Kind::TransferDeclined, "published", "Ihre Tickets für Chess wurden abgelehnt", &["Sie behalten die Tickets", WHEN], TICKETS),
-    (Kind::TransferReceived, "published", "Sie haben Tickets für Chess bekommen", &["Sie haben 3 Tickets", "neuen Codes", WHEN], TICKETS),
+    (Kind::TransferReceived, "published", "Sie haben Tickets für Chess bekommen", &["Sie haben 3 Tickets", "eigene Codes", WHEN], TICKETS),
     (Kind::Reminder, "published", "Erinnerung: Chess", &["Chess beginnt bald", "3 Tickets für Chess haben", WHEN], TICKETS),
 ];
 
