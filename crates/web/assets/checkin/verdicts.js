@@ -35,12 +35,13 @@ function remember(verdict, scan) {
   const name = document.createElement("strong");
   const state = document.createElement("span");
   const sub = document.createElement("span");
-  name.textContent = words("name") || verdict.querySelector(".verdict-word strong").textContent;
+  name.textContent = words("name");
   state.className = `state ${{ admitted: "good", queued: "quiet", again: "warn", refused: "bad" }[verdict.dataset.kind]}`;
   state.textContent = verdict.querySelector(".verdict-word strong").textContent;
   sub.className = "sub num";
   sub.textContent = [words("type"), words("detail")].filter(Boolean).join(" · ");
-  text.append(name, " ", state, sub);
+  if (name.textContent) text.append(name, " ");
+  text.append(state, sub);
   row.append(text);
   if (verdict.dataset.checkin) row.append(undoButton(verdict.dataset.checkin, name.textContent, scan, row));
   const list = part("recent").querySelector("ol");
