@@ -50,7 +50,7 @@ test("an organizer creates an event, publishes it, raises its capacity for the q
 
   await page.getByRole("link", { name: "Overview" }).click();
   await page.getByRole("link", { name: "Call off the event" }).click();
-  await expect(page.getByText("3 tickets are cancelled. Nobody waits. This cannot be undone.")).toBeVisible();
+  await expect(page.getByText("3 tickets will be cancelled. Nobody waits. This cannot be undone.")).toBeVisible();
   await page.getByRole("button", { name: "Call off the event" }).click();
   await expect(page.getByRole("status")).toContainText("The event has been called off.");
   await buyer.goto(`/events/${id}`);

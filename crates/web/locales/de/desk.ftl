@@ -27,13 +27,13 @@ desk-percent-of = { $percent } % von { $total }
 desk-sold-of = { $sold } von { $total }
 desk-left = Frei
 desk-waiting = Wartend
-desk-waiting-hint = Gruppen in der Warteschlange
+desk-waiting-hint = Gruppen auf der Warteliste
 desk-held = Zurückgehalten
-desk-held-hint = Zurückgegeben, nur für die Warteschlange
+desk-held-hint = Zurückgegeben, nur für die Warteliste
 desk-reserved = Reserviert
 desk-reserved-hint = Noch nicht bestätigt
 desk-number-reserved = { $count } reserviert
-desk-number-held = { $count } für die Warteschlange
+desk-number-held = { $count } für die Warteliste
 desk-number-left = { $count } frei
 desk-returned = Zurückgegeben
 desk-returned-hint = Bisher zurückgegebene Tickets
@@ -54,13 +54,13 @@ desk-sales-returned-sum = { $count ->
     [one] Ein Ticket wurde zurückgegeben.
    *[other] { $count } Tickets wurden zurückgegeben.
  }
-desk-sales-promoted = An die Warteschlange
+desk-sales-promoted = An die Warteliste
 desk-sales-promoted-sum = { $count ->
-    [one] Ein Ticket ging an die Warteschlange.
-   *[other] { $count } Tickets gingen an die Warteschlange.
+    [one] Ein Ticket ging an die Warteliste.
+   *[other] { $count } Tickets gingen an die Warteliste.
  }
-desk-sales-joined = Neu in der Warteschlange
-desk-sales-left = Warteschlange verlassen
+desk-sales-joined = Neu auf der Warteliste
+desk-sales-left = Warteliste verlassen
 desk-sales-from = Ab
 desk-sales-table = Die Zahlen als Tabelle zeigen
 desk-more = Nächste Seite
@@ -90,7 +90,7 @@ desk-reserved-until = bis
 desk-holder = Name
 desk-origin = Herkunft
 desk-origin-direct = Gebucht
-desk-origin-waitlist = Aus der Warteschlange
+desk-origin-waitlist = Von der Warteliste
 desk-origin-transfer = Von einem anderen Konto
 desk-origin-manual = Durch Veranstalter
 desk-booked-at = Gebucht am
@@ -101,7 +101,7 @@ desk-booking-confirmed = Bestätigt
 desk-booking-cancelled = Storniert
 desk-cancel-booking-link = Stornieren
 desk-cancel-booking-title = Diese Buchung stornieren?
-desk-cancel-booking-explanation = Die Person verliert ihre Tickets. Sie gehen sofort an die Nächsten in der Warteschlange, oder zurück in den Verkauf, wenn niemand wartet.
+desk-cancel-booking-explanation = Die Person verliert ihre Tickets. Sie gehen sofort an die Nächsten auf der Warteliste, oder zurück in den Verkauf, wenn niemand wartet.
 desk-cancel-booking-button = Buchung stornieren
 desk-parties-waiting = { $count ->
     [one] { $count } Gruppe
@@ -113,9 +113,9 @@ desk-place = Platz
 desk-waits-since = Wartet seit
 desk-not-servable = Wünscht mehr Tickets, als die Grenzen erlauben
 desk-remove-entry-link = Entfernen
-desk-remove-entry-title = Diese Gruppe aus der Warteschlange entfernen?
+desk-remove-entry-title = Diese Gruppe von der Warteliste entfernen?
 desk-remove-entry-explanation = Die Gruppe verliert ihren Platz, und alle hinter ihr rücken auf.
-desk-remove-entry-button = Aus der Warteschlange entfernen
+desk-remove-entry-button = Von der Warteliste entfernen
 desk-reason = Grund
 desk-reason-hint = Freiwillig. Er wird im Protokoll aufbewahrt.
 desk-capacity-title = Anzahl der Tickets ändern
@@ -125,7 +125,7 @@ desk-capacity-hint-reserved = { $sold } verkauft, { $reserved } reserviert, { $w
 desk-capacity-check = Das wird geschehen
 desk-capacity-button = Anzahl der Tickets ändern
 desk-capacity-raised = { $type }: { $change } mehr, insgesamt { $total }. { $left } sind dann im Verkauf.
-desk-capacity-raised-for-queue = { $type }: { $change } mehr, insgesamt { $total }. Sie gehen zuerst an die Warteschlange: { $waiting ->
+desk-capacity-raised-for-queue = { $type }: { $change } mehr, insgesamt { $total }. Sie gehen zuerst an die Warteliste: { $waiting ->
     [one] Eine Gruppe wartet.
    *[other] { $waiting } Gruppen warten.
  }
@@ -147,7 +147,7 @@ desk-send-link-replace = Die bisherigen Links funktionieren nicht mehr
 desk-guest-account = Oder die Kennung eines Kontos
 invalid-accountid = Es gibt kein aktives Konto mit dieser Kennung.
 desk-guest-account-hint = Wenn Sie sie angeben, lassen Sie Name und Adresse leer. Die Buchung gehört dann zu dem Konto. Inhaber finden die Kennung in der Liste der Konten.
-desk-guest-may-wait = Den Gast in die Warteschlange stellen, wenn nicht genug Tickets da sind
+desk-guest-may-wait = Den Gast auf die Warteliste setzen, wenn nicht genug Tickets da sind
 desk-n-left = { $count } frei
 desk-new-title = Veranstaltung anlegen
 desk-edit-title = Veranstaltung ändern
@@ -166,7 +166,7 @@ desk-field-endsat = Ende
 desk-field-salesstartat = Im Verkauf ab
 desk-field-salesendat = Im Verkauf bis
 desk-field-canceluntil = Rückgabe möglich bis
-desk-field-waitlistuntil = Die Warteschlange wird bedient bis
+desk-field-waitlistuntil = Die Warteliste wird bedient bis
 desk-until-start = zum Beginn der Veranstaltung
 desk-until-sales-end = zum Ende des Verkaufs
 desk-reservations = Reservierungen und Angebote
@@ -174,7 +174,7 @@ desk-field-checkoutminutes = Minuten bis zur Bestätigung
 desk-field-checkoutminutes-hint = Wie lange Tickets zurückgelegt werden, bis eine Buchung bestätigt sein muss, von 1 bis 1440 Minuten. Lassen Sie das Feld leer, damit Buchungen sofort gelten.
 invalid-checkoutminutes = Geben Sie eine ganze Zahl von 1 bis 1440 Minuten ein, oder lassen Sie das Feld leer.
 desk-field-offerminutes = Minuten, um ein Angebot anzunehmen
-desk-field-offerminutes-hint = Wie lange zurückgegebene Tickets den Nächsten in der Warteschlange angeboten werden, von 1 bis 10080 Minuten: 120 für zwei Stunden, 1440 für einen Tag. Lassen Sie das Feld leer, damit sie die Tickets sofort bekommen.
+desk-field-offerminutes-hint = Wie lange zurückgegebene Tickets den Nächsten auf der Warteliste angeboten werden, von 1 bis 10080 Minuten: 120 für zwei Stunden, 1440 für einen Tag. Lassen Sie das Feld leer, damit sie die Tickets sofort bekommen.
 invalid-offerminutes = Geben Sie eine ganze Zahl von 1 bis 10080 Minuten ein, oder lassen Sie das Feld leer.
 desk-types-hint = Füllen Sie für jede Ticketart eine Zeile aus. Zeilen ohne Namen bleiben unbeachtet. Ticketarten und Preise lassen sich später nicht ändern.
 desk-field-currency = Währung
@@ -207,8 +207,8 @@ desk-calloff-explanation = { $tickets ->
    *[other] { $tickets } Tickets werden storniert.
  } { $waiting ->
     [0] Niemand wartet.
-    [one] Eine Gruppe verliert ihren Platz in der Warteschlange.
-   *[other] { $waiting } Gruppen verlieren ihren Platz in der Warteschlange.
+    [one] Eine Gruppe verliert ihren Platz auf der Warteliste.
+   *[other] { $waiting } Gruppen verlieren ihren Platz auf der Warteliste.
  } Das lässt sich nicht rückgängig machen.
 desk-calloff-button = Veranstaltung absagen
 desk-delete-title = Diesen Entwurf löschen?
@@ -241,7 +241,7 @@ desk-disable-account-loses = Es verliert { $bookings ->
  } und { $entries ->
     [one] einen Platz
    *[other] { $entries } Plätze
- } in der Warteschlange kommender Veranstaltungen.
+ } auf der Warteliste kommender Veranstaltungen.
 desk-disable-account-button = Konto sperren
 desk-enable-account-title = Dieses Konto entsperren?
 desk-enable-account-explanation = Es kann sich wieder anmelden. Stornierte Buchungen kommen nicht zurück.
@@ -252,6 +252,26 @@ desk-audit-when = Wann
 desk-audit-what = Was
 desk-audit-details = Einzelheiten
 desk-audit-who = Wer
+desk-actor-admin = Verwaltung
+desk-actor-operator = Betreiber
+desk-actor-bootstrap = Ersteinrichtung
+desk-detail-adminRole = Rolle
+desk-detail-description = Beschreibung
+desk-detail-eventId = Veranstaltung
+desk-detail-forGuest = Für einen Gast
+desk-detail-from = Vorher
+desk-detail-host = Server
+desk-detail-name = Name
+desk-detail-quantity = Tickets
+desk-detail-reason = Grund
+desk-detail-ticketTypeId = Ticketart
+desk-detail-to = Nachher
+desk-detail-totalTickets = Anzahl der Tickets
+desk-detail-types = Nachrichten
+desk-detail-waitlisted = Auf der Warteliste
+desk-value-none = nichts
+desk-value-yes = ja
+desk-value-no = nein
 desk-action-event-create = Veranstaltung angelegt
 desk-action-event-change = Veranstaltung geändert
 desk-action-event-cancel = Veranstaltung abgesagt
@@ -261,7 +281,7 @@ desk-action-booking-link = Link eines Gastes noch einmal gesendet
 desk-action-waitlist-link = Link eines wartenden Gastes noch einmal gesendet
 desk-action-booking-cancel = Buchung für eine Person storniert
 desk-action-checkin-undo = Einlass rückgängig gemacht
-desk-action-waitlist-remove = Gruppe aus der Warteschlange entfernt
+desk-action-waitlist-remove = Gruppe von der Warteliste entfernt
 desk-done-created = Die Veranstaltung ist angelegt.
 desk-done-changed = Ihre Änderungen sind gespeichert.
 desk-done-publish = Die Veranstaltung ist veröffentlicht.
@@ -270,10 +290,10 @@ desk-done-calloff = Die Veranstaltung ist abgesagt. Alle Buchungen werden storni
 desk-done-deleted = Der Entwurf ist gelöscht.
 desk-done-capacity = Die Anzahl der Tickets ist geändert.
 desk-done-booking-cancelled = Die Buchung ist storniert.
-desk-done-entry-removed = Die Gruppe ist aus der Warteschlange entfernt.
+desk-done-entry-removed = Die Gruppe ist von der Warteliste entfernt.
 desk-done-link-sent = Der Link ist unterwegs zum Gast.
 desk-done-guest-booked = Die Tickets sind für den Gast gebucht.
-desk-done-guest-waits = Es sind nicht genug Tickets da, deshalb steht der Gast in der Warteschlange.
+desk-done-guest-waits = Es sind nicht genug Tickets da, deshalb steht der Gast auf der Warteliste.
 desk-done-account-disabled = Das Konto ist gesperrt.
 desk-done-account-role = Die Rolle ist geändert.
 desk-done-account-enabled = Das Konto ist entsperrt.

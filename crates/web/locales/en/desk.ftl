@@ -203,12 +203,12 @@ desk-unpublish-button = Make it a draft again
 desk-calloff-title = Call off this event?
 desk-calloff-explanation = { $tickets ->
     [0] No tickets are sold or reserved.
-    [one] One ticket is cancelled.
-   *[other] { $tickets } tickets are cancelled.
+    [one] One ticket will be cancelled.
+   *[other] { $tickets } tickets will be cancelled.
  } { $waiting ->
     [0] Nobody waits.
-    [one] One party loses its place in the queue.
-   *[other] { $waiting } parties lose their place in the queue.
+    [one] One party will lose its place in the queue.
+   *[other] { $waiting } parties will lose their place in the queue.
  } This cannot be undone.
 desk-calloff-button = Call off the event
 desk-delete-title = Delete this draft?
@@ -252,6 +252,26 @@ desk-audit-when = When
 desk-audit-what = What
 desk-audit-details = Details
 desk-audit-who = Who
+desk-actor-admin = Administrator
+desk-actor-operator = Operator
+desk-actor-bootstrap = First setup
+desk-detail-adminRole = Role
+desk-detail-description = Description
+desk-detail-eventId = Event
+desk-detail-forGuest = For a guest
+desk-detail-from = From
+desk-detail-host = Server
+desk-detail-name = Name
+desk-detail-quantity = Tickets
+desk-detail-reason = Reason
+desk-detail-ticketTypeId = Ticket type
+desk-detail-to = To
+desk-detail-totalTickets = Number of tickets
+desk-detail-types = Messages
+desk-detail-waitlisted = On the waiting list
+desk-value-none = none
+desk-value-yes = yes
+desk-value-no = no
 desk-action-event-create = Event created
 desk-action-event-change = Event changed
 desk-action-event-cancel = Event called off
@@ -298,7 +318,7 @@ problem-unsupported-image = This picture cannot be used. Choose a whole PNG, JPE
 problem-unsupported-media-type = This is not a PNG, JPEG or WebP file. Choose another one.
 problem-body-too-large = The picture is larger than 5 MB. Choose a smaller one, or save it with a lower quality.
 desk-second-factor = Second factor
-second-factor-explained = With a second factor, signing in needs a code of an authenticator app on your phone besides your password. Somebody who knows your password cannot sign in without it.
+second-factor-explained = With a second factor, signing in needs a code from an authenticator app on your phone in addition to your password. Somebody who knows only your password cannot sign in.
 second-factor-begin = Set up the second factor
 second-factor-scan = Scan this picture with an authenticator app.
 second-factor-qr-code = QR code for the authenticator app

@@ -132,7 +132,9 @@ impl BookingsPage {
     }
 
     fn origin_text(&self, booking: &HeldBooking) -> String {
-        let id = format!("desk-origin-{}", booking.origin);
+        // A guest has no account, so somebody at the desk has booked.
+        let origin = if booking.for_guest && booking.origin == "direct" { "manual" } else { booking.origin.as_str() };
+        let id = format!("desk-origin-{origin}");
         self.page.locale().optional(&id).unwrap_or_else(|| booking.origin.clone())
     }
 }

@@ -276,14 +276,6 @@ pub(super) struct AuditEntry {
     pub(super) details: serde_json::Map<String, serde_json::Value>,
 }
 
-impl AuditEntry {
-    /// Returns the details as `name: value` pairs.
-    pub(super) fn details(&self) -> Vec<(String, String)> {
-        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.details.iter().map(|(name, value)| (name.clone(), text(value))).collect()
-    }
-}
-
 /// The actor of an entry of the audit log.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
