@@ -77,14 +77,14 @@ test("a party takes fewer tickets than it asked for", async ({ page }) => {
   const { event, holder, booking } = await soldOutEvent({ tickets: 4 });
   const ada = await newPerson();
   await signIn(page, ada, `/events/${event.id}/book?quantity=4`);
-  await page.getByLabel("Take fewer if that is what comes?").selectOption("Yes, 3 tickets or more");
+  await page.getByLabel("Would fewer tickets do as well?").selectOption("Yes, 3 tickets or more");
   await page.getByRole("button", { name: "Join the waiting list" }).click();
   await expect(page.locator(".ticket")).toContainText("3 to 4 tickets");
 
   await page.getByRole("link", { name: "Change or leave" }).click();
   await expect(page.locator("#minQuantity")).toHaveValue("3");
-  await page.getByLabel("Take fewer if that is what comes?").selectOption("Yes, 2 tickets or more");
-  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByLabel("Would fewer tickets do as well?").selectOption("Yes, 2 tickets or more");
+  await page.getByRole("button", { name: "Save the choice" }).click();
   await expect(page.getByRole("status")).toContainText("Changed.");
   await expect(page.locator(".ticket")).toContainText("2 to 4 tickets");
   await expect(page.locator(".place")).toHaveText("You are number 1 in line");

@@ -72,7 +72,7 @@ one-less = Ein Ticket weniger
 one-more = Ein Ticket mehr
 total = Summe
 continue-to-booking = Weiter
-join-waiting-list = Auf die Warteliste
+join-waiting-list = Auf die Warteliste setzen
 book-one = 1 Ticket buchen
 book-many = { $count } Tickets buchen
 reserve-one = 1 Ticket reservieren
@@ -84,7 +84,7 @@ quantity = Anzahl
 total-when-promoted = Summe, falls Sie Tickets bekommen
 check-and-book = Prüfen und buchen
 check-and-reserve = Prüfen und reservieren
-change-choice = Ändern
+change-choice = Auswahl ändern
 back-to-event = Zurück zur Veranstaltung
 not-possible-now = Für diese Veranstaltung sind zurzeit weder Buchungen noch Warteplätze möglich.
 ahead = { $count ->
@@ -94,22 +94,25 @@ ahead = { $count ->
  }
 waiting-summary = { $count ->
     [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, bekommen Sie es sofort.
-   *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, bekommen Sie sie sofort.
+   *[other] Gerade sind weniger als { $count } Tickets frei. Sobald genug zurückkommen und Sie an der Reihe sind, bekommen Sie sie sofort.
  }
 waiting-summary-offer = { $count ->
     [one] Gerade ist kein Ticket für Sie da. Sobald eines zurückkommt und Sie an der Reihe sind, wird es Ihnen angeboten, und Sie haben { $time } Zeit, es anzunehmen.
-   *[other] Gerade sind keine { $count } Tickets da. Sobald genug zurückkommen und Sie an der Reihe sind, werden sie Ihnen angeboten, und Sie haben { $time } Zeit, sie anzunehmen.
+   *[other] Gerade sind weniger als { $count } Tickets frei. Sobald genug zurückkommen und Sie an der Reihe sind, werden sie Ihnen angeboten, und Sie haben { $time } Zeit, sie anzunehmen.
  }
 also-label = Kämen auch andere Tickets infrage?
-also-explained = Sie warten dann auf alle und bekommen die ersten, die frei werden. Ihre Plätze auf den anderen Listen enden damit. Was sofort da ist, wird in dieser Reihenfolge gebucht, Ihre Auswahl zuerst.
+also-explained = Sie warten dann auf alle und bekommen die Tickets, die zuerst frei werden. Ihre Plätze auf den anderen Listen enden damit. Sind welche davon schon jetzt frei, bekommen Sie diese sofort.
 also-type = { $name }, { $price }: { $count ->
     [0] niemand wartet
     [one] 1 Gruppe wartet
    *[other] { $count } Gruppen warten
  }
-minimum-label = Auch weniger nehmen, wenn weniger frei wird?
-minimum-explained = Ihr Platz bleibt derselbe. Wenn weniger Tickets frei werden, bekommen Sie diese und warten nicht mehr auf die übrigen.
-minimum-all = Nein, auf alle { $count } warten
+minimum-label = Würden auch weniger Tickets genügen?
+minimum-explained = Ihr Platz bleibt derselbe. Wenn weniger Tickets frei werden und Ihnen genügen, bekommen Sie diese und warten nicht mehr auf die übrigen.
+minimum-all = { $count ->
+    [2] Nein, auf beide Tickets warten
+   *[other] Nein, auf alle { $count } Tickets warten
+ }
 minimum-fewer = { $count ->
     [one] Ja, auch nur 1 Ticket
    *[other] Ja, ab { $count } Tickets
@@ -118,16 +121,16 @@ just-sold-out = Jemand war schneller: Es sind nicht mehr genug Tickets da. Es wu
 help-description = Wie Buchen, Warteliste und Rückgabe funktionieren.
 help-lead = Jedes Ticket wird einmal verkauft, und jedes zurückgegebene Ticket geht an die nächste Person in der Reihe.
 help-1-title = Auswählen und buchen
-help-1 = Wählen Sie Veranstaltung, Ticketart und Anzahl. Vor dem Buchen sehen Sie eine Zusammenfassung. Was Sie gebucht haben, gehört Ihnen. Manche Veranstaltungen legen die Tickets erst eine Weile für Sie zurück, bis Sie sie bestätigen.
+help-1 = Wählen Sie Veranstaltung, Ticketart und Anzahl. Vor dem Buchen sehen Sie eine Zusammenfassung. Gebuchte Tickets gehören Ihnen. Manche Veranstaltungen legen die Tickets erst eine Weile für Sie zurück, bis Sie sie bestätigen.
 help-2-title = Ausverkauft? Auf die Warteliste
 help-2 = Sie sehen, wie viele Gruppen vor Ihnen sind, bevor Sie sich eintragen. Ihr Platz steht unter „Meine Warteplätze“, und Sie können jederzeit gehen.
 help-3-title = An die Reihe kommen
 help-3 = Wenn Tickets zurückkommen, bekommen die Nächsten sie sofort, und Sie finden sie unter „Meine Tickets“. Sie müssen nicht schnell sein. Manche Veranstaltungen bieten Ihnen die Tickets stattdessen an, und Sie haben eine Weile Zeit, sie anzunehmen; wie lange, sehen Sie, bevor Sie sich eintragen.
 help-4-title = Zurückgeben, was Sie nicht brauchen
 help-4 = Bis zur Frist der Veranstaltung können Sie einen Teil oder alle Tickets zurückgeben.
-help-fair-title = Was daran fair ist
+help-fair-title = Warum das fair ist
 help-fair = Wer zuerst kommt, ist zuerst dran: Niemand kann sich vordrängen, und zurückgegebene Tickets kommen nie in den freien Verkauf, solange jemand wartet. Eine Gruppe, die mehr Tickets möchte, als zurückgekommen sind, behält ihren Platz.
-help-safe-title = Was, wenn die Verbindung abbricht?
+help-safe-title = Wenn die Verbindung abbricht
 help-safe = Senden Sie das Formular noch einmal. Jedes Formular wirkt nur einmal, auch wenn Sie es zweimal senden.
 available = Verfügbar
 embed-book = Zu den Tickets

@@ -1,5 +1,5 @@
 # Seiten, die mitgehen.
-live-lost = Gerade nicht verbunden. Was Sie sehen, kann veraltet sein; die Seite holt es von selbst nach.
+live-lost = Gerade nicht verbunden. Diese Seite kann veraltet sein; sie aktualisiert sich von selbst.
 live-tickets = { $count ->
     [0] Sie haben jetzt keine Tickets.
     [one] Sie haben jetzt 1 Ticket.

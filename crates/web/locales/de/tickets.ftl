@@ -3,7 +3,7 @@ notice-booked = { $count ->
     [one] Gebucht: 1 Ticket für { $event }. Es gehört Ihnen.
    *[other] Gebucht: { $count } Tickets für { $event }. Sie gehören Ihnen.
  }
-notice-returned = Zurückgegeben. Die Tickets für { $event } gehen an die Nächsten in der Reihe.
+notice-returned = Zurückgegeben. Die Tickets für { $event } gehen an die Nächsten in der Reihe oder wieder in den Verkauf.
 notice-lapsed = Die Zeit für { $event } war schon abgelaufen. Die Tickets sind an die Nächsten in der Reihe gegangen oder wieder im Verkauf.
 notice-declined = Abgelehnt. Die Tickets für { $event } gehen an die Nächsten in der Reihe.
 notice-joined = Sie stehen auf der Warteliste für { $event }.
@@ -26,6 +26,8 @@ confirm-many = { $count } Tickets bestätigen
 accept-one = 1 Ticket annehmen
 accept-many = { $count } Tickets annehmen
 decline = Ablehnen
+decline-title = Angebot ablehnen
+decline-explained = Abgelehnte Tickets gehen sofort an die nächste Person in der Reihe. Das lässt sich nicht rückgängig machen; um doch zu kommen, müssten Sie sich wieder auf die Warteliste setzen, an deren Ende.
 decline-one = 1 Ticket ablehnen
 decline-many = { $count } Tickets ablehnen
 give-back-short = Zurückgeben
@@ -58,15 +60,16 @@ print = Drucken
 give-back = Tickets zurückgeben
 give-back-one = 1 Ticket zurückgeben
 give-back-many = { $count } Tickets zurückgeben
-give-back-explained = Was Sie zurückgeben, geht sofort an die nächste Person in der Reihe. Das lässt sich nicht rückgängig machen; um doch zu kommen, müssten Sie wie alle anderen buchen oder warten.
+give-back-explained = Zurückgegebene Tickets gehen sofort an die nächste Person in der Reihe, oder wieder in den Verkauf, wenn niemand wartet. Das lässt sich nicht rückgängig machen; um doch zu kommen, müssten Sie wie alle anderen buchen oder warten.
 how-many-back = Wie viele Tickets geben Sie zurück?
 your-tickets = Ihre Tickets
 keep-tickets = Tickets behalten
 keep-offer = Angebot behalten
+all-used = Diese Tickets wurden am Einlass benutzt und können nicht mehr zurückgegeben werden.
 cannot-give-back = Diese Tickets können nicht mehr zurückgegeben werden.
 back-to-tickets = Zurück zu meinen Tickets
 no-tickets-title = Noch keine Tickets
-no-tickets = Was Sie buchen, erscheint hier, die nächste Veranstaltung zuerst.
+no-tickets = Ihre Buchungen erscheinen hier, die nächste Veranstaltung zuerst.
 find-event = Veranstaltung finden
 history = { $count ->
     [one] Verlauf (1)
@@ -79,15 +82,15 @@ chance-reason = Geschätzt wird sie aus den { $tickets } Tickets, die in den let
 queue-explained = Wenn Sie an der Reihe sind, bekommen Sie die Tickets sofort und finden sie unter „Meine Tickets“.
 no-queue-title = Sie stehen auf keiner Warteliste
 no-queue = Wenn eine Veranstaltung ausverkauft ist, können Sie sich auf die Warteliste setzen. Ihr Platz erscheint hier.
-change-or-leave = Ändern oder verlassen
+change-or-leave = Ändern oder austragen
 change-quantity = Anzahl der Tickets ändern
 change-quantity-explained = Mit weniger Tickets behalten Sie Ihren Platz. Mit mehr kommen Sie ans Ende der Warteliste.
 save-quantity = Neue Anzahl speichern
-change-minimum = Weniger Tickets nehmen
-save-minimum = Speichern
+change-minimum = Mindestanzahl ändern
+save-minimum = Auswahl speichern
 leave-queue = Warteliste verlassen
 leave-explained = Sie verlieren Ihren Platz sofort und bekommen ihn nicht zurück.
-wish-explained = Sie bekommen die ersten, die davon frei werden. Ihre übrigen Plätze enden dann.
+wish-explained = Sie bekommen die Tickets, die zuerst frei werden. Ihre übrigen Plätze enden dann.
 wish-place = Oder { $type }: Platz { $number }
 wish-place-unknown = Oder { $type }: Sie warten
 change-wish-explained = Die Änderung gilt für alle Ticketarten, auf die Sie hier warten.
@@ -119,11 +122,15 @@ notice-withdrawn = Zurückgezogen. Der Link funktioniert nicht mehr, und die Tic
 notice-received = Diese Tickets gehören jetzt Ihnen.
 given-away-at = Weitergegeben { $when }
 transfer-title = Tickets für Sie
-transfer-explained = Jemand bietet Ihnen diese Tickets bis { $when } an. Wenn Sie annehmen, gehören sie Ihnen, mit neuen Codes.
+transfer-explained = { $count ->
+    [one] Jemand bietet Ihnen dieses Ticket bis { $when } an. Wenn Sie annehmen, gehört es Ihnen, mit einem neuen Code.
+   *[other] Jemand bietet Ihnen diese Tickets bis { $when } an. Wenn Sie annehmen, gehören sie Ihnen, mit neuen Codes.
+ }
 accept-count = { $count ->
     [one] 1 Ticket annehmen
    *[other] { $count } Tickets annehmen
  }
+show-own-offer = Mein Angebot zeigen
 transfer-is-own = Diese Tickets haben Sie selbst angeboten. Nur ein anderes Konto kann sie annehmen.
 transfer-is-yours = Sie haben diese Tickets angenommen. Sie gehören Ihnen.
 transfer-is-accepted = Diese Tickets wurden mit einem anderen Konto angenommen.
@@ -140,15 +147,19 @@ queue-record = Das Protokoll dieser Warteliste
 queue-record-number = Ihre Nummer darin: { $number }
 queue-record-explained = Jede Zeile sagt, was mit einem Platz der Warteliste geschehen ist. Ein Platz ist nur eine Nummer; über die Menschen, die warten, steht nichts darin. Ihre Nummer finden Sie unter „Meine Warteplätze“.
 record-empty = Auf dieser Warteliste war noch niemand.
+record-all = { $count ->
+    [one] Eine Zeile
+   *[other] Alle { $count } Zeilen, die neueste zuerst
+ }
 record-shown = Die letzten { $shown } von { $count } Zeilen, die neueste zuerst
 record-position = Zeile
-record-when = Wann
+record-when = Wann ({ $zone })
 record-who = Nummer
 record-what = Was geschah
 record-joined = Wartet auf { $size }
 record-changed = Wartet jetzt auf { $size }
-record-moved = Wartet jetzt auf { $size } und ging von Nummer { $previous } ans Ende
-record-left = Ging
+record-moved = Wartet jetzt auf { $size } und kam von Nummer { $previous } ans Ende
+record-left = Hat die Warteliste verlassen
 record-removed = Wurde vom Veranstalter entfernt
 record-closed = Wurde geschlossen, weil die Warteliste endete
 record-reopened = Wartet wieder, auf { $size }
@@ -165,7 +176,7 @@ record-check-program = Das Programm rowlockctl liest das ganze Protokoll ohne Ko
 record-check-limits = Eine Gruppe wird nur übergangen, wenn sie mehr Tickets möchte, als frei waren oder eine Buchung haben darf. Wie viele Tickets frei waren, kann das Protokoll nicht beweisen; es zeigt, was jedes Mal angegeben wurde.
 
 # Die Seiten hinter dem Link eines Gastes.
-notice-guest-returned = Zurückgegeben. Die Tickets gehen an die Nächsten in der Reihe.
+notice-guest-returned = Zurückgegeben. Die Tickets gehen an die Nächsten in der Reihe oder wieder in den Verkauf.
 notice-guest-left = Sie stehen nicht mehr auf der Warteliste.
 guest-queue-explained = Wenn Sie an der Reihe sind, bekommen Sie die Tickets sofort. Wir schreiben Ihnen dann, und diese Seite zeigt sie.
 guest-link-unknown-title = Dieser Link funktioniert nicht

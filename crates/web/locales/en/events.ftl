@@ -84,7 +84,7 @@ quantity = Quantity
 total-when-promoted = Total, if you get tickets
 check-and-book = Check and book
 check-and-reserve = Check and reserve
-change-choice = Change
+change-choice = Change my choice
 back-to-event = Back to the event
 not-possible-now = This event takes neither bookings nor places in the queue at the moment.
 ahead = { $count ->
@@ -94,22 +94,25 @@ ahead = { $count ->
  }
 waiting-summary = { $count ->
     [one] There is no ticket for you right now. When one is returned and it is your turn, you get it at once.
-   *[other] There are not { $count } tickets right now. When enough are returned and it is your turn, you get them at once.
+   *[other] Fewer than { $count } tickets are available right now. When enough are returned and it is your turn, you get them at once.
  }
 waiting-summary-offer = { $count ->
     [one] There is no ticket for you right now. When one is returned and it is your turn, it is offered to you, and you have { $time } to accept.
-   *[other] There are not { $count } tickets right now. When enough are returned and it is your turn, they are offered to you, and you have { $time } to accept.
+   *[other] Fewer than { $count } tickets are available right now. When enough are returned and it is your turn, they are offered to you, and you have { $time } to accept.
  }
 also-label = Would other tickets do as well?
-also-explained = You then wait for all of them and get the first that come. Your place in the other lists ends with that. Tickets that are there at once are booked in this order, your choice first.
+also-explained = You then wait for all of them and get whichever comes first. Your places in the other lists end with that. If some of these tickets are available right now, you get those at once.
 also-type = { $name }, { $price }: { $count ->
     [0] nobody waits
     [one] 1 party waits
    *[other] { $count } parties wait
  }
-minimum-label = Take fewer if that is what comes?
-minimum-explained = Your place stays the same. If fewer tickets come, you get those, and no longer wait for the others.
-minimum-all = No, wait for all { $count }
+minimum-label = Would fewer tickets do as well?
+minimum-explained = Your place stays the same. If fewer tickets come and they are enough for you, you get those and no longer wait for the others.
+minimum-all = { $count ->
+    [2] No, wait for both tickets
+   *[other] No, wait for all { $count } tickets
+ }
 minimum-fewer = { $count ->
     [one] Yes, even 1 ticket
    *[other] Yes, { $count } tickets or more
@@ -118,16 +121,16 @@ just-sold-out = Someone was quicker: there are not enough tickets left. Nothing 
 help-description = How booking, the waiting list and giving tickets back work.
 help-lead = Every ticket is sold once, and every returned ticket goes to the next person in line.
 help-1-title = Choose and book
-help-1 = Pick an event, the type and the number of tickets. You see a summary before you book. What you have booked is yours. Some events first hold the tickets for you for a while, until you confirm them.
+help-1 = Pick an event, the type and the number of tickets. You see a summary before you book. Booked tickets are yours. Some events first hold the tickets for you for a while, until you confirm them.
 help-2-title = Sold out? Join the waiting list
 help-2 = You see how many parties are ahead before you join. Your place is shown under “My queue”, and you can leave at any time.
 help-3-title = Get your turn
 help-3 = When tickets are returned, the next in line get them at once, and you find them under “My tickets”. You need not be quick. Some events offer you the tickets instead, and you have some time to accept; you see how long before you join.
 help-4-title = Give back what you do not need
 help-4 = You can give back some or all of your tickets until the deadline of the event.
-help-fair-title = What is fair about it
+help-fair-title = Why it is fair
 help-fair = First come, first served: nobody can jump the queue, and returned tickets never go on open sale while someone is waiting. A party that asks for more tickets than have been returned keeps its place.
-help-safe-title = What if the connection breaks?
+help-safe-title = If the connection breaks
 help-safe = Send the form again. Every form acts only once, even if you send it twice.
 available = Available
 embed-book = Get tickets

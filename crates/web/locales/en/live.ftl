@@ -1,5 +1,5 @@
 # Pages that follow what happens.
-live-lost = Not connected at the moment. What you see may be out of date; this page catches up by itself.
+live-lost = Not connected at the moment. This page may be out of date; it catches up by itself.
 live-tickets = { $count ->
     [0] You have no tickets now.
     [one] You have 1 ticket now.

@@ -3,7 +3,7 @@ notice-booked = { $count ->
     [one] Booked: 1 ticket for { $event }. It is yours.
    *[other] Booked: { $count } tickets for { $event }. They are yours.
  }
-notice-returned = Given back. The tickets for { $event } go to the next in line.
+notice-returned = Given back. The tickets for { $event } go to the next in line or back on sale.
 notice-lapsed = The time for { $event } had run out already. The tickets have gone to the next in line or back on sale.
 notice-declined = Declined. The tickets for { $event } go to the next in line.
 notice-joined = You are on the waiting list for { $event }.
@@ -26,6 +26,8 @@ confirm-many = Confirm { $count } tickets
 accept-one = Accept 1 ticket
 accept-many = Accept { $count } tickets
 decline = Decline
+decline-title = Decline the offer
+decline-explained = Tickets that you decline go to the next person in line at once. You cannot undo this; to come after all, you would have to join the waiting list again, at its end.
 decline-one = Decline 1 ticket
 decline-many = Decline { $count } tickets
 give-back-short = Give back
@@ -58,15 +60,16 @@ print = Print
 give-back = Give tickets back
 give-back-one = Give back 1 ticket
 give-back-many = Give back { $count } tickets
-give-back-explained = What you give back goes to the next person in line at once. You cannot undo this; to come again, you would have to book or queue like everybody else.
+give-back-explained = Tickets that you give back go to the next person in line at once, or back on sale if nobody waits. You cannot undo this; to come after all, you would have to book or queue like everybody else.
 how-many-back = How many tickets do you give back?
 your-tickets = Your tickets
 keep-tickets = Keep my tickets
 keep-offer = Keep the offer
+all-used = These tickets were used at the door, so they can no longer be given back.
 cannot-give-back = These tickets cannot be given back any more.
 back-to-tickets = Back to my tickets
 no-tickets-title = No tickets yet
-no-tickets = What you book appears here, the next event first.
+no-tickets = Your bookings appear here, the next event first.
 find-event = Find an event
 history = { $count ->
     [one] History (1)
@@ -83,11 +86,11 @@ change-or-leave = Change or leave
 change-quantity = Change the number of tickets
 change-quantity-explained = With fewer tickets you keep your place. With more you go to the end of the queue.
 save-quantity = Save the new number
-change-minimum = Take fewer tickets
-save-minimum = Save
+change-minimum = Change the minimum number
+save-minimum = Save the choice
 leave-queue = Leave the queue
 leave-explained = You lose your place at once, and cannot get it back.
-wish-explained = You get the first of these that come. Your other places then end.
+wish-explained = You get whichever of these tickets comes first. Your other places then end.
 wish-place = Or { $type }: number { $number } in line
 wish-place-unknown = Or { $type }: you are in line
 change-wish-explained = The change is for all the ticket types that you wait for here.
@@ -119,11 +122,15 @@ notice-withdrawn = Withdrawn. The link does not work any more, and the tickets a
 notice-received = These tickets are yours now.
 given-away-at = Given to somebody else { $when }
 transfer-title = Tickets for you
-transfer-explained = Somebody offers you these tickets until { $when }. If you accept, they are yours, with new codes.
+transfer-explained = { $count ->
+    [one] Somebody offers you this ticket until { $when }. If you accept, it is yours, with a new code.
+   *[other] Somebody offers you these tickets until { $when }. If you accept, they are yours, with new codes.
+ }
 accept-count = { $count ->
     [one] Accept 1 ticket
    *[other] Accept { $count } tickets
  }
+show-own-offer = Show my offer
 transfer-is-own = You offered these tickets yourself. Only another account can accept them.
 transfer-is-yours = You have accepted these tickets. They are yours.
 transfer-is-accepted = These tickets were accepted with another account.
@@ -140,15 +147,19 @@ queue-record = The record of this queue
 queue-record-number = your number there: { $number }
 queue-record-explained = Each line says what happened to one place in the queue. A place is only a number, so the record says nothing about the people who wait. You find your number under “My queue”.
 record-empty = Nobody has joined this queue yet.
+record-all = { $count ->
+    [one] One line
+   *[other] All { $count } lines, the latest first
+ }
 record-shown = The last { $shown } of { $count } lines, the latest first
 record-position = Line
-record-when = When
+record-when = When ({ $zone })
 record-who = Number
 record-what = What happened
 record-joined = Joined for { $size }
 record-changed = Waits for { $size } now
 record-moved = Waits for { $size } now, and moved from number { $previous } to the end
-record-left = Left
+record-left = Left the queue
 record-removed = Was removed by the organizers
 record-closed = Was closed, because the queue ended
 record-reopened = Waits again, for { $size }
@@ -165,7 +176,7 @@ record-check-program = The program rowlockctl reads the whole record, without an
 record-check-limits = A party is passed over only if it asks for more tickets than were free, or than one booking may have. The record cannot prove how many tickets were free; it shows what was stated each time.
 
 # The pages behind the link of a guest.
-notice-guest-returned = Given back. The tickets go to the next in line.
+notice-guest-returned = Given back. The tickets go to the next in line or back on sale.
 notice-guest-left = You have left the waiting list.
 guest-queue-explained = When it is your turn, you get the tickets at once. We write to you then, and this page shows them.
 guest-link-unknown-title = This link does not work

@@ -31,6 +31,13 @@ struct BookingTicketsPage {
     has_passes: bool,
 }
 
+impl BookingTicketsPage {
+    /// Returns whether any of the tickets can still be returned or given away.
+    fn has_unused(&self) -> bool {
+        self.tickets.iter().any(|ticket| ticket.used.is_none())
+    }
+}
+
 /// Where the files and the other pages of a booking are.
 pub(super) struct TicketLinks {
     /// First part of the addresses.
@@ -120,7 +127,7 @@ pub(super) async fn tickets_page(
         number: ticket.number,
         reference: ticket.reference,
         holder: ticket.holder_name,
-        used: ticket.used_at.map(|at| locale.with("ticket-used-at", [("when", locale.date_time(at, zone).into())])),
+        used: ticket.used_at.map(|at| locale.with("ticket-used-at", [("when", locale.zoned_date_time(at, zone).into())])),
     };
     let (tickets, has_passes) = (issued.items.into_iter().map(card).collect(), issued.wallet_passes);
     render(&BookingTicketsPage { page, notice, booking, links, tickets, has_passes })

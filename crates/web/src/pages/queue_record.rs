@@ -25,6 +25,8 @@ struct QueueRecordPage {
     page: Page,
     event_id: String,
     event_name: String,
+    /// The zone of the times, in words.
+    zone: String,
     logs: Vec<LogView>,
     /// The address of the API.
     url: String,
@@ -40,10 +42,18 @@ struct LogView {
     rows: Vec<RecordRow>,
 }
 
+impl LogView {
+    /// Returns whether the page shows all records.
+    fn is_whole(&self) -> bool {
+        self.count <= SHOWN
+    }
+}
+
 struct RecordRow {
     position: i64,
     at: String,
-    number: i64,
+    /// The number of the entry, if the record is about one.
+    number: Option<i64>,
     what: String,
 }
 
@@ -68,8 +78,8 @@ async fn render(visitor: Visitor, id: EventId) -> Result<Bytes, PageError> {
         logs.push(log(&visitor, &event, ticket_type).await?);
     }
     let page = visitor.page(visitor.locale.text("queue-record")).in_section("events").at(format!("/events/{id}/queue"));
-    let url = page.absolute("");
-    Ok(Bytes::from(QueueRecordPage { page, event_id: id.to_string(), event_name: event.name.clone(), logs, url }.render()?))
+    let (url, zone) = (page.absolute(""), visitor.locale.zone_name(event.zone()));
+    Ok(Bytes::from(QueueRecordPage { page, event_id: id.to_string(), event_name: event.name.clone(), zone, logs, url }.render()?))
 }
 
 async fn log(visitor: &Visitor, event: &Event, ticket_type: &TicketType) -> Result<LogView, PageError> {
@@ -86,7 +96,7 @@ async fn log(visitor: &Visitor, event: &Event, ticket_type: &TicketType) -> Resu
     let row = |record: &QueueLogRecord| RecordRow {
         position: record.position,
         at: locale.date_time(record.recorded_at, zone),
-        number: record.change.number,
+        number: Some(record.change.number).filter(|_| record.change.kind != QueueLogKind::Restarted),
         what: what(locale, &record.change),
     };
     Ok(LogView {

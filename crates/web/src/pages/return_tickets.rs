@@ -25,6 +25,8 @@ struct ReturnPage {
     ticket: Ticket,
     /// How many tickets can be given back, which are those that nobody has used.
     returnable: i64,
+    /// Whether nothing can be given back because all tickets were used.
+    all_used: bool,
     is_offer: bool,
     key: String,
     labels: String,
@@ -120,13 +122,14 @@ pub(super) async fn form(
         (true, Some(_)) => ticket.quantity,
         (true, None) => unused_tickets(visitor, id).await?,
     };
+    let all_used = returnable == 0 && ticket.can_return;
     let locale = &visitor.locale;
     let is_offer = ticket.reservation.as_ref().is_some_and(|reservation| reservation.is_offer);
     let (title, one, many) =
-        if is_offer { ("decline", "decline-one", "decline-many") } else { ("give-back", "give-back-one", "give-back-many") };
+        if is_offer { ("decline-title", "decline-one", "decline-many") } else { ("give-back", "give-back-one", "give-back-many") };
     let labels = json!({"one": locale.text(one), "many": locale.with(many, [("count", "{n}".into())])});
     let page = visitor.page(locale.text(title));
     // The page that answers a form has no token in its address.
     let page = if links.token.is_some() { page.at(links.home.clone()) } else { page.in_section("tickets") };
-    render_status(status, &ReturnPage { page, errors, ticket, returnable, is_offer, key, labels: labels.to_string(), links })
+    render_status(status, &ReturnPage { page, errors, ticket, returnable, all_used, is_offer, key, labels: labels.to_string(), links })
 }

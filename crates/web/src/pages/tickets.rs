@@ -91,18 +91,18 @@ impl Ticket {
             // The last tickets of the booking were transferred.
             (BookingStatus::Cancelled, _) if booking.quantity == 0 => {
                 let at = booking.cancelled_at.unwrap_or(booking.booked_at);
-                Some(locale.with("given-away-at", [("when", locale.date_time(at, zone).into())]))
+                Some(locale.with("given-away-at", [("when", locale.zoned_date_time(at, zone).into())]))
             }
             (BookingStatus::Cancelled, _) => {
                 let at = booking.cancelled_at.unwrap_or(booking.booked_at);
-                Some(locale.with("given-back-at", [("when", locale.date_time(at, zone).into())]))
+                Some(locale.with("given-back-at", [("when", locale.zoned_date_time(at, zone).into())]))
             }
             (BookingStatus::Confirmed, Some(SaleState::Past)) => Some(locale.text("state-past")),
             (BookingStatus::Confirmed, _) => None,
             (BookingStatus::Reserved | BookingStatus::Expired, _) => reservation.is_none().then(|| {
                 let at = booking.expires_at.unwrap_or(booking.booked_at);
                 let id = if booking.is_offer() { "offer-lapsed-at" } else { "reservation-lapsed-at" };
-                locale.with(id, [("when", locale.date_time(at, zone).into())])
+                locale.with(id, [("when", locale.zoned_date_time(at, zone).into())])
             }),
         };
         let until = event.and_then(|event| event.cancel_until.or(event.starts_at));
@@ -113,7 +113,7 @@ impl Ticket {
             event: event.map(|event| EventView::new(event, locale, now)),
             type_name: ticket_type.map(|known| known.name.clone()).unwrap_or_default(),
             quantity: booking.quantity,
-            booked: locale.date_time(booking.booked_at, zone),
+            booked: locale.zoned_date_time(booking.booked_at, zone),
             can_give: booking.status == BookingStatus::Confirmed
                 && ended.is_none()
                 && event.is_some_and(|event| event.starts_at.is_none_or(|starts_at| starts_at > now)),

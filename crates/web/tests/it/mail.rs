@@ -40,7 +40,7 @@ async fn a_forgotten_password_is_replaced() {
     let unknown = browser.submit(&form, "/forgotpassword", &[("email", "nobody@example.org")]).await.location();
     let known = browser.submit(&form, "/forgotpassword", &[("email", "ada@example.org")]).await.location();
     assert_eq!(unknown, known);
-    assert!(browser.get(&known).await.expect(200).contains("Look into your mailbox"));
+    assert!(browser.get(&known).await.expect(200).contains("Check your e-mail"));
 
     let notice = latest_notice(&web).await;
     assert_eq!((notice.notice, notice.email.as_str()), (NoticeKind::ResetPassword, "ada@example.org"));

@@ -55,7 +55,13 @@ async fn a_waiting_party_sees_its_place_changes_it_and_leaves() {
     assert!(ada.get(&left).await.expect(200).contains("You have left the waiting list"));
     assert_eq!(web.system.counts(&event).await.3, 1);
     let record = ada.get(&format!("/events/{event}/queue")).await;
-    for part in ["The last 4 of 4 lines", "Joined for 2 tickets", "Waits for 1 ticket now", "<td>Left</td>", "rowlockctl queue verify"] {
+    for part in [
+        "All 4 lines, the latest first",
+        "Joined for 2 tickets",
+        "Waits for 1 ticket now",
+        "<td>Left the queue</td>",
+        "rowlockctl queue verify",
+    ] {
         assert!(record.expect(200).contains(part), "{part}: {}", record.text);
     }
     web.stop().await;
@@ -100,7 +106,7 @@ async fn a_waiting_party_takes_fewer_tickets_if_fewer_come() {
     // Enough are left, so there is nothing to choose.
     assert!(!ada.open(&format!("{book}?quantity=1")).await.expect(200).contains("minQuantity"));
     let page = ada.open(&format!("{book}?quantity=4")).await;
-    assert!(page.expect(200).contains("No, wait for all 4") && page.text.contains("Yes, even 1 ticket"));
+    assert!(page.expect(200).contains("No, wait for all 4 tickets") && page.text.contains("Yes, even 1 ticket"));
     let target = ada.submit(&page, &book, &[("minQuantity", "2")]).await.location();
     let entry = target.split('=').nth(1).unwrap().to_owned();
     assert!(ada.get(&target).await.expect(200).contains("2 to 4 tickets"));

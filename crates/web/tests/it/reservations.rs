@@ -164,7 +164,7 @@ async fn an_offer_is_accepted_or_declined_in_my_queue() {
 
     let path = format!("/tickets/{BOOKING}/return");
     let form = ada.get(&path).await;
-    contains(&form, 200, &["<h1>Decline</h1>", "Decline {n} tickets", "Offered to you until"]);
+    contains(&form, 200, &["<h1>Decline the offer</h1>", "Decline {n} tickets", "Offered to you until"]);
     api.respond("POST /api/cancelbooking", 200, json!({"booking": booking("cancelled", "waitlist", 0)}));
     let declined = ada.submit(&form, &path, &[("quantity", "2")]).await.location();
     api.respond("GET /api/waitlist", 200, list([entry("left", Some(BOOKING))]));

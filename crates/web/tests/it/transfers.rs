@@ -153,6 +153,6 @@ async fn only_tickets_that_nobody_has_used_can_be_given_away_or_back() {
     check_in(1).await;
     check_in(2).await;
     assert!(page(&mut ada, "give").await.contains("All tickets that you have not used are offered"));
-    assert!(page(&mut ada, "return").await.contains("These tickets cannot be given back any more."));
+    assert!(page(&mut ada, "return").await.contains("These tickets were used at the door, so they can no longer be given back."));
     web.stop().await;
 }

@@ -107,7 +107,7 @@ impl QueuePlace {
             turn: None,
             seen: None,
             booking: entry.booking_id.map(|id| id.to_string()).unwrap_or_default(),
-            joined: locale.date_time(entry.joined_at, zone),
+            joined: locale.zoned_date_time(entry.joined_at, zone),
             is_new: false,
             others: Vec::new(),
             wish: entry.wish_id.map(|id| id.to_string()).unwrap_or_default(),
