@@ -1,4 +1,4 @@
-import { expect, newEvent, newPerson, read, signIn, test } from "../support.js";
+import { expect, newEvent, newPerson, read, reloadUntil, signIn, test } from "../support.js";
 
 const ticketType = (name, totalTickets) => ({ name, totalTickets, price: { amountMinor: 1250, currency: "EUR" } });
 
@@ -13,7 +13,9 @@ async function twoSoldOut() {
 /** Joins the waiting lists of the stalls and of the balcony, the balcony first. */
 async function joinBoth(page, event) {
   await signIn(page, await newPerson(), `/events/${event.id}/book?type=${event.ticketTypes[1].id}`);
-  await expect(page.getByRole("group", { name: "Would other tickets do as well?" })).not.toContainText("Gallery");
+  const others = page.getByRole("group", { name: "Would other tickets do as well?" });
+  await reloadUntil(page, others);
+  await expect(others).not.toContainText("Gallery");
   await page.getByLabel("Stalls, €12.50: nobody waits").check();
   await page.getByRole("button", { name: "Join the waiting list" }).click();
   await expect(page.getByRole("status")).toContainText("You are on the waiting list");
@@ -50,7 +52,9 @@ test.describe("without JavaScript", () => {
 
     const other = await twoSoldOut();
     await page.goto(`/events/${other.event.id}/book?type=${other.event.ticketTypes[0].id}`);
-    await page.getByLabel("Balcony, €12.50: nobody waits").check();
+    const balcony = page.getByLabel("Balcony, €12.50: nobody waits");
+    await reloadUntil(page, balcony);
+    await balcony.check();
     await page.getByRole("button", { name: "Join the waiting list" }).click();
     await page.locator(".ticket", { hasText: other.event.name }).getByRole("link", { name: "Change or leave" }).click();
     await page.getByRole("button", { name: "Leave all lists" }).click();
