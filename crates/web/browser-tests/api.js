@@ -167,9 +167,9 @@ export function linkOf({ id }) {
 }
 
 /** Books for a guest without an account, to whom a link is sent. Returns the name and the address. */
-export async function newGuest(event, quantity = 1, name = unique("Emmy Noether")) {
+export async function newGuest(event, quantity = 1, name = unique("Emmy Noether"), ticketTypeId = event.ticketTypes[0].id) {
   const email = `guest${randomBytes(6).toString("hex")}@example.org`;
-  await organizer.call("POST", `/admin/events/${event.id}/bookings`, { name, email, quantity });
+  await organizer.call("POST", `/admin/events/${event.id}/bookings`, { name, email, quantity, ticketTypeId });
   return { name, email };
 }
 

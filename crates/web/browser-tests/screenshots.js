@@ -2,14 +2,14 @@
 // sample events.
 import { join } from "node:path";
 import { chromium } from "@playwright/test";
-import { call, newPerson, organizer, site } from "./api.js";
+import { call, newGuest, newPerson, organizer, site } from "./api.js";
 
 const DEVICES = {
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
   desktop: { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1.5 },
 };
 
-/** Returns the visitor of the pictures with a booking and a place in a queue, and the event that the pictures show. */
+/** Returns the visitor of the pictures with a booking and a place in a queue, the events of both, and a guest with tickets. */
 async function populate() {
   const { items } = await call("GET", "/api/events?limit=100&when=upcoming");
   const onSale = items.filter(({ salesStartAt }) => !salesStartAt || Date.parse(salesStartAt) < Date.now());
@@ -18,7 +18,17 @@ async function populate() {
   const ada = await newPerson("Ada Lovelace");
   const entry = await ada.book(soldOut, 1, soldOut.ticketTypes[0].id);
   const type = shown.ticketTypes.find(({ availableTickets }) => availableTickets > 2);
-  return { ada, shown, entry, booking: await ada.book(shown, 2, type.id) };
+  const guest = await newGuest(shown, 1, "Emmy Noether", type.id);
+  return { ada, shown, soldOut, entry, guest, booking: await ada.book(shown, 2, type.id) };
+}
+
+/** Returns the address behind the link in the e-mail to a guest, once it was sent. */
+async function linkOfGuest(page, { email }) {
+  const mail = page.getByRole("row", { name: email }).getByRole("link").first();
+  do await page.goto("/dev/mail");
+  while ((await mail.count()) === 0);
+  await mail.click();
+  return page.locator(".mail-text a[href*='/guest?token=']").getAttribute("href");
 }
 
 async function signedIn(context, account) {
@@ -32,7 +42,7 @@ async function signedIn(context, account) {
 }
 
 const folder = process.argv[2];
-const { ada, shown, entry, booking } = await populate();
+const { ada, shown, soldOut, entry, guest, booking } = await populate();
 const isRoot = process.getuid?.() === 0;
 const browser = await chromium.launch({ executablePath: process.env.ROWLOCK_CHROMIUM, chromiumSandbox: !isRoot });
 try {
@@ -53,7 +63,11 @@ try {
         await take(page, "tickets", `/tickets?booked=${booking.id}`);
         await take(page, "codes", `/tickets/${booking.id}`);
         await take(page, "queue", `/queue?joined=${entry.id}`);
+        await take(page, "join", `/events/${soldOut.id}/book?type=${soldOut.ticketTypes[1].id}&quantity=2`);
+        await take(page, "record", `/events/${soldOut.id}/queue`);
+        await take(page, "give", `/tickets/${booking.id}/give`);
         await context.clearCookies();
+        await take(page, "guest", await linkOfGuest(page, guest));
         const desk = await signedIn(context, organizer);
         await take(desk, "desk", "/desk");
         await take(desk, "desk-event", `/desk/events/${shown.id}`);
