@@ -31,11 +31,11 @@ statement! {
 
 statement! {
     /// Locks an entry against another replacement of its link and against its promotion, and reads it.
-    struct LockEntry { event: SqlUuid = Uuid, id: SqlUuid = Uuid, first: Integer = i32 } ->
+    struct LockEntry { first: Integer = i32, event: SqlUuid = Uuid, id: SqlUuid = Uuid } ->
         (SqlUuid, SqlUuid, Text, BigInt, Nullable<Integer>, Nullable<SqlUuid>, Timestamptz);
-    "SELECT account_id, ticket_type_id, status, quantity::bigint, CASE WHEN for_guest THEN coalesce(guest_link, $3) END, booking_id,
+    "SELECT account_id, ticket_type_id, status, quantity::bigint, CASE WHEN for_guest THEN coalesce(guest_link, $1) END, booking_id,
             clock_timestamp()
-       FROM waitlist_entries WHERE event_id = $1 AND id = $2 FOR NO KEY UPDATE"
+       FROM waitlist_entries WHERE event_id = $2 AND id = $3 FOR NO KEY UPDATE"
 }
 
 statement! {
@@ -138,7 +138,7 @@ async fn lock_booking(conn: &mut AsyncPgConnection, event: EventId, id: BookingI
 }
 
 async fn lock_entry(conn: &mut AsyncPgConnection, event: EventId, id: WaitlistEntryId) -> QueryResult<Result<Locked, SendLinkRefusal>> {
-    let lock = LockEntry { event: event.as_uuid(), id: id.as_uuid(), first: FIRST_LINK };
+    let lock = LockEntry { first: FIRST_LINK, event: event.as_uuid(), id: id.as_uuid() };
     let row: Option<(Uuid, Uuid, String, i64, Option<i32>, Option<Uuid>, Timestamp)> = lock.get_result(conn).await.optional()?;
     let Some((account, ticket_type, status, quantity, link, booking, now)) = row else { return Ok(Err(SendLinkRefusal::NotFound)) };
     let Some(link) = link else { return Ok(Err(SendLinkRefusal::NotAGuest)) };
