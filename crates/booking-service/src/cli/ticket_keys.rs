@@ -11,7 +11,7 @@ use rowlock_platform::cli::fail;
 use rowlock_postgres::build_pool;
 
 use crate::BookingSettings;
-use crate::ticket_keys::{KeyError, TicketKeys, signing_key};
+use crate::ticket_keys::{TicketKeys, signing_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TicketKeyAction {
@@ -53,10 +53,6 @@ pub(super) async fn run(settings: BookingSettings, action: TicketKeyAction) -> E
     }
 }
 
-fn reason(error: KeyError) -> String {
-    error.to_string()
-}
-
 async fn list(keys: &TicketKeys) -> Result<String, String> {
     let stored = keys.stored().await.map_err(|error| error.to_string())?;
     let signing = signing_key(&stored).map(|key| key.kid.as_str());
@@ -75,7 +71,7 @@ async fn list(keys: &TicketKeys) -> Result<String, String> {
 }
 
 async fn rotate(keys: &TicketKeys, publish_ahead: Duration) -> Result<String, String> {
-    match keys.rotate(publish_ahead).await.map_err(reason)? {
+    match keys.rotate(publish_ahead).await.map_err(|error| error.to_string())? {
         KeyRotation::Scheduled { kid, signs_from } => Ok(format!(
             "The key {kid} is published now and signs the codes of tickets from {} on. Codes of earlier keys still admit.",
             to_the_second(signs_from)
@@ -88,7 +84,7 @@ async fn rotate(keys: &TicketKeys, publish_ahead: Duration) -> Result<String, St
 }
 
 async fn remove(keys: &TicketKeys, kid: &str) -> Result<String, String> {
-    match keys.remove(kid).await.map_err(reason)? {
+    match keys.remove(kid).await.map_err(|error| error.to_string())? {
         KeyRemoval::Removed => Ok(format!("The key {kid} is removed. Codes that it signed admit nobody any more.")),
         KeyRemoval::Signs => Err(format!("nothing was changed: the key {kid} signs; run `booking-service ticket-keys rotate --now` first")),
         KeyRemoval::NotFound => Err(format!("nothing was changed: there is no published ticket key {kid}")),

@@ -81,10 +81,10 @@ impl Live {
             let _turn = self.reads.turn().await?;
             let entries: Vec<_> = batch.iter().map(|(_, entry)| entry.clone()).collect();
             let (read_at, places) = self.reads.reader.run(async |conn| queries::queue_positions(conn, &entries).await).await?;
-            let placed: Vec<_> = entries.iter().filter_map(|entry| Some((entry, *places.get(&entry.id)?))).collect();
-            let forecasts = self.reads.chances.of_types(placed.iter().map(|(entry, _)| entry.key)).await?;
+            let queued: Vec<_> = entries.iter().filter_map(|entry| Some((entry, *places.get(&entry.id)?))).collect();
+            let forecasts = self.reads.chances.of_types(queued.iter().map(|(entry, _)| entry.key)).await?;
             let positions: Positions =
-                placed.iter().map(|(entry, position)| (entry.id, (*position, forecasts.chance(entry, *position)))).collect();
+                queued.iter().map(|(entry, position)| (entry.id, (*position, forecasts.chance(entry, *position)))).collect();
             // An account with several entries is updated once.
             let topics: HashMap<_, _> = batch.iter().map(|(topic, _)| (Arc::as_ptr(topic), topic)).collect();
             for topic in topics.into_values() {

@@ -231,13 +231,7 @@ async fn do_everything(system: &System) {
         ben.client.post(&transfer.path(action), json!({"token": transfer.token})).await.expect(200);
     }
 
-    // Guests who lose their links, one with a ticket and one who waits.
-    let taken = system.event(1).await;
-    let [guest, waiting] = [system.guest(&taken, "Emmy", 1).await, system.guest(&taken, "Grace", 1).await];
-    let path = format!("/admin/bookings/{}/sendlink", guest.bookings().await[0]["id"].as_str().unwrap());
-    assert_eq!(admin.post(&path, json!({})).await.status, 204);
-    let path = format!("/admin/waitlist/{}/sendlink", waiting.waitlist().await[0]["id"].as_str().unwrap());
-    assert_eq!(admin.post(&path, json!({})).await.status, 204);
+    lose_links(system).await;
 
     // Accounts that are disabled, enabled and erased, and a new administrator.
     let path = format!("/admin/accounts/{}", cid.id);
@@ -246,6 +240,17 @@ async fn do_everything(system: &System) {
     auth(&dan.client).send(Method::DELETE, "/api/account", &[], None).await.expect(204);
     let second = json!({"name": "Second", "username": "second", "email": "second@example.org", "password": PASSWORD});
     auth(admin).post("/admin/createaccount", second).await.expect(201);
+}
+
+/// Sends the links of two guests again, one with a ticket and one who waits.
+async fn lose_links(system: &System) {
+    let admin = &system.admin().client;
+    let taken = system.event(1).await;
+    let [guest, waiting] = [system.guest(&taken, "Emmy", 1).await, system.guest(&taken, "Grace", 1).await];
+    let path = format!("/admin/bookings/{}/sendlink", guest.bookings().await[0]["id"].as_str().unwrap());
+    assert_eq!(admin.post(&path, json!({})).await.status, 204);
+    let path = format!("/admin/waitlist/{}/sendlink", waiting.waitlist().await[0]["id"].as_str().unwrap());
+    assert_eq!(admin.post(&path, json!({})).await.status, 204);
 }
 
 /// Validators of all described messages.

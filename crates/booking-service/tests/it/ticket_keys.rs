@@ -73,8 +73,8 @@ async fn after_a_rotation_the_new_key_signs_and_earlier_tickets_still_admit() {
     for replica in &replicas {
         until("the new key is published", async || published(replica).await.len() == 2).await;
     }
-    let [second, last] = &published(&replicas[0]).await[..] else { panic!("two keys") };
-    assert_eq!(last, first);
+    let [second, before] = &published(&replicas[0]).await[..] else { panic!("two keys") };
+    assert_eq!(before, first);
     assert_eq!(codes(&ada, &booking).await, old_codes, "it does not sign yet");
     let list = done(&system, &["list"]);
     assert!(list.contains(&format!("{second}  published; signs from")) && list.contains(&format!("{first}  signs since")), "{list}");

@@ -118,6 +118,12 @@ struct Locked {
     now: Timestamp,
 }
 
+/// A booking as [`LockBooking`] reads it: account, ticket type, status, number of tickets, number of the link, and the time.
+type BookingRow = (Uuid, Uuid, String, i64, Option<i32>, Timestamp);
+
+/// An entry as [`LockEntry`] reads it: as a booking, with the booking that it became before the time.
+type EntryRow = (Uuid, Uuid, String, i64, Option<i32>, Option<Uuid>, Timestamp);
+
 async fn lock(conn: &mut AsyncPgConnection, event: EventId, target: LinkTarget) -> QueryResult<Result<Locked, SendLinkRefusal>> {
     match target {
         LinkTarget::Booking(id) => lock_booking(conn, event, id).await,
@@ -127,7 +133,7 @@ async fn lock(conn: &mut AsyncPgConnection, event: EventId, target: LinkTarget) 
 
 async fn lock_booking(conn: &mut AsyncPgConnection, event: EventId, id: BookingId) -> QueryResult<Result<Locked, SendLinkRefusal>> {
     let lock = LockBooking { event: event.as_uuid(), id: id.as_uuid() };
-    let row: Option<(Uuid, Uuid, String, i64, Option<i32>, Timestamp)> = lock.get_result(conn).await.optional()?;
+    let row: Option<BookingRow> = lock.get_result(conn).await.optional()?;
     let Some((account, ticket_type, status, quantity, link, now)) = row else { return Ok(Err(SendLinkRefusal::NotFound)) };
     let Some(link) = link else { return Ok(Err(SendLinkRefusal::NotAGuest)) };
     let status: BookingStatus = status.parse().map_err(unreadable)?;
@@ -139,7 +145,7 @@ async fn lock_booking(conn: &mut AsyncPgConnection, event: EventId, id: BookingI
 
 async fn lock_entry(conn: &mut AsyncPgConnection, event: EventId, id: WaitlistEntryId) -> QueryResult<Result<Locked, SendLinkRefusal>> {
     let lock = LockEntry { first: FIRST_LINK, event: event.as_uuid(), id: id.as_uuid() };
-    let row: Option<(Uuid, Uuid, String, i64, Option<i32>, Option<Uuid>, Timestamp)> = lock.get_result(conn).await.optional()?;
+    let row: Option<EntryRow> = lock.get_result(conn).await.optional()?;
     let Some((account, ticket_type, status, quantity, link, booking, now)) = row else { return Ok(Err(SendLinkRefusal::NotFound)) };
     let Some(link) = link else { return Ok(Err(SendLinkRefusal::NotAGuest)) };
     match (status.parse().map_err(unreadable)?, booking) {
