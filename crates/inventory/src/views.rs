@@ -272,6 +272,17 @@ impl std::fmt::Debug for Transfer {
     }
 }
 
+/// A transfer with the people on its sides. The name and the address of an account that was erased are empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldTransfer {
+    /// The transfer.
+    pub transfer: Transfer,
+    /// The sender.
+    pub from: Holder,
+    /// The receiver, if the transfer was accepted.
+    pub to: Option<Holder>,
+}
+
 /// A transfer with the name of its event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedTransfer {

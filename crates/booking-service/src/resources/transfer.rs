@@ -4,7 +4,7 @@ use rowlock_domain::Timestamp;
 use rowlock_domain::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId};
 use rowlock_domain::states::TransferStatus;
 use rowlock_http::openapi as enums;
-use rowlock_inventory::views::NamedTransfer;
+use rowlock_inventory::views::{HeldTransfer, Holder, NamedTransfer};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -119,18 +119,27 @@ struct TransferSideResource {
     account_id: AccountId,
     #[schema(value_type = Uuid)]
     booking_id: BookingId,
+    /// The name of the holder. It is empty if the account was deleted.
+    name: String,
+    /// The e-mail address of the holder. It is empty if the account was deleted.
+    email: String,
 }
 
-impl From<NamedTransfer> for EventTransferResource {
-    fn from(NamedTransfer { transfer, .. }: NamedTransfer) -> Self {
-        let received = transfer.to_account.zip(transfer.received_booking);
+impl TransferSideResource {
+    fn new(booking_id: BookingId, holder: Holder) -> Self {
+        Self { account_id: holder.account, booking_id, name: holder.name, email: holder.email }
+    }
+}
+
+impl From<HeldTransfer> for EventTransferResource {
+    fn from(HeldTransfer { transfer, from, to }: HeldTransfer) -> Self {
         Self {
             id: transfer.id,
             ticket_type_id: transfer.key.ticket_type,
             quantity: transfer.quantity,
             status: transfer.status,
-            from: TransferSideResource { account_id: transfer.from_account, booking_id: transfer.booking },
-            to: received.map(|(account_id, booking_id)| TransferSideResource { account_id, booking_id }),
+            from: TransferSideResource::new(transfer.booking, from),
+            to: transfer.received_booking.zip(to).map(|(booking, holder)| TransferSideResource::new(booking, holder)),
             to_email: transfer.to_email,
             created_at: transfer.created_at,
             expires_at: transfer.expires_at,

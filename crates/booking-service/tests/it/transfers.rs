@@ -295,7 +295,10 @@ async fn transfers_are_listed_by_booking_for_their_accounts_and_by_event_for_org
     let [open, done] = &listed[..] else { panic!("{listed:?}") };
     assert_eq!((&open["status"], &open["to"], &open["endedAt"]), (&json!("pending"), &Value::Null, &Value::Null));
     assert!(text(&open["toEmail"]).contains('@'));
-    let side = |person: &Person, booking: &str| json!({"accountId": person.id, "bookingId": booking});
+    let side = |person: &Person, booking: &str| {
+        let email = format!("{}@example.org", person.name);
+        json!({"accountId": person.id, "bookingId": booking, "name": person.name, "email": email})
+    };
     assert_eq!((&open["from"], &done["from"]), (&side(&ada, &booking), &side(&ada, &booking)));
     assert_eq!((&done["to"], &done["toEmail"], &done["status"]), (&side(&grace, &received), &Value::Null, &json!("accepted")));
     let door = system.administrator(AdminRole::Door).await.client;

@@ -128,9 +128,11 @@ test("the desk: events", async ({ page }) => {
   await signIn(page, organizer, "/desk");
   for (const path of ["/desk", "/desk?q=nothing-is-called-like-this&when=all", "/desk/events/new"]) await checkPath(page, path);
   const desk = `/desk/events/${full.event.id}`;
-  for (const path of ["", "/edit", "/capacity", "/bookings", "/bookings/new", "/waitinglist", "/calloff", "/duplicate"]) await checkPath(page, desk + path);
+  for (const path of ["", "/edit", "/capacity", "/bookings", "/bookings/new", "/waitinglist", "/transfers", "/calloff", "/duplicate"]) await checkPath(page, desk + path);
   for (const { id } of [event, long, draft]) await checkPath(page, `/desk/events/${id}`);
   for (const path of ["/publish", "/delete", "/bookings", "/waitinglist"]) await checkPath(page, `/desk/events/${draft.id}${path}`);
+  await full.holder.offer(full.booking, 1, `${"a-long-name-without-a-break".repeat(2)}@example.org`);
+  await checkPath(page, `${desk}/transfers`);
   await checkPath(page, `${desk}/bookings/${full.booking.id}/cancel`);
   await checkPath(page, `${desk}/waitinglist/${entry.id}/remove`);
 });

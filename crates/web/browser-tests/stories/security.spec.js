@@ -34,7 +34,7 @@ test("scripts in stored texts are shown as text on every page, and nothing is bl
   await page.context().clearCookies();
   await signIn(page, organizer, "/desk");
   const desk = `/desk/events/${event.id}`;
-  const pages = ["", "/edit", "/duplicate", "/capacity", "/bookings", "/bookings/new", "/waitinglist", "/calloff"].map((path) => desk + path);
+  const pages = ["", "/edit", "/duplicate", "/capacity", "/bookings", "/bookings/new", "/waitinglist", "/transfers", "/calloff"].map((path) => desk + path);
   await visit([`/desk?q=${name}`, ...pages, `/desk/accounts?q=${eve.email}`, "/desk/auditlog"]);
   expect(new Set(requests)).toEqual(new Set([new URL(site).origin]));
   expect(problems).toEqual([]);

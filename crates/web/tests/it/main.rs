@@ -10,6 +10,7 @@ mod dashboard;
 mod desk;
 mod desk_charts;
 mod desk_reservations;
+mod desk_transfers;
 mod desk_webhooks;
 mod desk_webhooks_real;
 mod dev_mail;

@@ -100,7 +100,7 @@ async fn the_desk_offers_the_role_door_only_what_it_may_use() {
     assert!(list.expect(200).contains(&format!("/desk/events/{event}")) && !list.text.contains("/desk/events/new"));
     let page = browser.get(&format!("/desk/events/{event}")).await;
     assert!(page.expect(200).contains("id=\"figures\""));
-    for part in ["bookings", "waitinglist", "edit", "capacity", "calloff", "duplicate", "image"] {
+    for part in ["bookings", "waitinglist", "transfers", "edit", "capacity", "calloff", "duplicate", "image"] {
         let path = format!("/desk/events/{event}/{part}");
         assert!(!page.text.contains(&path), "the page links to {path}");
         if part != "image" {

@@ -1,4 +1,4 @@
-//! The organizers' desk: events with their figures, bookings and waiting lists, check-in, accounts, the audit log, webhooks, and the second factor.
+//! The organizers' desk: events with their figures, bookings, waiting lists and transfers, check-in, accounts, the audit log, webhooks, and the second factor.
 //!
 //! Every page needs the session of an administrator, and most need the role of an organizer. An action that changes or ends something first shows a page that says what will happen.
 
@@ -19,6 +19,7 @@ mod lifecycle;
 mod models;
 mod sales;
 mod second_factor;
+mod transfers;
 mod waiting_list;
 mod webhooks;
 
@@ -59,6 +60,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .post("/desk/events/{eventId}/waitinglist/{entryId}/link", guest_link::send_entry)
         .get("/desk/events/{eventId}/waitinglist/{entryId}/remove", waiting_list::ask_to_remove)
         .post("/desk/events/{eventId}/waitinglist/{entryId}/remove", waiting_list::remove)
+        .get("/desk/events/{eventId}/transfers", transfers::list)
         .get("/desk/accounts", accounts::list)
         .get("/desk/accounts/{accountId}/{action:disable|enable}", accounts::ask)
         .post("/desk/accounts/{accountId}/{action:disable|enable}", accounts::run)
