@@ -40,19 +40,19 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale, baseline: &P
     }
     let mut pairs = Vec::new();
     for round in 0..scale.rounds {
-        let mut slices = [Vec::new(), Vec::new()];
+        let (mut baselines, mut currents) = (Vec::new(), Vec::new());
         // The order changes with each round, so that neither release always runs on the younger tables.
-        for current in [round % 2 == 1, round % 2 == 0] {
-            eprintln!("{}", if current { "this build" } else { "baseline" });
-            environment.use_programs((!current).then_some(baseline)).await?;
+        for is_current in [round % 2 == 1, round % 2 == 0] {
+            eprintln!("{}", if is_current { "this build" } else { "baseline" });
+            environment.use_programs((!is_current).then_some(baseline)).await?;
+            let slices = if is_current { &mut currents } else { &mut baselines };
             for (_, workload) in &selected {
                 let sample = measure(environment, scale, *workload).await?;
-                slices[usize::from(current)].push(sample.clone());
+                slices.push(sample.clone());
                 samples.push((*workload, sample));
             }
         }
-        let [baseline, current] = slices;
-        let both = selected.iter().zip(baseline.into_iter().zip(current));
+        let both = selected.iter().zip(baselines.into_iter().zip(currents));
         pairs.extend(both.map(|((name, _), (baseline, current))| Pair { name, baseline, current }));
     }
     let ratios = |name: &str, metric: fn(&BenchSample) -> f64| -> Vec<f64> {

@@ -40,7 +40,7 @@ struct MailSink {
 
 impl MailSink {
     /// Starts a server that runs until it is dropped.
-    async fn start() -> Self {
+    fn start() -> Self {
         let arrivals = Arc::<Mutex<Arrivals>>::default();
         let sink = arrivals.clone();
         let server = SmtpServer::observed(move |recipient| {
@@ -48,7 +48,7 @@ impl MailSink {
             arrivals.mails += 1;
             arrivals.by_recipient.insert(recipient.to_owned(), Instant::now());
         });
-        Self { server: server.await, arrivals }
+        Self { server, arrivals }
     }
 
     fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
@@ -92,7 +92,7 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale) -> Fallible<
         without.push(measure(environment, scale, Workload::Hot(64)).await?);
     }
     create_accounts(environment).await?;
-    let sink = MailSink::start().await;
+    let sink = MailSink::start();
     environment.start_notifier(sink.server.address.port()).await?;
     let mut delays = delays(environment, &sink, if scale.rounds > 2 { 500 } else { 200 }).await?;
     let mut with = Vec::new();

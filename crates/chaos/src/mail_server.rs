@@ -59,7 +59,7 @@ impl MailServer {
     pub async fn start(seed: u64) -> Self {
         let schedule = Arc::new(FailureSchedule::new(Behavior::Accept, &FAILURES, seed));
         let script = schedule.clone();
-        let server = Arc::new(SmtpServer::scripted(move |_, _| script.now()).await);
+        let server = Arc::new(SmtpServer::scripted(move |_, _| script.now()));
         let connections = Proxy::start(server.address.to_string()).await;
         let collected = Arc::<Mutex<Collected>>::default();
         let postbox = Postbox::default();

@@ -114,7 +114,7 @@ pub struct ClosedPort {
 
 impl ClosedPort {
     /// Reserves a port.
-    pub fn new() -> Self {
+    pub fn reserve() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         Self { address: socket.local_addr().unwrap(), socket }
@@ -123,28 +123,28 @@ impl ClosedPort {
 
 impl SmtpServer {
     /// Starts a server that takes every mail.
-    pub async fn new() -> Self {
-        Self::scripted(|_, _| Behavior::Accept).await
+    pub fn start() -> Self {
+        Self::scripted(|_, _| Behavior::Accept)
     }
 
     /// Starts a server that asks `script` with the recipient and the number of earlier attempts to reach them.
-    pub async fn scripted(script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
-        Self::at(ClosedPort::new(), script).await
+    pub fn scripted(script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+        Self::at(ClosedPort::reserve(), script)
     }
 
     /// Starts a server at a port that was closed until now.
-    pub async fn at(port: ClosedPort, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
+    pub fn at(port: ClosedPort, script: impl Fn(&str, usize) -> Behavior + Send + Sync + 'static) -> Self {
         let log = Arc::<Mutex<Log>>::default();
-        Self::serve(port, Arc::new(script), Recorder::Log(log.clone()), log).await
+        Self::serve(port, Arc::new(script), Recorder::Log(log.clone()), log)
     }
 
     /// Starts a server that takes every mail, calls `observe` with its recipient, and keeps nothing.
-    pub async fn observed(observe: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub fn observed(observe: impl Fn(&str) + Send + Sync + 'static) -> Self {
         let (script, recorder): (Script, _) = (Arc::new(|_, _| Behavior::Accept), Recorder::Observer(Arc::new(observe)));
-        Self::serve(ClosedPort::new(), script, recorder, Arc::default()).await
+        Self::serve(ClosedPort::reserve(), script, recorder, Arc::default())
     }
 
-    async fn serve(port: ClosedPort, script: Script, recorder: Recorder, log: Arc<Mutex<Log>>) -> Self {
+    fn serve(port: ClosedPort, script: Script, recorder: Recorder, log: Arc<Mutex<Log>>) -> Self {
         let address = port.address;
         let listener = port.socket.listen(1024).unwrap();
         let accepting = tokio::spawn(async move {

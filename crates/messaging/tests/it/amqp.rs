@@ -164,8 +164,8 @@ async fn the_messages_of_a_batch_are_settled_one_by_one_and_delivered_again_unti
 async fn a_batch_that_cannot_be_taken_apart_is_one_message() {
     let broker = TestBroker::new();
     let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
-    let broken = ["[", "[]", "[{}"].map(|body| OutboundMessage::event(TICKETS_RELEASED, body, body));
-    publisher.publish_batch(broken.to_vec()).await.unwrap();
+    let bodies = ["[", "[]", "[{}"].map(|body| OutboundMessage::event(TICKETS_RELEASED, body, body));
+    publisher.publish_batch(bodies.to_vec()).await.unwrap();
     let mut consumer = Consumer::connect(&broker.settings(), 10).await.unwrap();
     let seen = take(&mut consumer, 3).await;
     assert_eq!(seen.iter().map(|delivery| text(&delivery.body)).collect::<Vec<_>>(), ["[", "[]", "[{}"]);

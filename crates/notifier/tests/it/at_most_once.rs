@@ -13,7 +13,7 @@ use crate::smtp_server::{Behavior, SmtpServer};
 #[tokio::test(flavor = "multi_thread")]
 async fn redelivered_messages_and_two_notifiers_send_each_mail_once() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let small = [("notifier.batch", "5"), ("notifier.prefetch", "7")];
     let notifiers = [fixture.start(smtp.address, &small).await, fixture.start(smtp.address, &small).await];
     let messages: Vec<_> = (0..60).map(|n| about_tickets("booking.confirmed", n)).collect();
@@ -36,7 +36,7 @@ async fn redelivered_messages_and_two_notifiers_send_each_mail_once() {
 async fn a_mail_whose_answer_was_lost_is_unclear_and_never_sent_again() {
     let mut fixture = Fixture::new().await;
     let lost = address(1);
-    let smtp = SmtpServer::scripted(move |to, _| if *to == lost { Behavior::CloseAfterContent } else { Behavior::Accept }).await;
+    let smtp = SmtpServer::scripted(move |to, _| if *to == lost { Behavior::CloseAfterContent } else { Behavior::Accept });
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;
     let row = fixture.settled(1, "unclear").await;
@@ -56,7 +56,7 @@ async fn a_mail_whose_answer_was_lost_is_unclear_and_never_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_whose_answer_takes_too_long_is_unclear() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::scripted(|_, _| Behavior::HangAfterContent).await;
+    let smtp = SmtpServer::scripted(|_, _| Behavior::HangAfterContent);
     let notifier = fixture.start(smtp.address, &[("smtp.timeout_ms", "200")]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;
     let row = fixture.settled(1, "unclear").await;
@@ -69,7 +69,7 @@ async fn a_mail_whose_answer_takes_too_long_is_unclear() {
 async fn the_mails_of_a_killed_notifier_are_unclear_and_the_others_are_sent() {
     let mut fixture = Fixture::new().await;
     let stuck = address(1);
-    let smtp = SmtpServer::scripted(move |to, _| if *to == stuck { Behavior::HangAfterContent } else { Behavior::Accept }).await;
+    let smtp = SmtpServer::scripted(move |to, _| if *to == stuck { Behavior::HangAfterContent } else { Behavior::Accept });
     let settings = NotifierSettings::load(None, fixture.environment(smtp.address, &[])).unwrap();
     // A runtime of its own, whose tasks can be dropped at any point, as if the process were killed.
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -99,7 +99,7 @@ async fn the_mails_of_a_killed_notifier_are_unclear_and_the_others_are_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn old_deliveries_are_deleted_and_those_that_are_not_settled_are_kept() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::scripted(|_, _| Behavior::RefuseRecipient("450 4.2.0 greylisted")).await;
+    let smtp = SmtpServer::scripted(|_, _| Behavior::RefuseRecipient("450 4.2.0 greylisted"));
     let notifier = fixture.start(smtp.address, &[("notifier.keep_days", "30")]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;
     until("the delivery was tried", async || matches!(&fixture.rows_of(1).await[..], [row] if row.attempts > 0)).await;

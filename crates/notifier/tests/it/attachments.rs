@@ -44,7 +44,7 @@ fn world(fixture: &Fixture, change: impl FnOnce(&mut World)) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_new_tickets_gets_them_as_files() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| _ = world.german.insert(person(2)));
     let notifier = fixture.start(smtp.address, &[]).await;
     let with = ["booking.confirmed", "waitlist.promoted", "transfer.received"];
@@ -76,7 +76,7 @@ async fn whoever_has_new_tickets_gets_them_as_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_waits_for_its_tickets_and_holds_up_no_other() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| world.tickets_down = true);
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([confirmed(1, 2), in_history("waitlist.joined", 2, 2, 1)]).await;
@@ -96,7 +96,7 @@ async fn a_mail_waits_for_its_tickets_and_holds_up_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_carries_the_tickets_that_are_left_and_waits_if_none_are() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let [reduced, gone] = [1, 2].map(Uuid::from_u128);
     // Between the look at the states and that at the tickets, some were returned.
     world(&fixture, |world| {
@@ -119,7 +119,7 @@ async fn a_mail_carries_the_tickets_that_are_left_and_waits_if_none_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tickets_of_a_large_booking_are_not_attached() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| world.bookings.extend([(1, 4), (2, 5)].map(|(n, count)| (Uuid::from_u128(n), ("confirmed", count)))));
     let notifier = fixture.start(smtp.address, &[("mail.max_attached_tickets", "4")]).await;
     fixture.publish([confirmed(1, 4), confirmed(2, 5)]).await;
@@ -139,7 +139,7 @@ async fn the_tickets_of_a_large_booking_are_not_attached() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_above_the_tickets_of_a_batch_are_sent_by_the_next_batches() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| world.bookings.extend((1..=5).map(|n| (Uuid::from_u128(n), ("confirmed", 101)))));
     fixture.publish((1..=5).map(|n| confirmed(n, 101))).await;
     let settings = [("mail.max_attached_tickets", "200"), ("mail.per_minute", "6000")];
@@ -159,7 +159,7 @@ async fn mails_above_the_tickets_of_a_batch_are_sent_by_the_next_batches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_attached_if_the_setting_says_so_or_booking_service_is_old() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[("mail.attach_tickets", "false")]).await;
     fixture.publish([confirmed(1, 2)]).await;
     fixture.settled(1, "sent").await;

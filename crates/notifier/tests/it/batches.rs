@@ -55,7 +55,7 @@ async fn nothing_is_left(fixture: &mut Fixture) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_statement_of_housekeeping_changes_more_than_a_batch() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.execute(FILL).await;
     fixture.execute(LIMIT_STATEMENTS).await;
     let notifier = fixture.start(smtp.address, &[]).await;
@@ -75,7 +75,7 @@ async fn no_statement_of_housekeeping_changes_more_than_a_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn housekeeping_goes_on_if_the_backlog_cannot_be_measured() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.execute(FILL).await;
     // Stands for a backlog that takes too long to count: only the measurements read these columns.
     let hide = "

@@ -43,7 +43,7 @@ fn text(mail: &Received) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_holder_is_told_once_however_often_the_message_arrives() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| world.add_event(EVENT, 48, 0..25));
     let notifiers = [fixture.start(smtp.address, &[]).await, fixture.start(smtp.address, &[]).await];
     let told = changed(EVENT, 1, &moved());
@@ -75,7 +75,7 @@ async fn every_holder_is_told_once_however_often_the_message_arrives() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notifier_continues_where_a_killed_one_stopped() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| {
         world.add_event(EVENT, 48, 0..35);
         world.pages_left = Some(2);
@@ -107,7 +107,7 @@ async fn a_notifier_continues_where_a_killed_one_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_before_anybody_was_told_lead_to_one_mail() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| world.add_event(EVENT, 48, 0..3));
     let notifier = fixture.start(smtp.address, &[("api.keep_ms", "0")]).await;
     // booking-service does not show the changes yet, so nobody is told.
@@ -130,7 +130,7 @@ async fn changes_before_anybody_was_told_lead_to_one_mail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_waits_shows_the_newest_state_and_is_the_only_one() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| {
         world.add_event(EVENT, 48, 0..4);
         world.is_down = true;
@@ -171,7 +171,7 @@ async fn a_mail_that_waits_shows_the_newest_state_and_is_the_only_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_waits_tells_of_all_changes_since_also_if_the_first_was_undone() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| {
         world.add_event(EVENT, 48, 0..3);
         world.is_down = true;
@@ -201,7 +201,7 @@ async fn a_mail_that_waits_tells_of_all_changes_since_also_if_the_first_was_undo
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_about_an_event_that_was_called_off_or_has_started_or_is_as_before() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let [off, over, back, deleted] = [1, 2, 3, 4].map(|n| Uuid::from_u128(EVENT.as_u128() + n));
     change(&fixture, |world| {
         world.add_event(off, 48, 0..2);
@@ -241,7 +241,7 @@ async fn nobody_is_told_about_an_event_that_was_called_off_or_has_started_or_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broadcast_waits_while_many_mails_are_due() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| world.add_event(EVENT, 48, 0..30));
     let notifier = fixture.start(smtp.address, &[("broadcasts.max_backlog", "5"), ("mail.per_minute", "1")]).await;
     fixture.publish([changed(EVENT, 1, &moved())]).await;
@@ -259,7 +259,7 @@ async fn a_broadcast_waits_while_many_mails_are_due() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broadcast_waits_while_booking_service_is_away_and_is_deleted_long_after_it_is_done() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     change(&fixture, |world| {
         world.add_event(EVENT, 48, 0..3);
         world.holders_down = true;

@@ -21,7 +21,7 @@ pub(crate) async fn run(fixture: &Fixture, arguments: &[&str]) -> (bool, String)
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_lists_unclear_deliveries_and_sends_them_again() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::scripted(|_, earlier| if earlier == 0 { Behavior::CloseAfterContent } else { Behavior::Accept }).await;
+    let smtp = SmtpServer::scripted(|_, earlier| if earlier == 0 { Behavior::CloseAfterContent } else { Behavior::Accept });
     let notifier = fixture.start(smtp.address, &[]).await;
     let message = about_tickets("booking.confirmed", 1);
     let id = message["id"].as_str().unwrap().to_owned();

@@ -11,7 +11,7 @@ use crate::smtp_server::SmtpServer;
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_other_types_are_acknowledged() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[("notifier.prefetch", "2")]).await;
     let mut newer = about_tickets("booking.celebrated", 2);
     newer["dataschema"] = json!("urn:rowlock:schema:booking.celebrated:9");
@@ -34,7 +34,7 @@ async fn messages_of_other_types_are_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unreadable_messages_become_dead_letters_and_block_no_others() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[]).await;
     let mut future = about_tickets("booking.confirmed", 2);
     future["dataschema"] = json!("urn:rowlock:schema:booking.confirmed:9");

@@ -24,7 +24,7 @@ fn subject(received: &[Received], n: u128) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_message_leads_to_its_mail() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let called_off = Uuid::from_u128(70);
     {
         let mut world = fixture.people.world.lock().unwrap();
@@ -64,7 +64,7 @@ async fn each_message_leads_to_its_mail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_to_those_who_are_gone_or_do_not_want_it() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let deleted = Uuid::from_u128(71);
     {
         let mut world = fixture.people.world.lock().unwrap();
@@ -93,7 +93,7 @@ async fn nothing_is_sent_to_those_who_are_gone_or_do_not_want_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_to_an_address_that_is_not_confirmed_contains_no_name() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.people.world.lock().unwrap().unconfirmed.insert(person(1));
     // An encoded file can contain any three letters.
     let notifier = fixture.start(smtp.address, &[("mail.attach_tickets", "false")]).await;
@@ -112,7 +112,7 @@ async fn a_mail_to_an_address_that_is_not_confirmed_contains_no_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_about_the_end_of_a_waiting_list_can_be_unsubscribed() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([about_tickets("waitlist.closed", 1)]).await;
     fixture.settled(1, "sent").await;
@@ -125,7 +125,7 @@ async fn a_mail_about_the_end_of_a_waiting_list_can_be_unsubscribed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notice_goes_to_the_address_in_it_and_its_token_is_in_the_mail_only() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[]).await;
     // The address of person 2, which account 1 does not have yet.
     let notice = json!({"accountId": person(1), "sealed": sealed("confirm-email", 2, Some("a-secret-token"))});
@@ -169,7 +169,7 @@ async fn without_a_server_mails_are_written_into_a_folder() {
 #[tokio::test(flavor = "multi_thread")]
 async fn offers_are_told_until_they_lapse() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let called_off = Uuid::from_u128(72);
     fixture.people.world.lock().unwrap().cancelled_events.insert(called_off);
     let notifier = fixture.start(smtp.address, &[]).await;

@@ -34,7 +34,7 @@ fn guest(n: u128, link: u32) -> GuestToken {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_guest_gets_a_link_of_their_own_which_nothing_stores() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     {
         let mut world = fixture.people.world.lock().unwrap();
         world.guests = [1, 2, 3, 4, 5, 6, 8].map(|n| (person(n), ("Grace Hopper", if n == 3 { 2 } else { 1 }))).into();
@@ -92,7 +92,7 @@ async fn each_guest_gets_a_link_of_their_own_which_nothing_stores() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mail_is_in_the_language_of_the_installation() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.people.world.lock().unwrap().guests.insert(person(1), ("Grace", 1));
     let notifier = fixture.start(smtp.address, &[("mail.default_language", "de")]).await;
     fixture.publish([about_tickets("guest.link_requested", 1)]).await;
@@ -107,7 +107,7 @@ async fn the_mail_is_in_the_language_of_the_installation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_waits_until_the_guest_is_known_and_is_not_sent_to_strangers() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     {
         let mut world = fixture.people.world.lock().unwrap();
         world.guests.insert(person(1), ("Grace", 1));
@@ -140,7 +140,7 @@ async fn a_mail_waits_until_the_guest_is_known_and_is_not_sent_to_strangers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_are_told_of_a_changed_event_with_their_link() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     {
         let mut world = fixture.people.world.lock().unwrap();
         world.add_event(EVENT, 500, [1, 2]);

@@ -9,7 +9,7 @@ use crate::smtp_server::{Behavior, SmtpServer};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_a_later_change_has_overtaken_is_not_sent() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[]).await;
     for (n, earlier, later) in [
         (1, "booking.confirmed", "booking.cancelled"),
@@ -38,7 +38,7 @@ async fn a_mail_that_a_later_change_has_overtaken_is_not_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_waits_for_the_one_about_an_earlier_change_that_is_being_sent() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::scripted(|_, earlier| if earlier == 0 { Behavior::HangAfterContent } else { Behavior::Accept }).await;
+    let smtp = SmtpServer::scripted(|_, earlier| if earlier == 0 { Behavior::HangAfterContent } else { Behavior::Accept });
     let notifier = fixture.start(smtp.address, &[("smtp.timeout_ms", "1000"), ("notifier.batch", "1")]).await;
     fixture.publish([in_history("booking.confirmed", 1, 9, 1)]).await;
     until("the first mail is being sent", async || smtp.attempts(&address(1)) == 1).await;

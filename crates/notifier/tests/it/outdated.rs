@@ -32,7 +32,7 @@ fn world(fixture: &Fixture, change: impl FnOnce(&mut World)) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_about_tickets_that_no_longer_exist_is_skipped_with_the_reason() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     // The messages about the later changes are still in a queue. The mails wait for another reason.
     world(&fixture, |world| world.is_down = true);
     let notifier = fixture.start(smtp.address, &[]).await;
@@ -86,7 +86,7 @@ async fn a_mail_about_tickets_that_no_longer_exist_is_skipped_with_the_reason() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_shows_the_tickets_that_are_left() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| _ = world.bookings.insert(Uuid::from_u128(101), ("confirmed", 1)));
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([in_history("booking.confirmed", 1, 101, 1)]).await;
@@ -101,7 +101,7 @@ async fn a_mail_shows_the_tickets_that_are_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_of_tickets_for_an_event_that_was_called_off() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| _ = world.cancelled_events.insert(Uuid::from_u128(7)));
     let notifier = fixture.start(smtp.address, &[]).await;
     let mut lapsed = in_history("booking.expired", 5, 105, 1);
@@ -120,7 +120,7 @@ async fn nobody_is_told_of_tickets_for_an_event_that_was_called_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_message_tells_that_the_event_was_called_off_before_the_cache_does() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     // booking-service still shows the event as published.
     let notifier = fixture.start(smtp.address, &[]).await;
     let called_off = |mut message: Value| {
@@ -142,7 +142,7 @@ async fn the_message_tells_that_the_event_was_called_off_before_the_cache_does()
 #[tokio::test(flavor = "multi_thread")]
 async fn holders_who_returned_their_tickets_hear_no_more_of_the_event() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let soon = Uuid::from_u128(EVENT.as_u128() + 1);
     world(&fixture, |world| {
         world.add_event(EVENT, 48, 1..3);
@@ -172,7 +172,7 @@ async fn holders_who_returned_their_tickets_hear_no_more_of_the_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_are_sent_while_the_previous_version_of_booking_service_runs() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     world(&fixture, |world| {
         world.stateless = true;
         world.add_event(EVENT, 48, [2]);

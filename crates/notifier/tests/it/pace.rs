@@ -12,7 +12,7 @@ const SLOW: [(&str, &str); 3] = [("mail.per_minute", "1"), ("notifier.max_backlo
 #[tokio::test(flavor = "multi_thread")]
 async fn bookings_wait_in_their_queue_while_mails_are_unsent() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.publish((0..50).map(|n| about_tickets("booking.confirmed", n))).await;
     let notifier = fixture.start(smtp.address, &SLOW).await;
     until("there is no room for more", async || fixture.count("pending").await == 5).await;
@@ -32,7 +32,7 @@ async fn bookings_wait_in_their_queue_while_mails_are_unsent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_do_not_wait_for_mails() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture
         .execute(
             "INSERT INTO webhooks (id, url, secret, created_by)

@@ -17,7 +17,7 @@ async fn people_are_told_about_their_tickets_and_places() {
     let system = System::new().await;
     let amqp = system.broker.settings();
     Topology::bind_notifications(&amqp).await.unwrap();
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let booking_url = system.booking_urls().swap_remove(0);
     let settings =
         [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url), ("api.keep_ms", "0"), ("sealing.key", SEALING_KEY)];
@@ -88,7 +88,7 @@ async fn holders_are_reminded_of_an_event_and_told_about_its_change() {
     let mut conn = system.booking_database.admin().await;
     conn.batch_execute("UPDATE bookings SET booked_at = booked_at - interval '2 days'").await.unwrap();
 
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let booking_url = system.booking_urls().swap_remove(0);
     let settings = [("amqp.prefix", amqp.prefix.as_str()), ("api.booking_url", &booking_url), ("sealing.key", SEALING_KEY)];
     let notifier = fixture.start(smtp.address, &settings).await;

@@ -21,7 +21,7 @@ async fn searched(fixture: &Fixture) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_holder_who_wants_it_is_reminded_once() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let [later, too_late, running, off] = [1, 2, 3, 4].map(|n| Uuid::from_u128(EVENT.as_u128() + n));
     {
         let mut world = fixture.people.world.lock().unwrap();
@@ -71,7 +71,7 @@ fn address_of(account: Uuid) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn holders_of_a_moved_event_are_reminded_before_its_new_start() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let starts_in =
         |fixture: &Fixture, hours| fixture.people.world.lock().unwrap().events.get_mut(&EVENT).unwrap().starts_at = in_hours(hours);
     fixture.people.world.lock().unwrap().add_event(EVENT, 20, [1, 2]);
@@ -100,7 +100,7 @@ async fn holders_of_a_moved_event_are_reminded_before_its_new_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reminders_that_wait_are_not_sent_if_the_event_is_moved_or_called_off() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let off = Uuid::from_u128(EVENT.as_u128() + 1);
     {
         let mut world = fixture.people.world.lock().unwrap();
@@ -127,7 +127,7 @@ async fn reminders_that_wait_are_not_sent_if_the_event_is_moved_or_called_off() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reminder_that_was_skipped_is_sent_if_the_event_starts_at_its_first_time_after_all() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let start = in_hours(20);
     let starts_at = |fixture: &Fixture, start| fixture.people.world.lock().unwrap().events.get_mut(&EVENT).unwrap().starts_at = start;
     {
@@ -170,7 +170,7 @@ async fn a_reminder_that_was_skipped_is_sent_if_the_event_starts_at_its_first_ti
 #[tokio::test(flavor = "multi_thread")]
 async fn those_whose_reminder_was_skipped_are_reminded_before_a_later_start_and_no_others() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let starts_in =
         |fixture: &Fixture, hours| fixture.people.world.lock().unwrap().events.get_mut(&EVENT).unwrap().starts_at = in_hours(hours);
     {
@@ -200,7 +200,7 @@ async fn those_whose_reminder_was_skipped_are_reminded_before_a_later_start_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_reminded_if_reminders_are_switched_off() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.people.world.lock().unwrap().add_event(EVENT, 20, [1]);
     let notifier = fixture.start(smtp.address, &[("broadcasts.remind_hours", "0")]).await;
     fixture.publish([crate::fixture::about_tickets("booking.confirmed", 2)]).await;

@@ -22,7 +22,7 @@ async fn measure(is_attached: &str) {
     const MAILS: usize = 20_000;
     const LIMIT: Duration = Duration::from_secs(10);
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let messages: Vec<_> = (0..MAILS).map(|n| about_tickets("booking.confirmed", u128::try_from(n).unwrap())).collect();
     for chunk in messages.chunks(500) {
         fixture.publish(chunk.to_vec()).await;
@@ -52,7 +52,7 @@ async fn deliveries_to_all_holders_of_an_event() {
     }
     // The deliveries are written without a break, and nothing is sent meanwhile.
     let settings = [("broadcasts.max_backlog", "1000000"), ("mail.per_minute", "1"), ("api.keep_ms", "0")];
-    let away = ClosedPort::new();
+    let away = ClosedPort::reserve();
     let notifier = fixture.start(away.address, &settings).await;
     let changes = serde_json::json!({"venue": {"from": "The old hall", "to": "The hall"}});
     let since = Instant::now();

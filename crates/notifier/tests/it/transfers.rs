@@ -32,7 +32,7 @@ fn transfer(message_type: &str, n: u128, fields: &[(&str, Value)]) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_link_goes_to_the_address_alone_and_names_nobody() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.people.world.lock().unwrap().german.insert(person(1));
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([offered(1, 2, 5), offered(3, 4, -1)]).await;
@@ -59,7 +59,7 @@ async fn the_link_goes_to_the_address_alone_and_names_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_sides_are_told_what_became_of_an_offer() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[]).await;
     let messages = [
         transfer("transfer.accepted", 1, &[("remaining", json!(1))]),

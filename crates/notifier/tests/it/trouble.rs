@@ -11,7 +11,7 @@ use crate::smtp_server::{Behavior, ClosedPort, SmtpServer};
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_wait_while_the_server_is_away_and_are_sent_when_it_is_back() {
     let mut fixture = Fixture::new().await;
-    let away = ClosedPort::new();
+    let away = ClosedPort::reserve();
     let notifier = fixture.start(away.address, &[]).await;
     fixture.publish((0..20).map(|n| about_tickets("booking.confirmed", n))).await;
     until("each mail was tried", async || {
@@ -21,7 +21,7 @@ async fn mails_wait_while_the_server_is_away_and_are_sent_when_it_is_back() {
     .await;
     let row = fixture.rows_of(19).await.swap_remove(0);
     assert!(row.detail.unwrap().contains("SMTP server"));
-    let smtp = SmtpServer::at(away, |_, _| Behavior::Accept).await;
+    let smtp = SmtpServer::at(away, |_, _| Behavior::Accept);
     until("all mails are sent", async || fixture.count("sent").await == 20).await;
     assert_eq!(smtp.received().len(), 20);
     notifier.stop().await.unwrap();
@@ -36,8 +36,7 @@ async fn a_refused_mail_fails_with_the_words_of_the_server() {
         to if *to == unknown => Behavior::RefuseRecipient("550 5.1.1 no such mailbox"),
         to if *to == spam => Behavior::RefuseContent("554 5.7.1 looks like spam"),
         _ => Behavior::Accept,
-    })
-    .await;
+    });
     let notifier = fixture.start(smtp.address, &[("smtp.connections", "1")]).await;
     fixture.publish((1..=3).map(|n| about_tickets("booking.confirmed", n))).await;
     for (n, words) in [(1, "5.1.1 no such mailbox"), (2, "5.7.1 looks like spam")] {
@@ -59,8 +58,7 @@ async fn a_deferred_mail_is_tried_again() {
         2 => Behavior::RefuseRecipient("421 4.3.2 shutting down"),
         3 => Behavior::CloseAtRecipient,
         _ => Behavior::Accept,
-    })
-    .await;
+    });
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;
     let row = fixture.settled(1, "sent").await;
@@ -75,7 +73,7 @@ async fn a_deferred_mail_is_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_is_deferred_for_too_long_fails() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::scripted(|_, _| Behavior::RefuseRecipient("450 4.2.0 greylisted")).await;
+    let smtp = SmtpServer::scripted(|_, _| Behavior::RefuseRecipient("450 4.2.0 greylisted"));
     let notifier = fixture.start(smtp.address, &[("mail.give_up_after_ms", "70")]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;
     let row = fixture.settled(1, "failed").await;
@@ -88,7 +86,7 @@ async fn a_mail_that_is_deferred_for_too_long_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_server_closes_is_replaced() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::scripted(|_, _| Behavior::AcceptAndClose).await;
+    let smtp = SmtpServer::scripted(|_, _| Behavior::AcceptAndClose);
     let notifier = fixture.start(smtp.address, &[("smtp.connections", "1")]).await;
     for n in 0..5 {
         fixture.publish([about_tickets("booking.confirmed", n)]).await;
@@ -102,7 +100,7 @@ async fn a_connection_that_the_server_closes_is_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_unencrypted_to_a_server_that_should_encrypt() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     let notifier = fixture.start(smtp.address, &[("smtp.security", "starttls"), ("smtp.user", "u"), ("smtp.password", "p")]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;
     until("the mail was tried", async || matches!(&fixture.rows_of(1).await[..], [row] if row.attempts > 1)).await;
@@ -117,7 +115,7 @@ async fn nothing_is_sent_unencrypted_to_a_server_that_should_encrypt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rate_is_limited_and_urgent_mails_overtake_the_others() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.publish((0..6).map(|n| about_tickets("booking.confirmed", n))).await;
     let notifier = fixture.start(smtp.address, &[("mail.per_minute", "120")]).await;
     until("the first mail is sent", async || !smtp.received().is_empty()).await;
@@ -136,7 +134,7 @@ async fn the_rate_is_limited_and_urgent_mails_overtake_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_wait_while_the_services_that_know_the_recipients_are_away() {
     let mut fixture = Fixture::new().await;
-    let smtp = SmtpServer::new().await;
+    let smtp = SmtpServer::start();
     fixture.people.world.lock().unwrap().is_down = true;
     let notifier = fixture.start(smtp.address, &[]).await;
     fixture.publish([about_tickets("booking.confirmed", 1)]).await;

@@ -73,7 +73,7 @@ impl Setup {
     async fn new(script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static, more: &[(&str, &str)]) -> Self {
         let fixture = Fixture::new().await;
         let auth = Auth::start(&fixture.broker).await;
-        let (smtp, receiver) = (SmtpServer::new().await, WebhookReceiver::start(script).await);
+        let (smtp, receiver) = (SmtpServer::start(), WebhookReceiver::start(script).await);
         let notifier = start(&fixture, &auth, &smtp, more).await;
         let admin = auth.owner.as_ref().unwrap().at(format!("http://{}", notifier.http_addr().unwrap()));
         let setup = Self { fixture, auth, smtp, receiver, notifier, admin };
