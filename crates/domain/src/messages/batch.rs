@@ -35,8 +35,9 @@ pub struct MessageBatch {
 /// A batch that is being filled.
 struct OpenBatch<'a> {
     first: &'a Message,
-    items: Vec<String>,
-    bytes: usize,
+    count: usize,
+    /// The array without its closing bracket.
+    body: String,
 }
 
 /// Serializes messages in as few batches as their order allows. `source` is a URI reference that names the producer.
@@ -57,15 +58,14 @@ pub fn batch_messages(messages: &[Message], source: &str, max_items: NonZeroUsiz
         let earliest = last_of_event.get(&event).copied().unwrap_or(0);
         let open = last_of_key.get(key).copied().filter(|index| *index >= earliest);
         let index = match open.and_then(|index| Some((index, batches.get_mut(index)?))) {
-            Some((index, batch)) if batch.items.len() < max_items.get() && batch.bytes + item.len() < MAX_BATCH_BYTES => {
-                batch.bytes += item.len() + 1;
-                batch.items.push(item);
+            Some((index, batch)) if batch.has_room(&item, max_items) => {
+                batch.count += 1;
+                batch.body.push(',');
+                batch.body.push_str(&item);
                 index
             }
             _ => {
-                // The brackets of the array.
-                let bytes = item.len() + 2;
-                batches.push(OpenBatch { first: message, items: vec![item], bytes });
+                batches.push(OpenBatch { first: message, count: 1, body: format!("[{item}") });
                 batches.len() - 1
             }
         };
@@ -75,13 +75,21 @@ pub fn batch_messages(messages: &[Message], source: &str, max_items: NonZeroUsiz
     Ok(batches.into_iter().map(MessageBatch::from).collect())
 }
 
+impl OpenBatch<'_> {
+    fn has_room(&self, item: &str, max_items: NonZeroUsize) -> bool {
+        // A comma before the item, and the closing bracket after it.
+        self.count < max_items.get() && self.body.len() + item.len() + 2 <= MAX_BATCH_BYTES
+    }
+}
+
 impl From<OpenBatch<'_>> for MessageBatch {
     fn from(batch: OpenBatch<'_>) -> Self {
-        let OpenBatch { first, mut items, .. } = batch;
-        let body = match items.pop() {
-            Some(only) if items.is_empty() => only,
-            last => format!("[{}]", items.into_iter().chain(last).collect::<Vec<_>>().join(",")),
-        };
+        let OpenBatch { first, count, mut body } = batch;
+        if count == 1 {
+            body.remove(0);
+        } else {
+            body.push(']');
+        }
         Self { event: first.subject.event(), id: first.id, routing_key: first.domain_event.routing_key(), body }
     }
 }
