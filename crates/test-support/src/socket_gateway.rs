@@ -16,6 +16,20 @@ use tokio::net::{TcpListener, UnixStream};
 
 use crate::wait::until;
 
+/// Repeats each line that contains the name of a setting for each of its values, as `settings.sh` does.
+fn fill_in(text: &str, name: &str, values: &[String]) -> String {
+    let variable = format!("${{ROWLOCK_{name}}}");
+    text.lines()
+        .flat_map(|line| {
+            if line.contains(&variable) {
+                values.iter().map(|value| line.replace(&variable, value)).collect()
+            } else {
+                vec![line.to_owned()]
+            }
+        })
+        .fold(String::new(), |all, line| all + &line + "\n")
+}
+
 /// An nginx process that listens on a Unix socket in its own temporary folder. It is stopped when the value is dropped.
 #[derive(Debug)]
 pub struct SocketGateway {
@@ -39,33 +53,38 @@ impl SocketGateway {
 
     /// Starts a gateway with several booking-services, in this order. The first one is also the auth-service.
     pub async fn before_all(services: &[SocketAddr]) -> Self {
-        Self::start(services[0], services, None).await
+        Self::start(&services[..1], services, &[]).await
     }
 
     /// Starts a gateway with one auth-service, one booking-service and one notifier.
     pub async fn before_each(auth: SocketAddr, booking: SocketAddr, notifier: SocketAddr) -> Self {
-        Self::start(auth, &[booking], Some(notifier)).await
+        Self::start(&[auth], &[booking], &[notifier]).await
     }
 
-    async fn start(auth: SocketAddr, services: &[SocketAddr], notifier: Option<SocketAddr>) -> Self {
-        let booking: Vec<_> = services.iter().map(|address| format!("server {address} max_fails=0;")).collect();
+    /// Starts a gateway with these replicas of auth-service, booking-service and notifier.
+    pub async fn before_replicas_of_each(replicas: &[SocketAddr]) -> Self {
+        Self::start(replicas, replicas, replicas).await
+    }
+
+    async fn start(auth: &[SocketAddr], booking: &[SocketAddr], notifier: &[SocketAddr]) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway");
         let folder = tempfile::tempdir().unwrap();
         let template = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
         let shortened = template.replace("proxy_read_timeout 30s;", "proxy_read_timeout 1s;");
         assert_ne!(template, shortened, "the template does not contain the timeout that this test shortens");
-        let with_notifier = match notifier {
-            Some(address) => shortened.replace("${ROWLOCK_NOTIFIER_UPSTREAM}", &address.to_string()),
-            None => shortened,
-        };
-        let without_lists = with_notifier
-            .lines()
-            .filter(|line| !["_PROXIES}", "_ORIGINS}", "_WEB_UPSTREAM}", "_NOTIFIER_UPSTREAM}"].iter().any(|name| line.contains(name)))
-            .fold(String::new(), |all, line| all + line + "\n");
-        let configuration = without_lists
-            .replace("${ROWLOCK_GATEWAY_LISTEN}", &format!("unix:{}", folder.path().join("gateway.sock").display()))
-            .replace("${ROWLOCK_AUTH_UPSTREAM}", &auth.to_string())
-            .replace("server ${ROWLOCK_BOOKING_UPSTREAM} max_fails=0;", &booking.join(" "));
+        let listen = [format!("unix:{}", folder.path().join("gateway.sock").display())];
+        let [auth, booking, notifier] =
+            [auth, booking, notifier].map(|replicas| replicas.iter().map(SocketAddr::to_string).collect::<Vec<_>>());
+        let values: [(&str, &[String]); 7] = [
+            ("GATEWAY_LISTEN", &listen),
+            ("AUTH_UPSTREAM", &auth),
+            ("BOOKING_UPSTREAM", &booking),
+            ("NOTIFIER_UPSTREAM", &notifier),
+            ("WEB_UPSTREAM", &[]),
+            ("TRUSTED_PROXIES", &[]),
+            ("ALLOWED_ORIGINS", &[]),
+        ];
+        let configuration = values.iter().fold(shortened, |text, (name, values)| fill_in(&text, name, values));
         assert!(!configuration.contains("${ROWLOCK"), "the template contains a variable that was not replaced");
         std::fs::create_dir(folder.path().join("conf.d")).unwrap();
         std::fs::write(folder.path().join("conf.d/rowlock.conf"), configuration).unwrap();

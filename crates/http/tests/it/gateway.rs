@@ -80,7 +80,7 @@ pub(crate) async fn silent() -> SocketAddr {
 async fn the_gateway_rejects_requests_with_problem_documents() {
     let gateway = SocketGateway::before(unreachable().await).await;
 
-    for path in ["/", "/api", "/api/nothing", "/health/ready", "/metrics", "/problem/not-found", "/repeatable/api/book"] {
+    for path in ["/", "/api", "/api/nothing", "/health/ready", "/metrics", "/problem/not-found", "/repeatable/booking/api/book"] {
         assert_problem(&gateway.call("GET", path).await, ProblemCode::NotFound);
     }
     assert_problem(&gateway.call("TRACE", "/api/events").await, ProblemCode::MethodNotAllowed);
@@ -144,6 +144,30 @@ async fn a_request_with_a_key_whose_response_is_lost_is_retried_on_the_next_repl
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 503], "without a key a request is sent once");
+}
+
+#[tokio::test]
+async fn every_documented_change_with_a_key_is_retried_on_the_next_replica() {
+    let gateway = SocketGateway::before_replicas_of_each(&[disconnecting().await, start_naming_service("friend").await]).await;
+    let description: Value = serde_json::from_str(include_str!("../../../../deploy/openapi.json")).unwrap();
+    let paths = description["paths"].as_object().unwrap();
+    let changes: Vec<_> = paths
+        .iter()
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path)))
+        .filter(|(method, _)| ["POST", "PATCH", "PUT", "DELETE"].contains(&method.as_str()))
+        .map(|(method, path)| (method, path.replace('{', "").replace('}', "")))
+        .collect();
+    assert!(changes.iter().any(|(_, path)| path == "/api/transfers"));
+
+    for (method, path) in changes {
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: door\r\nConnection: close\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{{}}");
+        // nginx rotates the replicas, so one of two requests reaches the one first that does not respond.
+        for _ in 0..2 {
+            let answer = gateway.send_raw(&request).await;
+            assert_eq!((answer.status, answer.body), (201, format!("friend: {method} {path} HTTP/1.1")));
+        }
+    }
 }
 
 #[tokio::test]
