@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowlock_messaging::amqp::AmqpSettings;
 use serde_json::json;
 
 use crate::Fallible;
@@ -160,6 +161,11 @@ impl BenchEnvironment {
         let settings = Settings { options: &self.options, ports: self.ports }.notifier(mail_port)?;
         self.notifier = Some(self.launcher.start_politely("notifier", self.ports.notifier() + 1, &settings).await?);
         Ok(())
+    }
+
+    /// Returns the settings of a connection to the broker.
+    pub fn amqp(&self) -> Fallible<AmqpSettings> {
+        Ok(AmqpSettings::new(secret(&self.options, "amqp-url")?.into()))
     }
 
     /// Opens a connection to `rowlock_auth`.
