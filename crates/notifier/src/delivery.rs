@@ -91,6 +91,12 @@ pub(crate) struct TicketData {
     /// The number of tickets that a promoted entry waited for, if it got fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) requested: Option<u32>,
+    /// The smallest number of tickets that an entry which has joined takes, if it takes fewer than it asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) minimum: Option<u32>,
+    /// Whether an entry which has joined belongs to a wish, whose other choices wait as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) belongs_to_wish: bool,
     /// The number of tickets that the booking still has.
     pub(crate) remaining: u32,
     /// Whether the message told that the event was called off, which the cached event may not show yet.
@@ -177,11 +183,22 @@ impl NewRow {
     /// Returns the row that a message leads to.
     pub(crate) fn of(message: MessageId, notification: Notification) -> Self {
         let with_offer = |kind, tickets: TicketNotification, offer| {
-            let TicketNotification { event, ticket_type, account, quantity, requested, remaining, is_called_off, place } = tickets;
+            let TicketNotification { event: event_id, ticket_type, account, quantity, requested, remaining, is_called_off, place, .. } =
+                tickets;
+            let (minimum, belongs_to_wish) = (tickets.minimum, tickets.belongs_to_wish && kind == Kind::Waitlisted);
             // A party may wait for several types.
             let ticket_type_id = ticket_type.filter(|_| !matches!(kind, Kind::Waitlisted | Kind::WaitlistClosed));
-            let data =
-                serde_json::json!(TicketData { event_id: event, ticket_type_id, quantity, requested, remaining, is_called_off, offer });
+            let data = serde_json::json!(TicketData {
+                event_id,
+                ticket_type_id,
+                quantity,
+                requested,
+                minimum,
+                belongs_to_wish,
+                remaining,
+                is_called_off,
+                offer
+            });
             Self::Delivery(NewDelivery { key: DeliveryKey { message, recipient: account }, kind, data, place })
         };
         let of_tickets = |kind, tickets| with_offer(kind, tickets, None);

@@ -135,8 +135,18 @@ fn notification(envelope: Envelope) -> Result<Option<Notification>, UnreadableMe
                 data;
             let place = HistoryPlace::of(booking_id, None, sequence);
             let (remaining, is_called_off) = (data.quantity, data.event_cancelled);
-            let tickets =
-                TicketNotification { event, ticket_type, account, quantity: returned, requested: None, remaining, is_called_off, place };
+            let tickets = TicketNotification {
+                event,
+                ticket_type,
+                account,
+                quantity: returned,
+                requested: None,
+                minimum: None,
+                belongs_to_wish: false,
+                remaining,
+                is_called_off,
+                place,
+            };
             if reserved { Notification::Withdrawn(tickets) } else { Notification::Returned(tickets) }
         }
     }))
@@ -150,6 +160,8 @@ fn tickets(data: serde_json::Value, sequence: Option<i64>) -> Result<TicketNotif
         account: data.account_id,
         quantity: data.quantity,
         requested: data.requested_quantity,
+        minimum: data.min_quantity,
+        belongs_to_wish: data.wish_id.is_some(),
         remaining: data.quantity,
         is_called_off: data.event_cancelled,
         place: HistoryPlace::of(data.booking_id, data.waitlist_entry_id, sequence),

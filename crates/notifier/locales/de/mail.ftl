@@ -32,6 +32,11 @@ waitlisted-subject = Sie stehen auf der Warteliste für { $event }
 waitlisted-heading = Sie stehen auf der Warteliste
 waitlisted-text = Für { $event } gibt es im Moment nicht genug Tickets. Sobald welche frei werden und Sie an der Reihe sind, bekommen Sie Ihre automatisch, und wir schreiben Ihnen.
 waitlisted-offer-text = Für { $event } gibt es im Moment nicht genug Tickets. Sobald welche frei werden und Sie an der Reihe sind, bieten wir sie Ihnen per E-Mail an, und Sie haben Zeit, das Angebot anzunehmen.
+minimum-text = { $count ->
+    [one] Werden weniger Tickets frei, sind Sie ebenfalls an der Reihe, selbst wenn es nur eines ist. Auf die übrigen warten Sie dann nicht mehr.
+   *[other] Werden weniger Tickets frei, sind Sie ebenfalls an der Reihe, wenn es mindestens { $count } sind. Auf die übrigen warten Sie dann nicht mehr.
+ }
+choices-text = Sie warten auf alle Ticketarten, die Sie gewählt haben. Sie sind mit der ersten an der Reihe, die frei wird; Ihre anderen Plätze enden dann.
 promoted-subject = Sie haben Tickets für { $event } bekommen
 promoted-heading = Sie waren an der Reihe: { $tickets } für Sie
 promoted-text = Für { $event } sind Tickets frei geworden, und Sie waren als Nächstes an der Reihe. Ihre Buchung ist vollständig; Sie müssen nichts weiter tun.

@@ -32,6 +32,11 @@ waitlisted-subject = You are on the waiting list for { $event }
 waitlisted-heading = You are on the waiting list
 waitlisted-text = There are not enough tickets for { $event } at the moment. As soon as some become available and it is your turn, you get yours automatically, and we write to you.
 waitlisted-offer-text = There are not enough tickets for { $event } at the moment. As soon as some become available and it is your turn, we offer them to you by e-mail, and you have time to accept.
+minimum-text = { $count ->
+    [one] If fewer tickets become available, it is your turn as well, even if it is only one. You then no longer wait for the others.
+   *[other] If fewer tickets become available, it is your turn as well, as long as there are at least { $count }. You then no longer wait for the others.
+ }
+choices-text = You wait for all the ticket types that you chose. It is your turn with the first that becomes available, and your other places end then.
 promoted-subject = You got tickets for { $event }
 promoted-heading = It was your turn: you got { $tickets }
 promoted-text = Tickets for { $event } became available, and you were next on the waiting list. Your booking is complete; there is nothing left to do.

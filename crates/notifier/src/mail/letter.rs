@@ -103,6 +103,9 @@ impl Letter {
         let fewer = tickets
             .requested
             .map(|requested| locale.with("fewer-text", [("count", tickets.quantity.into()), ("requested", requested.into())]));
+        let minimum =
+            tickets.minimum.filter(|_| kind == Kind::Waitlisted).map(|minimum| locale.with("minimum-text", [("count", minimum.into())]));
+        let choices = tickets.belongs_to_wish.then(|| locale.text("choices-text"));
         let (label, path) = texts.link;
         let path = match (tickets.offer, path) {
             (Some(offer), _) => format!("/tickets/{}/confirm", offer.booking_id),
@@ -113,7 +116,7 @@ impl Letter {
         Self {
             subject: text(&format!("{}-subject", texts.prefix)),
             heading: text(&format!("{}-heading", texts.prefix)),
-            paragraphs: texts.paragraphs.iter().map(|id| text(id)).chain(fewer).collect(),
+            paragraphs: texts.paragraphs.iter().map(|id| text(id)).chain(fewer).chain(minimum).chain(choices).collect(),
             facts,
             action: Some(Link { label: text(label), url: site.absolute(&path) }),
             alternative: tickets.offer.map(|offer| Link { label: locale.text("decline-offer"), url: decline(offer) }),

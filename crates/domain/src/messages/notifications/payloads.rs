@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::SealedNotice;
 use crate::Timestamp;
-use crate::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId, WaitlistEntryId};
+use crate::ids::{AccountId, BookingId, EventId, TicketTypeId, TransferId, WaitlistEntryId, WishId};
 use crate::messages::EventChanges;
 use crate::states::{BookingOrigin, EventStatus, TransferStatus};
 
@@ -22,6 +22,10 @@ pub(super) struct TicketData {
     pub(super) event_cancelled: bool,
     /// Absent if a promoted entry got all its tickets, and in messages about anything else.
     pub(super) requested_quantity: Option<u32>,
+    /// Absent if an entry takes no fewer tickets, and in messages about anything else.
+    pub(super) min_quantity: Option<u32>,
+    /// Absent if the entry belongs to no wish, and in messages about anything else.
+    pub(super) wish_id: Option<WishId>,
 }
 
 #[derive(Deserialize)]

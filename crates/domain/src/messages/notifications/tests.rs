@@ -23,6 +23,8 @@ fn each_type_that_people_are_told_about_is_read() {
         account: ACCOUNT,
         quantity,
         requested: None,
+        minimum: None,
+        belongs_to_wish: false,
         remaining,
         is_called_off: false,
         place: Some(HistoryPlace { booking, entry, sequence: 42 }),
@@ -64,6 +66,10 @@ fn each_type_that_people_are_told_about_is_read() {
             Some(Notification::Offered { tickets: of(3, 3, booking, entry), booking: booking_id, expires_at }),
         ),
         (joined(), Some(Notification::Joined(of(3, 3, None, entry)))),
+        (
+            DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: Some(2), number, wish: None },
+            Some(Notification::Joined(TicketNotification { minimum: Some(2), ..of(3, 3, None, entry) })),
+        ),
         (
             DomainEvent::WaitlistPromoted { waitlist_entry_id, booking_id, account_id, quantity, requested_quantity: None, number },
             Some(Notification::Promoted(of(3, 3, booking, entry))),
@@ -137,7 +143,10 @@ fn people_are_told_once_about_a_wish() {
         let wish = Some(WishPlace { id, preference });
         let (account_id, quantity, number) = (ACCOUNT, 1, 7);
         let joined = DomainEvent::WaitlistJoined { waitlist_entry_id, account_id, quantity, min_quantity: None, number, wish };
-        assert_eq!(read(joined).notification.is_some(), preference == 0, "the first choice tells for all");
+        match read(joined).notification {
+            Some(Notification::Joined(tickets)) => assert!(preference == 0 && tickets.belongs_to_wish),
+            other => assert!(preference > 0 && other.is_none(), "the first choice tells for all: {other:?}"),
+        }
         let closed = DomainEvent::WaitlistClosed { waitlist_entry_id, account_id, quantity, number, event_cancelled: false, wish };
         let read = read(closed);
         assert_eq!(read.id.as_uuid(), id.as_uuid(), "a second delivery with this id is not stored");

@@ -77,6 +77,10 @@ pub struct TicketNotification {
     pub quantity: u32,
     /// The number of tickets that a promoted entry waited for, if it got fewer.
     pub requested: Option<u32>,
+    /// The smallest number of tickets that an entry which has joined takes, if it takes fewer than it asks for.
+    pub minimum: Option<u32>,
+    /// Whether the entry belongs to a wish, whose other choices wait as well.
+    pub belongs_to_wish: bool,
     /// The number of tickets that the booking still has.
     pub remaining: u32,
     /// Whether the message tells that the event was called off. Older versions of the services did not write it.

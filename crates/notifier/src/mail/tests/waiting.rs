@@ -17,6 +17,23 @@ fn a_mail_about_a_place_in_the_queue_says_how_the_party_gets_its_tickets() {
 }
 
 #[test]
+fn a_mail_about_a_place_in_the_queue_names_the_choices_of_the_party() {
+    let text_of = |minimum, belongs_to_wish| {
+        let tickets = TicketData { minimum, belongs_to_wish, ..tickets(4) };
+        let event = event("Chess", "published");
+        let topic = Topic::Tickets { kind: Kind::Waitlisted, tickets, event: &event };
+        let mail = composer().compose(key(), &recipient(Some("Ada Lovelace"), Language::English), &topic, None).unwrap();
+        read(&mail).1.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (at_least_two, only_one, choices) = ("at least 2. You then", "even if it is only one", "all the ticket types that you chose");
+    assert!(text_of(Some(2), false).contains(at_least_two));
+    assert!(text_of(Some(1), false).contains(only_one));
+    assert!(text_of(None, true).contains(choices));
+    let plain = text_of(None, false);
+    assert!([at_least_two, only_one, choices].iter().all(|text| !plain.contains(text)), "{plain}");
+}
+
+#[test]
 fn an_offer_names_the_type_of_its_tickets_if_the_event_has_several() {
     let types = |ids: &[u128]| {
         let named = |id: &u128| json!({"id": Uuid::from_u128(*id), "name": format!("Type {id}")});
