@@ -85,8 +85,10 @@ impl Lane {
             let size = started.len();
             let this = self.clone();
             let send_results = move |answered| this.send_results(answered, size);
-            // Without a row in high demand, one transaction for all queued commands is cheaper than two.
-            if length >= MAX_CHAIN_LENGTH || next.expected.is_empty() {
+            // Without a row in high demand, a small batch is not worth a transaction of its own yet: more commands arrive until the
+            // COMMIT is confirmed, and then share one. A large one makes the server lock its rows while this process answers.
+            let worthwhile = !next.expected.is_empty() || next.requests.len() * 2 >= size;
+            if length >= MAX_CHAIN_LENGTH || !worthwhile {
                 let _ = started.commit(NextBatch::empty(), send_results).await;
                 return next.requests;
             }
