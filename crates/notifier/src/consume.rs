@@ -27,6 +27,10 @@ const DATABASE_RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Maximum delay before the next attempt to connect to the broker.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
+/// Maximum number of unacknowledged deliveries from the queue of messages that can wait. Most are batches then, which would otherwise
+/// move from the broker into the memory of this process while it takes few messages.
+const PACED_PREFETCH: u16 = 50;
+
 /// The consequences of a message that are not stored yet.
 struct Pending<'a> {
     message: &'a Delivery,
@@ -95,7 +99,8 @@ impl MessageConsumer {
         let connecting = async {
             // Before anything is consumed, so that no message is lost when an earlier version is replaced.
             Topology::bind_notifications(&self.amqp).await?;
-            Consumer::connect_to(self.topology.clone(), &self.amqp, self.prefetch).await
+            let prefetch = if self.pace.is_some() { self.prefetch.min(PACED_PREFETCH) } else { self.prefetch };
+            Consumer::connect_to(self.topology.clone(), &self.amqp, prefetch).await
         };
         let mut consumer = tokio::select! {
             () = self.stop.cancelled() => return Ok(()),

@@ -11,6 +11,10 @@ use crate::settings::PaceSettings;
 /// Minimum time between two looks at the queue.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Time over which arriving messages are counted. Deliveries that are on their way to this notifier are counted late; over a shorter
+/// time, the batches among them would look like the beginning of a sale.
+const COUNTED_TIME: Duration = Duration::from_secs(1);
+
 /// How long the box office counts as busy after the last look at which it was.
 const CALM_AFTER: Duration = Duration::from_secs(2);
 
@@ -49,8 +53,11 @@ struct Look {
 #[derive(Debug)]
 pub(crate) struct Pace {
     settings: PaceSettings,
-    look: Option<Look>,
-    /// The deliveries and messages that were last received between two looks. Their ratio is the size of a batch.
+    /// The last look.
+    looked_at: Option<Instant>,
+    /// The look since which arriving messages are counted.
+    reference: Option<Look>,
+    /// Deliveries and messages that were received since a look. Their ratio is the size of a batch.
     batch_ratio: Received,
     busy_until: Option<Instant>,
     /// Time before which no messages are taken.
@@ -65,7 +72,8 @@ impl Pace {
     pub(crate) const fn new(settings: PaceSettings, now: Instant) -> Self {
         Self {
             settings,
-            look: None,
+            looked_at: None,
+            reference: None,
             batch_ratio: Received { deliveries: 1, messages: 1 },
             busy_until: None,
             not_before: now,
@@ -81,29 +89,31 @@ impl Pace {
 
     /// Returns whether the depth of the queue should be reported.
     pub(crate) fn should_look(&self, now: Instant) -> bool {
-        self.look.is_none_or(|look| now.duration_since(look.at) >= LOOK_INTERVAL)
+        self.looked_at.is_none_or(|at| now.duration_since(at) >= LOOK_INTERVAL)
     }
 
     /// Reports the number of deliveries in the queue, and those that have been received. Returns the estimated number of messages in
     /// the queue.
     pub(crate) fn looked(&mut self, depth: u32, received: Received, now: Instant) -> u64 {
         let depth = u64::from(depth);
-        if let Some(look) = self.look {
-            let new = Received {
-                deliveries: received.deliveries.saturating_sub(look.received.deliveries),
-                messages: received.messages.saturating_sub(look.received.messages),
-            };
-            if new.deliveries > 0 {
-                self.batch_ratio = new;
-            }
-            let arrived = self.messages_in(depth.saturating_add(new.deliveries).saturating_sub(look.depth));
-            // Messages per second above the limit, without a division.
-            let elapsed = now.duration_since(look.at).as_millis();
-            if self.settings.busy_from > 0 && u128::from(arrived) * 1_000 > u128::from(self.settings.busy_from) * elapsed {
-                self.busy_until = Some(now + CALM_AFTER);
-            }
+        self.looked_at = Some(now);
+        let reference = *self.reference.get_or_insert(Look { at: now, depth, received });
+        let new = Received {
+            deliveries: received.deliveries.saturating_sub(reference.received.deliveries),
+            messages: received.messages.saturating_sub(reference.received.messages),
+        };
+        if new.deliveries > 0 {
+            self.batch_ratio = new;
         }
-        self.look = Some(Look { at: now, depth, received });
+        let arrived = self.messages_in(depth.saturating_add(new.deliveries).saturating_sub(reference.depth));
+        let elapsed = now.duration_since(reference.at).max(COUNTED_TIME);
+        // Messages per second above the limit, without a division.
+        if self.settings.busy_from > 0 && u128::from(arrived) * 1_000 > u128::from(self.settings.busy_from) * elapsed.as_millis() {
+            self.busy_until = Some(now + CALM_AFTER);
+        }
+        if now.duration_since(reference.at) >= COUNTED_TIME {
+            self.reference = Some(Look { at: now, depth, received });
+        }
         self.messages_in(depth)
     }
 
@@ -207,10 +217,11 @@ mod tests {
         assert_eq!(pace.permit(start), Permit::Take(500), "a long queue alone does not tell that messages arrive");
         pace.took(60, start);
         assert!(!pace.should_look(start + millis(99)) && pace.should_look(start + millis(100)));
-        // 40 more in the queue, and 60 taken: 1,000 per second.
-        pace.looked(10_040, received(60, 60), start + millis(100));
+        // 940 more in the queue, and 60 taken: as many as in a second that is not busy.
+        pace.looked(10_940, received(60, 60), start + millis(100));
         assert_eq!(pace.permit(start + millis(100)), Permit::Take(440));
-        pace.looked(10_141, received(60, 60), start + millis(200));
+        // A sale is noticed as soon as more have arrived, not after a second.
+        pace.looked(10_941, received(60, 60), start + millis(200));
         assert_eq!(pace.permit(start + millis(200)), Permit::Take(50));
         pace.took(50, start + millis(200));
         assert_eq!(pace.permit(start + millis(200)), Permit::Wait(Duration::from_secs(1)));
@@ -221,15 +232,31 @@ mod tests {
     }
 
     #[test]
+    fn batches_that_are_counted_late_do_not_make_the_box_office_busy() {
+        let start = Instant::now();
+        let mut pace = Pace::new(SETTINGS, start);
+        pace.counted(0, start);
+        pace.looked(284, received(0, 0), start);
+        // In each tenth of a second, 3 batches of 64 messages are taken, of which the queue shows none at first.
+        for tenth in 1..=40_u32 {
+            let taken = u64::from(tenth) * 3;
+            let shown = if tenth % 2 == 1 { 284 - (tenth - 1) * 3 } else { 284 - tenth * 3 };
+            pace.looked(shown, received(taken, taken * 64), start + millis(100) * tenth);
+            assert_eq!(pace.permit(start + millis(100) * tenth), Permit::Take(500), "{tenth}");
+        }
+    }
+
+    #[test]
     fn the_messages_of_batches_count_one_by_one() {
         let start = Instant::now();
         let mut pace = Pace::new(SETTINGS, start);
         pace.counted(0, start);
         assert_eq!(pace.looked(4, received(0, 0), start), 4, "the size of a batch is not known yet");
-        // 2 more in the queue, and 2 received with 60 messages: 4 batches of 30 messages in 100 ms.
-        assert_eq!(pace.looked(6, received(2, 60), start + millis(100)), 180);
+        // 32 more in the queue, and 2 received with 60 messages: 34 batches of 30 messages in 100 ms.
+        assert_eq!(pace.looked(36, received(2, 60), start + millis(100)), 1_080);
         assert_eq!(pace.permit(start + millis(100)), Permit::Take(50));
-        assert_eq!(pace.looked(6, received(2, 60), start + millis(200)), 180, "nothing new was received");
+        assert_eq!(pace.looked(36, received(2, 60), start + millis(1_100)), 1_080);
+        assert_eq!(pace.looked(36, received(2, 60), start + millis(1_200)), 1_080, "nothing new was received");
     }
 
     #[test]

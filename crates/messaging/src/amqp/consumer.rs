@@ -210,12 +210,14 @@ impl Consumer {
         Ok(())
     }
 
-    /// Returns the number of deliveries in the work queue, single messages and batches, that have not been delivered yet.
+    /// Returns the number of deliveries, single messages and batches, that wait in the work queue or have arrived from it and do not
+    /// count as [received](Self::received) yet.
     pub async fn depth(&mut self) -> Result<u32, LinkError> {
         let declaration = QueueDeclareArguments::new(&self.queue).passive(true).finish();
         let declared =
             self.link.call("reading the queue's depth", |channel| async move { channel.queue_declare(declaration).await }).await?;
-        Ok(declared.map_or(0, |(_, messages, _)| messages))
+        let arrived = self.incoming.as_ref().map_or(0, UnboundedReceiver::len);
+        Ok(declared.map_or(0, |(_, messages, _)| messages).saturating_add(u32::try_from(arrived).unwrap_or(u32::MAX)))
     }
 
     /// Returns whether the consumer is paused.

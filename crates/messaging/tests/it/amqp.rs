@@ -127,6 +127,23 @@ async fn a_batch_contains_the_deliveries_that_arrived_but_no_more_than_the_prefe
 }
 
 #[tokio::test]
+async fn deliveries_count_as_waiting_until_they_are_received() {
+    let broker = TestBroker::new();
+    let mut publisher = Publisher::connect(&broker.settings()).await.unwrap();
+    let mut consumer = Consumer::connect(&broker.settings(), 2).await.unwrap();
+    publisher.publish_batch((0..5).map(|n| released(&n.to_string())).collect()).await.unwrap();
+
+    // Two arrive at the consumer, and three stay in the queue.
+    until("all deliveries wait", async || consumer.depth().await.unwrap() == 5).await;
+    let first = take(&mut consumer, 2).await;
+    assert_eq!((consumer.depth().await.unwrap(), consumer.received().deliveries), (3, 2));
+    consumer.ack_all_up_to(first[1].tag).await.unwrap();
+    take(&mut consumer, 1).await;
+    until("the others wait", async || consumer.depth().await.unwrap() == 2).await;
+    broker.close().await;
+}
+
+#[tokio::test]
 async fn the_messages_of_a_batch_are_settled_one_by_one_and_delivered_again_until_all_are() {
     let broker = TestBroker::new();
     let settings = broker.settings();
