@@ -125,6 +125,9 @@ pub enum Action {
     /// A webhook was deleted.
     #[serde(rename = "webhook.delete")]
     DeleteWebhook,
+    /// An administrator had a mail sent again that failed or was unclear.
+    #[serde(rename = "mail.resend")]
+    ResendMail,
 }
 
 impl Action {
@@ -153,6 +156,7 @@ impl Action {
         Self::EnableWebhook,
         Self::DisableWebhook,
         Self::DeleteWebhook,
+        Self::ResendMail,
     ];
 
     /// Returns the value that the database and the API use.
@@ -181,6 +185,7 @@ impl Action {
             Self::EnableWebhook => "webhook.enable",
             Self::DisableWebhook => "webhook.disable",
             Self::DeleteWebhook => "webhook.delete",
+            Self::ResendMail => "mail.resend",
         }
     }
 }
@@ -197,7 +202,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// The action.
     pub action: Action,
-    /// The id of the event, booking, waiting-list entry, account or webhook that the action was applied to.
+    /// The id of the event, booking, waiting-list entry, account or webhook that the action was applied to, or of the message of a mail.
     pub subject: Uuid,
     /// The old and new values, and the reason that an administrator gave. The services add no personal data.
     pub details: Map<String, Value>,

@@ -78,7 +78,7 @@ codes! {
     TransferNotFound = 404 "transfer-not-found" "The transfer does not exist",
     /// The webhook does not exist.
     WebhookNotFound = 404 "webhook-not-found" "The webhook does not exist",
-    /// The webhook has no delivery with this id.
+    /// The webhook has no delivery with this id, or no mail about the message goes to the recipient.
     DeliveryNotFound = 404 "delivery-not-found" "The delivery does not exist",
     /// The event has no picture.
     ImageNotFound = 404 "image-not-found" "The event has no picture",
@@ -150,6 +150,8 @@ codes! {
     CapacityBelowBooked = 409 "capacity-below-booked" "The capacity is below the number of booked tickets",
     /// The webhook is disabled, so it delivers nothing.
     WebhookDisabled = 409 "webhook-disabled" "The webhook is disabled",
+    /// The mail has been sent, waits to be sent, or was skipped, so it is not sent again.
+    DeliveryNotFailed = 409 "delivery-not-failed" "Only mails that failed or are unclear can be sent again",
     /// The holder of the booking or the waiting-list entry has an account, and needs no link.
     NotAGuest = 409 "not-a-guest" "The holder is not a guest",
     /// The installation has as many webhooks as its settings permit.

@@ -40,6 +40,9 @@ impl Status {
     /// All statuses.
     pub(crate) const ALL: [Self; 6] = [Self::Pending, Self::Sending, Self::Sent, Self::Failed, Self::Unclear, Self::Skipped];
 
+    /// The statuses of deliveries that are not sent again by themselves, so that a person has to decide.
+    pub(crate) const NEEDING_DECISION: &'static [Self] = &[Self::Failed, Self::Unclear];
+
     /// Returns the name in the column `status`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -33,7 +33,7 @@ use crate::mail::Composer;
 use crate::metrics::DeliveryMetrics;
 use crate::prepare::Preparer;
 use crate::rate::Rate;
-use crate::routes::{self, WebhookState};
+use crate::routes::{self, AdminState};
 use crate::sender::Sender;
 use crate::settings::{NotifierSettings, TransportSettings};
 use crate::states::StateReader;
@@ -114,7 +114,7 @@ struct Notifier {
 struct Api {
     http: HttpSettings,
     shutdown: ShutdownSettings,
-    state: Arc<WebhookState>,
+    state: Arc<AdminState>,
     verifier: Arc<TokenVerifier>,
     revocations: Arc<Revocations>,
 }
@@ -306,7 +306,7 @@ impl Api {
         let tokens = &settings.tokens;
         let verifier = TokenVerifier::new(&tokens.issuer, &tokens.audience, fetch_over_http(tokens.jwks_url.to_string())?);
         let revocations = Revocations::new(tokens.revocations, fetch_over_http(tokens.revocations_url.to_string())?);
-        let state = WebhookState {
+        let state = AdminState {
             store: store.clone(),
             sealing: settings.sealing.clone(),
             targets: settings.webhooks.targets,

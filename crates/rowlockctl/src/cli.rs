@@ -2,6 +2,7 @@
 
 mod bookings;
 mod events;
+mod mails;
 mod queue;
 mod webhooks;
 
@@ -13,13 +14,14 @@ use rowlock_domain::ids::{EventId, WaitlistEntryId};
 
 pub(crate) use self::bookings::Bookings;
 pub(crate) use self::events::{ChangeEvent, CreateEvent, EventDetails, Events, ListEvents};
+pub(crate) use self::mails::Mails;
 pub(crate) use self::queue::Queue;
 pub(crate) use self::webhooks::{ChangeWebhook, RepeatKey, Webhooks};
 use crate::error::EXIT_CODES;
 use crate::pages::ListLimit;
 use crate::server_url::ServerUrl;
 
-/// Administers a Rowlock server: events, bookings, waiting lists, accounts and webhooks.
+/// Administers a Rowlock server: events, bookings, waiting lists, accounts, webhooks and mails.
 #[derive(Debug, Parser)]
 #[command(name = "rowlockctl", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -97,6 +99,9 @@ pub(crate) enum Command {
     /// Lists, creates, changes and deletes webhooks, and sends their messages again.
     #[command(subcommand)]
     Webhooks(Webhooks),
+    /// Lists mails to people that failed or are unclear, and sends them again.
+    #[command(subcommand)]
+    Mails(Mails),
     /// Enables and disables the second factor of your account.
     #[command(subcommand)]
     Totp(Totp),

@@ -19,7 +19,7 @@ Exit codes:
   3  you are not logged in, the login has expired, or the e-mail or password is wrong
   4  your account is not allowed to do this
   5  the server cannot be reached, or it is not Rowlock
-  6  no such event, account or webhook
+  6  no such event, account, webhook or mail
   7  Rowlock rejected the request: an invalid value, or a rule
   8  the service is overloaded or a dependency is unavailable: nothing was changed, try again later
   9  the response was lost: check whether the command took effect before you repeat it";
@@ -155,7 +155,9 @@ fn advice(problem: &Problem) -> Option<String> {
         "event-not-found" => "List the events with: rowlockctl events list".to_owned(),
         "account-not-found" => "List the accounts with: rowlockctl accounts list".to_owned(),
         "webhook-not-found" => "List the webhooks with: rowlockctl webhooks list".to_owned(),
-        "delivery-not-found" => "List the deliveries with: rowlockctl webhooks deliveries WEBHOOK".to_owned(),
+        "delivery-not-found" => {
+            "List the deliveries with: rowlockctl webhooks deliveries WEBHOOK, and mails with: rowlockctl mails list".to_owned()
+        }
         "webhook-disabled" => "Enable it with: rowlockctl webhooks enable WEBHOOK".to_owned(),
         "precondition-failed" => "Check its current state, and repeat the command if you still want to.".to_owned(),
         "rate-limited" | "unavailable" | "overloaded" => retry(problem.retry_after),

@@ -155,6 +155,19 @@ pub(crate) struct WebhookDelivery {
     pub(crate) error: Option<String>,
 }
 
+/// A mail to a person.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mail {
+    pub(crate) message_id: String,
+    pub(crate) recipient: String,
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) attempts: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) reason: Option<String>,
+}
+
 /// An entry of the audit log.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AuditEntry {

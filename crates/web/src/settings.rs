@@ -68,7 +68,7 @@ pub struct ApiSettings {
     pub auth_url: Url,
     /// Base URL of booking-service.
     pub booking_url: Url,
-    /// Base URL of the notifier, if the desk has pages for webhooks.
+    /// Base URL of the notifier, if the desk has pages for webhooks and mails.
     pub notifier_url: Option<Url>,
     /// Maximum time to wait for a response.
     pub timeout: Duration,

@@ -55,7 +55,10 @@ fn tags() -> Vec<Tag> {
         tag("check-in", "Admit people with their tickets. Every administrator may do this, also with the role `door`."),
         tag("accounts", "Your own account."),
         tag("sessions", "Log in, refresh the access token, and log out."),
-        tag("administration", "Manage events, bookings and accounts. Every route except the log-in requires an administrator's token."),
+        tag(
+            "administration",
+            "Manage events, bookings, accounts and mails. Every route except the log-in requires an administrator's token.",
+        ),
         tag("webhooks", "Have messages about bookings, waiting lists and events sent to a server of your own."),
         tag("about", "This document, and the keys that verify access tokens."),
     ]

@@ -48,7 +48,8 @@ async fn deliveries_command(database: &DatabaseSettings, action: Deliveries) -> 
     let mut conn = connect(&database.url, database.limits, "notifier deliveries").await?;
     match action {
         Deliveries::List { status, limit, json } => {
-            let deliveries = list(&mut conn, status, limit).await?;
+            let statuses = status.map_or_else(|| Status::ALL.to_vec(), |status| vec![status]);
+            let deliveries = list(&mut conn, &statuses, None, limit.into()).await?;
             if json {
                 match serde_json::to_string_pretty(&deliveries) {
                     Ok(text) => println!("{text}"),

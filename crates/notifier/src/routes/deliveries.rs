@@ -18,8 +18,8 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::resources::{DeliveryResource, StatusResource};
-use super::{WebhookState, changed, examples, respond, webhook_in_path};
-use crate::store::webhooks::{self as store, Effect, ResendSpan, Resending, WebhookError};
+use super::{AdminState, changed, examples, respond, webhook_in_path};
+use crate::store::webhooks::{self as store, ChangeError, Effect, ResendSpan, Resending};
 use crate::webhooks::DeliveryStatus;
 
 /// Which deliveries to list.
@@ -50,7 +50,7 @@ route_problems!(ListProblems = Problems::for_administrators().with_input().and(&
     security(("token" = [])),
 )]
 pub(super) async fn list(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     _: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -66,15 +66,15 @@ pub(super) async fn list(
         Some(_) => store::list_deliveries(conn, webhook, status, before, limit.saturating_add(1)).await.map(Some),
         None => Ok(None),
     };
-    let rows = state.store.reader().run(read).await?.ok_or(WebhookError::NotFound)?;
+    let rows = state.store.reader().run(read).await?.ok_or(ChangeError::NotFound)?;
     Ok(HttpResponse::Ok().json(Page::cut(rows, limit, |row| row.message_id, DeliveryResource::from)))
 }
 
 /// Returns why nothing can be sent to a webhook, or `None` if it is enabled.
-async fn refusal(conn: &mut AsyncPgConnection, webhook: WebhookId) -> diesel::QueryResult<Option<WebhookError>> {
+async fn refusal(conn: &mut AsyncPgConnection, webhook: WebhookId) -> diesel::QueryResult<Option<ChangeError>> {
     Ok(match store::find(conn, webhook).await? {
-        Some(row) => row.disabled_at.map(|_| WebhookError::Disabled),
-        None => Some(WebhookError::NotFound),
+        Some(row) => row.disabled_at.map(|_| ChangeError::Disabled),
+        None => Some(ChangeError::NotFound),
     })
 }
 
@@ -114,7 +114,7 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn resend(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<(String, String)>,
     request: HttpRequest,
@@ -127,10 +127,10 @@ pub(super) async fn resend(
         if let Some(refusal) = refusal(conn, webhook).await? {
             return Ok(Err(refusal));
         }
-        let Ok(delivery) = delivery.parse::<MessageId>() else { return Ok(Err(WebhookError::DeliveryNotFound)) };
+        let Ok(delivery) = delivery.parse::<MessageId>() else { return Ok(Err(ChangeError::DeliveryNotFound)) };
         match store::resend_one(conn, webhook, delivery).await? {
             Some(row) => respond(&DeliveryResource::from(row), None),
-            None => Ok(Err(WebhookError::DeliveryNotFound)),
+            None => Ok(Err(ChangeError::DeliveryNotFound)),
         }
     };
     let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
@@ -195,7 +195,7 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn resend_span(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -216,7 +216,7 @@ pub(super) async fn resend_span(
         }
         let span = ResendSpan { since, until, include_delivered };
         let Some(resending) = store::resend_span(conn, webhook, span, progress.get()).await? else {
-            return Ok(Err(WebhookError::NotFound));
+            return Ok(Err(ChangeError::NotFound));
         };
         progress.set(Some(resending));
         let response = respond(&Resent { resent: resending.count }, None)?;

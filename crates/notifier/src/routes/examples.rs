@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 /// Id of the webhook in the examples.
 pub(super) const WEBHOOK: &str = "01936f20-1a2b-7c3d-8e4f-5a6b7c8d9e01";
-/// Id of the delivery in the examples.
+/// Id of the delivery in the examples, and of its message.
 pub(super) const DELIVERY: &str = "01936f1e-8f01-7b3a-9c55-2f6f3c9d1a06";
+/// Id of the recipient of the mail in the examples.
+pub(super) const RECIPIENT: &str = "01936f1a-2b3c-7d4e-8f50-a1b2c3d4e501";
 const EVENT: &str = "01936f1d-7000-7a11-8b22-3c4d5e6f7003";
 
 pub(super) fn new_webhook() -> Value {
@@ -65,6 +67,19 @@ pub(super) fn delivery() -> Value {
 
 pub(super) fn resent_delivery() -> Value {
     with(delivery(), json!({"attempts": 0, "nextAttemptAt": "2026-11-28T09:00:00Z"}))
+}
+
+pub(super) fn mail() -> Value {
+    json!({
+        "messageId": DELIVERY, "recipient": RECIPIENT, "kind": "confirmed", "status": "failed", "attempts": 1,
+        "createdAt": "2026-11-27T18:20:00Z", "nextAttemptAt": null, "settledAt": "2026-11-27T18:20:01Z",
+        "reason": "permanent error (550): 5.1.1 no such mailbox",
+    })
+}
+
+pub(super) fn resent_mail() -> Value {
+    let changes = json!({"status": "pending", "attempts": 0, "nextAttemptAt": "2026-11-28T09:00:00Z", "settledAt": null, "reason": null});
+    with(mail(), changes)
 }
 
 /// Returns a page with one item.

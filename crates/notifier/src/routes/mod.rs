@@ -1,8 +1,9 @@
-//! The HTTP routes with which administrators manage webhooks.
+//! The HTTP routes with which administrators manage webhooks and have mails sent again.
 
 mod deliveries;
 mod examples;
 mod fields;
+mod mails;
 mod resources;
 mod switches;
 mod webhooks;
@@ -24,11 +25,11 @@ use tokio::sync::Notify;
 use utoipa::OpenApi;
 
 use crate::store::Store;
-use crate::store::webhooks::{AuditedAction, Auditor, Change, Changed, Effect, WebhookError};
+use crate::store::webhooks::{AuditedAction, Auditor, Change, ChangeError, Changed, Effect};
 use crate::webhooks::{Secret, TargetPolicy, WebhookUrl};
 
 /// State shared by all routes.
-pub(crate) struct WebhookState {
+pub(crate) struct AdminState {
     pub(crate) store: Store,
     /// Seals secrets and stored responses.
     pub(crate) sealing: SealingKeys,
@@ -57,6 +58,8 @@ pub(crate) fn routes() -> Routes {
         .post("/admin/webhooks/{webhookId}/resend", deliveries::resend_span)
         .get("/admin/webhooks/{webhookId}/deliveries", deliveries::list)
         .post("/admin/webhooks/{webhookId}/deliveries/{deliveryId}/resend", deliveries::resend)
+        .get("/admin/deliveries", mails::list)
+        .post("/admin/deliveries/{messageId}/resend", mails::resend)
 }
 
 /// The OpenAPI description of the routes.
@@ -73,6 +76,8 @@ pub(crate) fn routes() -> Routes {
     deliveries::resend_span,
     deliveries::list,
     deliveries::resend,
+    mails::list,
+    mails::resend,
 ))]
 pub(crate) struct Description;
 
@@ -81,10 +86,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     routes().configure(config);
 }
 
-impl WebhookState {
+impl AdminState {
     /// Counts a changing request of an administrator.
     fn count(&self, request: &HttpRequest, account: AccountId) -> Result<(), Problem> {
-        self.per_account.check(request, &account, "changes of webhooks from your account")
+        self.per_account.check(request, &account, "changes of webhooks and repeats of mails from your account")
     }
 
     /// Makes a change on behalf of an administrator, once per idempotency key, and records it in the audit log.
@@ -93,7 +98,7 @@ impl WebhookState {
         admin: &Administrator,
         keyed: Option<&KeyedRequest>,
         change: impl AsyncFn(&mut Connection) -> Change,
-    ) -> Result<Changed, WebhookError> {
+    ) -> Result<Changed, ChangeError> {
         let auditor = Auditor { actor: admin.actor(), clock: self.clock.clone() };
         self.store.change_once(&self.sealing, admin.sub, &auditor, keyed, change).await
     }
@@ -109,8 +114,8 @@ impl WebhookState {
 }
 
 /// Parses the id of a webhook in a path. One that is malformed does not exist.
-fn webhook_in_path(id: &str) -> Result<WebhookId, WebhookError> {
-    id.parse().map_err(|_| WebhookError::NotFound)
+fn webhook_in_path(id: &str) -> Result<WebhookId, ChangeError> {
+    id.parse().map_err(|_| ChangeError::NotFound)
 }
 
 /// Returns the result of a change that succeeded, with the body of its response and its entry in the audit log.
@@ -122,8 +127,8 @@ fn respond(body: &impl Serialize, audited: Option<AuditedAction>) -> Change {
 }
 
 /// Seals a new secret.
-fn sealed(state: &WebhookState, secret: &Secret) -> Result<String, WebhookError> {
-    secret.seal(&state.sealing).map_err(|error| WebhookError::Response(error.to_string()))
+fn sealed(state: &AdminState, secret: &Secret) -> Result<String, ChangeError> {
+    secret.seal(&state.sealing).map_err(|error| ChangeError::Response(error.to_string()))
 }
 
 /// Returns the response to a change.
@@ -135,21 +140,23 @@ fn changed(status: StatusCode, changed: &Changed) -> HttpResponse {
     if changed.body.is_null() { response.finish() } else { response.json(&changed.body) }
 }
 
-impl From<WebhookError> for Problem {
-    fn from(error: WebhookError) -> Self {
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
         match error {
-            WebhookError::NotFound => Self::new(ProblemCode::WebhookNotFound, "There is no webhook with this id."),
-            WebhookError::DeliveryNotFound => Self::new(ProblemCode::DeliveryNotFound, "The webhook has no delivery with this id."),
-            WebhookError::Disabled => Self::new(
+            ChangeError::NotFound => Self::new(ProblemCode::WebhookNotFound, "There is no webhook with this id."),
+            ChangeError::DeliveryNotFound => Self::new(ProblemCode::DeliveryNotFound, "The webhook has no delivery with this id."),
+            ChangeError::MailNotFound => Self::new(ProblemCode::DeliveryNotFound, "No mail about this message goes to this recipient."),
+            ChangeError::MailNotFailed(status) => mails::not_failed(&status),
+            ChangeError::Disabled => Self::new(
                 ProblemCode::WebhookDisabled,
                 "The webhook is disabled. Enable it first with POST /admin/webhooks/{webhookId}/enable.",
             ),
-            WebhookError::Limit(max) => {
+            ChangeError::Limit(max) => {
                 Self::new(ProblemCode::WebhookLimit, format!("There are already {max} webhooks. Delete one that is no longer needed."))
             }
-            WebhookError::KeyReused => key_reused(),
-            WebhookError::Response(_) => Self::internal(&error),
-            WebhookError::Database(error) => error.into(),
+            ChangeError::KeyReused => key_reused(),
+            ChangeError::Response(_) => Self::internal(&error),
+            ChangeError::Database(error) => error.into(),
         }
     }
 }

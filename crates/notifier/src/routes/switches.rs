@@ -14,8 +14,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::resources::{SecretResource, WebhookResource};
-use super::{WebhookState, changed, examples, respond, sealed, webhook_in_path};
-use crate::store::webhooks::{self as store, AuditedAction, WebhookError};
+use super::{AdminState, changed, examples, respond, sealed, webhook_in_path};
+use crate::store::webhooks::{self as store, AuditedAction, ChangeError};
 use crate::webhooks::Secret;
 
 route_problems!(
@@ -48,7 +48,7 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn enable(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -79,7 +79,7 @@ pub(super) async fn enable(
     security(("token" = [])),
 )]
 pub(super) async fn disable(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -88,7 +88,7 @@ pub(super) async fn disable(
 }
 
 async fn set_enabled(
-    state: &WebhookState,
+    state: &AdminState,
     admin: &Administrator,
     path: &str,
     request: &HttpRequest,
@@ -103,7 +103,7 @@ async fn set_enabled(
             let audited = has_changed.then(|| AuditedAction::new(action, row.id));
             respond(&WebhookResource::from(row), audited)
         }
-        None => Ok(Err(WebhookError::NotFound)),
+        None => Ok(Err(ChangeError::NotFound)),
     };
     let switched = state.change(admin, keyed.as_ref(), switch).await?;
     Ok(changed(StatusCode::OK, &switched))
@@ -152,7 +152,7 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn rotate_secret(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -168,7 +168,7 @@ pub(super) async fn rotate_secret(
             let audited = AuditedAction::rotated(&row, revoke_previous);
             respond(&SecretResource::new(row, secret.expose()), Some(audited))
         }
-        None => Ok(Err(WebhookError::NotFound)),
+        None => Ok(Err(ChangeError::NotFound)),
     };
     let rotated = state.change(&admin, keyed.as_ref(), rotate).await?;
     Ok(changed(StatusCode::OK, &rotated))
@@ -194,7 +194,7 @@ pub(super) async fn rotate_secret(
     security(("token" = [])),
 )]
 pub(super) async fn delete(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -206,7 +206,7 @@ pub(super) async fn delete(
         if store::delete(conn, id).await? {
             respond(&Value::Null, Some(AuditedAction::new(Action::DeleteWebhook, id.as_uuid())))
         } else {
-            Ok(Err(WebhookError::NotFound))
+            Ok(Err(ChangeError::NotFound))
         }
     };
     let deleted = state.change(&admin, keyed.as_ref(), delete).await?;

@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 
 use super::fields::{MessageType, MessageTypes};
 use super::resources::{SecretResource, WebhookResource};
-use super::{WebhookState, changed, examples, respond, sealed, webhook_in_path};
-use crate::store::webhooks::{self as store, AuditedAction, NewWebhook, WebhookChange, WebhookError};
+use super::{AdminState, changed, examples, respond, sealed, webhook_in_path};
+use crate::store::webhooks::{self as store, AuditedAction, ChangeError, NewWebhook, WebhookChange};
 use crate::webhooks::{Secret, WebhookUrl};
 
 /// A new webhook.
@@ -95,7 +95,7 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn create(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     request: HttpRequest,
     mut body: JsonBody<CreateWebhook>,
@@ -118,7 +118,7 @@ pub(super) async fn create(
             let audited = AuditedAction::created(&row);
             respond(&SecretResource::new(row, secret.expose()), Some(audited))
         }
-        None => Ok(Err(WebhookError::Limit(state.max))),
+        None => Ok(Err(ChangeError::Limit(state.max))),
     };
     let created = state.change(&admin, keyed.as_ref(), create).await?;
     Ok(changed(StatusCode::CREATED, &created))
@@ -139,7 +139,7 @@ route_problems!(ListProblems = Problems::for_administrators().with_input());
     ),
     security(("token" = [])),
 )]
-pub(super) async fn list(state: web::Data<WebhookState>, _: AdminCaller<Organiser>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(state: web::Data<AdminState>, _: AdminCaller<Organiser>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = QueryFields::of(&request)?;
     let before = query.cursor::<WebhookId>();
     let limit = query.limit();
@@ -163,13 +163,9 @@ route_problems!(GetProblems = Problems::for_administrators().and(&[ProblemCode::
     ),
     security(("token" = [])),
 )]
-pub(super) async fn get(
-    state: web::Data<WebhookState>,
-    _: AdminCaller<Organiser>,
-    path: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn get(state: web::Data<AdminState>, _: AdminCaller<Organiser>, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = webhook_in_path(&path)?;
-    let row = state.store.reader().run(async |conn| store::find(conn, id).await).await?.ok_or(WebhookError::NotFound)?;
+    let row = state.store.reader().run(async |conn| store::find(conn, id).await).await?.ok_or(ChangeError::NotFound)?;
     Ok(HttpResponse::Ok().json(WebhookResource::from(row)))
 }
 
@@ -205,7 +201,7 @@ route_problems!(
     security(("token" = [])),
 )]
 pub(super) async fn change(
-    state: web::Data<WebhookState>,
+    state: web::Data<AdminState>,
     admin: AdminCaller<Organiser>,
     path: web::Path<String>,
     request: HttpRequest,
@@ -222,8 +218,8 @@ pub(super) async fn change(
         event: new_value(event_id, |event| event),
     };
     let update = async |conn: &mut Connection| {
-        let Some(before) = store::find_for_update(conn, id).await? else { return Ok(Err(WebhookError::NotFound)) };
-        let Some(after) = store::update(conn, id, change.clone()).await? else { return Ok(Err(WebhookError::NotFound)) };
+        let Some(before) = store::find_for_update(conn, id).await? else { return Ok(Err(ChangeError::NotFound)) };
+        let Some(after) = store::update(conn, id, change.clone()).await? else { return Ok(Err(ChangeError::NotFound)) };
         let audited = AuditedAction::changed(&before, &after);
         respond(&WebhookResource::from(after), audited)
     };

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 pub(crate) use broadcasts::{BroadcastBacklog, NewReminder};
 pub(crate) use insert::Inserted;
-pub(crate) use list::{ListedDelivery, list, resend};
+pub(crate) use list::{DeliveryPosition, ListedDelivery, list, resend, resend_to};
 pub(crate) use maintain::Backlog;
 pub(crate) use pages::{Page, Progress};
 

@@ -52,8 +52,13 @@ async fn pages_of_the_delivery_logs_are_read_in_the_order_of_an_index() {
     let mut conn = database.admin().await;
     conn.batch_execute(FILL).await.unwrap();
     let mut plans = Vec::new();
-    for statuses in [vec!["sent"], vec!["failed"], vec!["pending", "sending", "sent", "failed", "unclear", "skipped"]] {
-        plans.push((plan(&mut conn, super::list::newest(statuses, 100)).await, "deliveries_by_status"));
+    // The first page, and one that begins before all rows of the test.
+    for after in [None, rowlock_domain::Timestamp::from_timestamp(4_000_000_000, 0)] {
+        for statuses in [vec!["sent"], vec!["failed", "unclear"], vec!["pending", "sending", "sent", "failed", "unclear", "skipped"]] {
+            let plan = plan(&mut conn, super::list::newest(statuses, after)).await;
+            assert!(plan.lines().any(|line| line.contains("Index Cond") && line.contains("created_at <=")), "{plan}");
+            plans.push((plan, "deliveries_by_status"));
+        }
     }
     let webhook = uuid::Uuid::from_u128(1);
     plans.push((plan(&mut conn, super::webhooks::newest_of_all(webhook)).await, "webhook_deliveries_pkey"));

@@ -1,10 +1,10 @@
-//! Requests about webhooks, for the other tests.
+//! Requests about webhooks and mails, for the other tests.
 
 use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use rowlock_test_support::client::Client;
 use rowlock_test_support::system::System;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::repeats::Repeatable;
 
@@ -21,6 +21,23 @@ pub(crate) async fn prepare_webhook(system: &System, path: &mut String) -> Clien
         *path = path.replace("{webhookId}", &create_webhook(&client).await);
     }
     client
+}
+
+/// Returns a client for an example about a mail, after storing a mail to its recipient that failed, and inserting the id of the
+/// message into its path.
+pub(crate) async fn prepare_mail_to_resend(system: &System, path: &mut String, body: &Value) -> Client {
+    let notifier = system.notifier().await;
+    let id = body["recipient"].as_str().unwrap();
+    // An earlier request may have had it sent again.
+    let insert = format!(
+        "INSERT INTO deliveries (message_id, recipient, channel, kind, data, urgent, status, attempts, settled_at, detail)
+         VALUES ('{id}', '{id}', 'email', 'confirmed', '{{}}', false, 'failed', 1, now(), 'a test')
+         ON CONFLICT (message_id, recipient, channel) DO UPDATE
+         SET status = 'failed', attempts = 1, due_at = NULL, claimed_at = NULL, settled_at = now(), detail = 'a test'"
+    );
+    notifier.database.admin().await.batch_execute(&insert).await.unwrap();
+    *path = path.replace("{messageId}", id);
+    system.admin().client.at(notifier.url())
 }
 
 /// Builds the requests about webhooks that have no body.

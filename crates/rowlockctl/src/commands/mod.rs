@@ -7,6 +7,7 @@ mod doors;
 mod events;
 mod export;
 mod login;
+mod mails;
 mod on_behalf;
 mod pictures;
 mod queue;
@@ -115,6 +116,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Doorlist { event, search, csv, limit } => doors::door_list(&context, event, search, csv, limit),
         Command::Accounts(action) => accounts::run(&context, action),
         Command::Webhooks(action) => webhooks::run(&context, action),
+        Command::Mails(action) => mails::run(&context, action),
         Command::Totp(action) => totp::run(&context, action),
         Command::Auditlog { limit } => auditlog::auditlog(&context, limit),
         Command::DeadLetters(arguments) => dead_letters::run(context.output, arguments),

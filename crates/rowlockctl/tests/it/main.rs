@@ -11,6 +11,7 @@ mod failures;
 mod fake_server;
 mod fixture;
 mod logins;
+mod mails;
 mod on_behalf;
 mod queue;
 mod second_factor;

@@ -200,3 +200,12 @@ test("the desk: webhooks", async ({ page, context }) => {
   await checkPage(page, "a webhook that is switched off");
   await checkPath(page, `${desk}/enable`);
 });
+
+test("the desk: mails", async ({ page }) => {
+  await signIn(page, organizer, "/desk/mails");
+  for (const path of ["/desk/mails", "/desk/mails?status=unclear", "/desk/mails?status=pending"]) await checkPath(page, path);
+  await checkPath(page, `/desk/mails/${crypto.randomUUID()}/${crypto.randomUUID()}/resend?kind=event-changed`);
+  await page.getByRole("button", { name: "Send again" }).click();
+  await expect(page.getByRole("alert")).toContainText("no longer stored");
+  await checkPage(page, "a mail that is no longer stored");
+});

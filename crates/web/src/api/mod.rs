@@ -42,8 +42,8 @@ const AUTH_PATHS: [&str; 19] = [
     "/admin/accounts",
 ];
 
-/// First part of the paths that the notifier serves.
-const NOTIFIER_PATH: &str = "/admin/webhooks";
+/// First parts of the paths that the notifier serves.
+const NOTIFIER_PATHS: [&str; 2] = ["/admin/webhooks", "/admin/deliveries"];
 
 /// Maximum duration of a stream. The API ends personal ones when the access token expires.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -166,8 +166,8 @@ impl Api {
         Ok(Self { http, auth: auth_url, booking: booking_url, notifier: notifier_url })
     }
 
-    /// Returns whether the installation has webhooks, which the notifier serves.
-    pub(crate) fn has_webhooks(&self) -> bool {
+    /// Returns whether the installation has a notifier, which serves the routes for webhooks and mails.
+    pub(crate) fn has_notifier(&self) -> bool {
         self.notifier.is_some()
     }
 
@@ -221,7 +221,7 @@ impl Api {
 
     fn url(&self, path: &str) -> String {
         let base = match &self.notifier {
-            Some(notifier) if is_below(path, NOTIFIER_PATH) => notifier,
+            Some(notifier) if NOTIFIER_PATHS.iter().any(|known| is_below(path, known)) => notifier,
             _ if AUTH_PATHS.iter().any(|known| is_below(path, known)) => &self.auth,
             _ => &self.booking,
         };
@@ -258,5 +258,6 @@ mod tests {
         assert_eq!(api.url("/api/events"), "http://booking:2/api/events");
         assert_eq!(api.url("/admin/auditlog"), "http://booking:2/admin/auditlog");
         assert_eq!(api.url("/admin/webhooks?limit=5"), "http://notifier:3/admin/webhooks?limit=5");
+        assert_eq!(api.url("/admin/deliveries?status=failed"), "http://notifier:3/admin/deliveries?status=failed");
     }
 }

@@ -9,7 +9,7 @@ macro_rules! sources {
     };
 }
 
-sources!("site", "events", "account", "tickets", "codes", "live", "desk", "checkin", "webhooks", "errors");
+sources!("site", "events", "account", "tickets", "codes", "live", "desk", "checkin", "webhooks", "mails", "errors");
 
 /// Returns the files of a language.
 pub(super) fn of(language: Language) -> &'static [&'static str] {

@@ -86,9 +86,9 @@ impl Page {
         self.visitor.site.settings.mail
     }
 
-    /// Returns whether the desk has pages for webhooks.
-    pub(crate) fn has_webhooks(&self) -> bool {
-        self.visitor.site.api.has_webhooks()
+    /// Returns whether the desk has pages for webhooks and mails, which need a notifier.
+    pub(crate) fn has_notifier(&self) -> bool {
+        self.visitor.site.api.has_notifier()
     }
 
     /// Formats a price.

@@ -205,7 +205,7 @@ async fn the_role_door_sees_check_in_and_nothing_that_it_may_not_do() {
     api.respond("GET /admin/events", 200, json!({"items": [event()], "nextCursor": null}));
     let desk = door.get("/desk").await;
     assert!(desk.expect(200).contains(&format!("href=\"{}\"", path())), "{}", desk.text);
-    for hidden in ["/desk/events/new", "/desk/accounts", "/desk/auditlog", "/desk/webhooks"] {
+    for hidden in ["/desk/events/new", "/desk/accounts", "/desk/auditlog", "/desk/webhooks", "/desk/mails"] {
         assert!(!desk.text.contains(hidden), "{hidden}");
     }
     for forbidden in ["bookings", "waitinglist", "edit", "capacity", "calloff"] {

@@ -9,6 +9,7 @@ mod checkin;
 mod dashboard;
 mod desk;
 mod desk_charts;
+mod desk_mails;
 mod desk_reservations;
 mod desk_transfers;
 mod desk_webhooks;

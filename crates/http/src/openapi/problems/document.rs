@@ -107,6 +107,9 @@ pub struct ProblemDocument {
     /// With `transfer-ended`: `accepted`, `withdrawn`, `declined` or `lapsed`.
     #[schema(nullable = false)]
     transfer_status: Option<String>,
+    /// With `delivery-not-failed`: the status of the mail, `pending`, `sent` or `skipped`.
+    #[schema(nullable = false)]
+    delivery_status: Option<String>,
     /// With `ticket-invalid`: `unreadable`, `forged`, `other-event`, `key-removed` or `unknown`. With `ticket-void`: `returned`, `replaced` or
     /// `transferred`.
     #[schema(nullable = false)]

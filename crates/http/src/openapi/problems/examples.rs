@@ -65,6 +65,9 @@ fn example(code: ProblemCode) -> Problem {
         ProblemCode::BookingNotConfirmed => ("The booking is only reserved. Confirm it before you offer its tickets.", &[]),
         ProblemCode::WebhookNotFound => ("There is no webhook with this id.", &[]),
         ProblemCode::DeliveryNotFound => ("The webhook has no delivery with this id.", &[]),
+        ProblemCode::DeliveryNotFailed => {
+            ("The mail is sent. Only mails that failed or are unclear can be sent again.", &[("deliveryStatus", json!("sent"))])
+        }
         ProblemCode::WebhookDisabled => ("The webhook is disabled. Enable it first with POST /admin/webhooks/{webhookId}/enable.", &[]),
         ProblemCode::WebhookLimit => ("There are already 100 webhooks. Delete one that is no longer needed.", &[]),
         ProblemCode::ImageNotFound => ("The event has no picture.", &[]),

@@ -1,4 +1,4 @@
-//! Entries of the audit log about webhooks. booking-service keeps the log, so each entry is a message in the outbox.
+//! Entries of the audit log about webhooks and mails. booking-service keeps the log, so each entry is a message in the outbox.
 
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use super::super::ListedDelivery;
 use super::WebhookRow;
 
 /// CloudEvents `source` of the messages that this service publishes.
@@ -21,7 +22,7 @@ const SOURCE: &str = "/rowlock/notifier";
 
 statement! {
     struct InsertMessage {
-        webhook: SqlUuid = Uuid,
+        subject: SqlUuid = Uuid,
         id: SqlUuid = Uuid,
         routing_key: Text = &'static str,
         payload: Text = String,
@@ -30,15 +31,16 @@ statement! {
     "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at) VALUES ($1, $2, $3, $4, $5)"
 }
 
-/// An action on a webhook that belongs in the audit log.
+/// An action that belongs in the audit log.
 #[derive(Debug, Clone)]
 pub(crate) struct AuditedAction {
     action: Action,
-    webhook: Uuid,
+    /// The webhook, or the message of the mail.
+    subject: Uuid,
     details: Map<String, Value>,
 }
 
-/// The person who changes webhooks, and the clock that their actions are dated by.
+/// The person who acts, and the clock that their actions are dated by.
 #[derive(Debug, Clone)]
 pub(crate) struct Auditor {
     pub(crate) actor: Actor,
@@ -48,20 +50,20 @@ pub(crate) struct Auditor {
 impl Auditor {
     /// Writes an entry in the transaction of the change.
     pub(super) async fn record(&self, conn: &mut Connection, audited: AuditedAction) -> QueryResult<()> {
-        let AuditedAction { action, webhook, details } = audited;
+        let AuditedAction { action, subject, details } = audited;
         let (id, at) = (MessageId::from_uuid(self.clock.uuid()), self.clock.now());
         let entry_id = AuditEntryId::from_uuid(self.clock.uuid());
-        let entry = AuditEntry { id: entry_id, at, actor: self.actor.clone(), action, subject: webhook, details };
+        let entry = AuditEntry { id: entry_id, at, actor: self.actor.clone(), action, subject, details };
         let message = AccountMessage::Audited(entry);
         let payload = message.to_json(id, at, SOURCE).map_err(|error| Error::SerializationError(error.into()))?;
-        InsertMessage { webhook, id: id.as_uuid(), routing_key: message.routing_key(), payload, at }.execute(conn).await.map(|_| ())
+        InsertMessage { subject, id: id.as_uuid(), routing_key: message.routing_key(), payload, at }.execute(conn).await.map(|_| ())
     }
 }
 
 impl AuditedAction {
     /// Describes an action without details.
-    pub(crate) fn new(action: Action, webhook: Uuid) -> Self {
-        Self { action, webhook, details: Map::new() }
+    pub(crate) fn new(action: Action, subject: Uuid) -> Self {
+        Self { action, subject, details: Map::new() }
     }
 
     /// Describes the creation of a webhook.
@@ -90,6 +92,14 @@ impl AuditedAction {
     pub(crate) fn rotated(row: &WebhookRow, revoked: bool) -> Self {
         let details = Map::from_iter([("revokedPrevious".to_owned(), json!(revoked))]);
         Self { details, ..Self::new(Action::RotateWebhookSecret, row.id) }
+    }
+
+    /// Describes that a mail is sent again, with its status before.
+    pub(crate) fn resent_mail(before: &ListedDelivery) -> Self {
+        let ListedDelivery { message_id, recipient, kind, status, .. } = before;
+        let details = [("recipient", json!(recipient)), ("kind", json!(kind)), ("status", json!(status))];
+        let details = details.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        Self { details, ..Self::new(Action::ResendMail, message_id.as_uuid()) }
     }
 }
 

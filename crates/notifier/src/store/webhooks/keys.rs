@@ -32,7 +32,7 @@ const PURPOSE: &str = "webhook.response";
 
 /// The reason why a change was refused.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WebhookError {
+pub(crate) enum ChangeError {
     /// The webhook does not exist.
     #[error("there is no webhook with this id")]
     NotFound,
@@ -42,6 +42,12 @@ pub(crate) enum WebhookError {
     /// The webhook is disabled.
     #[error("the webhook is disabled")]
     Disabled,
+    /// No mail about the message goes to the recipient.
+    #[error("the message has no mail to this recipient")]
+    MailNotFound,
+    /// The mail has this status, neither failed nor unclear.
+    #[error("the mail is {0}")]
+    MailNotFailed(String),
     /// There are too many webhooks.
     #[error("there are already {0} webhooks")]
     Limit(u16),
@@ -57,7 +63,7 @@ pub(crate) enum WebhookError {
 }
 
 /// The result of a change within its transaction, or the reason why nothing was changed.
-pub(crate) type Change = QueryResult<Result<Effect, WebhookError>>;
+pub(crate) type Change = QueryResult<Result<Effect, ChangeError>>;
 
 /// A change that was made.
 #[derive(Debug)]
@@ -90,7 +96,7 @@ impl Store {
         auditor: &Auditor,
         keyed: Option<&KeyedRequest>,
         change: impl AsyncFn(&mut Connection) -> Change,
-    ) -> Result<Changed, WebhookError> {
+    ) -> Result<Changed, ChangeError> {
         loop {
             if let Some(keyed) = keyed
                 && let Some(body) = self.stored_response(sealing, account, keyed).await?
@@ -129,18 +135,13 @@ impl Store {
     }
 
     /// Returns the response to an earlier request with the same key.
-    async fn stored_response(
-        &self,
-        sealing: &SealingKeys,
-        account: AccountId,
-        keyed: &KeyedRequest,
-    ) -> Result<Option<Value>, WebhookError> {
+    async fn stored_response(&self, sealing: &SealingKeys, account: AccountId, keyed: &KeyedRequest) -> Result<Option<Value>, ChangeError> {
         let find = FindKey { account: account.as_uuid(), key: keyed.key.as_str().to_owned() };
         let found = self.reader().run(async move |conn| find.get_result::<(Vec<u8>, String)>(conn).await.optional()).await?;
         let Some((hash, response)) = found else { return Ok(None) };
         if hash != keyed.hash {
-            return Err(WebhookError::KeyReused);
+            return Err(ChangeError::KeyReused);
         }
-        sealing.open(PURPOSE, &response).map(Some).map_err(|error| WebhookError::Response(error.to_string()))
+        sealing.open(PURPOSE, &response).map(Some).map_err(|error| ChangeError::Response(error.to_string()))
     }
 }

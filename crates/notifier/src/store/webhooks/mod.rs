@@ -17,7 +17,7 @@ pub(crate) use deliveries::{ResendSpan, Resending, list_deliveries, resend_one, 
 #[cfg(test)]
 pub(super) use deliveries::{newest_of, newest_of_all};
 pub(super) use insert::insert_requests;
-pub(crate) use keys::{Change, Changed, Effect, WebhookError};
+pub(crate) use keys::{Change, ChangeError, Changed, Effect};
 pub(crate) use maintain::WebhookBacklog;
 pub(crate) use rows::{DeliveryRow, WebhookRow};
 pub(crate) use secrets::SealedSecrets;

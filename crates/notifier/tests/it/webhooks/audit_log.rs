@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Setup, id};
 
-/// Returns the entries about webhooks among messages for booking-service.
-async fn entries(setup: &Setup, log: &mut rowlock_test_support::broker::MessageLog, count: usize) -> Vec<Value> {
+/// Returns the entries of the notifier among messages for booking-service.
+pub(super) async fn entries(setup: &Setup, log: &mut rowlock_test_support::broker::MessageLog, count: usize) -> Vec<Value> {
     let mut entries = Vec::new();
     while entries.len() < count {
         let message: Value = serde_json::from_slice(&log.next().await.body).unwrap();

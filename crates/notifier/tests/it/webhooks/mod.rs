@@ -1,7 +1,8 @@
-//! Webhooks: a notifier, a real receiver, and administrators with tokens of a real auth-service.
+//! Webhooks, and the routes for mails: a notifier, a real receiver, and administrators with tokens of a real auth-service.
 
 mod audit_log;
 mod delivering;
+mod mails;
 mod official;
 mod receiver;
 mod resending;

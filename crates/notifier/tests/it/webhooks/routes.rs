@@ -14,14 +14,15 @@ use crate::fixture::{KEY, about_tickets};
 
 const UNKNOWN: &str = "01920000-0000-7000-8000-000000000000";
 
-/// Returns a request for every route with a webhook and a delivery in its path.
+/// Returns a request for every route with a webhook and a delivery, or the message of a mail, in its path.
 fn requests(webhook: &str, delivery: &str) -> Vec<(Method, String, Option<Value>)> {
     let all = notifier::routes().into_iter().map(|name| {
         let (method, path) = name.split_once(' ').unwrap();
-        let path = path.replace("{webhookId}", webhook).replace("{deliveryId}", delivery);
+        let path = path.replace("{webhookId}", webhook).replace("{deliveryId}", delivery).replace("{messageId}", delivery);
         let body = match (method, path.rsplit('/').next().unwrap()) {
             ("POST", "webhooks") => Some(json!({"url": "https://crm.example/"})),
             ("PATCH", _) | ("POST", "rotatesecret") => Some(json!({})),
+            ("POST", "resend") if path.starts_with("/admin/deliveries/") => Some(json!({"recipient": UNKNOWN})),
             ("POST", "resend") if !path.contains("/deliveries/") => Some(json!({"since": "2026-01-01T00:00:00Z"})),
             _ => None,
         };
@@ -35,7 +36,7 @@ async fn send(client: &Client, (method, path, body): &(Method, String, Option<Va
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_organizers_and_owners_manage_webhooks() {
+async fn only_organizers_and_owners_manage_webhooks_and_mails() {
     let setup = Setup::new(|_, _| TAKEN, &[]).await;
     let base = setup.receiver.url("/hook");
     let url = format!("http://{}", setup.notifier.http_addr().unwrap());
@@ -57,7 +58,7 @@ async fn only_organizers_and_owners_manage_webhooks() {
         // No delivery has the unknown id.
         assert!(status < 300 || (status == 404 && request.1.contains("/deliveries/")) || status == 409, "{request:?}: {status}");
     }
-    for request in requests(UNKNOWN, UNKNOWN).into_iter().filter(|request| request.1 != "/admin/webhooks") {
+    for request in requests(UNKNOWN, UNKNOWN).into_iter().filter(|request| request.1.starts_with("/admin/webhooks/")) {
         send(&organizer, &request).await.refused(404, "webhook-not-found");
     }
     setup.stop().await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Example;
 use crate::mail::prepare_mail;
-use crate::webhooks::prepare_webhook;
+use crate::webhooks::{prepare_mail_to_resend, prepare_webhook};
 use crate::wishes::prepare_wish;
 
 /// Returns a client, a path and a body for an example, after creating the resources that it refers to and inserting their
@@ -153,6 +153,7 @@ pub(crate) async fn prepare(system: &System, example: &Example) -> (Client, Stri
             present(&mut body, &booking, &tickets);
             root.client.clone()
         }
+        "resendMail" => prepare_mail_to_resend(system, &mut path, &body).await,
         id if id.contains("Webhook") => prepare_webhook(system, &mut path).await,
         other => panic!("{other} has a body; create here the resources that its example needs"),
     };

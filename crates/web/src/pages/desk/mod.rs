@@ -1,4 +1,4 @@
-//! The organizers' desk: events with their figures, bookings, waiting lists and transfers, check-in, accounts, the audit log, webhooks, and the second factor.
+//! The organizers' desk: events with their figures, bookings, waiting lists and transfers, check-in, accounts, the audit log, webhooks, mails, and the second factor.
 //!
 //! Every page needs the session of an administrator, and most need the role of an organizer. An action that changes or ends something first shows a page that says what will happen.
 
@@ -16,6 +16,7 @@ mod guest;
 mod guest_link;
 mod image;
 mod lifecycle;
+mod mails;
 mod models;
 mod sales;
 mod second_factor;
@@ -67,6 +68,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get("/desk/accounts/{accountId}/role", accounts::ask_role)
         .post("/desk/accounts/{accountId}/role", accounts::change_role)
         .get("/desk/auditlog", audit_log::list)
+        .get("/desk/mails", mails::list)
+        .get("/desk/mails/{messageId}/{recipient}/resend", mails::ask)
+        .post("/desk/mails/{messageId}/{recipient}/resend", mails::resend)
         .get("/desk/secondfactor", second_factor::show)
         .post("/desk/secondfactor", second_factor::begin)
         .post("/desk/secondfactor/confirm", second_factor::confirm)
@@ -81,6 +85,14 @@ fn administrator(visitor: &Visitor) -> Result<(), PageError> {
 /// Fails unless the visitor is signed in as an administrator who may manage events. The API checks the same for each call.
 fn organizer(visitor: &Visitor) -> Result<(), PageError> {
     admit(visitor, Session::is_organizer)
+}
+
+/// Fails unless the installation has a notifier and the visitor may use its routes.
+fn with_notifier(visitor: &Visitor) -> Result<(), PageError> {
+    if !visitor.site.api.has_notifier() {
+        return Err(PageError::NotFound);
+    }
+    organizer(visitor)
 }
 
 fn admit(visitor: &Visitor, is_permitted: impl FnOnce(&Session) -> bool) -> Result<(), PageError> {

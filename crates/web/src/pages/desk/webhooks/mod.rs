@@ -17,7 +17,7 @@ use rowlock_domain::ids::EventId;
 use rowlock_http::Routes;
 
 use super::models::DeskEvent;
-use super::{done, id_in, next_page, organizer};
+use super::{done, id_in, next_page, with_notifier};
 use crate::api::Call;
 use crate::api::models::List;
 use crate::error::PageError;
@@ -74,10 +74,7 @@ pub(super) async fn list(visitor: Visitor) -> Result<HttpResponse, PageError> {
 
 /// Fails unless the installation has webhooks and the visitor may manage them.
 fn admit(visitor: &Visitor) -> Result<(), PageError> {
-    if !visitor.site.api.has_webhooks() {
-        return Err(PageError::NotFound);
-    }
-    organizer(visitor)
+    with_notifier(visitor)
 }
 
 fn new_page(visitor: &Visitor, title: impl Into<String>) -> Page {
