@@ -177,13 +177,11 @@ pub(super) async fn ask(visitor: Visitor, path: web::Path<(String, String)>) -> 
     let (action, back) = (format!("/desk/mails/{message}/{recipient}/resend{query}"), format!("/desk/mails{query}"));
     let mut page = ConfirmPage::new(&visitor, text("mail-resend-title"), text("mail-resend"), action, back);
     page.sentences = vec![text("mail-resend-explanation")];
-    let kind = visitor.query("kind");
-    page.facts = vec![
-        (text("mail"), kind_text(&visitor.locale, &kind)),
-        (text("mail-recipient"), recipient.to_string()),
-        (text("mail-message"), message.to_string()),
-    ];
-    page.facts.retain(|(_, value)| !value.is_empty());
+    // Anybody can write a link to this page, so it shows only kinds that it knows.
+    let kind = visitor.locale.optional(&format!("mail-kind-{}", visitor.query("kind")));
+    page.facts = kind.map(|kind| (text("mail"), kind)).into_iter().collect();
+    page.facts.push((text("mail-recipient"), recipient.to_string()));
+    page.facts.push((text("mail-message"), message.to_string()));
     render(&page)
 }
 
