@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel_migrations::EmbeddedMigrations;
-use rowlock_postgres::{ConnectionLimits, MigrateError, Pool, SchemaState, checkout, schema_state};
+use rowlock_postgres::{ConnectionLimits, MigrateError, Pool, SchemaState, check_url, checkout, schema_state};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,11 @@ impl DatabaseSettings {
     pub fn read(reader: &mut SettingsReader) -> Option<Self> {
         let url = reader.secret_url("database.url", &SCHEMES);
         let migration_url = reader.optional_secret_url("database.migration_url", &SCHEMES);
+        for (name, url) in [("database.url", url.as_ref()), ("database.migration_url", migration_url.as_ref().and_then(Option::as_ref))] {
+            if let Some(Err(error)) = url.map(check_url) {
+                reader.add_error(name, error);
+            }
+        }
         let pool_size = reader.number("database.pool_size", 2..=500);
         let lock = reader.millis("database.lock_timeout_ms", 10..=60_000);
         let statement = reader.millis("database.statement_timeout_ms", 10..=600_000);

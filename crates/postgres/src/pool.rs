@@ -1,5 +1,7 @@
 //! Connection pools and connections. Every connection has timeouts for locks, statements and idle transactions.
 
+use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -7,11 +9,14 @@ use deadpool::managed::{PoolError as DeadpoolError, QueueMode, Timeouts};
 use diesel::{ConnectionError, QueryResult};
 use diesel_async::pooled_connection::deadpool as diesel_pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod};
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
+use tokio_postgres::NoTls;
 
 use crate::Fault;
+use crate::database_url::DatabaseUrl;
+use crate::tls::Connector;
 
 /// A pool of connections to one database.
 pub type Pool = diesel_pool::Pool<AsyncPgConnection>;
@@ -85,27 +90,41 @@ impl From<diesel::result::Error> for DatabaseError {
 /// Opens a single connection outside any pool, with `limits` set on it. `name` is the `application_name` that
 /// `pg_stat_activity` shows.
 pub async fn connect(url: &SecretString, limits: ConnectionLimits, name: &str) -> Result<AsyncPgConnection, DatabaseError> {
-    establish(url.expose_secret().to_owned(), limits, name.to_owned(), "")
+    establish(&parse(url)?, limits, name, "").await.map_err(|error| DatabaseError::Unavailable(error.to_string()))
+}
+
+fn parse(url: &SecretString) -> Result<DatabaseUrl, DatabaseError> {
+    DatabaseUrl::parse(url).map_err(|error| DatabaseError::Unavailable(error.to_string()))
+}
+
+/// Opens a connection that is encrypted as the URL demands. The certificates are read each time, so that replaced ones are used without
+/// a restart.
+async fn open(url: &DatabaseUrl) -> Result<AsyncPgConnection, ConnectionError> {
+    let failed = |error: &tokio_postgres::Error| ConnectionError::BadConnection(describe(error));
+    let Some(encryption) = url.encryption.clone() else {
+        let (client, connection) = url.config.connect(NoTls).await.map_err(|error| failed(&error))?;
+        return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
+    };
+    let config = tokio::task::spawn_blocking(move || encryption.client_config())
         .await
-        .map_err(|error| DatabaseError::Unavailable(error.to_string()))
+        .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
+        .map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+    let (client, connection) = url.config.connect(Connector::new(config)).await.map_err(|error| failed(&error))?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }
 
-/// Adds TCP keepalive parameters to a database URL, so that the operating system detects a dead peer within 30 seconds.
-/// Parameters that the URL already contains are kept.
-fn with_keepalives(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else { return url.to_owned() };
-    for (name, value) in [("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_retries", "3"), ("tcp_user_timeout", "30")]
-    {
-        if !parsed.query_pairs().any(|(given, _)| given == name) {
-            parsed.query_pairs_mut().append_pair(name, value);
-        }
+/// Returns the reason why a connection could not be opened. The error itself names only the step that failed.
+fn describe(error: &tokio_postgres::Error) -> String {
+    match (error.as_db_error(), error.source()) {
+        (Some(answer), _) => answer.message().to_owned(),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
     }
-    parsed.into()
 }
 
-async fn establish(url: String, limits: ConnectionLimits, name: String, planner: &str) -> Result<AsyncPgConnection, ConnectionError> {
+async fn establish(url: &DatabaseUrl, limits: ConnectionLimits, name: &str, planner: &str) -> Result<AsyncPgConnection, ConnectionError> {
     let open = async {
-        let mut conn = AsyncPgConnection::establish(&with_keepalives(&url)).await?;
+        let mut conn = open(url).await?;
         let settings = format!(
             "SET application_name = '{}'; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'; {planner}",
             name.replace('\'', ""),
@@ -121,7 +140,8 @@ async fn establish(url: String, limits: ConnectionLimits, name: String, planner:
     })
 }
 
-/// Builds a pool of at most `size` connections. It opens them on demand, so this succeeds even if the database is down.
+/// Builds a pool of at most `size` connections. It opens them on demand, so this succeeds even if the database is down. It fails if the
+/// URL is invalid; see [`check_url`](crate::check_url).
 pub fn build_pool(url: &SecretString, size: usize, limits: ConnectionLimits, name: &str) -> Result<Pool, DatabaseError> {
     pool_with(url, size, limits, name, "")
 }
@@ -140,12 +160,16 @@ pub fn build_keyed_pool(url: &SecretString, size: usize, limits: ConnectionLimit
 }
 
 fn pool_with(url: &SecretString, size: usize, limits: ConnectionLimits, name: &str, planner: &'static str) -> Result<Pool, DatabaseError> {
-    let name = name.to_owned();
+    let (url, name) = (Arc::new(parse(url)?), Arc::<str>::from(name));
     let mut config = ManagerConfig::default();
     // `Fast` saves a round trip per checkout and still discards closed connections and those with an open transaction.
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| establish(url.to_owned(), limits, name.clone(), planner).boxed());
-    let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
+    config.custom_setup = Box::new(move |_| {
+        let (url, name) = (Arc::clone(&url), Arc::clone(&name));
+        async move { establish(&url, limits, &name, planner).await }.boxed()
+    });
+    // The setup has the parsed URL.
+    let manager = AsyncDieselConnectionManager::new_with_config("", config);
     Pool::builder(manager)
         .max_size(size)
         // The server process of the most recently used connection has the warmest caches.

@@ -239,7 +239,7 @@ pub(crate) struct DeadLetters {
     /// Only the queues of this family.
     #[arg(long, global = true, value_enum)]
     pub(crate) queue: Option<QueueFamily>,
-    /// File that contains the URL of RabbitMQ, amqp://USER:PASSWORD@HOST:PORT/VHOST. Without it, ROWLOCK__AMQP__URL or
+    /// File that contains the URL of RabbitMQ, amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://. Without it, ROWLOCK__AMQP__URL or
     /// ROWLOCK__AMQP__URL_FILE is used, as for the services; ROWLOCK__AMQP__PREFIX and ROWLOCK__AMQP__RETRY_DELAYS_MS apply as
     /// well.
     #[arg(long, global = true, value_name = "FILE")]

@@ -1,5 +1,5 @@
 //! Test support for all crates: a database and a broker namespace per test, a complete running system, an HTTP client that
-//! validates responses, and a TCP proxy that injects faults.
+//! validates responses, a TCP proxy that injects faults, and a TLS terminator.
 
 #![allow(clippy::missing_panics_doc, reason = "every function of this crate panics if the test cannot continue")]
 
@@ -22,6 +22,7 @@ pub mod smtp_server;
 pub mod socket_gateway;
 pub mod system;
 pub mod templates;
+pub mod tls;
 pub mod totp;
 pub mod transfers;
 pub mod wait;

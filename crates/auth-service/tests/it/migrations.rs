@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use rowlock_platform::clock::Clock;
 use rowlock_postgres::{ConnectionLimits, connect, migrate, revert_all};
 use rowlock_test_support::database::TestDatabase;
+use rowlock_test_support::tls::{Authority, TlsTerminator, server_config};
 use rowlock_test_support::wait::until_some;
+use secrecy::ExposeSecret;
 
 use crate::support::{Empty, Migrated, Service, close, query, query_on, system};
 
@@ -40,6 +42,18 @@ async fn migrations_can_be_reverted_and_reapplied() {
     assert_eq!(down, Vec::<String>::new());
     migrate(&database.owner_url(), &database.service_url(), MIGRATIONS).await.unwrap();
     assert_eq!(query(&database, CATALOG).await, before);
+    database.close().await;
+}
+
+#[tokio::test]
+async fn migrations_run_over_an_encrypted_connection() {
+    let (database, authority) = (TestDatabase::new(&Empty).await, Authority::new("ours"));
+    let certificate = server_config(&authority.issue("localhost"), None);
+    let server = TlsTerminator::in_front_of_postgres(database.owner_url().expose_secret(), certificate).await;
+    let mut owner_url = server.url.clone();
+    owner_url.set_query(Some("sslmode=require"));
+    let applied = migrate(&owner_url.as_str().into(), &database.service_url(), MIGRATIONS).await.unwrap();
+    assert_eq!((applied.is_empty(), server.encrypted()), (false, 1));
     database.close().await;
 }
 

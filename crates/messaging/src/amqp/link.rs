@@ -3,14 +3,15 @@
 //! A link has one owner, who uses it through `&mut self`. It is never repaired: after the first error every call fails, and
 //! the owner drops the link.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
 
-use amqprs::channel::Channel;
+use amqprs::channel::{Channel, ConfirmSelectArguments};
 use amqprs::connection::Connection;
 use amqprs::error::Error;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::watch::{ChannelWatch, ConnectionWatch, LinkEvent};
 use super::{AmqpSettings, LinkError};
@@ -18,6 +19,12 @@ use super::{AmqpSettings, LinkError};
 /// How long to wait for the broker's close reason after a failure. By then amqprs has dropped the callbacks of a dead link, so
 /// no reason can arrive later.
 const CLOSE_REASON_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How long a publisher waits before it sends what the TLS session has not sent yet. Confirms usually take less.
+const FIRST_PUSH: Duration = Duration::from_millis(10);
+
+/// Longest interval between two attempts to send it.
+const MAX_PUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
     channel: Channel,
@@ -30,12 +37,15 @@ pub(super) struct Link {
     /// be mistaken for that of the new call.
     in_call: bool,
     ended: Option<LinkError>,
+    is_encrypted: bool,
+    /// Whether waiting sends what the TLS session has not sent yet; see [`pushing`].
+    pushes: bool,
 }
 
 impl Link {
     pub(super) async fn open(settings: &AmqpSettings) -> Result<Self, LinkError> {
-        settings.check()?;
-        let arguments = settings.open_arguments()?;
+        let arguments = settings.checked_arguments()?;
+        let is_encrypted = arguments.get_tls_adaptor().is_some();
         let limit = settings.connect_timeout;
         let connection = timeout(limit, Connection::open(&arguments))
             .await
@@ -52,7 +62,17 @@ impl Link {
             }
         };
         let channel = with_timeout("opening a channel", limit, setup).await?;
-        Ok(Self { channel, connection, events, call_limit: limit, send_limit: settings.confirm_timeout, in_call: false, ended: None })
+        let send_limit = settings.confirm_timeout;
+        Ok(Self { channel, connection, events, call_limit: limit, send_limit, in_call: false, ended: None, is_encrypted, pushes: false })
+    }
+
+    /// Enables publisher confirms. From now on, waiting for a response or an event on an encrypted link also sends what the TLS
+    /// session has not sent yet.
+    pub(super) async fn enable_confirms(&mut self) -> Result<(), LinkError> {
+        self.call("enabling publisher confirms", |channel| async move { channel.confirm_select(ConfirmSelectArguments::default()).await })
+            .await?;
+        self.pushes = self.is_encrypted;
+        Ok(())
     }
 
     /// Makes a call and waits for the broker's response.
@@ -66,7 +86,8 @@ impl Link {
             return Err(self.end(LinkError::Abandoned));
         }
         self.in_call = true;
-        match with_timeout(doing, self.call_limit, call(self.channel.clone())).await {
+        let response = with_timeout(doing, self.call_limit, call(self.channel.clone()));
+        match pushing(self.pushes.then(|| self.channel.clone()), response).await {
             Ok(response) => {
                 self.in_call = false;
                 Ok(response)
@@ -107,6 +128,15 @@ impl Link {
             Some(LinkEvent::Ended(error)) => Err(self.end(error)),
             Some(event) => Ok(event),
             None => Err(self.end(LinkError::Lost)),
+        }
+    }
+
+    /// Waits for the next event like `next_event`, but no longer than `limit`.
+    pub(super) async fn next_event_within(&mut self, doing: &'static str, limit: Duration) -> Result<LinkEvent, LinkError> {
+        let channel = self.pushes.then(|| self.channel.clone());
+        match pushing(channel, timeout(limit, self.next_event())).await {
+            Ok(event) => event,
+            Err(_) => Err(self.end(LinkError::TimedOut { doing, limit })),
         }
     }
 
@@ -152,6 +182,29 @@ impl Link {
         }
         // The broker processes frames in order, so its response means that everything sent before has been processed.
         let _ = with_timeout("closing", self.send_limit, self.connection.close()).await;
+    }
+}
+
+/// Waits for the broker, and meanwhile makes amqprs send the rest of what was published, if there is a channel.
+///
+/// amqprs never flushes its stream. If the socket cannot take everything that was written, up to 64 KiB stay in the TLS session until
+/// the next frame, and without one until the next heartbeat. A repeated `confirm.select` without a response is such a frame, and changes
+/// nothing.
+async fn pushing<T>(channel: Option<Channel>, waiting: impl Future<Output = T>) -> T {
+    let Some(channel) = channel else { return waiting.await };
+    tokio::select! {
+        response = waiting => response,
+        never = push_unsent(channel) => match never {},
+    }
+}
+
+async fn push_unsent(channel: Channel) -> Infallible {
+    let mut pause = FIRST_PUSH;
+    loop {
+        sleep(pause).await;
+        // If this fails, the link has ended, which its events report.
+        let _ = channel.confirm_select(ConfirmSelectArguments::new(true)).await;
+        pause = (pause * 2).min(MAX_PUSH_INTERVAL);
     }
 }
 

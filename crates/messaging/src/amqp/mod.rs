@@ -24,6 +24,7 @@ mod publisher;
 mod retry;
 mod settings;
 mod tap;
+mod tls;
 mod topology;
 mod watch;
 
@@ -39,4 +40,5 @@ pub use publisher::Publisher;
 pub use retry::Disposition;
 pub use settings::AmqpSettings;
 pub use tap::Tap;
+pub use tls::AmqpTlsSettings;
 pub use topology::{RetryQueue, Topology};

@@ -1,6 +1,6 @@
 //! Publisher with confirms.
 
-use amqprs::channel::{BasicPublishArguments, ConfirmSelectArguments, QueueDeclareArguments};
+use amqprs::channel::{BasicPublishArguments, QueueDeclareArguments};
 use rowlock_domain::messages::TICKETS_RELEASED;
 use tokio::time::timeout;
 
@@ -33,8 +33,7 @@ impl Publisher {
         let mut link = Link::open(settings).await?;
         let topology = Topology::new(settings);
         Topology::declare_all(settings, &mut link).await?;
-        link.call("enabling publisher confirms", |channel| async move { channel.confirm_select(ConfirmSelectArguments::default()).await })
-            .await?;
+        link.enable_confirms().await?;
         Ok(Self { link, settings: settings.clone(), topology, next_tag: 1, in_batch: false, metrics: LinkMetrics::default(), up: None })
     }
 
@@ -66,8 +65,7 @@ impl Publisher {
         while !tracker.is_settled() {
             // The timeout applies to each confirm and not to the whole batch, because only a stalled broker is an error.
             let limit = self.settings.confirm_timeout;
-            let event = timeout(limit, self.link.next_event()).await;
-            record(&mut tracker, event.map_err(|_| self.link.end(LinkError::TimedOut { doing: "waiting for confirms", limit }))??);
+            record(&mut tracker, self.link.next_event_within("waiting for confirms", limit).await?);
         }
         self.in_batch = false;
         let settlements = tracker.into_settlements();

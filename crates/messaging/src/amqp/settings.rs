@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use amqprs::connection::OpenConnectionArguments;
 use percent_encoding::percent_decode_str;
+use rowlock_platform::settings::SettingsReader;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::LinkError;
-use rowlock_platform::settings::SettingsReader;
+use super::{AmqpTlsSettings, LinkError};
 
 /// Address, timeouts and retry delays of the broker connection.
 #[derive(Debug, Clone)]
 pub struct AmqpSettings {
-    /// `amqp://user:password@host:port/vhost`. User and password are percent-decoded. Without a path, or with the path `/`,
-    /// the vhost is `/`.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://` for an encrypted connection. User and password are percent-decoded.
+    /// Without a path, or with the path `/`, the vhost is `/`.
     pub url: SecretString,
+    /// Certificates of an encrypted connection.
+    pub tls: AmqpTlsSettings,
     /// Prefix of the name of every exchange and queue, so that installations and tests can share a broker.
     pub prefix: String,
     /// Name of the connection in RabbitMQ's management tools.
@@ -37,6 +39,7 @@ impl AmqpSettings {
     pub fn new(url: SecretString) -> Self {
         Self {
             url,
+            tls: AmqpTlsSettings::default(),
             prefix: "rowlock".to_owned(),
             connection_name: "rowlock".to_owned(),
             heartbeat: Duration::from_secs(10),
@@ -48,7 +51,8 @@ impl AmqpSettings {
 
     /// Reads the section `amqp`. `connection_name` is the name of the connection in RabbitMQ's management tools.
     pub fn read(reader: &mut SettingsReader, connection_name: &str) -> Option<Self> {
-        let url = reader.secret_url("amqp.url", &["amqp"]);
+        let url = reader.secret_url("amqp.url", &["amqp", "amqps"]);
+        let tls = AmqpTlsSettings::read(reader);
         let prefix = reader.value("amqp.prefix");
         let heartbeat = reader.number("amqp.heartbeat_seconds", 2..=600).map(Duration::from_secs);
         let connect_timeout = reader.millis("amqp.connect_timeout_ms", 100..=120_000);
@@ -61,6 +65,7 @@ impl AmqpSettings {
             heartbeat: heartbeat?,
             connect_timeout: connect_timeout?,
             confirm_timeout: confirm_timeout?,
+            tls: tls?,
             ..Self::new(url?)
         };
         if let Err(error) = settings.check() {
@@ -72,6 +77,11 @@ impl AmqpSettings {
 
     /// Checks the settings without connecting, so that a service can refuse to start with wrong ones.
     pub fn check(&self) -> Result<(), LinkError> {
+        self.checked_arguments().map(|_| ())
+    }
+
+    /// Checks the settings and returns the arguments with which amqprs connects.
+    pub(super) fn checked_arguments(&self) -> Result<OpenConnectionArguments, LinkError> {
         // amqprs panics on queue names of more than 255 bytes; the longest suffix has about 40 bytes.
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if self.prefix.is_empty() || self.prefix.len() > 100 || !self.prefix.chars().all(is_allowed) {
@@ -80,16 +90,18 @@ impl AmqpSettings {
         if self.connection_name.len() > 255 {
             return Err(LinkError::Settings("the connection name is longer than 255 bytes".to_owned()));
         }
-        self.open_arguments().map(|_| ())
+        self.open_arguments()
     }
 
-    pub(super) fn open_arguments(&self) -> Result<OpenConnectionArguments, LinkError> {
+    fn open_arguments(&self) -> Result<OpenConnectionArguments, LinkError> {
         let invalid = |problem: &str| LinkError::Settings(problem.to_owned());
         // The parser's message is not passed on, because it could quote the password.
         let url = Url::parse(self.url.expose_secret()).map_err(|_| invalid("the URL cannot be parsed"))?;
-        if url.scheme() != "amqp" {
-            return Err(invalid("the URL must begin with amqp://"));
-        }
+        let (is_encrypted, standard_port) = match url.scheme() {
+            "amqp" => (false, 5672),
+            "amqps" => (true, 5671),
+            _ => return Err(invalid("the URL must begin with amqp:// or amqps://")),
+        };
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| invalid("the URL has no host"))?;
         let decode = |text: &str, problem| percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| invalid(problem));
         let (user, password) = match url.username() {
@@ -104,8 +116,15 @@ impl AmqpSettings {
             return Err(invalid("the vhost is longer than 255 bytes"));
         }
         let heartbeat = u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX).max(2);
-        let mut arguments = OpenConnectionArguments::new(host, url.port().unwrap_or(5672), &user, &password);
+        let mut arguments = OpenConnectionArguments::new(host, url.port().unwrap_or(standard_port), &user, &password);
         arguments.virtual_host(&vhost).connection_name(&self.connection_name).heartbeat(heartbeat);
+        if is_encrypted {
+            arguments.tls_adaptor(self.tls.adaptor(host)?);
+        } else if !self.tls.is_empty() {
+            return Err(invalid(
+                "the certificates and the key are for encrypted connections, but the URL begins with amqp://, not amqps://",
+            ));
+        }
         Ok(arguments)
     }
 }
@@ -129,15 +148,30 @@ mod tests {
 
     #[test]
     fn omitted_parts_of_a_url_have_the_usual_defaults() {
-        for url in ["amqp://localhost", "amqp://localhost/", "amqp://localhost/%2F"] {
-            let arguments = settings(url).open_arguments().unwrap();
-            assert_eq!((arguments.get_port(), arguments.get_virtual_host()), (5672, "/"), "{url}");
+        for (url, port) in [("amqp://localhost", 5672), ("amqp://localhost/", 5672), ("amqps://localhost/%2F", 5671)] {
+            let mut settings = settings(url);
+            settings.tls.ca_certificates = (port == 5671).then(certificate);
+            let arguments = settings.open_arguments().unwrap();
+            assert_eq!((arguments.get_port(), arguments.get_virtual_host()), (port, "/"), "{url}");
+            assert_eq!(arguments.get_tls_adaptor().is_some(), port == 5671, "{url}");
         }
+    }
+
+    fn certificate() -> String {
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()
+    }
+
+    #[test]
+    fn certificates_are_refused_for_a_connection_that_is_not_encrypted() {
+        let mut settings = settings("amqp://u:secret@localhost");
+        settings.tls.ca_certificates = Some(certificate());
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains("not amqps://") && !error.contains("secret"), "{error}");
     }
 
     #[test]
     fn invalid_settings_are_rejected_without_revealing_the_password() {
-        for url in ["amqps://u:secret@host", "http://u:secret@host", "amqp://u:secret@", "amqp://u:secret@host:99999", "nonsense"] {
+        for url in ["http://u:secret@host", "amqp://u:secret@", "amqp://u:secret@host:99999", "nonsense"] {
             let error = settings(url).check().unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }

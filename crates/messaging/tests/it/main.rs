@@ -4,6 +4,7 @@
 
 mod amqp;
 mod dead_letters;
+mod encryption;
 mod faults;
 mod outbox;
 mod relays;
