@@ -45,7 +45,7 @@ pub enum UrlError {
     Encryption {
         /// Name of the parameter.
         name: &'static str,
-        /// What is wrong with it.
+        /// Description of the problem, which continues a sentence.
         problem: String,
     },
 }

@@ -90,7 +90,8 @@ impl From<diesel::result::Error> for DatabaseError {
 /// Opens a single connection outside any pool, with `limits` set on it. `name` is the `application_name` that
 /// `pg_stat_activity` shows.
 pub async fn connect(url: &SecretString, limits: ConnectionLimits, name: &str) -> Result<AsyncPgConnection, DatabaseError> {
-    establish(&parse(url)?, limits, name, "").await.map_err(|error| DatabaseError::Unavailable(error.to_string()))
+    // Boxed, because a TLS handshake would make the future of every caller large.
+    Box::pin(establish(&parse(url)?, limits, name, "")).await.map_err(|error| DatabaseError::Unavailable(error.to_string()))
 }
 
 fn parse(url: &SecretString) -> Result<DatabaseUrl, DatabaseError> {

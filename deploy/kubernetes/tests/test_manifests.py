@@ -399,13 +399,13 @@ OUTSIDE = {
     "the world": (None, {}),
 }
 PORTS = (
-    25, 53, 80, 443, 465, 587, 4369, 5432, 5672, 6443, 8000, 8081, 8082, 8084, 8085, 9081, 9082, 9083, 9084, 9085, 15672, 15692, 25672, 35672,
+    25, 53, 80, 443, 465, 587, 4369, 5432, 5671, 5672, 6443, 8000, 8081, 8082, 8084, 8085, 9081, 9082, 9083, 9084, 9085, 15672, 15692, 25672, 35672,
 )
 DATABASE_USERS = tuple(name for name in OURS if name != "web")
 ALLOWED = (
     {(who, "dns", 53) for who in INSIDE}
     | {(who, "postgres", 5432) for who in (*DATABASE_USERS, "postgres")}
-    | {(who, "rabbitmq", 5672) for who in (*STATEFUL, "keda")}
+    | {(who, "rabbitmq", port) for who in (*STATEFUL, "keda") for port in (5671, 5672)}
     | {("auth-service", "booking-service", 8082), ("booking-service", "auth-service", 8081)}
     | {("web", "auth-service", 8081), ("web", "booking-service", 8082), ("gateway", "web", 8084), ("prometheus", "web", 9084)}
     | {("notifier", "auth-service", 8081), ("notifier", "booking-service", 8082), ("prometheus", "notifier", 9085)}
