@@ -155,7 +155,7 @@ async fn every_documented_change_with_a_key_is_retried_on_the_next_replica() {
         .iter()
         .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path)))
         .filter(|(method, _)| ["POST", "PATCH", "PUT", "DELETE"].contains(&method.as_str()))
-        .map(|(method, path)| (method, path.replace('{', "").replace('}', "")))
+        .map(|(method, path)| (method, path.replace(['{', '}'], "")))
         .collect();
     assert!(changes.iter().any(|(_, path)| path == "/api/transfers"));
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{TransferId, WaitlistEntryId, WishId};
+use crate::ids::{BookingId, TransferId, WaitlistEntryId, WishId};
 use crate::messages::fixtures::{ACCOUNT, BOOKING, ENTRY, EVENT, ID, KEY, body as message};
 use crate::messages::{Change, DomainEvent, EventChanges, WEBHOOK_TYPES};
 use crate::wishes::WishPlace;
@@ -13,11 +13,9 @@ fn joined() -> DomainEvent {
     DomainEvent::WaitlistJoined { waitlist_entry_id: ENTRY, account_id: ACCOUNT, quantity: 3, min_quantity: None, number: 7, wish: None }
 }
 
-#[test]
-fn each_type_that_people_are_told_about_is_read() {
-    let (booking_id, account_id, waitlist_entry_id) = (BOOKING, ACCOUNT, ENTRY);
-    let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
-    let of = |quantity, remaining, booking, entry| TicketNotification {
+/// Returns a notification about tickets.
+fn of(quantity: u32, remaining: u32, booking: Option<BookingId>, entry: Option<WaitlistEntryId>) -> TicketNotification {
+    TicketNotification {
         event: EVENT,
         ticket_type: Some(KEY.ticket_type),
         account: ACCOUNT,
@@ -28,7 +26,13 @@ fn each_type_that_people_are_told_about_is_read() {
         remaining,
         is_called_off: false,
         place: Some(HistoryPlace { booking, entry, sequence: 42 }),
-    };
+    }
+}
+
+#[test]
+fn each_type_that_people_are_told_about_is_read() {
+    let (booking_id, account_id, waitlist_entry_id) = (BOOKING, ACCOUNT, ENTRY);
+    let (quantity, number, expires_at) = (3, 7, chrono::DateTime::UNIX_EPOCH);
     let (booking, entry) = (Some(booking_id), Some(waitlist_entry_id));
     let confirmed = |origin| DomainEvent::BookingConfirmed { booking_id, account_id, quantity, origin };
     let expired = |origin| DomainEvent::BookingExpired { booking_id, account_id, quantity, expires_at, origin };
