@@ -110,6 +110,24 @@ pub(crate) struct TicketData {
     pub(crate) offer: Option<Offer>,
 }
 
+#[cfg(test)]
+impl TicketData {
+    /// Returns the data of a mail about so many tickets of an event.
+    pub(crate) const fn of(event_id: EventId, quantity: u32) -> Self {
+        Self {
+            event_id,
+            ticket_type_id: None,
+            quantity,
+            requested: None,
+            minimum: None,
+            belongs_to_wish: false,
+            remaining: quantity,
+            is_called_off: false,
+            offer: None,
+        }
+    }
+}
+
 /// An offer of tickets from a waiting list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

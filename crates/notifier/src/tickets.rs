@@ -167,18 +167,7 @@ mod tests {
     }
 
     fn tickets(quantity: u32) -> TicketData {
-        let event_id = EventId::from_uuid(Uuid::from_u128(7));
-        TicketData {
-            event_id,
-            ticket_type_id: None,
-            quantity,
-            requested: None,
-            minimum: None,
-            belongs_to_wish: false,
-            remaining: quantity,
-            is_called_off: false,
-            offer: None,
-        }
+        TicketData::of(EventId::from_uuid(Uuid::from_u128(7)), quantity)
     }
 
     #[test]

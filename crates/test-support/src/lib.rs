@@ -8,6 +8,7 @@ pub const PICTURE: &[u8] = include_bytes!("../../../deploy/sample/pictures/chess
 
 pub mod broker;
 pub mod client;
+pub mod closed_port;
 pub mod database;
 pub mod description;
 pub mod gateway;

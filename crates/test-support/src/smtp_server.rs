@@ -11,8 +11,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+
+use crate::closed_port::ClosedPort;
 
 /// The treatment of a mail by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,24 +105,6 @@ impl Drop for SmtpServer {
     }
 }
 
-/// A port at which nothing listens, and that no other process can take meanwhile. It refuses connections until a server is started
-/// at it.
-#[derive(Debug)]
-pub struct ClosedPort {
-    socket: TcpSocket,
-    /// The address of the port.
-    pub address: SocketAddr,
-}
-
-impl ClosedPort {
-    /// Reserves a port.
-    pub fn reserve() -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        Self { address: socket.local_addr().unwrap(), socket }
-    }
-}
-
 impl SmtpServer {
     /// Starts a server that takes every mail.
     pub fn start() -> Self {
@@ -146,7 +130,7 @@ impl SmtpServer {
 
     fn serve(port: ClosedPort, script: Script, recorder: Recorder, log: Arc<Mutex<Log>>) -> Self {
         let address = port.address;
-        let listener = port.socket.listen(1024).unwrap();
+        let listener = port.listen();
         let accepting = tokio::spawn(async move {
             let mut sessions = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {

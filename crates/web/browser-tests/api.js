@@ -126,9 +126,9 @@ export async function soldOutEvent({ tickets = 1, ...fields } = {}) {
   return { event, holder, booking: await holder.book(event, tickets) };
 }
 
-/** Runs SQL in the database of booking-service, and returns its output. */
-function runSql(sql) {
-  const url = required("ROWLOCK_BOOKING_DATABASE_URL");
+/** Runs SQL in the database of booking-service or in another one, and returns its output. */
+function runSql(sql, database = "ROWLOCK_BOOKING_DATABASE_URL") {
+  const url = required(database);
   return execFileSync("psql", ["-X", "-A", "-t", "-1", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], { encoding: "utf8" }).trim();
 }
 
@@ -157,6 +157,15 @@ export function letTicketsHaveReturned({ id }, days = 12) {
 /** Lets the time of a reservation or an offer run out now, because a story cannot wait for minutes. */
 export function letTimeRunOut({ id }) {
   changeRow(`UPDATE bookings SET expires_at = clock_timestamp() WHERE id = '${id}' AND status = 'reserved'`);
+}
+
+/** Stores a mail about a booking that was not sent or may not have been: `failed` or `unclear`. */
+export function storeUnsentMail(status, { id }, event, detail) {
+  const data = JSON.stringify({ eventId: event.id, quantity: 1, remaining: 1 });
+  runSql(`
+    INSERT INTO deliveries (message_id, recipient, channel, kind, data, urgent, status, attempts, settled_at, detail)
+      VALUES (gen_random_uuid(), '${id}', 'email', 'confirmed', '${data}', false, '${status}', 1, now(), '${detail}')`,
+    "ROWLOCK_NOTIFIER_DATABASE_URL");
 }
 
 /** The page behind the link in the e-mail of a pending transfer. Its secret is replaced, because only the e-mail has it. */

@@ -144,6 +144,8 @@ impl Browser {
         command.env("ROWLOCK_URL", system.system().gateway_url()?);
         // With it, stories end reservations that would last for minutes.
         command.env("ROWLOCK_BOOKING_DATABASE_URL", system.system().database_url("rowlock_booking", "rowlock_booking")?);
+        // With it, stories have mails that a mail server refused.
+        command.env("ROWLOCK_NOTIFIER_DATABASE_URL", system.system().database_url("rowlock_notifier", "rowlock_notifier")?);
         command.env("ROWLOCK_ADMIN_EMAIL", &system.admin.email).env("ROWLOCK_ADMIN_PASSWORD", &system.admin.password);
         Ok(command)
     }

@@ -57,17 +57,7 @@ fn event(name: &str, status: &str) -> Event {
 
 /// Returns so many tickets of the event.
 fn tickets(quantity: u32) -> TicketData {
-    TicketData {
-        event_id: EVENT,
-        ticket_type_id: None,
-        quantity,
-        requested: None,
-        minimum: None,
-        belongs_to_wish: false,
-        remaining: quantity,
-        is_called_off: false,
-        offer: None,
-    }
+    TicketData::of(EVENT, quantity)
 }
 
 fn recipient(name: Option<&str>, language: Language) -> Recipient {

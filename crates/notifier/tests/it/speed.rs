@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use rowlock_test_support::closed_port::ClosedPort;
 use rowlock_test_support::wait::until;
 
 use crate::broadcasts::EVENT;
 use crate::fixture::{Fixture, about_tickets, changed};
-use crate::smtp_server::{ClosedPort, SmtpServer};
+use crate::smtp_server::SmtpServer;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures the speed"]

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use rowlock_test_support::closed_port::ClosedPort;
 use rowlock_test_support::wait::until;
 
 use crate::fixture::{Fixture, about_tickets, message};
 use crate::people::{address, person};
-use crate::smtp_server::{Behavior, ClosedPort, SmtpServer};
+use crate::smtp_server::{Behavior, SmtpServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_wait_while_the_server_is_away_and_are_sent_when_it_is_back() {

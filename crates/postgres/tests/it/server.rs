@@ -1,6 +1,5 @@
 //! A PostgreSQL server with `ssl = on`, on which users have to authenticate by channel binding or by a certificate.
 
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use rowlock_postgres::{ConnectionLimits, connect};
+use rowlock_test_support::closed_port::ClosedPort;
 use rowlock_test_support::database::DATABASE_ENV;
 use rowlock_test_support::tls::{Authority, Issued};
 use rowlock_test_support::wait::until;
@@ -92,7 +92,9 @@ impl EncryptedServer {
         let rules = "hostssl all certified 127.0.0.1/32 cert\nhostssl all postgres 127.0.0.1/32 scram-sha-256\n";
         installation.write(&data.join("pg_hba.conf"), rules);
 
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // The reservation lasts until the server is started, so that no other process gets the port.
+        let reserved = ClosedPort::reserve();
+        let port = reserved.address.port();
         let mut command = installation.command("postgres", folder.path());
         command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
         let settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "ssl=on", "ssl_ca_file=clients.crt"];

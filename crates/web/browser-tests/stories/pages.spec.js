@@ -1,6 +1,6 @@
 // Every page at 360 and 1280 px, in light and dark: axe, no sideways scrolling, touch targets.
 import { checkPage, checkPath } from "../checks.js";
-import { expect, letTicketsHaveReturned, letTimeRunOut, linkOf, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, test, ticketType } from "../support.js";
+import { expect, letTicketsHaveReturned, letTimeRunOut, linkOf, newDoorkeeper, newEvent, newPerson, organizer, signIn, soldOutEvent, storeUnsentMail, test, ticketType } from "../support.js";
 
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenversteigerungsabend with all of its friends and relations";
 
@@ -202,7 +202,21 @@ test("the desk: webhooks", async ({ page, context }) => {
 });
 
 test("the desk: mails", async ({ page }) => {
+  const [event, ada] = await Promise.all([newEvent(), newPerson()]);
   await signIn(page, organizer, "/desk/mails");
+  await checkPage(page, "/desk/mails without mails");
+  const account = await ada.call("GET", "/api/account");
+  storeUnsentMail("failed", account, event, `permanent error (550): ${"no-such-mailbox-".repeat(12)}`);
+  storeUnsentMail("unclear", account, event, "the connection ended before the answer");
+  await page.reload();
+  await checkPage(page, "/desk/mails with mails");
+  await page.getByRole("button", { name: "Send again" }).click();
+  await expect(page.getByRole("status")).toHaveText("The mail is being sent again.");
+  await page.getByRole("link", { name: "Send again" }).click();
+  await checkPage(page, "the question before an unclear mail is sent again");
+  await page.getByRole("button", { name: "Send again" }).click();
+  await expect(page.getByRole("status")).toHaveText("The mail is being sent again.");
+  await expect(page.getByText("There are no such mails.")).toBeVisible();
   for (const path of ["/desk/mails", "/desk/mails?status=unclear", "/desk/mails?status=pending"]) await checkPath(page, path);
   await checkPath(page, `/desk/mails/${crypto.randomUUID()}/${crypto.randomUUID()}/resend?kind=event-changed`);
   await page.getByRole("button", { name: "Send again" }).click();
