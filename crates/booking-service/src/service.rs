@@ -217,7 +217,7 @@ impl Service {
             pool: self.pool.clone(),
             new_id: Arc::new(move || clock.uuid()),
             render: Arc::new(render),
-            on_messages: Arc::new(move || wake.notify()),
+            on_messages: Arc::new(move |urgency| wake.notify_of(urgency)),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             messages: MessageFormat { source: SOURCE, max_batch_items: self.settings.max_batch_items },
             response_timeout: self.settings.database.limits.response_timeout(),

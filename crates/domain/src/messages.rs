@@ -12,6 +12,7 @@ mod event_changes;
 mod fixtures;
 mod notifications;
 mod sales;
+mod urgency;
 mod webhooks;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub use self::notifications::{
     URGENT_NOTIFICATION_PATTERNS, parse_notification_message,
 };
 pub use self::sales::{SALES_ROUTING_PATTERNS, SalesChange, SalesMessage, parse_sales_message};
+pub use self::urgency::Urgency;
 pub use self::webhooks::{WEBHOOK_TYPES, WebhookMessage, parse_webhook_message};
 use crate::Timestamp;
 use crate::ids::{AccountId, EventId, MessageId, TicketTypeId, TypeKey};

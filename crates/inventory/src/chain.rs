@@ -167,7 +167,7 @@ impl<R: CommandRequest> StartedBatch<R> {
         let marker = writes.as_ref().map(|writes| writes.marker.clone());
         let mut open = Some((requests, outcomes, on_results));
         let done = |commit| {
-            inventory.notify_committed(marker.is_some(), TransactionTimes { lock, commit });
+            inventory.notify_committed(marker.as_ref(), TransactionTimes { lock, commit });
             if let Some((requests, outcomes, on_results)) = open.take() {
                 on_results(requests.into_iter().zip(outcomes.into_iter().map(Ok)).collect());
             }

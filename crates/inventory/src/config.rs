@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowlock_domain::messages::Urgency;
 use rowlock_postgres::Pool;
 use uuid::Uuid;
 
@@ -50,8 +51,8 @@ pub struct InventoryConfig {
     pub new_id: NewId,
     /// Renders the responses that are stored for repeated requests.
     pub render: Arc<ResponseRenderer>,
-    /// Called after a commit that wrote messages. Must not block.
-    pub on_messages: Arc<dyn Fn() + Send + Sync>,
+    /// Called after a commit that wrote messages, with the greatest of their urgencies. Must not block.
+    pub on_messages: Arc<dyn Fn(Urgency) + Send + Sync>,
     /// Called with the durations after a transaction that wrote something. Must not block.
     pub on_transaction: Arc<dyn Fn(TransactionTimes) + Send + Sync>,
     /// How messages are written to the outbox.

@@ -140,7 +140,7 @@ impl Inventory {
         let ended = timeout(self.config().response_timeout, end_transaction(conn.get()?, writes)).await;
         match self.classify_end(ended) {
             TransactionEnd::Confirmed => {
-                self.notify_committed(marker.is_some(), TransactionTimes { lock, commit: started_at.elapsed() });
+                self.notify_committed(marker.as_ref(), TransactionTimes { lock, commit: started_at.elapsed() });
                 conn.give_back();
                 Ok(AttemptResult::Committed(outcomes))
             }

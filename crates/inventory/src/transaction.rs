@@ -96,10 +96,10 @@ impl Inventory {
     }
 
     /// Calls the hooks after a transaction that wrote something was committed.
-    pub(crate) fn notify_committed(&self, wrote: bool, times: TransactionTimes) {
-        if wrote {
+    pub(crate) fn notify_committed(&self, marker: Option<&CommitMarker>, times: TransactionTimes) {
+        if let Some(marker) = marker {
             (self.config().on_transaction)(times);
-            (self.config().on_messages)();
+            (self.config().on_messages)(marker.urgency);
         }
     }
 
@@ -132,7 +132,7 @@ impl Inventory {
                 if !self.resolve_lost_commit(&marker, &reason).await? {
                     return Ok(AttemptResult::NotCommitted);
                 }
-                (self.config().on_messages)();
+                (self.config().on_messages)(marker.urgency);
                 Ok(AttemptResult::Committed(outcomes))
             }
         }

@@ -15,6 +15,8 @@
 //! - A row that the broker rejects does not block the rows after it. After several rejections it is moved to
 //!   `outbox_failed`, where operators can inspect and replay it.
 //! - A lost notification delays a message by at most one poll interval.
+//! - Released tickets are published at once. The rows of other messages that are written within 20 ms are published together, because
+//!   each read of the outbox and each group of messages that the broker writes to disk has a cost of its own.
 //! - Reads skip the index entries of deleted rows that have not been vacuumed: the low watermark is refreshed every 50 ms, and
 //!   the table is scanned from its beginning only every 10 s; see `watermark`.
 //!
@@ -28,6 +30,7 @@
 //! ```
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 pub mod failed;
 mod lease;
@@ -37,6 +40,7 @@ mod relay;
 mod retries;
 mod rows;
 mod settings;
+mod wake;
 mod watcher;
 mod watermark;
 
@@ -49,5 +53,11 @@ pub use settings::RelaySettings;
 /// Limit of the setting for the number of messages in a batch, so that a consumer's memory stays bounded.
 pub const MAX_BATCH_ITEMS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
+/// Minimum time between two publications of routine messages, so that the messages of that time are published together.
+const COLLECT_TIME: Duration = Duration::from_millis(20);
+
 /// The PostgreSQL notification channel that wakes the relay after a commit.
 pub const CHANNEL: &str = "rowlock_outbox";
+
+/// The payload of a notification about messages that must be published at once. Others have none.
+const URGENT: &str = "urgent";

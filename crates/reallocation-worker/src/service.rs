@@ -95,7 +95,7 @@ impl Worker {
             pool: self.pool.clone(),
             new_id: Arc::new(move || clock.uuid()),
             render: Arc::new(|_| None),
-            on_messages: Arc::new(move || notifier.notify()),
+            on_messages: Arc::new(move |urgency| notifier.notify_of(urgency)),
             on_transaction: Arc::new(move |took| transactions.observe(took.lock, took.commit)),
             messages: MessageFormat { source: SOURCE, max_batch_items: self.settings.work.max_batch_items },
             response_timeout: self.settings.database.limits.response_timeout(),

@@ -11,6 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::try_join_all;
 use futures_util::try_join;
 use rowlock_domain::ids::{BatchId, EventId, TypeKey};
+use rowlock_domain::messages::Urgency;
 use uuid::Uuid;
 
 use self::changed_rows::{add_counters, change_counts, changed_bookings, changed_entries, changed_events, changed_limits, ended_entries};
@@ -29,6 +30,8 @@ pub(crate) struct CommitMarker {
     pub(crate) id: Uuid,
     /// The types whose rows the transaction has locked.
     pub(crate) locked: Vec<TypeKey>,
+    /// How soon its messages have to be published.
+    pub(crate) urgency: Urgency,
 }
 
 /// The writes of one transaction.
@@ -63,9 +66,10 @@ impl BatchWrites {
         let Some(event) = first_message_event.or_else(|| keys.events.as_slice().first().copied()) else { return Ok(None) };
         let marker_row = sql::InsertMarker { event, id: BatchId::from_uuid((work.new_id)()).as_uuid(), now: work.now };
         let (marker_event, id) = first_key.unwrap_or((event, marker_row.id));
-        let marker = CommitMarker { event: EventId::from_uuid(marker_event), id, locked: work.types.keys().copied().collect() };
         add_counters(work, &mut sales)?;
         add_messages(work, format, &mut sales)?;
+        let urgency = sales.keys.iter().map(|key| Urgency::of(key)).max().unwrap_or(Urgency::Routine);
+        let marker = CommitMarker { event: EventId::from_uuid(marker_event), id, locked: work.types.keys().copied().collect(), urgency };
         let lowered = change_counts(work, &mut entries);
         Ok(Some(Self {
             marker,

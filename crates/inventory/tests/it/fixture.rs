@@ -1,13 +1,14 @@
 //! An inventory with a database and a helper to create events, for tests below HTTP.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowlock_domain::Timestamp;
 use rowlock_domain::auditlog::{Actor, ActorRole};
 use rowlock_domain::ids::{AccountId, AuditEntryId, BookingId, EventId, MessageId, TicketTypeId, TypeKey, WaitlistEntryId, WishId};
+use rowlock_domain::messages::Urgency;
 use rowlock_domain::states::WaitlistUntil;
 use rowlock_domain::time_zone::TimeZoneName;
 use rowlock_domain::values::{Capacity, CheckoutMinutes, OfferMinutes, Price, Quantity};
@@ -29,6 +30,8 @@ pub(crate) struct InventoryFixture {
     pub(crate) pool: Pool,
     pub(crate) inventory: Inventory,
     pub(crate) clock: Clock,
+    /// The urgencies of the messages of the transactions, in the order of the commits.
+    pub(crate) urgencies: Arc<Mutex<Vec<Urgency>>>,
 }
 
 /// Creates a view of the messages in the outbox, of which a row contains one or more, in the order of `id, n`.
@@ -48,18 +51,20 @@ impl InventoryFixture {
         let pool = build_keyed_pool(&database.service_url(), 4, ConnectionLimits::default(), "a test").unwrap();
         let clock = Clock::system();
         let ids = clock.clone();
+        let urgencies = Arc::<Mutex<Vec<Urgency>>>::default();
+        let seen = Arc::clone(&urgencies);
         let inventory = Inventory::new(InventoryConfig {
             pool: pool.clone(),
             new_id: Arc::new(move || ids.uuid()),
             render: Arc::new(answer),
-            on_messages: Arc::new(|| {}),
+            on_messages: Arc::new(move |urgency| seen.lock().unwrap().push(urgency)),
             on_transaction: Arc::new(|_| {}),
             messages: MessageFormat { source: "/a/test", max_batch_items: NonZeroUsize::new(5).unwrap() },
             response_timeout: ConnectionLimits::default().response_timeout(),
             resolve_timeout: Duration::from_secs(1),
             one_event_per_transaction,
         });
-        Self { database, pool, inventory, clock }
+        Self { database, pool, inventory, clock, urgencies }
     }
 
     pub(crate) async fn event(&self, capacity: u32) -> TypeKey {

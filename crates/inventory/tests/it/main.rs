@@ -19,6 +19,7 @@ mod timeline;
 mod transfer_limits;
 mod transfer_races;
 mod transfers;
+mod urgency;
 mod wish_histories;
 mod wish_races;
 mod wishes;

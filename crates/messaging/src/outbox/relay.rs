@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use rowlock_domain::messages::{split_batch, trace_of_message};
 use rowlock_postgres::DatabaseError;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::COLLECT_TIME;
 use super::lease::Lease;
 use super::metrics::{LeaderGuard, RelayMetrics};
 use super::retries::{RetryDecision, RetryTracker};
 use super::rows::{NewFailedRow, OutboxRow};
 use super::settings::RelaySettings;
+use super::wake::WakeRequests;
 use super::watcher;
 use super::watermark::LowWatermark;
 use crate::amqp::{Backoff, LinkError, Publisher, Settlement};
@@ -49,7 +50,7 @@ impl Relay {
     /// Runs the relay until `stop` is cancelled, then finishes the batch in flight and releases the lock. After an error it
     /// restarts with a backoff.
     pub async fn run(self, stop: CancellationToken) {
-        let wake = Arc::new(Notify::new());
+        let wake = Arc::<WakeRequests>::default();
         let watcher = watcher::watch(self.settings.clone(), self.metrics.clone(), Arc::clone(&wake));
         let _watcher = AbortOnDropHandle::new(tokio::spawn(watcher));
         let mut state = RelayState {
@@ -60,6 +61,7 @@ impl Relay {
             metrics: self.metrics,
             traces: self.traces,
             wake,
+            routine_from: Instant::now(),
             stop,
         };
         while let Err(error) = state.run_term().await {
@@ -87,7 +89,9 @@ struct RelayState {
     retries: RetryTracker,
     backoff: Backoff,
     publisher: Option<Publisher>,
-    wake: Arc<Notify>,
+    wake: Arc<WakeRequests>,
+    /// Time from which routine messages may be published again.
+    routine_from: Instant,
     stop: CancellationToken,
 }
 
@@ -155,6 +159,7 @@ impl RelayState {
                 self.retries.forget_missing(from, &ids, !more, now);
                 self.publisher()?.check()?;
                 if !rows.is_empty() {
+                    self.routine_from = now + COLLECT_TIME;
                     self.publish_rows(lease, rows).await?;
                 }
                 self.backoff.reset();
@@ -174,7 +179,7 @@ impl RelayState {
         let waited = lease.keep_alive_during(async {
             tokio::select! {
                 () = self.stop.cancelled() => Ok(()),
-                () = self.wake.notified() => Ok(()),
+                _ = self.wake.next(self.routine_from) => Ok(()),
                 () = sleep_until(until) => Ok(()),
                 error = publisher.ended() => Err(error),
             }

@@ -9,11 +9,12 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Double};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::StreamExt;
+use rowlock_domain::messages::Urgency;
 use rowlock_postgres::{DatabaseError, connect};
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{CHANNEL, RelayMetrics, RelaySettings};
+use super::wake::WakeRequests;
+use super::{CHANNEL, RelayMetrics, RelaySettings, URGENT};
 use crate::amqp::Backoff;
 
 /// Query for the depth of the outbox and the age of its oldest row. Counting stops at 100,000 rows, because a larger number adds
@@ -32,7 +33,7 @@ struct OutboxStats {
 }
 
 /// Watches the outbox until the future is dropped. Connects again whenever the connection fails.
-pub(super) async fn watch(settings: RelaySettings, metrics: RelayMetrics, wake: Arc<Notify>) {
+pub(super) async fn watch(settings: RelaySettings, metrics: RelayMetrics, wake: Arc<WakeRequests>) {
     let mut backoff = Backoff::new(Duration::from_millis(100), settings.max_backoff);
     let mut warned = false;
     loop {
@@ -48,14 +49,14 @@ pub(super) async fn watch(settings: RelaySettings, metrics: RelayMetrics, wake: 
 async fn listen(
     settings: &RelaySettings,
     metrics: &RelayMetrics,
-    wake: &Notify,
+    wake: &WakeRequests,
     backoff: &mut Backoff,
     warned: &mut bool,
 ) -> Result<std::convert::Infallible, DatabaseError> {
     let mut conn = connect(&settings.database_url, settings.limits(), "rowlock relay listener").await?;
     with_timeout(conn.batch_execute(&format!("LISTEN {CHANNEL}"))).await?;
     // Notifications may have been lost before the connection listened.
-    wake.notify_one();
+    wake.add(Urgency::Urgent);
     loop {
         measure(&mut conn, metrics).await?;
         backoff.reset();
@@ -66,8 +67,8 @@ async fn listen(
             tokio::select! {
                 notification = notifications.next() => match notification {
                     Some(notification) => {
-                        notification?;
-                        wake.notify_one();
+                        let is_urgent = notification?.payload == URGENT;
+                        wake.add(if is_urgent { Urgency::Urgent } else { Urgency::Routine });
                     }
                     None => return Err(DatabaseError::Unavailable("the connection was closed".to_owned())),
                 },
