@@ -14,5 +14,3 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 . "$ROOT/scripts/lib/base.sh"
 # shellcheck source=scripts/lib/install.sh
 . "$ROOT/scripts/lib/install.sh"
-# shellcheck source=scripts/lib/gateway.sh
-. "$ROOT/scripts/lib/gateway.sh"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Checks the list settings of the gateway. Sourced by start.sh and by scripts/lib/gateway.sh.
+# Checks the settings of the gateway. Sourced by start.sh and by crates/xtask.
 
 # rowlock_networks LIST: prints each address or network (CIDR) of a comma-separated list on its own line. Fails with a sentence
 # on standard error if one is invalid.
@@ -93,4 +93,31 @@ rowlock_origins() (
     printf '%s\n' "$1"
     IFS=,
   done
+)
+
+# rowlock_check_tls: fails with a sentence if the settings of HTTPS are wrong.
+rowlock_check_tls() (
+  fail() {
+    echo "$1" >&2
+    exit 1
+  }
+  case ${ROWLOCK_HSTS_SECONDS:-0} in
+    *[!0-9]* | ??????????*) fail "ROWLOCK_HSTS_SECONDS must be a number of seconds of at most nine digits, but is '$ROWLOCK_HSTS_SECONDS'." ;;
+  esac
+  if [ -z "${ROWLOCK_TLS_CERTIFICATE:-}${ROWLOCK_TLS_KEY:-}" ]; then
+    [ -z "${ROWLOCK_REDIRECT_LISTEN:-}" ] || fail "ROWLOCK_REDIRECT_LISTEN needs ROWLOCK_TLS_CERTIFICATE and ROWLOCK_TLS_KEY, because there is no HTTPS without them."
+    exit 0
+  fi
+  [ -n "${ROWLOCK_TLS_CERTIFICATE:-}" ] || fail "ROWLOCK_TLS_KEY needs ROWLOCK_TLS_CERTIFICATE, a file with the certificate chain."
+  [ -n "${ROWLOCK_TLS_KEY:-}" ] || fail "ROWLOCK_TLS_CERTIFICATE needs ROWLOCK_TLS_KEY, a file with its private key."
+  for file in "$ROWLOCK_TLS_CERTIFICATE" "$ROWLOCK_TLS_KEY"; do
+    { [ -f "$file" ] && [ -r "$file" ]; } || fail "The gateway cannot read $file. It is a setting for HTTPS and must be a file that the gateway's user may read."
+  done
+  url=${ROWLOCK_PUBLIC_URL:-}
+  url=${url%/}
+  case $url in
+    https://*[!a-z0-9.:-]* | https://) ;;
+    https://*) exit 0 ;;
+  esac
+  fail "With a certificate, ROWLOCK_PUBLIC_URL must be the URL for visitors, such as https://tickets.example, but is '${ROWLOCK_PUBLIC_URL:-}'."
 )

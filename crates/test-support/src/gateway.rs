@@ -2,23 +2,18 @@
 
 #![allow(clippy::expect_used, reason = "a test cannot continue without its gateway and reports the cause by panicking")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use crate::system::System;
+use crate::tls::Issued;
 use crate::wait::until;
 
-/// TLS server certificate of a gateway and its private key, both in PEM.
-#[derive(Debug, Clone)]
-pub struct Certificate {
-    /// Certificate chain in PEM.
-    pub certificate: String,
-    /// Private key of the certificate in PEM.
-    pub key: String,
-}
+/// The script that writes the configuration of the gateway and runs it.
+pub(crate) const START: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/gateway/start.sh");
 
 /// An nginx process on a free port. It is killed when the value is dropped.
 #[derive(Debug)]
@@ -34,12 +29,12 @@ pub struct Gateway {
 impl Gateway {
     /// Starts a gateway in front of all services of a system.
     pub async fn before(system: &System) -> Self {
-        Self::open(&system.auth_url(), &system.booking_urls(), None, &[]).await
+        Self::with_settings(system, &[]).await
     }
 
     /// Starts a gateway that serves `https://localhost` in front of all services of a system.
-    pub async fn with_tls(system: &System, certificate: &Certificate) -> Self {
-        Self::open(&system.auth_url(), &system.booking_urls(), Some(certificate), &[]).await
+    pub async fn with_tls(system: &System, issued: &Issued) -> Self {
+        Self::open(&system.auth_url(), &system.booking_urls(), Some(issued), &[]).await
     }
 
     /// Starts a gateway without TLS and with extra environment variables, such as `("ROWLOCK_TRUSTED_PROXIES",
@@ -53,28 +48,29 @@ impl Gateway {
         Self::open(url, &[url.to_owned()], None, settings).await
     }
 
-    async fn open(auth: &str, booking: &[String], certificate: Option<&Certificate>, settings: &[(&str, &str)]) -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_reuseport(true).expect("a socket whose port can be shared");
-        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        let port = socket.local_addr().expect("an address").port();
+    async fn open(auth: &str, booking: &[String], issued: Option<&Issued>, settings: &[(&str, &str)]) -> Self {
+        let (port, number) = reserve_port();
         let folder = tempfile::tempdir().expect("a folder");
-        render(folder.path(), port, auth, booking, settings);
-        let (listen, scheme) = match certificate {
-            None => ("reuseport".to_owned(), "http"),
-            Some(Certificate { certificate, key }) => {
-                std::fs::write(folder.path().join("certificate.pem"), certificate).expect("a certificate");
-                std::fs::write(folder.path().join("key.pem"), key).expect("a key");
-                let file = |name: &str| folder.path().join(name).display().to_string();
-                let files = format!("ssl_certificate {}; ssl_certificate_key {};", file("certificate.pem"), file("key.pem"));
-                (format!("reuseport ssl; {files} #"), "https")
-            }
-        };
-        let (old, new) = (format!("listen 127.0.0.1:{port} "), format!("listen 127.0.0.1:{port} {listen} "));
-        change(&folder.path().join("conf.d/rowlock.conf"), &old, &new);
+        let scheme = if issued.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{number}");
+        let mut render = Command::new("sh");
         // With SO_REUSEPORT every worker has its own accept queue, but with `master_process off` only one process accepts.
+        render.args([START, "render"]).env("ROWLOCK_GATEWAY_LISTEN", format!("127.0.0.1:{number} reuseport"));
+        if let Some(Issued { certificate, key }) = issued {
+            for (name, content) in [("TLS_CERTIFICATE", certificate), ("TLS_KEY", key)] {
+                let file = folder.path().join(name);
+                std::fs::write(&file, content).expect("a file");
+                render.env(format!("ROWLOCK_{name}"), file);
+            }
+            render.env("ROWLOCK_PUBLIC_URL", &url);
+        }
+        let without_scheme = |url: &str| url.trim_start_matches("http://").to_owned();
+        let booking: Vec<String> = booking.iter().map(|url| without_scheme(url)).collect();
+        render.env("ROWLOCK_GATEWAY_DIR", folder.path()).env("ROWLOCK_AUTH_UPSTREAM", without_scheme(auth));
+        render.env("ROWLOCK_BOOKING_UPSTREAM", booking.join(",")).envs(settings.iter().copied());
+        assert!(render.status().expect("sh").success(), "the gateway configuration cannot be written");
         change(&folder.path().join("nginx.conf"), "worker_processes auto;", "worker_processes 1;");
-        let mut gateway = Self { nginx: None, folder, url: format!("{scheme}://localhost:{port}"), _port: socket };
+        let mut gateway = Self { nginx: None, folder, url, _port: port };
         gateway.start().await;
         gateway
     }
@@ -122,25 +118,17 @@ impl Drop for Gateway {
 }
 
 /// Replaces a text in a configuration file.
-fn change(file: &Path, old: &str, new: &str) {
+pub(crate) fn change(file: &Path, old: &str, new: &str) {
     let text = std::fs::read_to_string(file).expect("the configuration");
     assert!(text.contains(old), "the gateway configuration does not contain {old}");
     std::fs::write(file, text.replace(old, new)).expect("the configuration");
 }
 
-/// Renders the configuration with `gateway_render` of `scripts/lib.sh`, as a deployment does.
-fn render(folder: &Path, port: u16, auth: &str, booking: &[String], settings: &[(&str, &str)]) {
-    let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
-    let without_scheme = |url: &str| url.trim_start_matches("http://").to_owned();
-    let status = Command::new("bash")
-        .args(["-c", ". \"$1/lib.sh\"; shift; gateway_render \"$@\"", "render"])
-        .arg(scripts)
-        .arg(folder)
-        .arg(port.to_string())
-        .arg(without_scheme(auth))
-        .args(booking.iter().map(|url| without_scheme(url)))
-        .envs(settings.iter().copied())
-        .status()
-        .expect("bash");
-    assert!(status.success(), "the gateway configuration cannot be written");
+/// Reserves a port of 127.0.0.1 for a process that binds it with `SO_REUSEPORT`.
+pub(crate) fn reserve_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("a socket whose port can be shared");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let port = socket.local_addr().expect("an address").port();
+    (socket, port)
 }

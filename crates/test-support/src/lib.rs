@@ -24,6 +24,7 @@ pub mod socket_gateway;
 pub mod system;
 pub mod templates;
 pub mod tls;
+pub mod tls_gateway;
 pub mod totp;
 pub mod transfers;
 pub mod wait;

@@ -7,28 +7,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::Permissions;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 
+use crate::gateway::{START, change};
 use crate::wait::until;
-
-/// Repeats each line that contains the name of a setting for each of its values, as `settings.sh` does.
-fn fill_in(text: &str, name: &str, values: &[String]) -> String {
-    let variable = format!("${{ROWLOCK_{name}}}");
-    text.lines()
-        .flat_map(|line| {
-            if line.contains(&variable) {
-                values.iter().map(|value| line.replace(&variable, value)).collect()
-            } else {
-                vec![line.to_owned()]
-            }
-        })
-        .fold(String::new(), |all, line| all + &line + "\n")
-}
 
 /// An nginx process that listens on a Unix socket in its own temporary folder. It is stopped when the value is dropped.
 #[derive(Debug)]
@@ -67,28 +53,16 @@ impl SocketGateway {
     }
 
     async fn start(auth: &[SocketAddr], booking: &[SocketAddr], notifier: &[SocketAddr]) -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway");
         let folder = tempfile::tempdir().unwrap();
-        let template = std::fs::read_to_string(source.join("rowlock.conf.template")).unwrap();
-        let shortened = template.replace("proxy_read_timeout 30s;", "proxy_read_timeout 1s;");
-        assert_ne!(template, shortened, "the template does not contain the timeout that this test shortens");
-        let listen = [format!("unix:{}", folder.path().join("gateway.sock").display())];
-        let [auth, booking, notifier] =
-            [auth, booking, notifier].map(|replicas| replicas.iter().map(SocketAddr::to_string).collect::<Vec<_>>());
-        let values: [(&str, &[String]); 7] = [
-            ("GATEWAY_LISTEN", &listen),
-            ("AUTH_UPSTREAM", &auth),
-            ("BOOKING_UPSTREAM", &booking),
-            ("NOTIFIER_UPSTREAM", &notifier),
-            ("WEB_UPSTREAM", &[]),
-            ("TRUSTED_PROXIES", &[]),
-            ("ALLOWED_ORIGINS", &[]),
-        ];
-        let configuration = values.iter().fold(shortened, |text, (name, values)| fill_in(&text, name, values));
-        assert!(!configuration.contains("${ROWLOCK"), "the template contains a variable that was not replaced");
-        std::fs::create_dir(folder.path().join("conf.d")).unwrap();
-        std::fs::write(folder.path().join("conf.d/rowlock.conf"), configuration).unwrap();
-        std::fs::copy(source.join("nginx.conf"), folder.path().join("nginx.conf")).unwrap();
+        let list = |services: &[SocketAddr]| services.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
+        let mut render = Command::new("sh");
+        render.args([START, "render"]).env("ROWLOCK_GATEWAY_DIR", folder.path());
+        render.env("ROWLOCK_GATEWAY_LISTEN", format!("unix:{}", folder.path().join("gateway.sock").display()));
+        for (name, services) in [("AUTH", auth), ("BOOKING", booking), ("NOTIFIER", notifier)] {
+            render.env(format!("ROWLOCK_{name}_UPSTREAM"), list(services));
+        }
+        assert!(render.status().unwrap().success(), "the gateway configuration cannot be written");
+        change(&folder.path().join("conf.d/rowlock.conf"), "proxy_read_timeout 30s;", "proxy_read_timeout 1s;");
         let program = std::env::var_os("ROWLOCK_TEST_NGINX").unwrap_or_else(|| "nginx".into());
         let nginx = Command::new(program)
             .arg("-p")
@@ -118,7 +92,7 @@ impl SocketGateway {
         }
         let path = format!("{}:{}:/usr/sbin", tools.display(), std::env::var("PATH").unwrap());
         let nginx = Command::new("sh")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/gateway/start.sh"))
+            .arg(START)
             .env("PATH", path)
             .env("ROWLOCK_GATEWAY_DIR", folder.path())
             .env("ROWLOCK_GATEWAY_LISTEN", format!("unix:{}", folder.path().join("gateway.sock").display()))

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -22,6 +22,15 @@ use crate::{
 pub(crate) struct Api {
     url: String,
     limit: Duration,
+    gateway: Option<TlsGateway>,
+}
+
+/// A gateway on this machine that serves HTTPS under any name.
+#[derive(Clone, Debug)]
+struct TlsGateway {
+    address: String,
+    /// The file with its certificate, which is trusted as it is.
+    certificate: PathBuf,
 }
 
 /// A response; the status is 0 if there was none.
@@ -65,7 +74,14 @@ pub(crate) struct LoggedIn {
 
 impl Api {
     pub(crate) fn new(url: &str) -> Self {
-        Self { url: url.trim_end_matches('/').to_owned(), limit: Duration::from_secs(30) }
+        Self { url: url.trim_end_matches('/').to_owned(), limit: Duration::from_secs(30), gateway: None }
+    }
+
+    /// Returns the API behind the gateway of a system on this machine.
+    pub(crate) fn of(system: &System) -> Result<Self> {
+        let Some(certificate) = system.https.certificate() else { return Ok(Self::new(&system.local_url(ports::GATEWAY)?)) };
+        let gateway = TlsGateway { address: system.listen_address(ports::GATEWAY)?, certificate };
+        Ok(Self { gateway: Some(gateway), ..Self::new(&system.gateway_url()?) })
     }
 
     pub(crate) fn with_limit(self, limit: Duration) -> Self {
@@ -83,7 +99,7 @@ impl Api {
         }
         ensure!(system.is_set_up(), "Nothing has been set up here. Run 'make up' first, or name a running system with ROWLOCK_URL.");
         ensure!(system.processes.alive("gateway"), "The system is not running. Run 'make up' first.");
-        Ok(Self::new(&system.local_url(ports::GATEWAY)?))
+        Self::of(system)
     }
 
     /// Sends a request, with or without a JSON body.
@@ -95,18 +111,9 @@ impl Api {
     pub(crate) fn send_with(&self, method: &str, path: &str, token: Option<&str>, content: Content<'_>) -> Result<Response> {
         let url = format!("{}{path}", self.url);
         let failure = |source| Failure::Program { program: "curl".to_owned(), source };
-        let mut child = Command::new("curl")
-            .args([
-                "-sS",
-                "--noproxy",
-                "localhost,127.0.0.1",
-                "--max-time",
-                &self.limit.as_secs().to_string(),
-                "-w",
-                "\\n%{http_code}",
-                "-K",
-                "-",
-            ])
+        let mut child = self
+            .curl()
+            .args(["-sS", "--max-time", &self.limit.as_secs().to_string(), "-w", "\\n%{http_code}", "-K", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -120,6 +127,25 @@ impl Api {
         let text = String::from_utf8_lossy(&output.stdout);
         let (body, status) = text.rsplit_once('\n').unwrap_or(("", "0"));
         Ok(Response { status: status.parse().unwrap_or_default(), body: body.to_owned(), url: self.url.clone() })
+    }
+
+    /// Returns whether curl refuses the certificate of the server.
+    pub(crate) fn distrusts_certificate(&self) -> bool {
+        const REFUSED: i32 = 60;
+        let mut command = self.curl();
+        command.args(["-s", "--max-time", "3", "-o", "/dev/null", &self.url]);
+        command.status().is_ok_and(|status| status.code() == Some(REFUSED))
+    }
+
+    fn curl(&self) -> Command {
+        let mut command = Command::new("curl");
+        match &self.gateway {
+            None => command.args(["--noproxy", "localhost,127.0.0.1"]),
+            Some(TlsGateway { address, certificate }) => {
+                command.arg("--connect-to").arg(format!("::{address}")).arg("--cacert").arg(certificate).args(["--noproxy", "*"])
+            }
+        };
+        command
     }
 
     pub(crate) fn get(&self, path: &str, token: Option<&str>) -> Result<Response> {

@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod files;
 mod gateway;
+mod https;
 mod manifest;
 mod measured;
 mod ports;

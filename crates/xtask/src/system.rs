@@ -13,6 +13,7 @@ use crate::{
     checkout::Checkout,
     failure::{Failure, Result, sentence},
     files,
+    https::Https,
     ports::{self, Ports},
     process::{Processes, detached},
     server_url::ServerUrl,
@@ -44,6 +45,7 @@ pub(crate) struct System {
     pub(crate) checkout: Checkout,
     pub(crate) processes: Processes,
     pub(crate) ports: Ports,
+    pub(crate) https: Https,
     /// The URL of a PostgreSQL server to use instead of a private one.
     pub(crate) database: Option<String>,
     /// The URL of a RabbitMQ server to use instead of a private one.
@@ -51,11 +53,15 @@ pub(crate) struct System {
 }
 
 impl System {
+    /// The file with the settings of HTTPS.
+    pub(crate) const HTTPS_NOTE: &str = "https.json";
+
     /// Returns the system that `make up` runs in this checkout, with the ports that an earlier start has chosen.
     pub(crate) fn of_checkout(checkout: &Checkout) -> Self {
         let state = checkout.state();
         Self {
             ports: Ports::load(&state.join("ports.env")).unwrap_or_default(),
+            https: Https::load(&state.join(Self::HTTPS_NOTE)),
             processes: Processes::new(state),
             checkout: checkout.clone(),
             database: shell::variable("ROWLOCK_DATABASE_URL"),
@@ -65,7 +71,8 @@ impl System {
 
     /// Returns a system with private servers whose files are in a folder of their own.
     pub(crate) fn private(checkout: &Checkout, folder: PathBuf, ports: Ports) -> Self {
-        Self { checkout: checkout.clone(), processes: Processes::new(folder), ports, database: None, amqp: None }
+        let processes = Processes::new(folder);
+        Self { checkout: checkout.clone(), processes, ports, https: Https::default(), database: None, amqp: None }
     }
 
     /// Returns whether `make up` has set up a system here.
@@ -109,7 +116,7 @@ impl System {
 
     /// Returns the URL to show to people.
     pub(crate) fn gateway_url(&self) -> Result<String> {
-        Ok(format!("http://localhost:{}", self.ports.get(ports::GATEWAY)?))
+        Ok(self.https.public_url(self.ports.get(ports::GATEWAY)?))
     }
 
     pub(crate) fn database_url(&self, role: &str, database: &str) -> Result<String> {

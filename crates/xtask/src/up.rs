@@ -28,6 +28,7 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     let _lock = checkout.lock()?;
     println!("Rowlock: setting up in {}", checkout.root().display());
     let gateway_port = up.check_gateway_port()?;
+    up.keep_https(gateway_port)?;
     up.check_servers()?;
     up.keep_trusted_proxies()?;
     let mut servers = vec![Server::Nginx];
@@ -127,6 +128,17 @@ impl Up {
         files::write(&note, &self.trusted_proxies)
     }
 
+    fn keep_https(&mut self, gateway_port: u16) -> Result<()> {
+        let before = self.system.https.clone();
+        let https = before.clone().or_environment(|name| std::env::var(name).ok()).check(&self.system.checkout, gateway_port)?;
+        if let Some(port) = https.redirect_port()? {
+            let is_ours = self.system.processes.alive("gateway") && before.redirect_port()? == Some(port);
+            ensure!(is_ours || !ports::is_open(port), "Port {port} is taken by another program. Choose another ROWLOCK_REDIRECT_PORT.");
+        }
+        self.system.https = https;
+        self.system.https.save(&self.note(System::HTTPS_NOTE))
+    }
+
     fn choose_ports(&mut self, gateway_port: u16) -> Result<()> {
         let first = match variable("ROWLOCK_PORT_BASE") {
             None => FIRST_PORT,
@@ -220,7 +232,7 @@ impl Up {
             return Ok(());
         }
         step!("Creating the sample events");
-        let api = crate::api::Api::new(&self.system.local_url(ports::GATEWAY)?);
+        let api = crate::api::Api::of(&self.system)?;
         samples::create_on(&self.system, &api)?;
         files::write(&created, "")
     }

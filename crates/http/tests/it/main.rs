@@ -4,3 +4,4 @@
 
 mod gateway;
 mod gateway_streams;
+mod gateway_tls;
