@@ -38,6 +38,8 @@ printf 'create_main_cluster = false\n' >"$no_cluster"
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 new_units=()
 is_installed nginx-common || new_units+=(nginx.service)
+is_installed pgbouncer || new_units+=(pgbouncer.service)
+is_installed redis-server || new_units+=(redis-server.service)
 is_installed rabbitmq-server || new_units+=(rabbitmq-server.service)
 is_installed erlang-base || new_units+=(epmd.service epmd.socket)
 

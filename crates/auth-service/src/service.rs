@@ -92,7 +92,7 @@ impl Service {
         lifecycle: Lifecycle,
         traces: Traces,
     ) -> Self {
-        let notifier = OutboxNotifier::start(settings.database.url.clone(), lifecycle.stopping.clone());
+        let notifier = OutboxNotifier::start(settings.database.session_url.clone(), lifecycle.stopping.clone());
         let store = Store::new(pool.clone());
         let auth = AuthState {
             keys: Arc::new(Keys::new(store.clone(), secrets.clone(), settings.keys.publish_ahead)),

@@ -143,7 +143,7 @@ impl AuthSettings {
         let mut reader = SettingsReader::load(DEFAULTS, file, environment)?;
         let sections = Sections::read(&mut reader, Secrets::Required);
         let settings = sections.and_then(|sections| {
-            let relay_database = sections.database.url.clone();
+            let relay_database = sections.database.session_url.clone();
             Some(Self {
                 http: sections.http,
                 management: sections.management,

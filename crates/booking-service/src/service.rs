@@ -209,7 +209,7 @@ impl Service {
 
     /// Starts the lanes and returns the state of the routes.
     fn start_state(&self) -> Arc<AppState> {
-        let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
+        let notifier = OutboxNotifier::start(self.settings.database.session_url.clone(), self.lifecycle.stopping.clone());
         let (clock, wake) = (self.clock.clone(), notifier.clone());
         let transactions = TransactionMetrics::default();
         self.metrics.register(|registry| transactions.register(registry));

@@ -134,7 +134,7 @@ impl BookingSettings {
             batch_size: batch_size?,
             poll_interval: poll_interval?,
             lease_timeout: lease_timeout?,
-            ..RelaySettings::new(database.url.clone(), amqp.clone())
+            ..RelaySettings::new(database.session_url.clone(), amqp.clone())
         };
         Some(Self {
             http: http?,

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::SettingsReader;
 
-const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
-
 /// Settings of the section `database`.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// URL with the role that the service uses.
+    /// URL with the role that the service uses. It can lead to a pooler in transaction mode if `session_url` does not.
     pub url: SecretString,
+    /// URL for connections that keep a session of their own, for advisory locks and `LISTEN`. It is `url` unless it is set.
+    pub session_url: SecretString,
     /// URL with the role that owns the schema. Only the command `migrate` needs it.
     pub migration_url: Option<SecretString>,
     /// Maximum number of pooled connections.
@@ -27,10 +27,11 @@ pub struct DatabaseSettings {
 impl DatabaseSettings {
     /// Reads the section `database`.
     pub fn read(reader: &mut SettingsReader) -> Option<Self> {
-        let url = reader.secret_url("database.url", &SCHEMES);
-        let migration_url = reader.optional_secret_url("database.migration_url", &SCHEMES);
-        for (name, url) in [("database.url", url.as_ref()), ("database.migration_url", migration_url.as_ref().and_then(Option::as_ref))] {
-            if let Some(Err(error)) = url.map(check_url) {
+        let url = reader.secret("database.url");
+        let session_url = reader.optional_secret("database.session_url");
+        let migration_url = reader.optional_secret("database.migration_url");
+        for (name, url) in [("database.url", &url), ("database.session_url", &session_url), ("database.migration_url", &migration_url)] {
+            if let Some(Err(error)) = url.as_ref().map(check_url) {
                 reader.add_error(name, error);
             }
         }
@@ -40,9 +41,11 @@ impl DatabaseSettings {
         let idle_in_transaction = reader.millis("database.idle_in_transaction_timeout_ms", 10..=600_000);
         let connect = reader.millis("database.connect_timeout_ms", 10..=60_000);
         let checkout = reader.millis("database.checkout_timeout_ms", 10..=60_000);
+        let url = url?;
         Some(Self {
-            url: url?,
-            migration_url: migration_url?,
+            session_url: session_url.unwrap_or_else(|| url.clone()),
+            url,
+            migration_url,
             pool_size: pool_size?,
             limits: ConnectionLimits {
                 lock: lock?,

@@ -156,19 +156,7 @@ impl SettingsReader {
     /// Reads a required URL with one of the given schemes. It is kept secret because it may contain a password.
     pub fn secret_url(&mut self, name: &str, schemes: &[&str]) -> Option<SecretString> {
         let value = self.required(name)?;
-        self.checked_url(name, &value, schemes)
-    }
-
-    /// Reads an optional URL like [`secret_url`](Self::secret_url). An empty value counts as absent.
-    pub fn optional_secret_url(&mut self, name: &str, schemes: &[&str]) -> Option<Option<SecretString>> {
-        match self.raw(name) {
-            None => Some(None),
-            Some(value) => self.checked_url(name, &value, schemes).map(Some),
-        }
-    }
-
-    fn checked_url(&mut self, name: &str, value: &str, schemes: &[&str]) -> Option<SecretString> {
-        self.parsed(name, value, |text| match url::Url::parse(text) {
+        self.parsed(name, &value, |text| match url::Url::parse(text) {
             Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(SecretString::from(text)),
             _ => Err(format!("must be a URL that begins with {}://", schemes.join(":// or "))),
         })

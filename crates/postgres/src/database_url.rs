@@ -1,5 +1,8 @@
-//! Database URLs, with libpq's parameters for encrypted connections: `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and
-//! `channel_binding`.
+//! Database URLs, with several servers and libpq's parameters for encrypted connections: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`
+//! and `channel_binding`.
+//!
+//! A URL can name several servers, separated by commas, of which one is the primary at a time: `postgres://db-a,db-b:5433/rowlock`.
+//! libpq's parameter `target_session_attrs` is then `read-write` unless the URL has another value.
 //!
 //! tokio-postgres knows some of them and rejects the others, so they are taken out of the URL here. They mean what they mean to libpq,
 //! with three exceptions: without `sslmode` the connection is not encrypted; `prefer` uses an unencrypted connection only if the
@@ -23,6 +26,7 @@ const SSLROOTCERT: &str = "sslrootcert";
 const SSLCERT: &str = "sslcert";
 const SSLKEY: &str = "sslkey";
 const CHANNEL_BINDING: &str = "channel_binding";
+const TARGET_SESSION_ATTRS: &str = "target_session_attrs";
 
 /// Value of `sslrootcert` for the authorities that the operating system trusts.
 const SYSTEM: &str = "system";
@@ -34,8 +38,8 @@ const KEEPALIVES: [(&str, &str); 4] =
 /// The reason why a database URL cannot be used. No message quotes the password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// The text is not a URL.
-    #[error("the URL cannot be parsed")]
+    /// The text is not a URL of PostgreSQL.
+    #[error("must be a URL that begins with postgres:// or postgresql://")]
     Malformed,
     /// The URL has a parameter that does not exist, or a malformed one.
     #[error("the URL has a parameter that cannot be used: {0}")]
@@ -69,7 +73,8 @@ pub fn check_url(url: &SecretString) -> Result<(), UrlError> {
 /// A parsed database URL.
 #[derive(Debug, Clone)]
 pub(crate) struct DatabaseUrl {
-    pub(crate) config: Config,
+    /// How to connect to each of the servers, of which there is at least one.
+    pub(crate) servers: Vec<Config>,
     /// How the connection is encrypted, or `None` if it is not.
     pub(crate) encryption: Option<Encryption>,
 }
@@ -103,12 +108,33 @@ struct IdentityFiles {
 impl DatabaseUrl {
     /// Parses a URL. Reads no files.
     pub(crate) fn parse(url: &SecretString) -> Result<Self, UrlError> {
-        let mut url = Url::parse(url.expose_secret()).map_err(|_| UrlError::Malformed)?;
+        let urls = urls_of_servers(url.expose_secret())?;
+        let has_others = urls.len() > 1;
+        let mut encryption = None;
+        let mut servers = Vec::with_capacity(urls.len());
+        for url in urls {
+            let (config, mode) = Self::parse_server(url, has_others)?;
+            servers.push(config);
+            encryption = encryption.or(mode);
+        }
+        Ok(Self { servers, encryption })
+    }
+
+    /// Returns the user in the URL, if it has one.
+    pub(crate) fn user(&self) -> Option<String> {
+        self.servers.iter().find_map(Config::get_user).filter(|user| !user.is_empty()).map(str::to_owned)
+    }
+
+    /// Parses a URL with one server.
+    fn parse_server(mut url: Url, has_others: bool) -> Result<(Config, Option<Encryption>), UrlError> {
         let parameters = Parameters::take(&mut url)?;
         for (name, value) in KEEPALIVES {
             if !url.query_pairs().any(|(given, _)| given == name) {
                 url.query_pairs_mut().append_pair(name, value);
             }
+        }
+        if has_others && !url.query_pairs().any(|(given, _)| given == TARGET_SESSION_ATTRS) {
+            url.query_pairs_mut().append_pair(TARGET_SESSION_ATTRS, "read-write");
         }
         let mut config = Config::from_str(url.as_str())
             .map_err(|error| UrlError::Parameter(error.source().map_or_else(|| error.to_string(), ToString::to_string)))?;
@@ -117,10 +143,25 @@ impl DatabaseUrl {
         // Like libpq, because a Unix socket does not leave the machine, and PostgreSQL does not encrypt it.
         if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {
             config.ssl_mode(SslMode::Disable);
-            return Ok(Self { config, encryption: None });
+            return Ok((config, None));
         }
-        Ok(Self { config, encryption })
+        Ok((config, encryption))
     }
+}
+
+/// Returns one URL for each server that a URL names.
+fn urls_of_servers(url: &str) -> Result<Vec<Url>, UrlError> {
+    let (scheme, rest) =
+        url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "postgres" | "postgresql")).ok_or(UrlError::Malformed)?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, servers) = authority.rsplit_once('@').map_or(("", authority), |(user, servers)| (user, servers));
+    let separator = if user.is_empty() { "" } else { "@" };
+    let parse = |server: &str| {
+        let url = Url::parse(&format!("{scheme}://{user}{separator}{server}{path}")).ok();
+        // Without a host, the URL would name the server at the default address.
+        url.filter(|url| !server.is_empty() && url.has_host()).ok_or(UrlError::Malformed)
+    };
+    servers.split(',').map(parse).collect()
 }
 
 /// The parameters of a URL that this module understands. Empty ones count as absent.

@@ -8,8 +8,9 @@ use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use crate::database_url::DatabaseUrl;
 use crate::{ConnectionLimits, DatabaseError, connect};
 
 /// The advisory lock that serializes all migrations of a database.
@@ -59,11 +60,7 @@ pub async fn migrate(
     service_url: &SecretString,
     migrations: EmbeddedMigrations,
 ) -> Result<Vec<String>, MigrateError> {
-    let service_role = url::Url::parse(service_url.expose_secret())
-        .ok()
-        .map(|url| url.username().to_owned())
-        .filter(|user| !user.is_empty())
-        .ok_or(MigrateError::NoServiceRole)?;
+    let service_role = DatabaseUrl::parse(service_url).ok().and_then(|url| url.user()).ok_or(MigrateError::NoServiceRole)?;
     let conn = connect_and_lock(owner_url).await?;
     let (mut conn, applied) = run_blocking(conn, move |harness| {
         harness.run_pending_migrations(migrations).map(|names| names.iter().map(ToString::to_string).collect())

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use tokio_postgres::NoTls;
 
 use crate::Fault;
-use crate::database_url::DatabaseUrl;
+use crate::database_url::{DatabaseUrl, Encryption};
 use crate::tls::Connector;
 
 /// A pool of connections to one database.
@@ -98,19 +98,37 @@ fn parse(url: &SecretString) -> Result<DatabaseUrl, DatabaseError> {
     DatabaseUrl::parse(url).map_err(|error| DatabaseError::Unavailable(error.to_string()))
 }
 
+/// Opens a connection to the first server of the URL that accepts one. Each has an equal share of the time, so that a server that does
+/// not respond leaves time for the others.
+async fn open(url: &DatabaseUrl, limit: Duration) -> Result<AsyncPgConnection, ConnectionError> {
+    let [server] = &url.servers[..] else {
+        let share = limit / u32::try_from(url.servers.len()).unwrap_or(u32::MAX).max(1);
+        let mut reasons = Vec::with_capacity(url.servers.len());
+        for (number, server) in (1..).zip(&url.servers) {
+            match tokio::time::timeout(share, open_on(server, url.encryption.as_ref())).await {
+                Ok(Ok(conn)) => return Ok(conn),
+                Ok(Err(error)) => reasons.push(format!("server {number}: {error}")),
+                Err(_) => reasons.push(format!("server {number}: it did not accept the connection within {share:?}")),
+            }
+        }
+        return Err(ConnectionError::BadConnection(reasons.join("; ")));
+    };
+    open_on(server, url.encryption.as_ref()).await
+}
+
 /// Opens a connection that is encrypted as the URL demands. The certificates are read each time, so that replaced ones are used without
 /// a restart.
-async fn open(url: &DatabaseUrl) -> Result<AsyncPgConnection, ConnectionError> {
+async fn open_on(server: &tokio_postgres::Config, encryption: Option<&Encryption>) -> Result<AsyncPgConnection, ConnectionError> {
     let failed = |error: &tokio_postgres::Error| ConnectionError::BadConnection(describe(error));
-    let Some(encryption) = url.encryption.clone() else {
-        let (client, connection) = url.config.connect(NoTls).await.map_err(|error| failed(&error))?;
+    let Some(encryption) = encryption.cloned() else {
+        let (client, connection) = server.connect(NoTls).await.map_err(|error| failed(&error))?;
         return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
     };
     let config = tokio::task::spawn_blocking(move || encryption.client_config())
         .await
         .map_err(|error| ConnectionError::BadConnection(error.to_string()))?
         .map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
-    let (client, connection) = url.config.connect(Connector::new(config)).await.map_err(|error| failed(&error))?;
+    let (client, connection) = server.connect(Connector::new(config)).await.map_err(|error| failed(&error))?;
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }
 
@@ -125,7 +143,7 @@ fn describe(error: &tokio_postgres::Error) -> String {
 
 async fn establish(url: &DatabaseUrl, limits: ConnectionLimits, name: &str, planner: &str) -> Result<AsyncPgConnection, ConnectionError> {
     let open = async {
-        let mut conn = open(url).await?;
+        let mut conn = open(url, limits.connect).await?;
         let settings = format!(
             "SET application_name = '{}'; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC'; {planner}",
             name.replace('\'', ""),

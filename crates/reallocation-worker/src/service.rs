@@ -85,7 +85,7 @@ impl Worker {
     }
 
     fn reallocator(&self) -> Reallocator {
-        let notifier = OutboxNotifier::start(self.settings.database.url.clone(), self.lifecycle.stopping.clone());
+        let notifier = OutboxNotifier::start(self.settings.database.session_url.clone(), self.lifecycle.stopping.clone());
         let clock = self.clock.clone();
         let metrics = WorkerMetrics::default();
         self.metrics.register(|registry| metrics.register(registry));

@@ -142,6 +142,11 @@ impl TestDatabase {
         connect(&url_for(&self.admin_url, &self.name, None)).await.expect("cannot connect to the test database")
     }
 
+    /// Leaves the database to its server, which ends with the test.
+    pub fn abandon(mut self) {
+        self.open = false;
+    }
+
     /// Drops the database and terminates all connections to it.
     ///
     /// # Panics

@@ -32,4 +32,6 @@ pub mod webhook_receiver;
 
 mod auth;
 mod environment;
+pub mod pgbouncer;
 mod plan;
+pub mod postgres_server;

@@ -17,6 +17,9 @@ use crate::{
     tools::{self, Server},
 };
 
+/// The servers that tests use. They start nginx, PgBouncer and further PostgreSQL servers themselves.
+const NEEDED: [Server; 4] = [Server::Postgres, Server::RabbitMq, Server::Nginx, Server::PgBouncer];
+
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub(crate) enum Action {
     /// Starts the servers and prints how to use them.
@@ -38,7 +41,7 @@ pub(crate) fn control(checkout: &Checkout, action: Action) -> Result<()> {
     let mut servers = kept(checkout);
     match action {
         Action::Start => {
-            tools::need(checkout, &[Server::Postgres, Server::RabbitMq, Server::Nginx])?;
+            tools::need(checkout, &NEEDED)?;
             // Installed here and not by `env`, whose output a shell executes.
             python(checkout)?;
             if !servers.run() {
@@ -96,7 +99,7 @@ fn python_folder(checkout: &Checkout) -> Result<Option<PathBuf>> {
 
 /// Runs `cargo test` with these arguments, and the test of the backups if there are none.
 pub(crate) fn test(checkout: &Checkout, arguments: &[String]) -> Result<()> {
-    tools::need(checkout, &[Server::Postgres, Server::RabbitMq, Server::Nginx])?;
+    tools::need(checkout, &NEEDED)?;
     let kept = kept(checkout);
     let running;
     let servers = if kept.run() {

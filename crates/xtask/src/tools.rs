@@ -20,6 +20,8 @@ pub(crate) enum Server {
     Postgres,
     RabbitMq,
     Nginx,
+    PgBouncer,
+    Redis,
 }
 
 /// Extends the PATH by the folders in which Debian installs some servers, outside the PATH of ordinary users.
@@ -64,6 +66,8 @@ fn is_installed(server: Server) -> bool {
         Server::Postgres => postgres_programs(None).is_some(),
         Server::RabbitMq => rabbitmq_programs().is_some(),
         Server::Nginx => find_program("nginx").is_some(),
+        Server::PgBouncer => find_program("pgbouncer").is_some(),
+        Server::Redis => find_program("redis-server").is_some() && find_program("redis-benchmark").is_some(),
     }
 }
 
@@ -77,6 +81,8 @@ fn missing_packages(servers: &[Server]) -> Vec<&'static str> {
             Server::Postgres => "postgresql",
             Server::RabbitMq => "rabbitmq-server",
             Server::Nginx => "nginx",
+            Server::PgBouncer => "pgbouncer",
+            Server::Redis => "redis-server",
         });
     }
     packages.dedup();
@@ -102,6 +108,8 @@ pub(crate) fn need(checkout: &Checkout, servers: &[Server]) -> Result<()> {
             ),
             Server::RabbitMq => sentence!("RabbitMQ was not found after its installation. Give a server with ROWLOCK_AMQP_URL."),
             Server::Nginx => sentence!("nginx was not found after its installation."),
+            Server::PgBouncer => sentence!("PgBouncer was not found after its installation."),
+            Server::Redis => sentence!("Redis was not found after its installation."),
         });
     }
     Ok(())

@@ -1,33 +1,69 @@
 //! Tests of the parameters of database URLs.
 
+use tokio_postgres::config::TargetSessionAttrs;
+
 use super::*;
 
 fn parse(parameters: &str) -> Result<DatabaseUrl, UrlError> {
     DatabaseUrl::parse(&format!("postgres://us%40er:p%2Fw@db.example:5433/d?{parameters}").into())
 }
 
+fn only_server(url: &DatabaseUrl) -> &Config {
+    let [server] = &url.servers[..] else { panic!("not one server: {url:?}") };
+    server
+}
+
 fn trust(parameters: &str) -> Option<(SslMode, Trust)> {
     let parsed = parse(parameters).unwrap();
-    parsed.encryption.map(|encryption| (parsed.config.get_ssl_mode(), encryption.trust))
+    let mode = only_server(&parsed).get_ssl_mode();
+    parsed.encryption.map(|encryption| (mode, encryption.trust))
 }
 
 #[test]
 fn the_other_parts_of_a_url_are_unchanged() {
-    let DatabaseUrl { config, encryption } =
-        parse("application_name=a%20b&sslmode=verify-full&sslrootcert=%2Fca%20file&connect_timeout=7").unwrap();
+    let parsed = parse("application_name=a%20b&sslmode=verify-full&sslrootcert=%2Fca%20file&connect_timeout=7").unwrap();
+    let config = only_server(&parsed);
     assert_eq!((config.get_user(), config.get_password(), config.get_dbname()), (Some("us@er"), Some(&b"p/w"[..]), Some("d")));
     assert_eq!((config.get_hosts(), config.get_ports()), (&[Host::Tcp("db.example".to_owned())][..], &[5433][..]));
     assert_eq!((config.get_application_name(), config.get_connect_timeout().unwrap().as_secs()), (Some("a b"), 7));
-    assert_eq!(encryption.unwrap().trust, Trust::ChainAndName("/ca file".into()));
+    assert_eq!(parsed.encryption.clone().unwrap().trust, Trust::ChainAndName("/ca file".into()));
     assert_eq!((config.get_keepalives_idle().as_secs(), config.get_keepalives_retries()), (10, Some(3)));
-    assert_eq!(parse("keepalives_idle=99").unwrap().config.get_keepalives_idle().as_secs(), 99);
+    assert_eq!(only_server(&parse("keepalives_idle=99").unwrap()).get_keepalives_idle().as_secs(), 99);
+}
+
+#[test]
+fn a_url_can_name_several_servers() {
+    let parsed = |url: &str| DatabaseUrl::parse(&url.into()).map(|url| url.servers);
+    let servers = parsed("postgres://us%40er:p%2Fw@db-a,db-b:5433,[::1]:5434/d?connect_timeout=7").unwrap();
+    let hosts: Vec<_> = servers.iter().map(|server| (server.get_hosts().to_vec(), server.get_ports().to_vec())).collect();
+    let tcp = |host: &str| vec![Host::Tcp(host.to_owned())];
+    assert_eq!(hosts, [(tcp("db-a"), vec![]), (tcp("db-b"), vec![5433]), (tcp("::1"), vec![5434])]);
+    for server in servers {
+        assert_eq!((server.get_user(), server.get_password(), server.get_dbname()), (Some("us@er"), Some(&b"p/w"[..]), Some("d")));
+        assert_eq!(server.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+    }
+    let attributes = |url: &str| parsed(url).unwrap().iter().map(Config::get_target_session_attrs).collect::<Vec<_>>();
+    assert_eq!(attributes("postgres://db-a/d"), [TargetSessionAttrs::Any]);
+    assert_eq!(attributes("postgres://db-a/d?target_session_attrs=read-write"), [TargetSessionAttrs::ReadWrite]);
+    assert_eq!(attributes("postgres://db-a,db-b/d?target_session_attrs=any"), [TargetSessionAttrs::Any; 2]);
+    for url in [
+        "postgres://db-a,/d",
+        "postgres://,db-a/d",
+        "postgres://u@db-a,,db-b/d",
+        "postgres://db-a,db-b:x/d",
+        "db-a,db-b",
+        "mysql://db-a/d",
+        "postgres:///d",
+    ] {
+        assert_eq!(parsed(url).unwrap_err(), UrlError::Malformed, "{url}");
+    }
 }
 
 #[test]
 fn without_sslmode_a_connection_is_not_encrypted() {
     for parameters in ["", "sslmode=", "sslmode=disable", "sslmode=disable&sslrootcert=/ca", "channel_binding=prefer", "sslrootcert="] {
         let parsed = parse(parameters).unwrap();
-        assert_eq!((parsed.encryption, parsed.config.get_ssl_mode()), (None, SslMode::Disable), "{parameters}");
+        assert_eq!((&parsed.encryption, only_server(&parsed).get_ssl_mode()), (&None, SslMode::Disable), "{parameters}");
     }
 }
 
@@ -52,7 +88,7 @@ fn each_mode_verifies_what_libpq_verifies() {
 #[test]
 fn a_unix_socket_is_never_encrypted() {
     let socket = DatabaseUrl::parse(&"postgres://u@%2Frun%2Fpostgresql/d?sslmode=require".into()).unwrap();
-    assert_eq!((socket.encryption, socket.config.get_ssl_mode()), (None, SslMode::Disable));
+    assert_eq!((&socket.encryption, only_server(&socket).get_ssl_mode()), (&None, SslMode::Disable));
 }
 
 #[test]
@@ -62,7 +98,7 @@ fn channel_binding_is_passed_on() {
         ("sslmode=require&channel_binding=require", ChannelBinding::Require),
         ("sslmode=prefer&channel_binding=disable", ChannelBinding::Disable),
     ] {
-        assert_eq!(parse(parameters).unwrap().config.get_channel_binding(), expected, "{parameters}");
+        assert_eq!(only_server(&parse(parameters).unwrap()).get_channel_binding(), expected, "{parameters}");
     }
 }
 

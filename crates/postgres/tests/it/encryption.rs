@@ -5,10 +5,9 @@ use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowlock_postgres::{ConnectionLimits, DatabaseError, build_pool, checkout, connect};
 use rowlock_test_support::database::DATABASE_ENV;
+use rowlock_test_support::postgres_server::{PASSWORD, PostgresServer};
 use rowlock_test_support::tls::{Authority, Issued, TlsTerminator, server_config};
 use tempfile::TempDir;
-
-use crate::server::{EncryptedServer, PASSWORD};
 
 /// A folder with the certificates that a client uses.
 struct Files(TempDir);
@@ -160,25 +159,34 @@ async fn session(url: &str) -> Session {
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_with_ssl_accepts_channel_binding_and_a_client_certificate() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
-    let server = EncryptedServer::start(&ours.issue("localhost"), &clients).await;
+    let issued = ours.issue("localhost");
+    let files = [
+        ("server.crt", issued.certificate.as_str()),
+        ("server.key", &issued.key),
+        ("clients.crt", &clients.certificate),
+        ("pg_hba.conf", "hostssl all certified 127.0.0.1/32 cert\nhostssl all postgres 127.0.0.1/32 scram-sha-256\n"),
+    ];
+    let server = PostgresServer::start(&["ssl=on", "ssl_ca_file=clients.crt"], &files).await;
+    let url =
+        |user: &str, parameters: &str| format!("postgres://{user}@localhost:{}/postgres?{parameters}&hostaddr=127.0.0.1", server.port());
     let authority = server.file("authority.crt", &ours.certificate);
     let verified = format!("sslmode=verify-full&sslrootcert={authority}");
     let superuser = format!("postgres:{PASSWORD}");
 
     for binding in ["require", "prefer", "disable"] {
-        let found = session(&server.url(&superuser, &format!("{verified}&channel_binding={binding}"))).await;
+        let found = session(&url(&superuser, &format!("{verified}&channel_binding={binding}"))).await;
         assert!(found.ssl && found.client.is_empty(), "{binding}");
     }
-    let error = open(&server.url(&superuser, "")).await.err().unwrap().to_string();
+    let error = open(&url(&superuser, "")).await.err().unwrap().to_string();
     assert!(error.contains("no encryption"), "{error}");
 
-    let mut conn = open(&server.url(&superuser, &verified)).await.unwrap();
+    let mut conn = open(&url(&superuser, &verified)).await.unwrap();
     conn.batch_execute("CREATE ROLE certified LOGIN").await.unwrap();
     let issued = clients.issue("certified");
     let identity = format!("sslcert={}&sslkey={}", server.file("client.crt", &issued.certificate), server.file("client.key", &issued.key));
-    let found = session(&server.url("certified", &format!("{verified}&{identity}"))).await;
+    let found = session(&url("certified", &format!("{verified}&{identity}"))).await;
     assert!(found.ssl && found.client.contains("certified"), "{}", found.client);
-    let error = open(&server.url("certified", &verified)).await.err().unwrap().to_string();
+    let error = open(&url("certified", &verified)).await.err().unwrap().to_string();
     assert!(error.contains("certificate"), "{error}");
 }
 
