@@ -33,7 +33,7 @@ use crate::mail::Composer;
 use crate::metrics::DeliveryMetrics;
 use crate::prepare::Preparer;
 use crate::rate::Rate;
-use crate::routes::{self, AdminState};
+use crate::routes::{self, AdminState, Wakers};
 use crate::sender::Sender;
 use crate::settings::{NotifierSettings, TransportSettings};
 use crate::states::StateReader;
@@ -125,10 +125,10 @@ impl Notifier {
         let (delivery_metrics, relay_metrics) = (DeliveryMetrics::default(), RelayMetrics::default());
         metrics.register(|registry| delivery_metrics.register(registry));
         metrics.register(|registry| relay_metrics.register(registry));
-        let relay = RelaySettings::new(settings.database.url.clone(), settings.amqp.clone());
-        let [wake, wake_webhooks] = [(); 2].map(|()| Arc::new(Notify::new()));
-        let dispatcher = Self::dispatcher(&settings, &store, &clock, &metrics, &wake_webhooks, &lifecycle);
-        let api = Api::new(&settings, &store, &clock, &wake_webhooks)?;
+        let relay = RelaySettings::new(settings.database.session_url.clone(), settings.amqp.clone());
+        let wake = Wakers::default();
+        let dispatcher = Self::dispatcher(&settings, &store, &clock, &metrics, &wake.webhooks, &lifecycle);
+        let api = Api::new(&settings, &store, &clock, &wake)?;
         let urgent = MessageConsumer {
             store: store.clone(),
             amqp: settings.amqp.clone(),
@@ -139,14 +139,14 @@ impl Notifier {
             clock: clock.clone(),
             link_metrics: relay_metrics.link.clone(),
             metrics: delivery_metrics.clone(),
-            wake: wake.clone(),
-            wake_webhooks,
+            wake: wake.mails.clone(),
+            wake_webhooks: wake.webhooks.clone(),
             stop: lifecycle.draining.clone(),
         };
         let topology = Topology::notifications(&settings.amqp);
         let consumer = MessageConsumer { topology, pace: Some(settings.work.pace), ..urgent.clone() };
-        let (broadcaster, reminders) = Self::broadcasts(&settings, &store, &clock, &delivery_metrics, &wake, &lifecycle)?;
-        let sender = Self::sender(settings, &store, clock, &delivery_metrics, wake, &lifecycle)?;
+        let (broadcaster, reminders) = Self::broadcasts(&settings, &store, &clock, &delivery_metrics, &wake.mails, &lifecycle)?;
+        let sender = Self::sender(settings, &store, clock, &delivery_metrics, wake.mails, &lifecycle)?;
         Ok(Self {
             pool,
             lifecycle,
@@ -302,7 +302,7 @@ impl Notifier {
 }
 
 impl Api {
-    fn new(settings: &NotifierSettings, store: &Store, clock: &Clock, wake: &Arc<Notify>) -> Result<Self, StartError> {
+    fn new(settings: &NotifierSettings, store: &Store, clock: &Clock, wake: &Wakers) -> Result<Self, StartError> {
         let tokens = &settings.tokens;
         let verifier = TokenVerifier::new(&tokens.issuer, &tokens.audience, fetch_over_http(tokens.jwks_url.to_string())?);
         let revocations = Revocations::new(tokens.revocations, fetch_over_http(tokens.revocations_url.to_string())?);

@@ -134,7 +134,7 @@ pub(super) async fn resend(
         }
     };
     let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
-    state.wake.notify_one();
+    state.wake.webhooks.notify_one();
     Ok(changed(StatusCode::OK, &outcome))
 }
 
@@ -223,6 +223,6 @@ pub(super) async fn resend_span(
         Ok(response.map(|effect| Effect { is_partial: resending.more, ..effect }))
     };
     let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
-    state.wake.notify_one();
+    state.wake.webhooks.notify_one();
     Ok(changed(StatusCode::OK, &outcome))
 }

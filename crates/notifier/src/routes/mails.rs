@@ -219,6 +219,7 @@ pub(super) async fn resend(
         Err(refusal) => Ok(Err(refusal)),
     };
     let outcome = state.change(&admin, keyed.as_ref(), resend).await?;
+    state.wake.mails.notify_one();
     Ok(changed(StatusCode::OK, &outcome))
 }
 

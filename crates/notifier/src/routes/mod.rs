@@ -39,9 +39,17 @@ pub(crate) struct AdminState {
     pub(crate) max: u16,
     /// Rate limit of changing requests per account.
     pub(crate) per_account: RateLimit<AccountId>,
-    /// Wakes the dispatcher.
-    pub(crate) wake: Arc<Notify>,
+    pub(crate) wake: Wakers,
     pub(crate) clock: Clock,
+}
+
+/// Wakes the tasks that would otherwise look for due work at the next poll.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wakers {
+    /// Wakes a sender of mails.
+    pub(crate) mails: Arc<Notify>,
+    /// Wakes the dispatcher of webhooks.
+    pub(crate) webhooks: Arc<Notify>,
 }
 
 /// Returns all routes.

@@ -224,7 +224,7 @@ pub(super) async fn change(
         respond(&WebhookResource::from(after), audited)
     };
     let updated = state.change(&admin, keyed.as_ref(), update).await?;
-    state.wake.notify_one();
+    state.wake.webhooks.notify_one();
     Ok(changed(StatusCode::OK, &updated))
 }
 
