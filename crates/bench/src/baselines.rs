@@ -1,4 +1,4 @@
-//! Measures the workloads that do not sell tickets: pgbench, the public reads, logins, and the baselines that they are
+//! Measures the workloads that do not sell tickets: pgbench, Redis, the public reads, logins, and the baselines that they are
 //! compared with.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::http::{get, post};
 use crate::load::{RequestWriter, closed_loop};
 use crate::numbers::float;
 use crate::pgbench::Script;
+use crate::redis::Redis;
 use crate::sample::{BenchSample, Scale};
 use crate::workload::Workload;
 
@@ -20,6 +21,7 @@ use crate::workload::Workload;
 pub async fn run(environment: &mut BenchEnvironment, scale: &Scale, workload: Workload) -> Fallible<BenchSample> {
     match workload {
         Workload::Engine(script, clients) => engine(environment, scale, script, clients).await,
+        Workload::Redis(clients) => redis(environment, scale, clients).await,
         Workload::Login | Workload::Bcrypt => hashing(environment, scale, workload).await,
         Workload::EventPage(_) | Workload::HelloPage(_) => {
             environment.start_pages().await?;
@@ -42,6 +44,16 @@ async fn engine(environment: &mut BenchEnvironment, scale: &Scale, script: Scrip
     environment.engine.run("TRUNCATE outbox").await?;
     let sample = BenchSample { rate, p50: mean, used, ..BenchSample::default() };
     Ok(BenchSample { postgres_us: used.postgres * 1e6 / bookings.max(1.0), ..sample })
+}
+
+async fn redis(environment: &mut BenchEnvironment, scale: &Scale, clients: usize) -> Fallible<BenchSample> {
+    let redis = match environment.redis.take() {
+        Some(redis) => redis,
+        None => Redis::start(environment.ports.redis(), &environment.options.out.join("redis")).await?,
+    };
+    let rate = redis.run(clients, scale.time).await?;
+    environment.redis = Some(redis);
+    Ok(BenchSample { rate, ..BenchSample::default() })
 }
 
 async fn reading(environment: &BenchEnvironment, scale: &Scale, workload: Workload) -> Fallible<BenchSample> {

@@ -49,17 +49,18 @@ impl Database {
     }
 
     /// Waits until nothing is in flight, that is, the outbox is empty and no ticket is held. Returns how long that took, or
-    /// an error after `timeout`.
-    pub async fn settle(&self, timeout: Duration) -> Fallible<Duration> {
+    /// an error after a minute.
+    pub async fn settle(&self) -> Fallible<Duration> {
+        const TIMEOUT: Duration = Duration::from_secs(60);
         let start = Instant::now();
         let in_flight = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM ticket_types WHERE held > 0)";
         loop {
             match self.number(in_flight).await? {
                 0 => return Ok(start.elapsed()),
-                remaining if start.elapsed() > timeout => {
+                remaining if start.elapsed() > TIMEOUT => {
                     return Err(format!(
                         "{remaining} outbox messages or held ticket types are still in flight after {} seconds",
-                        timeout.as_secs()
+                        TIMEOUT.as_secs()
                     )
                     .into());
                 }

@@ -16,6 +16,7 @@ use crate::meters::MeteredProcesses;
 use crate::options::RunOptions;
 use crate::pgbench::Pgbench;
 use crate::ports::Ports;
+use crate::redis::Redis;
 use crate::service::{Launcher, Service};
 use crate::tokens::VisitorTokens;
 
@@ -43,6 +44,8 @@ pub struct BenchEnvironment {
     pub engine: Database,
     /// Runs pgbench against `rowlock_pgbench`.
     pub pgbench: Pgbench,
+    /// Redis; started when it is first used.
+    pub redis: Option<Redis>,
     /// Ports of the services.
     pub ports: Ports,
     /// The instance of booking-service under load.
@@ -94,6 +97,7 @@ impl BenchEnvironment {
             database,
             engine,
             pgbench,
+            redis: None,
             ports,
             booking,
             single,
@@ -258,9 +262,6 @@ impl BenchEnvironment {
 pub fn login_email(index: u64) -> String {
     format!("visitor{}@example.org", index % LOGINS)
 }
-
-/// Timeout for everything in flight to finish.
-pub const SETTLE: Duration = Duration::from_secs(30);
 
 fn secret(options: &RunOptions, name: &str) -> Fallible<String> {
     let path = options.secrets.join(name);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
-use crate::environment::{BenchEnvironment, SETTLE, VISITORS};
+use crate::environment::{BenchEnvironment, VISITORS};
 use crate::figures::{Figure, Goal};
 use crate::fixtures::{SampleFixture, Stock};
 use crate::http::post;
@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 pub async fn run(environment: &mut BenchEnvironment) -> Fallible<Vec<Figure>> {
     let other = environment.next_fixture(1);
     other.create(&environment.database, Stock { available: 1_000_000, ..Stock::default() }, VISITORS).await?;
-    environment.database.settle(SETTLE).await?;
+    environment.database.settle().await?;
     let port = environment.ports.booking();
     let requests = bookings(environment, other);
     let start = Instant::now();
@@ -38,7 +38,7 @@ pub async fn run(environment: &mut BenchEnvironment) -> Fallible<Vec<Figure>> {
     ending.create(&environment.database, Stock { booked: RESERVATIONS, waiting: RESERVATIONS, ..Stock::default() }, VISITORS).await?;
     let end = Instant::now() + RESERVED_FOR;
     reserve(environment, ending).await?;
-    environment.database.settle(SETTLE).await?;
+    environment.database.settle().await?;
     tokio::time::sleep_until(end.into()).await;
     let busy = slices(port, &requests, async || {
         if end.elapsed() > TIMEOUT {

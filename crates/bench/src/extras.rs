@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
-use crate::environment::{BenchEnvironment, SETTLE};
+use crate::environment::BenchEnvironment;
 use crate::figures::{Figure, Goal};
 use crate::http::Connection;
 use crate::meters::mebibytes;
@@ -73,7 +73,7 @@ pub async fn delay(environment: &mut BenchEnvironment, scale: &Scale) -> Fallibl
 pub async fn drain(environment: &BenchEnvironment, scale: &Scale) -> Fallible<Vec<Figure>> {
     let mut rates = Vec::new();
     for _ in 0..scale.rounds.min(3) {
-        environment.database.settle(SETTLE).await?;
+        environment.database.settle().await?;
         let messages = scale.drained;
         let fill = format!(
             "INSERT INTO outbox (event_id, message_id, routing_key, payload, occurred_at)
@@ -88,7 +88,7 @@ pub async fn drain(environment: &BenchEnvironment, scale: &Scale) -> Fallible<Ve
         }
         let remaining = environment.database.backlog().await?;
         start = Instant::now();
-        environment.database.settle(SETTLE * 2).await?;
+        environment.database.settle().await?;
         rates.push(float(remaining) / start.elapsed().as_secs_f64());
     }
     Ok(Figure::new("outbox_drain_rate", &rates, "messages/s", Some(Goal::AtLeast(10_000.0))).into_iter().collect())

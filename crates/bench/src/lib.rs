@@ -23,6 +23,7 @@ pub mod pgbench;
 pub mod plan;
 pub mod ports;
 pub mod reallocation;
+pub mod redis;
 pub mod report;
 pub mod sales;
 pub mod sample;

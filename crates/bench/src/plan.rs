@@ -116,6 +116,7 @@ pub fn groups(quick: bool) -> Vec<Group> {
             ],
             single_round: false,
         },
+        redis(),
         reads(),
         pages(),
         Group {
@@ -132,6 +133,21 @@ pub fn groups(quick: bool) -> Vec<Group> {
         },
         Group { name: "curve", workloads: curve, ratios: Vec::new(), single_round: true },
     ]
+}
+
+/// Returns the group of another engine, which keeps fewer promises: see [`crate::redis`].
+fn redis() -> Group {
+    use Workload::{Hot, Redis};
+    Group {
+        name: "redis",
+        workloads: vec![Redis(64), Hot(64), Redis(256), Hot(256), Redis(1), Hot(1)],
+        ratios: vec![
+            rate("hot_c64_vs_redis", Hot(64), Redis(64), 0.6),
+            rate_without_goal("hot_c256_vs_redis", Hot(256), Redis(256)),
+            rate_without_goal("hot_c1_vs_redis", Hot(1), Redis(1)),
+        ],
+        single_round: false,
+    }
 }
 
 /// Returns the group of the public reads of the API.

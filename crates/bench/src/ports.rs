@@ -53,6 +53,11 @@ impl Ports {
         self.first + 6 + index
     }
 
+    /// Returns the port of Redis.
+    pub fn redis(self) -> u16 {
+        self.first + 17
+    }
+
     /// Returns the port that serves the public key of the tokens.
     pub fn keys(self) -> u16 {
         self.first + 12

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::Fallible;
 use crate::database::Database;
-use crate::environment::{BenchEnvironment, EVENTS, SETTLE, VISITORS};
+use crate::environment::{BenchEnvironment, EVENTS, VISITORS};
 use crate::fixtures::{SampleFixture, Stock};
 use crate::http::post;
 use crate::load::{RequestWriter, closed_loop, open_loop};
@@ -36,7 +36,7 @@ pub async fn many_events(environment: &mut BenchEnvironment, scale: &Scale, work
 
 async fn run(environment: &BenchEnvironment, fixture: SampleFixture, each: u32, waiting: u32, clients: usize) -> Fallible<BenchSample> {
     fixture.create(&environment.database, Stock { booked: 1, waiting, ..Stock::default() }, VISITORS).await?;
-    environment.database.settle(SETTLE).await?;
+    environment.database.settle().await?;
     let (tokens, events) = (environment.tokens.clone(), u64::from(fixture.events));
     let raise: RequestWriter = Arc::new(move |index, out| {
         let number = fixture.event_number(index);
@@ -75,7 +75,7 @@ pub async fn delay(environment: &mut BenchEnvironment, seconds: u32) -> Fallible
     let total = CANCELS_PER_SECOND * seconds;
     let fixture = environment.next_fixture(1);
     fixture.create(&environment.database, Stock { booked: total, waiting: total, ..Stock::default() }, VISITORS).await?;
-    environment.database.settle(SETTLE).await?;
+    environment.database.settle().await?;
     let (tokens, event) = (environment.tokens.clone(), fixture.event(1));
     let cancel: RequestWriter = Arc::new(move |index, out| {
         post(out, "POST", "/api/cancelbooking", tokens.token(index), &format!(r#"{{"eventId":"{event}"}}"#));

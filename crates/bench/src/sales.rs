@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Fallible;
-use crate::environment::{BenchEnvironment, EVENTS, SETTLE, VISITORS};
+use crate::environment::{BenchEnvironment, EVENTS, VISITORS};
 use crate::fixtures::{SampleFixture, Stock};
 use crate::http::post;
 use crate::load::{RequestWriter, closed_loop};
@@ -28,7 +28,7 @@ pub async fn run(environment: &mut BenchEnvironment, scale: &Scale, workload: Wo
         _ => ("bookings", "true", u64::MAX),
     };
     let requests = requests(environment, workload, fixture);
-    environment.database.settle(SETTLE).await?;
+    environment.database.settle().await?;
     let before = environment.database.count(table, condition, fixture).await?;
     let processes = environment.processes(service);
     let start = processes.read();

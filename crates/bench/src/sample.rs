@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
-use crate::environment::{BenchEnvironment, SETTLE};
+use crate::environment::BenchEnvironment;
 use crate::fixtures::SampleFixture;
 use crate::load::LoadResult;
 use crate::meters::ResourceUsage;
@@ -155,6 +155,7 @@ async fn measure_once(environment: &mut BenchEnvironment, scale: &Scale, workloa
         Workload::Reallocate => reallocation::one_event(environment, scale).await,
         Workload::Workers(count) => reallocation::many_events(environment, scale, count).await,
         Workload::Engine(..)
+        | Workload::Redis(_)
         | Workload::Events(_)
         | Workload::Event(_)
         | Workload::EventPage(_)
@@ -171,7 +172,7 @@ async fn measure_once(environment: &mut BenchEnvironment, scale: &Scale, workloa
 pub async fn finish(environment: &BenchEnvironment, fixture: SampleFixture, sample: &mut BenchSample) -> Fallible<()> {
     let start = Instant::now();
     sample.backlog = environment.database.backlog().await?;
-    environment.database.settle(SETTLE).await?;
+    environment.database.settle().await?;
     sample.drain = start.elapsed().as_secs_f64();
     environment.database.check(fixture).await
 }

@@ -21,6 +21,8 @@ pub enum Workload {
     Spread(usize),
     /// Transactions of pgbench against the database.
     Engine(Script, usize),
+    /// Calls of a script of Redis that takes a ticket.
+    Redis(usize),
     /// Joining the waiting list of a sold-out event.
     Join(usize),
     /// Cancelling bookings of a sold-out event with thousands of waiting-list entries.
@@ -61,6 +63,7 @@ impl Workload {
             Self::Engine(Script::Full, clients) => format!("pgbench full, {clients} clients"),
             Self::Engine(Script::Spread, clients) => format!("pgbench full, 200 events, {clients} clients"),
             Self::Engine(Script::Batch(size), clients) => format!("pgbench {size} per transaction, {clients} clients"),
+            Self::Redis(clients) => format!("Redis, c={clients}"),
             Self::Join(clients) => format!("joining the waiting list, c={clients}"),
             Self::Cancel(clients) => format!("cancelling, c={clients}"),
             Self::Reallocate => "reallocation, one event".to_owned(),

@@ -175,7 +175,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn prepare(checkout: &'a Checkout, kind: Kind) -> Result<Self> {
         let build = Build::chosen(kind)?;
-        tools::need(checkout, &[Server::Postgres, Server::RabbitMq, Server::Nginx])?;
+        let more = if kind == Kind::Bench { &[Server::Redis][..] } else { &[] };
+        tools::need(checkout, &[&[Server::Postgres, Server::RabbitMq, Server::Nginx], more].concat())?;
         let name = kind.name();
         let lock = files::Lock::take(
             &checkout.state().join(format!("{name}.lock")),

@@ -22,7 +22,7 @@ const TRIES: u32 = 5;
 /// The ports after those of the servers and of the services, which the tools of `make bench` and `make chaos` give to their own
 /// processes.
 pub(crate) const FURTHER_PORTS: &str = "FURTHER";
-const FURTHER_PORT_COUNT: u16 = 16;
+const FURTHER_PORT_COUNT: u16 = 18;
 
 /// How the servers treat their data.
 #[derive(Clone, Debug)]
