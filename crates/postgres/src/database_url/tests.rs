@@ -37,7 +37,7 @@ fn a_url_can_name_several_servers() {
     let servers = parsed("postgres://us%40er:p%2Fw@db-a,db-b:5433,[::1]:5434/d?connect_timeout=7").unwrap();
     let hosts: Vec<_> = servers.iter().map(|server| (server.get_hosts().to_vec(), server.get_ports().to_vec())).collect();
     let tcp = |host: &str| vec![Host::Tcp(host.to_owned())];
-    assert_eq!(hosts, [(tcp("db-a"), vec![]), (tcp("db-b"), vec![5433]), (tcp("::1"), vec![5434])]);
+    assert_eq!(hosts, [(tcp("db-a"), vec![5432]), (tcp("db-b"), vec![5433]), (tcp("::1"), vec![5434])]);
     for server in servers {
         assert_eq!((server.get_user(), server.get_password(), server.get_dbname()), (Some("us@er"), Some(&b"p/w"[..]), Some("d")));
         assert_eq!(server.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
