@@ -55,8 +55,8 @@ impl Checkout {
 
     /// Returns the folder that cargo builds to.
     pub(crate) fn target(&self) -> Result<PathBuf> {
-        let mut command = Command::new("cargo");
-        command.current_dir(&self.root).args(["metadata", "--format-version", "1", "--no-deps", "--locked"]);
+        let mut command = shell::cargo(&self.root);
+        command.args(["metadata", "--format-version", "1", "--no-deps", "--locked"]);
         let metadata: serde_json::Value = serde_json::from_str(&shell::output(&mut command)?)
             .map_err(|source| Failure::Json { what: "the output of cargo metadata".to_owned(), source })?;
         let target = metadata.get("target_directory").and_then(serde_json::Value::as_str);

@@ -120,10 +120,24 @@ pub(crate) fn append_to(log: &Path) -> Result<(Stdio, Stdio)> {
     Ok((file.into(), second.into()))
 }
 
+/// Returns a command that runs cargo, without the variables that `cargo run` has set for this program. The build script of `ring` runs
+/// again whenever they change, so half of the crates would be compiled again after each change between `cargo` and `make`.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root);
+    for (name, _) in std::env::vars_os() {
+        let is_of_this_program = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_this_program) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Returns a `cargo build` of the given packages.
 pub(crate) fn cargo_build(root: &Path, arguments: &[&str], packages: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(root).args(["build", "--locked"]).args(arguments);
+    let mut command = cargo(root);
+    command.args(["build", "--locked"]).args(arguments);
     for package in packages {
         command.args(["-p", package]);
     }

@@ -13,7 +13,7 @@ use crate::{
     failure::{Failure, Result, ensure},
     files,
     private::{Durability, PrivateServers, Running, folder_of_run},
-    shell::{find_program, run},
+    shell::{cargo, find_program, run},
     tools::{self, Server},
 };
 
@@ -146,8 +146,8 @@ impl Totals {
 
 fn cargo_test(checkout: &Checkout, servers: &PrivateServers, arguments: &[String]) -> Result<()> {
     let program = |source| Failure::Program { program: "cargo".to_owned(), source };
-    let mut command = Command::new("cargo");
-    command.current_dir(checkout.root()).args(["test", "--locked"]).envs(environment(checkout, servers)?);
+    let mut command = cargo(checkout.root());
+    command.args(["test", "--locked"]).envs(environment(checkout, servers)?);
     // With -p, `--workspace` would make cargo ignore -p.
     let selects = |argument: &String| argument.starts_with("-p") || argument.starts_with("--package") || argument == "--workspace";
     if !arguments.iter().any(selects) {

@@ -115,10 +115,26 @@ function showQueue() {
   part("queue").hidden = count === 0;
 }
 
-let isFlushing = false;
+let isSending = false;
+let isWanted = false;
+
+/** Sends what waits. If an attempt is under way, which may be about to fail, another one follows. */
 async function send() {
-  if (isFlushing) return;
-  isFlushing = true;
+  isWanted = true;
+  if (isSending) return;
+  isSending = true;
+  try {
+    while (isWanted) {
+      isWanted = false;
+      await sendBatches();
+    }
+  } finally {
+    isSending = false;
+    showQueue();
+  }
+}
+
+async function sendBatches() {
   try {
     for (let batch = queue.next(); batch; batch = queue.next()) {
       // `JSON.stringify` leaves out what is undefined.
@@ -134,9 +150,6 @@ async function send() {
     }
   } catch (error) {
     if (!(error instanceof NoNetwork)) throw error;
-  } finally {
-    isFlushing = false;
-    showQueue();
   }
 }
 
