@@ -21,7 +21,8 @@ use uuid::Uuid;
 /// The bookings that one person was promised, by their id, and whether they were returned.
 type Promises = BTreeMap<String, bool>;
 
-/// Sends a request until its outcome is known, with the same key each time, and returns the body.
+/// Sends a request until its outcome is known, with the same key each time, and returns the body. It pauses between attempts, as clients
+/// have to, so that it does not take the processors from the servers.
 async fn settle(person: &Person, path: &str, body: Value) -> Value {
     let key = Uuid::new_v4().to_string();
     loop {
