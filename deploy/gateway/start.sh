@@ -156,10 +156,13 @@ case $certificate$ROWLOCK_AUTH_UPSTREAM$ROWLOCK_BOOKING_UPSTREAM${ROWLOCK_NOTIFI
       now=$(version)
       [ "$now" != "$issued" ] || continue
       issued=$now
-      if accept_certificate && reload; then
+      if ! accept_certificate; then
+        echo "The gateway keeps its certificate, because the new one cannot be used. The messages above say why." >&2
+      elif reload; then
         echo "The gateway uses the new certificate." >&2
       else
-        echo "The gateway keeps its certificate, because the new one cannot be used. The messages above say why." >&2
+        # The next turn of the loop tries again.
+        issued=''
       fi
     done &
     ;;
